@@ -1,0 +1,162 @@
+"""One small tree of errors: what AWS and GitHub answer becomes a type, and each type knows its remedy.
+
+Error codes are data: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class RefreshError(Exception):
+    """What the program foresees: its text names the resource, the problem and the remedy."""
+
+
+class InputErrors(RefreshError):
+    """The inputs cannot be used; nothing was called."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Refused(RefreshError):
+    """Going on would touch what is not ours or cannot be right."""
+
+
+class DidNotConverge(RefreshError):
+    """Changes were still planned after the last pass."""
+
+
+class Interrupted(RefreshError):
+    """The run was asked to stop before this was done; the next run continues."""
+
+
+class ApiError(RefreshError):
+    """AWS or GitHub answered with an error; `code` and `message` are theirs."""
+
+    remedy = "See the message; if it stays, report it with this line."
+
+    def __init__(self, operation: str, code: str, message: str = "") -> None:
+        self.operation = operation
+        self.code = code
+        self.message = message
+        super().__init__(f"{type(self).__name__}: {operation}: {code}: {message} {self.remedy}".replace(" : ", " "))
+
+
+class PermissionDenied(ApiError):
+    """The credentials may not do this."""
+
+    remedy = "Allow this operation in the IAM policy (or the token's permissions) that the run uses."
+
+
+class CredentialsExpired(ApiError):
+    """The credentials are not, or no longer, valid."""
+
+    remedy = "Give valid credentials; with OIDC, ask for a session that outlives the job's step."
+
+
+class Throttled(ApiError):
+    """Too many requests, after every retry."""
+
+    remedy = "Nothing is lost: the next run continues. If it happens often, schedule fewer runs at the same minute."
+
+
+class Unavailable(ApiError):
+    """The service did not answer, or not sensibly, after every retry."""
+
+    remedy = "Nothing is lost: the next run continues."
+
+
+class NotFound(ApiError):
+    """The resource does not exist."""
+
+    remedy = "It may have been deleted a moment ago; the next run looks again."
+
+
+class AlreadyExists(ApiError):
+    """Someone else created it first."""
+
+    remedy = "The next look finds it."
+
+
+class ConditionFailed(ApiError):
+    """The item is no longer what the plan judged."""
+
+    remedy = "Someone else changed it first; the next look sees that."
+
+
+class TransactionCancelled(ApiError):
+    """A DynamoDB transaction was cancelled; `reasons` has one code an action ("None" for a blameless one)."""
+
+    remedy = "The next run continues."
+
+    def __init__(self, operation: str, code: str, message: str, reasons: Sequence[str]) -> None:
+        super().__init__(operation, code, message)
+        self.reasons = tuple(reasons)
+
+
+class Rejected(ApiError):
+    """The service understood and refused."""
+
+    remedy = "Change what the message names."
+
+
+_KINDS: Mapping[str, type[ApiError]] = {
+    # Permissions
+    "AccessDenied": PermissionDenied,
+    "AccessDeniedException": PermissionDenied,
+    "AuthorizationError": PermissionDenied,
+    "UnauthorizedOperation": PermissionDenied,
+    # Credentials
+    "AuthFailure": CredentialsExpired,
+    "ExpiredToken": CredentialsExpired,
+    "ExpiredTokenException": CredentialsExpired,
+    "IncompleteSignature": CredentialsExpired,
+    "InvalidClientTokenId": CredentialsExpired,
+    "InvalidSignatureException": CredentialsExpired,
+    "MissingAuthenticationToken": CredentialsExpired,
+    "RequestExpired": CredentialsExpired,
+    "SignatureDoesNotMatch": CredentialsExpired,
+    "UnrecognizedClientException": CredentialsExpired,
+    # Throttling
+    "LimitExceededException": Throttled,
+    "ProvisionedThroughputExceededException": Throttled,
+    "RequestLimitExceeded": Throttled,
+    "RequestThrottled": Throttled,
+    "Throttling": Throttled,
+    "ThrottlingException": Throttled,
+    # Absence and presence
+    "AWS.SimpleQueueService.NonExistentQueue": NotFound,
+    "InvalidInstanceID.NotFound": NotFound,
+    "InvalidLaunchTemplateId.NotFound": NotFound,
+    "InvalidLaunchTemplateName.NotFoundException": NotFound,
+    "QueueDoesNotExist": NotFound,
+    "ResourceNotFoundException": NotFound,
+    "InvalidLaunchTemplateName.AlreadyExistsException": AlreadyExists,
+    "QueueAlreadyExists": AlreadyExists,
+    "QueueNameExists": AlreadyExists,
+    "ResourceInUseException": AlreadyExists,
+    "ConditionalCheckFailedException": ConditionFailed,
+}
+_FIRST_SERVER_ERROR = 500
+
+
+def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiError:
+    """Turn an AWS error response into its type.
+
+    `operation` is `service:Operation`, which is nearly always the IAM action; `response` is botocore's parsed one.
+    """
+    error = response.get("Error", {})
+    code, message = str(error.get("Code", "Unknown")), str(error.get("Message", ""))
+    if "CancellationReasons" in response:
+        reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
+        return TransactionCancelled(operation, code, message, reasons)
+    if kind := _KINDS.get(code):
+        return kind(operation, code, message)
+    return (Unavailable if status >= _FIRST_SERVER_ERROR else Rejected)(operation, code, message)

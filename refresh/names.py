@@ -1,0 +1,98 @@
+"""Every AWS name and table key, as a pure function of the repository (contract: "Names").
+
+`provision` and `release` derive the table's name only; the template's name and the queues' URLs they read from the
+table. So the table's name is fixed, and the other two may be mapped where GitHub allows what AWS does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from attrs import frozen
+
+POOL_IDENTIFIER = "pool"
+RUNNER_RELEASE_IDENTIFIER = "runner_release"
+LAUNCH_TEMPLATE_IDENTIFIER = "launch_template"
+RESOURCE_CLASS_CONFIG_IDENTIFIER = "resource_class_config"
+REGISTRATION_TOKEN_IDENTIFIER = "gh_registration_token"  # noqa: S105 - the name of an item, not a secret
+IDLE_TIME_IDENTIFIER = "idle_time_sec"
+MAX_RUNTIME_IDENTIFIER = "max_runtime_min"
+SUBNET_IDS_IDENTIFIER = "subnet_ids"
+
+METADATA_IDENTIFIERS = (
+    POOL_IDENTIFIER,
+    RUNNER_RELEASE_IDENTIFIER,
+    LAUNCH_TEMPLATE_IDENTIFIER,
+    RESOURCE_CLASS_CONFIG_IDENTIFIER,
+    REGISTRATION_TOKEN_IDENTIFIER,
+    IDLE_TIME_IDENTIFIER,
+    MAX_RUNTIME_IDENTIFIER,
+    SUBNET_IDS_IDENTIFIER,
+)
+
+_QUEUE_NAME_LIMIT = 80
+_TEMPLATE_NAME_LIMIT = 128
+_HASH_LENGTH = 16
+_PLAIN_QUEUE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_QUEUE_NAME_LIMIT}}}")
+_NOT_IN_QUEUE_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@frozen
+class Repository:
+    """A GitHub repository, which names one pool of runners."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+def table(repository: Repository) -> str:
+    """Name the DynamoDB table."""
+    return f"{repository.owner}-{repository.name}-ci-table"
+
+
+def launch_template(repository: Repository) -> str:
+    """Name the EC2 launch template; one that exceeds EC2's 128 characters is cut and ends in a hash."""
+    suffix = "-ci-launch-template"
+    plain = f"{repository.owner}-{repository.name}{suffix}"
+    if len(plain) <= _TEMPLATE_NAME_LIMIT:
+        return plain
+    ending = f"{suffix}-{_digest(str(repository))}"
+    return plain[: _TEMPLATE_NAME_LIMIT - len(ending)] + ending
+
+
+def queue(repository: Repository, resource_class: str) -> str:
+    """Name the SQS queue of a resource class.
+
+    The contract's name is used where it is legal and unambiguous. A dot (illegal in SQS), more than 80 characters, or a
+    `-` in the class (`o/r` with class `x-y` and `o/r-x` with class `y` would share a queue) gives a hashed name. Plain
+    names end in `-ci-pool` and hashed ones never do, so the two kinds cannot collide.
+    """
+    plain = plain_queue(repository, resource_class)
+    if _PLAIN_QUEUE_NAME.fullmatch(plain) and "-" not in resource_class:
+        return plain
+    ending = f"-ci-pool-{_digest(f'{repository}/{resource_class}')}"
+    stem = _NOT_IN_QUEUE_NAME.sub("_", f"{repository.owner}-{repository.name}-{resource_class}")
+    return stem[: _QUEUE_NAME_LIMIT - len(ending)] + ending
+
+
+def plain_queue(repository: Repository, resource_class: str) -> str:
+    """Name the queue as the contract does; only a recorded queue may still bear it where `queue` maps it."""
+    return f"{repository.owner}-{repository.name}-{resource_class}-ci-pool"
+
+
+def partition_key(entity: str) -> str:
+    """Key all items of one entity (contract: "The table")."""
+    return f"TYPE#{entity}"
+
+
+def sort_key(identifier: str) -> str:
+    """Key one item within its entity (contract: "The table")."""
+    return f"ID#{identifier}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]

@@ -1,0 +1,344 @@
+"""Strict parsers of single input values: text in, value out, `Problem` for anything else.
+
+Python's own are too kind for a wire format: `int` takes `1_000` and Arabic digits, `json` keeps the last of two equal
+keys, and cattrs makes 1 of `true`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import cattrs
+from attrs import field, frozen
+from cattrs.v import format_exception
+
+from refresh.desired import Mode, ResourceClass
+from refresh.names import Repository
+
+Parser = Callable[[str], Any]
+
+_LARGEST_CPU = 1024
+_LARGEST_MEMORY_MIB = 33_554_432
+_MOST_CLASSES = 50
+_JSON_LIMIT = 100_000
+_LONGEST_CLASS_NAME = 80
+_DIGITS = re.compile(r"[0-9]+")
+_DURATION = re.compile(r"([0-9]+)([smh]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
+_KINDS = {"security group": "sg", "subnet": "subnet"}
+_RESOLVE = re.compile(r"resolve:ssm:[A-Za-z0-9_./:-]{1,1000}")
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
+_PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
+_OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/([A-Za-z0-9._-]{1,100})")
+_VERSION = re.compile(r"[vV]?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})")
+_CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_CLASS_NAME}}}")
+_LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
+_HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
+
+
+class Problem(Exception):
+    """What is wrong with a value, and what to write instead."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+def decoded(value: str) -> str:
+    """Refuse bytes that are no UTF-8, which Python smuggles in as surrogates."""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise Problem("is not UTF-8", "save the workflow file as UTF-8")
+    return value
+
+
+def visible(value: str) -> str:
+    """Strip white space and a byte order mark; refuse what nobody can see."""
+    value = decoded(value).removeprefix("\ufeff").strip(" \t\r\n")
+    for character in value:
+        category = unicodedata.category(character)
+        if category == "Cc" and character not in "\t\r\n":
+            raise Problem(f"holds the control character U+{ord(character):04X}", "remove it")
+        if category in ("Cf", "Zl", "Zp") or (category == "Zs" and character != " "):
+            raise Problem(f"holds the invisible character U+{ord(character):04X}", "type the value anew")
+    return value
+
+
+def whole_number(unit: str, smallest: int, largest: int) -> Callable[[str], int]:
+    """Parse a whole number of `unit` in a range; ASCII digits only."""
+
+    def parse(value: str) -> int:
+        if not _DIGITS.fullmatch(value):
+            raise Problem(f"whole {unit} expected", f"write a number from {smallest} to {largest}")
+        return _bounded(value, smallest, largest, unit)
+
+    return parse
+
+
+def duration(smallest: timedelta, largest: timedelta, *, bare_seconds: bool = False) -> Callable[[str], timedelta]:
+    """Parse `420s`, `7m` or `1h`; a bare number is seconds only where the original allowed it."""
+    example = "420, 420s, 7m or 1h" if bare_seconds else "30s, 30m or 1h"
+
+    def parse(value: str) -> timedelta:
+        found = _DURATION.fullmatch(value)
+        if not found or not (found[2] or bare_seconds):
+            raise Problem("a duration expected", f"write {example}")
+        amount = _bounded(found[1], 0, 10**9, _UNITS[found[2]])
+        length = timedelta(**{_UNITS[found[2]]: amount}) if amount < 10**7 else timedelta.max
+        if not smallest <= length <= largest:
+            raise Problem(f"{shown(smallest)} to {shown(largest)} expected", f"write {example}")
+        return length
+
+    return parse
+
+
+def shown(length: timedelta) -> str:
+    """Show a duration as the inputs write it."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
+    """Parse ids of one kind (`security group` or `subnet`) separated by white space or commas; repeats are dropped."""
+    prefix = _KINDS[kind]
+    others = {other_prefix: other for other, other_prefix in _KINDS.items() if other != kind}
+
+    def check(value: str) -> None:
+        other = others.get(value.partition("-")[0])
+        if re.fullmatch(rf"{prefix}-{_ID_LENGTHS}", value):
+            return
+        if value[0] in "\"'":
+            raise Problem("quotes around an id", f"remove the quotes: {value.strip(chr(34) + chr(39))}")
+        if strange := next((character for character in value if not character.isascii()), ""):
+            raise Problem(f"{value!r} is not an id: it holds U+{ord(strange):04X}", "type the id anew")
+        if other:
+            raise Problem(f"a {other} id where a {kind} id is expected: {value!r}", f"write {prefix}-...")
+        raise Problem(
+            f"{value!r} is not a {kind} id",
+            f"give the id ({prefix}- and 8 or 17 hexadecimal digits), not a name",
+        )
+
+    def parse(value: str) -> tuple[str, ...]:
+        if value.startswith("["):
+            raise Problem("a JSON array", "write ids separated by spaces")
+        listed = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", value))))
+        for each in listed:
+            check(each)
+        if not 1 <= len(listed) <= most:
+            raise Problem(f"{len(listed)} ids; at most {most} and at least 1 expected", "AWS takes no more")
+        return listed
+
+    return parse
+
+
+def image(value: str) -> str:
+    """Parse an AMI id, or `resolve:ssm:<parameter>`, which new instances follow."""
+    if re.fullmatch(rf"ami-{_ID_LENGTHS}", value) or _RESOLVE.fullmatch(value):
+        return value
+    raise Problem("not an AMI id", "write ami- and 8 or 17 hexadecimal digits, or resolve:ssm:<parameter name>")
+
+
+def instance_profile(value: str) -> str:
+    """Parse the name or ARN of an instance profile."""
+    if _PROFILE_NAME.fullmatch(value) or _PROFILE_ARN.fullmatch(value):
+        return value
+    raise Problem("not an instance profile name or ARN", "write its name (up to 128 of A-Z a-z 0-9 _+=,.@-) or its ARN")
+
+
+def region(value: str) -> str:
+    """Parse an AWS region."""
+    if _REGION.fullmatch(value):
+        return value
+    if _REGION.fullmatch(value[:-1]) and value[-1:].isalpha():
+        raise Problem("an availability zone, not a region", f"write {value[:-1]}")
+    raise Problem("not an AWS region", "write one like us-east-1")
+
+
+def repository(value: str) -> Repository:
+    """Parse `owner/name`."""
+    found = _OWNER_AND_NAME.fullmatch(value)
+    if not found or set(found[2]) == {"."}:
+        raise Problem("owner/name expected", "GitHub sets it; elsewhere set GITHUB_REPOSITORY=owner/name")
+    return Repository(found[1], found[2])
+
+
+def mode(value: str) -> Mode:
+    """Parse what to do; `refresh` is the original's word for apply."""
+    try:
+        return Mode({"refresh": "apply"}.get(value.lower(), value.lower()))
+    except ValueError:
+        raise Problem("apply or plan expected", "the other modes of the original are actions of their own") from None
+
+
+def runner_version(value: str) -> str | None:
+    """Parse `latest` (None) or `n.n.n`."""
+    if value.lower() == "latest":
+        return None
+    if found := _VERSION.fullmatch(value):
+        return found[1]
+    raise Problem("latest or N.N.N expected", "write latest unless you must pin a version")
+
+
+def github_token(value: str) -> str:
+    """Parse a token without ever repeating it."""
+    if "${{" in value or set(value) == {"*"}:
+        raise Problem(
+            "the secret was not expanded",
+            "write ${{ secrets.NAME }} with a secret that this workflow can read",
+        )
+    if re.search(r"\s", value):
+        raise Problem("white space inside", "store the secret again without it")
+    if not value.isascii():
+        raise Problem("not ASCII", "store the secret again")
+    return value
+
+
+def api_url(*, allow_http: bool) -> Callable[[str], str]:
+    """Parse GitHub's API address; over plain http the token would travel in the clear."""
+
+    def parse(value: str) -> str:
+        if _HTTPS.fullmatch(value) and (value.startswith("https://") or allow_http or _LOOPBACK.fullmatch(value)):
+            return value.rstrip("/")
+        raise Problem("an https:// address expected", "GitHub sets it; on GHES it is https://<host>/api/v3")
+
+    return parse
+
+
+def script(value: str) -> str:
+    """Check a shell script without changing a byte; one of white space alone is none."""
+    decoded(value)
+    if not value.strip():
+        return ""
+    first = value.lstrip("\ufeff").splitlines()[0]
+    if first.startswith("#cloud-config") or (first.startswith("#!") and "sh" not in first.rpartition("/")[2]):
+        raise Problem(f"a bash script expected, not {first[:40]!r}", "write shell; it is run by bash")
+    return value
+
+
+def resource_classes(value: str) -> tuple[ResourceClass, ...]:
+    """Parse `{"<class>": {"cpu": n, "mmem": MiB}}`; CPU is unique and memory rises with it."""
+    content = _json(value)
+    if not isinstance(content, dict):
+        raise Problem("an object expected", '{"large": {"cpu": 2, "mmem": 4096}}')
+    if not 1 <= len(content) <= _MOST_CLASSES:
+        raise Problem(f"{len(content)} classes", f"at least one class and at most {_MOST_CLASSES}")
+    if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
+        raise Problem(f"class name {wrong[:40]!r}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
+    classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
+    _check_order(classes)
+    return classes
+
+
+def _check_order(classes: tuple[ResourceClass, ...]) -> None:
+    ordered = sorted(classes, key=lambda each: each.cpu)
+    for smaller, larger in pairwise(ordered):
+        if smaller.cpu == larger.cpu:
+            raise Problem(f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class its own")
+        if smaller.memory_mib >= larger.memory_mib:
+            raise Problem(
+                f"{larger.name!r} has more cpu than {smaller.name!r} but not more memory "
+                f"({larger.memory_mib} <= {smaller.memory_mib} MiB)",
+                "memory must rise with cpu",
+            )
+
+
+def _in_range(largest: int, what: str) -> Callable[[object, object, int], None]:
+    def check(_: object, __: object, value: int) -> None:
+        if not 1 <= value <= largest:
+            raise ValueError(f"1 to {largest} {what} expected")
+
+    return check
+
+
+@frozen
+class _Size:
+    cpu: int = field(validator=_in_range(_LARGEST_CPU, "CPUs"))
+    mmem: int = field(validator=_in_range(_LARGEST_MEMORY_MIB, "MiB"))
+
+
+def _strict_int(value: object, _: type) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    raise ValueError(f"expected int, got {_cut(value)}")
+
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
+_CONVERTER.register_structure_hook(int, _strict_int)
+
+
+def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
+    for name, each in content.items():
+        if not isinstance(each, dict):
+            raise Problem(f"an object expected @ $[{name!r}]", '{"cpu": 2, "mmem": 4096}')
+    try:
+        return _CONVERTER.structure(content, dict[str, _Size])
+    except (cattrs.ClassValidationError, cattrs.IterableValidationError) as error:
+        problems = cattrs.transform_error(error, path="$", format_exception=_explained)
+        raise Problem("; ".join(problems), "each class has cpu and mmem (MiB), whole numbers") from None
+
+
+def _explained(error: BaseException, expected: type | None) -> str:
+    return str(error) if isinstance(error, ValueError) else format_exception(error, expected)
+
+
+def _json(value: str) -> Any:
+    if len(value) > _JSON_LIMIT:
+        raise Problem(f"too large ({len(value)} characters)", f"at most {_JSON_LIMIT}")
+    try:
+        return json.loads(value, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise Problem(
+            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}",
+            "check it with a JSON linter",
+        ) from None
+    except RecursionError:
+        raise Problem("too deeply nested", '{"large": {"cpu": 2, "mmem": 4096}}') from None
+    except ValueError:  # int() refuses thousands of digits
+        raise Problem("a number that is too large", "write whole numbers") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise Problem(f"{key!r} given twice", "keep one of the two")
+        content[key] = value
+    return content
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise Problem(f"{constant} is not a number", "write whole numbers")
+
+
+def _finite(literal: str) -> float:
+    value = float(literal)
+    if value in (float("inf"), float("-inf")):
+        _no_number(literal)
+    return value
+
+
+def _bounded(digits: str, smallest: int, largest: int, unit: str) -> int:
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > len(str(largest)) or int(significant) > largest:
+        raise Problem(f"too large: at most {largest} {unit}", f"write {smallest} to {largest}")
+    if int(significant) < smallest:
+        raise Problem(f"too small: at least {smallest} {unit}", f"write {smallest} to {largest}")
+    return int(significant)
+
+
+def _cut(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:40] + "..."  # noqa: PLR2004 - reliability: values are cut at 40

@@ -1,0 +1,87 @@
+"""What a run tells people: the grouped log, annotations and the job summary, all from the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from refresh import runner as runner_protocol
+from refresh.report import Change, ComponentReport, Done, Failed, Report, Skipped, problems
+
+if TYPE_CHECKING:
+    from refresh.errors import InputErrors
+    from refresh.inputs import Inputs
+    from refresh.runner import Runner
+
+LINES_PER_EVENT = 50
+"""More changes of one kind than this are one line with their number."""
+
+structlog.configure(processors=[runner_protocol.render], cache_logger_on_first_use=False)
+log = structlog.get_logger()
+
+
+def input_errors(runner: Runner, error: InputErrors) -> None:
+    """Show every problem of the inputs."""
+    for problem in error.problems:
+        name, _, text = problem.partition(": ")
+        runner.annotate("error", name, text)
+    log.error("inputs.refused", problems=len(error.problems), calls_made=0)
+
+
+def beginning(runner: Runner, given: Inputs) -> None:
+    """Say what is refreshed, and what its owner should know of the inputs."""
+    desired = given.desired
+    log.info("refresh.started", subject=str(desired.repository), region=desired.region, mode=desired.mode.value)
+    for level, messages in (("warning", given.warnings), ("notice", given.notices)):
+        for message in messages:
+            runner.annotate(level, "inputs", message)
+
+
+def component(runner: Runner, report: ComponentReport) -> None:
+    """Show one component: a group with a line a change, then its warnings and errors."""
+    with runner.group(f"{report.name}: {report.status} ({report.duration.total_seconds():.1f} s)"):
+        _changes("planned", report.planned)
+        _changes("", tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
+        for outcome in report.outcomes:
+            match outcome:
+                case Skipped():
+                    log.info("change.skipped", subject=str(outcome.change), reason=outcome.reason)
+                case Failed():
+                    log.error("change.failed", subject=str(outcome.change), error=str(outcome.error))
+                case Done():
+                    pass
+        for change in report.pending:
+            log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
+    for warning in report.warnings:
+        runner.annotate("warning", report.name, warning)
+    for problem in problems(report):
+        runner.annotate("error", report.name, problem)
+
+
+def ending(runner: Runner, report: Report) -> None:
+    """Sum up the run."""
+    log.info(
+        "refresh.finished",
+        changes=sum(len(each.done) for each in report.components),
+        planned=sum(len(each.planned) for each in report.components),
+        failed=", ".join(each.name for each in report.failed) or "none",
+    )
+    runner.summarise(report.markdown())
+
+
+def _changes(prefix: str, changes: tuple[Change, ...]) -> None:
+    numbers = Counter(type(change) for change in changes)
+    for kind, number in numbers.items():
+        event = f"{kind.noun}.{kind.done}" if not prefix else f"{kind.noun}.{prefix}"
+        if number > LINES_PER_EVENT:
+            log.info(event, number=number)
+            continue
+        for change in changes:
+            if type(change) is kind:
+                facts = {
+                    each.name: f"{each.before or '(none)'} -> {each.after or '(none)'}" for each in change.differences
+                }
+                subject = f"{change.verb} {change.subject}" if prefix else change.subject
+                log.info(event, subject=subject, **facts)

@@ -1,0 +1,189 @@
+"""The component protocol, and the loop that makes a component's plan empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
+
+from attrs import evolve, field, frozen
+
+from refresh import errors
+from refresh.desired import Mode
+from refresh.report import ChangeT, ComponentReport, Done, Failed, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from refresh.report import Change, Outcome, Plan
+
+MAX_PASSES = 6
+"""The longest honest chain is four (create, move the default, record, look again); more is a disagreement with AWS."""
+
+ActualT = TypeVar("ActualT")
+
+
+class Clock(Protocol):
+    """The only source of time, passed in so that tests and simulations own it."""
+
+    def now(self) -> datetime:
+        """Give the present moment, aware, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Component(Protocol[ActualT, ChangeT]):
+    """One row of the specification: something in AWS that is kept as desired.
+
+    A component is done when its plan is empty. A rerun after a crash is just another pass, and a dry run is observe and
+    plan without apply.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name it as the log does."""
+        ...
+
+    def observe(self) -> ActualT:
+        """Read what is there; never write."""
+        ...
+
+    def plan(self, actual: ActualT, now: datetime) -> Plan[ChangeT]:
+        """List what differs; pure."""
+        ...
+
+    def apply(self, changes: Sequence[ChangeT]) -> Iterator[Outcome]:
+        """Make the changes, deciding nothing; each yields one outcome."""
+        ...
+
+
+@frozen
+class Converged(Generic[ActualT]):
+    """How a component ended, and what it observed last (None if it could not observe at all)."""
+
+    report: ComponentReport
+    actual: ActualT | None = None
+
+
+@frozen(kw_only=True)
+class Run:
+    """What every component of one run shares."""
+
+    mode: Mode
+    clock: Clock
+    stopped: Callable[[], bool] = field(default=lambda: False)
+    """Whether the run was asked to end; asked before each pass and each write."""
+
+
+def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
+    """Observe, plan and apply until the plan is empty, and report what happened.
+
+    `may_write` is called before the first change is applied; it waits for what must come first and raises if it failed.
+    Whatever goes wrong ends this component only.
+    """
+    start = run.clock.now()
+    loop = _Loop(component, run, may_write)
+    try:
+        loop.passes()
+        error: errors.RefreshError | None = None
+    except errors.RefreshError as caught:
+        error = caught
+    except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
+        # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
+        error = errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line.")
+    report = evolve(loop.report, error=error, duration=run.clock.now() - start)
+    return Converged(report, loop.actual)
+
+
+class _Loop(Generic[ActualT, ChangeT]):
+    def __init__(self, component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> None:
+        self.component = component
+        self.run = run
+        self.may_write = may_write
+        self.actual: ActualT | None = None
+        self.report = ComponentReport(name=component.name)
+        self.settled: dict[Change, Outcome] = {}
+        """Done and failed changes of this run: neither is sent a second time."""
+
+    def passes(self) -> None:
+        due: list[ChangeT] = []
+        for _ in range(MAX_PASSES):
+            self._stop_if_asked()
+            self.actual = self.component.observe()
+            plan = self.component.plan(self.actual, self.run.clock.now())
+            self.report = evolve(self.report, warnings=_merged(self.report.warnings, plan.warnings))
+            if self.run.mode is Mode.PLAN:
+                self.report = evolve(self.report, planned=plan.changes)
+                return
+            due = [change for change in plan.changes if change not in self.settled]
+            if not due:
+                self._close(plan)
+                return
+            self.may_write()
+            self._stop_if_asked()
+            self._apply(due)
+        raise errors.DidNotConverge(
+            f"{self.component.name}: changes were still planned after {MAX_PASSES} passes "
+            f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
+        )
+
+    def _apply(self, due: list[ChangeT]) -> None:
+        for outcome in self.component.apply(due):
+            self.report = evolve(self.report, outcomes=(*self.report.outcomes, outcome))
+            match outcome:
+                case Done() | Failed():
+                    self.settled[outcome.change] = outcome
+                case Skipped():
+                    pass
+
+    def _close(self, plan: Plan[ChangeT]) -> None:
+        """Judge what was settled by the last look: what is planned still is pending or failed."""
+        still: set[Change] = set(plan.changes)
+        self.report = evolve(
+            self.report,
+            outcomes=tuple(_confirmed(outcome, still) for outcome in self.report.outcomes),
+            pending=tuple(change for change in plan.changes if isinstance(self.settled[change], Done)),
+        )
+
+    def _stop_if_asked(self) -> None:
+        if self.run.stopped():
+            raise errors.Interrupted("stopped as asked, before this was done. Nothing is lost: the next run continues.")
+
+
+Arguments = ParamSpec("Arguments")
+
+
+def attempt(
+    change: Change, action: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Outcome:
+    """Make one change; a lost race is skipped, an error of AWS or GitHub fails this change only."""
+    try:
+        action(*args, **kwargs)
+    except (errors.ConditionFailed, errors.AlreadyExists) as error:
+        return Skipped(change, str(error))
+    except errors.CredentialsExpired:
+        raise
+    except errors.RefreshError as error:
+        return Failed(change, error)
+    return Done(change)
+
+
+def _confirmed(outcome: Outcome, still_planned: set[Change]) -> Outcome:
+    """Forgive a failure that a later look disproved: the answer was lost, not the effect."""
+    if isinstance(outcome, Failed) and outcome.change not in still_planned:
+        return Skipped(outcome.change, f"found done on a later look, after: {outcome.error}")
+    return outcome
+
+
+def _merged(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *new)))
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_qualname} line {trace.tb_lineno}" if trace is not None else "nowhere"
+    return f"{type(error).__name__} in {where}"

@@ -1,0 +1,129 @@
+"""DynamoDB and EC2: marks, terminations and cleaning, in batches; nothing is decided here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors, records
+from refresh.reconciler import transactions
+from refresh.reconciler.transactions import Write
+from refresh.report import Done, Failed, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.reconciler.garbage_collector.policy import Clean, Mark, Terminate
+    from refresh.report import Outcome
+
+MARKS_PER_TRANSACTION = 100
+CLEANINGS_PER_TRANSACTION = 25
+TERMINATIONS_PER_CALL = 100
+_ENDING = frozenset({"shutting-down", "terminated"})
+
+
+def mark(table: str, change: Mark, run_url: str) -> Write:
+    """Write phase one: conditional on exactly the state, run and threshold that were judged.
+
+    `threshold = now` and an empty `runId` are signals too: the instance's own watch ends it and its runner deregisters,
+    even if this run dies before it reaches EC2.
+    """
+    record, now = change.record, records.wire_time(change.judged_at)
+    written = {
+        "state": records.TERMINATED,
+        "runId": "",
+        "threshold": now,
+        "updatedAt": now,
+        "endedState": record.state,
+        "endedRunId": record.run_id or "",
+        "endedThreshold": record.threshold or "",
+        "endedReason": change.reason.value,
+        "endedBy": run_url,
+    }
+    judged = {"state": record.state, "runId": record.run_id, "threshold": record.threshold}
+    conditions = [
+        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :judged_{name}"
+        for name, value in judged.items()
+    ]
+    update: dict[str, Any] = {
+        "TableName": table,
+        "Key": records.key(records.INSTANCE, record.id),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
+        "ConditionExpression": " AND ".join([*conditions, "#threshold < :threshold"]),
+        "ExpressionAttributeNames": {f"#{name}": name for name in written},
+        "ExpressionAttributeValues": {
+            **{f":{name}": {"S": value} for name, value in written.items()},
+            **{f":judged_{name}": {"S": value} for name, value in judged.items() if value is not None},
+        },
+    }
+    action: TransactWriteItemTypeDef = {"Update": update}  # type: ignore[typeddict-item] # built by name above
+    return Write(change, (action,))
+
+
+def clean(table: str, change: Clean, now: datetime) -> Write:
+    """Write the end: the record (if it still is terminated) and the artifacts go, the history item stays."""
+    identifier = change.record.id
+    actions: tuple[TransactWriteItemTypeDef, ...] = (
+        {
+            "Delete": {
+                "TableName": table,
+                "Key": records.key(records.INSTANCE, identifier),
+                "ConditionExpression": "attribute_not_exists(PK) OR #state = :terminated",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": {":terminated": {"S": records.TERMINATED}},
+            }
+        },
+        {"Delete": {"TableName": table, "Key": records.key(records.HEARTBEAT, identifier)}},
+        {"Delete": {"TableName": table, "Key": records.key(records.SIGNAL, identifier)}},
+        {"Put": {"TableName": table, "Item": records.history_item(change.record, now)}},
+    )
+    return Write(change, actions)
+
+
+def terminate(ec2: EC2Client, changes: Sequence[Terminate]) -> Iterator[Outcome]:
+    """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
+
+    Success is the state in the response. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+    """
+    for batch in transactions.batches(changes, TERMINATIONS_PER_CALL):
+        yield from _terminate(ec2, batch)
+
+
+def _terminate(ec2: EC2Client, batch: list[Terminate]) -> Iterator[Outcome]:
+    try:
+        response = ec2.terminate_instances(InstanceIds=[change.id for change in batch])
+    except (errors.NotFound, errors.Rejected) as error:
+        yield from _isolate(ec2, batch, error)
+        return
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        yield from (Failed(change, error) for change in batch)
+        return
+    states = {each["InstanceId"]: each["CurrentState"]["Name"] for each in response["TerminatingInstances"]}
+    for change in batch:
+        state = states.get(change.id, "not mentioned")
+        if state in _ENDING:
+            yield Done(change)
+        else:
+            yield Failed(change, errors.Rejected("ec2:TerminateInstances", "StillThere", f"{change.id} is {state}."))
+
+
+def _isolate(ec2: EC2Client, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
+    """Set apart what makes a call fail as a whole: what the error names, else by halves."""
+    if len(batch) == 1:
+        gone = isinstance(error, errors.NotFound)
+        yield Skipped(batch[0], "EC2 does not know it any more") if gone else Failed(batch[0], error)
+        return
+    blamed = set(re.findall(records.INSTANCE_ID, error.message))
+    named = [change for change in batch if change.id in blamed]
+    if not named or len(named) == len(batch):
+        middle = len(batch) // 2
+        named = batch[:middle]
+    yield from _terminate(ec2, named)
+    rest = set(named)
+    yield from _terminate(ec2, [change for change in batch if change not in rest])

@@ -1,0 +1,86 @@
+"""EC2 and DynamoDB: what the collector judges, every page of it.
+
+The order is the proof: EC2 is read first and the table after it, so an instance that was launched a moment ago is never
+seen without its record. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors, names, records
+from refresh.reconciler.garbage_collector.policy import (
+    INITIAL_RUN_TAG,
+    PROTECTION_TAG,
+    SELF_TERMINATION_TAG,
+    TEMPLATE_TAG,
+    Actual,
+    Ec2State,
+    Machine,
+    TemplateIds,
+)
+from refresh.reconciler.transactions import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import DescribeInstancesRequestTypeDef, FilterTypeDef
+
+_PAGE = 1000
+_FILTER_VALUES = 200
+_JUDGED_TAGS = frozenset({TEMPLATE_TAG, SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG})
+
+
+def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template_ids: TemplateIds) -> Actual:
+    """Read the pool's instances by their template, then every record, then the recorded instances still missing."""
+    machines: dict[str, Machine] = {}
+    for some in batches(template_ids.known, _FILTER_VALUES):
+        machines |= _described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
+    found = tuple(map(records.read_instance, _instance_items(dynamodb, table)))
+    missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
+    for some in batches(missing, _FILTER_VALUES):
+        # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
+        machines |= _described(ec2, {"Name": "instance-id", "Values": some})
+    return Actual(machines, found, template_ids)
+
+
+def _described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
+    machines: dict[str, Machine] = {}
+    request: DescribeInstancesRequestTypeDef = {"Filters": [condition], "MaxResults": _PAGE}
+    while True:
+        page = ec2.describe_instances(**request)
+        for reservation in page.get("Reservations", []):
+            for instance in reservation.get("Instances", []):
+                machines[instance["InstanceId"]] = _machine(instance)
+        if not page.get("NextToken"):
+            return machines
+        request["NextToken"] = page["NextToken"]
+
+
+def _machine(instance: Any) -> Machine:
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] in _JUDGED_TAGS}
+    return Machine(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)
+
+
+def _instance_items(dynamodb: DynamoDBClient, table: str) -> Iterator[records.Item]:
+    start: dict[str, Any] = {}
+    aliases = {f"#{name}": name for name in records.INSTANCE_ATTRIBUTES}
+    while True:
+        try:
+            page = dynamodb.query(
+                TableName=table,
+                KeyConditionExpression="PK = :instances",
+                ProjectionExpression=", ".join(aliases),
+                ExpressionAttributeNames=aliases,
+                ExpressionAttributeValues={":instances": {"S": names.partition_key(records.INSTANCE)}},
+                ConsistentRead=True,
+                **start,
+            )
+        except errors.NotFound:
+            return  # no table yet, so no records
+        yield from page["Items"]
+        if not page.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

@@ -1,0 +1,159 @@
+"""DynamoDB and GitHub: the short-lived token with which new instances register as runners.
+
+https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-a-repository: it lives an
+hour and can be used until then.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from attrs import field, frozen
+
+from refresh import errors, names, records
+from refresh.reconciler.component import attempt
+from refresh.report import Change, Difference, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from refresh.desired import DesiredState, Secret
+    from refresh.reconciler.component import Clock
+    from refresh.reconciler.metadata import Metadata
+    from refresh.report import Outcome
+
+
+@frozen
+class IssuedToken:
+    """A token that GitHub has just issued; already masked in the log."""
+
+    token: Secret
+    expires_at: datetime
+
+
+class TokenIssuer(Protocol):
+    """What this component needs of GitHub."""
+
+    def create_registration_token(self) -> IssuedToken:
+        """Issue a token and mask it before anything else happens to it."""
+        ...
+
+
+@frozen
+class Actual:
+    """The stored token without the token: whether there is one, and `expires_at` as it is written."""
+
+    present: bool = False
+    expires_at: str = ""
+
+
+@frozen
+class ReplaceToken(Change):
+    """Ask GitHub for a new token and store it."""
+
+    noun: ClassVar[str] = "registration_token"
+    verb: ClassVar[str] = "replace"
+    done: ClassVar[str] = "replaced"
+    # Neither takes part in equality: one run asks GitHub once, however short-lived the answer looks to our clock.
+    before: str = field(eq=False)
+    reason: str = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return f"({self.reason})"
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return (Difference("expires_at", self.before or None, "an hour after it is issued"),)
+
+
+def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
+    """Plan a new token when the stored one is absent, unreadable or has less life left than the minimum."""
+    expires_at = records.read_time(actual.expires_at)
+    if not actual.present:
+        return Plan((ReplaceToken(actual.expires_at, "none is stored"),))
+    if expires_at is None:
+        return Plan((ReplaceToken(actual.expires_at, "the stored one's expiry cannot be read"),))
+    left = expires_at - now
+    if left >= desired.registration_token_min_ttl:
+        return Plan()
+    if left > timedelta():
+        return Plan((ReplaceToken(actual.expires_at, f"the stored one has {_minutes(left)} left"),))
+    warning = (
+        f"the stored registration token expired at {actual.expires_at}: no instance could register since then. "
+        "GitHub delays and drops scheduled runs; run this workflow more often or start it by workflow_dispatch."
+    )
+    return Plan((ReplaceToken(actual.expires_at, "the stored one has expired"),), (warning,))
+
+
+@frozen
+class RegistrationToken:
+    """Keeps the stored token alive long enough."""
+
+    name: ClassVar[str] = "registration token"
+    desired: DesiredState
+    metadata: Metadata
+    github: TokenIssuer
+    clock: Clock
+
+    def observe(self) -> Actual:
+        """Read the stored token's expiry."""
+        value = records.mapping(self.metadata.read(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
+        return Actual(bool(records.text(value, "token")), records.text(value, "expires_at") or "")
+
+    def plan(self, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
+        """See the module's `plan`."""
+        return plan(self.desired, actual, now)
+
+    def apply(self, changes: Sequence[ReplaceToken]) -> Iterator[Outcome]:
+        """Replace the token."""
+        for change in changes:
+            yield attempt(change, self._replace, change.before)
+
+    def _replace(self, before: str) -> None:
+        issued = self.github.create_registration_token()
+        now = self.clock.now()
+        if issued.expires_at <= now:
+            raise errors.Unavailable(
+                "GitHub registration-token",
+                "AlreadyExpired",
+                f"the new token expires at {records.wire_time(issued.expires_at)} and it is {records.wire_time(now)} "
+                "here; it was not stored. Compare this machine's clock.",
+            )
+        expires_at = records.wire_time(issued.expires_at)
+        value = {
+            "token": issued.token.reveal(),
+            "timestamp": records.wire_time(now),
+            "expires_at": expires_at,
+        }
+        try:
+            self.metadata.write(names.REGISTRATION_TOKEN_IDENTIFIER, value, _not_longer_lived(before, expires_at))
+        except errors.RefreshError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the token
+            # botocore quotes a parameter that it refuses, and this one is the token.
+            raise errors.RefreshError(f"storing the token failed: {type(error).__name__}") from None
+
+
+def _not_longer_lived(before: str, expires_at: str) -> Mapping[str, object]:
+    """Build the condition under which a longer-lived token, stored meanwhile, is never replaced.
+
+    The first two arms repair what cannot be compared: no readable expiry, or the very one that the plan judged.
+    """
+    return {
+        "ConditionExpression": (
+            "NOT attribute_type(#value.expires_at, :string)"
+            " OR #value.expires_at = :before OR #value.expires_at < :after"
+        ),
+        "ExpressionAttributeNames": {"#value": "value"},
+        "ExpressionAttributeValues": {
+            ":string": {"S": "S"},
+            ":before": {"S": before},
+            ":after": {"S": expires_at},
+        },
+    }
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{int(duration.total_seconds() // 60)}m"

@@ -1,0 +1,102 @@
+"""DynamoDB: changes written in transactions of up to 100 actions, side by side.
+
+A cancelled transaction changes nothing and names the actions that lost their condition: their changes are dropped and
+the rest is sent again. It is not retried by the SDK when it was cancelled for a conflict or for throttling.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from refresh import errors
+from refresh.report import Change, Done, Failed, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from refresh.reconciler.component import Clock
+    from refresh.report import Outcome
+
+ACTIONS_LIMIT = 100
+_TRIES = 5
+_CONDITION_LOST = "ConditionalCheckFailed"
+_REASONS_OF_THE_MOMENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_BLAMELESS = "None"
+
+T = TypeVar("T")
+
+
+@frozen
+class Write:
+    """A change and the actions that make it, all or none."""
+
+    change: Change
+    actions: tuple[TransactWriteItemTypeDef, ...]
+
+
+def write(
+    dynamodb: DynamoDBClient, clock: Clock, pool: Executor, writes: Sequence[Write], per_transaction: int
+) -> Iterator[Outcome]:
+    """Send the writes, `per_transaction` of them together, and give one outcome each."""
+    for outcomes in pool.map(lambda batch: _send(dynamodb, clock, batch), batches(writes, per_transaction)):
+        yield from outcomes
+
+
+def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut into lists of at most `size`."""
+    remaining = iter(values)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _send(dynamodb: DynamoDBClient, clock: Clock, batch: list[Write]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for attempted in range(_TRIES):
+        if not batch:
+            break
+        try:
+            dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
+        except errors.TransactionCancelled as error:
+            if attempted == _TRIES - 1:
+                return [*outcomes, *(Failed(each.change, error) for each in batch)]
+            judged = [(each, _reasons(each, start, error)) for each, start in _offsets(batch)]
+            outcomes += [outcome for each, reasons in judged if (outcome := _verdict(each, reasons, error))]
+            kept = [each for each, reasons in judged if _verdict(each, reasons, error) is None]
+            if len(kept) == len(batch):
+                clock.sleep(0.1 * 2**attempted)
+            batch = kept
+        except errors.CredentialsExpired:
+            raise
+        except errors.ApiError as error:
+            return [*outcomes, *(Failed(each.change, error) for each in batch)]
+        else:
+            return [*outcomes, *(Done(each.change) for each in batch)]
+    return outcomes
+
+
+def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
+    start = 0
+    for each in batch:
+        yield each, start
+        start += len(each.actions)
+
+
+def _reasons(write_: Write, start: int, error: errors.TransactionCancelled) -> set[str]:
+    return set(error.reasons[start : start + len(write_.actions)]) - {_BLAMELESS}
+
+
+def _verdict(write_: Write, reasons: set[str], error: errors.TransactionCancelled) -> Outcome | None:
+    """Judge one change of a cancelled transaction; None when it is to be sent again."""
+    if _CONDITION_LOST in reasons:
+        return Skipped(write_.change, "someone else changed the record first")
+    if reasons - _REASONS_OF_THE_MOMENT:
+        return Failed(write_.change, error)
+    return None

@@ -1,0 +1,201 @@
+"""The items of the state table and their exact wire form (contract: "The table").
+
+An attribute travels as DynamoDB's low-level form, `{"S": "text"}`. Reading is lenient, because instances write to this
+table too: what cannot be understood becomes `Unreadable`, never an exception and never a reason to end an instance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+
+from refresh import names
+
+Item = dict[str, Any]
+"""A whole item: attribute name to low-level value."""
+
+METADATA = "METADATA"
+INSTANCE = "INSTANCE"
+HEARTBEAT = "HEARTBEAT"
+SIGNAL = "WS"
+HISTORY = "HISTORY"
+
+TIME_TO_LIVE_ATTRIBUTE = "expiresAt"
+HISTORY_LIFETIME = timedelta(days=30)
+
+TERMINATED = "terminated"
+LIVING_STATES = frozenset({"created", "idle", "claimed", "running"})
+
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+_WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def wire_time(moment: datetime) -> str:
+    """Write a time as every process on the table does: UTC, whole seconds, comparable as a string."""
+    return moment.astimezone(UTC).strftime(_WIRE_TIME)
+
+
+def read_time(text: str) -> datetime | None:
+    """Read `wire_time`'s form; None for anything else."""
+    try:
+        moment = datetime.strptime(text, _WIRE_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    # strptime also takes unpadded fields, which do not compare as strings.
+    return moment if wire_time(moment) == text else None
+
+
+def to_wire(value: object) -> dict[str, Any]:
+    """Write a value in DynamoDB's low-level form: text S, whole number N, sequence L, mapping M."""
+    match value:
+        case str():
+            return {"S": value}
+        case int() if not isinstance(value, bool):
+            return {"N": str(value)}
+        case Mapping():
+            return {"M": {key: to_wire(member) for key, member in value.items()}}
+        case Sequence():
+            return {"L": [to_wire(member) for member in value]}
+        case _:
+            raise TypeError(f"no wire form for {type(value).__name__}")
+
+
+def text(container: Mapping[str, Any], name: str) -> str | None:
+    """Read a string attribute; None when it is absent or of another type."""
+    value = container.get(name)
+    content = value.get("S") if isinstance(value, Mapping) else None
+    return content if isinstance(content, str) else None
+
+
+def mapping(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Read a map attribute; empty when it is absent or of another type."""
+    value = container.get(name)
+    content = value.get("M") if isinstance(value, Mapping) else None
+    return content if isinstance(content, Mapping) else {}
+
+
+def number(container: Mapping[str, Any], name: str) -> int | None:
+    """Read a whole number; None when it is absent, of another type or not whole."""
+    value = container.get(name)
+    content = value.get("N") if isinstance(value, Mapping) else None
+    return int(content) if isinstance(content, str) and re.fullmatch(r"-?[0-9]{1,38}", content) else None
+
+
+def key(entity: str, identifier: str) -> Item:
+    """Key an item."""
+    return {"PK": {"S": names.partition_key(entity)}, "SK": {"S": names.sort_key(identifier)}}
+
+
+def item(entity: str, identifier: str, updated_at: datetime, **attributes: object) -> Item:
+    """Write a whole item with the attributes that every item has."""
+    return {
+        **key(entity, identifier),
+        **{
+            name: to_wire(value)
+            for name, value in {
+                "entityType": entity,
+                "identifier": identifier,
+                **attributes,
+                "updatedAt": wire_time(updated_at),
+            }.items()
+        },
+    }
+
+
+def expiry(moment: datetime) -> int:
+    """Give the time-to-live attribute's form of a time: whole epoch seconds."""
+    return int(moment.timestamp())
+
+
+@frozen(kw_only=True)
+class Instance:
+    """The record of an instance as `provision`, `release` and `refresh` write it."""
+
+    id: str
+    state: str
+    run_id: str | None
+    """None when the attribute is absent, "" when no run has it."""
+    threshold: str | None
+    """As written; unreadable ones are kept, because a condition must name exactly what was read."""
+    updated_at: str = ""
+    resource_class: str = ""
+    instance_type: str = ""
+    usage_class: str = ""
+    ended: tuple[tuple[str, str], ...] = ()
+    """What a mark recorded: `endedState`, `endedRunId`, `endedThreshold`, `endedReason`, `endedBy`."""
+
+    @property
+    def expires(self) -> datetime | None:
+        """The threshold as a time; None when there is none or it cannot be read."""
+        return read_time(self.threshold or "")
+
+    @property
+    def marked_at(self) -> datetime | None:
+        """When a `terminated` record was marked: its mark wrote both times."""
+        return read_time(self.updated_at) or self.expires
+
+
+@frozen
+class Unreadable:
+    """An INSTANCE item that no rule may judge, and why."""
+
+    identifier: str
+    problem: str
+
+
+ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason", "endedBy")
+INSTANCE_ATTRIBUTES = (
+    "SK",
+    "state",
+    "runId",
+    "threshold",
+    "updatedAt",
+    "resourceClass",
+    "instanceType",
+    "usageClass",
+    *ENDED_ATTRIBUTES,
+)
+"""What the collector reads of a record: all that is judged or kept as history."""
+
+
+def read_instance(wire: Mapping[str, Any]) -> Instance | Unreadable:
+    """Read an INSTANCE item, or say what is wrong with it."""
+    identifier = (text(wire, "SK") or "").removeprefix("ID#")
+    if not INSTANCE_ID.fullmatch(identifier):
+        return Unreadable(identifier, "its identifier is not an instance id")
+    state = text(wire, "state")
+    if state not in LIVING_STATES and state != TERMINATED:
+        return Unreadable(identifier, f"its state is {state!r}" if state else "it has no state")
+    for name in ("runId", "threshold"):
+        if name in wire and text(wire, name) is None:
+            return Unreadable(identifier, f"its {name} is not a string")
+    return Instance(
+        id=identifier,
+        state=state,
+        run_id=text(wire, "runId"),
+        threshold=text(wire, "threshold"),
+        updated_at=text(wire, "updatedAt") or "",
+        resource_class=text(wire, "resourceClass") or "",
+        instance_type=text(wire, "instanceType") or "",
+        usage_class=text(wire, "usageClass") or "",
+        ended=tuple((name, value) for name in ENDED_ATTRIBUTES if (value := text(wire, name)) is not None),
+    )
+
+
+def history_item(instance: Instance, ended_at: datetime) -> Item:
+    """Write what remains of a cleaned instance for 30 days."""
+    return item(
+        HISTORY,
+        instance.id,
+        ended_at,
+        **dict(instance.ended),
+        resourceClass=instance.resource_class,
+        instanceType=instance.instance_type,
+        usageClass=instance.usage_class,
+        endedAt=wire_time(instance.marked_at or ended_at),
+        expiresAt=expiry(ended_at + HISTORY_LIFETIME),
+    )

@@ -1,0 +1,201 @@
+"""Changes, their outcomes and the report of a run: one list that is the plan, the log and the summary.
+
+A component subclasses `Change` once for each thing it can do. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Generic, TypeVar
+
+from attrs import frozen
+
+from refresh.errors import RefreshError
+
+
+@frozen
+class Difference:
+    """One field of a resource: what it is and what it should be; None where there is nothing."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
+
+
+@frozen
+class Change:
+    """One difference between the desired and the actual state, and what removes it.
+
+    Changes are compared by value: one that is planned again after it was made is recognised.
+    """
+
+    noun: ClassVar[str] = "change"
+    """What is changed; with `done` it names the log event, `queue.created`."""
+    verb: ClassVar[str] = "make"
+    done: ClassVar[str] = "made"
+
+    @property
+    def subject(self) -> str:
+        """Name the resource or item."""
+        raise NotImplementedError
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """List the fields that change; empty where the subject says it all."""
+        return ()
+
+    def __str__(self) -> str:
+        """Say what is to be done, `create queue o-r-large-ci-pool`."""
+        return f"{self.verb} {self.noun.replace('_', ' ')} {self.subject}".rstrip()
+
+
+@frozen
+class Done:
+    """The change was made and acknowledged."""
+
+    change: Change
+
+
+@frozen
+class Skipped:
+    """The change was not made because the world moved first: a lost race is no error."""
+
+    change: Change
+    reason: str
+
+
+@frozen
+class Failed:
+    """The change was refused or not answered."""
+
+    change: Change
+    error: RefreshError
+
+
+Outcome = Done | Skipped | Failed
+
+
+ChangeT = TypeVar("ChangeT", bound=Change)
+
+
+@frozen
+class Plan(Generic[ChangeT]):
+    """What a component would do now, and what a person should know."""
+
+    changes: tuple[ChangeT, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class ComponentReport:
+    """What one component found and did."""
+
+    name: str
+    planned: tuple[Change, ...] = ()
+    """In mode plan: what would be done."""
+    outcomes: tuple[Outcome, ...] = ()
+    pending: tuple[Change, ...] = ()
+    """Acknowledged by AWS in this run but not yet read back; the next run looks again."""
+    warnings: tuple[str, ...] = ()
+    error: RefreshError | None = None
+    """Why the component stopped before it was done."""
+    duration: timedelta = timedelta()
+
+    @property
+    def done(self) -> tuple[Change, ...]:
+        """The changes that were made."""
+        return tuple(outcome.change for outcome in self.outcomes if isinstance(outcome, Done))
+
+    @property
+    def failures(self) -> tuple[Failed, ...]:
+        """The changes that failed and are still due."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Failed))
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is not as desired and this run could not help it."""
+        return self.error is not None or bool(self.failures)
+
+    @property
+    def status(self) -> str:
+        """Sum it up in the words of the log and the summary."""
+        if self.failed:
+            return "failed"
+        if self.planned:
+            return f"would change {len(self.planned)}"
+        return f"changed {len(self.done)}" if self.done else "as desired"
+
+
+@frozen
+class Report:
+    """What a run found and did, component by component in the order of their tuple."""
+
+    components: tuple[ComponentReport, ...]
+
+    @property
+    def failed(self) -> tuple[ComponentReport, ...]:
+        """The components that are not as desired."""
+        return tuple(component for component in self.components if component.failed)
+
+    @property
+    def exit_code(self) -> int:
+        """0: as desired, 1: some component failed or did not converge (2, bad input, never gets here)."""
+        return 1 if self.failed else 0
+
+    def markdown(self) -> str:
+        """Render the job summary."""
+        lines = [
+            "### Runner pool refresh: " + (f"{len(self.failed)} failed" if self.failed else "as desired"),
+            "",
+            "| component | status | changes | seconds |",
+            "| --- | --- | --- | --- |",
+        ]
+        for component in self.components:
+            changes = [*component.planned, *component.done]
+            shown = [_cell(str(change)) for change in changes[:_CHANGES_SHOWN]]
+            if len(changes) > _CHANGES_SHOWN:
+                shown.append(f"and {len(changes) - _CHANGES_SHOWN} more")
+            lines.append(
+                f"| {_cell(component.name)} | {component.status} | {'<br>'.join(shown)} "
+                f"| {component.duration.total_seconds():.1f} |"
+            )
+        messages = [
+            *(
+                f"**{component.name}**: {_cell(problem)}"
+                for component in self.components
+                for problem in problems(component)
+            ),
+            *(f"{component.name}: {_cell(warning)}" for component in self.components for warning in component.warnings),
+        ]
+        return "\n".join([*lines, "", *(f"- {message}" for message in messages[:_MESSAGES_SHOWN])]).rstrip() + "\n"
+
+
+_CHANGES_SHOWN = 20
+_MESSAGES_SHOWN = 100
+
+
+def problems(component: ComponentReport) -> list[str]:
+    """List everything that failed in a component, as a person should read it."""
+    listed = [f"{failure.change}: {failure.error}" for failure in component.failures]
+    return [*([str(component.error)] if component.error else []), *listed]
+
+
+def _shown(value: str | None) -> str:
+    return "(none)" if value is None else value
+
+
+def _cell(value: str) -> str:
+    """Make any text harmless inside a Markdown table: no markup, no line breaks, no columns."""
+    for character, entity in {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "|": "&#124;",
+        "`": "&#96;",
+        "[": "&#91;",
+    }.items():
+        value = value.replace(character, entity)
+    return " ".join(value.split())[:1000]

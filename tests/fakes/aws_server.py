@@ -1,0 +1,109 @@
+"""moto as a server on a free port, with its faults mended and every call written down.
+
+moto's conditional writes are not atomic (measured: 16 racing updates, several winners), so one lock holds around its
+handler. Calls are counted by service and operation, which is exact where seconds are noisy.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs
+
+# One image is enough, and moto reads thousands at import otherwise.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+from moto.backends import get_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet")
+TERMINATED_CODE = 48
+
+
+class AwsServer:
+    """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.bodies: list[bytes] = []
+        self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
+        """Asked with the operation before moto sees it; a (status, body) is answered instead."""
+        self._lock = threading.RLock()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Silent)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.forget_everything()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The endpoint."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def writes(self) -> list[str]:
+        """The calls that change something."""
+        return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
+
+    def counted(self) -> Counter[str]:
+        """Count the calls by name."""
+        return Counter(self.calls)
+
+    def forget_calls(self) -> None:
+        """Start counting anew."""
+        self.calls.clear()
+        self.bodies.clear()
+
+    def forget_everything(self) -> None:
+        """Empty the account."""
+        for service in ("ec2", "dynamodb", "sqs", "sts", "iam", "ssm"):
+            for account in get_backend(service).values():
+                for region in account.values():
+                    region.reset()
+        self.forget_calls()
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        operation = _operation(environ, body)
+        with self._lock:
+            self.calls.append(operation)
+            self.bodies.append(body)
+        if (instead := self.before_call(operation)) is not None:
+            status, content = instead
+            start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
+            return [content]
+        with self._lock:
+            return list(self._moto(environ, start_response))
+
+
+class _Silent(WSGIRequestHandler):
+    # Keeps connections open, as AWS does; without it every call pays a new one.
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_: object, **__: object) -> None:
+        """Say nothing: the calls are counted."""
+
+
+def _operation(environ: dict[str, Any], body: bytes) -> str:
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        service, _, operation = target.partition(".")
+        return f"{'dynamodb' if service.startswith('DynamoDB') else 'sqs'}:{operation}"
+    action = parse_qs(body.decode("utf-8", "replace")).get("Action", ["unknown"])[0]
+    return f"ec2:{action}"

@@ -1,0 +1,109 @@
+"""A stand-in for GitHub's REST API: registration tokens and runner downloads, as github.com answers them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGISTRATION_CANARY = "REG-CANARY-"
+DOWNLOAD_CANARY = "DOWNLOAD-CANARY"
+
+
+class GitHubServer:
+    """A GitHub endpoint; `calls` lists method and path, `answers` replaces single answers."""
+
+    def __init__(self, version: str = "2.335.1") -> None:
+        self.calls: list[str] = []
+        self.version = version
+        self.failure: tuple[int, bytes] | None = None
+        """Answered to everything instead, when set."""
+        self.answers: dict[str, Any] = {}
+        """By the last part of the path: what is answered instead."""
+        self.token_life = timedelta(hours=1)
+        self._issued = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Answer one request."""
+        self.calls.append(f"{method} {path}")
+        if self.failure is not None:
+            return self.failure
+        if not headers.get("Authorization", "").strip():
+            return 401, b'{"message": "Requires authentication"}'
+        last = path.rpartition("/")[2]
+        if last in self.answers:
+            return 200, json.dumps(self.answers[last]).encode()
+        match method, last:
+            case "POST", "registration-token":
+                self._issued += 1
+                expires_at = datetime.now(UTC) + self.token_life
+                token = {"token": f"{REGISTRATION_CANARY}{self._issued}", "expires_at": expires_at.isoformat()}
+                return 201, json.dumps(token).encode()
+            case "GET", "downloads":
+                return 200, json.dumps(downloads(self.version)).encode()
+            case _:
+                return 404, b'{"message": "Not Found"}'
+
+
+def downloads(version: str) -> list[dict[str, str]]:
+    """List the runner applications as GitHub does, those for other systems included."""
+    return [
+        {
+            "os": system,
+            "architecture": architecture,
+            "download_url": f"https://github.com/actions/runner/releases/download/v{version}/"
+            f"actions-runner-{system}-{architecture}-{version}.tar.gz",
+            "filename": f"actions-runner-{system}-{architecture}-{version}.tar.gz",
+            "temp_download_token": DOWNLOAD_CANARY,
+            "sha256_checksum": ("a" if architecture == "x64" else "b") * 64,
+        }
+        for system in ("osx", "linux", "win")
+        for architecture in ("x64", "arm64")
+    ]
+
+
+def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the calls are counted."""
+
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = server.answer(self.command, self.path, dict(self.headers))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
