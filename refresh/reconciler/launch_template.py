@@ -7,15 +7,13 @@ that launches. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from attrs import field, frozen
 
-from refresh import errors, names, records, user_data
+from refresh import errors, names, records
+from refresh.reconciler import launch_template_content as content
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -24,10 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import (
-        DescribeLaunchTemplateVersionsRequestTypeDef,
-        RequestLaunchTemplateDataTypeDef,
-    )
+    from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef
 
     from refresh.desired import DesiredState
     from refresh.reconciler.metadata import Metadata
@@ -39,9 +34,6 @@ _PAGE = 200
 _DELETED_PER_CALL = 200
 _FORMER_IDS_KEPT = 20
 
-Fields = tuple[tuple[str, str], ...]
-"""A template's data as (name, comparable text), sorted by name."""
-
 
 @frozen
 class Version:
@@ -49,7 +41,7 @@ class Version:
 
     number: int
     default: bool
-    fields: Fields
+    fields: content.Fields
 
 
 @frozen
@@ -82,7 +74,7 @@ class CreateTemplate(Change):
     verb: ClassVar[str] = "create"
     done: ClassVar[str] = "created"
     name: str
-    fields: Fields
+    fields: content.Fields
     payload: bytes = field(repr=False)
 
     @property
@@ -91,7 +83,7 @@ class CreateTemplate(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return differences((), self.fields)
+        return content.differences((), self.fields)
 
 
 @frozen
@@ -103,8 +95,8 @@ class CreateVersion(Change):
     done: ClassVar[str] = "created"
     template_id: str
     latest: int
-    before: Fields
-    fields: Fields
+    before: content.Fields
+    fields: content.Fields
     payload: bytes = field(repr=False)
 
     @property
@@ -113,7 +105,7 @@ class CreateVersion(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return differences(self.before, self.fields)
+        return content.differences(self.before, self.fields)
 
 
 @frozen
@@ -146,7 +138,7 @@ class RecordTemplate(Change):
     template_id: str
     version: int
     former_ids: tuple[str, ...]
-    fields: Fields
+    fields: content.Fields
     before: str | None = field(eq=False)
 
     @property
@@ -176,78 +168,6 @@ class DeleteVersions(Change):
 TemplateChange = CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions
 
 
-def desired_data(desired: DesiredState, payload: bytes) -> RequestLaunchTemplateDataTypeDef:
-    """Give the whole content of the template.
-
-    It fixes neither instance type nor subnet (provision chooses both), exposes tags to the instance (the agent reads
-    its run id there) and, with a hop limit of 1, keeps the instance role out of job containers.
-    """
-    profile = desired.instance_profile
-    return {
-        "ImageId": desired.image,
-        "IamInstanceProfile": {"Arn": profile} if profile.startswith("arn:") else {"Name": profile},
-        "SecurityGroupIds": list(desired.security_group_ids),
-        "UserData": base64.b64encode(payload).decode(),
-        "InstanceInitiatedShutdownBehavior": "terminate",
-        "MetadataOptions": {
-            "HttpEndpoint": "enabled",
-            "HttpTokens": "required",
-            "HttpPutResponseHopLimit": desired.metadata_hop_limit,
-            "InstanceMetadataTags": "enabled",
-        },
-    }
-
-
-def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
-    """Render the user data."""
-    return user_data.render(
-        user_data.Settings(
-            region=desired.region,
-            table=names.table(desired.repository),
-            runner_version=release.version,
-            runner_url_x64=release.x64.url,
-            runner_sha256_x64=release.x64.sha256,
-            runner_url_arm64=release.arm64.url,
-            runner_sha256_arm64=release.arm64.sha256,
-            pre_runner_script=desired.pre_runner_script,
-        )
-    )
-
-
-def comparable(data: Mapping[str, Any]) -> Fields:
-    """Flatten template data so that equal templates are equal texts, whatever EC2 adds to its answer.
-
-    Security groups are a set, user data is compared decoded, and what EC2 fills in by itself is left out. Every other
-    field that is present counts: an instance type added by hand breaks provision's choice.
-    """
-    fields: dict[str, str] = {}
-    for name, value in data.items():
-        match name:
-            case "SecurityGroupIds":
-                fields[name] = " ".join(sorted(set(value)))
-            case "UserData":
-                fields[name] = _decoded(value)
-            case "MetadataOptions":
-                fields.update({f"{name}.{option}": str(each) for option, each in value.items() if option != "State"})
-            case "IamInstanceProfile":
-                fields.update({f"{name}.{kind}": str(each) for kind, each in value.items()})
-            case _ if value not in ({}, [], None):
-                fields[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    if fields.get("MetadataOptions.HttpProtocolIpv6") == "disabled":
-        del fields["MetadataOptions.HttpProtocolIpv6"]
-    return tuple(sorted(fields.items()))
-
-
-def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:
-    """List the fields that differ; user data as its size and hash."""
-    old, new = dict(before), dict(after)
-    return tuple(
-        Difference(name, _summary(name, old.get(name)), _summary(name, new.get(name)))
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    )
-
-
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
     """List the ids that this pool's template had before `template_id`, the newest last."""
     value = records.mapping({"value": recorded}, "value")
@@ -258,8 +178,8 @@ def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[st
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     """Plan the template one safe step at a time: version, then default, then record."""
-    payload = desired_payload(desired, actual.release)
-    fields = comparable(desired_data(desired, payload))
+    payload = content.desired_payload(desired, actual.release)
+    fields = content.comparable(content.desired_data(desired, payload))
     listing = actual.listing
     if not listing.template_id:
         return Plan((CreateTemplate(names.launch_template(desired.repository), fields, payload),))
@@ -293,7 +213,7 @@ def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, 
         "ami": desired.image,
         "iamInstanceProfile": desired.instance_profile,
         "securityGroupIds": desired.security_group_ids,
-        "userDataHash": _hash(dict(change.fields)["UserData"]),
+        "userDataHash": content.digest(dict(change.fields)["UserData"]),
         "userData": "",
         "userDataBase64": "",
         "id": change.template_id,
@@ -318,7 +238,7 @@ def list_versions(ec2: EC2Client, name: str) -> Listing:
                 Version(
                     each.get("VersionNumber", 0),
                     each.get("DefaultVersion", False),
-                    comparable(each.get("LaunchTemplateData", {})),
+                    content.comparable(each.get("LaunchTemplateData", {})),
                 )
             )
         if not page.get("NextToken"):
@@ -374,16 +294,16 @@ class LaunchTemplate:
     def _create(self, change: CreateTemplate) -> None:
         # Without a client token: the name is unique, so a repeated call cannot make a second one.
         self.ec2.create_launch_template(
-            LaunchTemplateName=change.name, LaunchTemplateData=desired_data(self.desired, change.payload)
+            LaunchTemplateName=change.name, LaunchTemplateData=content.desired_data(self.desired, change.payload)
         )
 
     def _create_version(self, change: CreateVersion) -> None:
-        content = json.dumps([change.template_id, change.latest, change.fields])
+        token = json.dumps([change.template_id, change.latest, change.fields])
         self.ec2.create_launch_template_version(
             LaunchTemplateId=change.template_id,
-            LaunchTemplateData=desired_data(self.desired, change.payload),
+            LaunchTemplateData=content.desired_data(self.desired, change.payload),
             # A repeated call gives the same version; content that returns after it was pruned gets a new one.
-            ClientToken=_hash(content),
+            ClientToken=content.digest(token),
         )
 
     def _delete_versions(self, change: DeleteVersions) -> None:
@@ -403,26 +323,8 @@ def _superfluous(listing: Listing) -> tuple[int, ...]:
     return tuple(version.number for version in listing.versions[VERSIONS_KEPT:] if not version.default)
 
 
-def _decoded(value: str) -> str:
-    """Decode user data; what is no base64 or no text is compared as it is."""
-    try:
-        return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return value
-
-
-def _summary(name: str, value: str | None) -> str | None:
-    if value is None or name != "UserData":
-        return value
-    return f"{len(value.encode())} bytes, sha256 {_hash(value)[:12]}"
-
-
 def _recorded_summary(recorded: Mapping[str, Any] | None) -> str | None:
     value = records.mapping({"value": recorded}, "value")
     if not value:
         return None
     return f"{records.text(value, 'id') or records.text(value, 'name')} version {records.number(value, 'version')}"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""EC2: what the launch template holds, in the form that is sent and in the form that is compared; pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from refresh import names, user_data
+from refresh.report import Difference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.runner_release import RunnerRelease
+
+Fields = tuple[tuple[str, str], ...]
+"""A template's data as (name, comparable text), sorted by name."""
+
+
+def desired_data(desired: DesiredState, payload: bytes) -> RequestLaunchTemplateDataTypeDef:
+    """Give the whole content of the template.
+
+    It fixes neither instance type nor subnet (provision chooses both), exposes tags to the instance (the agent reads
+    its run id there) and, with a hop limit of 1, keeps the instance role out of job containers.
+    """
+    profile = desired.instance_profile
+    return {
+        "ImageId": desired.image,
+        "IamInstanceProfile": {"Arn": profile} if profile.startswith("arn:") else {"Name": profile},
+        "SecurityGroupIds": list(desired.security_group_ids),
+        "UserData": base64.b64encode(payload).decode(),
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": desired.metadata_hop_limit,
+            "InstanceMetadataTags": "enabled",
+        },
+    }
+
+
+def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
+    """Render the user data."""
+    return user_data.render(
+        user_data.Settings(
+            region=desired.region,
+            table=names.table(desired.repository),
+            runner_version=release.version,
+            runner_url_x64=release.x64.url,
+            runner_sha256_x64=release.x64.sha256,
+            runner_url_arm64=release.arm64.url,
+            runner_sha256_arm64=release.arm64.sha256,
+            pre_runner_script=desired.pre_runner_script,
+        )
+    )
+
+
+def comparable(data: Mapping[str, Any]) -> Fields:
+    """Flatten template data so that equal templates are equal texts, whatever EC2 adds to its answer.
+
+    Security groups are a set, user data is compared decoded, and what EC2 fills in by itself is left out. Every other
+    field that is present counts: an instance type added by hand breaks provision's choice.
+    """
+    fields: dict[str, str] = {}
+    for name, value in data.items():
+        match name:
+            case "SecurityGroupIds":
+                fields[name] = " ".join(sorted(set(value)))
+            case "UserData":
+                fields[name] = _decoded(value)
+            case "MetadataOptions":
+                fields.update({f"{name}.{option}": str(each) for option, each in value.items() if option != "State"})
+            case "IamInstanceProfile":
+                fields.update({f"{name}.{kind}": str(each) for kind, each in value.items()})
+            case _ if value not in ({}, [], None):
+                fields[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    if fields.get("MetadataOptions.HttpProtocolIpv6") == "disabled":
+        del fields["MetadataOptions.HttpProtocolIpv6"]
+    return tuple(sorted(fields.items()))
+
+
+def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:
+    """List the fields that differ; user data as its size and hash."""
+    old, new = dict(before), dict(after)
+    return tuple(
+        Difference(name, _summary(name, old.get(name)), _summary(name, new.get(name)))
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    )
+
+
+def digest(text: str) -> str:
+    """Give the SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _decoded(value: str) -> str:
+    """Decode user data; what is no base64 or no text is compared as it is."""
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return value
+
+
+def _summary(name: str, value: str | None) -> str | None:
+    if value is None or name != "UserData":
+        return value
+    return f"{len(value.encode())} bytes, sha256 {digest(value)[:12]}"

@@ -1,0 +1,55 @@
+"""What every tier shares: the emulators, a pool's inputs, and a search for leaked secrets in all that is printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.world import PAT_CANARY, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fakes.aws_server import AwsServer
+    from tests.fakes.github_server import GitHubServer
+
+
+@pytest.fixture(scope="session")
+def _aws_server() -> Iterator[AwsServer]:
+    from tests.fakes.aws_server import AwsServer  # noqa: PLC0415 - unit tests must not load moto
+
+    with AwsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def aws(_aws_server: AwsServer) -> AwsServer:
+    """Give an empty AWS account on a local server."""
+    _aws_server.forget_everything()
+    _aws_server.before_call = lambda _: None
+    return _aws_server
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    """Give a stand-in for GitHub on a local server."""
+    from tests.fakes.github_server import GitHubServer  # noqa: PLC0415 - unit tests open no sockets
+
+    with GitHubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def world(aws: AwsServer, github: GitHubServer) -> World:
+    """Give one pool's surroundings: both servers and the environment of its workflow step."""
+    return World(aws, github)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Fail any test during which a planted secret was printed, but for the line that masks it."""
+    yield
+    printed = capfd.readouterr()
+    for line in (printed.out + printed.err).splitlines():
+        assert line.startswith("::add-mask::") or not any(canary in line for canary in (PAT_CANARY, "REG-CANARY-")), line
