@@ -1,0 +1,58 @@
+# Two commands do everything on a machine that has Python >= 3.11 and make: `make demo` and `make test`.
+
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help demo test lint format lock clean
+
+help:
+	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
+	@echo 'make test    run every test suite'
+	@echo 'make lint    check style, types, shell and import rules'
+	@echo 'make format  format the code'
+	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
+	@echo 'make clean   delete what the others made'
+
+demo: $(INSTALLED)
+	@$(BIN)/python -m demo
+
+test: $(INSTALLED)
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=100
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/shellcheck --shell=bash --exclude=SC2154 refresh/user_data/*.sh
+	$(BIN)/shellcheck .ci/run
+	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# uv resolves for every supported Python at once; its output names no registry.
+lock: $(INSTALLED)
+	$(BIN)/pip install --quiet uv
+	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command 'make lock' - -o requirements/build.txt
+	for each in runtime development; do \
+		extra=$$([ $$each = development ] && echo --extra=development); \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--custom-compile-command 'make lock' $$extra pyproject.toml -o requirements/$$each.txt || exit 1; \
+	done
+
+$(INSTALLED): requirements/development.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed and was not found' \
+		'(on Debian and Ubuntu: apt-get install python3 python3-venv; else set PYTHON=/path/to/python3).' >&2; exit 1; }
+	@echo 'Installing the pinned packages into .venv (once) ...'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || { \
+		echo 'The packages could not be installed: is the Python package registry reachable from here?' >&2; exit 1; }
+	@touch $@
+
+clean:
+	rm -rf .venv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,148 @@
+"""Run `entrypoint.py` four times against embedded stand-ins for AWS and GitHub, and check what it did.
+
+Each act is a child process, exactly as the action starts it. The demo ends by itself and leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from refresh import records
+from tests.fakes.aws_server import AwsServer
+from tests.fakes.github_server import GitHubServer
+from tests.fakes.world import REGION, REPOSITORY, TEMPLATE, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refresh.reconciler import Services
+
+EXPIRED = 3
+FOREIGN_IMAGE = "ami-0fedcba9876543210"
+
+
+class ActFailed(Exception):
+    """An act did not do what it says."""
+
+
+def main() -> int:
+    """Play the four acts."""
+    began = time.monotonic()
+    with AwsServer() as aws, GitHubServer() as github:
+        world = World(aws, github)
+        print(f"A pool for {REPOSITORY} in {REGION}; AWS is played at {aws.url}, GitHub at {github.url}.")
+        services = world.services()
+        try:
+            _act(world, "1. An empty account: everything is created", lambda: _created(world, services))
+            _act(world, "2. Again: nothing changes", lambda: _unchanged(world))
+            _edit_template(services)
+            _act(
+                world,
+                f"3. Somebody made {FOREIGN_IMAGE} the template's default by hand: it is repaired",
+                lambda: _repaired(world, services),
+            )
+            _fill_pool(world, services)
+            _act(
+                world,
+                f"4. {EXPIRED} expired instances and one at work: the expired ones end and are cleaned",
+                lambda: _collected(world, services),
+            )
+        except ActFailed as failure:
+            print(f"\nFAILED: {failure}")
+            return 1
+    print(f"\nAll four acts did what they say, in {time.monotonic() - began:.1f} s. Nothing was left running.")
+    return 0
+
+
+def _act(world: World, title: str, check: Callable[[], None]) -> None:
+    print(f"\n=== {title}\n")
+    world.aws.forget_calls()
+    world.github.calls.clear()
+    began = time.monotonic()
+    code, printed = world.run()
+    print("".join(f"    {line}\n" for line in printed.splitlines()))
+    print(
+        f"    exit code {code}, {time.monotonic() - began:.1f} s, {len(world.aws.calls)} calls to AWS of which "
+        f"{len(world.aws.writes)} write, {len(world.github.calls)} to GitHub"
+    )
+    _require(code == 0, f"exit code {code}")
+    check()
+
+
+def _created(world: World, services: Services) -> None:
+    items = world.items(services)
+    print("\n    In the table now:")
+    for key, item in sorted(items.items()):
+        print(f"      {key}: {_shown(item)}")
+    versions = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE)["LaunchTemplateVersions"]
+    print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(services)}")
+    queues = services.sqs.list_queues().get("QueueUrls", [])
+    print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
+    _require(len(items) == 8, f"8 METADATA items expected, {len(items)} found")  # noqa: PLR2004 - the contract's six, our two
+    _require(len(queues) == 7, f"7 queues expected, {len(queues)} found")  # noqa: PLR2004 - the default classes
+
+
+def _unchanged(world: World) -> None:
+    _require(not world.aws.writes, f"no write expected: {world.aws.writes}")
+    _require(not world.github.calls, f"no call to GitHub expected: {world.github.calls}")
+    print(f"    {', '.join(f'{name} {number}' for name, number in sorted(world.aws.counted().items()))}")
+
+
+def _edit_template(services: Services) -> None:
+    services.ec2.create_launch_template_version(
+        LaunchTemplateName=TEMPLATE, LaunchTemplateData={"ImageId": FOREIGN_IMAGE, "InstanceType": "t3.micro"}
+    )
+    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
+
+
+def _repaired(world: World, services: Services) -> None:
+    image = _default_image(services)
+    print(f"    Launch template {TEMPLATE}: the default launches {image} again")
+    _require(image == world.inputs["ami"], f"the default launches {image}")
+
+
+def _fill_pool(world: World, services: Services) -> None:
+    *expired, at_work = world.launch(services, EXPIRED + 1)
+    for each in expired:
+        world.record(services, each)
+    later = records.wire_time(datetime.now(UTC) + timedelta(minutes=20))
+    world.record(services, at_work, state="running", runId="4711", threshold=later)
+
+
+def _collected(world: World, services: Services) -> None:
+    states = sorted(world.states(services).values())
+    items = [key for key in world.items(services) if "METADATA" not in key]
+    print(f"    Instances in EC2: {', '.join(states)}")
+    print("    In the table beside METADATA: " + "".join(f"\n      {key}" for key in sorted(items)))
+    _require(states == ["running", *["terminated"] * EXPIRED], f"instances are {states}")
+    kinds = [sum(kind in key for key in items) for kind in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")]
+    _require(kinds == [1, 1, 1, EXPIRED], f"records, heartbeats, signals and history items are {kinds}")
+
+
+def _default_image(services: Services) -> str:
+    found = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
+    return found["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
+
+
+def _shown(item: records.Item) -> str:
+    """Show an item's value, but never a token."""
+    if item["SK"]["S"].endswith("gh_registration_token"):
+        return f"(a token) until {item['value']['M']['expires_at']['S']}"
+    value = str(item["value"])
+    return value if len(value) < 150 else f"{value[:150]}..."  # noqa: PLR2004 - what fits on a line or two
+
+
+def _require(met: bool, problem: str) -> None:  # noqa: FBT001 - it is the statement itself
+    if not met:
+        raise ActFailed(problem)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was left running.")
+        sys.exit(130)

@@ -1,0 +1,148 @@
+"""action.yml, the inputs, the README and the components say the same."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import pkgutil
+import re
+from pathlib import Path
+
+import botocore.session
+import pytest
+import yaml
+
+import refresh.reconciler
+from refresh import inputs
+from refresh.desired import DesiredState, Mode
+from tests.fakes.literals import good
+
+ROOT = Path(__file__).parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
+README = (ROOT / "README.md").read_text()
+
+
+def _row(table_cell: str) -> list[str]:
+    """Give the cells of the README's table row that begins with a cell."""
+    line = next(line for line in README.splitlines() if line.startswith(f"| {table_cell} |"))
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_the_action_declares_exactly_the_inputs_that_are_read() -> None:
+    """One home for inputs, in the order in which they are read."""
+    assert tuple(ACTION["inputs"]) == inputs.ALL
+
+
+def test_the_action_requires_what_the_program_requires() -> None:
+    """GitHub does not enforce it, but editors and readers do."""
+    assert tuple(name for name, each in ACTION["inputs"].items() if each["required"]) == inputs.REQUIRED
+
+
+def test_deprecated_inputs_say_what_to_use() -> None:
+    """GitHub shows the message at every use."""
+    deprecated = tuple(name for name, each in ACTION["inputs"].items() if "deprecationMessage" in each)
+    assert deprecated == inputs.DEPRECATED
+
+
+def test_every_default_of_the_action_is_the_programs() -> None:
+    """A step that leaves everything out gets the same desired state either way."""
+    defaults = {
+        f"INPUT_{name.upper()}": each["default"] for name, each in ACTION["inputs"].items() if not each["required"]
+    }
+    assert inputs.load({**good(), **defaults}).desired == inputs.load(good()).desired
+
+
+@pytest.mark.parametrize("name", [*inputs.REQUIRED, *inputs.OPTIONAL, *inputs.DEPRECATED])
+def test_the_readme_has_a_row_for_every_input(name: str) -> None:
+    """The words may differ, the default may not."""
+    cells = _row(f"`{name}`")
+    default = ACTION["inputs"][name].get("default")
+    told = re.search(r"Default ([^.]+?)\.?$", ACTION["inputs"][name]["description"])
+    shown = default or (told[1] if told else "")
+    if name in inputs.REQUIRED:
+        assert cells[1] == "required"
+    elif shown and len(shown) < 20:
+        assert cells[1] == f"`{shown}`"
+
+
+def test_the_described_defaults_are_the_programs() -> None:
+    """`Default 7m` in a description is checked like code."""
+    told = {
+        name: found[1]
+        for name, each in ACTION["inputs"].items()
+        if (found := re.search(r"Default (\w+)\.$", each["description"]))
+    }
+    environ = {f"INPUT_{name.upper()}": value for name, value in told.items()}
+    assert set(told) == {"max-idle-time", "max-runtime", "registration-token-min-ttl"}
+    assert inputs.load({**good(), **environ}).desired == inputs.load(good()).desired
+
+
+def test_the_readmes_workflow_has_what_a_scheduled_refresh_needs() -> None:
+    """One run at a time, few permissions, a time-out, off the full hour, and only inputs that exist."""
+    workflow = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0])
+    (job,) = workflow["jobs"].values()
+    assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
+    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
+    assert job["timeout-minutes"] <= 10
+    # YAML 1.1 reads the key `on` as true.
+    minutes = workflow[True]["schedule"][0]["cron"].split()[0]
+    assert not minutes.startswith(("0", "*"))
+    step = job["steps"][-1]
+    assert set(step["with"]) >= set(inputs.REQUIRED)
+    assert set(step["with"]) <= {*inputs.REQUIRED, *inputs.OPTIONAL}
+
+
+def _components() -> dict[str, str]:
+    """Find every component class in the reconciler's modules: class name to component name."""
+    found = {}
+    for module in pkgutil.iter_modules(refresh.reconciler.__path__, "refresh.reconciler."):
+        for name, each in vars(importlib.import_module(module.name)).items():
+            title = getattr(each, "name", None)
+            if isinstance(each, type) and each.__module__ == module.name and isinstance(title, str):
+                found[name] = title
+    return found
+
+
+def test_every_component_is_reconciled_and_documented() -> None:
+    """A component is one file, one line in the tuple and one row in the README."""
+    source = (ROOT / "refresh/reconciler/__init__.py").read_text()
+    components = _components()
+    assert len(components) == 7
+    for class_name, name in components.items():
+        assert f"{class_name}(" in source, class_name
+        assert _row(f"**{name}**"), name
+
+
+def test_the_desired_state_is_printable_and_holds_no_secret() -> None:
+    """It may go into any log."""
+    loaded = inputs.load(good())
+    assert isinstance(loaded.desired, DesiredState)
+    assert loaded.desired.mode is Mode.APPLY
+    assert good()["INPUT_GITHUB-TOKEN"] not in repr(loaded)
+
+
+def test_the_readmes_policy_allows_exactly_the_calls_in_the_code() -> None:
+    """A missing action breaks a user's run, a superfluous one is a gift to an attacker."""
+    called = {
+        (service, operation)
+        for path in (ROOT / "refresh/reconciler").rglob("*.py")
+        for service, method in re.findall(r"(?<![a-z])(dynamodb|ec2|sqs)\.([a-z_]+)\b", path.read_text())
+        if (operation := _operations(service).get(method))
+    }
+    needed = {f"{service}:{operation}" for service, operation in called}
+    # A transaction needs the actions of its items.
+    needed = needed - {"dynamodb:TransactWriteItems"} | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    policy = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    allowed: set[str] = set()
+    for statement in policy["Statement"]:
+        actions = statement["Action"]
+        allowed |= {actions} if isinstance(actions, str) else set(actions)
+    assert allowed == needed
+
+
+@functools.cache
+def _operations(service: str) -> dict[str, str]:
+    """Give a service's operations by the name of their method."""
+    operations = botocore.session.get_session().get_service_model(service).operation_names
+    return {botocore.xform_name(operation): operation for operation in operations}

@@ -1,0 +1,184 @@
+"""The entrypoint as a child process, as the action starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.world import PAT_CANARY, TABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fakes.world import World
+
+TEN_BAD_INPUTS = {
+    "ami": "ubuntu-24.04",
+    "iam_instance_profile": "a b",
+    "security_group_ids": "subnet-0123456789abcdef0",
+    "subnet_ids": '"subnet-0123456789abcdef0"',
+    "github_token": "two words",
+    "aws_region": "us-east-1a",
+    "max_idle_time": "7 min",
+    "max_runtime": "30",
+    "resource_class_config": '{"large": {"cpu": true, "mmem": 1.9}}',
+    "mode": "destroy",
+}
+
+
+def test_ten_bad_inputs_are_told_at_once_and_nothing_is_called(world: World) -> None:
+    """Every problem, its value and its remedy are printed; exit code 2, no call to AWS or GitHub."""
+    code, printed = world.run(**TEN_BAD_INPUTS)
+    assert code == 2
+    for name, value in TEN_BAD_INPUTS.items():
+        line = next(line for line in printed.splitlines() if f"error: {name.replace('_', '-')}: " in line)
+        assert (repr(value) in line) is (name != "github_token"), line
+    assert "two words" not in printed
+    assert world.aws.calls == []
+    assert world.github.calls == []
+
+
+@pytest.mark.parametrize("absent", [("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY",)])
+def test_without_credentials_nothing_is_called(world: World, absent: tuple[str, ...]) -> None:
+    """No or half credentials are bad input, told before any call."""
+    code, printed = world.run(dict.fromkeys(absent, ""))
+    assert code == 2
+    assert "AWS" in printed
+    assert world.aws.calls == []
+    assert world.github.calls == []
+
+
+def test_a_run_killed_between_mark_and_terminate_loses_nothing(world: World) -> None:
+    """The mark is the log: the run after a SIGKILL ends the marked instance and cleans up behind it."""
+    world.refresh()
+    services = world.services()
+    (instance_id,) = world.launch(services)
+    world.record(services, instance_id)
+    child = world.start()
+
+    def kill_before_terminate(operation: str) -> tuple[int, bytes] | None:
+        if operation == "ec2:TerminateInstances":
+            child.kill()
+            return 500, b""
+        return None
+
+    world.aws.before_call = kill_before_terminate
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    assert world.items(services)[f"TYPE#INSTANCE ID#{instance_id}"]["state"] == {"S": "terminated"}
+    assert world.states(services) == {instance_id: "running"}
+
+    world.aws.before_call = lambda _: None
+    code, _ = world.run()
+    assert code == 0
+    assert world.states(services) == {instance_id: "terminated"}
+    left = [key for key in world.items(services) if instance_id in key]
+    assert left == [f"TYPE#HISTORY ID#{instance_id}"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_run_stops_says_so_and_the_next_one_continues(world: World, number: signal.Signals) -> None:
+    """After a signal no further pass or write is begun; what is left is named; exit code 1."""
+    child = world.start()
+
+    def cancel(operation: str) -> None:
+        if operation == "dynamodb:CreateTable":
+            child.send_signal(number)
+
+    world.aws.before_call = cancel
+    printed, _ = child.communicate(timeout=60)
+    world.aws.before_call = lambda _: None
+    assert child.returncode == 1
+    assert "stopped as asked" in printed
+    assert "sqs:CreateQueue" not in world.aws.calls
+    code, _ = world.run()
+    assert code == 0
+
+
+def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
+    """Instances are collected and everything else is done; exit code 1 with the reasons."""
+    world.refresh()
+    services = world.services()
+    (instance_id,) = world.launch(services)
+    world.record(services, instance_id)
+    for identifier in ("gh_registration_token", "idle_time_sec"):
+        services.dynamodb.delete_item(
+            TableName=TABLE, Key={"PK": {"S": "TYPE#METADATA"}, "SK": {"S": f"ID#{identifier}"}}
+        )
+    world.github.failure = (500, b'{"message": "Server Error"}')
+    code, printed = world.run()
+    assert code == 1
+    assert world.states(services) == {instance_id: "terminated"}
+    assert world.items(services)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
+    failed = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert [line.split(": ")[1] for line in failed if "change.failed" not in line] == ["registration token"]
+
+
+def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: World) -> None:
+    """The PAT's mask is the very first line, and the registration token's comes before the group that replaced it."""
+    code, printed = world.run({"GITHUB_ACTIONS": "true"})
+    assert code == 0
+    lines = printed.splitlines()
+    assert lines[0] == f"::add-mask::{PAT_CANARY}"
+    registration = next(number for number, line in enumerate(lines) if "REG-CANARY" in line)
+    assert lines[registration] == "::add-mask::REG-CANARY-1"
+    assert registration < next(number for number, line in enumerate(lines) if "registration_token.replaced" in line)
+    assert sum("CANARY" in line and not line.startswith("::add-mask::") for line in lines) == 0
+
+
+def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World, tmp_path: Path) -> None:
+    """The exit code is about AWS, not about the file."""
+    summary = tmp_path / "summary.md"
+    code, _ = world.run({"GITHUB_STEP_SUMMARY": str(summary)})
+    assert code == 0
+    assert "| state table | changed 3 |" in summary.read_text()
+    code, printed = world.run({"GITHUB_STEP_SUMMARY": str(tmp_path)})
+    assert code == 0
+    assert "GITHUB_STEP_SUMMARY" in printed
+
+
+def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(world: World, tmp_path: Path) -> None:
+    """The working directory is the user's; nothing in it is imported."""
+    for name in ("attr", "attrs", "boto3", "json", "refresh", "structlog"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+    here = os.getcwd()  # noqa: PTH109 - paired with chdir
+    os.chdir(tmp_path)
+    try:
+        code, printed = world.run({"HOME": str(tmp_path)})
+    finally:
+        os.chdir(here)
+    assert code == 0, printed
+
+
+def test_a_run_that_changes_nothing_is_short_and_never_asks_github(world: World) -> None:
+    """Fourteen calls to AWS at most, none of which writes, and none to GitHub."""
+    world.run()
+    world.aws.forget_calls()
+    world.github.calls.clear()
+    code, printed = world.run()
+    assert code == 0, printed
+    assert len(world.aws.calls) <= 14
+    assert world.aws.writes == []
+    assert world.github.calls == []
+
+
+def test_plan_mode_tells_and_writes_nothing(world: World) -> None:
+    """On an empty account everything is planned; no write reaches AWS and no token is issued."""
+    code, printed = world.run(mode="plan")
+    assert code == 0
+    assert "state table: would change 1" in printed
+    assert "resource pools: would change 7" in printed
+    assert world.aws.writes == []
+    assert not any(call.startswith("POST") for call in world.github.calls)
+
+
+def test_secrets_travel_in_one_call_only(world: World) -> None:
+    """The registration token is in the body of the one PutItem that stores it, the PAT in none."""
+    world.run()
+    assert not any(PAT_CANARY.encode() in body for body in world.aws.bodies)
+    holding = [body for body in world.aws.bodies if b"REG-CANARY" in body]
+    assert [json.loads(body)["Item"]["identifier"] for body in holding] == [{"S": "gh_registration_token"}]
