@@ -55,8 +55,10 @@ def connect(desired: DesiredState, secrets: Secrets, mask: Callable[[str], None]
     if not found:
         raise errors.InputErrors(
             [
-                "AWS credentials: none found; run aws-actions/configure-aws-credentials before this step, "
-                "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its env"
+                (
+                    "AWS credentials: none found; run aws-actions/configure-aws-credentials before this step, "
+                    "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its env"
+                )
             ]
         )
     config = Config(

@@ -97,7 +97,7 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and two hook
 
 def _require_table(desired: DesiredState, table: Future[Converged[state_table.Actual]]) -> None:
     actual = table.result().actual
-    if actual is None or actual.status != "ACTIVE" or actual.owner != str(desired.repository):
+    if actual is None or not state_table.usable(desired, actual):
         raise errors.Refused(
             f"nothing was written here: the state table {names.table(desired.repository)} is not ready; see there."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
@@ -74,7 +75,7 @@ class Run:
     mode: Mode
     clock: Clock
     stopped: Callable[[], bool] = field(default=lambda: False)
-    """Whether the run was asked to end; asked before each pass and each write."""
+    """Whether the run was asked to end; asked before each pass and again before its changes are applied."""
 
 
 def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
@@ -182,8 +183,5 @@ def _merged(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_qualname} line {trace.tb_lineno}" if trace is not None else "nowhere"
-    return f"{type(error).__name__} in {where}"
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frame.f_code.co_qualname} line {line}"

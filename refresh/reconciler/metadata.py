@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from refresh.reconciler.component import Clock
 
+_TRIES = 5
+
 
 class Metadata:
     """The METADATA items of one table; its reads are consistent."""
@@ -60,7 +62,9 @@ class Metadata:
     def _read_all(self) -> dict[str, records.Item]:
         keys = [records.key(records.METADATA, identifier) for identifier in names.METADATA_IDENTIFIERS]
         found: dict[str, records.Item] = {}
-        while keys:
+        for attempted in range(_TRIES):
+            if attempted:
+                self._clock.sleep(0.05 * 2**attempted)
             try:
                 response = self._dynamodb.batch_get_item(
                     RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
@@ -70,5 +74,9 @@ class Metadata:
             for item in response["Responses"].get(self._table, []):
                 found[(records.text(item, "SK") or "").removeprefix("ID#")] = dict(item)
             unprocessed = response.get("UnprocessedKeys", {}).get(self._table)
-            keys = [dict(key) for key in unprocessed["Keys"]] if unprocessed else []
-        return found
+            if not unprocessed:
+                return found
+            keys = [dict(key) for key in unprocessed["Keys"]]
+        raise errors.Throttled(
+            "dynamodb:BatchGetItem", "UnprocessedKeys", f"{len(keys)} items were not read in {_TRIES} tries."
+        )

@@ -84,7 +84,8 @@ class SetQueueAttributes(Change):
     verb: ClassVar[str] = "set attributes of"
     done: ClassVar[str] = "attributes_set"
     url: str
-    before: tuple[tuple[str, str], ...]
+    # It takes no part in equality: attributes are read back late, and not all at once.
+    before: tuple[tuple[str, str], ...] = field(eq=False)
     attributes: tuple[tuple[str, str], ...]
 
     @property
@@ -225,7 +226,7 @@ class ResourcePools:
     def _observe_pool(self, resource_class: ResourceClass, recorded_url: str) -> Pool:
         queue = names.queue(self.desired.repository, resource_class.name)
         plain = names.plain_queue(self.desired.repository, resource_class.name)
-        known = recorded_url if self._trusted(recorded_url, queue, plain) else self.created.get(queue, "")
+        known = self.created.get(queue) or (recorded_url if self._trusted(recorded_url, queue, plain) else "")
         if known and (found := self._attributes(known)) is not None:
             return Pool(resource_class, known, found)
         url = self._url(queue)

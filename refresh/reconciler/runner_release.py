@@ -30,9 +30,10 @@ OLDEST_ACCEPTED = (2, 329, 0)
 OUTDATED_AFTER = timedelta(days=30)
 ARCHITECTURES = ("x64", "arm64")
 _VERSIONS_REMEMBERED = 20
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
-_FILENAME = re.compile(r"actions-runner-linux-(x64|arm64)-(\d+\.\d+\.\d+)\.tar\.gz", re.ASCII)
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?&=%+-]{1,500}")
+# No longer than what the size of the user data was judged with (user_data.Settings.at_their_longest).
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
+_FILENAME = re.compile(rf"actions-runner-linux-(x64|arm64)-({_VERSION.pattern})\.tar\.gz", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?&=%+-]{1,492}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -64,10 +65,12 @@ class Recorded:
 
 @frozen
 class Actual:
-    """What is recorded, and what GitHub answered if it was asked in this run."""
+    """The newest release that is known, what is recorded, and what GitHub answered if it was asked."""
 
+    newest: RunnerRelease
     recorded: Recorded | None = None
-    offered: RunnerRelease | None = None
+    answered: bool = False
+    """Whether `newest` is GitHub's answer of just now."""
     refusal: str = ""
     """Why GitHub did not answer."""
     notes: tuple[str, ...] = ()
@@ -114,26 +117,15 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
     first_seen = _first_seen(actual, now)
     if desired.runner_version:
         warnings += _pin_warnings(desired.runner_version, first_seen, now)
-    if actual.offered is None:
+    if not actual.answered:
         return Plan((), tuple(warnings))
     before = actual.recorded.release.version if actual.recorded else None
-    return Plan((RecordRelease(before, actual.offered, first_seen),), tuple(warnings))
+    return Plan((RecordRelease(before, actual.newest, first_seen),), tuple(warnings))
 
 
-def effective(desired: DesiredState, actual: Actual | None) -> RunnerRelease:
-    """Choose what new instances install: the pinned version or the newest one known.
-
-    Raises `Unavailable` if GitHub did not answer and nothing is recorded.
-    """
-    newest = actual and (actual.offered or (actual.recorded.release if actual.recorded else None))
-    if not newest:
-        raise errors.Unavailable(
-            "GitHub runner downloads",
-            "NoRelease",
-            "no runner release is recorded yet and GitHub did not name one"
-            + (f" ({actual.refusal})." if actual and actual.refusal else "."),
-        )
-    pinned = desired.runner_version
+def effective(desired: DesiredState, actual: Actual) -> RunnerRelease:
+    """Choose what new instances install: the pinned version or the newest one known."""
+    newest, pinned = actual.newest, desired.runner_version
     if pinned is None or pinned == newest.version:
         return newest
     return RunnerRelease(
@@ -199,15 +191,20 @@ class ReleaseOfRunner:
     clock: Clock
 
     def observe(self) -> Actual:
-        """Read the record, and ask GitHub where it is absent or older than `ASK_AGAIN_AFTER`."""
+        """Read the record, and ask GitHub where it is absent or older than `ASK_AGAIN_AFTER`.
+
+        Raises GitHub's error where nothing is recorded: nobody knows then what to install.
+        """
         recorded = read_recorded(self.metadata.read(names.RUNNER_RELEASE_IDENTIFIER))
         if recorded and timedelta() <= self.clock.now() - recorded.asked_at < ASK_AGAIN_AFTER:
-            return Actual(recorded)
+            return Actual(recorded.release, recorded)
         try:
             offered, notes = read_downloads(self.github.runner_downloads())
         except errors.ApiError as error:
-            return Actual(recorded, refusal=str(error))
-        return Actual(recorded, offered, notes=notes)
+            if recorded is None:
+                raise
+            return Actual(recorded.release, recorded, refusal=str(error))
+        return Actual(offered, recorded, answered=True, notes=notes)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[RecordRelease]:
         """See the module's `plan`."""
@@ -232,8 +229,8 @@ class ReleaseOfRunner:
 def _first_seen(actual: Actual, now: datetime) -> tuple[tuple[str, str], ...]:
     """Remember when each version was first offered, the newest ones only."""
     seen = dict(actual.recorded.first_seen) if actual.recorded else {}
-    if actual.offered:
-        seen.setdefault(actual.offered.version, records.wire_time(now))
+    if actual.answered:
+        seen.setdefault(actual.newest.version, records.wire_time(now))
     return tuple(sorted(seen.items(), key=lambda pair: _parts(pair[0]))[-_VERSIONS_REMEMBERED:])
 
 

@@ -42,7 +42,7 @@ class Actual:
     deletion_protection: bool = False
     on_demand: bool = True
     time_to_live: tuple[str, str] = ("DISABLED", "")
-    """(status, attribute); a table that is not ACTIVE has not been asked."""
+    """(status, attribute); a table that is not ACTIVE, or has another key, has not been asked."""
     owner: str | None = None
     """The repository that the table says it belongs to; None when it says nothing."""
 
@@ -134,6 +134,11 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)))
 
 
+def usable(desired: DesiredState, actual: Actual) -> bool:
+    """Whether the other components may write: the table is ACTIVE, has the contract's key and is this repository's."""
+    return actual.status == "ACTIVE" and actual.keys == _KEY_SCHEMA and actual.owner == str(desired.repository)
+
+
 def _warnings(table: str, actual: Actual, time_to_live_attribute: str) -> Iterator[str]:
     if time_to_live_attribute not in ("", records.TIME_TO_LIVE_ATTRIBUTE):
         yield (
@@ -168,17 +173,19 @@ class StateTable:
         except errors.NotFound:
             return Actual()
         types = {each["AttributeName"]: each["AttributeType"] for each in description.get("AttributeDefinitions", [])}
-        active = description.get("TableStatus") == "ACTIVE"
+        keys = tuple(
+            (each["AttributeName"], each["KeyType"], types.get(each["AttributeName"], "?"))
+            for each in description.get("KeySchema", [])
+        )
+        # A table with another key cannot even be asked for our items.
+        readable = description.get("TableStatus") == "ACTIVE" and keys == _KEY_SCHEMA
         return Actual(
             status=description.get("TableStatus", "UNKNOWN"),
-            keys=tuple(
-                (each["AttributeName"], each["KeyType"], types.get(each["AttributeName"], "?"))
-                for each in description.get("KeySchema", [])
-            ),
+            keys=keys,
             deletion_protection=description.get("DeletionProtectionEnabled", False),
             on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
-            time_to_live=self._time_to_live() if active else ("DISABLED", ""),
-            owner=self._owner() if active else None,
+            time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
+            owner=self._owner() if readable else None,
         )
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TableChange]:  # noqa: ARG002 - the protocol's shape
@@ -192,7 +199,7 @@ class StateTable:
                 case CreateTable():
                     yield attempt(change, self._create)
                 case AwaitTable():
-                    yield attempt(change, self._await)
+                    yield attempt(change, self._await, "ACTIVE", None)
                 case EnableTimeToLive():
                     yield attempt(change, self._enable_time_to_live)
                 case ClaimTable(repository=repository):
@@ -222,21 +229,26 @@ class StateTable:
             BillingMode="PAY_PER_REQUEST",
             DeletionProtectionEnabled=True,
         )
+        # DescribeTable may not know it for a moment; a look that took it for absent would end the run for everybody.
+        self._await("ACTIVE")
 
-    def _await(self) -> None:
+    def _await(self, *statuses: str | None) -> None:
+        """Look until the table has one of these statuses; None stands for a table that is gone."""
         for _ in range(ACTIVE_WAIT_SECONDS // _POLL_SECONDS):
+            if self._status() in statuses:
+                return
             self.clock.sleep(_POLL_SECONDS)
-            try:
-                status = self.dynamodb.describe_table(TableName=self.table)["Table"].get("TableStatus")
-            except errors.NotFound:
-                return
-            if status == "ACTIVE":
-                return
         raise errors.Unavailable(
             "dynamodb:DescribeTable",
             "NotActive",
             f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s.",
         )
+
+    def _status(self) -> str | None:
+        try:
+            return self.dynamodb.describe_table(TableName=self.table)["Table"].get("TableStatus", "UNKNOWN")
+        except errors.NotFound:
+            return None
 
     def _enable_time_to_live(self) -> None:
         self.dynamodb.update_time_to_live(

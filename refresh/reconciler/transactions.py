@@ -59,19 +59,20 @@ def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def _send(dynamodb: DynamoDBClient, clock: Clock, batch: list[Write]) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for attempted in range(_TRIES):
-        if not batch:
-            break
+    blocked = 0
+    while batch:
         try:
             dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
         except errors.TransactionCancelled as error:
-            if attempted == _TRIES - 1:
-                return [*outcomes, *(Failed(each.change, error) for each in batch)]
-            judged = [(each, _reasons(each, start, error)) for each, start in _offsets(batch)]
-            outcomes += [outcome for each, reasons in judged if (outcome := _verdict(each, reasons, error))]
-            kept = [each for each, reasons in judged if _verdict(each, reasons, error) is None]
+            verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
+            outcomes += [outcome for outcome in verdicts if outcome]
+            kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
+            # A try that drops something is progress; only the others count.
             if len(kept) == len(batch):
-                clock.sleep(0.1 * 2**attempted)
+                blocked += 1
+                if blocked == _TRIES:
+                    return [*outcomes, *(Failed(each.change, error) for each in batch)]
+                clock.sleep(0.05 * 2**blocked)
             batch = kept
         except errors.CredentialsExpired:
             raise
@@ -89,12 +90,9 @@ def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
         start += len(each.actions)
 
 
-def _reasons(write_: Write, start: int, error: errors.TransactionCancelled) -> set[str]:
-    return set(error.reasons[start : start + len(write_.actions)]) - {_BLAMELESS}
-
-
-def _verdict(write_: Write, reasons: set[str], error: errors.TransactionCancelled) -> Outcome | None:
-    """Judge one change of a cancelled transaction; None when it is to be sent again."""
+def _verdict(write_: Write, start: int, error: errors.TransactionCancelled) -> Outcome | None:
+    """Judge one change of a cancelled transaction, whose actions begin at `start`; None when it is to be sent again."""
+    reasons = set(error.reasons[start : start + len(write_.actions)]) - {_BLAMELESS}
     if _CONDITION_LOST in reasons:
         return Skipped(write_.change, "someone else changed the record first")
     if reasons - _REASONS_OF_THE_MOMENT:
