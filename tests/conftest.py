@@ -11,6 +11,7 @@ from tests.fakes.world import PAT_CANARY, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from refresh.reconciler import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
@@ -46,10 +47,27 @@ def world(aws: AwsServer, github: GitHubServer) -> World:
     return World(aws, github)
 
 
+@pytest.fixture
+def services(world: World) -> Services:
+    """Give the clients of the pool's account."""
+    return world.services()
+
+
+@pytest.fixture
+def refreshed(world: World) -> World:
+    """Give a pool that a first run has brought to the desired state; its calls are forgotten."""
+    report = world.refresh()
+    assert report.exit_code == 0, report.markdown()
+    world.forget_calls()
+    return world
+
+
 @pytest.fixture(autouse=True)
 def _nothing_leaks(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Fail any test during which a planted secret was printed, but for the line that masks it."""
     yield
     printed = capfd.readouterr()
     for line in (printed.out + printed.err).splitlines():
-        assert line.startswith("::add-mask::") or not any(canary in line for canary in (PAT_CANARY, "REG-CANARY-")), line
+        assert line.startswith("::add-mask::") or not any(canary in line for canary in (PAT_CANARY, "REG-CANARY-")), (
+            line
+        )

@@ -132,7 +132,11 @@ def test_the_readmes_policy_allows_exactly_the_calls_in_the_code() -> None:
     }
     needed = {f"{service}:{operation}" for service, operation in called}
     # A transaction needs the actions of its items.
-    needed = needed - {"dynamodb:TransactWriteItems"} | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    needed = needed - {"dynamodb:TransactWriteItems"} | {
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+    }
     policy = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     allowed: set[str] = set()
     for statement in policy["Statement"]:

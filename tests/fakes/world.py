@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -9,15 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
-import boto3
+from attrs import evolve
 
 from refresh import clients, inputs, names, records
 from refresh.reconciler import reconcile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
+
     from refresh.reconciler import Services
-    from refresh.report import Report
+    from refresh.report import ComponentReport, Report
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
@@ -28,6 +34,14 @@ TEMPLATE = names.launch_template(REPOSITORY)
 REGION = "eu-west-1"
 IMAGE = "ami-0123456789abcdef0"
 RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
+CREDENTIALS = {
+    "AWS_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 ROOT = Path(__file__).parents[2]
 
 INPUTS = {
@@ -51,18 +65,15 @@ class SystemClock:
 class World:
     """Both servers, and ways to run refresh against them, in this process or as a child."""
 
-    def __init__(self, aws: AwsServer, github: GitHubServer) -> None:
+    def __init__(self, aws: AwsServer, github: GitHubServer, repository: names.Repository = REPOSITORY) -> None:
         self.aws = aws
         self.github = github
-        client = boto3.client(
-            "ec2",
-            endpoint_url=aws.url,
-            region_name=REGION,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-        group = client.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
-        subnets = [subnet["SubnetId"] for subnet in client.describe_subnets()["Subnets"]][:2]
+        self.repository = repository
+        self.table = names.table(repository)
+        self.template = names.launch_template(repository)
+        ec2 = _connect(aws.url).ec2
+        group = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
+        subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
         self.inputs = {**INPUTS, "security-group-ids": group, "subnet-ids": ", ".join(subnets)}
         """The required inputs, with a security group and subnets that exist."""
         aws.forget_calls()
@@ -71,15 +82,10 @@ class World:
         """Give the environment of the step; `changed` holds inputs by name (`_` for `-`)."""
         given = {**self.inputs, **{name.replace("_", "-"): value for name, value in changed.items()}}
         return {
+            **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.aws.url,
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
             "GITHUB_API_URL": self.github.url,
-            "GITHUB_REPOSITORY": str(REPOSITORY),
+            "GITHUB_REPOSITORY": str(self.repository),
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_RUN_ID": "77",
             **{f"INPUT_{name.upper()}": value for name, value in given.items()},
@@ -88,8 +94,10 @@ class World:
     def services(self, **changed: str) -> Services:
         """Connect as a run does."""
         given = inputs.load(self.environ(**changed))
-        os.environ.update({name: value for name, value in self.environ().items() if name.startswith("AWS_")})
-        return clients.connect(given.desired, given.secrets, mask=lambda _: None)
+        github = clients.GitHub(
+            given.desired.github_api_url, str(self.repository), given.secrets.github_token, mask=lambda _: None
+        )
+        return evolve(_connect(self.aws.url), github=github)
 
     def refresh(self, **changed: str) -> Report:
         """Run once in this process."""
@@ -100,7 +108,9 @@ class World:
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))
+        }
         return subprocess.Popen(  # noqa: S603 - our own entrypoint
             [sys.executable, str(ROOT / "entrypoint.py")],
             env={**inherited, **self.environ(**changed), **(environ or {})},
@@ -108,6 +118,20 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def settle(self, **changed: str) -> Report:
+        """Run until all is as desired: one run does it without failure and the next one writes nothing.
+
+        Gives the first run's report.
+        """
+        report = self.refresh(**changed)
+        assert report.exit_code == 0, report.markdown()
+        self.forget_calls()
+        second = self.refresh(**changed)
+        assert second.exit_code == 0, second.markdown()
+        assert self.aws.writes == [], second.markdown()
+        assert self.github.calls == []
+        return report
 
     def run(self, environ: dict[str, str] | None = None, **changed: str) -> tuple[int, str]:
         """Run the entrypoint as a child process to its end and give exit code and all it printed."""
@@ -117,14 +141,14 @@ class World:
 
     def items(self, services: Services) -> dict[str, records.Item]:
         """Read the whole table, by `PK SK`."""
-        found = services.dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        found = services.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return {f"{item['PK']['S']} {item['SK']['S']}": dict(item) for item in found}
 
     def launch(self, services: Services, number: int = 1, **tags: str) -> list[str]:
         """Launch instances from the pool's template, tagged as provision tags them."""
         given = {"AllowSelfTermination": "true", "InitialRunId": "42", **tags}
         reservation = services.ec2.run_instances(
-            LaunchTemplate={"LaunchTemplateName": TEMPLATE, "Version": "$Default"},
+            LaunchTemplate={"LaunchTemplateName": self.template, "Version": "$Default"},
             InstanceType="t3.micro",
             MinCount=number,
             MaxCount=number,
@@ -134,9 +158,12 @@ class World:
         )
         return [instance["InstanceId"] for instance in reservation["Instances"]]
 
-    def record(self, services: Services, instance_id: str, **changed: Any) -> None:
-        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed."""
-        now = datetime.now(UTC)
+    def record(self, services: Services, instance_id: str, written_at: datetime | None = None, **changed: Any) -> None:
+        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed.
+
+        An attribute that is None is left out.
+        """
+        now = written_at or datetime.now(UTC)
         attributes = {
             "state": "idle",
             "runId": "",
@@ -146,15 +173,95 @@ class World:
             "usageClass": "on-demand",
             **changed,
         }
+        attributes = {name: value for name, value in attributes.items() if value is not None}
         signal = {"state": "UD_REG_OK", "runId": "42"}
         for item in (
             records.item(records.INSTANCE, instance_id, now, **attributes),
             records.item(records.HEARTBEAT, instance_id, now, value="PING"),
             records.item(records.SIGNAL, instance_id, now, value=signal),
         ):
-            services.dynamodb.put_item(TableName=TABLE, Item=item)
+            services.dynamodb.put_item(TableName=self.table, Item=item)
 
     def states(self, services: Services) -> dict[str, str]:
         """Read every instance's state in EC2, by id."""
         found = services.ec2.describe_instances()["Reservations"]
         return {each["InstanceId"]: each["State"]["Name"] for reservation in found for each in reservation["Instances"]}
+
+    def item(self, services: Services, entity: str, identifier: str) -> records.Item:
+        """Read one item; empty when there is none."""
+        key = records.key(entity, identifier)
+        return dict(services.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {}))
+
+    def left(self, services: Services, identifier: str) -> list[str]:
+        """List the entities of the items that are left of an instance."""
+        return sorted(
+            item["entityType"]["S"] for item in self.items(services).values() if item["SK"]["S"] == f"ID#{identifier}"
+        )
+
+    def metadata(self, services: Services, identifier: str) -> Any:
+        """Read the low-level value of a METADATA item; None when there is no such item."""
+        return self.item(services, records.METADATA, identifier).get("value")
+
+    def put_metadata(self, services: Services, identifier: str, value: Mapping[str, Any]) -> None:
+        """Write a METADATA item by hand; `value` is low-level."""
+        item = {**records.item(records.METADATA, identifier, datetime.now(UTC)), "value": dict(value)}
+        services.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def delete_metadata(self, services: Services, identifier: str) -> None:
+        """Delete a METADATA item by hand."""
+        services.dynamodb.delete_item(TableName=self.table, Key=records.key(records.METADATA, identifier))
+
+    def versions(self, services: Services) -> list[LaunchTemplateVersionTypeDef]:
+        """List the versions of the launch template, the oldest first."""
+        return services.ec2.describe_launch_template_versions(LaunchTemplateName=self.template)[
+            "LaunchTemplateVersions"
+        ]
+
+    def default_version(self, services: Services) -> LaunchTemplateVersionTypeDef:
+        """Read the version from which provision launches."""
+        return next(version for version in self.versions(services) if version["DefaultVersion"])
+
+    def queues(self, services: Services) -> dict[str, dict[Any, str]]:
+        """Read every queue's attributes, by name."""
+        return {
+            url.rpartition("/")[2]: services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+                "Attributes"
+            ]
+            for url in services.sqs.list_queues().get("QueueUrls", [])
+        }
+
+    def forget_calls(self) -> None:
+        """Count the calls to both servers anew."""
+        self.aws.forget_calls()
+        self.github.calls.clear()
+
+
+@functools.cache
+def _connect(url: str) -> Services:
+    """Create the clients of one endpoint once, as a run does: that takes longer than a run itself."""
+    environ = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": url,
+        "GITHUB_REPOSITORY": str(REPOSITORY),
+        **{f"INPUT_{name.upper()}": value for name, value in INPUTS.items()},
+        "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
+        "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
+    }
+    given = inputs.load(environ)
+    with mock.patch.dict(os.environ, environ):
+        return clients.connect(given.desired, given.secrets, mask=lambda _: None)
+
+
+def component(report: Report, name: str) -> ComponentReport:
+    """Find one component's part of the report."""
+    return next(each for each in report.components if each.name == name)
+
+
+def failed(report: Report) -> list[str]:
+    """Name the components that failed."""
+    return sorted(each.name for each in report.failed)
+
+
+def in_minutes(minutes: float) -> str:
+    """Write the time in some minutes (before now, where negative) as the table holds it."""
+    return records.wire_time(datetime.now(UTC) + timedelta(minutes=minutes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.world import World
 
-TEN_BAD_INPUTS = {
+TEN_BAD_INPUTS: dict[str, Any] = {
     "ami": "ubuntu-24.04",
     "iam_instance_profile": "a b",
     "security_group_ids": "subnet-0123456789abcdef0",

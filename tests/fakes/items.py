@@ -1,0 +1,61 @@
+"""The METADATA items of one table in memory, behind DynamoDB's own method names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from refresh import records
+from refresh.reconciler.metadata import Metadata
+from tests.fakes.desired import TABLE
+from tests.fakes.serial import NOW, Serial, StillClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.reconciler.component import Clock
+
+
+class Items:
+    """Items by identifier; `calls` lists the operations, `puts` the requests of the writes."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self.items = {
+            identifier: {**records.item(records.METADATA, identifier, NOW), "value": value}
+            for identifier, value in (values or {}).items()
+        }
+        self.calls: list[str] = []
+        self.puts: list[dict[str, Any]] = []
+        self.refusal: Exception | None = None
+        """Raised by every write, when set."""
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Give the items that exist."""
+        self.calls.append("BatchGetItem")
+        keys = [_identifier(key) for key in request["RequestItems"][TABLE]["Keys"]]
+        return {"Responses": {TABLE: [self.items[key] for key in keys if key in self.items]}}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """Give one item, or none."""
+        self.calls.append("GetItem")
+        found = self.items.get(_identifier(request["Key"]))
+        return {"Item": found} if found else {}
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """Replace one item."""
+        self.calls.append("PutItem")
+        self.puts.append(request)
+        if self.refusal:
+            raise self.refusal
+        self.items[_identifier(request["Item"])] = request["Item"]
+        return {}
+
+
+def metadata(items: object, clock: Clock | None = None) -> Metadata:
+    """Read and write these items as the components do."""
+    return Metadata(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial())
+
+
+def _identifier(key: Mapping[str, Any]) -> str:
+    return str(key["SK"]["S"]).removeprefix("ID#")

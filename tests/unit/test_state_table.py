@@ -1,0 +1,357 @@
+"""The state table: created once, claimed once, and never touched where it is another's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from attrs import evolve
+
+from refresh import errors, names, records
+from refresh.desired import Mode
+from refresh.reconciler import state_table
+from refresh.reconciler.component import Run, converge
+from refresh.reconciler.state_table import (
+    Actual,
+    AwaitTable,
+    ClaimTable,
+    CreateTable,
+    EnableTimeToLive,
+    StateTable,
+    TableChange,
+)
+from refresh.report import Done, Plan
+from tests.fakes.desired import TABLE, desired
+from tests.fakes.items import Items, metadata
+from tests.fakes.serial import StillClock
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.reconciler.component import Converged
+
+KEYS = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
+OURS = "octo/widgets"
+RIGHT = Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=("ENABLED", "expiresAt"), owner=OURS)
+ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
+
+
+def _actual(**changes: Any) -> Actual:
+    return evolve(RIGHT, **changes)
+
+
+@pytest.mark.parametrize(
+    ("actual", "changes"),
+    [
+        (Actual(), (CreateTable(TABLE),)),
+        (RIGHT, ()),
+        (_actual(time_to_live=("ENABLING", "expiresAt")), ()),
+        (_actual(time_to_live=("DISABLED", "")), (EnableTimeToLive(TABLE),)),
+        (_actual(time_to_live=("DISABLING", "expiresAt")), (EnableTimeToLive(TABLE),)),
+        (_actual(owner=None), (ClaimTable(TABLE, OURS),)),
+        (
+            _actual(owner=None, time_to_live=("DISABLED", "")),
+            (ClaimTable(TABLE, OURS), EnableTimeToLive(TABLE)),
+        ),
+        *(
+            (_actual(status=status, owner=None, time_to_live=("DISABLED", "")), (AwaitTable(TABLE, status),))
+            for status in (
+                "CREATING",
+                "UPDATING",
+                "DELETING",
+                "ARCHIVING",
+                "ARCHIVED",
+                "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+                "UNKNOWN",
+            )
+        ),
+    ],
+)
+def test_each_status_has_its_plan(actual: Actual, changes: tuple[TableChange, ...]) -> None:
+    """Nothing but the step that is due; a time-to-live that is being enabled is fine."""
+    assert state_table.plan(desired(), actual) == Plan(changes)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (),
+        (("PK", "HASH", "S"),),
+        (("id", "HASH", "S"),),
+        (("PK", "HASH", "S"), ("SK", "RANGE", "N")),
+        (("SK", "HASH", "S"), ("PK", "RANGE", "S")),
+    ],
+)
+@pytest.mark.parametrize("status", ["ACTIVE", "CREATING", "DELETING"])
+def test_a_table_with_another_key_is_refused_and_never_changed(
+    keys: tuple[tuple[str, str, str], ...], status: str
+) -> None:
+    """It is another application's, whatever it says about its owner."""
+    with pytest.raises(errors.Refused, match="another application's"):
+        state_table.plan(desired(), _actual(keys=keys, status=status))
+
+
+@pytest.mark.parametrize("owner", ["octo-widgets/x", "Octo/widgets", "unknown ({'N': '1'})", "unknown ({'S': ''})"])
+def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> None:
+    """`a-b/c` and `a/b-c` share a table's name."""
+    with pytest.raises(errors.Refused) as refused:
+        state_table.plan(desired(), _actual(owner=owner))
+    assert owner in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("actual", "word"),
+    [
+        (_actual(time_to_live=("ENABLED", "gone_at")), "'gone_at' and was left alone"),
+        (_actual(deletion_protection=False), "deletion protection"),
+        (_actual(on_demand=False), "on-demand"),
+    ],
+)
+def test_what_an_owner_may_have_wanted_is_left_alone_with_a_warning(actual: Actual, word: str) -> None:
+    """Time-to-live on another attribute, protection and throughput are not repaired."""
+    plan = state_table.plan(desired(), actual)
+    assert plan.changes == ()
+    assert [word in warning for warning in plan.warnings] == [True]
+
+
+def test_the_changes_say_what_they_do() -> None:
+    """As the log and the summary show them."""
+    assert list(
+        map(str, (CreateTable("t"), AwaitTable("t", "CREATING"), EnableTimeToLive("t"), ClaimTable("t", "o/r")))
+    ) == [
+        "create table t",
+        "await table t (CREATING)",
+        "enable time to live on t (expiresAt)",
+        "claim table t for o/r",
+    ]
+
+
+class _DynamoDB(Items):
+    """One table; `statuses` are answered one by one, the last one for ever, and None means that there is none."""
+
+    def __init__(self, *statuses: str | None, owner: Any = None) -> None:
+        super().__init__({names.POOL_IDENTIFIER: owner} if owner else {})
+        self.statuses = list(statuses)
+        self.created: dict[str, Any] = {}
+        self.key_schema = [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
+        self.time_to_live = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+
+    def describe_table(self, **_: Any) -> dict[str, Any]:
+        """Give what it looks like now."""
+        self.calls.append("DescribeTable")
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status is None:
+            raise ABSENT
+        return {
+            "Table": {
+                "TableStatus": status,
+                "KeySchema": self.key_schema,
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+                "DeletionProtectionEnabled": True,
+                "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+            }
+        }
+
+    def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
+        """Give its time-to-live."""
+        return {"TimeToLiveDescription": self.time_to_live}
+
+    def update_time_to_live(self, **request: Any) -> None:
+        """Enable it, as slowly as DynamoDB does."""
+        self.calls.append("UpdateTimeToLive")
+        assert request["TimeToLiveSpecification"] == {"Enabled": True, "AttributeName": "expiresAt"}
+        self.time_to_live = {"TimeToLiveStatus": "ENABLING", "AttributeName": "expiresAt"}
+
+    def create_table(self, **request: Any) -> None:
+        """Take the request for a table."""
+        self.calls.append("CreateTable")
+        self.created = request
+
+
+def _component(dynamodb: _DynamoDB, clock: StillClock | None = None) -> StateTable:
+    return StateTable(desired(), cast("DynamoDBClient", dynamodb), metadata(dynamodb), clock or StillClock())
+
+
+def _converge(dynamodb: _DynamoDB, clock: StillClock | None = None) -> Converged[Actual]:
+    clock = clock or StillClock()
+    return converge(_component(dynamodb, clock), Run(mode=Mode.APPLY, clock=clock), lambda: None)
+
+
+def test_a_table_as_desired_is_read_and_not_written() -> None:
+    """Its description, its time-to-live and its owner."""
+    dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS})
+    converged = _converge(dynamodb)
+    assert (converged.actual, converged.report.outcomes, converged.report.warnings) == (RIGHT, (), ())
+    assert state_table.usable(desired(), RIGHT)
+
+
+def test_a_table_is_created_with_the_contract_s_schema_and_protected() -> None:
+    """On demand, PK and SK, with deletion protection; then it is claimed and gets its time-to-live."""
+    dynamodb = _DynamoDB(None, "ACTIVE")
+    dynamodb.time_to_live = {"TimeToLiveStatus": "DISABLED"}
+    converged = _converge(dynamodb)
+    assert dynamodb.created == {
+        "TableName": TABLE,
+        "AttributeDefinitions": [
+            {"AttributeName": "PK", "AttributeType": "S"},
+            {"AttributeName": "SK", "AttributeType": "S"},
+        ],
+        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+    }
+    assert converged.report.done == (CreateTable(TABLE), ClaimTable(TABLE, OURS), EnableTimeToLive(TABLE))
+    assert dynamodb.items[names.POOL_IDENTIFIER]["value"] == {"S": OURS}
+    assert not converged.report.failed
+
+
+def test_a_new_table_that_is_not_shown_yet_is_waited_for() -> None:
+    """DescribeTable may not know it for a moment; a run that gave up here would write nothing at all."""
+    clock = StillClock()
+    dynamodb = _DynamoDB(None, None, None, "CREATING", "ACTIVE")
+    converged = _converge(dynamodb, clock)
+    assert converged.actual == evolve(RIGHT)
+    assert (converged.report.pending, converged.report.failed) == ((), False)
+    assert dynamodb.calls.count("CreateTable") == 1
+    assert clock.slept == [1] * 3
+
+
+def test_a_table_that_somebody_else_creates_first_is_taken_as_it_comes() -> None:
+    """ResourceInUse is a lost race, not a failure."""
+
+    class _Raced(_DynamoDB):
+        def create_table(self, **_: Any) -> None:
+            raise errors.AlreadyExists("dynamodb:CreateTable", "ResourceInUseException")
+
+    converged = _converge(_Raced(None, "CREATING", "CREATING", "ACTIVE"))
+    assert not converged.report.failed
+    assert converged.actual == RIGHT
+
+
+@pytest.mark.parametrize("status", ["CREATING", "UPDATING"])
+def test_a_table_on_its_way_is_awaited(status: str) -> None:
+    """One second at a time, until it is ACTIVE."""
+    clock = StillClock()
+    converged = _converge(_DynamoDB(status, status, status, "ACTIVE", owner={"S": OURS}), clock)
+    assert converged.report.done == (AwaitTable(TABLE, status),)
+    assert clock.slept == [1, 1]
+
+
+def test_a_table_that_is_being_deleted_is_created_anew_when_it_is_gone() -> None:
+    """Not before: the name is still taken."""
+    dynamodb = _DynamoDB("DELETING", "DELETING", None, None, "ACTIVE")
+    converged = _converge(dynamodb)
+    assert converged.report.done[:2] == (AwaitTable(TABLE, "DELETING"), CreateTable(TABLE))
+    assert not converged.report.failed
+
+
+@pytest.mark.parametrize("status", ["CREATING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"])
+def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: str) -> None:
+    """Named, and nothing else is tried."""
+    clock = StillClock()
+    dynamodb = _DynamoDB(status)
+    converged = _converge(dynamodb, clock)
+    assert "still not ACTIVE after 60 s" in str(converged.report.failures[0].error)
+    assert sum(clock.slept) == 60
+    assert set(dynamodb.calls) == {"BatchGetItem", "DescribeTable"}
+    assert converged.actual is not None
+    assert not state_table.usable(desired(), converged.actual)
+
+
+def test_a_new_table_that_does_not_become_active_fails_too() -> None:
+    """It is not created a second time."""
+    dynamodb = _DynamoDB(None)
+    converged = _converge(dynamodb)
+    assert dynamodb.calls.count("CreateTable") == 1
+    assert converged.report.failed
+
+
+def test_a_lost_claim_is_read_back_and_refused() -> None:
+    """Another repository with the same table name was faster: it keeps the table."""
+
+    class _Raced(_DynamoDB):
+        def put_item(self, **request: Any) -> dict[str, Any]:
+            assert request["ConditionExpression"] == "attribute_not_exists(PK)"
+            self.items[names.POOL_IDENTIFIER] = {**request["Item"], "value": {"S": "octo-widgets/x"}}
+            raise errors.ConditionFailed("dynamodb:PutItem", "ConditionalCheckFailedException")
+
+    converged = _converge(_Raced("ACTIVE"))
+    assert isinstance(converged.report.error, errors.Refused)
+    assert "octo-widgets/x" in str(converged.report.error)
+    assert converged.actual is not None
+    assert not state_table.usable(desired(), converged.actual)
+
+
+def test_a_claim_whose_answer_was_lost_is_found_to_be_ours() -> None:
+    """The repeated put loses its condition against itself; reading back tells."""
+
+    class _Lost(_DynamoDB):
+        def put_item(self, **request: Any) -> dict[str, Any]:
+            super().put_item(**request)
+            raise errors.ConditionFailed("dynamodb:PutItem", "ConditionalCheckFailedException")
+
+    converged = _converge(_Lost("ACTIVE"))
+    assert not converged.report.failed
+    assert converged.actual == RIGHT
+
+
+@pytest.mark.parametrize("value", [{"S": ""}, {"N": "1"}, {"M": {}}, None])
+def test_an_owner_that_names_nobody_is_refused_and_not_overwritten(value: Any) -> None:
+    """Whoever wrote it, it is not ours to guess."""
+    dynamodb = _DynamoDB("ACTIVE")
+    dynamodb.items[names.POOL_IDENTIFIER] = records.key(records.METADATA, "pool") | ({"value": value} if value else {})
+    converged = _converge(dynamodb)
+    assert isinstance(converged.report.error, errors.Refused)
+    assert dynamodb.puts == []
+
+
+def test_a_foreign_table_is_not_asked_for_our_items() -> None:
+    """Its key does not take them: the refusal must say why, not what DynamoDB thinks of the question."""
+
+    class _Foreign(_DynamoDB):
+        def batch_get_item(self, **_: Any) -> dict[str, Any]:
+            raise errors.Rejected("dynamodb:BatchGetItem", "ValidationException", "The provided key element...")
+
+    dynamodb = _Foreign("ACTIVE")
+    dynamodb.key_schema = [{"AttributeName": "LockID", "KeyType": "HASH"}]
+    converged = _converge(dynamodb)
+    assert "its key is LockID (HASH, ?) where PK (HASH, S), SK (RANGE, S) is expected" in str(converged.report.error)
+
+
+def test_a_table_that_is_not_active_is_not_asked_for_more() -> None:
+    """Reading it would fail."""
+    dynamodb = _DynamoDB("CREATING", owner={"S": OURS})
+    actual = _component(dynamodb).observe()
+    assert (actual.owner, actual.time_to_live) == (None, ("DISABLED", ""))
+
+
+@pytest.mark.parametrize(
+    "actual",
+    [
+        Actual(),
+        _actual(status="CREATING"),
+        _actual(status="DELETING"),
+        _actual(owner=None),
+        _actual(owner="octo-widgets/x"),
+        _actual(keys=(("SK", "HASH", "S"), ("PK", "RANGE", "S"))),
+    ],
+)
+def test_nobody_may_write_to_a_table_that_is_not_active_and_ours(actual: Actual) -> None:
+    """Shape, state and owner; nothing less opens it."""
+    assert not state_table.usable(desired(), actual)
+
+
+def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
+    """Time-to-live is not worth a pool's standstill."""
+
+    class _Stubborn(_DynamoDB):
+        def update_time_to_live(self, **_: Any) -> None:
+            raise errors.Rejected("dynamodb:UpdateTimeToLive", "ValidationException", "Time to live has been modified")
+
+    dynamodb = _Stubborn("ACTIVE")
+    dynamodb.time_to_live = {"TimeToLiveStatus": "DISABLED"}
+    converged = _converge(dynamodb)
+    assert converged.report.outcomes[0] == Done(ClaimTable(TABLE, OURS))
+    assert [failure.change for failure in converged.report.failures] == [EnableTimeToLive(TABLE)]
+    assert converged.actual is not None
+    assert state_table.usable(desired(), converged.actual)
