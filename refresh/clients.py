@@ -33,34 +33,34 @@ _READ_SECONDS = 10
 _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3
 _GITHUB_LONGEST_WAIT = 60
+_CREDENTIALS_REMEDY = (
+    "run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
+    "its env"
+)
 _TALKATIVE = ("boto3", "botocore", "urllib3", "github")
 
 
 def connect(desired: DesiredState, secrets: Secrets, mask: Callable[[str], None]) -> Services:
-    """Create the clients; calls nothing.
+    """Create the clients; calls nothing, but for what the AWS credentials themselves take.
 
     `mask` is given every secret that arrives later, before anything else happens to it.
-    Raises `InputErrors` where there are no AWS credentials at all.
+    Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched.
     """
     import boto3  # noqa: PLC0415 - see the module's docstring
     from botocore.config import Config  # noqa: PLC0415 - the same
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
 
     quieten()
-    session = boto3.Session(region_name=desired.region)
     try:
-        found = session.get_credentials() is not None
-    except BotoCoreError as error:
-        raise errors.InputErrors([f"AWS credentials: {error}"]) from None
-    if not found:
-        raise errors.InputErrors(
-            [
-                (
-                    "AWS credentials: none found; run aws-actions/configure-aws-credentials before this step, "
-                    "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its env"
-                )
-            ]
-        )
+        session = boto3.Session(region_name=desired.region)
+        credentials = session.get_credentials()
+        if credentials:
+            # Fetched now, since botocore lets any error of theirs through later, in the middle of a call.
+            credentials.get_frozen_credentials()
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise errors.InputErrors([f"AWS credentials: {error}; {_CREDENTIALS_REMEDY}"]) from None
+    if not credentials:
+        raise errors.InputErrors([f"AWS credentials: none found; {_CREDENTIALS_REMEDY}"])
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=_CONNECT_SECONDS,
@@ -162,8 +162,8 @@ class GitHub:
             raise errors.Throttled(operation, str(error.status), _text(error)) from None
         except github.GithubException as error:
             raise _github_error(operation, error.status, _text(error)) from None
-        except (requests.RequestException, ValueError) as error:
-            # Its text may quote the request; the type says what happened.
+        except (requests.RequestException, ValueError, AttributeError) as error:
+            # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
             raise errors.Unavailable(
                 operation, type(error).__name__, f"no usable answer from {self._api_url}."
             ) from None

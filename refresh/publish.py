@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
@@ -42,8 +42,8 @@ def beginning(runner: Runner, given: Inputs) -> None:
 def component(runner: Runner, report: ComponentReport) -> None:
     """Show one component: a group with a line a change, then its warnings and errors."""
     with runner.group(f"{report.name}: {report.status} ({report.duration.total_seconds():.1f} s)"):
-        _changes("planned", report.planned)
-        _changes("", tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
+        _changes(report.planned, planned=True)
+        _changes(tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
         for outcome in report.outcomes:
             match outcome:
                 case Skipped():
@@ -52,6 +52,8 @@ def component(runner: Runner, report: ComponentReport) -> None:
                     log.error("change.failed", subject=str(outcome.change), error=str(outcome.error))
                 case Done():
                     pass
+                case _:
+                    assert_never(outcome)
         for change in report.pending:
             log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
     for warning in report.warnings:
@@ -71,17 +73,17 @@ def ending(runner: Runner, report: Report) -> None:
     runner.summarise(report.markdown())
 
 
-def _changes(prefix: str, changes: tuple[Change, ...]) -> None:
+def _changes(changes: tuple[Change, ...], *, planned: bool = False) -> None:
     numbers = Counter(type(change) for change in changes)
     for kind, number in numbers.items():
-        event = f"{kind.noun}.{kind.done}" if not prefix else f"{kind.noun}.{prefix}"
+        event = "change.planned" if planned else f"{kind.noun}.{kind.done}"
         if number > LINES_PER_EVENT:
-            log.info(event, number=number)
+            log.info(event, subject=f"{kind.verb} {kind.noun}" if planned else "", number=number)
             continue
         for change in changes:
             if type(change) is kind:
                 facts = {
                     each.name: f"{each.before or '(none)'} -> {each.after or '(none)'}" for each in change.differences
                 }
-                subject = f"{change.verb} {change.subject}" if prefix else change.subject
-                log.info(event, subject=subject, **facts)
+                reason = {"reason": change.note} if change.note else {}
+                log.info(event, subject=str(change) if planned else change.subject, **facts, **reason)

@@ -7,7 +7,7 @@ table too: what cannot be understood becomes `Unreadable`, never an exception an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,7 +58,7 @@ def to_wire(value: object) -> dict[str, Any]:
             return {"N": str(value)}
         case Mapping():
             return {"M": {key: to_wire(member) for key, member in value.items()}}
-        case Sequence():
+        case list() | tuple():
             return {"L": [to_wire(member) for member in value]}
         case _:
             raise TypeError(f"no wire form for {type(value).__name__}")

@@ -47,6 +47,11 @@ class Change:
         """List the fields that change; empty where the subject says it all."""
         return ()
 
+    @property
+    def note(self) -> str:
+        """Say why, in a few words, where subject and differences do not."""
+        return ""
+
     def __str__(self) -> str:
         """Say what is to be done, `create queue o-r-large-ci-pool`."""
         return f"{self.verb} {self.noun.replace('_', ' ')} {self.subject}".rstrip()

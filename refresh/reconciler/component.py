@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar, assert_never
 
 from attrs import evolve, field, frozen
 
@@ -138,6 +138,8 @@ class _Loop(Generic[ActualT, ChangeT]):
                     self.settled[outcome.change] = outcome
                 case Skipped():
                     pass
+                case _:
+                    assert_never(outcome)
 
     def _close(self, plan: Plan[ChangeT]) -> None:
         """Judge what was settled by the last look: what is planned still is pending or failed."""

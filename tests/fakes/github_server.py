@@ -23,13 +23,15 @@ class GitHubServer:
         self.version = version
         self.failure: tuple[int, bytes] | None = None
         """Answered to everything instead, when set."""
+        self.headers: dict[str, str] = {}
+        """Sent with every answer."""
         self.answers: dict[str, Any] = {}
         """By the last part of the path: what is answered instead."""
         self.token_life = timedelta(hours=1)
         self._issued = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -103,6 +105,8 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for name, value in server.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -171,6 +171,7 @@ def test_plan_mode_tells_and_writes_nothing(world: World) -> None:
     code, printed = world.run(mode="plan")
     assert code == 0
     assert "state table: would change 1" in printed
+    assert "change.planned                create table octo-widgets-ci-table" in printed
     assert "resource pools: would change 7" in printed
     assert world.aws.writes == []
     assert not any(call.startswith("POST") for call in world.github.calls)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from attrs import field, frozen
 
@@ -111,11 +111,15 @@ class Mark(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        overdue = self.judged_at - (self.record.expires or self.judged_at)
         return (
             Difference("state", self.record.state, records.TERMINATED),
-            Difference(self.reason.value, None, f"{int(overdue.total_seconds())} s ago"),
+            Difference("threshold", self.record.threshold, records.wire_time(self.judged_at)),
         )
+
+    @property
+    def note(self) -> str:
+        overdue = self.judged_at - (self.record.expires or self.judged_at)
+        return f"{self.reason.value} {int(overdue.total_seconds())} s ago"
 
 
 @frozen
@@ -174,8 +178,9 @@ _UNDATED = Doubt("EC2 does not know it and its mark has no readable time", "Dele
 
 
 def expired(record: records.Instance, now: datetime) -> bool:
-    """Whether a living record's threshold has passed."""
-    return record.state in records.LIVING_STATES and record.expires is not None and record.expires < now
+    """Whether a living record's threshold has passed, in whole seconds as the condition of the mark compares."""
+    second = now.replace(microsecond=0)
+    return record.state in records.LIVING_STATES and record.expires is not None and record.expires < second
 
 
 def proven(machine: Machine, template_ids: TemplateIds) -> bool:
@@ -184,7 +189,7 @@ def proven(machine: Machine, template_ids: TemplateIds) -> bool:
     Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
     """
     template_id = machine.tags.get(TEMPLATE_TAG)
-    if template_id is not None and template_id == template_ids.current:
+    if template_id and template_id == template_ids.current:
         return True
     tagged = machine.tags.get(SELF_TERMINATION_TAG) == "true" and INITIAL_RUN_TAG in machine.tags
     return tagged and (template_id is None or template_id in template_ids.former)
@@ -225,6 +230,8 @@ def plan(actual: Actual, now: datetime) -> Plan[CollectorChange]:
                 doubts.setdefault(doubt, []).append(record.id)
             case None:
                 pass
+            case other:
+                assert_never(other)
     return Plan((*marks, *terminations, *cleanings), tuple(_warning(doubt, ids) for doubt, ids in doubts.items()))
 
 

@@ -1,0 +1,308 @@
+"""The clients: bounded retries, and every error one of ours with its remedy and without a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from refresh import clients, errors, inputs
+from refresh.desired import Secret
+from tests.fakes.github_server import DOWNLOAD_CANARY
+from tests.fakes.literals import good
+from tests.fakes.world import PAT_CANARY, TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from refresh.reconciler import Services
+    from tests.fakes.aws_server import AwsServer
+    from tests.fakes.github_server import GitHubServer
+
+THROTTLED = (400, b'{"__type": "ThrottlingException", "message": "Rate exceeded"}')
+PATH = "/repos/octo/widgets/actions/runners/registration-token"
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """List the seconds that the libraries would sleep between tries."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    return slept
+
+
+def _describe(services: Services) -> object:
+    return services.dynamodb.describe_table(TableName=TABLE)
+
+
+def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, unhurried: list[float]) -> None:
+    """Four times at most, with growing pauses."""
+    answers = [THROTTLED, THROTTLED]
+    aws.before_call = lambda _: answers.pop() if answers else None
+    services.sqs.list_queues()
+    assert aws.calls == ["sqs:ListQueues"] * 3
+    assert len(unhurried) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(THROTTLED, errors.Throttled), ((503, b"<html>down</html>"), errors.Unavailable)]
+)
+def test_a_call_is_given_up_after_five_tries(
+    aws: AwsServer,
+    services: Services,
+    unhurried: list[float],
+    answer: tuple[int, bytes],
+    kind: type[errors.ApiError],
+) -> None:
+    """In all, as the retry policy says."""
+    aws.before_call = lambda _: answer
+    with pytest.raises(kind) as caught:
+        _describe(services)
+    assert caught.value.operation == "dynamodb:DescribeTable"
+    assert len(aws.calls) == 5
+    assert sum(unhurried) < 60
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("AccessDeniedException", errors.PermissionDenied), ("ExpiredTokenException", errors.CredentialsExpired)],
+)
+def test_a_refusal_is_not_tried_again(
+    aws: AwsServer, services: Services, code: str, kind: type[errors.ApiError]
+) -> None:
+    """It would be the same."""
+    aws.before_call = lambda _: (400, json.dumps({"__type": code, "message": "no."}).encode())
+    with pytest.raises(kind) as caught:
+        _describe(services)
+    assert len(aws.calls) == 1
+    assert str(caught.value).startswith(f"{kind.__name__}: dynamodb:DescribeTable: {code}: no. ")
+
+
+def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    nowhere = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in {**nowhere, **environ}.items():
+        monkeypatch.setenv(name, value)
+    loaded = inputs.load(good())
+    return clients.connect(loaded.desired, loaded.secrets, mask=lambda _: None)
+
+
+def test_an_endpoint_that_does_not_answer_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, unhurried: list[float]
+) -> None:
+    """After every try, in our own words."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        services = _connect(
+            monkeypatch,
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+            AWS_ACCESS_KEY_ID="testing",
+            AWS_SECRET_ACCESS_KEY="testing",
+        )
+        with pytest.raises(errors.Unavailable) as caught:
+            _describe(services)
+    assert caught.value.operation == "dynamodb:DescribeTable"
+    assert "EndpointConnectionError" in str(caught.value)
+    assert len(unhurried) == 4
+
+
+def test_without_credentials_nothing_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy names what gives them."""
+    with pytest.raises(errors.InputErrors, match="aws-actions/configure-aws-credentials"):
+        _connect(monkeypatch)
+
+
+def test_a_profile_that_does_not_exist_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own word for it is kept."""
+    with pytest.raises(errors.InputErrors, match=r"AWS credentials: .*nobody"):
+        _connect(monkeypatch, AWS_PROFILE="nobody")
+
+
+def test_a_credential_process_that_fails_is_bad_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is run before any call."""
+    config = tmp_path / "config"
+    config.write_text("[default]\ncredential_process = false\n")
+    with pytest.raises(errors.InputErrors, match="AWS credentials: "):
+        _connect(monkeypatch, AWS_CONFIG_FILE=str(config))
+
+
+def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is told before any call is made with it."""
+    with pytest.raises(errors.InputErrors, match=r"AWS credentials: .*missing"):
+        _connect(
+            monkeypatch,
+            AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "missing"),
+            AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
+        )
+
+
+def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
+    """As botocore says it when it signs."""
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - only here
+
+    with pytest.raises(errors.CredentialsExpired):
+        services.ec2.meta.events.emit(
+            "after-call-error.ec2.DescribeInstances", exception=NoCredentialsError(), context={}
+        )
+
+
+def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG they print bodies with tokens, and PyGithub's has a handler of its own."""
+    services.github.create_registration_token()
+    services.sqs.list_queues()
+    for name in ("boto3", "botocore", "urllib3", "github"):
+        logger = logging.getLogger(name)
+        assert logger.level == logging.WARNING
+        assert logger.handlers == []
+    assert not [record for record in caplog.records if record.levelno < logging.WARNING]
+
+
+def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> clients.GitHub:
+    return clients.GitHub(server.url, "octo/widgets", Secret(PAT_CANARY), mask)
+
+
+def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
+    """Nobody can print it before."""
+    masked: list[str] = []
+    issued = _github(github, masked.append).create_registration_token()
+    assert masked == ["REG-CANARY-1"]
+    assert issued.token.reveal() == "REG-CANARY-1"
+    assert 3500 < (issued.expires_at - datetime.now(UTC)).total_seconds() <= 3600
+    assert "CANARY" not in repr(issued)
+    assert github.calls == [f"POST {PATH}"]
+
+
+def test_download_tokens_are_masked_and_dropped(github: GitHubServer) -> None:
+    """They are secrets and nobody needs them."""
+    masked: list[str] = []
+    listed = _github(github, masked.append).runner_downloads()
+    assert len(listed) == 6
+    assert not any("token" in name for each in listed for name in each)
+    assert set(masked) == {DOWNLOAD_CANARY}
+
+
+def test_downloads_without_a_token_are_listed_as_they_are(github: GitHubServer) -> None:
+    """GHES gives none for its own archives."""
+    masked: list[str] = []
+    github.answers["downloads"] = [{"os": "linux"}]
+    assert _github(github, masked.append).runner_downloads() == [{"os": "linux"}]
+    assert masked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind", "remedy"),
+    [
+        (401, "Bad credentials", errors.CredentialsExpired, "Replace the github-token"),
+        (401, "Requires authentication", errors.CredentialsExpired, "Replace the github-token"),
+        (403, "Resource not accessible by integration", errors.PermissionDenied, "Administration: write"),
+        (404, "Not Found", errors.NotFound, "may not see it"),
+        (422, "Validation Failed", errors.Rejected, "Change what the message names"),
+        (429, "Too many", errors.Throttled, "the next run continues"),
+        (500, "Server Error", errors.Unavailable, "the next run continues"),
+        (503, "Unavailable", errors.Unavailable, "the next run continues"),
+    ],
+)
+def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
+    github: GitHubServer, unhurried: list[float], status: int, message: str, kind: type[errors.ApiError], remedy: str
+) -> None:
+    """Each its own."""
+    github.failure = (status, json.dumps({"message": message}).encode())
+    with pytest.raises(kind) as caught:
+        _github(github).create_registration_token()
+    assert remedy in str(caught.value)
+    assert PATH in str(caught.value)
+    assert PAT_CANARY not in str(caught.value)
+    assert len(github.calls) == (1 if status < 429 else len(github.calls))
+    assert len(github.calls) <= 4
+    assert sum(unhurried) < 60
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"<html>", b'{"message": ["x"]}'])
+def test_a_refusal_without_a_message_is_told_all_the_same(github: GitHubServer, body: bytes) -> None:
+    """A proxy may have answered."""
+    github.failure = (422, body)
+    with pytest.raises(errors.ApiError) as caught:
+        _github(github).create_registration_token()
+    assert PATH in str(caught.value)
+
+
+def test_a_rate_limit_is_not_waited_for_longer_than_a_minute(github: GitHubServer, unhurried: list[float]) -> None:
+    """PyGithub by itself would sleep for 55."""
+    github.failure = (403, b'{"message": "API rate limit exceeded for user ID 1."}')
+    github.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3300)}
+    with pytest.raises(errors.Throttled):
+        _github(github).create_registration_token()
+    assert sum(unhurried) <= 60
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({}, "no token"),
+        ([], "no token"),
+        ({"token": "", "expires_at": "2026-01-31T09:05:00Z"}, "no token"),
+        ({"token": 5, "expires_at": "2026-01-31T09:05:00Z"}, "no token"),
+        ({"token": "a\nb", "expires_at": "2026-01-31T09:05:00Z"}, "no token"),
+        ({"token": "REG-CANARY-9"}, "expires_at"),
+        ({"token": "REG-CANARY-9", "expires_at": "soon"}, "expires_at"),
+        ({"token": "REG-CANARY-9", "expires_at": "2026-01-31T09:05:00"}, "expires_at"),
+    ],
+)
+def test_an_answer_that_is_no_token_is_not_taken(github: GitHubServer, answer: Any, expected: str) -> None:
+    """And what is in it is not told."""
+    github.answers["registration-token"] = answer
+    with pytest.raises(errors.Unavailable) as caught:
+        _github(github).create_registration_token()
+    assert expected in str(caught.value)
+    assert "REG-CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [{}, "x", [1], [{"os": "linux"}, None]])
+def test_an_answer_that_is_no_list_of_downloads_is_not_taken(github: GitHubServer, answer: Any) -> None:
+    """The recorded release serves then."""
+    github.answers["downloads"] = answer
+    with pytest.raises(errors.Unavailable, match="a list of downloads is expected"):
+        _github(github).runner_downloads()
+
+
+def test_a_page_of_html_is_no_answer(github: GitHubServer, unhurried: list[float]) -> None:
+    """A proxy's login page comes with status 200."""
+    github.failure = (200, b"<html>log in</html>")
+    with pytest.raises(errors.Unavailable):
+        _github(github).create_registration_token()
+    assert sum(unhurried) < 60
+
+
+def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhurried: list[float]) -> None:
+    """After its retries; the address is named, the request is not."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(errors.Unavailable) as caught:
+            clients.GitHub(url, "octo/widgets", Secret(PAT_CANARY), lambda _: None).runner_downloads()
+    assert url in str(caught.value)
+    assert PAT_CANARY not in str(caught.value)
+    assert sum(unhurried) < 60
+    assert github.calls == []
+
+
+def test_a_connection_is_made_once(github: GitHubServer) -> None:
+    """And kept."""
+    connected = _github(github)
+    connected.runner_downloads()
+    first = connected._connection()
+    connected.create_registration_token()
+    assert connected._connection() is first

@@ -1,0 +1,234 @@
+"""Done behind its back and repaired by the next run, with no more writes than it takes."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from refresh import names, records
+from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from refresh.reconciler import Services
+
+FOREIGN_IMAGE = "ami-0fffffffffffffff0"
+LARGE_QUEUE = "octo-widgets-large-ci-pool"
+PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
+NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT]
+
+
+def _repaired_with(world: World, *writes: str) -> None:
+    """Expect that the next run repairs it with these writes, and that the one after it has nothing to do."""
+    world.forget_calls()
+    report = world.refresh()
+    assert report.exit_code == 0, report.markdown()
+    assert world.aws.writes == list(writes)
+    world.settle()
+
+
+def _edit_template(services: Services, **changed: object) -> None:
+    """Add a version by hand and make it the default."""
+    version = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
+    data: dict[str, Any] = {**version["LaunchTemplateVersions"][0]["LaunchTemplateData"], **changed}
+    added = services.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
+    number = added["LaunchTemplateVersion"]["VersionNumber"]
+    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion=str(number))
+
+
+def _url(services: Services, queue: str = LARGE_QUEUE) -> str:
+    return services.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+
+
+def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World, services: Services) -> None:
+    """Its instances still live, and are proven ours by the old id."""
+    old = refreshed.metadata(services, "launch_template")["M"]["id"]["S"]
+    services.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
+    _repaired_with(refreshed, "ec2:CreateLaunchTemplate", PUT)
+    recorded = refreshed.metadata(services, "launch_template")["M"]
+    assert recorded["formerIds"] == {"L": [{"S": old}]}
+    assert recorded["id"]["S"] != old
+
+
+def test_a_foreign_default_version_is_moved_back_without_a_new_version(refreshed: World, services: Services) -> None:
+    """The version that was right before is reused."""
+    _edit_template(services, ImageId=FOREIGN_IMAGE)
+    _repaired_with(refreshed, "ec2:ModifyLaunchTemplate")
+    assert refreshed.default_version(services)["VersionNumber"] == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"SecurityGroupIds": ["sg-0fffffffffffffff0"]},
+        {"SecurityGroupIds": []},
+        {"UserData": base64.b64encode(b"#!/bin/sh\n").decode()},
+        {"InstanceType": "t3.micro"},
+        {"MetadataOptions": {"HttpTokens": "optional"}},
+        {"IamInstanceProfile": {"Name": "other"}},
+    ],
+)
+def test_an_edited_field_is_repaired(refreshed: World, services: Services, changed: dict[str, object]) -> None:
+    """Whichever it is."""
+    before = refreshed.default_version(services)["LaunchTemplateData"]
+    _edit_template(services, **changed)
+    _repaired_with(refreshed, "ec2:ModifyLaunchTemplate")
+    assert refreshed.default_version(services)["LaunchTemplateData"] == before
+
+
+def test_a_security_group_added_in_place_is_repaired(refreshed: World, services: Services) -> None:
+    """When no version is right any more, one is added."""
+    services.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
+    refreshed.refresh(security_group_ids=f"{refreshed.inputs['security-group-ids']} sg-0fffffffffffffff0")
+    _repaired_with(refreshed, *NEW_VERSION)
+    groups = refreshed.default_version(services)["LaunchTemplateData"]["SecurityGroupIds"]
+    assert groups == [refreshed.inputs["security-group-ids"]]
+
+
+def test_a_deleted_queue_is_made_again(refreshed: World, services: Services) -> None:
+    """With its attributes; the record still names it."""
+    services.sqs.delete_queue(QueueUrl=_url(services))
+    _repaired_with(refreshed, "sqs:CreateQueue")
+    assert refreshed.queues(services)[LARGE_QUEUE]["VisibilityTimeout"] == "30"
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("VisibilityTimeout", "0"), ("MessageRetentionPeriod", "60")])
+def test_a_queue_attribute_is_brought_back(refreshed: World, services: Services, attribute: str, value: str) -> None:
+    """In place: the queue holds living runners."""
+    before = refreshed.queues(services)[LARGE_QUEUE]
+    attributes: Any = {attribute: value}
+    services.sqs.set_queue_attributes(QueueUrl=_url(services), Attributes=attributes)
+    services.sqs.send_message(QueueUrl=_url(services), MessageBody="a living runner")
+    _repaired_with(refreshed, "sqs:SetQueueAttributes")
+    after = refreshed.queues(services)[LARGE_QUEUE]
+    assert after[attribute] == before[attribute]
+    assert after["ApproximateNumberOfMessages"] == "1"
+
+
+@pytest.mark.parametrize("identifier", names.METADATA_IDENTIFIERS)
+def test_a_deleted_item_is_written_again(refreshed: World, services: Services, identifier: str) -> None:
+    """Each costs one write."""
+    before = refreshed.metadata(services, identifier)
+    refreshed.delete_metadata(services, identifier)
+    _repaired_with(refreshed, PUT)
+    after = refreshed.metadata(services, identifier)
+    if identifier not in ("gh_registration_token", "runner_release"):
+        assert after == before
+    assert after.keys() == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "value"),
+    [
+        ("idle_time_sec", {"S": "420"}),
+        ("idle_time_sec", {"N": "421"}),
+        ("max_runtime_min", {"N": "0"}),
+        ("subnet_ids", {"SS": ["subnet-1"]}),
+        ("resource_class_config", {"M": {}}),
+        ("launch_template", {"M": {"name": {"S": "other"}}}),
+        ("runner_release", {"S": "2.335.1"}),
+        ("gh_registration_token", {"S": "none"}),
+    ],
+)
+def test_an_item_of_another_shape_or_value_is_replaced(
+    refreshed: World, services: Services, identifier: str, value: Mapping[str, Any]
+) -> None:
+    """Whatever the others could not read."""
+    refreshed.put_metadata(services, identifier, value)
+    _repaired_with(refreshed, PUT)
+    assert refreshed.metadata(services, identifier) != value
+
+
+def test_an_expired_token_is_replaced_with_a_warning_that_says_since_when(refreshed: World, services: Services) -> None:
+    """Launches have failed since."""
+    since = in_minutes(-30)
+    refreshed.put_metadata(
+        services,
+        "gh_registration_token",
+        records.to_wire({"token": "old", "timestamp": in_minutes(-90), "expires_at": since}),
+    )
+    report = refreshed.settle()
+    (warning,) = component(report, "registration token").warnings
+    assert since in warning
+    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith("REG-CANARY")
+
+
+def test_a_token_with_less_than_the_minimum_left_is_replaced_before_it_expires(
+    refreshed: World, services: Services
+) -> None:
+    """Without a warning: that is what runs are for."""
+    stored = records.to_wire({"token": "old", "timestamp": in_minutes(-21), "expires_at": in_minutes(39)})
+    refreshed.put_metadata(services, "gh_registration_token", stored)
+    report = refreshed.settle()
+    assert component(report, "registration token").warnings == ()
+    assert refreshed.metadata(services, "gh_registration_token") != stored
+
+
+def test_time_to_live_that_was_switched_off_is_switched_on(refreshed: World, services: Services) -> None:
+    """History would stay for ever."""
+    services.dynamodb.update_time_to_live(
+        TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
+    )
+    _repaired_with(refreshed, "dynamodb:UpdateTimeToLive")
+
+
+def test_a_deleted_table_is_made_again_with_all_that_was_in_it(refreshed: World, services: Services) -> None:
+    """But for instance records, which nobody else has."""
+    services.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+    services.dynamodb.delete_table(TableName=TABLE)
+    refreshed.settle()
+    assert {key.partition("#")[2].partition(" ")[0] for key in refreshed.items(services)} == {"METADATA"}
+    assert len(refreshed.items(services)) == len(names.METADATA_IDENTIFIERS)
+
+
+def test_a_newer_runner_reaches_the_template_once_the_answer_is_six_hours_old(
+    refreshed: World, services: Services
+) -> None:
+    """New instances then install it."""
+    refreshed.github.version = "2.336.0"
+    refreshed.forget_calls()
+    assert refreshed.refresh().exit_code == 0
+    assert (refreshed.aws.writes, refreshed.github.calls) == ([], [])
+    _age_release(refreshed, services)
+    refreshed.settle()
+    content = base64.b64decode(refreshed.default_version(services)["LaunchTemplateData"]["UserData"]).decode()
+    assert "RUNNER_VERSION=2.336.0\n" in content
+
+
+def test_while_github_is_down_the_recorded_runner_serves(refreshed: World, services: Services) -> None:
+    """With a warning, and no failure of the template."""
+    _age_release(refreshed, services)
+    refreshed.github.failure = (422, b'{"message": "down"}')
+    report = refreshed.refresh()
+    assert report.exit_code == 0
+    (warning,) = component(report, "runner release").warnings
+    assert "the recorded 2.335.1" in warning
+
+
+def _age_release(world: World, services: Services) -> None:
+    """Move the time at which GitHub was asked six hours back."""
+    value = world.metadata(services, "runner_release")["M"]
+    asked_at = records.wire_time(datetime.now(UTC) - timedelta(hours=6, seconds=1))
+    world.put_metadata(services, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
+
+
+def test_a_class_that_is_dropped_drains_before_it_leaves(refreshed: World, services: Services) -> None:
+    """Release reads its URL while its instances live; its queue stays."""
+    (instance_id,) = refreshed.launch(services)
+    refreshed.record(services, instance_id, resourceClass="xlarge", threshold=in_minutes(10))
+    only_large = {"resource_class_config": '{"large": {"cpu": 2, "mmem": 4096}}'}
+    report = refreshed.settle(**only_large)
+    assert set(refreshed.metadata(services, "resource_class_config")["M"]) == {"large", "xlarge"}
+    assert any(
+        "xlarge" in warning and "until they end" in warning for warning in component(report, "resource pools").warnings
+    )
+    refreshed.record(services, instance_id, resourceClass="xlarge", threshold=in_minutes(-10))
+    refreshed.refresh(**only_large)
+    report = refreshed.refresh(**only_large)
+    assert set(refreshed.metadata(services, "resource_class_config")["M"]) == {"large"}
+    assert len(refreshed.queues(services)) == 7
+    assert failed(report) == []

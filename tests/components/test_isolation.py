@@ -1,0 +1,152 @@
+"""Order and isolation: nothing is written before the table is ours, and one failure stops nobody else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refresh import errors, records
+from tests.fakes.world import World, component, failed, in_minutes
+
+if TYPE_CHECKING:
+    from refresh.reconciler import Services
+
+DENIED = (400, json.dumps({"__type": "AccessDeniedException", "message": "not authorized."}).encode())
+DENIED_BY_EC2 = (
+    403,
+    b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no.</Message></Error></Errors></Response>",
+)
+
+
+def _deny(world: World, operation: str) -> None:
+    answer = DENIED_BY_EC2 if operation.startswith("ec2:") else DENIED
+    world.aws.before_call = lambda call: answer if call == operation else None
+
+
+def _due(world: World, services: Services) -> str:
+    """Leave an expired instance, and something to write for every component."""
+    (instance_id,) = world.launch(services)
+    world.record(services, instance_id)
+    for identifier in ("gh_registration_token", "runner_release", "resource_class_config", "idle_time_sec"):
+        world.delete_metadata(services, identifier)
+    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName="octo-widgets-large-ci-pool")["QueueUrl"])
+    world.forget_calls()
+    return instance_id
+
+
+@pytest.mark.parametrize(
+    ("operation", "fails"),
+    [
+        ("sqs:CreateQueue", ["resource pools"]),
+        ("sqs:GetQueueUrl", ["resource pools"]),
+        ("ec2:DescribeLaunchTemplateVersions", ["launch template"]),
+    ],
+)
+def test_what_one_component_may_not_do_stops_no_other(
+    refreshed: World, services: Services, operation: str, fails: list[str]
+) -> None:
+    """The instances are collected all the same."""
+    instance_id = _due(refreshed, services)
+    _deny(refreshed, operation)
+    report = refreshed.refresh()
+    refreshed.aws.before_call = lambda _: None
+    assert failed(report) == fails
+    assert report.exit_code == 1
+    assert operation in report.markdown()
+    assert "PermissionDenied" in report.markdown()
+    assert refreshed.states(services) == {instance_id: "terminated"}
+    assert refreshed.metadata(services, "idle_time_sec") == {"N": "420"}
+    assert refreshed.metadata(services, "gh_registration_token") is not None
+    refreshed.settle()
+
+
+@pytest.mark.parametrize("operation", ["ec2:TerminateInstances", "ec2:DescribeInstances", "dynamodb:Query"])
+def test_a_collector_that_may_not_stops_no_other_and_says_so(
+    refreshed: World, services: Services, operation: str
+) -> None:
+    """And nothing of the instance is deleted, whatever failed."""
+    instance_id = _due(refreshed, services)
+    _deny(refreshed, operation)
+    report = refreshed.refresh()
+    refreshed.aws.before_call = lambda _: None
+    assert failed(report) == ["garbage collector"]
+    assert refreshed.states(services) == {instance_id: "running"}
+    assert refreshed.left(services, instance_id) == ["HEARTBEAT", "INSTANCE", "WS"]
+    refreshed.settle()
+    assert refreshed.states(services) == {instance_id: "terminated"}
+
+
+@pytest.mark.parametrize("operation", ["dynamodb:DescribeTable", "dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"])
+def test_before_the_table_is_ready_nothing_else_is_written(world: World, operation: str) -> None:
+    """Not even a queue."""
+    _deny(world, operation)
+    report = world.refresh()
+    world.aws.before_call = lambda _: None
+    assert "state table" in failed(report)
+    written = set(world.aws.writes) - {"dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"}
+    if operation == "dynamodb:UpdateTimeToLive":
+        assert "sqs:CreateQueue" in written
+    else:
+        assert written == set()
+        gated = [str(each.error) for each in report.failed if each.name != "state table"]
+        assert len(gated) == 5
+        assert all("nothing was written here: the state table octo-widgets-ci-table" in each for each in gated)
+    world.settle()
+
+
+def test_without_a_runner_release_only_it_and_the_template_fail(world: World) -> None:
+    """Nobody knows what to install, so a template would launch what GitHub refuses."""
+    world.github.answers["downloads"] = []
+    report = world.refresh()
+    assert failed(report) == ["launch template", "runner release"]
+    assert "the runner release is not known" in str(component(report, "launch template").error)
+    assert "ec2:CreateLaunchTemplate" not in world.aws.calls
+    del world.github.answers["downloads"]
+    world.settle()
+
+
+def test_without_a_token_only_the_token_fails(refreshed: World, services: Services) -> None:
+    """The stored one stays."""
+    stored = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
+    refreshed.put_metadata(services, "gh_registration_token", stored)
+    refreshed.github.failure = (403, b'{"message": "Resource not accessible by integration"}')
+    report = refreshed.refresh()
+    assert failed(report) == ["registration token"]
+    assert "Administration: write" in report.markdown()
+    assert refreshed.metadata(services, "gh_registration_token") == stored
+
+
+def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
+    refreshed: World, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A foreign exception may hold anything, also a secret."""
+    instance_id = _due(refreshed, services)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("PAT-CANARY-5e1f")
+
+    monkeypatch.setattr("refresh.reconciler.parameters.plan", broken)
+    report = refreshed.refresh()
+    assert failed(report) == ["parameters"]
+    error = component(report, "parameters").error
+    assert isinstance(error, errors.RefreshError)
+    assert "defect: ZeroDivisionError in " in str(error)
+    assert "CANARY" not in str(error)
+    assert refreshed.states(services) == {instance_id: "terminated"}
+
+
+def test_a_template_that_cannot_be_listed_leaves_the_recorded_id_as_proof_with_provision_s_tags(
+    refreshed: World, services: Services
+) -> None:
+    """The record alone could be forged, so it counts as a former id."""
+    tagged, bare = refreshed.launch(services, 2)
+    services.ec2.delete_tags(Resources=[bare], Tags=[{"Key": "InitialRunId"}])
+    for instance_id in (tagged, bare):
+        refreshed.record(services, instance_id)
+    _deny(refreshed, "ec2:DescribeLaunchTemplateVersions")
+    report = refreshed.refresh()
+    refreshed.aws.before_call = lambda _: None
+    assert failed(report) == ["launch template"]
+    assert refreshed.states(services) == {tagged: "terminated", bare: "running"}

@@ -1,0 +1,175 @@
+"""The items as `provision`, `release` and the instances read them, to the letter.
+
+Each reader here is written as theirs is: what it refuses, they refuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from refresh import names, records
+from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World
+
+if TYPE_CHECKING:
+    from refresh.reconciler import Services
+
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+DEFAULT_CLASSES = {
+    "large": (2, 4096),
+    "xlarge": (4, 8192),
+    "2xlarge": (8, 16384),
+    "4xlarge": (16, 32768),
+    "8xlarge": (32, 65536),
+    "12xlarge": (48, 98304),
+    "16xlarge": (64, 131072),
+}
+
+
+@pytest.fixture
+def items(refreshed: World, services: Services) -> dict[str, records.Item]:
+    """Give every item after a run, by identifier."""
+    return {item["identifier"]["S"]: item for item in refreshed.items(services).values()}
+
+
+def test_every_item_has_the_contract_s_frame(items: dict[str, records.Item]) -> None:
+    """Keys, entity, identifier and time; the payload is in `value`, and nothing else is there."""
+    assert set(items) == {
+        "idle_time_sec",
+        "max_runtime_min",
+        "subnet_ids",
+        "gh_registration_token",
+        "resource_class_config",
+        "launch_template",
+        "pool",
+        "runner_release",
+    }
+    for identifier, item in items.items():
+        value = item.pop("value")
+        updated_at = item.pop("updatedAt")["S"]
+        assert item == {
+            "PK": {"S": "TYPE#METADATA"},
+            "SK": {"S": f"ID#{identifier}"},
+            "entityType": {"S": "METADATA"},
+            "identifier": {"S": identifier},
+        }
+        assert TIME.fullmatch(updated_at)
+        assert len(value) == 1
+
+
+def test_the_parameters_are_numbers_and_a_list(items: dict[str, records.Item], refreshed: World) -> None:
+    """A string set passes provision's check and then breaks CreateFleet."""
+    assert items["idle_time_sec"]["value"] == {"N": "420"}
+    assert items["max_runtime_min"]["value"] == {"N": "30"}
+    subnets = refreshed.inputs["subnet-ids"].split(", ")
+    assert items["subnet_ids"]["value"] == {"L": [{"S": subnet} for subnet in subnets]}
+
+
+def test_a_runtime_is_stored_in_whole_minutes_rounded_up(world: World, services: Services) -> None:
+    """Never shorter than asked for."""
+    world.refresh(max_runtime="61s", max_idle_time="61")
+    assert world.metadata(services, "max_runtime_min") == {"N": "2"}
+    assert world.metadata(services, "idle_time_sec") == {"N": "61"}
+
+
+def test_the_registration_token_is_where_the_boot_script_reads_it(items: dict[str, records.Item]) -> None:
+    """`Item.value.M.token.S`, and an expiry that compares as a string."""
+    value = items["gh_registration_token"]["value"]["M"]
+    assert set(value) == {"token", "timestamp", "expires_at"}
+    assert value["token"] == {"S": "REG-CANARY-1"}
+    now = datetime.now(UTC)
+    assert TIME.fullmatch(value["timestamp"]["S"])
+    assert records.wire_time(now + timedelta(minutes=55)) < value["expires_at"]["S"]
+    assert value["expires_at"]["S"] <= records.wire_time(now + timedelta(hours=1))
+
+
+def test_every_class_has_its_size_and_a_queue_that_exists(items: dict[str, records.Item], services: Services) -> None:
+    """As AWS returned the URL; `cpu` and `mmem` are numbers."""
+    config = items["resource_class_config"]["value"]["M"]
+    assert set(config) == set(DEFAULT_CLASSES)
+    for name, (cpu, memory) in DEFAULT_CLASSES.items():
+        url = services.sqs.get_queue_url(QueueName=f"octo-widgets-{name}-ci-pool")["QueueUrl"]
+        assert config[name] == {"M": {"cpu": {"N": str(cpu)}, "mmem": {"N": str(memory)}, "queueUrl": {"S": url}}}
+
+
+def test_the_template_s_record_has_what_provision_and_the_original_s_refresh_read(
+    items: dict[str, records.Item], refreshed: World, services: Services
+) -> None:
+    """User data itself is never stored."""
+    version = refreshed.default_version(services)
+    value = TypeDeserializer().deserialize(items["launch_template"]["value"])
+    digest = value.pop("userDataHash")
+    assert value == {
+        "name": TEMPLATE,
+        "ami": IMAGE,
+        "iamInstanceProfile": "runner-profile",
+        "securityGroupIds": [refreshed.inputs["security-group-ids"]],
+        "userData": "",
+        "userDataBase64": "",
+        "id": version["LaunchTemplateId"],
+        "version": 1,
+        "formerIds": [],
+    }
+    assert re.fullmatch(r"[0-9a-f]{64}", digest)
+    assert len(digest) == hashlib.sha256().digest_size * 2
+
+
+def test_our_own_items_say_whose_the_table_is_and_which_runner_is_accepted(items: dict[str, records.Item]) -> None:
+    """The others never ask for them."""
+    assert items["pool"]["value"] == {"S": "octo/widgets"}
+    release = TypeDeserializer().deserialize(items["runner_release"]["value"])
+    asked_at = release.pop("asked_at")
+    assert TIME.fullmatch(asked_at)
+    url = "https://github.com/actions/runner/releases/download/v2.335.1/actions-runner-linux-{}-2.335.1.tar.gz"
+    assert release == {
+        "version": "2.335.1",
+        "x64": {"url": url.format("x64"), "sha256": "a" * 64},
+        "arm64": {"url": url.format("arm64"), "sha256": "b" * 64},
+        "firstSeen": {"2.335.1": asked_at},
+    }
+
+
+def test_provision_s_own_checks_pass(items: dict[str, records.Item]) -> None:
+    """Written as the contract's table of what each reader refuses."""
+    values: dict[str, Any] = {
+        identifier: TypeDeserializer().deserialize(item["value"]) for identifier, item in items.items()
+    }
+    assert values["idle_time_sec"] > 0
+    assert values["max_runtime_min"] > 0
+    assert isinstance(values["subnet_ids"], list)
+    assert values["subnet_ids"]
+    assert values["gh_registration_token"]["token"]
+    assert values["gh_registration_token"]["expires_at"] > records.wire_time(datetime.now(UTC))
+    assert all(each["queueUrl"] for each in values["resource_class_config"].values())
+    assert values["launch_template"]["name"]
+
+
+def test_a_marked_record_is_what_the_instance_s_own_loop_understands(refreshed: World, services: Services) -> None:
+    """An empty run id deregisters its runner, a threshold in the past ends it: the net under a run that dies."""
+    (instance_id,) = refreshed.launch(services)
+    refreshed.record(services, instance_id, state="running", runId="4711")
+
+    def die(operation: str) -> tuple[int, bytes] | None:
+        return (400, b"") if operation == "ec2:TerminateInstances" else None
+
+    refreshed.aws.before_call = die
+    refreshed.refresh()
+    refreshed.aws.before_call = lambda _: None
+    record = refreshed.item(services, records.INSTANCE, instance_id)
+    assert record["state"] == {"S": "terminated"}
+    assert record["runId"] == {"S": ""}
+    assert TIME.fullmatch(record["threshold"]["S"])
+    assert record["threshold"]["S"] <= records.wire_time(datetime.now(UTC))
+    assert record["PK"] == {"S": "TYPE#INSTANCE"}
+    assert record["resourceClass"] == {"S": "large"}
+
+
+def test_the_names_are_those_that_the_others_derive_or_read() -> None:
+    """The table's name is derived by all, so it never changes."""
+    assert (TABLE, TEMPLATE) == ("octo-widgets-ci-table", "octo-widgets-ci-launch-template")
+    assert names.partition_key("WS") == "TYPE#WS"

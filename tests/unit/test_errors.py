@@ -1,0 +1,67 @@
+"""What AWS answers becomes a type that knows its remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from refresh import errors
+
+
+def _from(code: str, status: int = 400, message: str = "because.") -> errors.ApiError:
+    return errors.from_aws("sqs:CreateQueue", status, {"Error": {"Code": code, "Message": message}})
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("AccessDenied", 403, errors.PermissionDenied),
+        ("UnauthorizedOperation", 403, errors.PermissionDenied),
+        ("ExpiredToken", 403, errors.CredentialsExpired),
+        ("RequestExpired", 400, errors.CredentialsExpired),
+        ("RequestLimitExceeded", 503, errors.Throttled),
+        ("ThrottlingException", 400, errors.Throttled),
+        ("QueueDoesNotExist", 400, errors.NotFound),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, errors.NotFound),
+        ("ResourceNotFoundException", 400, errors.NotFound),
+        ("InvalidLaunchTemplateName.NotFoundException", 400, errors.NotFound),
+        ("InvalidLaunchTemplateName.AlreadyExistsException", 400, errors.AlreadyExists),
+        ("ResourceInUseException", 400, errors.AlreadyExists),
+        ("ConditionalCheckFailedException", 400, errors.ConditionFailed),
+        ("InternalError", 500, errors.Unavailable),
+        ("Whatever", 503, errors.Unavailable),
+        ("ValidationException", 400, errors.Rejected),
+        ("QueueDeletedRecently", 400, errors.Rejected),
+    ],
+)
+def test_an_answer_becomes_its_type(code: str, status: int, kind: type[errors.ApiError]) -> None:
+    """Unknown codes are told apart by their status."""
+    error = _from(code, status)
+    assert type(error) is kind
+    assert (error.operation, error.code, error.message) == ("sqs:CreateQueue", code, "because.")
+    assert str(error) == f"{kind.__name__}: sqs:CreateQueue: {code}: because. {kind.remedy}"
+
+
+def test_an_answer_without_an_error_in_it_is_still_told() -> None:
+    """A proxy may have answered."""
+    assert isinstance(errors.from_aws("ec2:X", 502, {}), errors.Unavailable)
+    assert isinstance(errors.from_aws("ec2:X", 400, {}), errors.Rejected)
+
+
+def test_a_cancelled_transaction_keeps_the_reason_of_each_action() -> None:
+    """They say whose condition was lost."""
+    error = errors.from_aws(
+        "dynamodb:TransactWriteItems",
+        400,
+        {
+            "Error": {"Code": "TransactionCanceledException", "Message": "cancelled."},
+            "CancellationReasons": [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Message": "x"}, {}],
+        },
+    )
+    assert isinstance(error, errors.TransactionCancelled)
+    assert error.reasons == ("None", "ConditionalCheckFailed", "None")
+
+
+def test_bad_inputs_are_one_error_with_every_problem() -> None:
+    """A line each."""
+    error = errors.InputErrors(["a: x", "b: y"])
+    assert (error.problems, str(error)) == (("a: x", "b: y"), "a: x\nb: y")

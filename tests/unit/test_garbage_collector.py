@@ -1,0 +1,405 @@
+"""The collector's reading and writing: every page of it, in the right order, in batches, and nothing for free."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from attrs import evolve
+
+from refresh import errors, records
+from refresh.reconciler.garbage_collector import GarbageCollector, application, observation, policy
+from refresh.reconciler.garbage_collector.policy import Clean, Ec2State, Machine, Mark, Reason, TemplateIds, Terminate
+from refresh.records import Instance, Unreadable, wire_time
+from refresh.report import Done, Failed, Skipped
+from tests.fakes.desired import TABLE, desired
+from tests.fakes.serial import NOW, Serial, StillClock
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.report import Outcome
+
+RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
+PAST = wire_time(NOW - timedelta(minutes=5))
+GONE = errors.NotFound("ec2:TerminateInstances", "InvalidInstanceID.NotFound", "The instance ID 'i-00000002' does not")
+
+
+def _id(number: int) -> str:
+    return f"i-{number:08x}"
+
+
+def _record(number: int = 1, **changed: Any) -> Instance:
+    record = Instance(id=_id(number), state="idle", run_id="", threshold=PAST, updated_at=PAST)
+    return evolve(record, **changed)
+
+
+class _Ec2:
+    """Instances by id in pages of two; `refuse` may raise for the ids of a termination."""
+
+    def __init__(self, instances: dict[str, dict[str, Any]] | None = None, calls: list[str] | None = None) -> None:
+        self.instances = instances or {}
+        self.calls = [] if calls is None else calls
+        self.described: list[dict[str, Any]] = []
+        self.ended: list[list[str]] = []
+        self.refusals: dict[str, errors.ApiError] = {}
+        self.state_after = "shutting-down"
+
+    def describe_instances(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("DescribeInstances")
+        self.described.append(dict(request))
+        (condition,) = request["Filters"]
+        found = [each for each in self.instances.values() if _matches(each, condition)]
+        start = int(request.get("NextToken", "0"))
+        page: dict[str, Any] = {"Reservations": [{"Instances": [each]} for each in found[start : start + 2]]}
+        if start + 2 < len(found):
+            page["NextToken"] = str(start + 2)
+        return page
+
+    def terminate_instances(self, **request: Any) -> dict[str, Any]:
+        ids = request["InstanceIds"]
+        self.ended.append(ids)
+        for each in ids:
+            if each in self.refusals:
+                raise self.refusals[each]
+        return {
+            "TerminatingInstances": [{"InstanceId": each, "CurrentState": {"Name": self.state_after}} for each in ids]
+        }
+
+
+def _matches(instance: dict[str, Any], condition: dict[str, Any]) -> bool:
+    if condition["Name"] == "instance-id":
+        return instance["InstanceId"] in condition["Values"]
+    key = condition["Name"].removeprefix("tag:")
+    return any(tag["Key"] == key and tag["Value"] in condition["Values"] for tag in instance["Tags"])
+
+
+def _instance(number: int, state: str = "running", **tags: str) -> dict[str, Any]:
+    named = {policy.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
+    return {
+        "InstanceId": _id(number),
+        "State": {"Name": state},
+        "LaunchTime": NOW,
+        "Tags": [{"Key": key, "Value": value} for key, value in named.items()],
+    }
+
+
+class _DynamoDB:
+    """Pages of records; transactions are written down."""
+
+    def __init__(self, *pages: list[records.Item], calls: list[str] | None = None) -> None:
+        self.pages = pages
+        self.calls = [] if calls is None else calls
+        self.queries: list[dict[str, Any]] = []
+        self.transactions: list[list[dict[str, Any]]] = []
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("Query")
+        self.queries.append(request)
+        if not self.pages:
+            raise errors.NotFound("dynamodb:Query", "ResourceNotFoundException")
+        number = int(request.get("ExclusiveStartKey", {}).get("SK", {}).get("S", "0"))
+        page: dict[str, Any] = {"Items": self.pages[number]}
+        if number + 1 < len(self.pages):
+            page["LastEvaluatedKey"] = {"SK": {"S": str(number + 1)}}
+        return page
+
+    def transact_write_items(self, **request: Any) -> None:
+        self.transactions.append(request["TransactItems"])
+
+
+def _item(number: int, **changed: str) -> records.Item:
+    attributes = {"state": "idle", "runId": "", "threshold": PAST, **changed}
+    return records.item(records.INSTANCE, _id(number), NOW, **attributes)
+
+
+def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> policy.Actual:
+    return observation.observe(
+        cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), TABLE, TemplateIds("lt-ours", former)
+    )
+
+
+def test_ec2_is_read_before_the_table() -> None:
+    """So an instance that was launched a moment ago is never seen without its record."""
+    calls: list[str] = []
+    _observe(_Ec2({}, calls), _DynamoDB([], calls=calls))
+    assert calls == ["DescribeInstances", "Query"]
+
+
+def test_every_page_of_instances_and_of_records_is_read() -> None:
+    """An empty page is no end."""
+    instances = {_id(number): _instance(number) for number in range(5)}
+    actual = _observe(_Ec2(instances), _DynamoDB([_item(0), _item(1)], [], [_item(2)]))
+    assert sorted(actual.machines) == sorted(instances)
+    assert [record.id for record in actual.records if isinstance(record, Instance)] == [_id(0), _id(1), _id(2)]
+
+
+def test_the_table_is_read_consistently_and_only_what_is_judged() -> None:
+    """A stale record could be one that was claimed a moment ago."""
+    dynamodb = _DynamoDB([])
+    _observe(_Ec2(), dynamodb)
+    (query,) = dynamodb.queries
+    assert query["ConsistentRead"] is True
+    assert query["KeyConditionExpression"] == "PK = :instances"
+    assert query["ExpressionAttributeValues"] == {":instances": {"S": "TYPE#INSTANCE"}}
+    projected = {query["ExpressionAttributeNames"][alias] for alias in query["ProjectionExpression"].split(", ")}
+    assert projected == set(records.INSTANCE_ATTRIBUTES)
+
+
+def test_only_the_pool_s_own_instances_and_recorded_ones_are_asked_for() -> None:
+    """By the tag that EC2 itself sets, and by a filter that returns what exists instead of failing."""
+    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{policy.TEMPLATE_TAG: "lt-neighbour"})})
+    actual = _observe(ec2, _DynamoDB([_item(1), _item(2)]), "lt-former")
+    assert [request["Filters"] for request in ec2.described] == [
+        [{"Name": f"tag:{policy.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
+        [{"Name": "instance-id", "Values": [_id(2)]}],
+    ]
+    assert all(request["MaxResults"] == 1000 for request in ec2.described)
+    assert set(actual.machines) == {_id(1)}
+
+
+def test_recorded_ids_are_asked_for_200_at_a_time() -> None:
+    """A filter takes no more values."""
+    ec2 = _Ec2()
+    _observe(ec2, _DynamoDB([_item(number) for number in range(401)]))
+    assert [len(request["Filters"][0]["Values"]) for request in ec2.described] == [1, 200, 200, 1]
+
+
+def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
+    """An unfiltered listing would show the whole account."""
+    ec2 = _Ec2({_id(1): _instance(1)})
+    actual = observation.observe(cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TemplateIds())
+    assert (actual, ec2.described) == (policy.Actual(), [])
+
+
+def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
+    """The others may hold anything."""
+    actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
+    assert actual.machines == {
+        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {policy.TEMPLATE_TAG: "lt-ours", policy.INITIAL_RUN_TAG: "42"})
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"SK": {"S": "ID#nonsense"}, "state": {"S": "idle"}}, "identifier"),
+        ({"state": {"S": "idle"}}, "identifier"),
+        ({"SK": {"S": "ID#i-00000001"}}, "no state"),
+        ({"SK": {"S": "ID#i-00000001"}, "state": {"N": "1"}}, "no state"),
+        ({"SK": {"S": "ID#i-00000001"}, "state": {"S": "sleeping"}}, "'sleeping'"),
+        ({"SK": {"S": "ID#i-00000001"}, "state": {"S": "idle"}, "threshold": {"N": "5"}}, "threshold is not a string"),
+        ({"SK": {"S": "ID#i-00000001"}, "state": {"S": "idle"}, "runId": {"NULL": True}}, "runId is not a string"),
+    ],
+)
+def test_a_malformed_record_is_set_apart_and_stops_nothing(item: records.Item, problem: str) -> None:
+    """Instances write to this table too."""
+    actual = _observe(_Ec2(), _DynamoDB([item, _item(2)]))
+    broken, sound = actual.records
+    assert isinstance(broken, Unreadable)
+    assert problem in broken.problem
+    assert isinstance(sound, Instance)
+
+
+def _mark(record: Instance) -> dict[str, Any]:
+    (action,) = application.mark(TABLE, Mark(record, Reason.EXPIRED, NOW), RUN_URL).actions
+    return cast("dict[str, Any]", action["Update"])
+
+
+def test_a_mark_is_written_as_the_others_understand_it() -> None:
+    """`threshold = now` and an empty run id make the instance deregister and end itself, should this run die."""
+    update = _mark(_record(state="running", run_id="4711"))
+    names = update["ExpressionAttributeNames"]
+    set_expression = update["UpdateExpression"].removeprefix("SET ")
+    written = {}
+    for assignment in set_expression.split(", "):
+        alias, value = assignment.split(" = ")
+        written[names[alias]] = update["ExpressionAttributeValues"][value]["S"]
+    assert update["Key"] == {"PK": {"S": "TYPE#INSTANCE"}, "SK": {"S": "ID#i-00000001"}}
+    assert written == {
+        "state": "terminated",
+        "runId": "",
+        "threshold": "2026-01-31T09:05:00Z",
+        "updatedAt": "2026-01-31T09:05:00Z",
+        "endedState": "running",
+        "endedRunId": "4711",
+        "endedThreshold": PAST,
+        "endedReason": "expired",
+        "endedBy": RUN_URL,
+    }
+
+
+def test_a_mark_s_condition_is_all_that_was_judged() -> None:
+    """State, run id and threshold, as read, and the threshold has passed."""
+    update = _mark(_record(state="running", run_id="4711"))
+    assert update["ConditionExpression"] == (
+        "#state = :judged_state AND #runId = :judged_runId AND #threshold = :judged_threshold "
+        "AND #threshold < :threshold"
+    )
+    values = update["ExpressionAttributeValues"]
+    judged = [values[f":judged_{name}"] for name in ("state", "runId", "threshold")]
+    assert judged == [{"S": "running"}, {"S": "4711"}, {"S": PAST}]
+
+
+def test_an_attribute_that_was_absent_must_still_be() -> None:
+    """A run id that appeared since is a claim."""
+    update = _mark(_record(run_id=None))
+    assert "attribute_not_exists(#runId)" in update["ConditionExpression"]
+    assert ":judged_runId" not in update["ExpressionAttributeValues"]
+
+
+def test_cleaning_deletes_record_heartbeat_and_signal_and_keeps_a_history_item_together() -> None:
+    """All or nothing, and the record only if it is absent or still terminated."""
+    ended = _record(
+        state=records.TERMINATED,
+        ended=(("endedState", "idle"), ("endedReason", "expired")),
+        resource_class="large",
+        instance_type="m7i.large",
+        usage_class="spot",
+    )
+    write = application.clean(TABLE, Clean(ended), NOW)
+    record, heartbeat, signal, history = cast("list[dict[str, Any]]", write.actions)
+    assert record["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
+    assert record["Delete"]["ExpressionAttributeValues"] == {":terminated": {"S": "terminated"}}
+    deleted = [each["Delete"]["Key"]["PK"]["S"] for each in (record, heartbeat, signal)]
+    assert deleted == ["TYPE#INSTANCE", "TYPE#HEARTBEAT", "TYPE#WS"]
+    assert {each["Delete"]["Key"]["SK"]["S"] for each in (record, heartbeat, signal)} == {"ID#i-00000001"}
+    assert history["Put"]["Item"] == {
+        "PK": {"S": "TYPE#HISTORY"},
+        "SK": {"S": "ID#i-00000001"},
+        "entityType": {"S": "HISTORY"},
+        "identifier": {"S": "i-00000001"},
+        "updatedAt": {"S": "2026-01-31T09:05:00Z"},
+        "endedState": {"S": "idle"},
+        "endedReason": {"S": "expired"},
+        "resourceClass": {"S": "large"},
+        "instanceType": {"S": "m7i.large"},
+        "usageClass": {"S": "spot"},
+        "endedAt": {"S": PAST},
+        "expiresAt": {"N": str(int(NOW.timestamp()) + 30 * 24 * 3600)},
+    }
+
+
+def _terminate(ec2: _Ec2, *numbers: int) -> list[Outcome]:
+    return list(application.terminate(cast("EC2Client", ec2), [Terminate(_id(number)) for number in numbers]))
+
+
+def test_terminations_go_in_batches_of_100() -> None:
+    """AWS advises small batches."""
+    ec2 = _Ec2()
+    outcomes = _terminate(ec2, *range(250))
+    assert [len(ids) for ids in ec2.ended] == [100, 100, 50]
+    assert outcomes == [Done(Terminate(_id(number))) for number in range(250)]
+
+
+def test_an_unknown_instance_is_dropped_and_the_others_end() -> None:
+    """One unknown id fails a whole call; the error names it, and it counts as gone."""
+    ec2 = _Ec2()
+    ec2.refusals[_id(2)] = GONE
+    outcomes = _terminate(ec2, 1, 2, 3)
+    assert ec2.ended == [[_id(1), _id(2), _id(3)], [_id(2)], [_id(1), _id(3)]]
+    assert Skipped(Terminate(_id(2)), "EC2 does not know it any more") in outcomes
+    assert [outcome.change for outcome in outcomes if isinstance(outcome, Done)] == [
+        Terminate(_id(1)),
+        Terminate(_id(3)),
+    ]
+
+
+def test_a_refusal_that_names_nobody_is_found_by_halves() -> None:
+    """A termination-protected instance fails its whole zone: it is set apart and reported, the others end."""
+    protected = errors.Rejected("ec2:TerminateInstances", "OperationNotPermitted", "termination protection is on")
+    ec2 = _Ec2()
+    ec2.refusals[_id(5)] = protected
+    outcomes = _terminate(ec2, *range(8))
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    assert failed == [Failed(Terminate(_id(5)), protected)]
+    assert sum(isinstance(outcome, Done) for outcome in outcomes) == 7
+
+
+def test_a_refusal_that_names_everybody_is_found_by_halves_too() -> None:
+    """It says no more than one that names nobody."""
+    ec2 = _Ec2()
+    everybody = errors.Rejected("ec2:TerminateInstances", "OperationNotPermitted", f"{_id(1)}, {_id(2)}")
+    ec2.refusals = {_id(1): everybody}
+    outcomes = _terminate(ec2, 1, 2)
+    assert outcomes == [Failed(Terminate(_id(1)), everybody), Done(Terminate(_id(2)))]
+
+
+def test_a_batch_that_gets_no_answer_fails_and_the_next_one_is_sent() -> None:
+    """Nothing is lost: the records are still marked."""
+    throttled = errors.Throttled("ec2:TerminateInstances", "RequestLimitExceeded")
+    ec2 = _Ec2()
+    ec2.refusals[_id(0)] = throttled
+    outcomes = _terminate(ec2, *range(101))
+    assert outcomes[:100] == [Failed(Terminate(_id(number)), throttled) for number in range(100)]
+    assert outcomes[100:] == [Done(Terminate(_id(100)))]
+
+
+def test_expired_credentials_end_it_at_once() -> None:
+    """Every further call would fail as well."""
+    ec2 = _Ec2()
+    ec2.refusals[_id(0)] = errors.CredentialsExpired("ec2:TerminateInstances", "RequestExpired")
+    with pytest.raises(errors.CredentialsExpired):
+        _terminate(ec2, *range(101))
+    assert len(ec2.ended) == 1
+
+
+@pytest.mark.parametrize("state", ["running", "stopping"])
+def test_success_is_the_state_in_the_answer(state: str) -> None:
+    """An instance that EC2 still calls running was not ended, whatever the HTTP status."""
+    ec2 = _Ec2()
+    ec2.state_after = state
+    (outcome,) = _terminate(ec2, 1)
+    assert isinstance(outcome, Failed)
+    assert f"{_id(1)} is {state}" in str(outcome.error)
+
+
+def test_an_instance_that_the_answer_does_not_mention_was_not_ended() -> None:
+    """The absence of an error is no success."""
+
+    class _Silent(_Ec2):
+        def terminate_instances(self, **_: Any) -> dict[str, Any]:
+            return {"TerminatingInstances": []}
+
+    (outcome,) = _terminate(_Silent(), 1)
+    assert isinstance(outcome, Failed)
+
+
+def test_the_collector_marks_then_terminates_then_cleans_each_in_their_batches() -> None:
+    """100 marks and 25 cleanings a transaction."""
+    ec2, dynamodb = _Ec2(), _DynamoDB()
+    collector = GarbageCollector(
+        desired(), cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), StillClock(), Serial(), TemplateIds
+    )
+    marks = [Mark(_record(number), Reason.EXPIRED, NOW) for number in range(101)]
+    terminations = [Terminate(_id(number)) for number in range(200, 202)]
+    cleanings = [Clean(_record(number, state=records.TERMINATED)) for number in range(300, 326)]
+    outcomes = list(collector.apply([*cleanings, *terminations, *marks]))
+    assert outcomes == [Done(change) for change in (*marks, *terminations, *cleanings)]
+    kinds = ["".join(sorted({kind for action in each for kind in action})) for each in dynamodb.transactions]
+    assert list(zip(kinds, map(len, dynamodb.transactions), strict=True)) == [
+        ("Update", 100),
+        ("Update", 1),
+        ("DeletePut", 100),
+        ("DeletePut", 4),
+    ]
+    assert dynamodb.transactions[0][0]["Update"]["ExpressionAttributeValues"][":endedBy"] == {"S": RUN_URL}
+
+
+def test_the_collector_observes_what_it_judges() -> None:
+    """Observation and policy meet in the component."""
+    ec2 = _Ec2({_id(1): _instance(1)})
+    dynamodb = _DynamoDB([_item(1)])
+    collector = GarbageCollector(
+        desired(),
+        cast("EC2Client", ec2),
+        cast("DynamoDBClient", dynamodb),
+        StillClock(),
+        Serial(),
+        lambda: TemplateIds("lt-ours"),
+    )
+    (mark,) = collector.plan(collector.observe(), NOW).changes
+    assert isinstance(mark, Mark)
+    assert mark.record.id == _id(1)

@@ -1,0 +1,465 @@
+"""The launch template: compared field by field, repaired in safe steps, never deleted."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from attrs import evolve
+
+from refresh import errors, names, records, user_data
+from refresh.desired import Mode
+from refresh.reconciler import launch_template
+from refresh.reconciler import launch_template_content as content
+from refresh.reconciler.component import Run, converge
+from refresh.reconciler.launch_template import (
+    Actual,
+    CreateTemplate,
+    CreateVersion,
+    DeleteVersions,
+    LaunchTemplate,
+    Listing,
+    RecordTemplate,
+    SetDefaultVersion,
+    Version,
+)
+from refresh.reconciler.runner_release import Archive, RunnerRelease
+from refresh.report import Difference, Plan
+from tests.fakes.desired import TEMPLATE, desired
+from tests.fakes.items import Items, metadata
+from tests.fakes.serial import NOW, StillClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.desired import DesiredState
+    from refresh.report import ComponentReport
+
+ID = "lt-0123456789abcdef0"
+RELEASE = RunnerRelease(
+    "2.335.1", Archive("https://github.com/x64.tar.gz", "a" * 64), Archive("https://github.com/arm64.tar.gz", "")
+)
+IDENTIFIER = names.LAUNCH_TEMPLATE_IDENTIFIER
+ABSENT = errors.NotFound("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateName.NotFoundException")
+
+
+def _data(wanted: DesiredState | None = None, **changed: Any) -> dict[str, Any]:
+    wanted = wanted or desired()
+    data = dict(content.desired_data(wanted, content.desired_payload(wanted, RELEASE)))
+    return {name: value for name, value in {**data, **changed}.items() if value is not None}
+
+
+RIGHT = content.comparable(_data())
+WRONG = content.comparable(_data(ImageId="ami-0fffffffffffffff0"))
+
+
+def _recorded(template_id: str = ID, version: int = 1, *former: str) -> dict[str, Any]:
+    return records.to_wire(
+        {
+            "name": TEMPLATE,
+            "ami": "ami-0123456789abcdef0",
+            "iamInstanceProfile": "runner-profile",
+            "securityGroupIds": ["sg-1", "sg-2"],
+            "userDataHash": content.digest(dict(RIGHT)["UserData"]),
+            "userData": "",
+            "userDataBase64": "",
+            "id": template_id,
+            "version": version,
+            "formerIds": list(former),
+        }
+    )
+
+
+def _listing(*fields: content.Fields, default: int = 1) -> Listing:
+    """Give versions by number, the first one being 1."""
+    versions = [Version(number, number == default, each) for number, each in enumerate(fields, 1)]
+    return Listing(ID, tuple(reversed(versions)))
+
+
+def _plan(listing: Listing, recorded: Mapping[str, Any] | None = None) -> Plan[launch_template.TemplateChange]:
+    return launch_template.plan(desired(), Actual(listing, recorded, RELEASE))
+
+
+def test_a_template_as_desired_and_recorded_is_left_alone() -> None:
+    """The plan is empty."""
+    assert _plan(_listing(RIGHT), _recorded()) == Plan()
+
+
+def test_without_a_template_one_is_created_and_nothing_else_is_done_before() -> None:
+    """Its id is not known yet, so it cannot be recorded."""
+    (change,) = _plan(Listing()).changes
+    assert isinstance(change, CreateTemplate)
+    assert (change.name, change.fields) == (TEMPLATE, RIGHT)
+
+
+def test_a_template_that_differs_gets_a_version_before_the_default_moves() -> None:
+    """So a crash between the two leaves a template that launches."""
+    (change,) = _plan(_listing(WRONG), _recorded()).changes
+    assert isinstance(change, CreateVersion)
+    assert (change.latest, change.before, change.fields) == (1, WRONG, RIGHT)
+    assert change.differences == (Difference("ImageId", "ami-0fffffffffffffff0", "ami-0123456789abcdef0"),)
+
+
+@pytest.mark.parametrize(
+    ("listing", "number"),
+    [
+        (_listing(WRONG, RIGHT), 2),
+        (_listing(RIGHT, WRONG, default=2), 1),
+        (_listing(RIGHT, RIGHT, WRONG, default=3), 2),
+    ],
+)
+def test_an_equal_version_is_reused_instead_of_added(listing: Listing, number: int) -> None:
+    """The newest of them: also the one that a crashed run had added."""
+    (change,) = _plan(listing, _recorded()).changes
+    assert isinstance(change, SetDefaultVersion)
+    assert change.version == number
+
+
+def test_a_template_without_a_default_gets_one() -> None:
+    """EC2 always has one, but a listing may be late."""
+    (change,) = _plan(_listing(RIGHT, default=0)).changes
+    assert change == SetDefaultVersion(ID, None, 1)
+    (change,) = _plan(_listing(WRONG, default=0)).changes
+    assert isinstance(change, CreateVersion)
+    assert change.before == ()
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        None,
+        {"S": "nonsense"},
+        _recorded(version=2),
+        records.to_wire({"name": TEMPLATE}),
+        records.to_wire({**dict.fromkeys(("userData", "userDataBase64"), ""), "name": TEMPLATE, "ami": "ami-1"}),
+    ],
+)
+def test_a_record_that_differs_is_written_anew_once_the_default_is_right(recorded: Mapping[str, Any] | None) -> None:
+    """Provision reads the name there."""
+    (change,) = _plan(_listing(RIGHT), recorded).changes
+    assert isinstance(change, RecordTemplate)
+    assert records.to_wire(launch_template.record_value(desired(), change)) == _recorded()
+
+
+def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
+    """Its instances still live, and are proven ours by it."""
+    (change,) = _plan(_listing(RIGHT), _recorded("lt-old", 7, "lt-older")).changes
+    assert isinstance(change, RecordTemplate)
+    assert change.former_ids == ("lt-older", "lt-old")
+    assert records.to_wire(launch_template.record_value(desired(), change)) == _recorded(ID, 1, "lt-older", "lt-old")
+
+
+def test_former_ids_are_the_newest_twenty_without_the_present_one() -> None:
+    """However often it was deleted."""
+    recorded = _recorded("lt-old", 1, *(f"lt-{number}" for number in range(30)), ID, "")
+    former = launch_template.former_ids(recorded, ID)
+    assert former == (*(f"lt-{number}" for number in range(11, 30)), "lt-old")
+    assert launch_template.former_ids(None, ID) == ()
+
+
+def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
+    """EC2 keeps 10,000 at most."""
+    listing = _listing(RIGHT, *[WRONG] * 12)
+    (change,) = _plan(listing, _recorded()).changes
+    assert change == DeleteVersions(ID, (3, 2))
+    assert _plan(_listing(RIGHT, *[WRONG] * 10), _recorded()) == Plan()
+
+
+def test_nothing_is_pruned_before_the_default_is_right() -> None:
+    """One of the old ones may be as desired."""
+    (change,) = _plan(_listing(*[WRONG] * 13), _recorded()).changes
+    assert isinstance(change, CreateVersion)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"ImageId": "ami-0fffffffffffffff0"}, "ImageId"),
+        ({"IamInstanceProfile": {"Name": "other"}}, "IamInstanceProfile.Name"),
+        ({"IamInstanceProfile": None}, "IamInstanceProfile.Name"),
+        ({"SecurityGroupIds": ["sg-1"]}, "SecurityGroupIds"),
+        ({"SecurityGroupIds": ["sg-1", "sg-2", "sg-3"]}, "SecurityGroupIds"),
+        ({"SecurityGroupIds": ["sg-1", "sg-1"]}, "SecurityGroupIds"),
+        ({"UserData": base64.b64encode(b"#!/bin/sh\n").decode()}, "UserData"),
+        ({"UserData": "no base64"}, "UserData"),
+        ({"UserData": base64.b64encode(b"\xff\xfe").decode()}, "UserData"),
+        ({"UserData": None}, "UserData"),
+        ({"InstanceInitiatedShutdownBehavior": "stop"}, "InstanceInitiatedShutdownBehavior"),
+        ({"InstanceType": "t3.micro"}, "InstanceType"),
+        ({"KeyName": "somebody"}, "KeyName"),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "NetworkInterfaces"),
+        ({"MetadataOptions": {"HttpTokens": "optional"}}, "MetadataOptions.HttpTokens"),
+        ({"EbsOptimized": True}, "EbsOptimized"),
+    ],
+)
+def test_every_field_that_differs_is_seen_and_named(changed: dict[str, Any], name: str) -> None:
+    """Whoever edited it."""
+    edited = content.comparable(_data(**changed))
+    assert edited != RIGHT
+    assert name in {each.name for each in content.differences(edited, RIGHT)}
+
+
+def test_what_ec2_adds_by_itself_is_no_difference() -> None:
+    """Defaults that it fills in, the order of groups, a state of its own, empty lists."""
+    data = _data()
+    answer = {
+        **data,
+        "SecurityGroupIds": ["sg-2", "sg-1", "sg-2"],
+        "MetadataOptions": {**data["MetadataOptions"], "State": "pending", "HttpProtocolIpv6": "disabled"},
+        "BlockDeviceMappings": [],
+        "NetworkInterfaces": [],
+        "CpuOptions": {},
+    }
+    assert content.comparable(answer) == RIGHT
+
+
+def test_ipv6_access_to_the_metadata_service_is_a_difference() -> None:
+    """Only its default is not."""
+    data = _data()
+    options = {**data["MetadataOptions"], "HttpProtocolIpv6": "enabled"}
+    assert content.comparable(_data(MetadataOptions=options)) != RIGHT
+
+
+def test_user_data_is_shown_by_size_and_hash() -> None:
+    """It is up to 16 KB of shell."""
+    edited = content.comparable(_data(UserData=base64.b64encode(b"echo\n").decode()))
+    (difference,) = content.differences(edited, RIGHT)
+    assert difference.before == f"5 bytes, sha256 {content.digest('echo' + chr(10))[:12]}"
+    assert content.differences((), RIGHT)[-1].before is None
+
+
+def test_the_content_is_what_the_contract_asks_for() -> None:
+    """No instance type and no subnet; IMDSv2 with tags and one hop; a shutdown terminates."""
+    data = _data(desired(metadata_hop_limit=2))
+    payload = base64.b64decode(data.pop("UserData"))
+    assert data == {
+        "ImageId": "ami-0123456789abcdef0",
+        "IamInstanceProfile": {"Name": "runner-profile"},
+        "SecurityGroupIds": ["sg-1", "sg-2"],
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 2,
+            "InstanceMetadataTags": "enabled",
+        },
+    }
+    for expected in (b"TABLE_NAME=octo-widgets-ci-table\n", b"RUNNER_VERSION=2.335.1\n", b"AWS_REGION=eu-west-1\n"):
+        assert expected in payload
+
+
+def test_an_instance_profile_is_sent_as_what_it_is() -> None:
+    """A name or an ARN."""
+    arn = "arn:aws:iam::123456789012:instance-profile/runners"
+    assert _data(desired(instance_profile=arn))["IamInstanceProfile"] == {"Arn": arn}
+
+
+def test_the_changes_say_what_they_do() -> None:
+    """As the log and the summary show them."""
+    payload = b""
+    changes = (
+        CreateTemplate(TEMPLATE, RIGHT, payload),
+        CreateVersion(ID, 3, WRONG, RIGHT, payload),
+        SetDefaultVersion(ID, 3, 4),
+        SetDefaultVersion(ID, None, 4),
+        RecordTemplate(ID, 4, (), RIGHT, None),
+        DeleteVersions(ID, (2, 1)),
+    )
+    assert [str(change) for change in changes] == [
+        f"create launch template {TEMPLATE}",
+        f"create template version after version 3 of {ID}",
+        f"set default version of {ID}",
+        f"set default version of {ID}",
+        "write template record",
+        f"delete template versions 2 1 of {ID}",
+    ]
+    assert changes[0].differences == content.differences((), RIGHT)
+    assert changes[2].differences == (Difference("default", "3", "4"),)
+    assert changes[3].differences == (Difference("default", None, "4"),)
+    assert changes[4].differences == (Difference("template", None, f"{ID} version 4"),)
+
+
+class _Ec2:
+    """One template, as EC2 keeps it, its versions listed in pages of three; `requests` lists the writes."""
+
+    def __init__(self, *data: dict[str, Any]) -> None:
+        self.versions = dict(enumerate(data, 1))
+        self.default = 1
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.refusals: dict[int, str] = {}
+
+    def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+        assert request["LaunchTemplateName"] == TEMPLATE
+        if not self.versions:
+            raise ABSENT
+        start = int(request.get("NextToken", "0"))
+        page = list(itertools.islice(self.versions.items(), start, start + 3))
+        answer: dict[str, Any] = {
+            "LaunchTemplateVersions": [
+                {
+                    "LaunchTemplateId": ID,
+                    "VersionNumber": number,
+                    "DefaultVersion": number == self.default,
+                    "LaunchTemplateData": data,
+                }
+                for number, data in page
+            ]
+        }
+        if start + 3 < len(self.versions):
+            answer["NextToken"] = str(start + 3)
+        return answer
+
+    def create_launch_template(self, **request: Any) -> None:
+        self.requests.append(("CreateLaunchTemplate", request))
+        self.versions[1] = request["LaunchTemplateData"]
+
+    def create_launch_template_version(self, **request: Any) -> None:
+        self.requests.append(("CreateLaunchTemplateVersion", request))
+        self.versions[max(self.versions) + 1] = request["LaunchTemplateData"]
+
+    def modify_launch_template(self, **request: Any) -> None:
+        self.requests.append(("ModifyLaunchTemplate", request))
+        self.default = int(request["DefaultVersion"])
+
+    def delete_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(("DeleteLaunchTemplateVersions", request))
+        refused = []
+        for number in map(int, request["Versions"]):
+            assert number != self.default
+            if number in self.refusals:
+                refused.append({"VersionNumber": number, "ResponseError": {"Code": self.refusals[number]}})
+            else:
+                del self.versions[number]
+        return {"UnsuccessfullyDeletedLaunchTemplateVersions": refused}
+
+    @property
+    def writes(self) -> list[str]:
+        return [operation for operation, _ in self.requests]
+
+
+def _component(ec2: _Ec2, items: Items, wanted: DesiredState) -> LaunchTemplate:
+    client = cast("EC2Client", ec2)
+    return LaunchTemplate(
+        wanted, client, metadata(items), lambda: launch_template.list_versions(client, TEMPLATE), lambda: RELEASE
+    )
+
+
+def _refresh(ec2: _Ec2, items: Items, **changes: Any) -> ComponentReport:
+    component = _component(ec2, items, desired(**changes))
+    return converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None).report
+
+
+def test_an_empty_account_gets_a_template_and_its_record() -> None:
+    """And the next run has nothing to do."""
+    ec2, items = _Ec2(), Items()
+    assert not _refresh(ec2, items).failed
+    assert items.items[IDENTIFIER]["value"] == _recorded()
+    writes = list(ec2.writes)
+    assert writes == ["CreateLaunchTemplate"]
+    assert _refresh(ec2, items).status == "as desired"
+    assert ec2.writes == writes
+
+
+def test_an_edited_template_is_repaired_version_first_then_default_then_record() -> None:
+    """Each step is planned only once the one before was read back."""
+    ec2, items = _Ec2(_data(ImageId="ami-0fffffffffffffff0")), Items()
+    report = _refresh(ec2, items)
+    assert not report.failed
+    assert ec2.writes == ["CreateLaunchTemplateVersion", "ModifyLaunchTemplate"]
+    assert [type(change) for change in report.done] == [CreateVersion, SetDefaultVersion, RecordTemplate]
+    assert items.items[IDENTIFIER]["value"] == _recorded(version=2)
+
+
+def test_a_repeated_version_has_the_same_client_token_and_other_content_another() -> None:
+    """A lost answer must not leave a second version; content that returns after pruning must get a new one."""
+    tokens = []
+    for data, image in ((_data(), "ami-1"), (_data(), "ami-1"), (_data(), "ami-2")):
+        ec2 = _Ec2(data)
+        _refresh(ec2, Items(), image=image)
+        tokens.append(ec2.requests[0][1]["ClientToken"])
+    longer = _Ec2(_data(), _data())
+    _refresh(longer, Items(), image="ami-1")
+    tokens.append(longer.requests[0][1]["ClientToken"])
+    assert tokens[0] == tokens[1]
+    assert len(set(tokens)) == 3
+    assert all(len(token) <= 128 for token in tokens)
+
+
+def test_every_page_of_versions_is_read_newest_first() -> None:
+    """Also when EC2 lists them in another order."""
+    listing = launch_template.list_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE)
+    assert listing.template_id == ID
+    assert [version.number for version in listing.versions] == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert [version.number for version in listing.versions if version.default] == [1]
+
+
+def test_no_template_is_no_versions() -> None:
+    """`NotFound` is an answer."""
+    assert launch_template.list_versions(cast("EC2Client", _Ec2()), TEMPLATE) == Listing()
+
+
+def test_old_versions_are_deleted_200_at_a_time_and_the_default_stays() -> None:
+    """However many there are."""
+    ec2 = _Ec2(*[_data()] * 300)
+    items = Items({IDENTIFIER: _recorded()})
+    assert not _refresh(ec2, items).failed
+    assert [len(request["Versions"]) for _, request in ec2.requests] == [200, 89]
+    assert sorted(ec2.versions) == [1, *range(291, 301)]
+
+
+def test_a_version_that_cannot_be_deleted_is_told_by_number() -> None:
+    """EC2 answers such a call with success."""
+    ec2 = _Ec2(*[_data()] * 12)
+    ec2.refusals[2] = "launchTemplateVersionInUse"
+    report = _refresh(ec2, Items({IDENTIFIER: _recorded()}))
+    (failure,) = report.failures
+    assert "launchTemplateVersionInUse" in str(failure.error)
+    assert "version 2" in str(failure.error)
+
+
+def test_a_refused_version_leaves_the_default_as_it_is() -> None:
+    """A full quota of versions must not stop launches."""
+
+    class _Full(_Ec2):
+        def create_launch_template_version(self, **_: Any) -> None:
+            raise errors.Rejected("ec2:CreateLaunchTemplateVersion", "VersionLimitExceeded", "10000 versions")
+
+    ec2, items = _Full(_data(ImageId="ami-0fffffffffffffff0")), Items()
+    report = _refresh(ec2, items)
+    assert report.failed
+    assert (ec2.writes, items.puts) == ([], [])
+
+
+def test_a_template_that_another_run_created_first_is_taken_over() -> None:
+    """Two runs on an empty account."""
+
+    class _Raced(_Ec2):
+        def create_launch_template(self, **request: Any) -> None:
+            super().create_launch_template(**request)
+            raise errors.AlreadyExists("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException")
+
+    ec2, items = _Raced(), Items()
+    report = _refresh(ec2, items)
+    assert not report.failed
+    assert ec2.writes == ["CreateLaunchTemplate"]
+    assert items.items[IDENTIFIER]["value"] == _recorded()
+
+
+def test_the_release_names_what_is_installed() -> None:
+    """Another release is another template."""
+    ec2, items = _Ec2(), Items()
+    _refresh(ec2, items)
+    component = _component(ec2, items, desired())
+    newer = evolve(component, release=lambda: evolve(RELEASE, version="2.336.0"))
+    (change,) = newer.plan(newer.observe(), NOW).changes
+    assert [each.name for each in change.differences] == ["UserData"]
+
+
+def test_the_user_data_is_within_ec2_s_limit() -> None:
+    """With everything at its longest and no script of the user's."""
+    longest = user_data.Settings.at_their_longest("ap-southeast-2", "t" * 150, "")
+    assert len(user_data.render(longest)) < 8 * 1024

@@ -1,0 +1,151 @@
+"""What a run prints: a group a component, a line a change, and annotations for what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from attrs import frozen
+
+from refresh import errors, inputs, publish
+from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
+from refresh.runner import GuardedStream, Runner
+from tests.fakes.literals import good
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@frozen
+class Paint(Change):
+    noun: ClassVar[str] = "fence"
+    verb: ClassVar[str] = "paint"
+    done: ClassVar[str] = "painted"
+    colour: str = "green"
+
+    @property
+    def subject(self) -> str:
+        """Say how."""
+        return self.colour
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Show the colour."""
+        return (Difference("colour", None, self.colour),)
+
+
+@frozen
+class Mow(Change):
+    noun: ClassVar[str] = "lawn"
+    verb: ClassVar[str] = "mow"
+    done: ClassVar[str] = "mown"
+
+    @property
+    def subject(self) -> str:
+        """Name it."""
+        return "front"
+
+    @property
+    def note(self) -> str:
+        """Say why."""
+        return "too long"
+
+
+REFUSAL = errors.Rejected("paint:Fence", "NoPaint", "none left.")
+
+
+def _printed(use: Callable[[Runner], None]) -> list[str]:
+    """Give the lines that are printed meanwhile."""
+    raw = io.StringIO()
+    with contextlib.redirect_stdout(raw):
+        use(Runner({}, GuardedStream(raw)))
+    return raw.getvalue().splitlines()
+
+
+def _component(report: ComponentReport) -> list[str]:
+    return _printed(lambda runner: publish.component(runner, report))
+
+
+def test_a_component_is_a_group_with_a_line_a_change() -> None:
+    """Then what was skipped, what failed, what is pending, warnings and errors."""
+    report = ComponentReport(
+        name="garden",
+        outcomes=(Done(Paint()), Skipped(Paint("red"), "raced"), Failed(Paint("blue"), REFUSAL), Done(Mow())),
+        pending=(Paint(),),
+        warnings=("it rains",),
+        duration=timedelta(seconds=2),
+    )
+    assert _component(report) == [
+        "garden: failed (2.0 s)",
+        "fence.painted                 green  colour: (none) -> green",
+        "lawn.mown                     front  reason: too long",
+        "change.skipped                paint fence red  reason: raced",
+        f"error: change.failed                 paint fence blue  error: {REFUSAL}",
+        "change.pending                paint fence green  note: acknowledged by AWS, not yet read back",
+        "warning: garden: it rains",
+        f"error: garden: paint fence blue: {REFUSAL}",
+    ]
+
+
+def test_a_plan_is_told_as_what_would_be_done() -> None:
+    """With the fields."""
+    assert _component(ComponentReport(name="garden", planned=(Paint(), Mow())))[1:] == [
+        "change.planned                paint fence green  colour: (none) -> green",
+        "change.planned                mow lawn front  reason: too long",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "lines"), [(publish.LINES_PER_EVENT, publish.LINES_PER_EVENT), (publish.LINES_PER_EVENT + 1, 1)]
+)
+def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, lines: int) -> None:
+    """And the other kinds keep theirs."""
+    changes = tuple(Paint(str(each)) for each in range(number))
+    done = _component(ComponentReport(name="garden", outcomes=(*map(Done, changes), Done(Mow()))))
+    planned = _component(ComponentReport(name="garden", planned=(*changes, Mow())))
+    assert sum(line.startswith("fence.painted") for line in done) == lines
+    assert sum(line.startswith("change.planned                paint") for line in planned) == lines
+    assert len(done) == len(planned) == lines + 2
+    if lines == 1:
+        assert done[1] == f"fence.painted                 number: {number}"
+        assert planned[1] == f"change.planned                paint fence  number: {number}"
+
+
+def test_a_run_begins_with_what_it_refreshes_and_what_its_owner_should_know() -> None:
+    """Warnings and notices of the inputs."""
+    loaded = inputs.load(good(**{"INPUT_IDLE-TIME-SEC": "300", "INPUT_USAGE-CLASS": "spot"}))
+    assert _printed(lambda runner: publish.beginning(runner, loaded)) == [
+        "refresh.started               octo/widgets  region: eu-west-1  mode: apply",
+        "warning: inputs: idle-time-sec: is deprecated; use max-idle-time.",
+        "notice: inputs: usage-class: belongs to another mode of the original action and is ignored.",
+    ]
+
+
+def test_a_run_ends_with_its_sums() -> None:
+    """And names what failed."""
+    report = Report(
+        (
+            ComponentReport(name="garden", outcomes=(Done(Paint()), Done(Mow()))),
+            ComponentReport(name="gate", planned=(Mow(),)),
+            ComponentReport(name="roof", error=REFUSAL),
+        )
+    )
+    assert _printed(lambda runner: publish.ending(runner, report)) == [
+        "refresh.finished              changes: 2  planned: 1  failed: roof",
+    ]
+    assert _printed(lambda runner: publish.ending(runner, Report(()))) == [
+        "refresh.finished              changes: 0  planned: 0  failed: none",
+    ]
+
+
+def test_bad_inputs_are_an_error_each() -> None:
+    """And the last line says that nothing was called."""
+    refused = errors.InputErrors(["ami: is required; set it", "mode: no; write apply"])
+    assert _printed(lambda runner: publish.input_errors(runner, refused)) == [
+        "error: ami: is required; set it",
+        "error: mode: no; write apply",
+        "error: inputs.refused                problems: 2  calls_made: 0",
+    ]

@@ -1,0 +1,229 @@
+"""The runner's protocol: no line is a command but those that are meant, and no secret is in any."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refresh import runner
+from refresh.runner import GuardedStream, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+REGISTERED = ("set-output", "add-mask", "stop-commands", "error", "warning", "notice", "group", "endgroup", "debug")
+
+
+class Command(NamedTuple):
+    """What the runner understood."""
+
+    name: str
+    properties: dict[str, str]
+    message: str
+
+
+def understood(line: str) -> Command | None:
+    """Model GitHub's runner: `::name key=value::text` at the start after trimming, or `##[name]text` anywhere."""
+    trimmed = line.strip()
+    if trimmed.startswith("::"):
+        head, found, message = trimmed[2:].partition("::")
+        name, _, properties = head.partition(" ")
+        if found and name:
+            pairs = dict(pair.partition("=")[::2] for pair in properties.split(",") if "=" in pair)
+            return Command(name, {key.strip(): _unescaped(value) for key, value in pairs.items()}, _unescaped(message))
+    if legacy := re.search(r"##\[([^\]]+)\]", line):
+        return Command(legacy[1].split(" ")[0], {}, "")
+    return None
+
+
+def _unescaped(text: str) -> str:
+    for escape, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+        text = text.replace(escape, character)
+    return text
+
+
+# Whatever any reader of the log may take for the end of a line.
+LINE_ENDS = re.compile(r"[\n\r\u2028\u2029\x85\x0b\x0c\x1c-\x1e]")
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["::", "##[", "]", "%", "%0A", "\n", "\r", "\u2028", "\x85", "\x0b", "\ufeff", " ", "\t", "\\", ","]
+        ),
+        st.sampled_from(REGISTERED),
+        st.text(max_size=5),
+    ),
+    max_size=12,
+).map("".join)
+
+
+def _written(use: Callable[[Runner, GuardedStream], object], *, on_github: bool = True) -> str:
+    raw = io.StringIO()
+    stream = GuardedStream(raw)
+    use(Runner({"GITHUB_ACTIONS": "true"} if on_github else {}, stream), stream)
+    stream.flush()
+    return raw.getvalue()
+
+
+@given(PIECES)
+def test_nothing_that_is_printed_is_a_command(text: str) -> None:
+    """Record fields, error bodies and tracebacks come from others."""
+    printed = _written(lambda _, stream: stream.write(text))
+    assert not any(understood(line) for line in LINE_ENDS.split(printed))
+
+
+@given(PIECES, PIECES)
+def test_an_annotation_is_one_command_with_the_whole_message(title: str, message: str) -> None:
+    """However hostile; the runner trims its ends."""
+    line, end, rest = _written(lambda to, _: to.annotate("error", title, message)).rpartition("\n")
+    assert (end, rest) == ("\n", "")
+    assert "\n" not in line
+    command = understood(line)
+    assert command is not None
+    assert command.name == "error"
+    assert command.message.strip() == message.strip()
+
+
+@given(PIECES)
+def test_a_group_is_opened_and_closed(title: str) -> None:
+    """And what is printed in it is in it."""
+
+    def use(to: Runner, stream: GuardedStream) -> None:
+        with to.group(title):
+            stream.write("inside\n")
+
+    opening, inside, closing, last = _written(use).split("\n")
+    assert (inside, closing, last) == ("inside", "::endgroup::", "")
+    command = understood(opening)
+    assert command is not None
+    assert command.name == "group"
+
+
+def test_outside_github_there_are_no_commands() -> None:
+    """A person reads it."""
+
+    def use(to: Runner, stream: GuardedStream) -> None:
+        to.mask("secret-value")
+        with to.group("things"):
+            stream.write("inside\n")
+        to.annotate("warning", "thing", "it is\nodd")
+
+    assert _written(use, on_github=False) == "things\ninside\nwarning: thing: it is\nodd\n"
+
+
+def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
+    """The runner cannot mask what it has seen before."""
+    out, err = io.StringIO(), io.StringIO()
+    streams = GuardedStream(out), GuardedStream(err)
+    runner_ = Runner({"GITHUB_ACTIONS": "true"}, *streams)
+    runner_.mask("s3cret%value")
+    for stream in streams:
+        stream.write("the s3cret%value is s3cret%value\n")
+    runner_.annotate("notice", "token", "s3cret%value")
+    assert out.getvalue() == ("::add-mask::s3cret%25value\nthe *** is ***\n::notice title=token::***\n")
+    assert err.getvalue() == "the *** is ***\n"
+
+
+def test_an_empty_or_tiny_secret_is_not_concealed() -> None:
+    """It would turn every line into stars, and the runner only warns of an empty mask."""
+
+    def use(to: Runner, stream: GuardedStream) -> None:
+        to.mask("")
+        to.mask(" ")
+        to.mask("abc")
+        stream.write("abc abc\n")
+
+    assert _written(use) == "::add-mask::abc\nabc abc\n"
+
+
+def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:
+    """Libraries print in pieces."""
+
+    def use(to: Runner, stream: GuardedStream) -> None:
+        to.mask("s3cret-value")
+        for piece in ("a s3c", "ret-va", "lue b"):
+            stream.write(piece)
+
+    assert _written(use, on_github=False) == "a *** b\n"
+
+
+def test_control_characters_are_shown_and_not_sent() -> None:
+    """A terminal would obey them."""
+    assert (
+        runner.harmless("\x1b[2Jred\x07\ttab é 🐎 \u202e \udc80")
+        == r"\x1b[2Jred\x07" + "\ttab é 🐎 " + r"\u202e \udc80"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "harmless"),
+    [
+        ("::error::x", r":\u003aerror::x"),
+        ("  ::error::x", r"  :\u003aerror::x"),
+        ("a ::error::x", "a ::error::x"),
+        ("a ##[error]x", r"a ##\u005berror]x"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_line_is_changed_only_where_it_must(line: str, harmless: str) -> None:
+    """People read it too."""
+    assert runner.harmless(line) == harmless
+
+
+def test_a_guarded_stream_is_a_stream() -> None:
+    """What libraries ask of one."""
+
+    class _Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def fileno(self) -> int:
+            return 7
+
+    stream = GuardedStream(_Terminal())
+    assert (stream.isatty(), stream.fileno(), stream.encoding) == (True, 7, "utf-8")
+    assert stream.write("two\r\nlines\r") == 11
+
+
+def test_the_summary_is_appended_without_secrets(tmp_path: Path) -> None:
+    """Other steps' summaries stay."""
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    runner_ = Runner({"GITHUB_STEP_SUMMARY": str(path)}, GuardedStream(io.StringIO()))
+    runner_.mask("s3cret-value")
+    runner_.summarise("the s3cret-value é\n")
+    assert path.read_text() == "before\nthe *** é\n"
+
+
+def test_a_summary_that_is_too_large_is_cut_at_a_line(tmp_path: Path) -> None:
+    """Above 1 MiB GitHub shows nothing of it."""
+    path = tmp_path / "summary.md"
+    Runner({"GITHUB_STEP_SUMMARY": str(path)}, GuardedStream(io.StringIO())).summarise(
+        "é" * 50 + "\n" + "line\n" * 400_000
+    )
+    content = path.read_text()
+    assert len(content.encode()) < 1024 * 1024
+    assert content.endswith("line\n\nCut: the summary has no room for more.\n")
+
+
+def test_without_a_summary_file_nothing_is_written() -> None:
+    """It runs outside GitHub too."""
+    assert _written(lambda to, _: to.summarise("text")) == ""
+
+
+@pytest.mark.parametrize(
+    ("level", "event", "line"),
+    [
+        ("info", {"event": "queue.created", "subject": "q"}, "queue.created                 q"),
+        ("info", {"event": "x.done", "a": 1, "b": "x\ny"}, "x.done                        a: 1  b: x y"),
+        ("error", {"event": "change.failed", "subject": ""}, "error: change.failed"),
+    ],
+)
+def test_an_event_is_one_line(level: str, event: dict[str, object], line: str) -> None:
+    """Name, subject, facts."""
+    assert runner.render(None, level, event) == line
