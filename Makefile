@@ -20,7 +20,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --cov --cov-report=term-missing --cov-fail-under=100
+	$(BIN)/python -m pytest --numprocesses=logical --cov --cov-report=term-missing --cov-fail-under=100
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

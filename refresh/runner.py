@@ -32,6 +32,8 @@ class GuardedStream:
     def __init__(self, stream: IO[str]) -> None:
         self.raw = stream
         self.encoding = "utf-8"
+        self.indent = ""
+        """Put before every line."""
         self._rest = ""
         self._secrets: set[str] = set()
         self._lock = RLock()
@@ -79,7 +81,7 @@ class GuardedStream:
         return self.raw.fileno()
 
     def _write_line(self, line: str) -> None:
-        self.raw.write(f"{harmless(self.redacted(line))}\n")
+        self.raw.write(f"{self.indent}{harmless(self.redacted(line))}\n")
         self.raw.flush()
 
 
@@ -101,14 +103,16 @@ class Runner:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed inside under a title."""
+        """Fold what is printed inside under a title, or indent it for a person."""
         if self._on_github:
             self._stream.command(f"::group::{_escaped(title, _ESCAPES)}")
         else:
             self._stream.write(f"{title}\n")
+            self._stream.indent = "  "
         yield
         if self._on_github:
             self._stream.command("::endgroup::")
+        self._stream.indent = ""
 
     def annotate(self, level: str, title: str, message: str) -> None:
         """Show a message on the run's page: `error`, `warning` or `notice`."""

@@ -66,7 +66,7 @@ def _printed(use: Callable[[Runner], None]) -> list[str]:
 
 
 def _component(report: ComponentReport) -> list[str]:
-    return _printed(lambda runner: publish.component(runner, report))
+    return [line.removeprefix("  ") for line in _printed(lambda runner: publish.component(runner, report))]
 
 
 def test_a_component_is_a_group_with_a_line_a_change() -> None:

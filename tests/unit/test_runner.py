@@ -113,7 +113,7 @@ def test_outside_github_there_are_no_commands() -> None:
             stream.write("inside\n")
         to.annotate("warning", "thing", "it is\nodd")
 
-    assert _written(use, on_github=False) == "things\ninside\nwarning: thing: it is\nodd\n"
+    assert _written(use, on_github=False) == "things\n  inside\nwarning: thing: it is\nodd\n"
 
 
 def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
