@@ -41,7 +41,8 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Event) -> int:
     try:
         given = inputs.load(environ)
         runner.mask(given.secrets.github_token.reveal())
-        services = clients.connect(given.desired, given.secrets, runner.mask)
+        clock = SystemClock(stop)
+        services = clients.connect(given.desired, given.secrets, runner.mask, clock.now)
     except errors.InputErrors as error:
         publish.input_errors(runner, error)
         return 2
@@ -50,10 +51,11 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Event) -> int:
         report = reconcile(
             given.desired,
             services,
-            SystemClock(stop),
+            clock,
             pool,
             stopped=stop.is_set,
             finished=lambda component: publish.component(runner, component),
+            progress=publish.progress,
         )
     publish.ending(runner, report)
     return report.exit_code

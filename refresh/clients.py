@@ -7,7 +7,8 @@ nothing.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from refresh import errors
 from refresh.desired import Secret
 from refresh.reconciler import Services
 from refresh.reconciler.registration_token import IssuedToken
+from refresh.reconciler.runner_registrations import Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import github
     from botocore.client import BaseClient
@@ -33,6 +35,7 @@ _READ_SECONDS = 10
 _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3
 _GITHUB_LONGEST_WAIT = 60
+_RUNNERS_PER_PAGE = 100
 _CREDENTIALS_REMEDY = (
     "run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
     "its env"
@@ -40,10 +43,12 @@ _CREDENTIALS_REMEDY = (
 _TALKATIVE = ("boto3", "botocore", "urllib3", "github")
 
 
-def connect(desired: DesiredState, secrets: Secrets, mask: Callable[[str], None]) -> Services:
+def connect(
+    desired: DesiredState, secrets: Secrets, mask: Callable[[str], None], now: Callable[[], datetime]
+) -> Services:
     """Create the clients; calls nothing, but for what the AWS credentials themselves take.
 
-    `mask` is given every secret that arrives later, before anything else happens to it.
+    `mask` is given every secret that arrives later, before anything else happens to it; `now` tells the time.
     Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched.
     """
     import boto3  # noqa: PLC0415 - see the module's docstring
@@ -67,13 +72,16 @@ def connect(desired: DesiredState, secrets: Secrets, mask: Callable[[str], None]
         read_timeout=_READ_SECONDS,
         max_pool_connections=CONCURRENCY,
     )
+    skew = ClockSkew(now)
     services = Services(
         dynamodb=session.client("dynamodb", config=config),
         ec2=session.client("ec2", config=config),
         sqs=session.client("sqs", config=config),
         github=GitHub(desired.github_api_url, str(desired.repository), secrets.github_token, mask),
+        skew=skew,
     )
     for client in (services.dynamodb, services.ec2, services.sqs):
+        skew.listen(client)
         translate_errors(client)
     return services
 
@@ -84,6 +92,30 @@ def quieten() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)
         logger.handlers.clear()
+
+
+class ClockSkew:
+    """How far AWS's clock is ahead of ours, by the `Date` header of the first answer that has one."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._skew: timedelta | None = None
+
+    def __call__(self) -> timedelta:
+        """Give what is known; nothing before the first answer."""
+        return self._skew or timedelta()
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the answers to a client's calls."""
+        client.meta.events.register("after-call", self._answered)
+
+    def _answered(self, http_response: Any, **_: Any) -> None:
+        if self._skew is None:
+            try:
+                theirs = parsedate_to_datetime(http_response.headers.get("date", ""))
+                self._skew = theirs - self._now()
+            except (ValueError, TypeError):
+                return  # no such header, or one without a zone
 
 
 def translate_errors(client: BaseClient) -> None:
@@ -151,6 +183,30 @@ class GitHub:
                 self._mask(str(token))
         return answer
 
+    def runners(self) -> Iterator[Registration]:
+        """List every runner of the repository, page by page.
+
+        https://docs.github.com/en/rest/actions/self-hosted-runners#list-self-hosted-runners-for-a-repository
+        """
+        path = f"/repos/{self._repository}/actions/runners"
+        page = 0
+        while True:
+            page += 1
+            answer = self._ask("GET", f"{path}?per_page={_RUNNERS_PER_PAGE}&page={page}")
+            listed = answer.get("runners") if isinstance(answer, dict) else None
+            if not isinstance(listed, list):
+                raise _unexpected(path, "a list of runners is expected")
+            yield from map(_registration, listed)
+            if len(listed) < _RUNNERS_PER_PAGE:
+                return
+
+    def remove_runner(self, runner_id: int) -> None:
+        """Remove a runner's registration.
+
+        https://docs.github.com/en/rest/actions/self-hosted-runners#delete-a-self-hosted-runner-from-a-repository
+        """
+        self._ask("DELETE", f"/repos/{self._repository}/actions/runners/{runner_id}")
+
     def _ask(self, method: str, path: str) -> Any:
         import github  # noqa: PLC0415 - see the module's docstring
         import requests  # noqa: PLC0415 - PyGithub's own transport, whose exceptions it lets through
@@ -212,6 +268,16 @@ def _github_error(operation: str, status: int, message: str) -> errors.ApiError:
     if status == _TOO_MANY:
         return errors.Throttled(operation, code, message)
     return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
+
+
+def _registration(runner: Any) -> Registration:
+    """Read a runner as listed; what is not clearly offline and idle counts as neither."""
+    try:
+        return Registration(
+            int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _unexpected("runners", "a runner has an id and a name") from None
 
 
 def _unexpected(path: str, problem: str) -> errors.Unavailable:

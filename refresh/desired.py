@@ -55,6 +55,11 @@ class DesiredState:
     """`n.n.n`, or None for whatever GitHub offers now."""
     registration_token_min_ttl: timedelta = timedelta(minutes=40)
     metadata_hop_limit: int = 1
+    max_instance_age: timedelta = timedelta(days=7)
+    max_unexpected_terminations: int | None = None
+    """None for the larger of 1 and a fifth of the living."""
+    clean_github_runners: bool = True
+    timeout: timedelta = timedelta(minutes=8)
     mode: Mode = Mode.APPLY
     github_api_url: str = "https://api.github.com"
     run_url: str = ""

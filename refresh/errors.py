@@ -37,6 +37,10 @@ class Interrupted(RefreshError):
     """The run was asked to stop before this was done; the next run continues."""
 
 
+class DeadlineReached(RefreshError):
+    """The run's time was over before this was done; the next run continues."""
+
+
 class ApiError(RefreshError):
     """AWS or GitHub answered with an error; `code` and `message` are theirs."""
 

@@ -33,6 +33,10 @@ OPTIONAL = (
     "actions-runner-version",
     "registration-token-min-ttl",
     "metadata-hop-limit",
+    "max-instance-age",
+    "max-unexpected-terminations",
+    "clean-github-runners",
+    "timeout",
     "mode",
 )
 DEPRECATED = ("idle-time-sec", "max-runtime-min", "github-reg-token-refresh-min")
@@ -103,6 +107,14 @@ def load(environ: Mapping[str, str]) -> Inputs:
         "pre_runner_script": reader.optional("pre-runner-script", parsers.script),
         "runner_version": reader.optional("actions-runner-version", parsers.runner_version),
         "metadata_hop_limit": reader.optional("metadata-hop-limit", parsers.whole_number("hops", 1, 64)),
+        "max_instance_age": reader.optional(
+            "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
+        ),
+        "max_unexpected_terminations": reader.optional(
+            "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
+        ),
+        "clean_github_runners": reader.optional("clean-github-runners", parsers.boolean),
+        "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
         "mode": reader.optional("mode", parsers.mode),
         "github_api_url": reader.variable(
             "GITHUB_API_URL",

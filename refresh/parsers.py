@@ -29,8 +29,8 @@ _MOST_CLASSES = 50
 _JSON_LIMIT = 100_000
 _LONGEST_CLASS_NAME = 80
 _DIGITS = re.compile(r"[0-9]+")
-_DURATION = re.compile(r"([0-9]+)([smh]?)")
-_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_DURATION = re.compile(r"([0-9]+)([smhd]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
 _KINDS = {"security group": "sg", "subnet": "subnet"}
 _RESOLVE = re.compile(r"resolve:ssm:[A-Za-z0-9_./:-]{1,1000}")
@@ -103,7 +103,7 @@ def duration(smallest: timedelta, largest: timedelta, *, bare_seconds: bool = Fa
 def shown(length: timedelta) -> str:
     """Show a duration as the inputs write it."""
     seconds = int(length.total_seconds())
-    for unit, size in (("h", 3600), ("m", 60)):
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
@@ -171,6 +171,13 @@ def repository(value: str) -> Repository:
     if not found or set(found[2]) == {"."}:
         raise Problem("owner/name expected", "GitHub sets it; elsewhere set GITHUB_REPOSITORY=owner/name")
     return Repository(found[1], found[2])
+
+
+def boolean(value: str) -> bool:
+    """Parse `true` or `false` in any case."""
+    if value.lower() not in ("true", "false"):
+        raise Problem("true or false expected", "write true or false")
+    return value.lower() == "true"
 
 
 def mode(value: str) -> Mode:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from refresh import runner as runner_protocol
-from refresh.report import Change, ComponentReport, Done, Failed, Report, Skipped, problems
+from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, problems
 
 if TYPE_CHECKING:
     from refresh.errors import InputErrors
@@ -50,16 +50,23 @@ def component(runner: Runner, report: ComponentReport) -> None:
                     log.info("change.skipped", subject=str(outcome.change), reason=outcome.reason)
                 case Failed():
                     log.error("change.failed", subject=str(outcome.change), error=str(outcome.error))
-                case Done():
+                case Done() | Postponed():
                     pass
                 case _:
                     assert_never(outcome)
+        if report.postponed:
+            log.info("change.postponed", number=len(report.postponed), note="left for the next run")
         for change in report.pending:
             log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
     for warning in report.warnings:
         runner.annotate("warning", report.name, warning)
     for problem in problems(report):
         runner.annotate("error", report.name, problem)
+
+
+def progress(done: str, number: int, total: int) -> None:
+    """Tell how far long work is."""
+    log.info("collector.progressed", subject=f"{done} {number} of {total}")
 
 
 def ending(runner: Runner, report: Report) -> None:

@@ -143,7 +143,8 @@ class Instance:
 class Unreadable:
     """An INSTANCE item that no rule may judge, and why."""
 
-    identifier: str
+    id: str
+    """As its key says; it need not be an instance id."""
     problem: str
 
 

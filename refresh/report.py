@@ -80,7 +80,14 @@ class Failed:
     error: RefreshError
 
 
-Outcome = Done | Skipped | Failed
+@frozen
+class Postponed:
+    """The change was not begun before the run's end; the next run plans it again."""
+
+    change: Change
+
+
+Outcome = Done | Skipped | Failed | Postponed
 
 
 ChangeT = TypeVar("ChangeT", bound=Change)
@@ -92,6 +99,8 @@ class Plan(Generic[ChangeT]):
 
     changes: tuple[ChangeT, ...] = ()
     warnings: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """What must not be done although it may be due; the run fails for it."""
 
 
 @frozen(kw_only=True)
@@ -105,6 +114,8 @@ class ComponentReport:
     pending: tuple[Change, ...] = ()
     """Acknowledged by AWS in this run but not yet read back; the next run looks again."""
     warnings: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """What the last look found due and must not be done."""
     error: RefreshError | None = None
     """Why the component stopped before it was done."""
     duration: timedelta = timedelta()
@@ -120,9 +131,14 @@ class ComponentReport:
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Failed))
 
     @property
+    def postponed(self) -> tuple[Change, ...]:
+        """The changes that the run had no time for."""
+        return tuple(outcome.change for outcome in self.outcomes if isinstance(outcome, Postponed))
+
+    @property
     def failed(self) -> bool:
         """Whether something is not as desired and this run could not help it."""
-        return self.error is not None or bool(self.failures)
+        return self.error is not None or bool(self.failures or self.refusals)
 
     @property
     def status(self) -> str:
@@ -185,7 +201,7 @@ _MESSAGES_SHOWN = 100
 def problems(component: ComponentReport) -> list[str]:
     """List everything that failed in a component, as a person should read it."""
     listed = [f"{failure.change}: {failure.error}" for failure in component.failures]
-    return [*([str(component.error)] if component.error else []), *listed]
+    return [*([str(component.error)] if component.error else []), *component.refusals, *listed]
 
 
 def _shown(value: str | None) -> str:

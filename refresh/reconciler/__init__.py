@@ -7,29 +7,35 @@ GitHub being down must not stop the garbage collection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import as_completed
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import frozen
 
 from refresh import errors, names
-from refresh.reconciler import launch_template, registration_token, runner_release, state_table
+from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release, state_table
 from refresh.reconciler.component import Run, converge
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector
-from refresh.reconciler.garbage_collector.policy import TemplateIds
+from refresh.reconciler.garbage_collector.changes import Clean, Terminate
+from refresh.reconciler.garbage_collector.facts import Actual as Collected
+from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
 from refresh.reconciler.launch_template import LaunchTemplate
 from refresh.reconciler.metadata import Metadata
+from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
+from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import ReleaseOfRunner
 from refresh.reconciler.state_table import StateTable
+from refresh.reconciler.transactions import Sender
 from refresh.report import ComponentReport, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Executor, Future
 
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,7 +46,10 @@ if TYPE_CHECKING:
     from refresh.reconciler.component import Clock, Component, Converged
 
 
-class GitHub(registration_token.TokenIssuer, runner_release.ReleaseSource, Protocol):
+ActualT = TypeVar("ActualT")
+
+
+class GitHub(registration_token.TokenIssuer, runner_release.ReleaseSource, runner_registrations.Registry, Protocol):
     """What the components need of GitHub."""
 
 
@@ -52,9 +61,11 @@ class Services:
     ec2: EC2Client
     sqs: SQSClient
     github: GitHub
+    skew: Callable[[], timedelta] = timedelta
+    """Tells how far AWS's clock is ahead of ours, as far as its answers have shown."""
 
 
-def reconcile(  # noqa: PLR0913 - the four things a run is made of, and two hooks by name
+def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three hooks by name
     desired: DesiredState,
     services: Services,
     clock: Clock,
@@ -62,33 +73,40 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and two hook
     *,
     stopped: Callable[[], bool] = lambda: False,
     finished: Callable[[ComponentReport], None] = lambda _: None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Report:
     """Bring everything to the desired state (or, in mode plan, say what would be done).
 
     `pool` needs more workers than there are components: these wait for each other, and for calls that they fan out.
-    `finished` is called in this thread as each component ends.
+    `finished` is called in this thread as each component ends, `progress` in others while long work goes on.
     """
-    run = Run(mode=desired.mode, clock=clock, stopped=stopped)
+    run = Run(mode=desired.mode, clock=clock, deadline=clock.now() + desired.timeout, stopped=stopped)
     metadata = Metadata(services.dynamodb, names.table(desired.repository), clock, pool)
+    sender = Sender(services.dynamodb, clock, pool, run.over)
     listing = Early(
         pool, partial(launch_template.list_versions, services.ec2, names.launch_template(desired.repository))
     )
     table = pool.submit(converge, StateTable(desired, services.dynamodb, metadata, clock), run, may_write=lambda: None)
     may_write = partial(_require_table, desired, table)
-    release = pool.submit(converge, ReleaseOfRunner(desired, metadata, services.github, clock), run, may_write)
-    components: tuple[Component[Any, Any], ...] = (
-        LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release)),
-        ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool),
-        Parameters(desired, metadata),
-        RegistrationToken(desired, metadata, services.github, clock),
-        GarbageCollector(
-            desired, services.ec2, services.dynamodb, clock, pool, partial(_template_ids, metadata, listing)
-        ),
-    )
+
+    def begin(component: Component[ActualT, Any]) -> Future[Converged[ActualT]]:
+        return pool.submit(converge, component, run, may_write)
+
+    release = begin(ReleaseOfRunner(desired, metadata, services.github, clock))
+    template_ids = partial(_template_ids, metadata, listing)
+    collector = begin(GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress))
+    token = begin(RegistrationToken(desired, metadata, services.github, clock))
+    ended = partial(_ended, collector, token)
     futures: tuple[Future[Converged[Any]], ...] = (
         table,
         release,
-        *(pool.submit(converge, each, run, may_write) for each in components),
+        begin(LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release))),
+        begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool)),
+        begin(Parameters(desired, metadata)),
+        token,
+        collector,
+        begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, ended)),
+        begin(OrphanedArtifacts(desired, services.ec2, sender, partial(_recorded, collector))),
     )
     for future in as_completed(futures):
         finished(future.result().report)
@@ -121,3 +139,27 @@ def _template_ids(metadata: Metadata, listing: Early[launch_template.Listing]) -
     except errors.ApiError:
         current = ""
     return TemplateIds(current, launch_template.former_ids(recorded, current))
+
+
+def _ended(
+    collector: Future[Converged[Collected]], token: Future[Converged[registration_token.Actual]]
+) -> frozenset[str] | None:
+    """Give the recorded instances that EC2 calls terminated; None in a run that ended nothing and needed no token."""
+    collected, issued = collector.result(), token.result()
+    ended_some = any(isinstance(change, Terminate | Clean) for change in collected.report.done)
+    if collected.actual is None or not (ended_some or issued.report.done):
+        return None
+    machines = collected.actual.machines
+    return frozenset(
+        record.id
+        for record in collected.actual.records
+        if record.id in machines and machines[record.id].state is Ec2State.TERMINATED
+    )
+
+
+def _recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | None:
+    """Give every id that has a record; None in a run that cleaned nothing."""
+    collected = collector.result()
+    if collected.actual is None or not any(isinstance(change, Clean) for change in collected.report.done):
+        return None
+    return frozenset(record.id for record in collected.actual.records)

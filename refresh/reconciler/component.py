@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.report import ChangeT, ComponentReport, Done, Failed, Skipped
+from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +74,14 @@ class Run:
 
     mode: Mode
     clock: Clock
+    deadline: datetime | None = None
+    """When the run's time is over."""
     stopped: Callable[[], bool] = field(default=lambda: False)
-    """Whether the run was asked to end; asked before each pass and again before its changes are applied."""
+    """Whether the run was asked to end."""
+
+    def over(self) -> bool:
+        """Whether nothing new may be begun; asked before each pass, before its changes and before each batch."""
+        return self.stopped() or (self.deadline is not None and self.clock.now() >= self.deadline)
 
 
 def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
@@ -114,7 +120,9 @@ class _Loop(Generic[ActualT, ChangeT]):
             self._stop_if_asked()
             self.actual = self.component.observe()
             plan = self.component.plan(self.actual, self.run.clock.now())
-            self.report = evolve(self.report, warnings=_merged(self.report.warnings, plan.warnings))
+            self.report = evolve(
+                self.report, warnings=_merged(self.report.warnings, plan.warnings), refusals=plan.refusals
+            )
             if self.run.mode is Mode.PLAN:
                 self.report = evolve(self.report, planned=plan.changes)
                 return
@@ -136,7 +144,7 @@ class _Loop(Generic[ActualT, ChangeT]):
             match outcome:
                 case Done() | Failed():
                     self.settled[outcome.change] = outcome
-                case Skipped():
+                case Skipped() | Postponed():
                     pass
                 case _:
                     assert_never(outcome)
@@ -151,8 +159,16 @@ class _Loop(Generic[ActualT, ChangeT]):
         )
 
     def _stop_if_asked(self) -> None:
+        if not self.run.over():
+            return
+        left = len(self.report.postponed)
+        rest = f"{left} changes are left" if left else "this was not done"
         if self.run.stopped():
-            raise errors.Interrupted("stopped as asked, before this was done. Nothing is lost: the next run continues.")
+            raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")
+        raise errors.DeadlineReached(
+            f"the run's time is over, {rest}. Nothing is lost: the next run continues. "
+            "If it happens often, raise the input timeout (and the job's timeout-minutes), or schedule runs more often."
+        )
 
 
 Arguments = ParamSpec("Arguments")

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, names, records
+from refresh.reconciler import batch_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from refresh.reconciler.component import Clock
-
-_TRIES = 5
 
 
 class Metadata:
@@ -60,23 +59,9 @@ class Metadata:
         )
 
     def _read_all(self) -> dict[str, records.Item]:
-        keys = [records.key(records.METADATA, identifier) for identifier in names.METADATA_IDENTIFIERS]
-        found: dict[str, records.Item] = {}
-        for attempted in range(_TRIES):
-            if attempted:
-                self._clock.sleep(0.05 * 2**attempted)
-            try:
-                response = self._dynamodb.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-                )
-            except errors.NotFound:
-                return {}
-            for item in response["Responses"].get(self._table, []):
-                found[(records.text(item, "SK") or "").removeprefix("ID#")] = dict(item)
-            unprocessed = response.get("UnprocessedKeys", {}).get(self._table)
-            if not unprocessed:
-                return found
-            keys = [dict(key) for key in unprocessed["Keys"]]
-        raise errors.Throttled(
-            "dynamodb:BatchGetItem", "UnprocessedKeys", f"{len(keys)} items were not read in {_TRIES} tries."
-        )
+        try:
+            return batch_read.read(
+                self._dynamodb, self._clock, self._table, records.METADATA, names.METADATA_IDENTIFIERS
+            )
+        except errors.NotFound:
+            return {}

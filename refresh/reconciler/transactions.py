@@ -10,13 +10,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh import errors
-from refresh.report import Change, Done, Failed, Skipped
+from refresh.report import Change, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from types_boto3_dynamodb import DynamoDBClient
@@ -42,12 +42,46 @@ class Write:
     actions: tuple[TransactWriteItemTypeDef, ...]
 
 
-def write(
-    dynamodb: DynamoDBClient, clock: Clock, pool: Executor, writes: Sequence[Write], per_transaction: int
-) -> Iterator[Outcome]:
-    """Send the writes, `per_transaction` of them together, and give one outcome each."""
-    for outcomes in pool.map(lambda batch: _send(dynamodb, clock, batch), batches(writes, per_transaction)):
-        yield from outcomes
+@frozen
+class Sender:
+    """Sends transactions; none is begun once the run is over."""
+
+    dynamodb: DynamoDBClient
+    clock: Clock
+    pool: Executor
+    over: Callable[[], bool] = field(default=lambda: False)
+
+    def write(self, writes: Sequence[Write], per_transaction: int) -> Iterator[Outcome]:
+        """Send the writes, `per_transaction` of them together, and give one outcome each."""
+        for outcomes in self.pool.map(self._send, batches(writes, per_transaction)):
+            yield from outcomes
+
+    def _send(self, batch: list[Write]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        blocked = 0
+        while batch:
+            if self.over():
+                return [*outcomes, *(Postponed(each.change) for each in batch)]
+            try:
+                self.dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
+            except errors.TransactionCancelled as error:
+                verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
+                outcomes += [outcome for outcome in verdicts if outcome]
+                kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
+                # A try that drops something is progress; only the others count.
+                if len(kept) == len(batch):
+                    blocked += 1
+                    if blocked == _TRIES:
+                        return [*outcomes, *(Failed(each.change, error) for each in batch)]
+                    self.clock.sleep(0.05 * 2**blocked)
+                batch = kept
+            except errors.CredentialsExpired:
+                raise
+            except errors.ApiError as error:
+                return [*outcomes, *(Failed(each.change, error) for each in batch)]
+            else:
+                return [*outcomes, *(Done(each.change) for each in batch)]
+        return outcomes
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -55,32 +89,6 @@ def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
     remaining = iter(values)
     while batch := list(islice(remaining, size)):
         yield batch
-
-
-def _send(dynamodb: DynamoDBClient, clock: Clock, batch: list[Write]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    blocked = 0
-    while batch:
-        try:
-            dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
-        except errors.TransactionCancelled as error:
-            verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
-            outcomes += [outcome for outcome in verdicts if outcome]
-            kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
-            # A try that drops something is progress; only the others count.
-            if len(kept) == len(batch):
-                blocked += 1
-                if blocked == _TRIES:
-                    return [*outcomes, *(Failed(each.change, error) for each in batch)]
-                clock.sleep(0.05 * 2**blocked)
-            batch = kept
-        except errors.CredentialsExpired:
-            raise
-        except errors.ApiError as error:
-            return [*outcomes, *(Failed(each.change, error) for each in batch)]
-        else:
-            return [*outcomes, *(Done(each.change) for each in batch)]
-    return outcomes
 
 
 def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_the_first_run_writes_everything_once(world: World) -> None:
-    """One write a resource and one an item, and GitHub is asked twice."""
+    """One write a resource and one an item, and GitHub is asked three times."""
     world.refresh()
     assert Counter(world.aws.writes) == {
         "dynamodb:CreateTable": 1,
@@ -24,7 +24,11 @@ def test_the_first_run_writes_everything_once(world: World) -> None:
         "sqs:CreateQueue": 7,
     }
     repository = "/repos/octo/widgets/actions/runners"
-    assert sorted(world.github.calls) == [f"GET {repository}/downloads", f"POST {repository}/registration-token"]
+    assert sorted(world.github.calls) == [
+        f"GET {repository}/downloads",
+        f"GET {repository}?page=1&per_page=100",
+        f"POST {repository}/registration-token",
+    ]
 
 
 def test_a_run_that_changes_nothing_costs_the_same_with_living_instances_and_history(

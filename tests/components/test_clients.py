@@ -7,14 +7,16 @@ import logging
 import os
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from refresh import clients, errors, inputs
 from refresh.desired import Secret
-from tests.fakes.github_server import DOWNLOAD_CANARY
+from refresh.reconciler.runner_registrations import Registration
+from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
 from tests.fakes.world import PAT_CANARY, TABLE
 
@@ -96,7 +98,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     for name, value in {**nowhere, **environ}.items():
         monkeypatch.setenv(name, value)
     loaded = inputs.load(good())
-    return clients.connect(loaded.desired, loaded.secrets, mask=lambda _: None)
+    return clients.connect(loaded.desired, loaded.secrets, mask=lambda _: None, now=lambda: datetime.now(UTC))
 
 
 def test_an_endpoint_that_does_not_answer_is_unavailable(
@@ -297,6 +299,61 @@ def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhu
     assert PAT_CANARY not in str(caught.value)
     assert sum(unhurried) < 60
     assert github.calls == []
+
+
+def test_every_page_of_runners_is_read(github: GitHubServer) -> None:
+    """A hundred at a time, GitHub's largest page."""
+    github.runners = [runner(number, f"runner-{number}") for number in range(201)]
+    github.runners[0] |= {"busy": True, "status": "online"}
+    listed = list(_github(github).runners())
+    assert [each.id for each in listed] == list(range(201))
+    assert listed[0] == Registration(0, "runner-0", offline=False, busy=True)
+    assert listed[1] == Registration(1, "runner-1", offline=True, busy=False)
+    assert len(github.calls) == 3
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"runners": 5}, {"runners": [5]}, {"runners": [{"id": "x", "name": "y"}]}])
+def test_an_answer_that_is_no_list_of_runners_is_not_taken(github: GitHubServer, answer: Any) -> None:
+    """Nothing is removed by guess."""
+    github.answers["runners"] = answer
+    with pytest.raises(errors.Unavailable):
+        list(_github(github).runners())
+
+
+def test_what_is_not_clearly_offline_and_idle_is_neither(github: GitHubServer) -> None:
+    """A field that is missing is no permission."""
+    github.answers["runners"] = {"runners": [{"id": 1, "name": "x"}]}
+    assert list(_github(github).runners()) == [Registration(1, "x", offline=False, busy=True)]
+
+
+def test_a_runner_is_removed_by_its_number(github: GitHubServer) -> None:
+    """One that is gone is not found."""
+    github.runners = [runner(1, "x"), runner(2, "y")]
+    _github(github).remove_runner(1)
+    assert [each["id"] for each in github.runners] == [2]
+    with pytest.raises(errors.NotFound):
+        _github(github).remove_runner(1)
+
+
+def test_aws_s_own_clock_is_compared_with_ours(aws: AwsServer, services: Services) -> None:
+    """By the first answer's date; before it nothing is known."""
+    assert aws.calls == []
+    ahead = clients.ClockSkew(lambda: datetime.now(UTC) - timedelta(minutes=5))
+    assert ahead() == timedelta()
+    ahead.listen(services.sqs)
+    services.sqs.list_queues()
+    assert timedelta(minutes=4, seconds=55) < ahead() < timedelta(minutes=5, seconds=5)
+    first = ahead()
+    services.sqs.list_queues()
+    assert ahead() == first
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Sat, 31 Jan 2026 09:05:00 -0000"])
+def test_an_answer_without_a_readable_date_tells_nothing(date: str) -> None:
+    """A proxy may have dropped it."""
+    skew = clients.ClockSkew(lambda: datetime.now(UTC))
+    skew._answered(SimpleNamespace(headers={"date": date}))
+    assert skew() == timedelta()
 
 
 def test_a_connection_is_made_once(github: GitHubServer) -> None:

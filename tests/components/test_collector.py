@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import names, records
-from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, World, component, in_minutes
+from tests.fakes.github_server import runner
+from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, SystemClock, World, component, in_minutes
 
 if TYPE_CHECKING:
     from refresh.reconciler import Services
@@ -241,3 +242,79 @@ def test_malformed_records_are_mentioned_and_stop_nothing(refreshed: World, serv
     warnings = component(report, "garbage collector").warnings
     assert len(warnings) == 4
     assert all("correct or delete the record" in warning for warning in warnings)
+
+
+def test_an_instance_that_ec2_ended_by_itself_is_cleaned_up(refreshed: World, services: Services) -> None:
+    """A spot interruption, somebody's console: no need to wait for the threshold."""
+    (instance_id,) = refreshed.launch(services)
+    refreshed.record(services, instance_id, state="running", threshold=in_minutes(30))
+    services.ec2.terminate_instances(InstanceIds=[instance_id])
+    report = refreshed.settle()
+    assert "ec2:TerminateInstances" not in refreshed.aws.calls
+    assert component(report, "garbage collector").status == "changed 2"
+    assert refreshed.left(services, instance_id) == ["HISTORY"]
+    assert refreshed.item(services, records.HISTORY, instance_id)["endedReason"] == {"S": "vanished"}
+
+
+def _an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the run's clock and AWS's agree that an hour has passed since every launch."""
+
+    class _Later(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(hours=1)
+
+    monkeypatch.setattr("tests.fakes.world.SystemClock", _Later)
+
+
+def test_an_instance_that_nobody_recorded_is_adopted_and_ended(
+    refreshed: World, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its provision died before it could record it; not before its grace is over."""
+    (instance_id,) = refreshed.launch(services)
+    refreshed.settle()
+    assert refreshed.states(services) == {instance_id: "running"}
+    _an_hour_later(monkeypatch)
+    report = refreshed.refresh(registration_token_min_ttl="1m")
+    assert [change.done for change in component(report, "garbage collector").done] == [
+        "adopted",
+        "terminated",
+        "cleaned",
+    ]
+    assert refreshed.states(services) == {instance_id: "terminated"}
+    history = refreshed.item(services, records.HISTORY, instance_id)
+    assert (history["endedReason"], history["endedRunId"]) == ({"S": "unrecorded"}, {"S": "42"})
+
+
+def test_an_emptied_table_ends_nobody(refreshed: World, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run fails and names them."""
+    instance_ids = refreshed.launch(services, 2)
+    _an_hour_later(monkeypatch)
+    report = refreshed.refresh()
+    assert report.exit_code == 1
+    assert all(instance_id in report.markdown() for instance_id in instance_ids)
+    assert set(refreshed.states(services).values()) == {"running"}
+
+
+def test_registrations_of_ended_instances_are_removed_from_github(refreshed: World, services: Services) -> None:
+    """In the run that ended them; those of others stay."""
+    (instance_id,) = refreshed.launch(services)
+    refreshed.record(services, instance_id)
+    refreshed.github.runners = [runner(1, f"{instance_id}-3"), runner(2, f"{STRANGER}-1"), runner(3, "laptop")]
+    report = refreshed.settle()
+    assert [each["id"] for each in refreshed.github.runners] == [2, 3]
+    assert component(report, "runner registrations").status == "changed 1"
+
+
+def test_orphaned_artifacts_go_in_a_run_that_cleans(refreshed: World, services: Services) -> None:
+    """Those of the living and the young ones stay."""
+    (ended, living) = refreshed.launch(services, 2)
+    refreshed.record(services, ended)
+    refreshed.record(services, living, datetime.now(UTC) - timedelta(hours=2), threshold=in_minutes(30))
+    for identifier, hours in ((STRANGER, 2), ("i-0eeeeeeeeeeeeeee0", 0)):
+        beat = records.item(records.HEARTBEAT, identifier, datetime.now(UTC) - timedelta(hours=hours), value="PING")
+        services.dynamodb.put_item(TableName=TABLE, Item=beat)
+    report = refreshed.settle()
+    assert component(report, "orphaned artifacts").status == "changed 1"
+    assert refreshed.left(services, STRANGER) == []
+    assert refreshed.left(services, "i-0eeeeeeeeeeeeeee0") == ["HEARTBEAT"]
+    assert refreshed.left(services, living) == ["HEARTBEAT", "INSTANCE", "WS"]

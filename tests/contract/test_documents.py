@@ -74,7 +74,7 @@ def test_the_described_defaults_are_the_programs() -> None:
         if (found := re.search(r"Default (\w+)\.$", each["description"]))
     }
     environ = {f"INPUT_{name.upper()}": value for name, value in told.items()}
-    assert set(told) == {"max-idle-time", "max-runtime", "registration-token-min-ttl"}
+    assert set(told) == {"max-idle-time", "max-runtime", "registration-token-min-ttl", "max-instance-age", "timeout"}
     assert inputs.load({**good(), **environ}).desired == inputs.load(good()).desired
 
 
@@ -108,7 +108,7 @@ def test_every_component_is_reconciled_and_documented() -> None:
     """A component is one file, one line in the tuple and one row in the README."""
     source = (ROOT / "refresh/reconciler/__init__.py").read_text()
     components = _components()
-    assert len(components) == 7
+    assert len(components) == 9
     for class_name, name in components.items():
         assert f"{class_name}(" in source, class_name
         assert _row(f"**{name}**"), name

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ class GitHubServer:
         """Sent with every answer."""
         self.answers: dict[str, Any] = {}
         """By the last part of the path: what is answered instead."""
+        self.runners: list[dict[str, Any]] = []
+        """As GitHub lists them: id, name, status, busy."""
         self.token_life = timedelta(hours=1)
         self._issued = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -47,14 +50,17 @@ class GitHubServer:
         """The API's address."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def answer(  # noqa: PLR0911 - one return an answer
+        self, method: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         """Answer one request."""
         self.calls.append(f"{method} {path}")
         if self.failure is not None:
             return self.failure
         if not headers.get("Authorization", "").strip():
             return 401, b'{"message": "Requires authentication"}'
-        last = path.rpartition("/")[2]
+        plain, _, query = path.partition("?")
+        last = plain.rpartition("/")[2]
         if last in self.answers:
             return 200, json.dumps(self.answers[last]).encode()
         match method, last:
@@ -63,10 +69,25 @@ class GitHubServer:
                 expires_at = datetime.now(UTC) + self.token_life
                 token = {"token": f"{REGISTRATION_CANARY}{self._issued}", "expires_at": expires_at.isoformat()}
                 return 201, json.dumps(token).encode()
+            case "GET", "runners":
+                return 200, json.dumps(self._page(parse_qs(query))).encode()
+            case "DELETE", number if number.isdigit():
+                before = len(self.runners)
+                self.runners = [each for each in self.runners if each["id"] != int(number)]
+                return (204, b"") if len(self.runners) < before else (404, b'{"message": "Not Found"}')
             case "GET", "downloads":
                 return 200, json.dumps(downloads(self.version)).encode()
             case _:
                 return 404, b'{"message": "Not Found"}'
+
+    def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
+        size, page = (int(query.get(name, [default])[0]) for name, default in (("per_page", "30"), ("page", "1")))
+        return {"total_count": len(self.runners), "runners": self.runners[(page - 1) * size : page * size]}
+
+
+def runner(number: int, name: str, status: str = "offline", *, busy: bool = False) -> dict[str, Any]:
+    """Give a runner as GitHub lists it."""
+    return {"id": number, "name": name, "os": "linux", "status": status, "busy": busy, "labels": []}
 
 
 def downloads(version: str) -> list[dict[str, str]]:
@@ -91,6 +112,9 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self._answer()
+
+        def do_DELETE(self) -> None:
             self._answer()
 
         def do_POST(self) -> None:

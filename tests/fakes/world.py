@@ -249,7 +249,7 @@ def _connect(url: str) -> Services:
     }
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        return clients.connect(given.desired, given.secrets, mask=lambda _: None)
+        return clients.connect(given.desired, given.secrets, mask=lambda _: None, now=SystemClock().now)
 
 
 def component(report: Report, name: str) -> ComponentReport:

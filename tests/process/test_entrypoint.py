@@ -115,7 +115,10 @@ def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
     assert world.states(services) == {instance_id: "terminated"}
     assert world.items(services)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
     failed = [line for line in printed.splitlines() if line.startswith("error: ")]
-    assert [line.split(": ")[1] for line in failed if "change.failed" not in line] == ["registration token"]
+    assert [line.split(": ")[1] for line in failed if "change.failed" not in line] == [
+        "registration token",
+        "runner registrations",
+    ]
 
 
 def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: World) -> None:

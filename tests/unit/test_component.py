@@ -11,7 +11,7 @@ from attrs import frozen
 from refresh import errors
 from refresh.desired import Mode
 from refresh.reconciler.component import MAX_PASSES, Converged, Run, attempt, converge
-from refresh.report import Change, Done, Failed, Plan, Skipped
+from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped, problems
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:
@@ -256,3 +256,40 @@ def test_what_concerns_more_than_one_change_is_not_swallowed(error: Exception) -
 def test_an_attempt_that_returns_is_done() -> None:
     """With the arguments that were given."""
     assert attempt(ONE, int, "7", base=8) == Done(ONE)
+
+
+def test_what_a_plan_refuses_fails_the_run_and_what_it_plans_is_done() -> None:
+    """A limit stops before it acts, and stops nothing else; the last look counts."""
+    component = _Scripted(Plan((ONE,), refusals=("early",)), Plan((), refusals=("too many",)))
+    report = _converge(component).report
+    assert (report.done, report.refusals) == ((ONE,), ("too many",))
+    assert report.failed
+    assert problems(report) == ["too many"]
+
+
+def test_after_the_deadline_nothing_is_begun_and_what_is_left_is_counted() -> None:
+    """The next run continues."""
+    clock = StillClock()
+
+    class _Late(_Scripted):
+        def apply(self, changes: Sequence[Step]) -> Iterator[Outcome]:
+            clock.moment += timedelta(minutes=8)
+            yield Done(changes[0])
+            yield from map(Postponed, changes[1:])
+
+    component = _Late(_plan(ONE, TWO, THREE))
+    run = Run(mode=Mode.APPLY, clock=clock, deadline=clock.now() + timedelta(minutes=8))
+    report = converge(component, run, lambda: None).report
+    assert component.looks == 1
+    assert (report.done, report.postponed) == ((ONE,), (TWO, THREE))
+    assert isinstance(report.error, errors.DeadlineReached)
+    assert "2 changes are left" in str(report.error)
+
+
+def test_a_component_that_comes_after_the_deadline_is_not_even_looked_at() -> None:
+    """And says so."""
+    clock = StillClock()
+    component = _Scripted(_plan())
+    report = converge(component, Run(mode=Mode.APPLY, clock=clock, deadline=clock.now()), lambda: None).report
+    assert component.looks == 0
+    assert "the run's time is over, this was not done" in str(report.error)

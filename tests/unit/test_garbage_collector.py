@@ -9,14 +9,18 @@ import pytest
 from attrs import evolve
 
 from refresh import errors, records
-from refresh.reconciler.garbage_collector import GarbageCollector, application, observation, policy
-from refresh.reconciler.garbage_collector.policy import Clean, Ec2State, Machine, Mark, Reason, TemplateIds, Terminate
+from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.facts import Ec2State, Machine, TemplateIds
+from refresh.reconciler.transactions import Sender
 from refresh.records import Instance, Unreadable, wire_time
-from refresh.report import Done, Failed, Skipped
+from refresh.report import Done, Failed, Postponed, Skipped
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
 
@@ -77,7 +81,7 @@ def _matches(instance: dict[str, Any], condition: dict[str, Any]) -> bool:
 
 
 def _instance(number: int, state: str = "running", **tags: str) -> dict[str, Any]:
-    named = {policy.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
+    named = {facts.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
     return {
         "InstanceId": _id(number),
         "State": {"Name": state},
@@ -115,7 +119,7 @@ def _item(number: int, **changed: str) -> records.Item:
     return records.item(records.INSTANCE, _id(number), NOW, **attributes)
 
 
-def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> policy.Actual:
+def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> facts.Actual:
     return observation.observe(
         cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), TABLE, TemplateIds("lt-ours", former)
     )
@@ -142,18 +146,18 @@ def test_the_table_is_read_consistently_and_only_what_is_judged() -> None:
     _observe(_Ec2(), dynamodb)
     (query,) = dynamodb.queries
     assert query["ConsistentRead"] is True
-    assert query["KeyConditionExpression"] == "PK = :instances"
-    assert query["ExpressionAttributeValues"] == {":instances": {"S": "TYPE#INSTANCE"}}
+    assert query["KeyConditionExpression"] == "PK = :entity"
+    assert query["ExpressionAttributeValues"] == {":entity": {"S": "TYPE#INSTANCE"}}
     projected = {query["ExpressionAttributeNames"][alias] for alias in query["ProjectionExpression"].split(", ")}
     assert projected == set(records.INSTANCE_ATTRIBUTES)
 
 
 def test_only_the_pool_s_own_instances_and_recorded_ones_are_asked_for() -> None:
     """By the tag that EC2 itself sets, and by a filter that returns what exists instead of failing."""
-    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{policy.TEMPLATE_TAG: "lt-neighbour"})})
+    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{facts.TEMPLATE_TAG: "lt-neighbour"})})
     actual = _observe(ec2, _DynamoDB([_item(1), _item(2)]), "lt-former")
     assert [request["Filters"] for request in ec2.described] == [
-        [{"Name": f"tag:{policy.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
+        [{"Name": f"tag:{facts.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
         [{"Name": "instance-id", "Values": [_id(2)]}],
     ]
     assert all(request["MaxResults"] == 1000 for request in ec2.described)
@@ -171,14 +175,14 @@ def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
     """An unfiltered listing would show the whole account."""
     ec2 = _Ec2({_id(1): _instance(1)})
     actual = observation.observe(cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TemplateIds())
-    assert (actual, ec2.described) == (policy.Actual(), [])
+    assert (actual, ec2.described) == (facts.Actual(), [])
 
 
 def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
     """The others may hold anything."""
     actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
     assert actual.machines == {
-        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {policy.TEMPLATE_TAG: "lt-ours", policy.INITIAL_RUN_TAG: "42"})
+        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {facts.TEMPLATE_TAG: "lt-ours", facts.INITIAL_RUN_TAG: "42"})
     }
 
 
@@ -282,8 +286,9 @@ def test_cleaning_deletes_record_heartbeat_and_signal_and_keeps_a_history_item_t
     }
 
 
-def _terminate(ec2: _Ec2, *numbers: int) -> list[Outcome]:
-    return list(application.terminate(cast("EC2Client", ec2), [Terminate(_id(number)) for number in numbers]))
+def _terminate(ec2: _Ec2, *numbers: int, over: Callable[[], bool] = lambda: False) -> list[Outcome]:
+    changes = [Terminate(_id(number)) for number in numbers]
+    return list(application.terminate(cast("EC2Client", ec2), changes, over))
 
 
 def test_terminations_go_in_batches_of_100() -> None:
@@ -367,17 +372,32 @@ def test_an_instance_that_the_answer_does_not_mention_was_not_ended() -> None:
     assert isinstance(outcome, Failed)
 
 
+def _collector(
+    ec2: _Ec2,
+    dynamodb: _DynamoDB,
+    over: Callable[[], bool] = lambda: False,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> GarbageCollector:
+    return GarbageCollector(
+        desired(),
+        cast("EC2Client", ec2),
+        Sender(cast("DynamoDBClient", dynamodb), StillClock(), Serial(), over),
+        lambda: TemplateIds("lt-ours"),
+        lambda: timedelta(seconds=3),
+        progress,
+    )
+
+
+MARKS = [Mark(_record(number), Reason.EXPIRED, NOW) for number in range(101)]
+TERMINATIONS = [Terminate(_id(number)) for number in range(200, 202)]
+CLEANINGS = [Clean(_record(number, state=records.TERMINATED)) for number in range(300, 326)]
+
+
 def test_the_collector_marks_then_terminates_then_cleans_each_in_their_batches() -> None:
     """100 marks and 25 cleanings a transaction."""
-    ec2, dynamodb = _Ec2(), _DynamoDB()
-    collector = GarbageCollector(
-        desired(), cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), StillClock(), Serial(), TemplateIds
-    )
-    marks = [Mark(_record(number), Reason.EXPIRED, NOW) for number in range(101)]
-    terminations = [Terminate(_id(number)) for number in range(200, 202)]
-    cleanings = [Clean(_record(number, state=records.TERMINATED)) for number in range(300, 326)]
-    outcomes = list(collector.apply([*cleanings, *terminations, *marks]))
-    assert outcomes == [Done(change) for change in (*marks, *terminations, *cleanings)]
+    dynamodb = _DynamoDB()
+    outcomes = list(_collector(_Ec2(), dynamodb).apply([*CLEANINGS, *TERMINATIONS, *MARKS]))
+    assert outcomes == [Done(change) for change in (*MARKS, *TERMINATIONS, *CLEANINGS)]
     kinds = ["".join(sorted({kind for action in each for kind in action})) for each in dynamodb.transactions]
     assert list(zip(kinds, map(len, dynamodb.transactions), strict=True)) == [
         ("Update", 100),
@@ -388,18 +408,68 @@ def test_the_collector_marks_then_terminates_then_cleans_each_in_their_batches()
     assert dynamodb.transactions[0][0]["Update"]["ExpressionAttributeValues"][":endedBy"] == {"S": RUN_URL}
 
 
-def test_the_collector_observes_what_it_judges() -> None:
-    """Observation and policy meet in the component."""
-    ec2 = _Ec2({_id(1): _instance(1)})
-    dynamodb = _DynamoDB([_item(1)])
-    collector = GarbageCollector(
-        desired(),
-        cast("EC2Client", ec2),
-        cast("DynamoDBClient", dynamodb),
-        StillClock(),
-        Serial(),
-        lambda: TemplateIds("lt-ours"),
+def test_an_adoption_is_put_only_if_there_still_is_no_record() -> None:
+    """Provision may have recorded it meanwhile."""
+    dynamodb = _DynamoDB()
+    adopt = Adopt(_id(1), "42", NOW, NOW - timedelta(hours=1))
+    assert list(_collector(_Ec2(), dynamodb).apply([adopt])) == [Done(adopt)]
+    (((action,),)) = dynamodb.transactions
+    assert action["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
+    assert action["Put"]["Item"] == {
+        **records.key(records.INSTANCE, _id(1)),
+        "entityType": {"S": "INSTANCE"},
+        "identifier": {"S": _id(1)},
+        "updatedAt": {"S": "2026-01-31T09:05:00Z"},
+        "state": {"S": "terminated"},
+        "runId": {"S": ""},
+        "threshold": {"S": "2026-01-31T09:05:00Z"},
+        "endedState": {"S": ""},
+        "endedRunId": {"S": "42"},
+        "endedThreshold": {"S": ""},
+        "endedReason": {"S": "unrecorded"},
+        "endedBy": {"S": RUN_URL},
+    }
+
+
+@pytest.mark.parametrize("reason", [Reason.VANISHED, Reason.AGED])
+def test_a_mark_for_another_reason_does_not_ask_for_a_past_threshold(reason: Reason) -> None:
+    """All that was judged must still hold, and the threshold was judged as not passed."""
+    (action,) = application.mark(TABLE, Mark(_record(), reason, NOW), RUN_URL).actions
+    update = cast("dict[str, Any]", action)["Update"]
+    assert update["ConditionExpression"] == (
+        "#state = :judged_state AND #runId = :judged_runId AND #threshold = :judged_threshold"
     )
-    (mark,) = collector.plan(collector.observe(), NOW).changes
+    assert update["ExpressionAttributeValues"][":endedReason"] == {"S": reason.value}
+
+
+def test_once_the_run_is_over_no_batch_is_begun() -> None:
+    """What is left is said, change by change."""
+    ec2, dynamodb = _Ec2(), _DynamoDB()
+    outcomes = list(_collector(ec2, dynamodb, over=lambda: True).apply([*MARKS, *TERMINATIONS, *CLEANINGS]))
+    assert outcomes == [Postponed(change) for change in (*MARKS, *TERMINATIONS, *CLEANINGS)]
+    assert (ec2.ended, dynamodb.transactions) == ([], [])
+
+
+def test_a_run_that_ends_between_batches_keeps_what_was_done() -> None:
+    """The rest is for the next one."""
+    ec2 = _Ec2()
+    outcomes = _terminate(ec2, *range(250), over=lambda: len(ec2.ended) >= 2)
+    assert [type(outcome) for outcome in outcomes] == [Done] * 200 + [Postponed] * 50
+
+
+def test_long_work_tells_its_progress_a_hundred_at_a_time() -> None:
+    """And short work does not."""
+    told: list[tuple[str, int, int]] = []
+    collector = _collector(_Ec2(), _DynamoDB(), progress=lambda *each: told.append(each))
+    list(collector.apply([*MARKS, *TERMINATIONS, *CLEANINGS]))
+    assert told == [("marked", 100, 101), ("marked", 101, 101)]
+
+
+def test_the_collector_observes_what_it_judges() -> None:
+    """Observation and policy meet in the component; the clocks are compared."""
+    collector = _collector(_Ec2({_id(1): _instance(1)}), _DynamoDB([_item(1)]))
+    actual = collector.observe()
+    assert actual.skew == timedelta(seconds=3)
+    (mark,) = collector.plan(actual, NOW).changes
     assert isinstance(mark, Mark)
     assert mark.record.id == _id(1)

@@ -88,6 +88,7 @@ def test_every_required_input_that_is_missing_is_named_at_once() -> None:
         pytest.param("ami", "ami-01234567\u200b", "invisible character U+200B", id="11"),
         pytest.param("ami", "ami-\u00a001234567", "invisible character U+00A0", id="11-nbsp"),
         pytest.param("ami", "ami-01234567\u2028", "invisible character U+2028", id="11-line"),
+        pytest.param("aws-region", "us-east-1\u200b", "invisible character U+200B", id="11-region"),
         pytest.param("ami", "ami-0123\x004567", "control character U+0000", id="12"),
         pytest.param("subnet-ids", '["subnet-01234567"]', "write ids separated by spaces", id="14"),
         pytest.param("subnet-ids", "subnet\u2013123", "U+2013", id="16"),
@@ -150,7 +151,7 @@ def test_every_required_input_that_is_missing_is_named_at_once() -> None:
             for value in ("7 m", "1h30m", "7min", "1.5h", "m", "7M", "-1", "59", "0", "25h", "1e3", "٣m")
         ),
         pytest.param("max-idle-time", "9" * 5000, "too large", id="44-duration"),
-        pytest.param("max-idle-time", f"{10**9}h", "1m to 24h expected", id="46-duration"),
+        pytest.param("max-idle-time", f"{10**9}h", "1m to 1d expected", id="46-duration"),
         pytest.param("max-runtime-min", "abc", "whole minutes expected", id="47"),
         pytest.param("max-runtime-min", "0", "at least 1 minutes", id="47-zero"),
         pytest.param("max-runtime-min", "-1", "whole minutes expected", id="47-negative"),
@@ -248,6 +249,14 @@ def test_every_required_input_that_is_missing_is_named_at_once() -> None:
             for number, value in enumerate(("2.325", "2.325.0; rm -rf /", "../..", "2." * 150, "newest"))
         ),
         pytest.param("metadata-hop-limit", "0", "at least 1 hops", id="hops"),
+        *(
+            pytest.param("clean-github-runners", value, "true or false expected", id=f"88-{value}")
+            for value in ("yes", "1", "on", "no")
+        ),
+        pytest.param("timeout", "30", "write 30s, 30m or 1h", id="47a-timeout"),
+        pytest.param("timeout", "29s", "30s to 6h expected", id="timeout"),
+        pytest.param("max-instance-age", "59m", "1h to 365d expected", id="age"),
+        pytest.param("max-unexpected-terminations", "-1", "whole instances expected", id="unexpected"),
         pytest.param("metadata-hop-limit", "65", "at most 64 hops", id="hops-65"),
         pytest.param("GITHUB_API_URL", "http://ghe.example.com/api/v3", "an https:// address expected", id="84"),
         pytest.param("GITHUB_API_URL", "http://127.0.0.1.example.com", "an https:// address expected", id="84-host"),
@@ -401,6 +410,11 @@ def test_a_repeated_id_counts_once_and_is_mentioned() -> None:
         ),
         pytest.param("actions-runner-version", "v2.335.0", "runner_version", "2.335.0", id="77"),
         pytest.param("actions-runner-version", "Latest", "runner_version", None, id="78"),
+        pytest.param("clean-github-runners", "FALSE", "clean_github_runners", False, id="88"),
+        pytest.param("clean-github-runners", "True", "clean_github_runners", True, id="88-true"),
+        pytest.param("timeout", "2m", "timeout", timedelta(minutes=2), id="timeout"),
+        pytest.param("max-instance-age", "14d", "max_instance_age", timedelta(days=14), id="age"),
+        pytest.param("max-unexpected-terminations", "0", "max_unexpected_terminations", 0, id="unexpected"),
         pytest.param("metadata-hop-limit", "2", "metadata_hop_limit", 2, id="hops"),
         pytest.param(
             "GITHUB_API_URL",
@@ -553,7 +567,8 @@ def test_the_secret_is_in_no_text_of_what_was_loaded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "expected"), [(0, "0s"), (59, "59s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "90m")]
+    ("length", "expected"),
+    [(0, "0s"), (59, "59s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5400, "90m"), (86400, "1d")],
 )
 def test_a_duration_is_shown_as_it_is_written(length: int, expected: str) -> None:
     """In the largest unit that is whole."""

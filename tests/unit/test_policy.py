@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
@@ -11,21 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh import records
-from refresh.reconciler.garbage_collector import policy
-from refresh.reconciler.garbage_collector.policy import (
-    Actual,
-    Clean,
-    Doubt,
-    Ec2State,
-    Machine,
-    Mark,
-    Reason,
-    TemplateIds,
-    Terminate,
-)
+from refresh.reconciler.garbage_collector import facts, policy
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.facts import Actual, Ec2State, Machine, TemplateIds
+from refresh.reconciler.garbage_collector.policy import Doubt
 from refresh.records import Instance, Unreadable, wire_time
-from refresh.report import Difference
+from refresh.report import Difference, Plan
+from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ID = "i-0123456789abcdef0"
 OURS, FORMER, FOREIGN = "lt-ours", "lt-former", "lt-foreign"
@@ -42,12 +38,17 @@ def _record(state: str = "idle", threshold: str | None = PAST, **changed: Any) -
 
 
 def _machine(state: Ec2State = Ec2State.RUNNING, template: str | None = OURS, **tags: str) -> Machine:
-    origin = {policy.TEMPLATE_TAG: template} if template else {}
+    origin = {facts.TEMPLATE_TAG: template} if template else {}
     return Machine(ID, state, tags={**origin, **{key.replace("_", ":"): value for key, value in tags.items()}})
 
 
 def _judge(record: Instance, machine: Machine) -> policy.Verdict:
-    return policy.judge(record, machine, TEMPLATES, NOW)
+    return policy.judge(desired(), record, machine, TEMPLATES, NOW)
+
+
+def _plan(machines: Iterable[Machine], *found: Instance | Unreadable, **changed: Any) -> Plan[Any]:
+    actual = Actual({each.id: each for each in machines}, found, TEMPLATES, changed.pop("skew", timedelta()))
+    return policy.plan(desired(**changed), actual, NOW)
 
 
 @pytest.mark.parametrize("state", LIVING)
@@ -58,14 +59,71 @@ def test_a_living_record_past_its_threshold_is_marked_whatever_ec2_says(state: s
     assert _judge(record, _machine(ec2)) == Mark(record, Reason.EXPIRED, NOW)
 
 
+THERE = [state for state in Ec2State if state not in (Ec2State.TERMINATED, Ec2State.UNKNOWN)]
+
+
 @pytest.mark.parametrize("state", LIVING)
-@pytest.mark.parametrize("ec2", Ec2State)
+@pytest.mark.parametrize("ec2", THERE)
 @pytest.mark.parametrize("threshold", [FUTURE, "", None, wire_time(NOW)])
 def test_a_living_record_that_is_not_past_its_threshold_is_left_alone(
     state: str, ec2: Ec2State, threshold: str | None
 ) -> None:
     """Nor one without a threshold, nor in the very second of it."""
     assert _judge(_record(state, threshold), _machine(ec2)) is None
+
+
+@pytest.mark.parametrize("state", LIVING)
+@pytest.mark.parametrize("threshold", [FUTURE, "", None, "soon"])
+def test_a_living_record_whose_instance_ec2_has_ended_is_marked_as_vanished(state: str, threshold: str | None) -> None:
+    """Whatever its threshold says: a spot interruption, somebody's console."""
+    record = _record(state, threshold)
+    assert _judge(record, _machine(Ec2State.TERMINATED)) == Mark(record, Reason.VANISHED, NOW)
+    assert _judge(record, _machine(Ec2State.TERMINATED, FOREIGN)) == Mark(record, Reason.VANISHED, NOW)
+
+
+@pytest.mark.parametrize("state", LIVING)
+def test_an_empty_answer_of_ec2_ends_nobody(state: str) -> None:
+    """Its own threshold will; one without any is a warning."""
+    assert _judge(_record(state, FUTURE), _machine(Ec2State.UNKNOWN)) is None
+    for threshold in ("", None):
+        verdict = _judge(_record(state, threshold), _machine(Ec2State.UNKNOWN))
+        assert isinstance(verdict, Doubt)
+        assert not verdict.fails
+
+
+OLD = NOW - timedelta(days=7, seconds=1)
+
+
+@pytest.mark.parametrize("ec2", ALIVE)
+def test_an_idle_instance_beyond_its_age_is_marked(ec2: Ec2State) -> None:
+    """So a busy pool moves to new images."""
+    record = _record("idle", FUTURE)
+    assert _judge(record, evolve(_machine(ec2), launched_at=OLD)) == Mark(record, Reason.AGED, NOW)
+    assert _judge(record, evolve(_machine(ec2), launched_at=OLD + timedelta(seconds=1))) is None
+
+
+@pytest.mark.parametrize("state", ["created", "claimed", "running"])
+def test_an_instance_at_work_never_ages(state: str) -> None:
+    """A build is on it."""
+    assert _judge(_record(state, FUTURE), evolve(_machine(), launched_at=OLD)) is None
+
+
+@pytest.mark.parametrize("ec2", [Ec2State.SHUTTING_DOWN, Ec2State.UNKNOWN])
+def test_only_the_living_age(ec2: Ec2State) -> None:
+    """The others end by themselves."""
+    assert _judge(_record("idle", FUTURE), evolve(_machine(ec2), launched_at=OLD)) is None
+
+
+@pytest.mark.parametrize("state", LIVING)
+@pytest.mark.parametrize("threshold", ["", None])
+def test_an_old_living_instance_that_would_stay_for_ever_fails_the_run_by_name(
+    state: str, threshold: str | None
+) -> None:
+    """Nobody else would ever look."""
+    plan = _plan([evolve(_machine(), launched_at=OLD)], _record(state, threshold))
+    assert (plan.changes, plan.warnings) == ((), ())
+    (refusal,) = plan.refusals
+    assert refusal.startswith(f"{ID}: it is alive, older than max-instance-age")
 
 
 def test_a_threshold_of_this_second_has_not_passed() -> None:
@@ -148,22 +206,21 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
 
 def test_an_unknown_current_template_proves_nothing() -> None:
     """An instance whose template tag is empty is not one of a pool whose template has no id."""
-    assert not policy.proven(Machine(ID, Ec2State.RUNNING, tags={policy.TEMPLATE_TAG: ""}), TemplateIds())
+    assert not policy.proven(Machine(ID, Ec2State.RUNNING, tags={facts.TEMPLATE_TAG: ""}), TemplateIds())
 
 
 @pytest.mark.parametrize("state", ["idle", "running", records.TERMINATED])
 @pytest.mark.parametrize("ec2", ALIVE)
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
-    assert _judge(_record(state), _machine(ec2, refresh_action="")) is not policy._PROTECTED
-    machine = Machine(ID, ec2, tags={policy.TEMPLATE_TAG: OURS, policy.PROTECTION_TAG: "true"})
+    machine = Machine(ID, ec2, tags={facts.TEMPLATE_TAG: OURS, facts.PROTECTION_TAG: "true"})
     assert _judge(_record(state), machine) is policy._PROTECTED
 
 
 def test_protection_does_not_hinder_cleaning_up() -> None:
     """There is nothing left to protect."""
     record = _record(records.TERMINATED)
-    machine = Machine(ID, Ec2State.TERMINATED, tags={policy.PROTECTION_TAG: "true"})
+    machine = Machine(ID, Ec2State.TERMINATED, tags={facts.PROTECTION_TAG: "true"})
     assert _judge(record, machine) == Clean(record)
 
 
@@ -172,24 +229,122 @@ def test_a_plan_marks_then_terminates_then_cleans() -> None:
     marked = evolve(_record(), id="i-00000001")
     ending = evolve(_record(records.TERMINATED), id="i-00000002")
     ended = evolve(_record(records.TERMINATED), id="i-00000003")
-    machines = {
-        each.id: evolve(_machine(state), id=each.id)
-        for each, state in ((marked, Ec2State.RUNNING), (ending, Ec2State.RUNNING), (ended, Ec2State.TERMINATED))
-    }
-    plan = policy.plan(Actual(machines, (ended, ending, marked), TEMPLATES), NOW)
-    assert plan.changes == (Mark(marked, Reason.EXPIRED, NOW), Terminate(ending.id), Clean(ended))
-    assert plan.warnings == ()
+    states = ((marked, Ec2State.RUNNING), (ending, Ec2State.RUNNING), (ended, Ec2State.TERMINATED))
+    machines = [evolve(_machine(state), id=each.id) for each, state in states]
+    plan = _plan(machines, ended, ending, marked)
+    assert plan == Plan((Mark(marked, Reason.EXPIRED, NOW), Terminate(ending.id), Clean(ended)))
 
 
 def test_a_recorded_instance_that_ec2_did_not_mention_is_unknown_to_it() -> None:
     """Expired it is marked, since that harms nobody; the termination waits for an answer of EC2."""
     record = _record()
-    assert policy.plan(Actual({}, (record,), TEMPLATES), NOW).changes == (Mark(record, Reason.EXPIRED, NOW),)
+    assert _plan([], record).changes == (Mark(record, Reason.EXPIRED, NOW),)
 
 
-def test_machines_without_a_record_do_not_exist_for_the_rules() -> None:
-    """Whatever they are."""
-    assert policy.plan(Actual({ID: _machine()}, (), TEMPLATES), NOW).changes == ()
+STRAY_AGE = timedelta(minutes=15, seconds=1)
+
+
+def _stray(number: int = 0, age: timedelta = STRAY_AGE, template: str | None = OURS, **tags: Any) -> Machine:
+    machine = _machine(Ec2State.RUNNING, template, **tags)
+    return evolve(machine, id=f"i-{number:08x}", launched_at=NOW - age)
+
+
+def test_an_instance_that_nobody_recorded_is_adopted_after_its_grace() -> None:
+    """Its provision died before it could; the tag says whose it was."""
+    assert _plan([_stray(InitialRunId="42")], _record()).changes[-1:] == (
+        Adopt("i-00000000", "42", NOW, NOW - STRAY_AGE),
+    )
+    assert _plan([_stray(age=STRAY_AGE - timedelta(seconds=1))]).changes == ()
+    assert _plan([evolve(_stray(), launched_at=None)]).changes == ()
+
+
+@pytest.mark.parametrize("ec2", [state for state in Ec2State if not state.alive])
+def test_only_the_living_are_adopted(ec2: Ec2State) -> None:
+    """There is nothing left to end."""
+    assert _plan([evolve(_stray(), state=ec2)]) == Plan()
+
+
+@pytest.mark.parametrize("template", [FORMER, FOREIGN, None])
+def test_an_instance_that_is_not_proven_is_never_adopted(template: str | None) -> None:
+    """It does not exist for us."""
+    assert _plan([_stray(template=template)]) == Plan()
+    adopted = _plan([_stray(template=template, **dict[str, Any](PROVISION))]).changes
+    assert bool(adopted) is (template != FOREIGN)
+
+
+def test_a_protected_stray_is_kept_and_mentioned() -> None:
+    """Its owner wants to look at it."""
+    plan = _plan([evolve(_stray(), tags={facts.TEMPLATE_TAG: OURS, facts.PROTECTION_TAG: "true"})])
+    assert (plan.changes, plan.refusals, len(plan.warnings)) == ((), (), 1)
+
+
+def test_an_instance_whose_record_cannot_be_read_is_not_adopted() -> None:
+    """It is recorded; somebody has to look."""
+    assert _plan([_stray()], Unreadable("i-00000000", "it has no state")).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("strays", "living", "limit", "adopted"),
+    [
+        (1, 1, None, 1),
+        (1, 4, None, 1),
+        (2, 8, None, 2),
+        (2, 7, None, 0),
+        (3, 10, 3, 3),
+        (4, 10, 3, 0),
+        (1, 10, 0, 0),
+    ],
+)
+def test_more_strays_than_the_limit_are_not_touched_and_fail_the_run(
+    strays: int, living: int, limit: int | None, adopted: int
+) -> None:
+    """The larger of 1 and a fifth of the living, or what is asked for."""
+    recorded = [evolve(_record("running", FUTURE), id=f"i-{number:08x}") for number in range(100, 100 + living)]
+    machines = [*(_stray(number) for number in range(strays)), *(evolve(_stray(), id=each.id) for each in recorded)]
+    plan = _plan(machines, *recorded, max_unexpected_terminations=limit)
+    assert len(plan.changes) == adopted
+    assert len(plan.refusals) == (0 if adopted else 1)
+    if not adopted:
+        assert "max-unexpected-terminations" in plan.refusals[0]
+        assert "i-00000000" in plan.refusals[0]
+
+
+def test_what_was_adopted_and_still_lives_counts_towards_the_limit() -> None:
+    """A rerun must not adopt as many again."""
+    unrecorded = (("endedReason", "unrecorded"),)
+    first = evolve(_record(records.TERMINATED), id="i-00000000", ended=unrecorded)
+    plan = _plan([_stray(0), _stray(1)], first)
+    assert plan.changes == (Terminate("i-00000000"),)
+    assert len(plan.refusals) == 1
+    ended = evolve(_stray(0), state=Ec2State.TERMINATED)
+    assert [type(change) for change in _plan([ended, _stray(1)], first).changes] == [Adopt, Clean]
+
+
+def test_an_emptied_table_ends_nobody() -> None:
+    """Two instances alive and no record at all is somebody's mistake."""
+    for limit in (None, 100):
+        plan = _plan([_stray(0), _stray(1)], max_unexpected_terminations=limit)
+        assert plan.changes == ()
+        assert "the table looks emptied" in plan.refusals[0]
+    fresh = timedelta(minutes=1)
+    assert _plan([_stray(0, fresh), _stray(1, fresh)]) == Plan()
+
+
+@pytest.mark.parametrize("seconds", [61, -61, 86_400])
+def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds: int) -> None:
+    """Terminating and cleaning go on: they need no clock of ours."""
+    marked = evolve(_record(records.TERMINATED), id="i-00000002")
+    machines = [_stray(0), evolve(_machine(), id="i-00000002"), _machine()]
+    plan = _plan(machines, _record(), marked, skew=timedelta(seconds=seconds))
+    assert plan.changes == (Terminate("i-00000002"),)
+    assert f"{abs(seconds)} s {'behind' if seconds > 0 else 'ahead of'} AWS's" in plan.refusals[0]
+
+
+@pytest.mark.parametrize("seconds", [60, -60, 0])
+def test_a_clock_that_is_a_minute_off_is_good_enough(seconds: int) -> None:
+    """Dates come in whole seconds and late."""
+    plan = _plan([_machine()], _record(), skew=timedelta(seconds=seconds))
+    assert plan == Plan((Mark(_record(), Reason.EXPIRED, NOW),))
 
 
 def test_doubts_are_one_warning_a_kind_with_ten_ids_at_most() -> None:
@@ -197,7 +352,7 @@ def test_doubts_are_one_warning_a_kind_with_ten_ids_at_most() -> None:
     forged = tuple(evolve(_record(), id=f"i-{number:08x}") for number in range(13))
     machines = {each.id: evolve(_machine(template=FOREIGN), id=each.id) for each in forged}
     unreadable = (Unreadable("nonsense", "its identifier is not an instance id"), Unreadable("", "it has no state"))
-    plan = policy.plan(Actual(machines, (*forged, *unreadable), TEMPLATES), NOW)
+    plan = _plan(machines.values(), *forged, *unreadable)
     assert plan.changes == ()
     assert len(plan.warnings) == 3
     assert plan.warnings[0].startswith("i-00000000, ")
@@ -210,8 +365,10 @@ def test_the_changes_say_what_they_do() -> None:
     """As the log and the summary show them."""
     record = _record("running")
     mark = Mark(record, Reason.EXPIRED, NOW)
-    assert [str(change) for change in (mark, Terminate(ID), Clean(record))] == [
+    adopt = Adopt(ID, "42", NOW, NOW - timedelta(minutes=20))
+    assert [str(change) for change in (mark, adopt, Terminate(ID), Clean(record))] == [
         f"mark instance {ID}",
+        f"adopt instance {ID}",
         f"terminate instance {ID}",
         f"clean instance {ID}",
     ]
@@ -220,6 +377,9 @@ def test_the_changes_say_what_they_do() -> None:
         Difference("threshold", PAST, wire_time(NOW)),
     )
     assert mark.note == "expired 301 s ago"
+    assert Mark(record, Reason.VANISHED, NOW).note == "vanished"
+    assert Mark(record, Reason.AGED, NOW, NOW - timedelta(days=9)).note == "aged, launched 9 d ago"
+    assert adopt.note == "unrecorded, launched 20 min ago"
 
 
 def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
@@ -241,7 +401,7 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
         id=st.just(ID),
         state=st.sampled_from(Ec2State),
         tags=st.dictionaries(
-            st.sampled_from([policy.TEMPLATE_TAG, policy.PROTECTION_TAG, *PROVISION]),
+            st.sampled_from([facts.TEMPLATE_TAG, facts.PROTECTION_TAG, *PROVISION]),
             st.sampled_from(["", "true", OURS, FORMER, FOREIGN]),
         ),
     ),
@@ -252,8 +412,11 @@ def test_whatever_is_recorded_the_rules_hold(record: Instance, machine: Machine)
     match verdict:
         case Mark():
             assert record.state in records.LIVING_STATES
-            assert record.expires is not None
-            assert record.expires < NOW
+            if verdict.reason is Reason.EXPIRED:
+                assert record.expires is not None
+                assert record.expires < NOW
+            else:
+                assert machine.state is Ec2State.TERMINATED
         case Terminate():
             assert record.state == records.TERMINATED
             assert machine.state.alive

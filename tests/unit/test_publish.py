@@ -11,7 +11,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors, inputs, publish
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
+from refresh.report import Change, ComponentReport, Difference, Done, Failed, Postponed, Report, Skipped
 from refresh.runner import GuardedStream, Runner
 from tests.fakes.literals import good
 
@@ -112,6 +112,21 @@ def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, line
     if lines == 1:
         assert done[1] == f"fence.painted                 number: {number}"
         assert planned[1] == f"change.planned                paint fence  number: {number}"
+
+
+def test_what_was_left_for_the_next_run_is_told_by_number() -> None:
+    """Thousands of lines help nobody."""
+    left = tuple(Postponed(Paint(str(number))) for number in range(4500))
+    lines = _component(ComponentReport(name="garden", outcomes=(Done(Mow()), *left), error=REFUSAL))
+    assert lines[2] == "change.postponed              number: 4500  note: left for the next run"
+    assert len(lines) == 4
+
+
+def test_long_work_tells_its_progress() -> None:
+    """While it goes on."""
+    assert _printed(lambda _: publish.progress("terminated", 300, 5000)) == [
+        "collector.progressed          terminated 300 of 5000"
+    ]
 
 
 def test_a_run_begins_with_what_it_refreshes_and_what_its_owner_should_know() -> None:

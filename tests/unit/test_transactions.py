@@ -8,8 +8,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
-from refresh.reconciler import transactions
-from refresh.reconciler.transactions import Write
+from refresh.reconciler.transactions import Sender, Write
 from refresh.report import Change, Done, Failed, Skipped
 from tests.fakes.serial import Serial, StillClock
 
@@ -71,8 +70,8 @@ def _writes(*names: str, actions: int = 1) -> list[Write]:
 def _write(
     dynamodb: _DynamoDB, writes: list[Write], size: int = 100, clock: StillClock | None = None
 ) -> dict[str, Outcome]:
-    outcomes = transactions.write(cast("DynamoDBClient", dynamodb), clock or StillClock(), Serial(), writes, size)
-    listed = list(outcomes)
+    sender = Sender(cast("DynamoDBClient", dynamodb), clock or StillClock(), Serial())
+    listed = list(sender.write(writes, size))
     assert len(listed) == len(writes), "one outcome a change"
     return {outcome.change.subject: outcome for outcome in listed}
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors, records
 from refresh.reconciler import transactions
+from refresh.reconciler.garbage_collector.changes import Reason
 from refresh.reconciler.transactions import Write
-from refresh.report import Done, Failed, Skipped
+from refresh.report import Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from types_boto3_ec2 import EC2Client
 
-    from refresh.reconciler.garbage_collector.policy import Clean, Mark, Terminate
+    from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
     from refresh.report import Outcome
 
 MARKS_PER_TRANSACTION = 100
@@ -27,7 +28,7 @@ _ENDING = frozenset({"shutting-down", "terminated"})
 
 
 def mark(table: str, change: Mark, run_url: str) -> Write:
-    """Write phase one: conditional on exactly the state, run and threshold that were judged.
+    """Write phase one: conditional on exactly the state, run and threshold that were judged, and on the past one.
 
     `threshold = now` and an empty `runId` are signals too: the instance's own watch ends it and its runner deregisters,
     even if this run dies before it reaches EC2.
@@ -49,11 +50,13 @@ def mark(table: str, change: Mark, run_url: str) -> Write:
         f"attribute_not_exists(#{name})" if value is None else f"#{name} = :judged_{name}"
         for name, value in judged.items()
     ]
+    if change.reason is Reason.EXPIRED:
+        conditions.append("#threshold < :threshold")
     update: dict[str, Any] = {
         "TableName": table,
         "Key": records.key(records.INSTANCE, record.id),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
-        "ConditionExpression": " AND ".join([*conditions, "#threshold < :threshold"]),
+        "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": {f"#{name}": name for name in written},
         "ExpressionAttributeValues": {
             **{f":{name}": {"S": value} for name, value in written.items()},
@@ -62,6 +65,26 @@ def mark(table: str, change: Mark, run_url: str) -> Write:
     }
     action: TransactWriteItemTypeDef = {"Update": update}  # type: ignore[typeddict-item] # built by name above
     return Write(change, (action,))
+
+
+def adopt(table: str, change: Adopt, run_url: str) -> Write:
+    """Write phase one for an instance without a record: the put holds only while there still is none."""
+    item = records.item(
+        records.INSTANCE,
+        change.id,
+        change.judged_at,
+        state=records.TERMINATED,
+        runId="",
+        threshold=records.wire_time(change.judged_at),
+        endedState="",
+        endedRunId=change.run_id,
+        endedThreshold="",
+        endedReason=Reason.UNRECORDED.value,
+        endedBy=run_url,
+    )
+    return Write(
+        change, ({"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}},)
+    )
 
 
 def clean(table: str, change: Clean, now: datetime) -> Write:
@@ -84,13 +107,15 @@ def clean(table: str, change: Clean, now: datetime) -> Write:
     return Write(change, actions)
 
 
-def terminate(ec2: EC2Client, changes: Sequence[Terminate]) -> Iterator[Outcome]:
+def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], bool]) -> Iterator[Outcome]:
     """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
+
+    No batch is begun once the run is over.
 
     Success is the state in the response. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
     for batch in transactions.batches(changes, TERMINATIONS_PER_CALL):
-        yield from _terminate(ec2, batch)
+        yield from map(Postponed, batch) if over() else _terminate(ec2, batch)
 
 
 def _terminate(ec2: EC2Client, batch: list[Terminate]) -> Iterator[Outcome]:

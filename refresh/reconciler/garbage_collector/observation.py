@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, names, records
-from refresh.reconciler.garbage_collector.policy import (
+from refresh.reconciler.garbage_collector.facts import (
     INITIAL_RUN_TAG,
     PROTECTION_TAG,
     SELF_TERMINATION_TAG,
@@ -22,7 +22,7 @@ from refresh.reconciler.garbage_collector.policy import (
 from refresh.reconciler.transactions import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
@@ -38,12 +38,41 @@ def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template_ids: 
     machines: dict[str, Machine] = {}
     for some in batches(template_ids.known, _FILTER_VALUES):
         machines |= _described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
-    found = tuple(map(records.read_instance, _instance_items(dynamodb, table)))
+    found = tuple(map(records.read_instance, items(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES)))
     missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
-    for some in batches(missing, _FILTER_VALUES):
+    return Actual({**machines, **by_id(ec2, missing)}, found, template_ids)
+
+
+def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
+    """Read instances by id; those that EC2 does not know are not in the answer."""
+    machines: dict[str, Machine] = {}
+    for some in batches(identifiers, _FILTER_VALUES):
         # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
         machines |= _described(ec2, {"Name": "instance-id", "Values": some})
-    return Actual(machines, found, template_ids)
+    return machines
+
+
+def items(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterable[str]) -> Iterator[records.Item]:
+    """Read every item of an entity, consistently and to the last page, with these attributes only."""
+    start: dict[str, Any] = {}
+    aliases = {f"#{name}": name for name in attributes}
+    while True:
+        try:
+            page = dynamodb.query(
+                TableName=table,
+                KeyConditionExpression="PK = :entity",
+                ProjectionExpression=", ".join(aliases),
+                ExpressionAttributeNames=aliases,
+                ExpressionAttributeValues={":entity": {"S": names.partition_key(entity)}},
+                ConsistentRead=True,
+                **start,
+            )
+        except errors.NotFound:
+            return  # no table yet, so no items
+        yield from page["Items"]
+        if not page.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
@@ -62,25 +91,3 @@ def _described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
 def _machine(instance: Any) -> Machine:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] in _JUDGED_TAGS}
     return Machine(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)
-
-
-def _instance_items(dynamodb: DynamoDBClient, table: str) -> Iterator[records.Item]:
-    start: dict[str, Any] = {}
-    aliases = {f"#{name}": name for name in records.INSTANCE_ATTRIBUTES}
-    while True:
-        try:
-            page = dynamodb.query(
-                TableName=table,
-                KeyConditionExpression="PK = :instances",
-                ProjectionExpression=", ".join(aliases),
-                ExpressionAttributeNames=aliases,
-                ExpressionAttributeValues={":instances": {"S": names.partition_key(records.INSTANCE)}},
-                ConsistentRead=True,
-                **start,
-            )
-        except errors.NotFound:
-            return  # no table yet, so no records
-        yield from page["Items"]
-        if not page.get("LastEvaluatedKey"):
-            return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

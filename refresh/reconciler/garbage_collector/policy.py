@@ -1,167 +1,67 @@
-"""What is expired, interrupted or finished: pure rules over the records and what EC2 says.
+"""Who ends, who is cleaned up and who is left alone: pure rules over the records and what EC2 says.
 
 The way of an instance out of the pool has two phases, and the `terminated` record is the log between them. `Terminate`
 is only ever planned for a record that was read back as `terminated`, so a crash at any point is just another
 observation.
 
-Nothing alive is marked or terminated without EC2's own proof that it is the pool's: a job on a runner can write
-records.
+Nothing alive is marked, adopted or terminated without EC2's own proof that it is the pool's: a job on a runner can
+write records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import ClassVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from attrs import field, frozen
+from attrs import frozen
 
 from refresh import records
-from refresh.report import Change, Difference, Plan
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.facts import (
+    INITIAL_RUN_TAG,
+    PROTECTION_TAG,
+    SELF_TERMINATION_TAG,
+    TEMPLATE_TAG,
+    Actual,
+    Ec2State,
+    Machine,
+    TemplateIds,
+)
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from refresh.desired import DesiredState
 
 UNKNOWN_GRACE = timedelta(minutes=10)
 """How old a mark must be before an instance that EC2 does not know counts as gone: EC2 answers late."""
-
-TEMPLATE_TAG = "aws:ec2launchtemplate:id"
-SELF_TERMINATION_TAG = "AllowSelfTermination"
-INITIAL_RUN_TAG = "InitialRunId"
-PROTECTION_TAG = "refresh-action:protect"
+UNRECORDED_GRACE = timedelta(minutes=15)
+"""How long provision may take to record what it launched."""
+LARGEST_SKEW = timedelta(seconds=60)
+"""How far our clock may be from AWS's before nothing is judged by it."""
+LARGEST_UNEXPECTED_SHARE = 0.2
 
 _IDS_SHOWN = 10
 
 
-class Ec2State(Enum):
-    """The instance states of EC2, and the one it has no word for.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-    """
-
-    PENDING = "pending"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    SHUTTING_DOWN = "shutting-down"
-    TERMINATED = "terminated"
-    UNKNOWN = "unknown"
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can still run a job or cost money for one."""
-        return self in (Ec2State.PENDING, Ec2State.RUNNING, Ec2State.STOPPING, Ec2State.STOPPED)
-
-
-@frozen
-class Machine:
-    """An instance as EC2 describes it."""
-
-    id: str
-    state: Ec2State
-    launched_at: datetime | None = None
-    tags: Mapping[str, str] = field(factory=dict)
-
-    @property
-    def protected(self) -> bool:
-        """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(PROTECTION_TAG) == "true"
-
-
-@frozen
-class TemplateIds:
-    """The pool's launch template in EC2: its id now ("" if there is none) and the ids it had before."""
-
-    current: str = ""
-    former: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Every id that instances of this pool may carry."""
-        return tuple(filter(None, (self.current, *self.former)))
-
-
-@frozen
-class Actual:
-    """EC2's instances by id, read before the records."""
-
-    machines: Mapping[str, Machine] = field(factory=dict)
-    records: tuple[records.Instance | records.Unreadable, ...] = ()
-    template_ids: TemplateIds = TemplateIds()
-
-
-class Reason(Enum):
-    """Why an instance ends."""
-
-    EXPIRED = "expired"
-
-
-@frozen
-class Mark(Change):
-    """Phase one: turn the record into `terminated`, if it still is what was judged."""
-
-    noun: ClassVar[str] = "instance"
-    verb: ClassVar[str] = "mark"
-    done: ClassVar[str] = "marked"
-    record: records.Instance
-    reason: Reason
-    judged_at: datetime = field(eq=False)
-
-    @property
-    def subject(self) -> str:
-        return self.record.id
-
-    @property
-    def differences(self) -> tuple[Difference, ...]:
-        return (
-            Difference("state", self.record.state, records.TERMINATED),
-            Difference("threshold", self.record.threshold, records.wire_time(self.judged_at)),
-        )
-
-    @property
-    def note(self) -> str:
-        overdue = self.judged_at - (self.record.expires or self.judged_at)
-        return f"{self.reason.value} {int(overdue.total_seconds())} s ago"
-
-
-@frozen
-class Terminate(Change):
-    """Phase two: end the instance in EC2."""
-
-    noun: ClassVar[str] = "instance"
-    verb: ClassVar[str] = "terminate"
-    done: ClassVar[str] = "terminated"
-    id: str
-
-    @property
-    def subject(self) -> str:
-        return self.id
-
-
-@frozen
-class Clean(Change):
-    """Delete what is left of an ended instance and keep a history item that expires."""
-
-    noun: ClassVar[str] = "instance"
-    verb: ClassVar[str] = "clean"
-    done: ClassVar[str] = "cleaned"
-    record: records.Instance
-
-    @property
-    def subject(self) -> str:
-        return self.record.id
-
-
-CollectorChange = Mark | Terminate | Clean
-
-
 @frozen
 class Doubt:
-    """Why an instance is left alone although something is due, and what its owner can do."""
+    """Why an instance is left alone although something may be due, and what its owner can do."""
 
     problem: str
     remedy: str
+    fails: bool = False
+    """Whether the run fails for it."""
+
+    def about(self, ids: Iterable[str]) -> str:
+        """Say it of some instances."""
+        listed = list(ids)
+        more = f" and {len(listed) - _IDS_SHOWN} more" if len(listed) > _IDS_SHOWN else ""
+        return f"{', '.join(listed[:_IDS_SHOWN])}{more}: {self.problem}. {self.remedy}."
 
 
-Verdict = Mark | Terminate | Clean | Doubt | None
+Verdict = CollectorChange | Doubt | None
 
 _UNPROVEN = Doubt(
     "the record names an instance that EC2 does not show to be of this pool",
@@ -174,13 +74,36 @@ _PROTECTED = Doubt(
 _UNREADABLE_THRESHOLD = Doubt(
     "its threshold cannot be read", "It never expires by itself: correct or delete the record"
 )
+_WITHOUT_THRESHOLD = Doubt(
+    "it has no threshold and EC2 does not know it", "It never expires by itself: correct or delete the record"
+)
+_ENDLESS = Doubt(
+    "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",
+    "End it by hand, or write a threshold into its record",
+    fails=True,
+)
 _UNDATED = Doubt("EC2 does not know it and its mark has no readable time", "Delete the record")
+_UNRECORDED = Doubt(
+    "launched from this pool's template, recorded nowhere, and more than max-unexpected-terminations allows",
+    "None was touched. Find out why (a deleted record, an emptied table); raise the limit for one run to end them",
+    fails=True,
+)
+_EMPTIED = Doubt(
+    "alive, while the table holds no instance record at all",
+    "None was touched: the table looks emptied. Restore it, or end the instances by hand",
+    fails=True,
+)
 
 
 def expired(record: records.Instance, now: datetime) -> bool:
     """Whether a living record's threshold has passed, in whole seconds as the condition of the mark compares."""
     second = now.replace(microsecond=0)
     return record.state in records.LIVING_STATES and record.expires is not None and record.expires < second
+
+
+def aged(machine: Machine, now: datetime, oldest: timedelta) -> bool:
+    """Whether an instance was launched longer ago than it may."""
+    return machine.launched_at is not None and now - machine.launched_at > oldest
 
 
 def proven(machine: Machine, template_ids: TemplateIds) -> bool:
@@ -195,10 +118,15 @@ def proven(machine: Machine, template_ids: TemplateIds) -> bool:
     return tagged and (template_id is None or template_id in template_ids.former)
 
 
-def judge(record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime) -> Verdict:
+def judge(
+    desired: DesiredState, record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime
+) -> Verdict:
     """Apply the design's table to one record and the instance that it names."""
-    verdict = _judge_marked(record, machine, now) if record.state == records.TERMINATED else _judge_living(record, now)
-    if isinstance(verdict, Mark | Terminate) and machine.state.alive:
+    if record.state == records.TERMINATED:
+        verdict = _judge_marked(record, machine, now)
+    else:
+        verdict = _judge_living(desired, record, machine, now)
+    if machine.state.alive and isinstance(verdict, Mark | Terminate):
         if not proven(machine, template_ids):
             return _UNPROVEN
         if machine.protected:
@@ -206,41 +134,32 @@ def judge(record: records.Instance, machine: Machine, template_ids: TemplateIds,
     return verdict
 
 
-def plan(actual: Actual, now: datetime) -> Plan[CollectorChange]:
-    """Judge every record; changes come in the order mark, terminate, clean."""
-    marks: list[Mark] = []
-    terminations: list[Terminate] = []
-    cleanings: list[Clean] = []
-    doubts: dict[Doubt, list[str]] = {}
+def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[CollectorChange]:
+    """Judge every record and every instance without one; changes come in the order mark, adopt, terminate, clean."""
+    verdicts: list[tuple[str, Verdict]] = []
     for record in actual.records:
         if isinstance(record, records.Unreadable):
-            doubts.setdefault(Doubt(record.problem, "It was skipped: correct or delete the record"), []).append(
-                record.identifier or "(no identifier)"
-            )
-            continue
-        machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
-        match judge(record, machine, actual.template_ids, now):
-            case Mark() as mark:
-                marks.append(mark)
-            case Terminate() as termination:
-                terminations.append(termination)
-            case Clean() as cleaning:
-                cleanings.append(cleaning)
-            case Doubt() as doubt:
-                doubts.setdefault(doubt, []).append(record.id)
-            case None:
-                pass
-            case other:
-                assert_never(other)
-    return Plan((*marks, *terminations, *cleanings), tuple(_warning(doubt, ids) for doubt, ids in doubts.items()))
+            doubt = Doubt(record.problem, "It was skipped: correct or delete the record")
+            verdicts.append((record.id or "(no identifier)", doubt))
+        else:
+            machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
+            verdicts.append((record.id, judge(desired, record, machine, actual.template_ids, now)))
+    verdicts += _judge_unrecorded(desired, actual, now)
+    skewed = abs(actual.skew) > LARGEST_SKEW
+    return _plan(verdicts, _skewed(actual.skew) if skewed else None)
 
 
-def _judge_living(record: records.Instance, now: datetime) -> Verdict:
+def _judge_living(desired: DesiredState, record: records.Instance, machine: Machine, now: datetime) -> Verdict:
     if expired(record, now):
-        return Mark(record, Reason.EXPIRED, now)
-    if record.threshold and record.expires is None:
+        return Mark(record, Reason.EXPIRED, now, machine.launched_at)
+    if machine.state is Ec2State.TERMINATED:
+        return Mark(record, Reason.VANISHED, now, machine.launched_at)
+    old = machine.state.alive and aged(machine, now, desired.max_instance_age)
+    if not record.threshold:
+        return _WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else _ENDLESS if old else None
+    if record.expires is None:
         return _UNREADABLE_THRESHOLD
-    return None
+    return Mark(record, Reason.AGED, now, machine.launched_at) if old and record.state == "idle" else None
 
 
 def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> Verdict:
@@ -258,6 +177,76 @@ def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> 
             return Terminate(record.id)
 
 
-def _warning(doubt: Doubt, ids: list[str]) -> str:
-    shown = ", ".join(ids[:_IDS_SHOWN]) + (f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else "")
-    return f"{shown}: {doubt.problem}. {doubt.remedy}."
+def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> list[tuple[str, Verdict]]:
+    """Judge the pool's instances without a record; a limit stops before it acts."""
+    recorded = {record.id for record in actual.records}
+    alive = [
+        machine for machine in actual.machines.values() if machine.state.alive and proven(machine, actual.template_ids)
+    ]
+    stray = [machine for machine in alive if machine.id not in recorded and aged(machine, now, UNRECORDED_GRACE)]
+    kept: list[tuple[str, Verdict]] = [(machine.id, _PROTECTED) for machine in stray if machine.protected]
+    due = [machine for machine in stray if not machine.protected]
+    if not actual.records and len(alive) > 1:
+        return [*kept, *((machine.id, _EMPTIED) for machine in due)]
+    if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
+        return [*kept, *((machine.id, _UNRECORDED) for machine in due)]
+    adopted = [Adopt(each.id, each.tags.get(INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
+    return [*kept, *((each.id, each) for each in adopted)]
+
+
+def unexpected_limit(desired: DesiredState, living: int) -> int:
+    """How many instances without a record may be ended at once: as asked for, else a fifth of the living or one."""
+    if desired.max_unexpected_terminations is not None:
+        return desired.max_unexpected_terminations
+    return max(1, int(living * LARGEST_UNEXPECTED_SHARE))
+
+
+def _adopted_and_alive(machines: Mapping[str, Machine], found: Iterable[records.Instance | records.Unreadable]) -> int:
+    """Count what was adopted and has not ended yet: a rerun must not adopt as many again."""
+    return sum(
+        isinstance(record, records.Instance)
+        and ("endedReason", Reason.UNRECORDED.value) in record.ended
+        and record.id in machines
+        and machines[record.id].state.alive
+        for record in found
+    )
+
+
+def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[CollectorChange]:
+    marks: list[Mark] = []
+    adoptions: list[Adopt] = []
+    terminations: list[Terminate] = []
+    cleanings: list[Clean] = []
+    doubts: dict[Doubt, list[str]] = {}
+    for identifier, verdict in verdicts:
+        match verdict:
+            case Mark():
+                marks.append(verdict)
+            case Adopt():
+                adoptions.append(verdict)
+            case Terminate():
+                terminations.append(verdict)
+            case Clean():
+                cleanings.append(verdict)
+            case Doubt():
+                doubts.setdefault(verdict, []).append(identifier)
+            case None:
+                pass
+            case _:
+                assert_never(verdict)
+    judged_by_our_clock: tuple[CollectorChange, ...] = () if skewed else (*marks, *adoptions)
+    failing = [doubt.about(ids) for doubt, ids in doubts.items() if doubt.fails]
+    return Plan(
+        (*judged_by_our_clock, *terminations, *cleanings),
+        warnings=tuple(doubt.about(ids) for doubt, ids in doubts.items() if not doubt.fails),
+        refusals=(*([skewed] if skewed else []), *failing),
+    )
+
+
+def _skewed(skew: timedelta) -> str:
+    seconds = int(abs(skew).total_seconds())
+    side = "behind" if skew > timedelta() else "ahead of"
+    return (
+        f"this machine's clock is {seconds} s {side} AWS's, so no instance was marked or adopted by it. "
+        "Set the runner's clock."
+    )

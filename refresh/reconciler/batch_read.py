@@ -1,0 +1,52 @@
+"""DynamoDB: many items by key, consistently, in as few calls as it takes.
+
+What a call leaves unprocessed is asked for again with growing pauses: the SDK does not do that.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refresh import errors, records
+from refresh.reconciler.transactions import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.reconciler.component import Clock
+
+KEYS_PER_CALL = 100
+_TRIES = 5
+
+
+def read(
+    dynamodb: DynamoDBClient, clock: Clock, table: str, entity: str, identifiers: Iterable[str]
+) -> dict[str, records.Item]:
+    """Read the items that exist, by identifier.
+
+    Raises `NotFound` where there is no table, and `Throttled` where some are still unread after the last try.
+    """
+    found: dict[str, records.Item] = {}
+    for some in batches(identifiers, KEYS_PER_CALL):
+        keys = [records.key(entity, identifier) for identifier in some]
+        for item in _read_batch(dynamodb, clock, table, keys):
+            found[(records.text(item, "SK") or "").removeprefix("ID#")] = item
+    return found
+
+
+def _read_batch(dynamodb: DynamoDBClient, clock: Clock, table: str, keys: list[records.Item]) -> Iterator[records.Item]:
+    for attempted in range(_TRIES):
+        if attempted:
+            clock.sleep(0.05 * 2**attempted)
+        response = dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+        yield from map(dict, response["Responses"].get(table, []))
+        unprocessed = response.get("UnprocessedKeys", {}).get(table)
+        if not unprocessed:
+            return
+        keys = [dict(key) for key in unprocessed["Keys"]]
+    raise errors.Throttled(
+        "dynamodb:BatchGetItem", "UnprocessedKeys", f"{len(keys)} items were not read in {_TRIES} tries."
+    )

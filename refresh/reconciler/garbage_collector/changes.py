@@ -1,0 +1,107 @@
+"""What the collector can do to an instance and its items."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from refresh import records
+from refresh.report import Change, Difference
+
+
+class Reason(Enum):
+    """Why an instance ends."""
+
+    EXPIRED = "expired"
+    VANISHED = "vanished"
+    AGED = "aged"
+    UNRECORDED = "unrecorded"
+
+
+@frozen
+class Mark(Change):
+    """Phase one: turn the record into `terminated`, if it still is what was judged."""
+
+    noun: ClassVar[str] = "instance"
+    verb: ClassVar[str] = "mark"
+    done: ClassVar[str] = "marked"
+    record: records.Instance
+    reason: Reason
+    judged_at: datetime = field(eq=False)
+    launched_at: datetime | None = field(default=None, eq=False)
+
+    @property
+    def subject(self) -> str:
+        return self.record.id
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return (
+            Difference("state", self.record.state, records.TERMINATED),
+            Difference("threshold", self.record.threshold, records.wire_time(self.judged_at)),
+        )
+
+    @property
+    def note(self) -> str:
+        if self.reason is Reason.EXPIRED and self.record.expires:
+            return f"expired {int((self.judged_at - self.record.expires).total_seconds())} s ago"
+        if self.reason is Reason.AGED and self.launched_at:
+            return f"aged, launched {(self.judged_at - self.launched_at).days} d ago"
+        return self.reason.value
+
+
+@frozen
+class Adopt(Change):
+    """Phase one for an instance that nobody recorded: put a `terminated` record, if there still is none."""
+
+    noun: ClassVar[str] = "instance"
+    verb: ClassVar[str] = "adopt"
+    done: ClassVar[str] = "adopted"
+    id: str
+    run_id: str
+    """The run that provision launched it for; "" if its tags do not say."""
+    judged_at: datetime = field(eq=False)
+    launched_at: datetime | None = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+    @property
+    def note(self) -> str:
+        minutes = int((self.judged_at - (self.launched_at or self.judged_at)).total_seconds()) // 60
+        return f"{Reason.UNRECORDED.value}, launched {minutes} min ago"
+
+
+@frozen
+class Terminate(Change):
+    """Phase two: end the instance in EC2."""
+
+    noun: ClassVar[str] = "instance"
+    verb: ClassVar[str] = "terminate"
+    done: ClassVar[str] = "terminated"
+    id: str
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+
+@frozen
+class Clean(Change):
+    """Delete what is left of an ended instance and keep a history item that expires."""
+
+    noun: ClassVar[str] = "instance"
+    verb: ClassVar[str] = "clean"
+    done: ClassVar[str] = "cleaned"
+    record: records.Instance
+
+    @property
+    def subject(self) -> str:
+        return self.record.id
+
+
+CollectorChange = Mark | Adopt | Terminate | Clean

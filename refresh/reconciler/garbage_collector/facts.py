@@ -1,0 +1,75 @@
+"""What the collector judges: instances as EC2 shows them, records as the table has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+
+from attrs import field, frozen
+
+from refresh import records
+
+TEMPLATE_TAG = "aws:ec2launchtemplate:id"
+SELF_TERMINATION_TAG = "AllowSelfTermination"
+INITIAL_RUN_TAG = "InitialRunId"
+PROTECTION_TAG = "refresh-action:protect"
+
+
+class Ec2State(Enum):
+    """The instance states of EC2, and the one it has no word for.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    UNKNOWN = "unknown"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still run a job or cost money for one."""
+        return self in (Ec2State.PENDING, Ec2State.RUNNING, Ec2State.STOPPING, Ec2State.STOPPED)
+
+
+@frozen
+class Machine:
+    """An instance as EC2 describes it."""
+
+    id: str
+    state: Ec2State
+    launched_at: datetime | None = None
+    tags: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def protected(self) -> bool:
+        """Whether its owner wants it kept, to look at it."""
+        return self.tags.get(PROTECTION_TAG) == "true"
+
+
+@frozen
+class TemplateIds:
+    """The pool's launch template in EC2: its id now ("" if there is none) and the ids it had before."""
+
+    current: str = ""
+    former: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every id that instances of this pool may carry."""
+        return tuple(filter(None, (self.current, *self.former)))
+
+
+@frozen
+class Actual:
+    """EC2's instances by id, read before the records."""
+
+    machines: Mapping[str, Machine] = field(factory=dict)
+    records: tuple[records.Instance | records.Unreadable, ...] = ()
+    template_ids: TemplateIds = TemplateIds()
+    skew: timedelta = timedelta()
+    """How far AWS's clock is ahead of ours."""

@@ -1,0 +1,143 @@
+"""DynamoDB: heartbeats and signals that stand alone, without a record and without an instance.
+
+An instance that beat once more while its record was cleaned leaves one behind. They are looked for only in a run that
+cleaned something, and deleted only when they are old and EC2 has ended the instance or does not know it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import frozen
+
+from refresh import names, records
+from refresh.reconciler.garbage_collector import observation
+from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
+from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender, Write
+from refresh.report import Change, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.desired import DesiredState
+    from refresh.report import Outcome
+
+OLDEST_KEPT = timedelta(hours=1)
+"""Living instances beat every five seconds, and provision records what it launched within minutes."""
+
+_GONE = frozenset({Ec2State.TERMINATED, Ec2State.UNKNOWN})
+
+
+@frozen
+class Artifact:
+    """A HEARTBEAT or WS item without an instance record."""
+
+    entity: str
+    identifier: str
+    updated_at: str
+
+
+@frozen
+class Actual:
+    """Artifacts without a record that are old, and their instances as EC2 has them."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    machines: Mapping[str, Machine] | None = None
+
+
+@frozen
+class DeleteArtifact(Change):
+    """Delete an artifact, if nobody has written it since."""
+
+    noun: ClassVar[str] = "artifact"
+    verb: ClassVar[str] = "delete"
+    done: ClassVar[str] = "deleted"
+    artifact: Artifact
+
+    @property
+    def subject(self) -> str:
+        return f"{self.artifact.entity} of {self.artifact.identifier}"
+
+    @property
+    def note(self) -> str:
+        return f"orphaned, last written {self.artifact.updated_at}"
+
+
+def plan(actual: Actual) -> Plan[DeleteArtifact]:
+    """Plan to delete what no living instance can miss."""
+    machines = actual.machines or {}
+    return Plan(
+        tuple(
+            DeleteArtifact(each)
+            for each in actual.artifacts
+            if machines.get(each.identifier, Machine(each.identifier, Ec2State.UNKNOWN)).state in _GONE
+        )
+    )
+
+
+@frozen
+class OrphanedArtifacts:
+    """Deletes heartbeats and signals that nobody will ever read."""
+
+    name: ClassVar[str] = "orphaned artifacts"
+    desired: DesiredState
+    ec2: EC2Client
+    sender: Sender
+    recorded: Callable[[], frozenset[str] | None]
+    """Waits for the collector and gives every id that has a record; None in a run that cleaned nothing."""
+
+    def observe(self) -> Actual:
+        """Read both kinds of artifacts, and ask EC2 for the instances of those that could go."""
+        recorded = self.recorded()
+        if recorded is None:
+            return Actual()
+        artifacts = tuple(
+            each
+            for entity in (records.HEARTBEAT, records.SIGNAL)
+            for each in self._read(entity)
+            if each.identifier not in recorded and self._old(each)
+        )
+        identifiers = sorted({each.identifier for each in artifacts})
+        return Actual(artifacts, observation.by_id(self.ec2, identifiers))
+
+    def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:  # noqa: ARG002 - the protocol's shape
+        """See the module's `plan`."""
+        return plan(actual)
+
+    def apply(self, changes: Sequence[DeleteArtifact]) -> Iterator[Outcome]:
+        """Delete them in transactions."""
+        table = names.table(self.desired.repository)
+        yield from self.sender.write([_delete(table, change) for change in changes], ACTIONS_LIMIT)
+
+    def _read(self, entity: str) -> Iterator[Artifact]:
+        table = names.table(self.desired.repository)
+        for item in observation.items(self.sender.dynamodb, table, entity, ("SK", "updatedAt")):
+            identifier = (records.text(item, "SK") or "").removeprefix("ID#")
+            if records.INSTANCE_ID.fullmatch(identifier):
+                yield Artifact(entity, identifier, records.text(item, "updatedAt") or "")
+
+    def _old(self, artifact: Artifact) -> bool:
+        written = records.read_time(artifact.updated_at)
+        return written is not None and self.sender.clock.now() - written > OLDEST_KEPT
+
+
+def _delete(table: str, change: DeleteArtifact) -> Write:
+    artifact = change.artifact
+    return Write(
+        change,
+        (
+            {
+                "Delete": {
+                    "TableName": table,
+                    "Key": records.key(artifact.entity, artifact.identifier),
+                    "ConditionExpression": "#updatedAt = :judged",
+                    "ExpressionAttributeNames": {"#updatedAt": "updatedAt"},
+                    "ExpressionAttributeValues": {":judged": {"S": artifact.updated_at}},
+                }
+            },
+        ),
+    )

@@ -1,0 +1,141 @@
+"""GitHub: registrations of runners whose instance has ended, which otherwise show as offline for two weeks.
+
+One is removed only if this table itself shows that its instance was ours and ended; EC2 not knowing the instance is no
+evidence, since a runner of another region looks the same. GitHub is asked only in a run that ended something or that
+had to ask it anyway. https://docs.github.com/en/rest/actions/self-hosted-runners
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from attrs import field, frozen
+
+from refresh import errors, names, records
+from refresh.reconciler import batch_read
+from refresh.reconciler.component import attempt
+from refresh.report import Change, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
+    from refresh.report import Outcome
+
+REMOVED_PER_RUN = 100
+_NAME = re.compile(rf"({records.INSTANCE_ID.pattern})-[0-9]+")
+
+
+@frozen
+class Registration:
+    """A runner as GitHub lists it."""
+
+    id: int
+    name: str
+    offline: bool
+    busy: bool
+
+    @property
+    def instance_id(self) -> str | None:
+        """The instance it runs on, if the agent named it."""
+        found = _NAME.fullmatch(self.name)
+        return found[1] if found else None
+
+
+@frozen
+class Actual:
+    """Registrations that are idle and offline, and the instances that the table shows to have ended."""
+
+    registrations: tuple[Registration, ...] = ()
+    ended: frozenset[str] = frozenset()
+    removed: int = 0
+    """How many this run has removed."""
+
+
+class Registry(Protocol):
+    """What this component needs of GitHub."""
+
+    def runners(self) -> Iterable[Registration]:
+        """List every runner of the repository."""
+        ...
+
+    def remove_runner(self, runner_id: int) -> None:
+        """Remove a runner's registration."""
+        ...
+
+
+@frozen
+class RemoveRegistration(Change):
+    """Remove a registration whose instance is gone."""
+
+    noun: ClassVar[str] = "runner_registration"
+    verb: ClassVar[str] = "remove"
+    done: ClassVar[str] = "removed"
+    id: int
+    name: str
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+
+def plan(actual: Actual) -> Plan[RemoveRegistration]:
+    """Plan to remove what is idle, offline and ended, a bounded number in a run."""
+    due = [
+        RemoveRegistration(each.id, each.name)
+        for each in actual.registrations
+        if each.offline and not each.busy and each.instance_id in actual.ended
+    ]
+    room = REMOVED_PER_RUN - actual.removed
+    left = len(due) - room
+    warnings = (f"{left} more registrations of ended instances are left for the next runs.",) if left > 0 else ()
+    return Plan(tuple(due[:room]), warnings)
+
+
+@frozen
+class RunnerRegistrations:
+    """Removes what ended instances left on GitHub."""
+
+    name: ClassVar[str] = "runner registrations"
+    desired: DesiredState
+    dynamodb: DynamoDBClient
+    github: Registry
+    clock: Clock
+    ended: Callable[[], frozenset[str] | None]
+    """Waits for the collector and gives the recorded instances that EC2 calls terminated; None where GitHub is not
+    to be asked."""
+    removed: list[int] = field(factory=list, init=False, eq=False)
+
+    def observe(self) -> Actual:
+        """List the runners, and look the unproven ones up in the history."""
+        ended = self.ended() if self.desired.clean_github_runners else None
+        if ended is None or len(self.removed) >= REMOVED_PER_RUN:
+            return Actual(removed=len(self.removed))
+        candidates = tuple(
+            each for each in self.github.runners() if each.instance_id and each.offline and not each.busy
+        )
+        unproven = sorted({each.instance_id for each in candidates if each.instance_id} - ended)
+        table = names.table(self.desired.repository)
+        history = batch_read.read(self.dynamodb, self.clock, table, records.HISTORY, unproven)
+        return Actual(candidates, ended.union(history), len(self.removed))
+
+    def plan(self, actual: Actual, now: datetime) -> Plan[RemoveRegistration]:  # noqa: ARG002 - the protocol's shape
+        """See the module's `plan`."""
+        return plan(actual)
+
+    def apply(self, changes: Sequence[RemoveRegistration]) -> Iterator[Outcome]:
+        """Remove them one by one, as GitHub's API does."""
+        for change in changes:
+            self.removed.append(change.id)
+            yield attempt(change, self._remove, change.id)
+
+    def _remove(self, runner_id: int) -> None:
+        try:
+            self.github.remove_runner(runner_id)
+        except errors.NotFound as error:
+            raise errors.ConditionFailed(error.operation, error.code, "it is gone already.") from None

@@ -1,0 +1,145 @@
+"""Heartbeats and signals that stand alone: deleted only when old and their instance is gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from refresh import errors, records
+from refresh.desired import Mode
+from refresh.reconciler.component import Run, converge
+from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
+from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
+from refresh.reconciler.transactions import Sender
+from refresh.report import Plan
+from tests.fakes.desired import desired
+from tests.fakes.serial import NOW, Serial, StillClock
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.report import ComponentReport
+
+ID = "i-0123456789abcdef0"
+OLD = records.wire_time(NOW - timedelta(hours=1, seconds=1))
+ARTIFACT = Artifact(records.HEARTBEAT, ID, OLD)
+
+
+class _DynamoDB:
+    """Items by entity, in two pages; deletes hold their condition."""
+
+    def __init__(self, *items: records.Item) -> None:
+        self.items = list(items)
+        self.queries: list[str] = []
+        self.deleted: list[records.Item] = []
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        entity = request["ExpressionAttributeValues"][":entity"]["S"]
+        self.queries.append(entity)
+        assert request["ConsistentRead"] is True
+        found = [item for item in self.items if item["PK"]["S"] == entity]
+        if "ExclusiveStartKey" in request:
+            return {"Items": found[1:]}
+        return {"Items": found[:1], "LastEvaluatedKey": {"PK": {"S": entity}}}
+
+    def transact_write_items(self, **request: Any) -> None:
+        for action in request["TransactItems"]:
+            delete = action["Delete"]
+            (item,) = [each for each in self.items if delete["Key"].items() <= each.items()]
+            if item["updatedAt"] != delete["ExpressionAttributeValues"][":judged"]:
+                raise errors.TransactionCancelled("dynamodb", "Cancelled", "", ["ConditionalCheckFailed"])
+            self.items.remove(item)
+            self.deleted.append(item)
+
+
+class _Ec2:
+    """Instances by id and state."""
+
+    def __init__(self, **states: str) -> None:
+        self.states = {name.replace("_", "-"): state for name, state in states.items()}
+        self.asked: list[str] = []
+
+    def describe_instances(self, **request: Any) -> dict[str, Any]:
+        (condition,) = request["Filters"]
+        assert condition["Name"] == "instance-id"
+        self.asked += condition["Values"]
+        found = [each for each in condition["Values"] if each in self.states]
+        return {
+            "Reservations": [
+                {"Instances": [{"InstanceId": each, "State": {"Name": self.states[each]}} for each in found]}
+            ]
+        }
+
+
+def _artifact(entity: str = records.HEARTBEAT, identifier: str = ID, updated_at: str = OLD) -> records.Item:
+    return {**records.key(entity, identifier), "updatedAt": {"S": updated_at}}
+
+
+def _refresh(dynamodb: _DynamoDB, ec2: _Ec2, recorded: frozenset[str] | None = frozenset()) -> ComponentReport:
+    component = OrphanedArtifacts(
+        desired(),
+        cast("EC2Client", ec2),
+        Sender(cast("DynamoDBClient", dynamodb), StillClock(), Serial()),
+        lambda: recorded,
+    )
+    return converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None).report
+
+
+@pytest.mark.parametrize("state", Ec2State)
+def test_an_artifact_goes_only_when_its_instance_is_gone(state: Ec2State) -> None:
+    """Ended, or not known to EC2; a dying one still beats."""
+    gone = state in {Ec2State.TERMINATED, Ec2State.UNKNOWN}
+    expected = Plan((DeleteArtifact(ARTIFACT),)) if gone else Plan[DeleteArtifact]()
+    assert plan(Actual((ARTIFACT,), {ID: Machine(ID, state)})) == expected
+
+
+def test_both_kinds_are_found_on_every_page_and_deleted() -> None:
+    """Where nobody recorded the instance."""
+    items = [
+        _artifact(entity, f"i-0000000{number}") for entity in (records.HEARTBEAT, records.SIGNAL) for number in range(3)
+    ]
+    dynamodb = _DynamoDB(*items)
+    report = _refresh(dynamodb, _Ec2())
+    assert (dynamodb.items, len(report.done), report.failed) == ([], 6, False)
+    assert str(report.done[0]) == "delete artifact HEARTBEAT of i-00000000"
+    assert report.done[0].note == f"orphaned, last written {OLD}"
+
+
+def test_nothing_is_looked_for_in_a_run_that_cleaned_nothing() -> None:
+    """Every living instance has two of them."""
+    dynamodb = _DynamoDB(_artifact())
+    assert _refresh(dynamodb, _Ec2(), None).status == "as desired"
+    assert dynamodb.queries == []
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        _artifact(updated_at=records.wire_time(NOW - timedelta(hours=1))),
+        _artifact(updated_at="soon"),
+        _artifact(identifier="nonsense"),
+        {**records.key(records.HEARTBEAT, ID)},
+    ],
+)
+def test_what_is_young_or_cannot_be_judged_stays(item: records.Item) -> None:
+    """Provision may be about to record it."""
+    dynamodb, ec2 = _DynamoDB(item), _Ec2()
+    assert _refresh(dynamodb, ec2).status == "as desired"
+    assert (dynamodb.deleted, ec2.asked) == ([], [])
+
+
+def test_those_of_a_recorded_instance_stay() -> None:
+    """They go with its record."""
+    dynamodb = _DynamoDB(_artifact())
+    assert _refresh(dynamodb, _Ec2(), frozenset({ID})).status == "as desired"
+    assert dynamodb.deleted == []
+
+
+def test_those_of_a_living_instance_stay() -> None:
+    """EC2 knows better than the table."""
+    dynamodb = _DynamoDB(_artifact(identifier="i-00000001"))
+    assert _refresh(dynamodb, _Ec2(i_00000001="running")).status == "as desired"
+    assert dynamodb.deleted == []

@@ -1,0 +1,154 @@
+"""Registrations of ended instances: removed on this table's own evidence only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from refresh import errors, records
+from refresh.desired import Mode
+from refresh.reconciler.component import Run, converge
+from refresh.reconciler.runner_registrations import (
+    REMOVED_PER_RUN,
+    Actual,
+    Registration,
+    RemoveRegistration,
+    RunnerRegistrations,
+    plan,
+)
+from refresh.report import Plan
+from tests.fakes.desired import TABLE, desired
+from tests.fakes.serial import StillClock
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.report import ComponentReport
+
+ID, OTHER = "i-0123456789abcdef0", "i-0fffffffffffffff0"
+
+
+def _runner(number: int = 1, name: str = f"{ID}-1", *, offline: bool = True, busy: bool = False) -> Registration:
+    return Registration(number, name, offline, busy)
+
+
+class _GitHub:
+    """Runners by number; `calls` lists what was asked."""
+
+    def __init__(self, *runners: Registration) -> None:
+        self.listed = {runner.id: runner for runner in runners}
+        self.calls: list[str] = []
+        self.refusal: errors.ApiError | None = None
+
+    def runners(self) -> list[Registration]:
+        self.calls.append("list")
+        return list(self.listed.values())
+
+    def remove_runner(self, runner_id: int) -> None:
+        self.calls.append(f"remove {runner_id}")
+        if self.refusal:
+            raise self.refusal
+        if self.listed.pop(runner_id, None) is None:
+            raise errors.NotFound("GitHub DELETE", "404", "Not Found")
+
+
+class _History:
+    """HISTORY items by instance id."""
+
+    def __init__(self, *identifiers: str) -> None:
+        self.identifiers = identifiers
+        self.asked: list[list[str]] = []
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        keys = request["RequestItems"][TABLE]["Keys"]
+        assert {key["PK"]["S"] for key in keys} == {"TYPE#HISTORY"}
+        self.asked.append([key["SK"]["S"].removeprefix("ID#") for key in keys])
+        found = [records.key(records.HISTORY, each) for each in self.asked[-1] if each in self.identifiers]
+        return {"Responses": {TABLE: found}}
+
+
+def _refresh(
+    github: _GitHub, history: _History, ended: frozenset[str] | None, *, clean_github_runners: bool = True
+) -> ComponentReport:
+    component = RunnerRegistrations(
+        desired(clean_github_runners=clean_github_runners),
+        cast("DynamoDBClient", history),
+        github,
+        StillClock(),
+        lambda: ended,
+    )
+    return converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None).report
+
+
+@pytest.mark.parametrize(
+    ("runner", "due"),
+    [
+        (_runner(), True),
+        (_runner(name=f"{ID}-17"), True),
+        (_runner(offline=False), False),
+        (_runner(busy=True), False),
+        (_runner(name=f"{OTHER}-1"), False),
+        (_runner(name=ID), False),
+        (_runner(name=f"x-{ID}-1"), False),
+        (_runner(name=f"{ID}-1x"), False),
+        (_runner(name="laptop"), False),
+    ],
+)
+def test_only_what_is_offline_idle_ours_and_ended_is_removed(runner: Registration, *, due: bool) -> None:
+    """Everybody else's runner stays."""
+    changes = (RemoveRegistration(runner.id, runner.name),) if due else ()
+    assert plan(Actual((runner,), frozenset({ID}))) == Plan(changes)
+
+
+def test_a_run_removes_a_bounded_number_and_says_what_is_left() -> None:
+    """GitHub allows so many writes a minute."""
+    github = _GitHub(*(_runner(number) for number in range(REMOVED_PER_RUN + 3)))
+    report = _refresh(github, _History(), frozenset({ID}))
+    assert len(report.done) == REMOVED_PER_RUN
+    assert len(github.listed) == 3
+    assert report.warnings == ("3 more registrations of ended instances are left for the next runs.",)
+    assert not report.failed
+
+
+def test_github_is_not_asked_in_a_run_that_ended_nothing_or_where_it_is_not_wanted() -> None:
+    """A run that changes nothing makes no call to GitHub."""
+    for github, report in (
+        (quiet := _GitHub(_runner()), _refresh(quiet, _History(ID), None)),
+        (unwanted := _GitHub(_runner()), _refresh(unwanted, _History(ID), frozenset({ID}), clean_github_runners=False)),
+    ):
+        assert (github.calls, report.status) == ([], "as desired")
+
+
+def test_the_history_is_evidence_and_ec2_s_ignorance_is_not() -> None:
+    """A runner of another region looks the same."""
+    github, history = _GitHub(_runner(1), _runner(2, f"{OTHER}-1"), _runner(3, "laptop"), _runner(4)), _History(ID)
+    report = _refresh(github, history, frozenset())
+    assert sorted(github.listed) == [2, 3]
+    assert history.asked[0] == [ID, OTHER]
+    assert [str(change) for change in report.done] == [f"remove runner registration {ID}-1"] * 2
+
+
+def test_what_the_collector_saw_end_needs_no_history() -> None:
+    """Its record is still there."""
+    history = _History()
+    _refresh(_GitHub(_runner()), history, frozenset({ID}))
+    assert history.asked == []
+
+
+def test_a_registration_that_is_gone_already_is_no_failure() -> None:
+    """GitHub removes them too."""
+    github = _GitHub(_runner())
+    github.refusal = errors.NotFound("GitHub DELETE", "404", "Not Found")
+    component = RunnerRegistrations(
+        desired(), cast("DynamoDBClient", _History()), github, StillClock(), lambda: frozenset({ID})
+    )
+    (outcome,) = component.apply([RemoveRegistration(1, f"{ID}-1")])
+    assert type(outcome).__name__ == "Skipped"
+
+
+def test_a_refused_removal_fails_this_component() -> None:
+    """With GitHub's reason."""
+    github = _GitHub(_runner())
+    github.refusal = errors.PermissionDenied("GitHub DELETE", "403", "no.")
+    assert _refresh(github, _History(), frozenset({ID})).failed
