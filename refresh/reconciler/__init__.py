@@ -101,7 +101,7 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
         table,
         release,
         begin(LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release))),
-        begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool)),
+        begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock)),
         begin(Parameters(desired, metadata)),
         token,
         collector,

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
 
 VISIBILITY_TIMEOUT = timedelta(seconds=30)
 _RETENTION_MARGIN = timedelta(minutes=10)
+_USABLE_AFTER_SECONDS = 1
 _VISIBILITY: Final = "VisibilityTimeout"
 _RETENTION: Final = "MessageRetentionPeriod"
 
@@ -173,6 +175,7 @@ class ResourcePools:
     dynamodb: DynamoDBClient
     metadata: Metadata
     pool: Executor
+    clock: Clock
     created: dict[str, str] = field(factory=dict, init=False, eq=False)
     """URLs of queues that this run created, by name: the record does not have them yet."""
 
@@ -198,8 +201,10 @@ class ResourcePools:
         return plan(self.desired, actual)
 
     def apply(self, changes: Sequence[PoolChange]) -> Iterator[Outcome]:
-        """Create and repair queues side by side."""
+        """Create and repair queues side by side; new ones are waited for, so that this run can still record them."""
         yield from self.pool.map(self._apply_one, changes)
+        if any(isinstance(change, CreateQueue) for change in changes):
+            self.clock.sleep(_USABLE_AFTER_SECONDS)
 
     def _apply_one(self, change: PoolChange) -> Outcome:
         match change:

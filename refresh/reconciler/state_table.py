@@ -219,17 +219,22 @@ class StateTable:
         return records.text(item, "value") or f"unknown ({item.get('value')!r})"
 
     def _create(self) -> None:
-        self.dynamodb.create_table(
-            TableName=self.table,
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _, _ in _KEY_SCHEMA],
-            KeySchema=[
-                {"AttributeName": "PK", "KeyType": "HASH"},
-                {"AttributeName": "SK", "KeyType": "RANGE"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-            DeletionProtectionEnabled=True,
-        )
-        # DescribeTable may not know it for a moment; a look that took it for absent would end the run for everybody.
+        # DescribeTable may not know it for a moment, also where another run has just created it; a look that took it
+        # for absent would end the run for everybody.
+        try:
+            self.dynamodb.create_table(
+                TableName=self.table,
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _, _ in _KEY_SCHEMA],
+                KeySchema=[
+                    {"AttributeName": "PK", "KeyType": "HASH"},
+                    {"AttributeName": "SK", "KeyType": "RANGE"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+                DeletionProtectionEnabled=True,
+            )
+        except errors.AlreadyExists:
+            self._await("ACTIVE")
+            raise
         self._await("ACTIVE")
 
     def _await(self, *statuses: str | None) -> None:

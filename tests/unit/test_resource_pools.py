@@ -204,8 +204,9 @@ class _DynamoDB(Items):
         return page | ({"LastEvaluatedKey": {"page": number + 1}} if number + 1 < len(self.pages) else {})
 
 
-def _component(sqs: _Sqs, dynamodb: _DynamoDB, state: DesiredState) -> ResourcePools:
-    return ResourcePools(state, cast("SQSClient", sqs), cast("DynamoDBClient", dynamodb), metadata(dynamodb), Serial())
+def _component(sqs: _Sqs, dynamodb: _DynamoDB, state: DesiredState, clock: StillClock | None = None) -> ResourcePools:
+    clients = cast("SQSClient", sqs), cast("DynamoDBClient", dynamodb)
+    return ResourcePools(state, *clients, metadata(dynamodb), Serial(), clock or StillClock())
 
 
 def _refresh(sqs: _Sqs, dynamodb: _DynamoDB, **changes: Any) -> ComponentReport:
@@ -403,3 +404,13 @@ def test_a_lost_queue_of_a_draining_class_is_made_again() -> None:
     report = _refresh(sqs, dynamodb, resource_classes=(LARGE,))
     assert sqs.writes == [("CreateQueue", _url(XLARGE_QUEUE))]
     assert (report.failed, dynamodb.items[CONFIG]["value"]) == (False, RECORDED)
+
+
+def test_a_new_queue_is_waited_for_once_so_that_the_same_run_records_it() -> None:
+    """SQS shows it after a second; runs that create nothing wait for nothing."""
+    clock = StillClock()
+    sqs, dynamodb = _Sqs(), _DynamoDB()
+    component = _component(sqs, dynamodb, desired(), clock)
+    converge(component, Run(mode=Mode.APPLY, clock=clock), lambda: None)
+    converge(component, Run(mode=Mode.APPLY, clock=clock), lambda: None)
+    assert clock.slept == [1]

@@ -1,0 +1,227 @@
+"""DynamoDB in memory: tables that take their time, 1 MB pages, conditions and all-or-nothing transactions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from tests.fakes.memory import expressions
+from tests.fakes.memory.account import Account, operation, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Key = tuple[str, str]
+
+PAGE_BYTES = 1_000_000
+KEYS_PER_BATCH = 100
+ACTIONS_PER_TRANSACTION = 100
+_SHOWN_AFTER = timedelta(seconds=1)
+_ACTIVE_AFTER = timedelta(seconds=8)
+_TTL_TAKES = timedelta(hours=1)
+
+
+@define
+class Table:
+    """A table and its items by key; `stale` is how an eventually consistent read may still see it."""
+
+    created_at: datetime
+    keys: list[dict[str, str]]
+    types: list[dict[str, str]]
+    protected: bool = False
+    time_to_live: tuple[str, datetime] | None = None
+    """(attribute, since when)."""
+    items: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+    stale: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Replace an item."""
+        self.stale = dict(self.items)
+        self.items[_key(item)] = dict(item)
+
+    def delete(self, key: Key) -> None:
+        """Delete an item, if there is one."""
+        self.stale = dict(self.items)
+        self.items.pop(key, None)
+
+    def of(self, entity: str) -> dict[str, dict[str, Any]]:
+        """Give the items of an entity, by identifier."""
+        return {sk.removeprefix("ID#"): item for (pk, sk), item in self.items.items() if pk == f"TYPE#{entity}"}
+
+
+@define
+class DynamoDB:
+    """The operations that are used, one method each."""
+
+    account: Account
+
+    def table(self, name: str) -> Table | None:
+        """Give a table as it is, whatever its status."""
+        found: Table | None = self.account.state.tables.get(name)
+        return found
+
+    @operation("dynamodb:CreateTable", writes=True)
+    def create_table(self, **request: Any) -> None:
+        """Create a table, which is neither shown nor ACTIVE at once."""
+        name = request["TableName"]
+        if name in self.account.state.tables:
+            raise refused("dynamodb:CreateTable", "ResourceInUseException", f"Table already exists: {name}")
+        self.account.state.tables[name] = Table(
+            self.account.clock.now(),
+            request["KeySchema"],
+            request["AttributeDefinitions"],
+            protected=request.get("DeletionProtectionEnabled", False),
+        )
+
+    @operation("dynamodb:DescribeTable")
+    def describe_table(self, **request: Any) -> dict[str, Any]:
+        """Describe a table; a new one is not found for a second."""
+        table = self.table(request["TableName"])
+        if table is None or self._age(table) < _SHOWN_AFTER:
+            raise refused("dynamodb:DescribeTable", "ResourceNotFoundException", "Requested resource not found")
+        return {
+            "Table": {
+                "TableStatus": "ACTIVE" if self._active(table) else "CREATING",
+                "KeySchema": table.keys,
+                "AttributeDefinitions": table.types,
+                "DeletionProtectionEnabled": table.protected,
+                "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+            }
+        }
+
+    @operation("dynamodb:UpdateTimeToLive", writes=True)
+    def update_time_to_live(self, **request: Any) -> None:
+        """Switch time-to-live on, once."""
+        table = self._usable("dynamodb:UpdateTimeToLive", request)
+        if table.time_to_live:
+            raise refused("dynamodb:UpdateTimeToLive", "ValidationException", "TimeToLive is already enabled")
+        table.time_to_live = (request["TimeToLiveSpecification"]["AttributeName"], self.account.clock.now())
+
+    @operation("dynamodb:DescribeTimeToLive")
+    def describe_time_to_live(self, **request: Any) -> dict[str, Any]:
+        """Describe time-to-live, which is ENABLING for an hour."""
+        table = self._usable("dynamodb:DescribeTimeToLive", request)
+        if table.time_to_live is None:
+            return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+        attribute, since = table.time_to_live
+        status = "ENABLED" if self.account.clock.now() - since > _TTL_TAKES else "ENABLING"
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": attribute}}
+
+    @operation("dynamodb:BatchGetItem")
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Give the items that exist."""
+        ((name, asked),) = request["RequestItems"].items()
+        if len(asked["Keys"]) > KEYS_PER_BATCH:
+            raise refused("dynamodb:BatchGetItem", "ValidationException", "Too many items requested")
+        table = self._usable("dynamodb:BatchGetItem", {"TableName": name})
+        seen = table.items if asked.get("ConsistentRead") else table.stale
+        found = [dict(seen[_key(key)]) for key in asked["Keys"] if _key(key) in seen]
+        return {"Responses": {name: found}}
+
+    @operation("dynamodb:GetItem")
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """Give one item, or none."""
+        table = self._usable("dynamodb:GetItem", request)
+        found = (table.items if request.get("ConsistentRead") else table.stale).get(_key(request["Key"]))
+        return {"Item": dict(found)} if found else {}
+
+    @operation("dynamodb:PutItem", writes=True)
+    def put_item(self, **request: Any) -> None:
+        """Replace an item, if its condition holds."""
+        table = self._usable("dynamodb:PutItem", request)
+        if not _condition_holds(table, request, _key(request["Item"])):
+            raise refused("dynamodb:PutItem", "ConditionalCheckFailedException", "The conditional request failed")
+        table.put(request["Item"])
+
+    @operation("dynamodb:Query")
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Give one page: a megabyte before the filter."""
+        table = self._usable("dynamodb:Query", request)
+        seen = table.items if request.get("ConsistentRead") else table.stale
+        alias = request["KeyConditionExpression"].removeprefix("PK = ")
+        partition = request["ExpressionAttributeValues"][alias]["S"]
+        start = request["ExclusiveStartKey"]["SK"]["S"] if "ExclusiveStartKey" in request else ""
+        names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
+        items: list[dict[str, Any]] = []
+        room = PAGE_BYTES
+        ordered = sorted(sk for pk, sk in seen if pk == partition and sk > start)
+        for sort_key in ordered:
+            item = seen[partition, sort_key]
+            room -= size(item)
+            if expressions.holds(request.get("FilterExpression"), item, names, values):
+                items.append(expressions.projected(request.get("ProjectionExpression"), item, names))
+            if room <= 0 and sort_key != ordered[-1]:
+                return {"Items": items, "LastEvaluatedKey": {"PK": {"S": partition}, "SK": {"S": sort_key}}}
+        return {"Items": items}
+
+    @operation("dynamodb:TransactWriteItems", writes=True)
+    def transact_write_items(self, **request: Any) -> None:
+        """Make all the changes or none; a cancelled transaction gives a reason an action."""
+        actions = list(_actions(request["TransactItems"]))
+        if len(actions) > ACTIONS_PER_TRANSACTION:
+            raise refused("dynamodb:TransactWriteItems", "ValidationException", "Member must have length <= 100")
+        keys = [(action["TableName"], key) for _, action, key in actions]
+        if len(set(keys)) < len(keys):
+            problem = "Transaction request cannot include multiple operations on one item"
+            raise refused("dynamodb:TransactWriteItems", "ValidationException", problem)
+        tables = [self._usable("dynamodb:TransactWriteItems", action) for _, action, _ in actions]
+        held = [_condition_holds(table, action, key) for table, (_, action, key) in zip(tables, actions, strict=True)]
+        if not all(held):
+            raise refused(
+                "dynamodb:TransactWriteItems",
+                "TransactionCanceledException",
+                "Transaction cancelled",
+                CancellationReasons=[{"Code": "None" if each else "ConditionalCheckFailed"} for each in held],
+            )
+        for table, (kind, action, key) in zip(tables, actions, strict=True):
+            match kind:
+                case "Put":
+                    table.put(action["Item"])
+                case "Delete":
+                    table.delete(key)
+                case _:
+                    names, values = action["ExpressionAttributeNames"], action["ExpressionAttributeValues"]
+                    before = table.items.get(key, dict(action["Key"]))
+                    table.put(expressions.updated(action["UpdateExpression"], before, names, values))
+
+    def _usable(self, name: str, request: Mapping[str, Any]) -> Table:
+        table = self.table(request["TableName"])
+        if table is None or not self._active(table):
+            raise refused(name, "ResourceNotFoundException", "Requested resource not found")
+        return table
+
+    def _age(self, table: Table) -> timedelta:
+        return self.account.clock.now() - table.created_at
+
+    def _active(self, table: Table) -> bool:
+        return self._age(table) >= _ACTIVE_AFTER
+
+
+def size(value: Any) -> int:
+    """Estimate an item's size as DynamoDB counts it: the UTF-8 of its names and values."""
+    match value:
+        case str():
+            return len(value.encode())
+        case dict():
+            return sum(len(name.encode()) + size(each) for name, each in value.items())
+        case list():
+            return sum(map(size, value))
+        case _:
+            return 1
+
+
+def _actions(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], Key]]:
+    for each in items:
+        ((kind, action),) = each.items()
+        yield kind, action, _key(action["Item"] if kind == "Put" else action["Key"])
+
+
+def _condition_holds(table: Table, request: Mapping[str, Any], key: Key) -> bool:
+    names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+    return expressions.holds(request.get("ConditionExpression"), table.items.get(key), names, values)
+
+
+def _key(item: Mapping[str, Any]) -> Key:
+    return item["PK"]["S"], item["SK"]["S"]

@@ -1,0 +1,218 @@
+"""EC2 in memory: launch templates, and instances that take a minute to die and are forgotten after an hour."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from tests.fakes.memory.account import Account, operation, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSIONS_PER_PAGE = 200
+_USER_DATA_LIMIT = 16384
+_NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}")
+DYING = timedelta(seconds=60)
+REMEMBERED = timedelta(hours=1)
+ALIVE = ("pending", "running", "stopping", "stopped")
+
+
+@define
+class Template:
+    """A launch template; versions by number."""
+
+    id: str
+    name: str
+    versions: dict[int, dict[str, Any]]
+    default: int = 1
+    latest: int = 1
+    tokens: dict[str, int] = field(factory=dict)
+
+
+@define
+class Instance:
+    """An instance; `ended_at` is when it began to shut down."""
+
+    id: str
+    launched_at: datetime
+    tags: dict[str, str]
+    zone: str = "a"
+    protected: bool = False
+    """Termination protection."""
+    alive: str = "running"
+    ended_at: datetime | None = None
+
+    def state(self, now: datetime) -> str | None:
+        """Give its state; None once EC2 has forgotten it."""
+        if self.ended_at is None:
+            return self.alive
+        if now - self.ended_at < DYING:
+            return "shutting-down"
+        return "terminated" if now - self.ended_at < REMEMBERED else None
+
+
+@define
+class Ec2:
+    """The operations that are used, one method each."""
+
+    account: Account
+
+    def launch(self, template: str | None = None, number: int = 1, **more: Any) -> list[Instance]:
+        """Launch from a template's default, tagged as EC2 and provision tag."""
+        tags = {"AllowSelfTermination": "true", "InitialRunId": "42", **more.pop("tags", {})}
+        if template:
+            found: Template = self.account.state.templates[template]
+            tags |= {"aws:ec2launchtemplate:id": found.id, "aws:ec2launchtemplate:version": str(found.default)}
+        launched = [
+            Instance(self.account.next_id("i"), self.account.clock.now(), dict(tags), **more) for _ in range(number)
+        ]
+        self.account.state.instances.update({each.id: each for each in launched})
+        return launched
+
+    def state(self, instance_id: str) -> str | None:
+        """Give an instance's state; None for one that EC2 does not know."""
+        found = self.account.state.instances.get(instance_id)
+        return found.state(self.account.clock.now()) if found else None
+
+    @operation("ec2:DescribeInstances")
+    def describe_instances(self, **request: Any) -> dict[str, Any]:
+        """Give a page of what the one filter matches; what EC2 has forgotten is not there."""
+        (condition,) = request["Filters"]
+        if len(condition["Values"]) > 200:
+            raise refused("ec2:DescribeInstances", "FilterLimitExceeded")
+        now = self.account.clock.now()
+        found = [
+            each for each in self.account.state.instances.values() if each.state(now) and _matches(each, condition)
+        ]
+        start, most = int(request.get("NextToken", "0")), request["MaxResults"]
+        answer: dict[str, Any] = {
+            "Reservations": [{"Instances": [_described(each, now)]} for each in found[start : start + most]]
+        }
+        if start + most < len(found):
+            answer["NextToken"] = str(start + most)
+        return answer
+
+    @operation("ec2:TerminateInstances", writes=True)
+    def terminate_instances(self, **request: Any) -> dict[str, Any]:
+        """End them all, or none where one is unknown; a protected one saves its whole zone."""
+        now, known = self.account.clock.now(), self.account.state.instances
+        for each in request["InstanceIds"]:
+            if each not in known or known[each].state(now) is None:
+                problem = f"The instance ID '{each}' does not exist"
+                raise refused("ec2:TerminateInstances", "InvalidInstanceID.NotFound", problem)
+        chosen = [known[each] for each in request["InstanceIds"]]
+        saved = {each.zone for each in chosen if each.protected}
+        for each in chosen:
+            if each.zone not in saved and each.ended_at is None:
+                each.ended_at = now
+        if saved:
+            blamed = next(each.id for each in chosen if each.protected)
+            problem = f"The instance '{blamed}' may not be terminated. Modify its 'disableApiTermination' attribute."
+            raise refused("ec2:TerminateInstances", "OperationNotPermitted", problem)
+        return {
+            "TerminatingInstances": [
+                {"InstanceId": each.id, "CurrentState": {"Name": each.state(now)}} for each in chosen
+            ]
+        }
+
+    @operation("ec2:DescribeLaunchTemplateVersions")
+    def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+        """Give a page of versions, the newest first."""
+        template = self.account.state.templates.get(request["LaunchTemplateName"])
+        if template is None:
+            raise refused("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateName.NotFoundException")
+        start = int(request.get("NextToken", "0"))
+        numbers = sorted(template.versions, reverse=True)
+        answer: dict[str, Any] = {
+            "LaunchTemplateVersions": [
+                {
+                    "LaunchTemplateId": template.id,
+                    "VersionNumber": number,
+                    "DefaultVersion": number == template.default,
+                    "LaunchTemplateData": template.versions[number],
+                }
+                for number in numbers[start : start + VERSIONS_PER_PAGE]
+            ]
+        }
+        if start + VERSIONS_PER_PAGE < len(numbers):
+            answer["NextToken"] = str(start + VERSIONS_PER_PAGE)
+        return answer
+
+    @operation("ec2:CreateLaunchTemplate", writes=True)
+    def create_launch_template(self, **request: Any) -> None:
+        """Create a template with its first version."""
+        name = request["LaunchTemplateName"]
+        if not _NAME.fullmatch(name):
+            raise refused("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.MalformedException", name)
+        if name in self.account.state.templates:
+            raise refused("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", name)
+        data = _checked("ec2:CreateLaunchTemplate", request["LaunchTemplateData"])
+        self.account.state.templates[name] = Template(self.account.next_id("lt"), name, {1: data})
+
+    @operation("ec2:CreateLaunchTemplateVersion", writes=True)
+    def create_launch_template_version(self, **request: Any) -> None:
+        """Add a version; the same client token gives the same one."""
+        template = self._template("ec2:CreateLaunchTemplateVersion", request)
+        token = request.get("ClientToken", "")
+        if token in template.tokens:
+            return
+        data = _checked("ec2:CreateLaunchTemplateVersion", request["LaunchTemplateData"])
+        template.latest += 1
+        template.versions[template.latest] = data
+        if token:
+            template.tokens[token] = template.latest
+
+    @operation("ec2:ModifyLaunchTemplate", writes=True)
+    def modify_launch_template(self, **request: Any) -> None:
+        """Move the default to a version that exists."""
+        template = self._template("ec2:ModifyLaunchTemplate", request)
+        number = int(request["DefaultVersion"])
+        if number not in template.versions:
+            raise refused("ec2:ModifyLaunchTemplate", "InvalidLaunchTemplateId.VersionNotFound", str(number))
+        template.default = number
+
+    @operation("ec2:DeleteLaunchTemplateVersions", writes=True)
+    def delete_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+        """Delete versions; the default is refused in the answer."""
+        template = self._template("ec2:DeleteLaunchTemplateVersions", request)
+        failed = []
+        for number in map(int, request["Versions"]):
+            if number == template.default:
+                problem = {"Code": "unexpectedError", "Message": "is the default"}
+                failed.append({"VersionNumber": number, "ResponseError": problem})
+            else:
+                template.versions.pop(number, None)
+        return {"UnsuccessfullyDeletedLaunchTemplateVersions": failed}
+
+    def _template(self, name: str, request: Mapping[str, Any]) -> Template:
+        for template in self.account.state.templates.values():
+            if template.id == request["LaunchTemplateId"]:
+                found: Template = template
+                return found
+        raise refused(name, "InvalidLaunchTemplateId.NotFound", request["LaunchTemplateId"])
+
+
+def _checked(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    if len(base64.b64decode(data.get("UserData", ""), validate=True)) > _USER_DATA_LIMIT:
+        raise refused(name, "InvalidUserData.Malformed", "User data is limited to 16384 bytes")
+    return dict(data)
+
+
+def _matches(instance: Instance, condition: Mapping[str, Any]) -> bool:
+    if condition["Name"] == "instance-id":
+        return instance.id in condition["Values"]
+    return instance.tags.get(condition["Name"].removeprefix("tag:")) in condition["Values"]
+
+
+def _described(instance: Instance, now: datetime) -> dict[str, Any]:
+    return {
+        "InstanceId": instance.id,
+        "State": {"Name": instance.state(now)},
+        "LaunchTime": instance.launched_at,
+        "Tags": [{"Key": key, "Value": value} for key, value in instance.tags.items()],
+    }

@@ -1,0 +1,54 @@
+"""GitHub in memory: registration tokens, runner downloads and runners."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from attrs import define
+
+from refresh import errors
+from refresh.desired import Secret
+from refresh.reconciler.registration_token import IssuedToken
+from refresh.reconciler.runner_registrations import Registration
+from tests.fakes.memory.account import Account, operation
+
+_LIFE = timedelta(hours=1)
+
+
+@define
+class GitHub:
+    """What the components need of GitHub, one method a request."""
+
+    account: Account
+
+    @operation("github:CreateRegistrationToken", writes=True)
+    def create_registration_token(self) -> IssuedToken:
+        """Issue a token that lives for an hour."""
+        self.account.state.tokens += 1
+        return IssuedToken(Secret(f"REG-CANARY-{self.account.state.tokens}"), self.account.clock.now() + _LIFE)
+
+    @operation("github:ListDownloads")
+    def runner_downloads(self) -> list[dict[str, Any]]:
+        """List the runner applications."""
+        return [
+            {
+                "os": "linux",
+                "architecture": architecture,
+                "download_url": f"https://github.com/actions-runner-linux-{architecture}-2.335.1.tar.gz",
+                "filename": f"actions-runner-linux-{architecture}-2.335.1.tar.gz",
+                "sha256_checksum": "a" * 64,
+            }
+            for architecture in ("x64", "arm64")
+        ]
+
+    @operation("github:ListRunners")
+    def runners(self) -> list[Registration]:
+        """List the runners."""
+        return list(self.account.state.runners.values())
+
+    @operation("github:RemoveRunner", writes=True)
+    def remove_runner(self, runner_id: int) -> None:
+        """Remove a runner."""
+        if self.account.state.runners.pop(runner_id, None) is None:
+            raise errors.NotFound("github:RemoveRunner", "404", "Not Found")

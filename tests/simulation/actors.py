@@ -1,0 +1,187 @@
+"""Everybody else who touches the pool while a run goes on, each as one atomic effect, with their own clocks.
+
+The conditions are those of the contract's table of transitions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from refresh import records
+from tests.fakes.memory.ec2 import ALIVE
+from tests.simulation.invariants import STRANGER
+from tests.simulation.pool import TABLE, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SKEWS = (-60, -3, 0, 3, 60)
+"""Seconds by which an actor's clock may be off."""
+
+RUN = "77"
+OTHER_RUN = "88"
+_IDLE_TIME, _RUNTIME, _CLAIM, _CREATION = 420, 1800, 300, 600
+
+
+@frozen
+class Hands:
+    """Somebody with a clock of their own, and the instance that they care about."""
+
+    pool: Pool
+    instance_id: str
+    skew: int = 0
+
+    def _time(self, seconds: float = 0) -> str:
+        return records.wire_time(self.pool.account.clock.now() + timedelta(seconds=self.skew + seconds))
+
+    def _record(self) -> dict[str, Any] | None:
+        return self.pool.table.of(records.INSTANCE).get(self.instance_id)
+
+    def _change(self, was: str, whose: str | None, **changed: str) -> None:
+        """Change the record if it is in this state, of this run (any run if None) and not expired by this clock."""
+        record = self._record()
+        if record is None or records.text(record, "state") != was:
+            return
+        if whose is not None and records.text(record, "runId") != whose:
+            return
+        if not (records.text(record, "threshold") or "") > self._time():
+            return
+        written = {name: {"S": value} for name, value in {**changed, "updatedAt": self._time()}.items()}
+        self.pool.table.put({**record, **written})
+
+    def register(self) -> None:
+        """Record it as provision does after the launch, if nobody has."""
+        if self._record() is None:
+            self.pool.record(self.instance_id, state="created", runId=RUN, threshold=self._time(_CREATION))
+
+    def start(self) -> None:
+        """Put it to work: created or claimed to running."""
+        self._change("created", RUN, state="running", threshold=self._time(_RUNTIME))
+        self._change("claimed", OTHER_RUN, state="running", threshold=self._time(_RUNTIME))
+
+    def claim(self) -> None:
+        """Claim it for another run."""
+        self._change("idle", "", state="claimed", runId=OTHER_RUN, threshold=self._time(_CLAIM))
+
+    def unclaim(self) -> None:
+        """Give a claim back."""
+        self._change("claimed", OTHER_RUN, state="idle", runId="")
+
+    def release(self) -> None:
+        """Give it back to the pool."""
+        for run_id in (RUN, OTHER_RUN):
+            self._change("running", run_id, state="idle", runId="", threshold=self._time(_IDLE_TIME))
+
+    def expire(self) -> None:
+        """Expire it, as provision and release do with a broken one."""
+        for state in sorted(records.LIVING_STATES):
+            self._change(state, None, threshold=self._time(-1))
+
+    def renew(self) -> None:
+        """Renew its threshold in place, whatever it was: an owner's hand."""
+        record = self._record()
+        if record and records.text(record, "state") != records.TERMINATED:
+            self.pool.table.put({**record, "threshold": {"S": self._time(_RUNTIME)}})
+
+    def beat(self) -> None:
+        """Beat, as a living or dying instance does."""
+        if self.pool.ec2.state(self.instance_id) in (*ALIVE, "shutting-down"):
+            self.pool.beat(self.instance_id)
+
+    def end_itself(self) -> None:
+        """End itself a minute after its threshold, by the instance's own clock."""
+        threshold = records.text(self._record() or {}, "threshold") or ""
+        if threshold and threshold < self._time(-60):
+            self.end()
+
+    def end(self) -> None:
+        """End it in the console, or by provision before it changes the record."""
+        instance = self.pool.account.state.instances.get(self.instance_id)
+        if instance and instance.ended_at is None:
+            instance.ended_at = self.pool.account.clock.now()
+
+    def dump(self) -> None:
+        """Delete its record, as provision does while it ends instances of a failed launch."""
+        self.pool.table.delete(("TYPE#INSTANCE", f"ID#{self.instance_id}"))
+
+    def forge(self) -> None:
+        """Record a stranger's instance as expired and as marked, as a job on a runner can."""
+        for number, state in enumerate(("idle", records.TERMINATED)):
+            (stranger,) = self.pool.ec2.launch(tags={STRANGER: "yes", "InitialRunId": "1"})
+            del stranger.tags["AllowSelfTermination"]
+            self.pool.record(stranger, state=state, threshold=self._time(-600 - number))
+
+    def let_die(self) -> None:
+        """Let a minute pass, in which the dying die."""
+        self.pool.account.clock.moment += timedelta(seconds=61)
+
+    def edit_template(self) -> None:
+        """Edit the template by hand."""
+        for template in self.pool.account.state.templates.values():
+            template.latest += 1
+            template.versions[template.latest] = {**template.versions[template.default], "ImageId": "ami-0bad"}
+            template.default = template.latest
+
+    def delete_queue(self) -> None:
+        """Delete a queue by hand."""
+        self.pool.sqs.delete("octo-widgets-large-ci-pool")
+
+    def refresh(self) -> None:
+        """Run the whole of another refresh."""
+        account = self.pool.account
+        seam, look = account.seam, account.look
+        calls, requests = list(account.calls), list(account.requests)
+        account.seam, account.look = Quiet(), lambda *_: None
+        self.pool.run()
+        account.seam, account.look = seam, look
+        account.calls[:], account.requests[:] = calls, requests
+
+
+class Quiet:
+    """No seam: another process' calls are not this one's."""
+
+    def before(self, number: int, operation: str) -> None:
+        """Look away."""
+
+    def after(self, number: int, operation: str) -> None:
+        """Look away."""
+
+
+WITH_A_CLOCK: dict[str, Callable[[Hands], None]] = {
+    "register": Hands.register,
+    "start": Hands.start,
+    "claim": Hands.claim,
+    "release": Hands.release,
+    "expire": Hands.expire,
+    "renew": Hands.renew,
+    "end itself": Hands.end_itself,
+}
+WITHOUT: dict[str, Callable[[Hands], None]] = {
+    "unclaim": Hands.unclaim,
+    "beat": Hands.beat,
+    "console terminates": Hands.end,
+    "dump": Hands.dump,
+    "forge": Hands.forge,
+    "let die": Hands.let_die,
+    "edit template": Hands.edit_template,
+    "delete queue": Hands.delete_queue,
+    "second refresh": Hands.refresh,
+}
+
+
+def has_table(pool: Pool) -> bool:
+    """Whether there is a table to touch."""
+    return pool.dynamodb.table(TABLE) is not None
+
+
+def deeds(*, skews: tuple[int, ...] = SKEWS) -> list[tuple[str, int]]:
+    """List every actor with every clock that matters to it."""
+    return [*((name, skew) for name in WITH_A_CLOCK for skew in skews), *((name, 0) for name in WITHOUT)]
+
+
+def act(pool: Pool, instance_id: str, name: str, skew: int) -> None:
+    """Let somebody act."""
+    {**WITH_A_CLOCK, **WITHOUT}[name](Hands(pool, instance_id, skew))

@@ -1,0 +1,247 @@
+"""What must hold after every call, and what must have come true once all faults have stopped.
+
+The letters are those of the list of promises in the documentation: S for safety, L for liveness.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from refresh import records
+from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
+from tests.fakes.memory.account import Crash, Seam, Watch
+from tests.fakes.memory.ec2 import ALIVE
+from tests.simulation.pool import TABLE, TEMPLATE, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STRANGER = "Stranger"
+"""The tag of an instance that is not the pool's; no rule of refresh looks at it."""
+
+COOL_DOWN = timedelta(seconds=61)
+"""How long SQS refuses the name of a deleted queue."""
+
+_SECRET = re.compile(r"REG-CANARY|PAT-CANARY")
+_COMPLETE = {"ImageId", "IamInstanceProfile", "SecurityGroupIds", "UserData", "MetadataOptions"}
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+def require(condition: object, promise: str, details: object = "") -> None:
+    """Break off where a promise does not hold."""
+    if not condition:
+        raise Violation(f"{promise}: {details}")
+
+
+@define
+class Guard:
+    """A seam that checks every call of one process before it hands over to another seam.
+
+    It knows what this process has read, which is all that the process may act on.
+    """
+
+    pool: Pool
+    inner: Seam = field(factory=Watch)
+    marked: set[str] = field(factory=set)
+    """Ids that a read of this process showed as `terminated`."""
+    judged: dict[str, tuple[str | None, ...]] = field(factory=dict)
+    """State, run and threshold of each record as last read."""
+    ended: set[str] = field(factory=set)
+    """Ids that EC2 called terminated."""
+    metadata: dict[str, Any] = field(factory=dict)
+    living: dict[str, tuple[str | None, ...]] = field(factory=dict)
+
+    def start(self) -> None:
+        """Watch a process from its start."""
+        self.pool.account.seam = self
+        self.pool.account.look = self.look
+        self.pool.account.requests.clear()
+        self.pool.account.calls.clear()
+
+    def look(self, operation: str, answer: Any) -> None:
+        """Remember what the process has read."""
+        if operation == "dynamodb:Query":
+            for item in answer["Items"]:
+                identifier = (records.text(item, "SK") or "").removeprefix("ID#")
+                if records.text(item, "state"):
+                    self.judged[identifier] = _judged(item)
+                if records.text(item, "state") == records.TERMINATED:
+                    self.marked.add(identifier)
+        if operation == "ec2:DescribeInstances":
+            for reservation in answer["Reservations"]:
+                for instance in reservation["Instances"]:
+                    if instance["State"]["Name"] == "terminated":
+                        self.ended.add(instance["InstanceId"])
+
+    def before(self, number: int, operation: str) -> None:
+        """Let the other seam act, and keep what is compared with after the effect."""
+        self.inner.before(number, operation)
+        table = self.pool.dynamodb.table(TABLE)
+        self.living = {} if table is None else {key: _judged(each) for key, each in table.of(records.INSTANCE).items()}
+        self.metadata = {} if table is None else table.of(records.METADATA)
+        self.artifacts = set() if table is None else _artifacts(self.pool)
+
+    artifacts: set[str] = field(factory=set)
+
+    def after(self, number: int, operation: str) -> None:
+        """Check what the call did, then let the other seam act."""
+        if self.pool.account.requests and self.pool.account.requests[-1][0] == operation:
+            request = self.pool.account.requests[-1][1]
+            match operation:
+                case "ec2:TerminateInstances":
+                    self._check_terminations(request["InstanceIds"])
+                case "dynamodb:TransactWriteItems":
+                    self._check_marks()
+                    self._check_cleaning()
+                    require(not _SECRET.search(repr(request)), "S8", operation)
+                case "dynamodb:PutItem":
+                    self._check_metadata(request)
+                case "ec2:ModifyLaunchTemplate" | "ec2:CreateLaunchTemplate" | "ec2:DeleteLaunchTemplateVersions":
+                    self._check_template()
+                    require(not _SECRET.search(repr(request)), "S8", operation)
+                case _:
+                    require(not _SECRET.search(repr(request)), "S8", operation)
+        self.inner.after(number, operation)
+
+    def _check_terminations(self, identifiers: list[str]) -> None:
+        for identifier in identifiers:
+            require(identifier in self.marked, "S1", f"{identifier} was not read as terminated")
+            tags = self.pool.account.state.instances[identifier].tags
+            require(STRANGER not in tags, "S3", f"{identifier} is nobody's business")
+            item = self.pool.table.of(records.INSTANCE).get(identifier)
+            state = records.text(item, "state") if item else None
+            require(state in (None, records.TERMINATED), "S1", f"{identifier} is {state} in the table")
+
+    def _check_marks(self) -> None:
+        now = self.pool.account.clock.now()
+        for identifier, item in self.pool.table.of(records.INSTANCE).items():
+            if records.text(item, "state") != records.TERMINATED:
+                continue
+            before = self.living.get(identifier)
+            if before is None:
+                age = now - self.pool.account.state.instances[identifier].launched_at
+                require(age > timedelta(minutes=15), "S2", f"{identifier} was adopted within its grace")
+            elif before[0] != records.TERMINATED:
+                require(before == self.judged.get(identifier), "S2", f"{identifier}: {before} was not judged")
+                self._check_reason(identifier, item, before, now)
+
+    def _check_reason(self, identifier: str, item: Any, before: tuple[str | None, ...], now: datetime) -> None:
+        threshold = records.read_time(before[2] or "")
+        match records.text(item, "endedReason"):
+            case "expired":
+                require(threshold and threshold < now, "S2", f"{identifier} had not expired: {before}")
+            case "vanished":
+                require(identifier in self.ended, "S2", f"{identifier} had not vanished")
+            case "aged":
+                age = now - self.pool.account.state.instances[identifier].launched_at
+                require(before[0] == "idle" and age > timedelta(days=7), "S2", f"{identifier} was not aged: {before}")
+            case reason:
+                require(False, "S2", f"{identifier} ended for {reason}")
+
+    def _check_cleaning(self) -> None:
+        for key in self.artifacts - _artifacts(self.pool):
+            identifier = key.partition(" ")[2]
+            state = self.pool.ec2.state(identifier)
+            require(state not in (*ALIVE, "shutting-down"), "S5", f"{key} deleted while its instance is {state}")
+
+    def _check_metadata(self, request: dict[str, Any]) -> None:
+        item = request["Item"]
+        identifier = records.text(item, "identifier")
+        after = self.pool.table.of(records.METADATA)
+        for other, value in self.metadata.items():
+            require(other == identifier or after.get(other) == value, "S4", other)
+        if identifier == "resource_class_config":
+            for each in item["value"]["M"].values():
+                queue = each["M"]["queueUrl"]["S"].rpartition("/")[2]
+                require(queue in self.pool.account.state.queues, "S4", f"{queue} is recorded and does not exist")
+        if identifier == "launch_template":
+            names = self.pool.account.state.templates
+            require(item["value"]["M"]["name"]["S"] in names, "S4", "a template is recorded that does not exist")
+        if identifier != "gh_registration_token":
+            require(not _SECRET.search(repr(request)), "S8", identifier)
+
+    def _check_template(self) -> None:
+        template = self.pool.account.state.templates.get(TEMPLATE)
+        if template is not None:
+            default = template.versions.get(template.default)
+            require(default is not None and set(default) >= _COMPLETE, "S6", template.default)
+
+
+def settle(pool: Pool) -> None:
+    """Run without faults until everything must have come true, and check that it has."""
+    pool.account.clock.moment += COOL_DOWN
+    marked = _marked_and_alive(pool)
+    first = _clean_run(pool)
+    for identifier in marked:
+        require(pool.ec2.state(identifier) not in ALIVE, "L1", f"{identifier} still lives after a clean run")
+    pool.account.clock.moment += UNKNOWN_GRACE + timedelta(minutes=1)
+    second = _clean_run(pool)
+    for key in _artifacts(pool):
+        identifier = key.partition(" ")[2]
+        if identifier in pool.table.of(records.INSTANCE):
+            continue
+        require(pool.ec2.state(identifier) in (*ALIVE, "shutting-down"), "L2", f"{key} is left")
+    for identifier in marked:
+        require(identifier not in pool.table.of(records.INSTANCE), "L2", f"the record of {identifier} is left")
+    require(first.exit_code == 0, "L3", first.markdown())
+    require(second.exit_code == 0, "L3", second.markdown())
+    last = _clean_run(pool)
+    require(last.exit_code == 0, "L3", last.markdown())
+    require(pool.account.writes == [], "L3", pool.account.writes)
+    _check_token(pool)
+
+
+def _clean_run(pool: Pool) -> Any:
+    Guard(pool).start()
+    return pool.run()
+
+
+def crashed(pool: Pool, seam: Seam) -> bool:
+    """Run under a seam, every call checked; tell whether the process died."""
+    Guard(pool, seam).start()
+    try:
+        pool.run()
+    except Crash:
+        return True
+    return False
+
+
+def _check_token(pool: Pool) -> None:
+    value = pool.table.of(records.METADATA)["gh_registration_token"]["value"]["M"]
+    expires_at = records.read_time(value["expires_at"]["S"])
+    left = expires_at - pool.account.clock.now() if expires_at else timedelta()
+    require(left > pool.desired.registration_token_min_ttl - timedelta(minutes=1), "L4", left)
+
+
+def _marked_and_alive(pool: Pool) -> list[str]:
+    table = pool.dynamodb.table(TABLE)
+    if table is None:
+        return []
+    return [
+        identifier
+        for identifier, item in table.of(records.INSTANCE).items()
+        if records.text(item, "state") == records.TERMINATED
+        and pool.ec2.state(identifier) in ALIVE
+        and STRANGER not in pool.account.state.instances[identifier].tags
+    ]
+
+
+def _judged(item: Any) -> tuple[str | None, ...]:
+    return records.text(item, "state"), records.text(item, "runId"), records.text(item, "threshold")
+
+
+def _artifacts(pool: Pool) -> set[str]:
+    return set(_artifact_keys(pool))
+
+
+def _artifact_keys(pool: Pool) -> Iterator[str]:
+    for entity in (records.HEARTBEAT, records.SIGNAL):
+        for identifier in pool.table.of(entity):
+            yield f"{entity} {identifier}"

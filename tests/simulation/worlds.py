@@ -1,0 +1,124 @@
+"""The worlds in which a run may begin, from an empty account to what a crash has left."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from refresh import names, records
+from tests.fakes.memory.account import Account
+from tests.simulation.pool import TABLE, TEMPLATE, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGE_QUEUE = "octo-widgets-large-ci-pool"
+LATER = timedelta(minutes=11)
+"""After which everything that AWS reads back late is read back."""
+
+
+def build(name: str) -> Pool:
+    """Give a fresh pool in the named world."""
+    return Pool(Account.restore(_snapshot(name)))
+
+
+@functools.cache
+def _snapshot(name: str) -> bytes:
+    pool = Pool() if name in _BEFORE_REFRESH else Pool(Account.restore(_refreshed()))
+    WORLDS[name](pool)
+    return pool.account.snapshot()
+
+
+@functools.cache
+def _refreshed() -> bytes:
+    pool = Pool()
+    report = pool.run()
+    assert report.exit_code == 0, report.markdown()
+    pool.account.clock.moment += LATER
+    return pool.account.snapshot()
+
+
+def _create_table(pool: Pool) -> None:
+    keys = {"PK": "HASH", "SK": "RANGE"}
+    pool.dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+    )
+
+
+def _table_only(pool: Pool) -> None:
+    _create_table(pool)
+    pool.account.clock.moment += LATER
+
+
+def _drifted_template(pool: Pool) -> None:
+    template = pool.account.state.templates[TEMPLATE]
+    template.latest += 1
+    template.versions[template.latest] = {**template.versions[1], "ImageId": "ami-0fffffffffffffff0"}
+    template.default = template.latest
+
+
+def _without_template_record(pool: Pool) -> None:
+    pool.table.delete(("TYPE#METADATA", f"ID#{names.LAUNCH_TEMPLATE_IDENTIFIER}"))
+
+
+def _deleted_queue(pool: Pool) -> None:
+    pool.sqs.delete(LARGE_QUEUE)
+    pool.account.clock.moment += LATER
+
+
+def _other_attributes(pool: Pool) -> None:
+    queue = pool.account.state.queues[LARGE_QUEUE]
+    queue.attributes = queue.before = {"VisibilityTimeout": "0", "MessageRetentionPeriod": "60"}
+
+
+def _stale_token(pool: Pool) -> None:
+    pool.account.clock.moment += timedelta(minutes=30)
+
+
+def _mixed(pool: Pool) -> None:
+    """One in each state, expired and not; one vanished, one aged, one that nobody recorded."""
+    for state in sorted(records.LIVING_STATES):
+        run_id = "" if state == "idle" else "77"
+        pool.record(pool.launch(), state=state, runId=run_id)
+        pool.record(pool.launch(), state=state, runId=run_id, threshold=pool.in_time(7200))
+    vanished, aged = pool.launch(), pool.launch()
+    vanished.ended_at = pool.account.clock.now() - timedelta(minutes=5)
+    aged.launched_at -= timedelta(days=8)
+    for instance in (vanished, aged):
+        pool.record(instance, threshold=pool.in_time(7200))
+    pool.launch().launched_at -= timedelta(hours=1)
+
+
+def _marked(pool: Pool) -> None:
+    """Leave what a run that died between its marks and its terminations leaves."""
+    for _ in range(2):
+        pool.record(pool.launch(), state=records.TERMINATED, threshold=pool.in_time(-60))
+    pool.record(pool.launch(), state="running", runId="77", threshold=pool.in_time(7200))
+
+
+def _terminated(pool: Pool) -> None:
+    """Leave what a run that died between its terminations and its cleaning leaves."""
+    for minutes in (0, 5, 90):
+        instance = pool.launch()
+        pool.record(instance, state=records.TERMINATED, threshold=pool.in_time(-60))
+        instance.ended_at = pool.account.clock.now() - timedelta(minutes=minutes)
+
+
+WORLDS: dict[str, Callable[[Pool], object]] = {
+    "empty account": lambda _: None,
+    "table only": _table_only,
+    "table creating": _create_table,
+    "up to date": lambda _: None,
+    "drifted template": _drifted_template,
+    "template record missing": _without_template_record,
+    "queue deleted": _deleted_queue,
+    "queue with other attributes": _other_attributes,
+    "stale token": _stale_token,
+    "mixed instances": _mixed,
+    "marked, not terminated": _marked,
+    "terminated, not cleaned": _terminated,
+}
+_BEFORE_REFRESH = ("empty account", "table only", "table creating")
