@@ -5,11 +5,12 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test simulate lint format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
 	@echo 'make test    run every test suite'
+	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly for all of it)'
 	@echo 'make lint    check style, types, shell and import rules'
 	@echo 'make format  format the code'
 	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
@@ -21,6 +22,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest --numprocesses=logical --cov --cov-report=term-missing --cov-fail-under=100
+
+simulate: $(INSTALLED)
+	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.fakes.github_server import GitHubServer
 
 
+pytest_plugins = ["tests.simulation.figures"]
+
+
 @pytest.fixture(scope="session")
 def _aws_server() -> Iterator[AwsServer]:
     from tests.fakes.aws_server import AwsServer  # noqa: PLC0415 - unit tests must not load moto

@@ -57,6 +57,25 @@ class FailAt(Watch):
 
 
 @frozen
+class FailAlways(Watch):
+    """An operation fails for the whole run."""
+
+    operation: str
+    phase: Phase
+    kind: type[errors.ApiError]
+
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Refuse."""
+        if (operation, self.phase) == (self.operation, "before"):
+            raise self.kind(operation, "Injected")
+
+    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Lose the answer."""
+        if (operation, self.phase) == (self.operation, "after"):
+            raise self.kind(operation, "Injected")
+
+
+@frozen
 class InterfereAt(Watch):
     """Somebody else acts before a call."""
 
@@ -74,3 +93,9 @@ def calls_of(pool: Pool, run: Callable[[], Any] | None = None) -> int:
     Guard(pool).start()
     (run or pool.run)()
     return len(pool.account.calls)
+
+
+def operations_of(pool: Pool) -> list[str]:
+    """List the operations of a run in a world that is thrown away."""
+    calls_of(pool)
+    return sorted(set(pool.account.calls))

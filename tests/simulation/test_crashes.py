@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from tests.simulation.invariants import Guard, crashed, settle
-from tests.simulation.schedules import PHASES, CrashAt, FailAt, calls_of
+from tests.simulation.invariants import crashed, marked_and_alive, require, settle, watched
+from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
 
 if TYPE_CHECKING:
-    from tests.simulation.conftest import Tally
+    from tests.simulation.figures import Tally
 
 KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.CredentialsExpired, errors.Rejected)
 
@@ -22,7 +22,7 @@ KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.C
 def test_every_world_settles(world: str, tally: Tally) -> None:
     """Without any fault, as the others are compared with."""
     settle(build(world))
-    tally.add("clean", 1)
+    tally.add("clean")
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -32,7 +32,7 @@ def test_a_crash_at_any_call_is_put_right(world: str, tally: Tally) -> None:
         pool = build(world)
         assert crashed(pool, CrashAt(number, phase))
         settle(pool)
-        tally.add("single crashes", 1)
+        tally.add("single crashes")
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -47,7 +47,7 @@ def test_a_crash_of_the_rerun_is_put_right_too(world: str, tally: Tally) -> None
             pool.account = pool.account.restore(snapshot)
             crashed(pool, CrashAt(second, second_phase))
             settle(pool)
-            tally.add("crash pairs", 1)
+            tally.add("crash pairs")
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -58,8 +58,21 @@ def test_a_failure_of_any_call_ends_in_a_report_and_is_put_right(
     """Before its effect, or its answer lost after it; nothing escapes, and no failure is passed over."""
     for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
         pool = build(world)
-        Guard(pool, FailAt(number, phase, kind)).start()
-        report = pool.run()
-        assert not any("defect" in str(each.error) for each in report.components), report.markdown()
+        report = watched(pool, FailAt(number, phase, kind))
+        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
         settle(pool)
-        tally.add("single failures", 1)
+        tally.add("single failures")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_operation_that_always_fails_is_reported_and_put_right(
+    world: str, kind: type[errors.ApiError], tally: Tally
+) -> None:
+    """A missing permission, a service that is down for the whole run."""
+    for operation, phase in itertools.product(operations_of(build(world)), PHASES):
+        pool = build(world)
+        report = watched(pool, FailAlways(operation, phase, kind))
+        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
+        settle(pool)
+        tally.add("failing operations")

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from attrs import frozen
 
-from refresh import records
-from tests.fakes.memory.account import Account
 from tests.simulation import actors
-from tests.simulation.invariants import Guard, settle
-from tests.simulation.pool import Pool
-from tests.simulation.schedules import InterfereAt, calls_of
+from tests.simulation.figures import DOUBLES
+from tests.simulation.invariants import settle
+from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED, calls, interference, run
+from tests.simulation.schedules import calls_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
     from tests.fakes.memory.account import Seam
-    from tests.simulation.conftest import Tally
-
-THRESHOLDS: dict[str, Any] = {"long expired": -3600, "just expired": -1, "fresh": 1200, "empty": None, "malformed": "x"}
-STATES = (*sorted(records.LIVING_STATES), records.TERMINATED)
-EC2 = {"running": None, "shutting-down": 5, "terminated": 120, "unknown": 7200}
-"""How many seconds ago the instance began to end."""
-
-
-@frozen
-class Scene:
-    """One recorded instance."""
-
-    state: str
-    threshold: str
-    ec2: str
-    artifacts: bool
-
-    def build(self) -> tuple[Pool, str]:
-        """Give a pool with it, and its id."""
-        snapshot, identifier = _scene(self)
-        return Pool(Account.restore(snapshot)), identifier
-
-
-@functools.cache
-def _scene(scene: Scene) -> tuple[bytes, str]:
-    pool = build("up to date")
-    instance = pool.launch()
-    ended = EC2[scene.ec2]
-    instance.ended_at = None if ended is None else pool.account.clock.now() - timedelta(seconds=ended)
-    seconds = THRESHOLDS[scene.threshold]
-    threshold = pool.in_time(seconds) if isinstance(seconds, int) else (seconds or "")
-    run_id = "" if scene.state in {"idle", records.TERMINATED} else actors.RUN
-    run_id = actors.OTHER_RUN if scene.state == "claimed" else run_id
-    pool.record(instance, artifacts=scene.artifacts, state=scene.state, runId=run_id, threshold=threshold)
-    return pool.account.snapshot(), instance.id
-
-
-SCENES = [Scene(*each) for each in itertools.product(STATES, THRESHOLDS, EC2, (False, True))]
+    from tests.simulation.figures import Tally
 
 
 @frozen
@@ -78,35 +38,16 @@ class _Together:
         self.other.after(number, operation)
 
 
-def _interfere(pool: Pool, identifier: str, number: int, deed: tuple[str, int]) -> InterfereAt:
-    return InterfereAt(number, lambda: actors.act(pool, identifier, *deed))
-
-
-def _run(pool: Pool, seam: Seam) -> None:
-    Guard(pool, seam).start()
-    report = pool.run()
-    assert not any("defect" in str(each.error) for each in report.components), report.markdown()
-    for identifier, item in pool.table.of(records.INSTANCE).items():
-        # What has no threshold that can be read never ends by itself; the run says so, and here somebody corrects it.
-        if records.text(item, "state") != records.TERMINATED and records.read_time(item["threshold"]["S"]) is None:
-            pool.table.put({**item, "threshold": {"S": pool.in_time(3600)}, "SK": {"S": f"ID#{identifier}"}})
-
-
-def _collecting_calls(scene: Scene) -> int:
-    pool, _ = scene.build()
-    return calls_of(pool)
-
-
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", [*STATES, UNRECORDED])
 def test_one_interference_at_any_call_harms_nobody(state: str, tally: Tally) -> None:
     """Every actor, every clock, every scene."""
-    for scene in (scene for scene in SCENES if scene.state == state):
-        schedules = list(itertools.product(range(_collecting_calls(scene)), actors.deeds()))
+    for scene in (scene for scene in [*SCENES, *STRAYS] if scene.state == state):
+        schedules = list(itertools.product(range(calls(scene)), actors.deeds()))
         for number, deed in tally.sampled(schedules):
             pool, identifier = scene.build()
-            _run(pool, _interfere(pool, identifier, number, deed))
+            run(pool, interference(pool, identifier, number, deed))
             settle(pool)
-            tally.add("interferences", 1)
+            tally.add("interferences")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -115,17 +56,17 @@ def test_two_interferences_harm_nobody(state: str, tally: Tally) -> None:
     for scene in (
         each for each in SCENES if each.state == state and each.artifacts and each.ec2 in {"running", "terminated"}
     ):
-        calls = _collecting_calls(scene)
+        points = range(calls(scene))
         deeds = actors.deeds(skews=(0,))
         schedules = list(
-            itertools.product(itertools.combinations_with_replacement(range(calls), 2), itertools.product(deeds, deeds))
+            itertools.product(itertools.combinations_with_replacement(points, 2), itertools.product(deeds, deeds))
         )
-        for (first, second), (deed, other) in tally.sampled(schedules[:: tally.stride]):
+        for (first, second), (deed, other) in tally.sampled(schedules, DOUBLES):
             pool, identifier = scene.build()
-            one = _interfere(pool, identifier, first, deed)
-            _run(pool, _Together(one, _interfere(pool, identifier, second, other)))
+            one = interference(pool, identifier, first, deed)
+            run(pool, _Together(one, interference(pool, identifier, second, other)))
             settle(pool)
-            tally.add("double interferences", 1)
+            tally.add("double interferences")
 
 
 @pytest.mark.parametrize("world", ["empty account", "mixed instances", "marked, not terminated", "drifted template"])
@@ -133,6 +74,6 @@ def test_another_refresh_at_any_call_harms_nobody(world: str, tally: Tally) -> N
     """The schedule overlapped: both do the whole work."""
     for number in range(calls_of(build(world))):
         pool = build(world)
-        _run(pool, _interfere(pool, "i-0", number, ("second refresh", 0)))
+        run(pool, interference(pool, "i-0", number, ("second refresh", 0)))
         settle(pool)
-        tally.add("two refreshes", 1)
+        tally.add("two refreshes")

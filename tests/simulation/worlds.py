@@ -60,6 +60,18 @@ def _drifted_template(pool: Pool) -> None:
     template.default = template.latest
 
 
+def _outdated_template(pool: Pool) -> None:
+    """Leave no version that is right."""
+    template = pool.account.state.templates[TEMPLATE]
+    template.versions[1] = {**template.versions[1], "ImageId": "ami-0fffffffffffffff0"}
+
+
+def _deleted_template(pool: Pool) -> None:
+    """Delete the template while its instances live."""
+    pool.record(pool.launch())
+    del pool.account.state.templates[TEMPLATE]
+
+
 def _without_template_record(pool: Pool) -> None:
     pool.table.delete(("TYPE#METADATA", f"ID#{names.LAUNCH_TEMPLATE_IDENTIFIER}"))
 
@@ -113,6 +125,8 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "table creating": _create_table,
     "up to date": lambda _: None,
     "drifted template": _drifted_template,
+    "outdated template": _outdated_template,
+    "deleted template": _deleted_template,
     "template record missing": _without_template_record,
     "queue deleted": _deleted_queue,
     "queue with other attributes": _other_attributes,

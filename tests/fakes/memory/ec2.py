@@ -46,6 +46,12 @@ class Instance:
     """Termination protection."""
     alive: str = "running"
     ended_at: datetime | None = None
+    hidden_until: datetime | None = None
+    """EC2 answers late: until then no description shows it."""
+
+    def shown(self, now: datetime) -> bool:
+        """Whether a description shows it."""
+        return self.state(now) is not None and (self.hidden_until is None or now >= self.hidden_until)
 
     def state(self, now: datetime) -> str | None:
         """Give its state; None once EC2 has forgotten it."""
@@ -87,7 +93,7 @@ class Ec2:
             raise refused("ec2:DescribeInstances", "FilterLimitExceeded")
         now = self.account.clock.now()
         found = [
-            each for each in self.account.state.instances.values() if each.state(now) and _matches(each, condition)
+            each for each in self.account.state.instances.values() if each.shown(now) and _matches(each, condition)
         ]
         start, most = int(request.get("NextToken", "0")), request["MaxResults"]
         answer: dict[str, Any] = {

@@ -1,0 +1,71 @@
+"""How much is simulated, and the figures that are printed at the end, from all workers."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
+BUDGETS = {"short": 60, "push": 1, "nightly": 1}
+"""Every how manyth schedule of the large sets is run."""
+DOUBLES = {"short": 1000, "push": 100, "nightly": 5}
+"""The same for two interferences: there are more than a million."""
+
+
+@define
+class Tally:
+    """Counts what was simulated; `budget` is one of `BUDGETS`."""
+
+    budget: str
+    counts: Counter[str] = field(factory=Counter)
+
+    @property
+    def most(self) -> int:
+        """How many schedules of a kind prove that nothing is found where nothing is broken."""
+        return 300 if self.budget == "short" else 100_000
+
+    def add(self, what: str, number: int = 1) -> None:
+        """Count."""
+        self.counts[what] += number
+
+    def sampled(self, schedules: Sequence[T], strides: dict[str, int] | None = None) -> Sequence[T]:
+        """Give the part of a large set that the budget allows, the same in every run."""
+        return schedules[:: (strides or BUDGETS)[self.budget]]
+
+
+TALLY = Tally(os.environ.get("REFRESH_BUDGET", "short"))
+_OUTPUT = "simulation"
+
+
+@pytest.fixture
+def tally() -> Tally:
+    """Give the figures to add to."""
+    return TALLY
+
+
+def pytest_sessionfinish(session: Any) -> None:
+    """Hand a worker's figures over."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_OUTPUT] = dict(TALLY.counts)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take a worker's figures."""
+    TALLY.counts.update(getattr(node, "workeroutput", {}).get(_OUTPUT, {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures, if anything was simulated."""
+    if TALLY.counts:
+        terminalreporter.section(f"simulated (budget {TALLY.budget})")
+        for what, number in sorted(TALLY.counts.items()):
+            terminalreporter.write_line(f"{number:>9}  {what}")

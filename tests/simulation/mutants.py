@@ -1,0 +1,224 @@
+"""Deliberate breakages: each is a mistake that somebody could make, and each must break a promise somewhere."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from attrs import evolve
+
+from refresh import errors
+from refresh.reconciler import launch_template, registration_token, resource_pools
+from refresh.reconciler.garbage_collector import application, observation, policy
+from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
+from refresh.reconciler.garbage_collector.facts import Ec2State
+from refresh.reconciler.launch_template import CreateVersion, SetDefaultVersion
+from refresh.reconciler.resource_pools import CreateQueue, RecordPools
+from refresh.report import Done, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+
+def _wrapped(target: object, name: str, wrap: Callable[..., Any]) -> AbstractContextManager[object]:
+    """Replace a function by one that is given the original first."""
+    original = getattr(target, name)
+    return mock.patch.object(target, name, lambda *args, **kwargs: wrap(original, *args, **kwargs))
+
+
+def forget_what_an_earlier_run_marked() -> AbstractContextManager[object]:
+    """Terminate only what this run marked: the original's leak."""
+
+    def wrap(original: Any, *args: Any) -> Any:
+        verdict = original(*args)
+        return None if isinstance(verdict, Terminate) else verdict
+
+    return _wrapped(policy, "_judge_marked", wrap)
+
+
+def clean_while_it_shuts_down() -> AbstractContextManager[object]:
+    """Take shutting-down for the end."""
+
+    def wrap(original: Any, record: Any, machine: Any, now: Any) -> Any:
+        return Clean(record) if machine.state is Ec2State.SHUTTING_DOWN else original(record, machine, now)
+
+    return _wrapped(policy, "_judge_marked", wrap)
+
+
+def clean_what_ec2_does_not_show_yet() -> AbstractContextManager[object]:
+    """Take an instance that EC2 does not know for gone at once."""
+    return mock.patch.object(policy, "UNKNOWN_GRACE", -policy.UNKNOWN_GRACE)
+
+
+def _with_condition(change: Callable[[str], str | None]) -> AbstractContextManager[object]:
+    def wrap(original: Any, *args: Any) -> Any:
+        write = original(*args)
+        update = dict(write.actions[0]["Update"])
+        condition = change(update.pop("ConditionExpression"))
+        return evolve(write, actions=({"Update": update | ({"ConditionExpression": condition} if condition else {})},))
+
+    return _wrapped(application, "mark", wrap)
+
+
+def mark_without_a_condition() -> AbstractContextManager[object]:
+    """Overwrite whatever is there."""
+    return _with_condition(lambda _: None)
+
+
+def mark_on_the_state_alone() -> AbstractContextManager[object]:
+    """Forget that a threshold can be renewed in place."""
+    return _with_condition(lambda _: "#state = :judged_state")
+
+
+def mark_whoever_has_it() -> AbstractContextManager[object]:
+    """Forget the run id and the threshold that were judged, but not that it has passed."""
+    loose = "#state = :judged_state AND #threshold < :threshold"
+    return _with_condition(lambda condition: loose if condition.endswith("#threshold < :threshold") else condition)
+
+
+def terminate_before_the_mark() -> AbstractContextManager[object]:
+    """End it at once, since it has expired."""
+
+    def wrap(original: Any, *args: Any) -> Any:
+        verdict = original(*args)
+        return Terminate(verdict.record.id) if isinstance(verdict, Mark) else verdict
+
+    return _wrapped(policy, "judge", wrap)
+
+
+def read_one_page_only() -> AbstractContextManager[object]:
+    """Forget LastEvaluatedKey."""
+
+    def wrap(original: Any, dynamodb: Any, *args: Any) -> Any:
+        class _OnePage:
+            def query(self, **request: Any) -> Any:
+                page = dynamodb.query(**request)
+                page.pop("LastEvaluatedKey", None)
+                return page
+
+        return original(_OnePage(), *args)
+
+    return _wrapped(observation, "items", wrap)
+
+
+def read_what_may_be_old() -> AbstractContextManager[object]:
+    """Forget ConsistentRead."""
+
+    def wrap(original: Any, dynamodb: Any, *args: Any) -> Any:
+        class _Stale:
+            def query(self, **request: Any) -> Any:
+                return dynamodb.query(**{**request, "ConsistentRead": False})
+
+        return original(_Stale(), *args)
+
+    return _wrapped(observation, "items", wrap)
+
+
+def swallow_errors_of_terminate() -> AbstractContextManager[object]:
+    """Take any answer for success: the original's "likely no longer exists"."""
+
+    def wrap(original: Any, ec2: Any, batch: Any) -> Any:
+        for outcome in original(ec2, batch):
+            yield Done(outcome.change)
+
+    return _wrapped(application, "_terminate", wrap)
+
+
+def believe_the_record_alone() -> AbstractContextManager[object]:
+    """Forget EC2's own proof."""
+    return mock.patch.object(policy, "proven", return_value=True)
+
+
+def forget_former_templates() -> AbstractContextManager[object]:
+    """Forget the ids that the template had before it was made anew."""
+    return mock.patch.object(launch_template, "former_ids", return_value=())
+
+
+def adopt_at_once() -> AbstractContextManager[object]:
+    """Forget that provision takes time to record."""
+    return mock.patch.object(policy, "UNRECORDED_GRACE", -policy.UNRECORDED_GRACE)
+
+
+def record_queues_before_they_exist() -> AbstractContextManager[object]:
+    """Name the queues in the first pass already."""
+
+    def wrap(original: Any, desired: Any, actual: Any) -> Any:
+        plan = original(desired, actual)
+        missing = [change for change in plan.changes if isinstance(change, CreateQueue)]
+        if not missing:
+            return plan
+        pools = tuple(
+            (each.resource_class, each.url or f"https://x/{each.resource_class.name}") for each in actual.pools
+        )
+        return Plan((RecordPools(pools, None), *plan.changes), plan.warnings)
+
+    return _wrapped(resource_pools, "plan", wrap)
+
+
+def move_the_default_before_the_version_exists() -> AbstractContextManager[object]:
+    """Save a pass."""
+
+    def wrap(original: Any, desired: Any, actual: Any) -> Any:
+        plan = original(desired, actual)
+        changes = [
+            SetDefaultVersion(change.template_id, change.latest, change.latest + 1)
+            if isinstance(change, CreateVersion)
+            else change
+            for change in plan.changes
+        ]
+        return Plan(tuple(changes), plan.warnings)
+
+    return _wrapped(launch_template, "plan", wrap)
+
+
+def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
+    """Trust the record instead of EC2: the template is never made anew."""
+
+    def wrap(original: Any, desired: Any, actual: Any) -> Any:
+        return Plan() if not actual.listing.template_id and actual.recorded else original(desired, actual)
+
+    return _wrapped(launch_template, "plan", wrap)
+
+
+def tell_the_token() -> AbstractContextManager[object]:
+    """Put the token into an error's text."""
+
+    def wrap(_: Any, component: Any, before: str) -> None:
+        issued = component.github.create_registration_token()
+        raise errors.Unavailable("token", "X", f"{issued.token.reveal()} could not be stored after {before}")
+
+    return _wrapped(registration_token.RegistrationToken, "_replace", wrap)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+MUTANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    re.sub("_", " ", mutant.__name__): mutant
+    for mutant in (
+        forget_what_an_earlier_run_marked,
+        clean_while_it_shuts_down,
+        clean_what_ec2_does_not_show_yet,
+        mark_without_a_condition,
+        mark_on_the_state_alone,
+        mark_whoever_has_it,
+        terminate_before_the_mark,
+        read_one_page_only,
+        read_what_may_be_old,
+        swallow_errors_of_terminate,
+        believe_the_record_alone,
+        forget_former_templates,
+        adopt_at_once,
+        record_queues_before_they_exist,
+        move_the_default_before_the_version_exists,
+        record_a_template_that_was_deleted,
+        tell_the_token,
+    )
+}
+NONE = _nothing
+"""No breakage: the search must find nothing."""

@@ -1,0 +1,85 @@
+"""One instance in every state that matters, and what somebody else does to it during a run."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from refresh import records
+from tests.fakes.memory.account import Account
+from tests.simulation import actors
+from tests.simulation.invariants import watched
+from tests.simulation.pool import Pool
+from tests.simulation.schedules import InterfereAt, calls_of
+from tests.simulation.worlds import build
+
+if TYPE_CHECKING:
+    from tests.fakes.memory.account import Seam
+
+THRESHOLDS: dict[str, Any] = {"long expired": -3600, "just expired": -1, "fresh": 1200, "empty": None, "malformed": "x"}
+STATES = (*sorted(records.LIVING_STATES), records.TERMINATED)
+UNRECORDED = "unrecorded"
+EC2 = {"running": None, "hidden": None, "shutting-down": 5, "terminated": 120, "unknown": 7200}
+"""How many seconds ago the instance began to end."""
+
+
+@frozen
+class Scene:
+    """One recorded instance."""
+
+    state: str
+    threshold: str
+    ec2: str
+    artifacts: bool
+
+    def build(self) -> tuple[Pool, str]:
+        """Give a pool with it, and its id."""
+        snapshot, identifier = _scene(self)
+        return Pool(Account.restore(snapshot)), identifier
+
+
+@functools.cache
+def _scene(scene: Scene) -> tuple[bytes, str]:
+    pool = build("up to date")
+    instance = pool.launch()
+    ended = EC2[scene.ec2]
+    instance.hidden_until = pool.account.clock.now() + timedelta(minutes=1) if scene.ec2 == "hidden" else None
+    if scene.state == UNRECORDED:
+        instance.launched_at += timedelta(seconds=THRESHOLDS[scene.threshold])
+        return pool.account.snapshot(), instance.id
+    instance.ended_at = None if ended is None else pool.account.clock.now() - timedelta(seconds=ended)
+    seconds = THRESHOLDS[scene.threshold]
+    threshold = pool.in_time(seconds) if isinstance(seconds, int) else (seconds or "")
+    run_id = "" if scene.state in {"idle", records.TERMINATED} else actors.RUN
+    run_id = actors.OTHER_RUN if scene.state == "claimed" else run_id
+    pool.record(instance, artifacts=scene.artifacts, state=scene.state, runId=run_id, threshold=threshold)
+    return pool.account.snapshot(), instance.id
+
+
+SCENES = [Scene(*each) for each in itertools.product(STATES, THRESHOLDS, EC2, (False, True))]
+STRAYS = [Scene(UNRECORDED, threshold, "running", artifacts=False) for threshold in ("long expired", "just expired")]
+"""Instances that provision has launched and not recorded, an hour ago and just now."""
+
+
+def interference(pool: Pool, identifier: str, number: int, deed: tuple[str, int]) -> InterfereAt:
+    """Let somebody act before a call."""
+    return InterfereAt(number, lambda: actors.act(pool, identifier, *deed))
+
+
+def run(pool: Pool, seam: Seam) -> None:
+    """Run under a seam, then let somebody correct thresholds that never pass."""
+    watched(pool, seam)
+    for identifier, item in pool.table.of(records.INSTANCE).items():
+        # What has no threshold that can be read never ends by itself; the run says so, and here somebody corrects it.
+        if records.text(item, "state") != records.TERMINATED and records.read_time(item["threshold"]["S"]) is None:
+            pool.table.put({**item, "threshold": {"S": pool.in_time(3600)}, "SK": {"S": f"ID#{identifier}"}})
+
+
+def calls(scene: Scene) -> int:
+    """Count the calls of a run in a scene."""
+    pool, _ = scene.build()
+    return calls_of(pool)

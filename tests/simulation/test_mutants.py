@@ -1,0 +1,114 @@
+"""The instrument itself: it must notice every deliberate breakage, and nothing where there is none."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refresh import errors
+from tests.fakes.memory import dynamodb
+from tests.simulation import actors
+from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
+from tests.simulation.mutants import MUTANTS, NONE
+from tests.simulation.scenes import SCENES, STRAYS, calls, interference, run
+from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
+from tests.simulation.worlds import WORLDS, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.simulation.figures import Tally
+
+SMALL_PAGE = 600
+"""Bytes, so that a handful of records is more than one page."""
+
+
+def _worlds() -> Iterator[None]:
+    for world in WORLDS:
+        settle(build(world))
+        yield
+
+
+def _scenes() -> Iterator[None]:
+    for scene in [*STRAYS, *SCENES]:
+        pool, _ = scene.build()
+        run(pool, interference(pool, "", -1, ("beat", 0)))
+        settle(pool)
+        yield
+
+
+FAULTY = ("marked, not terminated", "mixed instances", "queue deleted", "outdated template")
+
+
+def _crashes() -> Iterator[None]:
+    for world in FAULTY:
+        for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
+            pool = build(world)
+            crashed(pool, CrashAt(number, phase))
+            settle(pool)
+            yield
+
+
+def _failures() -> Iterator[None]:
+    for world in FAULTY:
+        for operation, phase in itertools.product(operations_of(build(world)), PHASES):
+            pool = build(world)
+            report = watched(pool, FailAlways(operation, phase, errors.Rejected))
+            require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
+            settle(pool)
+            yield
+
+
+def _interferences() -> Iterator[None]:
+    # Clocks matter: by true ones, what has expired for us has expired for everybody.
+    deeds = actors.deeds(skews=(-60, 0))
+    for scene in [*STRAYS, *(each for each in SCENES if each.artifacts)]:
+        for number, deed in itertools.product(range(calls(scene)), deeds):
+            pool, identifier = scene.build()
+            run(pool, interference(pool, identifier, number, deed))
+            settle(pool)
+            yield
+
+
+SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
+    "worlds": _worlds,
+    "scenes": _scenes,
+    "failing operations": _failures,
+    "crashes": _crashes,
+    "interference": _interferences,
+}
+
+
+def _searched(tally: Tally, mutant: str, most: int) -> tuple[str, str] | None:
+    """Search for a broken promise, in so many schedules of a kind at most; give the search and the promise."""
+    for name, search in SEARCHES.items():
+        try:
+            for _ in itertools.islice(search(), most):
+                tally.add(f"schedules against {mutant}")
+        except Violation as violation:
+            return name, str(violation).partition(":")[0]
+        except Exception as error:  # noqa: BLE001 - whatever escapes is noticed too
+            return name, type(error).__name__
+    return None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_deliberate_breakage_is_noticed(mutant: str, tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a broken promise."""
+    for world in WORLDS:
+        build(world)
+    monkeypatch.setattr(dynamodb, "PAGE_BYTES", SMALL_PAGE)
+    with MUTANTS[mutant]():
+        found = _searched(tally, mutant, most=100_000)
+    assert found is not None, f"nobody noticed: {mutant}"
+    search, promise = found
+    tally.add(f"mutant killed: {mutant} ({promise}, {search})")
+
+
+def test_without_a_breakage_nothing_is_found(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the others would prove nothing."""
+    monkeypatch.setattr(dynamodb, "PAGE_BYTES", SMALL_PAGE)
+    with NONE():
+        assert _searched(tally, "nothing", most=tally.most) is None
