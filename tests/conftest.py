@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import dynamodb_local
 from tests.fakes.world import PAT_CANARY, World
 
 if TYPE_CHECKING:
@@ -25,6 +27,18 @@ def _aws_server() -> Iterator[AwsServer]:
 
     with AwsServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    """Give Amazon's own DynamoDB Local; skip where it cannot run, unless every suite is asked for."""
+    if absent := dynamodb_local.lacking():
+        if os.environ.get("REFRESH_ALL_SUITES") == "1":
+            pytest.fail(absent)
+        pytest.skip(absent)
+    dynamodb_local.fetch()
+    with dynamodb_local.DynamoDBLocal() as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+"""The same tests on every stand-in for AWS, and on AWS itself where REFRESH_REAL_AWS=1 asks for it.
+
+A test says by name where a stand-in is wrong; if it ever becomes right, that test fails and the note goes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from attrs import frozen
+from botocore.config import Config
+
+from refresh import clients
+from tests.fakes.memory.account import Account
+from tests.fakes.memory.dynamodb import DynamoDB
+from tests.fakes.memory.ec2 import Ec2
+from tests.fakes.memory.sqs import Sqs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.aws_server import AwsServer
+
+REGION = "eu-west-1"
+IMAGE = "ami-0123456789abcdef0"
+REAL = os.environ.get("REFRESH_REAL_AWS") == "1"
+
+
+@frozen
+class Backend:
+    """One stand-in: its narrow clients, and a way to let time pass."""
+
+    name: str
+    dynamodb: Any = None
+    ec2: Any = None
+    sqs: Any = None
+    wait: Callable[[float], None] = time.sleep
+    launch: Callable[..., str] | None = None
+    """Launches one instance, with termination protection if asked for."""
+
+
+def _memory() -> Backend:
+    account = Account()
+
+    def wait(seconds: float) -> None:
+        account.clock.moment += timedelta(seconds=seconds)
+
+    def launch(*, protected: bool = False, zone: str = "a") -> str:
+        (instance,) = Ec2(account).launch(protected=protected, zone=zone)
+        return instance.id
+
+    return Backend("memory", DynamoDB(account), Ec2(account), Sqs(account), wait, launch)
+
+
+def _remote(name: str, url: str | None, *services: str) -> Backend:
+    credentials = {} if url is None else {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    config = Config(retries={"total_max_attempts": 1})
+    made: dict[str, Any] = {}
+    for service in services:
+        client = boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **credentials)  # type: ignore[call-overload] # the name is a variable
+        clients.translate_errors(client)
+        made[service] = client
+
+    def launch(*, protected: bool = False, zone: str = "a") -> str:
+        found = made["ec2"].run_instances(
+            ImageId=IMAGE,
+            MinCount=1,
+            MaxCount=1,
+            DisableApiTermination=protected,
+            Placement={"AvailabilityZone": f"{REGION}{zone}"},
+        )
+        return str(found["Instances"][0]["InstanceId"])
+
+    # Emulators do not take their time; AWS does.
+    wait = time.sleep if url is None else lambda _: None
+    return Backend(name, **made, wait=wait, launch=launch if "ec2" in made else None)
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Give the stand-in that the test is parametrized with."""
+    name = request.param
+    for marker in request.node.iter_markers("wrong_on"):
+        if name in marker.kwargs:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=f"{name}: {marker.kwargs[name]}"))
+    match name:
+        case "memory":
+            return _memory()
+        case "moto":
+            server: AwsServer = request.getfixturevalue("aws")
+            return _remote("moto", server.url, "dynamodb", "ec2", "sqs")
+        case "DynamoDB Local":
+            return _remote(name, request.getfixturevalue("dynamodb_local_url"), "dynamodb")
+        case _:
+            return _remote("AWS", None, "dynamodb", "ec2", "sqs")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test on every stand-in that has the service."""
+    if "backend" in metafunc.fixturenames:
+        names = ["memory", "moto", *(["AWS"] if REAL else [])]
+        if metafunc.module.__name__.endswith("test_dynamodb"):
+            names.append("DynamoDB Local")
+        metafunc.parametrize("backend", names, indirect=True)
+
+
+@pytest.fixture
+def unique() -> str:
+    """Give a name that no other test uses."""
+    return f"refresh-conformance-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,61 @@
+"""Run refresh as a process and write down what it cost: calls by name, peak memory, seconds.
+
+python -m tests.scale.measured RESULT.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refresh import __main__, clients
+
+if TYPE_CHECKING:
+    from refresh.reconciler import Services
+
+# moto takes its time to describe thousands of instances, and that is not what is measured.
+clients._READ_SECONDS = 300
+
+calls: Counter[str] = Counter()
+_connect = clients.connect
+
+
+def _counting(*args: Any) -> Services:
+    services = _connect(*args)
+    for client in (services.dynamodb, services.ec2, services.sqs):
+        client.meta.events.register("before-send", _count)
+    return services
+
+
+def _count(event_name: str, **_: Any) -> None:
+    service, operation = event_name.split(".")[1:]
+    calls[f"{service}:{operation}"] += 1
+
+
+def _peak_megabytes() -> int:
+    """Read the peak of this program's memory; `getrusage` counts that of the process which started it as well."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+def main() -> int:
+    """Run, and write the figures to the file that is named."""
+    clients.connect = _counting  # type: ignore[assignment] # the same, counted
+    started = time.monotonic()
+    code = __main__.main()
+    figures = {
+        "exit code": code,
+        "seconds": round(time.monotonic() - started, 1),
+        "peak MB": _peak_megabytes(),
+        "calls": dict(sorted(calls.items())),
+    }
+    Path(sys.argv[1]).write_text(json.dumps(figures), encoding="utf-8")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

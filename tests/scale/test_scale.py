@@ -1,0 +1,140 @@
+"""Thousands: instances on moto, the table on DynamoDB Local, refresh as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from refresh import records
+from tests.fakes.world import CREDENTIALS, REGION, ROOT, TABLE, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.simulation.figures import Tally
+
+EXPIRED = int(os.environ.get("REFRESH_EXPIRED", "5000"))
+OLD = int(os.environ.get("REFRESH_OLD", "50000"))
+
+
+@pytest.fixture
+def pool(world: World, dynamodb_local_url: str, tmp_path: Path, tally: Tally) -> _Pool:
+    """Give a pool that a first run has made, its table on DynamoDB Local."""
+    if tally.budget == "short":
+        pytest.skip("thousands of instances take minutes: make simulate")
+    made = _Pool(world, dynamodb_local_url, tmp_path, tally)
+    if TABLE in made.dynamodb.list_tables()["TableNames"]:
+        made.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+        made.dynamodb.delete_table(TableName=TABLE)
+    made.run("first run")
+    return made
+
+
+class _Pool:
+    def __init__(self, world: World, url: str, folder: Path, tally: Tally) -> None:
+        self.world, self.url, self.folder, self.tally = world, url, folder, tally
+        self.dynamodb = boto3.client(
+            "dynamodb",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def run(self, title: str, **inputs: str) -> dict[str, Any]:
+        """Run refresh as a process and give its figures."""
+        result = self.folder / "result.json"
+        environ = {**os.environ, **self.world.environ(**inputs), "AWS_ENDPOINT_URL_DYNAMODB": self.url}
+        child = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "tests.scale.measured", str(result)],
+            env=environ,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1800,
+        )
+        assert result.exists(), child.stdout + child.stderr
+        figures: dict[str, Any] = json.loads(result.read_text())
+        self.tally.add(f"{title}: {json.dumps(figures)}")
+        (self.folder / f"{title}.log").write_text(child.stdout)
+        return figures
+
+    def write(self, items: list[records.Item]) -> None:
+        """Write many items."""
+        for start in range(0, len(items), 25):
+            requests: Any = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+            while requests:
+                answer = self.dynamodb.batch_write_item(RequestItems={TABLE: requests})
+                requests = answer["UnprocessedItems"].get(TABLE)
+
+    def count(self, entity: str) -> int:
+        """Count the items of an entity."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=TABLE,
+            KeyConditionExpression="PK = :entity",
+            ExpressionAttributeValues={":entity": {"S": f"TYPE#{entity}"}},
+            Select="COUNT",
+        )
+        return sum(page["Count"] for page in pages)
+
+
+def _recorded(identifier: str, written_at: datetime, state: str) -> list[records.Item]:
+    return [
+        records.item(
+            records.INSTANCE,
+            identifier,
+            written_at,
+            state=state,
+            runId="" if state != "running" else "17234567890",
+            threshold=records.wire_time(written_at),
+            resourceClass="large",
+            instanceType="m7i-flex.large",
+            usageClass="on-demand",
+        ),
+        records.item(records.HEARTBEAT, identifier, written_at, value="PING"),
+        records.item(records.SIGNAL, identifier, written_at, value={"state": "UD_REG_OK", "runId": "17234567890"}),
+    ]
+
+
+@pytest.mark.timeout(3600)
+def test_5000_expired_instances_end_within_two_runs(pool: _Pool) -> None:
+    """At most 600 calls, less than 200 MB, and nothing left of them."""
+    expired_at = datetime.now(UTC) - timedelta(minutes=5)
+    instance_ids: list[str] = []
+    while len(instance_ids) < EXPIRED:
+        instance_ids += pool.world.launch(pool.world.services(), min(500, EXPIRED - len(instance_ids)))
+    states = ("idle", "claimed", "running", "created")
+    listed = [_recorded(each, expired_at, states[number % 4]) for number, each in enumerate(instance_ids)]
+    pool.write([item for items in listed for item in items])
+    figures = [pool.run(f"{EXPIRED} expired")]
+    if figures[-1]["exit code"]:
+        figures.append(pool.run(f"{EXPIRED} expired, second run"))
+    assert figures[-1]["exit code"] == 0
+    assert sum(sum(each["calls"].values()) for each in figures) <= 600
+    assert max(each["peak MB"] for each in figures) < 200
+    assert [pool.count(entity) for entity in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")] == [0, 0, 0, EXPIRED]
+    assert set(pool.world.states(pool.world.services()).values()) == {"terminated"}
+
+
+@pytest.mark.timeout(3600)
+def test_50000_terminated_records_are_cleaned_within_deadlines(pool: _Pool) -> None:
+    """What the original left behind; a run that has no time for all of it goes on in the next one."""
+    without = pool.run("no-op that never had them")
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    pool.write([_recorded(f"i-{number:017x}", long_ago, "terminated")[0] for number in range(OLD)])
+    runs = 0
+    while pool.count("INSTANCE"):
+        runs += 1
+        pool.run(f"{OLD} terminated records, run {runs}", timeout="4m")
+        assert runs <= 6
+    after = pool.run("no-op after them")
+    assert after["exit code"] == 0
+    assert after["calls"] == without["calls"]
