@@ -24,7 +24,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=logical --cov --cov-report=term-missing --cov-fail-under=100
 
 simulate: $(INSTALLED)
-	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation tests/scale
+	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -55,7 +55,9 @@ class Hands:
     def register(self) -> None:
         """Record it as provision does after the launch, if nobody has."""
         if self._record() is None:
-            self.pool.record(self.instance_id, state="created", runId=RUN, threshold=self._time(_CREATION))
+            beats = self.pool.ec2.state(self.instance_id) in ALIVE
+            created = {"state": "created", "runId": RUN, "threshold": self._time(_CREATION)}
+            self.pool.record(self.instance_id, artifacts=beats, **created)
 
     def start(self) -> None:
         """Put it to work: created or claimed to running."""

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 BUDGETS = {"short": 60, "push": 1, "nightly": 1}
 """Every how manyth schedule of the large sets is run."""
-DOUBLES = {"short": 1000, "push": 100, "nightly": 5}
+DOUBLES = {"short": 1000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
 
 

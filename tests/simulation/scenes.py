@@ -73,10 +73,14 @@ def interference(pool: Pool, identifier: str, number: int, deed: tuple[str, int]
 def run(pool: Pool, seam: Seam) -> None:
     """Run under a seam, then let somebody correct thresholds that never pass."""
     watched(pool, seam)
-    for identifier, item in pool.table.of(records.INSTANCE).items():
-        # What has no threshold that can be read never ends by itself; the run says so, and here somebody corrects it.
+    correct(pool)
+
+
+def correct(pool: Pool) -> None:
+    """Correct thresholds that cannot be read, as the run asks for: nobody else ends such an instance."""
+    for item in list(pool.table.of(records.INSTANCE).values()):
         if records.text(item, "state") != records.TERMINATED and records.read_time(item["threshold"]["S"]) is None:
-            pool.table.put({**item, "threshold": {"S": pool.in_time(3600)}, "SK": {"S": f"ID#{identifier}"}})
+            pool.table.put({**item, "threshold": {"S": pool.in_time(3600)}})
 
 
 def calls(scene: Scene) -> int:

@@ -1,0 +1,108 @@
+"""A hundred instances and something wrong with one of them, or with everything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from refresh import errors, names, records
+from tests.fakes.desired import desired
+from tests.fakes.memory.account import Watch
+from tests.fakes.memory.ec2 import ALIVE
+from tests.simulation.invariants import STRANGER, settle, watched
+from tests.simulation.pool import Pool
+from tests.simulation.worlds import build
+
+if TYPE_CHECKING:
+    from tests.fakes.memory.ec2 import Instance
+
+
+def _hundred() -> tuple[Pool, list[Instance]]:
+    pool = build("up to date")
+    instances = pool.ec2.launch("octo-widgets-ci-launch-template", 100)
+    for instance in instances:
+        pool.record(instance)
+    return pool, instances
+
+
+def _alive(pool: Pool) -> list[str]:
+    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
+
+
+def test_an_instance_that_ec2_does_not_know_hinders_nobody() -> None:
+    """99 end at once; the record of the other goes ten minutes after its mark."""
+    pool, instances = _hundred()
+    del pool.account.state.instances[instances[42].id]
+    report = watched(pool, Watch())
+    assert (report.exit_code, _alive(pool)) == (0, [])
+    settle(pool)
+    assert pool.table.of(records.INSTANCE) == {}
+    assert len(pool.table.of(records.HISTORY)) == 100
+
+
+def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
+    """Termination protection saves its whole zone from a call; the others end all the same."""
+    pool, instances = _hundred()
+    protected = instances[42]
+    protected.protected = True
+    for _ in range(3):
+        report = watched(pool, Watch())
+        assert _alive(pool) == [protected.id]
+        assert report.exit_code == 1
+        assert f"terminate instance {protected.id}" in report.markdown()
+        assert "disableApiTermination" in report.markdown()
+        pool.account.clock.moment += timedelta(minutes=11)
+    assert set(pool.table.of(records.INSTANCE)) == {protected.id}
+    protected.protected = False
+    settle(pool)
+    assert _alive(pool) == []
+
+
+@define
+class _Down(Watch):
+    """TerminateInstances fails so many times."""
+
+    left: int
+
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Fail."""
+        if operation == "ec2:TerminateInstances" and self.left:
+            self.left -= 1
+            raise errors.Unavailable(operation, "InternalError", "An internal error has occurred.")
+
+
+def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
+    """Every run says so and deletes nothing; the first one that is answered ends them all."""
+    pool, _ = _hundred()
+    down = _Down(30)
+    runs = 0
+    while down.left:
+        runs += 1
+        report = watched(pool, down)
+        assert report.exit_code == 1
+        assert "ec2:TerminateInstances: InternalError" in report.markdown()
+        assert len(_alive(pool)) == 100
+        assert len(pool.table.of(records.HEARTBEAT)) == 100
+        pool.account.clock.moment += timedelta(minutes=1)
+    assert runs == 30
+    settle(pool)
+    assert _alive(pool) == []
+
+
+def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
+    """Nor those whose ids somebody has forged into our table, in every state."""
+    pool, instances = _hundred()
+    neighbour = Pool(pool.account, desired(repository=names.Repository("octo", "gadgets")))
+    neighbour.run()
+    theirs = pool.ec2.launch("octo-gadgets-ci-launch-template", 20)
+    nobodys = pool.ec2.launch(None, 20, tags={STRANGER: "yes"})
+    for number, instance in enumerate([*theirs, *nobodys]):
+        instance.tags[STRANGER] = "yes"
+        del instance.tags["AllowSelfTermination"]
+        pool.record(instance, state=("idle", "running", "created", "claimed", records.TERMINATED)[number % 5])
+    settle(pool)
+    assert sorted(_alive(pool)) == sorted(each.id for each in [*theirs, *nobodys])
+    assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
+    assert len(pool.table.of(records.INSTANCE)) == 40
