@@ -100,7 +100,7 @@ def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callab
     except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
         # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
         error = errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line.")
-    report = evolve(loop.report, error=error, duration=run.clock.now() - start)
+    report = evolve(loop.report, outcomes=tuple(loop.outcomes), error=error, duration=run.clock.now() - start)
     return Converged(report, loop.actual)
 
 
@@ -111,6 +111,7 @@ class _Loop(Generic[ActualT, ChangeT]):
         self.may_write = may_write
         self.actual: ActualT | None = None
         self.report = ComponentReport(name=component.name)
+        self.outcomes: list[Outcome] = []
         self.settled: dict[Change, Outcome] = {}
         """Done and failed changes of this run: neither is sent a second time."""
 
@@ -140,7 +141,7 @@ class _Loop(Generic[ActualT, ChangeT]):
 
     def _apply(self, due: list[ChangeT]) -> None:
         for outcome in self.component.apply(due):
-            self.report = evolve(self.report, outcomes=(*self.report.outcomes, outcome))
+            self.outcomes.append(outcome)
             match outcome:
                 case Done() | Failed():
                     self.settled[outcome.change] = outcome
@@ -152,16 +153,15 @@ class _Loop(Generic[ActualT, ChangeT]):
     def _close(self, plan: Plan[ChangeT]) -> None:
         """Judge what was settled by the last look: what is planned still is pending or failed."""
         still: set[Change] = set(plan.changes)
+        self.outcomes = [_confirmed(outcome, still) for outcome in self.outcomes]
         self.report = evolve(
-            self.report,
-            outcomes=tuple(_confirmed(outcome, still) for outcome in self.report.outcomes),
-            pending=tuple(change for change in plan.changes if isinstance(self.settled[change], Done)),
+            self.report, pending=tuple(change for change in plan.changes if isinstance(self.settled[change], Done))
         )
 
     def _stop_if_asked(self) -> None:
         if not self.run.over():
             return
-        left = len(self.report.postponed)
+        left = sum(isinstance(outcome, Postponed) for outcome in self.outcomes)
         rest = f"{left} changes are left" if left else "this was not done"
         if self.run.stopped():
             raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")

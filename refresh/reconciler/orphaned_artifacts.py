@@ -7,6 +7,7 @@ cleaned something, and deleted only when they are old and EC2 has ended the inst
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
@@ -14,7 +15,7 @@ from attrs import frozen
 from refresh import names, records
 from refresh.reconciler.garbage_collector import observation
 from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
-from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender, Write
+from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
 from refresh.report import Change, Plan
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.transactions import Actions
     from refresh.report import Outcome
 
 OLDEST_KEPT = timedelta(hours=1)
@@ -111,7 +113,7 @@ class OrphanedArtifacts:
     def apply(self, changes: Sequence[DeleteArtifact]) -> Iterator[Outcome]:
         """Delete them in transactions."""
         table = names.table(self.desired.repository)
-        yield from self.sender.write([_delete(table, change) for change in changes], ACTIONS_LIMIT)
+        yield from self.sender.write(changes, partial(_delete, table), ACTIONS_LIMIT)
 
     def _read(self, entity: str) -> Iterator[Artifact]:
         table = names.table(self.desired.repository)
@@ -125,19 +127,16 @@ class OrphanedArtifacts:
         return written is not None and self.sender.clock.now() - written > OLDEST_KEPT
 
 
-def _delete(table: str, change: DeleteArtifact) -> Write:
+def _delete(table: str, change: DeleteArtifact) -> Actions:
     artifact = change.artifact
-    return Write(
-        change,
-        (
-            {
-                "Delete": {
-                    "TableName": table,
-                    "Key": records.key(artifact.entity, artifact.identifier),
-                    "ConditionExpression": "#updatedAt = :judged",
-                    "ExpressionAttributeNames": {"#updatedAt": "updatedAt"},
-                    "ExpressionAttributeValues": {":judged": {"S": artifact.updated_at}},
-                }
-            },
-        ),
-    )
+    return [
+        {
+            "Delete": {
+                "TableName": table,
+                "Key": records.key(artifact.entity, artifact.identifier),
+                "ConditionExpression": "#updatedAt = :judged",
+                "ExpressionAttributeNames": {"#updatedAt": "updatedAt"},
+                "ExpressionAttributeValues": {":judged": {"S": artifact.updated_at}},
+            }
+        }
+    ]

@@ -7,13 +7,14 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
 
 from refresh import errors
-from refresh.report import Change, Done, Failed, Postponed, Skipped
+from refresh.report import Change, ChangeT, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from refresh.reconciler.component import Clock
     from refresh.report import Outcome
+
+    Actions = Sequence[TransactWriteItemTypeDef]
 
 ACTIONS_LIMIT = 100
 _TRIES = 5
@@ -39,7 +42,7 @@ class Write:
     """A change and the actions that make it, all or none."""
 
     change: Change
-    actions: tuple[TransactWriteItemTypeDef, ...]
+    actions: Actions
 
 
 @frozen
@@ -51,12 +54,18 @@ class Sender:
     pool: Executor
     over: Callable[[], bool] = field(default=lambda: False)
 
-    def write(self, writes: Sequence[Write], per_transaction: int) -> Iterator[Outcome]:
-        """Send the writes, `per_transaction` of them together, and give one outcome each."""
-        for outcomes in self.pool.map(self._send, batches(writes, per_transaction)):
+    def write(
+        self, changes: Iterable[ChangeT], actions_of: Callable[[ChangeT], Actions], per_transaction: int
+    ) -> Iterator[Outcome]:
+        """Make changes, `per_transaction` of them together, and give one outcome each.
+
+        The actions of a change are made up when it is its turn: those of fifty thousand would fill the memory.
+        """
+        for outcomes in self.pool.map(partial(self._send, actions_of), batches(changes, per_transaction)):
             yield from outcomes
 
-    def _send(self, batch: list[Write]) -> list[Outcome]:
+    def _send(self, actions_of: Callable[[ChangeT], Actions], changes: list[ChangeT]) -> list[Outcome]:
+        batch = [Write(change, actions_of(change)) for change in changes]
         outcomes: list[Outcome] = []
         blocked = 0
         while batch:

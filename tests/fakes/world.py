@@ -65,13 +65,21 @@ class SystemClock:
 class World:
     """Both servers, and ways to run refresh against them, in this process or as a child."""
 
-    def __init__(self, aws: AwsServer, github: GitHubServer, repository: names.Repository = REPOSITORY) -> None:
+    def __init__(
+        self,
+        aws: AwsServer,
+        github: GitHubServer,
+        repository: names.Repository = REPOSITORY,
+        dynamodb_url: str | None = None,
+    ) -> None:
         self.aws = aws
         self.github = github
         self.repository = repository
+        self.dynamodb_url = dynamodb_url or aws.url
+        """Where the table is; elsewhere than the rest if asked for."""
         self.table = names.table(repository)
         self.template = names.launch_template(repository)
-        ec2 = _connect(aws.url).ec2
+        ec2 = self._connected().ec2
         group = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
         subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
         self.inputs = {**INPUTS, "security-group-ids": group, "subnet-ids": ", ".join(subnets)}
@@ -84,6 +92,7 @@ class World:
         return {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.aws.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_url,
             "GITHUB_API_URL": self.github.url,
             "GITHUB_REPOSITORY": str(self.repository),
             "GITHUB_SERVER_URL": "https://github.com",
@@ -97,7 +106,10 @@ class World:
         github = clients.GitHub(
             given.desired.github_api_url, str(self.repository), given.secrets.github_token, mask=lambda _: None
         )
-        return evolve(_connect(self.aws.url), github=github)
+        return evolve(self._connected(), github=github)
+
+    def _connected(self) -> Services:
+        return _connect(self.aws.url, self.dynamodb_url)
 
     def refresh(self, **changed: str) -> Report:
         """Run once in this process."""
@@ -237,11 +249,12 @@ class World:
 
 
 @functools.cache
-def _connect(url: str) -> Services:
+def _connect(url: str, dynamodb_url: str) -> Services:
     """Create the clients of one endpoint once, as a run does: that takes longer than a run itself."""
     environ = {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "GITHUB_REPOSITORY": str(REPOSITORY),
         **{f"INPUT_{name.upper()}": value for name, value in INPUTS.items()},
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",

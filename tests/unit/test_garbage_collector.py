@@ -208,7 +208,7 @@ def test_a_malformed_record_is_set_apart_and_stops_nothing(item: records.Item, p
 
 
 def _mark(record: Instance) -> dict[str, Any]:
-    (action,) = application.mark(TABLE, Mark(record, Reason.EXPIRED, NOW), RUN_URL).actions
+    (action,) = application.mark(TABLE, RUN_URL, Mark(record, Reason.EXPIRED, NOW))
     return cast("dict[str, Any]", action["Update"])
 
 
@@ -263,8 +263,8 @@ def test_cleaning_deletes_record_heartbeat_and_signal_and_keeps_a_history_item_t
         instance_type="m7i.large",
         usage_class="spot",
     )
-    write = application.clean(TABLE, Clean(ended), NOW)
-    record, heartbeat, signal, history = cast("list[dict[str, Any]]", write.actions)
+    actions = application.clean(TABLE, NOW, Clean(ended))
+    record, heartbeat, signal, history = cast("list[dict[str, Any]]", actions)
     assert record["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
     assert record["Delete"]["ExpressionAttributeValues"] == {":terminated": {"S": "terminated"}}
     deleted = [each["Delete"]["Key"]["PK"]["S"] for each in (record, heartbeat, signal)]
@@ -434,7 +434,7 @@ def test_an_adoption_is_put_only_if_there_still_is_no_record() -> None:
 @pytest.mark.parametrize("reason", [Reason.VANISHED, Reason.AGED])
 def test_a_mark_for_another_reason_does_not_ask_for_a_past_threshold(reason: Reason) -> None:
     """All that was judged must still hold, and the threshold was judged as not passed."""
-    (action,) = application.mark(TABLE, Mark(_record(), reason, NOW), RUN_URL).actions
+    (action,) = application.mark(TABLE, RUN_URL, Mark(_record(), reason, NOW))
     update = cast("dict[str, Any]", action)["Update"]
     assert update["ConditionExpression"] == (
         "#state = :judged_state AND #runId = :judged_runId AND #threshold = :judged_threshold"

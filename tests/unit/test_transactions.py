@@ -8,7 +8,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
-from refresh.reconciler.transactions import Sender, Write
+from refresh.reconciler.transactions import Sender
 from refresh.report import Change, Done, Failed, Skipped
 from tests.fakes.serial import Serial, StillClock
 
@@ -54,26 +54,19 @@ class _DynamoDB:
             )
 
 
-def _writes(*names: str, actions: int = 1) -> list[Write]:
-    """Give one change a name, with actions that can be told apart."""
-    return [
-        Write(
-            Named(name),
-            tuple(
-                cast("TransactWriteItemTypeDef", {"Delete": {"TableName": f"{name}{n or ''}"}}) for n in range(actions)
-            ),
-        )
-        for name in names
-    ]
-
-
 def _write(
-    dynamodb: _DynamoDB, writes: list[Write], size: int = 100, clock: StillClock | None = None
+    dynamodb: _DynamoDB, listed: str, size: int = 100, clock: StillClock | None = None, actions: int = 1
 ) -> dict[str, Outcome]:
+    """Make one change a letter, with actions that can be told apart."""
+
+    def actions_of(change: Named) -> list[TransactWriteItemTypeDef]:
+        tables = [f"{change.name}{number or ''}" for number in range(actions)]
+        return [cast("TransactWriteItemTypeDef", {"Delete": {"TableName": table}}) for table in tables]
+
     sender = Sender(cast("DynamoDBClient", dynamodb), clock or StillClock(), Serial())
-    listed = list(sender.write(writes, size))
-    assert len(listed) == len(writes), "one outcome a change"
-    return {outcome.change.subject: outcome for outcome in listed}
+    outcomes = list(sender.write(map(Named, listed), actions_of, size))
+    assert len(outcomes) == len(listed), "one outcome a change"
+    return {outcome.change.subject: outcome for outcome in outcomes}
 
 
 def _kinds(outcomes: dict[str, Outcome]) -> dict[str, str]:
@@ -83,13 +76,13 @@ def _kinds(outcomes: dict[str, Outcome]) -> dict[str, str]:
 def test_nothing_to_write_is_no_call() -> None:
     """An empty transaction would be refused."""
     dynamodb = _DynamoDB(lambda *_: None)
-    assert (_write(dynamodb, []), dynamodb.sent) == ({}, [])
+    assert (_write(dynamodb, ""), dynamodb.sent) == ({}, [])
 
 
 def test_batches_hold_at_most_the_given_number() -> None:
     """The last one holds the rest."""
     dynamodb = _DynamoDB(lambda *_: None)
-    outcomes = _write(dynamodb, _writes("a", "b", "c", "d", "e"), 2)
+    outcomes = _write(dynamodb, "abcde", 2)
     assert dynamodb.sent == [["a", "b"], ["c", "d"], ["e"]]
     assert set(_kinds(outcomes).values()) == {"Done"}
 
@@ -98,7 +91,7 @@ def test_a_lost_condition_drops_only_its_own_change() -> None:
     """The others are sent again at once, without it."""
     clock = StillClock()
     dynamodb = _DynamoDB(lambda names, _: [LOST if name == "b" else FINE for name in names] if "b" in names else None)
-    outcomes = _write(dynamodb, _writes("a", "b", "c"), clock=clock)
+    outcomes = _write(dynamodb, "abc", clock=clock)
     assert dynamodb.sent == [["a", "b", "c"], ["a", "c"]]
     assert _kinds(outcomes) == {"a": "Done", "b": "Skipped", "c": "Done"}
     assert clock.slept == []
@@ -107,7 +100,7 @@ def test_a_lost_condition_drops_only_its_own_change() -> None:
 def test_a_change_of_several_actions_is_dropped_as_a_whole() -> None:
     """All its actions or none; the reasons are counted by action."""
     dynamodb = _DynamoDB(lambda names, _: [LOST if name == "b1" else FINE for name in names] if "b" in names else None)
-    outcomes = _write(dynamodb, _writes("a", "b", "c", actions=2))
+    outcomes = _write(dynamodb, "abc", actions=2)
     assert dynamodb.sent == [["a", "a1", "b", "b1", "c", "c1"], ["a", "a1", "c", "c1"]]
     assert _kinds(outcomes) == {"a": "Done", "b": "Skipped", "c": "Done"}
 
@@ -115,15 +108,15 @@ def test_a_change_of_several_actions_is_dropped_as_a_whole() -> None:
 def test_all_conditions_lost_is_not_sent_again() -> None:
     """There is nothing left to send."""
     dynamodb = _DynamoDB(lambda names, _: [LOST for _ in names])
-    assert _kinds(_write(dynamodb, _writes("a", "b"))) == {"a": "Skipped", "b": "Skipped"}
+    assert _kinds(_write(dynamodb, "ab")) == {"a": "Skipped", "b": "Skipped"}
     assert len(dynamodb.sent) == 1
 
 
 def test_many_lost_races_one_after_the_other_fail_nobody() -> None:
     """Giving up is for a service that does not let us through, not for busy colleagues."""
-    names = list("abcdefgh")
+    names = "abcdefgh"
     dynamodb = _DynamoDB(lambda sent, _: [LOST, *(FINE for _ in sent[1:])] if len(sent) > 1 else None)
-    outcomes = _write(dynamodb, _writes(*names))
+    outcomes = _write(dynamodb, names)
     assert _kinds(outcomes) == {**dict.fromkeys(names[:-1], "Skipped"), "h": "Done"}
 
 
@@ -132,7 +125,7 @@ def test_a_reason_of_the_moment_resends_everything_after_a_pause(reason: str) ->
     """The SDK does not retry these."""
     clock = StillClock()
     dynamodb = _DynamoDB(lambda names, call: [reason, *(FINE for _ in names[1:])] if call < 3 else None)
-    outcomes = _write(dynamodb, _writes("a", "b"), clock=clock)
+    outcomes = _write(dynamodb, "ab", clock=clock)
     assert dynamodb.sent == [["a", "b"]] * 3
     assert set(_kinds(outcomes).values()) == {"Done"}
     assert clock.slept == [0.1, 0.2]
@@ -142,7 +135,7 @@ def test_a_conflict_that_stays_fails_after_five_tries() -> None:
     """The next run continues; this one has other things to do."""
     clock = StillClock()
     dynamodb = _DynamoDB(lambda names, _: [CONFLICT for _ in names])
-    outcomes = _write(dynamodb, _writes("a", "b"), clock=clock)
+    outcomes = _write(dynamodb, "ab", clock=clock)
     assert len(dynamodb.sent) == 5
     assert clock.slept == [0.1, 0.2, 0.4, 0.8]
     assert _kinds(outcomes) == {"a": "Failed", "b": "Failed"}
@@ -151,7 +144,7 @@ def test_a_conflict_that_stays_fails_after_five_tries() -> None:
 def test_a_condition_lost_in_the_last_try_is_still_a_lost_race() -> None:
     """Only what was in the way of the others fails."""
     dynamodb = _DynamoDB(lambda names, call: [LOST if call == 5 else CONFLICT, *(CONFLICT for _ in names[1:])])
-    outcomes = _write(dynamodb, _writes("a", "b"))
+    outcomes = _write(dynamodb, "ab")
     assert _kinds(outcomes) == {"a": "Skipped", "b": "Failed"}
     assert len(dynamodb.sent) == 6
 
@@ -160,7 +153,7 @@ def test_a_cancellation_without_reasons_blames_nobody_and_ends() -> None:
     """It is tried again as a whole, five times."""
     cancelled = errors.TransactionCancelled("dynamodb:TransactWriteItems", "TransactionCanceledException", "", ())
     dynamodb = _DynamoDB(lambda *_: cancelled)
-    assert _write(dynamodb, _writes("a"))["a"] == Failed(Named("a"), cancelled)
+    assert _write(dynamodb, "a")["a"] == Failed(Named("a"), cancelled)
     assert len(dynamodb.sent) == 5
 
 
@@ -168,7 +161,7 @@ def test_a_cancellation_without_reasons_blames_nobody_and_ends() -> None:
 def test_any_other_reason_fails_its_own_change_only(reason: str) -> None:
     """It would fail again."""
     dynamodb = _DynamoDB(lambda names, _: [reason if name == "a" else FINE for name in names] if "a" in names else None)
-    outcomes = _write(dynamodb, _writes("a", "b"))
+    outcomes = _write(dynamodb, "ab")
     assert dynamodb.sent == [["a", "b"], ["b"]]
     assert _kinds(outcomes) == {"a": "Failed", "b": "Done"}
 
@@ -177,7 +170,7 @@ def test_an_error_fails_its_own_batch_only() -> None:
     """The other transactions are independent."""
     refusal = errors.Unavailable("dynamodb:TransactWriteItems", "InternalServerError")
     dynamodb = _DynamoDB(lambda names, _: refusal if "a" in names else None)
-    outcomes = _write(dynamodb, _writes("a", "b", "c"), 2)
+    outcomes = _write(dynamodb, "abc", 2)
     assert outcomes == {
         "a": Failed(Named("a"), refusal),
         "b": Failed(Named("b"), refusal),
@@ -189,7 +182,7 @@ def test_what_lost_its_condition_before_an_error_is_not_failed() -> None:
     """Its verdict stands."""
     refusal = errors.Throttled("dynamodb:TransactWriteItems", "ThrottlingException")
     dynamodb = _DynamoDB(lambda _, call: [LOST, FINE] if call == 1 else refusal)
-    outcomes = _write(dynamodb, _writes("a", "b"))
+    outcomes = _write(dynamodb, "ab")
     assert isinstance(outcomes["a"], Skipped)
     assert outcomes["b"] == Failed(Named("b"), refusal)
 
@@ -198,4 +191,4 @@ def test_expired_credentials_are_not_an_outcome() -> None:
     """They end the component."""
     dynamodb = _DynamoDB(lambda *_: errors.CredentialsExpired("dynamodb:TransactWriteItems", "ExpiredToken"))
     with pytest.raises(errors.CredentialsExpired):
-        _write(dynamodb, _writes("a"))
+        _write(dynamodb, "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from attrs import evolve, frozen
@@ -65,22 +66,17 @@ class GarbageCollector:
                     cleanings.append(change)
                 case _:
                     assert_never(change)
-        table, run_url = names.table(self.desired.repository), self.desired.run_url
-        marks = [
-            application.mark(table, change, run_url)
-            if isinstance(change, Mark)
-            else application.adopt(table, change, run_url)
-            for change in firsts
-        ]
-        yield from self._told("marked", self.sender.write(marks, application.MARKS_PER_TRANSACTION), len(marks))
-        ended = application.terminate(self.ec2, terminations, self.sender.over)
-        yield from self._told("terminated", ended, len(terminations))
-        now = self.sender.clock.now()
-        writes = [application.clean(table, change, now) for change in cleanings]
-        yield from self._told("cleaned", self.sender.write(writes, application.CLEANINGS_PER_TRANSACTION), len(writes))
+        table = names.table(self.desired.repository)
+        begun = partial(application.begin, table, self.desired.run_url)
+        cleaned = partial(application.clean, table, self.sender.clock.now())
+        write, over = self.sender.write, self.sender.over
+        yield from self._told("marked", firsts, write(firsts, begun, application.MARKS_PER_TRANSACTION))
+        yield from self._told("terminated", terminations, application.terminate(self.ec2, terminations, over))
+        yield from self._told("cleaned", cleanings, write(cleanings, cleaned, application.CLEANINGS_PER_TRANSACTION))
 
-    def _told(self, done: str, outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
+    def _told(self, done: str, changes: Sequence[CollectorChange], outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass outcomes on and tell the progress of long work, a hundred at a time."""
+        total = len(changes)
         for number, outcome in enumerate(outcomes, 1):
             yield outcome
             if total > LONG_WORK and (number % 100 == 0 or number == total):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors, records
 from refresh.reconciler import transactions
-from refresh.reconciler.garbage_collector.changes import Reason
-from refresh.reconciler.transactions import Write
+from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from refresh.report import Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from types_boto3_ec2 import EC2Client
 
-    from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
+    from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
+    from refresh.reconciler.transactions import Actions
     from refresh.report import Outcome
 
 MARKS_PER_TRANSACTION = 100
@@ -27,8 +27,13 @@ TERMINATIONS_PER_CALL = 100
 _ENDING = frozenset({"shutting-down", "terminated"})
 
 
-def mark(table: str, change: Mark, run_url: str) -> Write:
-    """Write phase one: conditional on exactly the state, run and threshold that were judged, and on the past one.
+def begin(table: str, run_url: str, change: Mark | Adopt) -> Actions:
+    """Give phase one: mark the record, or put a marked one where there is none."""
+    return mark(table, run_url, change) if isinstance(change, Mark) else adopt(table, run_url, change)
+
+
+def mark(table: str, run_url: str, change: Mark) -> Actions:
+    """Give phase one: conditional on exactly the state, run and threshold that were judged, and on the past one.
 
     `threshold = now` and an empty `runId` are signals too: the instance's own watch ends it and its runner deregisters,
     even if this run dies before it reaches EC2.
@@ -64,11 +69,11 @@ def mark(table: str, change: Mark, run_url: str) -> Write:
         },
     }
     action: TransactWriteItemTypeDef = {"Update": update}  # type: ignore[typeddict-item] # built by name above
-    return Write(change, (action,))
+    return [action]
 
 
-def adopt(table: str, change: Adopt, run_url: str) -> Write:
-    """Write phase one for an instance without a record: the put holds only while there still is none."""
+def adopt(table: str, run_url: str, change: Adopt) -> Actions:
+    """Give phase one for an instance without a record: the put holds only while there still is none."""
     item = records.item(
         records.INSTANCE,
         change.id,
@@ -82,15 +87,13 @@ def adopt(table: str, change: Adopt, run_url: str) -> Write:
         endedReason=Reason.UNRECORDED.value,
         endedBy=run_url,
     )
-    return Write(
-        change, ({"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}},)
-    )
+    return [{"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}}]
 
 
-def clean(table: str, change: Clean, now: datetime) -> Write:
-    """Write the end: the record (if it still is terminated) and the artifacts go, the history item stays."""
+def clean(table: str, now: datetime, change: Clean) -> Actions:
+    """Give the end: the record (if it still is terminated) and the artifacts go, the history item stays."""
     identifier = change.record.id
-    actions: tuple[TransactWriteItemTypeDef, ...] = (
+    return [
         {
             "Delete": {
                 "TableName": table,
@@ -103,8 +106,7 @@ def clean(table: str, change: Clean, now: datetime) -> Write:
         {"Delete": {"TableName": table, "Key": records.key(records.HEARTBEAT, identifier)}},
         {"Delete": {"TableName": table, "Key": records.key(records.SIGNAL, identifier)}},
         {"Put": {"TableName": table, "Item": records.history_item(change.record, now)}},
-    )
-    return Write(change, actions)
+    ]
 
 
 def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], bool]) -> Iterator[Outcome]:

@@ -1,0 +1,39 @@
+"""The same crashes against moto and Amazon's own DynamoDB Local: a second opinion on what the fake says."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.memory.account import Crash
+from tests.fakes.world import World
+from tests.simulation.schedules import PHASES
+from tests.simulation.servers import WORLDS, Boundary, build, instances, run, settle
+
+if TYPE_CHECKING:
+    from tests.fakes.aws_server import AwsServer
+    from tests.fakes.github_server import GitHubServer
+    from tests.simulation.figures import Tally
+
+
+@pytest.fixture
+def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> World:
+    """Give a pool whose table is on DynamoDB Local: moto's conditional writes are not atomic."""
+    return World(aws, github, dynamodb_url=dynamodb_local_url)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.timeout(1800)
+def test_a_crash_at_any_call_to_the_servers_is_put_right(name: str, servers: World, tally: Tally) -> None:
+    """Before its effect and after it; a call is one attempt over the wire."""
+    quiet = Boundary()
+    run(build(servers, name), quiet)
+    for number, phase in tally.sampled(list(itertools.product(range(len(quiet.calls)), PHASES))):
+        world = build(servers, name)
+        before = instances(world)
+        with pytest.raises(Crash):
+            run(world, Boundary(number, phase))
+        settle(world, before)
+        tally.add("single crashes on servers")
