@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 class RefreshError(Exception):
     """What the program foresees: its text names the resource, the problem and the remedy."""
 
+    @property
+    def kind(self) -> str:
+        """Tell what it has in common with others like it."""
+        return type(self).__name__
+
 
 class InputErrors(RefreshError):
     """The inputs cannot be used; nothing was called."""
@@ -51,6 +56,11 @@ class ApiError(RefreshError):
         self.code = code
         self.message = message
         super().__init__(f"{type(self).__name__}: {operation}: {code}: {message} {self.remedy}".replace(" : ", " "))
+
+    @property
+    def kind(self) -> str:
+        """Name the operation and the answer, without the words that differ."""
+        return f"{type(self).__name__}: {self.operation}: {self.code}"
 
 
 class PermissionDenied(ApiError):

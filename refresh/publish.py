@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import structlog
 
 from refresh import runner as runner_protocol
-from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, problems
+from refresh.report import Change, ComponentReport, Done, Report, Skipped, alike, problems
 
 if TYPE_CHECKING:
     from refresh.errors import InputErrors
@@ -44,16 +44,7 @@ def component(runner: Runner, report: ComponentReport) -> None:
     with runner.group(f"{report.name}: {report.status} ({report.duration.total_seconds():.1f} s)"):
         _changes(report.planned, planned=True)
         _changes(tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
-        for outcome in report.outcomes:
-            match outcome:
-                case Skipped():
-                    log.info("change.skipped", subject=str(outcome.change), reason=outcome.reason)
-                case Failed():
-                    log.error("change.failed", subject=str(outcome.change), error=str(outcome.error))
-                case Done() | Postponed():
-                    pass
-                case _:
-                    assert_never(outcome)
+        _not_made(report)
         if report.postponed:
             log.info("change.postponed", number=len(report.postponed), note="left for the next run")
         for change in report.pending:
@@ -62,6 +53,27 @@ def component(runner: Runner, report: ComponentReport) -> None:
         runner.annotate("warning", report.name, warning)
     for problem in problems(report):
         runner.annotate("error", report.name, problem)
+
+
+def _not_made(report: ComponentReport) -> None:
+    skipped: dict[tuple[type[Change], str], list[Skipped]] = {}
+    for each in report.outcomes:
+        if isinstance(each, Skipped):
+            skipped.setdefault((type(each.change), each.reason), []).append(each)
+    for (kind, reason), group in skipped.items():
+        if len(group) > LINES_PER_EVENT:
+            log.info("change.skipped", subject=f"{kind.verb} {kind.noun}", number=len(group), reason=reason)
+        else:
+            for outcome in group:
+                log.info("change.skipped", subject=str(outcome.change), reason=reason)
+    for failures in alike(report):
+        first = failures[0]
+        if len(failures) > LINES_PER_EVENT:
+            subject = f"{first.change.verb} {first.change.noun}"
+            log.error("change.failed", subject=subject, number=len(failures), first=str(first.error))
+        else:
+            for failure in failures:
+                log.error("change.failed", subject=str(failure.change), error=str(failure.error))
 
 
 def progress(done: str, number: int, total: int) -> None:

@@ -198,10 +198,28 @@ _CHANGES_SHOWN = 20
 _MESSAGES_SHOWN = 100
 
 
+_FAILURES_SHOWN = 10
+
+
 def problems(component: ComponentReport) -> list[str]:
-    """List everything that failed in a component, as a person should read it."""
-    listed = [f"{failure.change}: {failure.error}" for failure in component.failures]
+    """List what failed in a component, as a person should read it; the first few of many that failed alike."""
+    listed: list[str] = []
+    for failures in alike(component):
+        listed += [f"{failure.change}: {failure.error}" for failure in failures[:_FAILURES_SHOWN]]
+        if len(failures) > _FAILURES_SHOWN:
+            first = failures[0]
+            listed.append(
+                f"{first.change.verb} {first.change.noun}: {len(failures) - _FAILURES_SHOWN} more ({first.error.kind})"
+            )
     return [*([str(component.error)] if component.error else []), *component.refusals, *listed]
+
+
+def alike(component: ComponentReport) -> list[list[Failed]]:
+    """Group the failures of a component by the change that failed and the kind of its error."""
+    groups: dict[tuple[type[Change], str], list[Failed]] = {}
+    for failure in component.failures:
+        groups.setdefault((type(failure.change), failure.error.kind), []).append(failure)
+    return list(groups.values())
 
 
 def _shown(value: str | None) -> str:

@@ -332,6 +332,27 @@ def test_a_refusal_that_names_everybody_is_found_by_halves_too() -> None:
     assert outcomes == [Failed(Terminate(_id(1)), everybody), Done(Terminate(_id(2)))]
 
 
+DENIED = errors.PermissionDenied("ec2:TerminateInstances", "UnauthorizedOperation", "You are not authorized.")
+
+
+def test_one_instance_that_the_policy_does_not_allow_keeps_nobody_alive() -> None:
+    """A policy may allow instances with certain tags only."""
+    ec2 = _Ec2()
+    ec2.refusals[_id(5)] = DENIED
+    outcomes = _terminate(ec2, *range(150))
+    assert [outcome for outcome in outcomes if isinstance(outcome, Failed)] == [Failed(Terminate(_id(5)), DENIED)]
+    assert sum(isinstance(outcome, Done) for outcome in outcomes) == 149
+
+
+def test_where_nothing_is_allowed_only_one_batch_is_searched() -> None:
+    """Whatever its size, the search costs two calls an instance."""
+    ec2 = _Ec2()
+    ec2.refusals = {_id(number): DENIED for number in range(1000)}
+    outcomes = _terminate(ec2, *range(1000))
+    assert outcomes == [Failed(Terminate(_id(number)), DENIED) for number in range(1000)]
+    assert len(ec2.ended) == 199
+
+
 def test_a_batch_that_gets_no_answer_fails_and_the_next_one_is_sent() -> None:
     """Nothing is lost: the records are still marked."""
     throttled = errors.Throttled("ec2:TerminateInstances", "RequestLimitExceeded")

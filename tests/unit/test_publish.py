@@ -114,6 +114,27 @@ def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, line
         assert planned[1] == f"change.planned                paint fence  number: {number}"
 
 
+def test_many_that_failed_alike_are_told_by_the_first_of_them() -> None:
+    """And what failed in another way is not lost among them."""
+    alone = Failed(Paint("pink"), errors.Throttled("paint:Fence", "Slow"))
+    outcomes = (*(Failed(Paint(str(each)), REFUSAL) for each in range(60)), alone)
+    lines = _component(ComponentReport(name="garden", outcomes=outcomes))
+    assert lines[1] == f"error: change.failed                 paint fence  number: 60  first: {REFUSAL}"
+    assert lines[2] == f"error: change.failed                 paint fence pink  error: {alone.error}"
+    assert lines[3:13] == [f"error: garden: paint fence {each}: {REFUSAL}" for each in range(10)]
+    assert lines[13] == "error: garden: paint fence: 50 more (Rejected: paint:Fence: NoPaint)"
+    assert lines[14:] == [f"error: garden: paint fence pink: {alone.error}"]
+
+
+def test_many_that_were_skipped_for_one_reason_are_one_line() -> None:
+    """And those for another keep theirs."""
+    outcomes = (*(Skipped(Paint(str(each)), "raced") for each in range(60)), Skipped(Paint("pink"), "late"))
+    assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
+        "change.skipped                paint fence  number: 60  reason: raced",
+        "change.skipped                paint fence pink  reason: late",
+    ]
+
+
 def test_what_was_left_for_the_next_run_is_told_by_number() -> None:
     """Thousands of lines help nobody."""
     left = tuple(Postponed(Paint(str(number))) for number in range(4500))

@@ -112,18 +112,37 @@ def clean(table: str, now: datetime, change: Clean) -> Actions:
 def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], bool]) -> Iterator[Outcome]:
     """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
 
-    No batch is begun once the run is over.
-
-    Success is the state in the response. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+    No batch is begun once the run is over, nor after one of which nothing was allowed: looking for an instance that is
+    costs as many calls again. Success is the state in the response.
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
+    denied: errors.RefreshError | None = None
     for batch in transactions.batches(changes, TERMINATIONS_PER_CALL):
-        yield from map(Postponed, batch) if over() else _terminate(ec2, batch)
+        if over():
+            yield from map(Postponed, batch)
+        elif denied:
+            yield from (Failed(change, denied) for change in batch)
+        else:
+            outcomes = list(_terminate(ec2, batch))
+            yield from outcomes
+            denied = _denied(outcomes)
+
+
+def _denied(outcomes: list[Outcome]) -> errors.RefreshError | None:
+    """Give the denial if every outcome is one."""
+    denials = [
+        outcome.error
+        for outcome in outcomes
+        if isinstance(outcome, Failed) and isinstance(outcome.error, errors.PermissionDenied)
+    ]
+    return denials[0] if len(denials) == len(outcomes) else None
 
 
 def _terminate(ec2: EC2Client, batch: list[Terminate]) -> Iterator[Outcome]:
     try:
         response = ec2.terminate_instances(InstanceIds=[change.id for change in batch])
-    except (errors.NotFound, errors.Rejected) as error:
+    except (errors.NotFound, errors.Rejected, errors.PermissionDenied) as error:
+        # A policy may allow only instances with certain tags, so a denial too may be for one of them.
         yield from _isolate(ec2, batch, error)
         return
     except errors.CredentialsExpired:
