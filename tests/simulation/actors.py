@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from refresh import records
+from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.simulation.invariants import STRANGER
+from tests.simulation.invariants import STRANGER, crashed
 from tests.simulation.pool import TABLE, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.fakes.memory.account import Seam
 
 SKEWS = (-60, -3, 0, 3, 60)
 """Seconds by which an actor's clock may be off."""
@@ -133,23 +136,17 @@ class Hands:
 
     def refresh(self) -> None:
         """Run the whole of another refresh."""
-        account = self.pool.account
-        seam, look = account.seam, account.look
-        calls, requests = list(account.calls), list(account.requests)
-        account.seam, account.look = Quiet(), lambda *_: None
-        self.pool.run()
-        account.seam, account.look = seam, look
-        account.calls[:], account.requests[:] = calls, requests
+        run_another(self.pool, Watch())
 
 
-class Quiet:
-    """No seam: another process' calls are not this one's."""
-
-    def before(self, number: int, operation: str) -> None:
-        """Look away."""
-
-    def after(self, number: int, operation: str) -> None:
-        """Look away."""
+def run_another(pool: Pool, seam: Seam) -> None:
+    """Run another refresh while one is under way, its calls checked as well; it may die."""
+    account = pool.account
+    kept = account.seam, account.look
+    calls, requests = list(account.calls), list(account.requests)
+    crashed(pool, seam)
+    account.seam, account.look = kept
+    account.calls[:], account.requests[:] = calls, requests
 
 
 WITH_A_CLOCK: dict[str, Callable[[Hands], None]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +12,7 @@ import pytest
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -18,6 +20,8 @@ BUDGETS = {"short": 60, "push": 1, "nightly": 1}
 """Every how manyth schedule of the large sets is run."""
 DOUBLES = {"short": 1000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
+DRAWS = {"short": 10, "push": 500, "nightly": 70_000}
+"""How many schedules with three faults are drawn at random for a world or a state: nobody can run all of them."""
 
 
 @define
@@ -31,6 +35,11 @@ class Tally:
     def most(self) -> int:
         """How many schedules of a kind prove that nothing is found where nothing is broken."""
         return 300 if self.budget == "short" else 100_000
+
+    def draws(self, what: str) -> Iterator[random.Random]:
+        """Give a source of chance a schedule; a push runs the same ones as the one before it, a night new ones."""
+        source = random.Random(None if self.budget == "nightly" else what)  # noqa: S311 - no secret is made of it
+        return itertools.repeat(source, DRAWS[self.budget])
 
     def add(self, what: str, number: int = 1) -> None:
         """Count."""

@@ -6,6 +6,7 @@ The letters are those of the list of promises in the documentation: S for safety
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,15 @@ def require(condition: object, promise: str, details: object = "") -> None:
     """Break off where a promise does not hold."""
     if not condition:
         raise Violation(f"{promise}: {details}")
+
+
+@contextmanager
+def explained(schedule: object) -> Iterator[None]:
+    """Name the schedule that was drawn when it breaks a promise."""
+    try:
+        yield
+    except Violation as violation:
+        raise Violation(f"{violation} after {schedule}") from None
 
 
 @define

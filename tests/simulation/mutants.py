@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from attrs import evolve
-
 from refresh import errors
-from refresh.reconciler import launch_template, registration_token, resource_pools
+from refresh.reconciler import batch_read, launch_template, registration_token, resource_pools
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.facts import Ec2State
@@ -55,10 +53,10 @@ def clean_what_ec2_does_not_show_yet() -> AbstractContextManager[object]:
 
 def _with_condition(change: Callable[[str], str | None]) -> AbstractContextManager[object]:
     def wrap(original: Any, *args: Any) -> Any:
-        write = original(*args)
-        update = dict(write.actions[0]["Update"])
+        (action,) = original(*args)
+        update = dict(action["Update"])
         condition = change(update.pop("ConditionExpression"))
-        return evolve(write, actions=({"Update": update | ({"ConditionExpression": condition} if condition else {})},))
+        return [{"Update": update | ({"ConditionExpression": condition} if condition else {})}]
 
     return _wrapped(application, "mark", wrap)
 
@@ -193,6 +191,15 @@ def tell_the_token() -> AbstractContextManager[object]:
     return _wrapped(registration_token.RegistrationToken, "_replace", wrap)
 
 
+def forget_unprocessed_keys() -> AbstractContextManager[object]:
+    """Take what one call gives for all there is."""
+
+    def wrap(_: Any, dynamodb: Any, __: Any, table: str, keys: Any) -> Any:
+        return dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})["Responses"][table]
+
+    return _wrapped(batch_read, "_read_batch", wrap)
+
+
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield
@@ -209,6 +216,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {
         mark_whoever_has_it,
         terminate_before_the_mark,
         read_one_page_only,
+        forget_unprocessed_keys,
         read_what_may_be_old,
         swallow_errors_of_terminate,
         believe_the_record_alone,

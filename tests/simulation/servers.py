@@ -21,7 +21,7 @@ from tests.fakes.world import REGION, SystemClock, World, in_minutes
 from tests.simulation.invariants import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from refresh.reconciler import GitHub, Services
     from refresh.report import Report
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LARGE_QUEUE = "octo-widgets-large-ci-pool"
 OTHER_IMAGE = "ami-0fffffffffffffff0"
 ALIVE = ("pending", "running")
+_ARTIFACTS = ("TYPE#HEARTBEAT", "TYPE#WS")
 
 
 @define
@@ -248,10 +249,11 @@ _BEFORE_REFRESH = ("empty account", "table only")
 
 @frozen
 class Instances:
-    """The living instances of a world, by what a run must do to them."""
+    """The living instances of a world, by what a run must do to them, and the keys of what belongs to them."""
 
     due: frozenset[str]
     kept: frozenset[str]
+    artifacts: frozenset[str]
 
 
 def instances(world: World) -> Instances:
@@ -260,7 +262,18 @@ def instances(world: World) -> Instances:
     found = services.ec2.describe_instances()["Reservations"]
     living = [each for some in found for each in some["Instances"] if each["State"]["Name"] in ALIVE]
     due = {each["InstanceId"] for each in living if _is_due(world, services, each)}
-    return Instances(frozenset(due), frozenset(each["InstanceId"] for each in living) - due)
+    identifiers = frozenset(each["InstanceId"] for each in living)
+    return Instances(frozenset(due), identifiers - due, frozenset(_artifacts(world, identifiers)))
+
+
+def _artifacts(world: World, identifiers: Collection[str]) -> Iterator[str]:
+    try:
+        items = world.items(world.services())
+    except errors.NotFound:
+        return
+    for key, item in items.items():
+        if item["PK"]["S"] in _ARTIFACTS and item["SK"]["S"].removeprefix("ID#") in identifiers:
+            yield key
 
 
 def _is_due(world: World, services: Services, instance: Any) -> bool:
@@ -284,7 +297,9 @@ def settle(world: World, before: Instances) -> None:
     left = {each for each, state in world.states(world.services()).items() if state in ALIVE}
     require(left == before.kept, "L1", left ^ before.kept)
     items = world.items(world.services()).values()
-    left_over = {item["SK"]["S"].removeprefix("ID#") for item in items if item["PK"]["S"] in _OF_INSTANCES}
+    left_over = {
+        item["SK"]["S"].removeprefix("ID#") for item in items if item["PK"]["S"] in ("TYPE#INSTANCE", *_ARTIFACTS)
+    }
     require(left_over <= before.kept, "L2", left_over - before.kept)
     quiet = Boundary()
     report = run(world, quiet)
@@ -293,23 +308,15 @@ def settle(world: World, before: Instances) -> None:
     _check_result(world)
 
 
-_OF_INSTANCES = ("TYPE#INSTANCE", "TYPE#HEARTBEAT", "TYPE#WS")
-
-
 def check(world: World, before: Instances) -> None:
     """Check what must hold at any time: nobody is harmed, and no living instance has lost what belongs to it."""
     services = world.services()
     states = world.states(services)
     for identifier in before.kept:
         require(states[identifier] in ALIVE, "S3", f"{identifier} is {states[identifier]}")
-    try:
-        items = world.items(services)
-    except errors.NotFound:
-        return
-    for identifier in before.kept | {each for each in before.due if states[each] in ALIVE}:
-        if f"TYPE#INSTANCE ID#{identifier}" in items:
-            require(f"TYPE#HEARTBEAT ID#{identifier}" in items, "S5", identifier)
-            require(f"TYPE#WS ID#{identifier}" in items, "S5", identifier)
+    alive = {each for each, state in states.items() if state in ALIVE}
+    missed = {key for key in before.artifacts if key.partition(" ID#")[2] in alive} - set(_artifacts(world, alive))
+    require(not missed, "S5", missed)
 
 
 def _check_result(world: World) -> None:

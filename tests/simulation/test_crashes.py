@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from refresh import errors
-from tests.simulation.invariants import crashed, marked_and_alive, require, settle, watched
-from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, calls_of, operations_of
+from tests.simulation.actors import run_another
+from tests.simulation.invariants import crashed, explained, marked_and_alive, require, settle, watched
+from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, InterfereAt, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
 
 if TYPE_CHECKING:
@@ -48,6 +50,32 @@ def test_a_crash_of_the_rerun_is_put_right_too(world: str, tally: Tally) -> None
             crashed(pool, CrashAt(second, second_phase))
             settle(pool)
             tally.add("crash pairs")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_three_crashes_in_a_row_are_put_right(world: str, tally: Tally) -> None:
+    """Drawn at random."""
+    points = list(itertools.product(range(calls_of(build(world))), PHASES))
+    for chance in tally.draws(world):
+        pool = build(world)
+        drawn = chance.choices(points, k=3)
+        for number, phase in drawn:
+            crashed(pool, CrashAt(number, phase))
+        with explained(drawn):
+            settle(pool)
+        tally.add("crash triples")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_crash_beside_another_run_is_put_right(world: str, tally: Tally) -> None:
+    """Schedules overlapped: one process is at any of its calls while another dies at any of its own."""
+    calls = range(calls_of(build(world)))
+    for position, number, phase in tally.sampled(list(itertools.product(calls, calls, PHASES))):
+        pool = build(world)
+        dying = functools.partial(run_another, pool, CrashAt(number, phase))
+        watched(pool, InterfereAt(position, dying))
+        settle(pool)
+        tally.add("crashes beside a run")
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tests.simulation import actors
 from tests.simulation.figures import DOUBLES
-from tests.simulation.invariants import settle
+from tests.simulation.invariants import explained, settle
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED, calls, interference, run
 from tests.simulation.schedules import calls_of
 from tests.simulation.worlds import build
@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 
 @frozen
 class _Together:
-    """Two seams."""
+    """Several seams."""
 
-    one: Seam
-    other: Seam
+    seams: tuple[Seam, ...]
 
     def before(self, number: int, operation: str) -> None:
-        """Let both act."""
-        self.one.before(number, operation)
-        self.other.before(number, operation)
+        """Let all act."""
+        for each in self.seams:
+            each.before(number, operation)
 
     def after(self, number: int, operation: str) -> None:
-        """Let both act."""
-        self.one.after(number, operation)
-        self.other.after(number, operation)
+        """Let all act."""
+        for each in self.seams:
+            each.after(number, operation)
 
 
 @pytest.mark.parametrize("state", [*STATES, UNRECORDED])
@@ -63,10 +62,24 @@ def test_two_interferences_harm_nobody(state: str, tally: Tally) -> None:
         )
         for (first, second), (deed, other) in tally.sampled(schedules, DOUBLES):
             pool, identifier = scene.build()
-            one = interference(pool, identifier, first, deed)
-            run(pool, _Together(one, interference(pool, identifier, second, other)))
+            both = (interference(pool, identifier, first, deed), interference(pool, identifier, second, other))
+            run(pool, _Together(both))
             settle(pool)
             tally.add("double interferences")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_three_interferences_harm_nobody(state: str, tally: Tally) -> None:
+    """Drawn at random, by any clock."""
+    scenes = [(scene, calls(scene)) for scene in SCENES if scene.state == state]
+    for chance in tally.draws(state):
+        scene, number = chance.choice(scenes)
+        pool, identifier = scene.build()
+        drawn = [(chance.randrange(number), chance.choice(actors.deeds())) for _ in range(3)]
+        with explained((scene, drawn)):
+            run(pool, _Together(tuple(interference(pool, identifier, *each) for each in drawn)))
+            settle(pool)
+        tally.add("triple interferences")
 
 
 @pytest.mark.parametrize("world", ["empty account", "mixed instances", "marked, not terminated", "drifted template"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Key = tuple[str, str]
 
 PAGE_BYTES = 1_000_000
+BATCH_BYTES = 16_000_000
 KEYS_PER_BATCH = 100
 ACTIONS_PER_TRANSACTION = 100
 _SHOWN_AFTER = timedelta(seconds=1)
@@ -111,13 +112,25 @@ class DynamoDB:
 
     @operation("dynamodb:BatchGetItem")
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        """Give the items that exist."""
+        """Give the items that exist, 16 megabytes at most; the other keys are left unprocessed."""
         ((name, asked),) = request["RequestItems"].items()
         if len(asked["Keys"]) > KEYS_PER_BATCH:
             raise refused("dynamodb:BatchGetItem", "ValidationException", "Too many items requested")
         table = self._usable("dynamodb:BatchGetItem", {"TableName": name})
         seen = table.items if asked.get("ConsistentRead") else table.stale
-        found = [dict(seen[_key(key)]) for key in asked["Keys"] if _key(key) in seen]
+        found: list[dict[str, Any]] = []
+        room = BATCH_BYTES
+        for number, key in enumerate(asked["Keys"]):
+            item = seen.get(_key(key))
+            if item is None:
+                continue
+            if room < size(item):
+                return {
+                    "Responses": {name: found},
+                    "UnprocessedKeys": {name: {**asked, "Keys": asked["Keys"][number:]}},
+                }
+            room -= size(item)
+            found.append(dict(item))
         return {"Responses": {name: found}}
 
     @operation("dynamodb:GetItem")
