@@ -5,6 +5,7 @@ A component subclasses `Change` once for each thing it can do. Nothing here does
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import ClassVar, Generic, TypeVar
 
@@ -198,20 +199,30 @@ _CHANGES_SHOWN = 20
 _MESSAGES_SHOWN = 100
 
 
-_FAILURES_SHOWN = 10
+_SHOWN = 10
 
 
 def problems(component: ComponentReport) -> list[str]:
     """List what failed in a component, as a person should read it; the first few of many that failed alike."""
-    listed: list[str] = []
-    for failures in alike(component):
-        listed += [f"{failure.change}: {failure.error}" for failure in failures[:_FAILURES_SHOWN]]
-        if len(failures) > _FAILURES_SHOWN:
-            first = failures[0]
-            listed.append(
-                f"{first.change.verb} {first.change.noun}: {len(failures) - _FAILURES_SHOWN} more ({first.error.kind})"
-            )
-    return [*([str(component.error)] if component.error else []), *component.refusals, *listed]
+    failed = [line for failures in alike(component) for line in _told(failures)]
+    return [*([str(component.error)] if component.error else []), *component.refusals, *failed]
+
+
+def _told(failures: list[Failed]) -> list[str]:
+    """Tell of failures of one kind: once if they read the same, else the first few."""
+    first = failures[0]
+    what = f"{first.change.verb} {first.change.noun.replace('_', ' ')}"
+    if len({str(failure.error) for failure in failures}) == 1:
+        return [f"{what} {enumerated(failure.change.subject for failure in failures)}: {first.error}"]
+    more = [f"{what}: {len(failures) - _SHOWN} more ({first.error.kind})"] if len(failures) > _SHOWN else []
+    return [*(f"{failure.change}: {failure.error}" for failure in failures[:_SHOWN]), *more]
+
+
+def enumerated(names: Iterable[str]) -> str:
+    """Join names, the first few of many."""
+    listed = list(names)
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more
 
 
 def alike(component: ComponentReport) -> list[list[Failed]]:

@@ -41,23 +41,28 @@ class Scene:
         snapshot, identifier = _scene(self)
         return Pool(Account.restore(snapshot)), identifier
 
+    def place(self, pool: Pool) -> str:
+        """Add it to a pool and give its id."""
+        instance = pool.launch()
+        ended = EC2[self.ec2]
+        instance.hidden_until = pool.account.clock.now() + timedelta(minutes=1) if self.ec2 == "hidden" else None
+        seconds = THRESHOLDS[self.threshold]
+        if self.state == UNRECORDED:
+            instance.launched_at += timedelta(seconds=seconds)
+            return instance.id
+        instance.ended_at = None if ended is None else pool.account.clock.now() - timedelta(seconds=ended)
+        threshold = pool.in_time(seconds) if isinstance(seconds, int) else (seconds or "")
+        run_id = "" if self.state in {"idle", records.TERMINATED} else actors.RUN
+        run_id = actors.OTHER_RUN if self.state == "claimed" else run_id
+        pool.record(instance, artifacts=self.artifacts, state=self.state, runId=run_id, threshold=threshold)
+        return instance.id
+
 
 @functools.cache
 def _scene(scene: Scene) -> tuple[bytes, str]:
     pool = build("up to date")
-    instance = pool.launch()
-    ended = EC2[scene.ec2]
-    instance.hidden_until = pool.account.clock.now() + timedelta(minutes=1) if scene.ec2 == "hidden" else None
-    if scene.state == UNRECORDED:
-        instance.launched_at += timedelta(seconds=THRESHOLDS[scene.threshold])
-        return pool.account.snapshot(), instance.id
-    instance.ended_at = None if ended is None else pool.account.clock.now() - timedelta(seconds=ended)
-    seconds = THRESHOLDS[scene.threshold]
-    threshold = pool.in_time(seconds) if isinstance(seconds, int) else (seconds or "")
-    run_id = "" if scene.state in {"idle", records.TERMINATED} else actors.RUN
-    run_id = actors.OTHER_RUN if scene.state == "claimed" else run_id
-    pool.record(instance, artifacts=scene.artifacts, state=scene.state, runId=run_id, threshold=threshold)
-    return pool.account.snapshot(), instance.id
+    identifier = scene.place(pool)
+    return pool.account.snapshot(), identifier
 
 
 SCENES = [Scene(*each) for each in itertools.product(STATES, THRESHOLDS, EC2, (False, True))]

@@ -69,15 +69,17 @@ def test_two_interferences_harm_nobody(state: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_three_interferences_harm_nobody(state: str, tally: Tally) -> None:
+def test_three_interferences_with_two_instances_harm_nobody(state: str, tally: Tally) -> None:
     """Drawn at random, by any clock."""
     scenes = [(scene, calls(scene)) for scene in SCENES if scene.state == state]
     for chance in tally.draws(state):
         scene, number = chance.choice(scenes)
+        other = chance.choice(SCENES)
         pool, identifier = scene.build()
-        drawn = [(chance.randrange(number), chance.choice(actors.deeds())) for _ in range(3)]
-        with explained((scene, drawn)):
-            run(pool, _Together(tuple(interference(pool, identifier, *each) for each in drawn)))
+        both = identifier, other.place(pool)
+        drawn = [(chance.choice(both), chance.randrange(number), chance.choice(actors.deeds())) for _ in range(3)]
+        with explained((scene, other, drawn)):
+            run(pool, _Together(tuple(interference(pool, *each) for each in drawn)))
             settle(pool)
         tally.add("triple interferences")
 

@@ -114,16 +114,26 @@ def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, line
         assert planned[1] == f"change.planned                paint fence  number: {number}"
 
 
-def test_many_that_failed_alike_are_told_by_the_first_of_them() -> None:
+def test_many_that_failed_alike_are_told_once() -> None:
     """And what failed in another way is not lost among them."""
     alone = Failed(Paint("pink"), errors.Throttled("paint:Fence", "Slow"))
     outcomes = (*(Failed(Paint(str(each)), REFUSAL) for each in range(60)), alone)
-    lines = _component(ComponentReport(name="garden", outcomes=outcomes))
-    assert lines[1] == f"error: change.failed                 paint fence  number: 60  first: {REFUSAL}"
-    assert lines[2] == f"error: change.failed                 paint fence pink  error: {alone.error}"
-    assert lines[3:13] == [f"error: garden: paint fence {each}: {REFUSAL}" for each in range(10)]
-    assert lines[13] == "error: garden: paint fence: 50 more (Rejected: paint:Fence: NoPaint)"
-    assert lines[14:] == [f"error: garden: paint fence pink: {alone.error}"]
+    assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
+        f"error: change.failed                 paint fence  number: 60  first: {REFUSAL}",
+        f"error: change.failed                 paint fence pink  error: {alone.error}",
+        f"error: garden: paint fence 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
+        f"error: garden: paint fence pink: {alone.error}",
+    ]
+
+
+def test_many_failures_of_a_kind_in_their_own_words_are_told_by_the_first_of_them() -> None:
+    """Ten, and how many more there are."""
+    listed = [Failed(Paint(str(each)), errors.Rejected("paint:Fence", "NoPaint", f"no {each}.")) for each in range(12)]
+    lines = _component(ComponentReport(name="garden", outcomes=tuple(listed)))
+    assert lines[13:] == [
+        *(f"error: garden: paint fence {each.change.subject}: {each.error}" for each in listed[:10]),
+        "error: garden: paint fence: 2 more (Rejected: paint:Fence: NoPaint)",
+    ]
 
 
 def test_many_that_were_skipped_for_one_reason_are_one_line() -> None:

@@ -27,7 +27,7 @@ from refresh.reconciler.garbage_collector.facts import (
     Machine,
     TemplateIds,
 )
-from refresh.report import Plan
+from refresh.report import Plan, enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,8 +42,6 @@ LARGEST_SKEW = timedelta(seconds=60)
 """How far our clock may be from AWS's before nothing is judged by it."""
 LARGEST_UNEXPECTED_SHARE = 0.2
 
-_IDS_SHOWN = 10
-
 
 @frozen
 class Doubt:
@@ -56,9 +54,7 @@ class Doubt:
 
     def about(self, ids: Iterable[str]) -> str:
         """Say it of some instances."""
-        listed = list(ids)
-        more = f" and {len(listed) - _IDS_SHOWN} more" if len(listed) > _IDS_SHOWN else ""
-        return f"{', '.join(listed[:_IDS_SHOWN])}{more}: {self.problem}. {self.remedy}."
+        return f"{enumerated(ids)}: {self.problem}. {self.remedy}."
 
 
 Verdict = CollectorChange | Doubt | None
