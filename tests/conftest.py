@@ -65,6 +65,14 @@ def world(aws: AwsServer, github: GitHubServer) -> World:
 
 
 @pytest.fixture
+def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> World:
+    """Give the same with the table on DynamoDB Local: moto's conditional writes are not atomic, nor are they fast."""
+    world = World(aws, github, dynamodb_url=dynamodb_local_url)
+    world.delete_table()
+    return world
+
+
+@pytest.fixture
 def services(world: World) -> Services:
     """Give the clients of the pool's account."""
     return world.services()

@@ -14,7 +14,7 @@ from unittest import mock
 
 from attrs import evolve
 
-from refresh import clients, inputs, names, records
+from refresh import clients, errors, inputs, names, records
 from refresh.reconciler import reconcile
 
 if TYPE_CHECKING:
@@ -150,6 +150,17 @@ class World:
         child = self.start(environ, **changed)
         printed, _ = child.communicate(timeout=100)
         return child.returncode, printed
+
+    def delete_table(self) -> None:
+        """Delete the table, if there is one, protected or not."""
+        dynamodb = self._connected().dynamodb
+        try:
+            dynamodb.update_table(TableName=self.table, DeletionProtectionEnabled=False)
+        except errors.NotFound:
+            return
+        except errors.Rejected:
+            pass  # it had no protection
+        dynamodb.delete_table(TableName=self.table)
 
     def items(self, services: Services) -> dict[str, records.Item]:
         """Read the whole table, by `PK SK`."""

@@ -9,15 +9,15 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from refresh import records
-from tests.fakes.world import CREDENTIALS, REGION, ROOT, TABLE, World
+from tests.fakes.world import ROOT, TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fakes.world import World
     from tests.simulation.figures import Tally
 
 EXPIRED = int(os.environ.get("REFRESH_EXPIRED", "5000"))
@@ -25,33 +25,24 @@ OLD = int(os.environ.get("REFRESH_OLD", "50000"))
 
 
 @pytest.fixture
-def pool(world: World, dynamodb_local_url: str, tmp_path: Path, tally: Tally) -> _Pool:
+def pool(servers: World, tmp_path: Path, tally: Tally) -> _Pool:
     """Give a pool that a first run has made, its table on DynamoDB Local."""
     if tally.budget != "nightly":
-        pytest.skip("thousands of instances take half an hour on moto: make simulate BUDGET=nightly")
-    made = _Pool(world, dynamodb_local_url, tmp_path, tally)
-    if TABLE in made.dynamodb.list_tables()["TableNames"]:
-        made.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
-        made.dynamodb.delete_table(TableName=TABLE)
+        pytest.skip("thousands of instances take ten minutes on moto: make simulate BUDGET=nightly")
+    made = _Pool(servers, tmp_path, tally)
     made.run("first run")
     return made
 
 
 class _Pool:
-    def __init__(self, world: World, url: str, folder: Path, tally: Tally) -> None:
-        self.world, self.url, self.folder, self.tally = world, url, folder, tally
-        self.dynamodb = boto3.client(
-            "dynamodb",
-            endpoint_url=url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+    def __init__(self, world: World, folder: Path, tally: Tally) -> None:
+        self.world, self.folder, self.tally = world, folder, tally
+        self.dynamodb = world.services().dynamodb
 
     def run(self, title: str, **inputs: str) -> dict[str, Any]:
         """Run refresh as a process and give its figures."""
         result = self.folder / "result.json"
-        environ = {**os.environ, **self.world.environ(**inputs), "AWS_ENDPOINT_URL_DYNAMODB": self.url}
+        environ = {**os.environ, **self.world.environ(**inputs)}
         child = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "tests.scale.measured", str(result)],
             env=environ,
@@ -132,7 +123,8 @@ def test_50000_terminated_records_are_cleaned_within_deadlines(pool: _Pool) -> N
     runs = 0
     while pool.count("INSTANCE"):
         runs += 1
-        pool.run(f"{OLD} terminated records, run {runs}", timeout="4m")
+        figures = pool.run(f"{OLD} terminated records, run {runs}", timeout="4m")
+        assert figures["peak MB"] < 200
         assert runs <= 6
     after = pool.run("no-op after them")
     assert after["exit code"] == 0

@@ -107,24 +107,13 @@ def run(world: World, boundary: Boundary) -> Report:
 
 def build(world: World, name: str) -> World:
     """Empty the account and give the named world in it."""
-    _delete_table(world)
+    world.delete_table()
     world.aws.forget_everything()
     world = World(world.aws, world.github, dynamodb_url=world.dynamodb_url)
     if name not in _BEFORE_REFRESH:
         require(run(world, Boundary()).exit_code == 0, "L3", "the first run")
     WORLDS[name](world, world.services())
     return world
-
-
-def _delete_table(world: World) -> None:
-    dynamodb = world.services().dynamodb
-    try:
-        dynamodb.update_table(TableName=world.table, DeletionProtectionEnabled=False)
-    except errors.NotFound:
-        return
-    except errors.Rejected:
-        pass  # it had no protection
-    dynamodb.delete_table(TableName=world.table)
 
 
 def _create_table(world: World, services: Services) -> None:

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.memory.account import Crash
-from tests.fakes.world import World
 from tests.simulation.schedules import PHASES
 from tests.simulation.servers import WORLDS, Boundary, build, instances, run, settle
 
 if TYPE_CHECKING:
-    from tests.fakes.aws_server import AwsServer
-    from tests.fakes.github_server import GitHubServer
+    from tests.fakes.world import World
     from tests.simulation.figures import Tally
-
-
-@pytest.fixture
-def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> World:
-    """Give a pool whose table is on DynamoDB Local: moto's conditional writes are not atomic."""
-    return World(aws, github, dynamodb_url=dynamodb_local_url)
 
 
 @pytest.mark.parametrize("name", WORLDS)

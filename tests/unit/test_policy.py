@@ -337,7 +337,31 @@ def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds:
     machines = [_stray(0), evolve(_machine(), id="i-00000002"), _machine()]
     plan = _plan(machines, _record(), marked, skew=timedelta(seconds=seconds))
     assert plan.changes == (Terminate("i-00000002"),)
-    assert f"{abs(seconds)} s {'behind' if seconds > 0 else 'ahead of'} AWS's" in plan.refusals[0]
+    side = "behind" if seconds > 0 else "ahead of"
+    problem = f"this machine's clock is {abs(seconds)} s {side} AWS's, so no instance was marked or adopted by it."
+    assert plan.refusals == (f"{problem} Set the runner's clock.",)
+
+
+def test_a_judgement_carries_the_time_by_which_it_was_made() -> None:
+    """It is the threshold that a mark writes, and the condition that it waits for."""
+    young = _record(threshold=FUTURE)
+    old = evolve(_machine(), launched_at=NOW - timedelta(days=8))
+    expired, vanished = _judge(_record(), _machine()), _judge(young, _machine(Ec2State.TERMINATED))
+    aged = _judge(young, old)
+    (adopted,) = _plan([_stray()], _record(threshold=FUTURE)).changes
+    for change in (expired, vanished, aged, adopted):
+        assert isinstance(change, Mark | Adopt)
+        assert change.judged_at == NOW
+    assert isinstance(aged, Mark)
+    assert (aged.launched_at, aged.note) == (old.launched_at, "aged, launched 8 d ago")
+    assert adopted.launched_at == NOW - STRAY_AGE
+
+
+def test_an_adoption_without_provision_s_tag_names_no_run() -> None:
+    """Launched from the template by hand."""
+    stray = evolve(_stray(), tags={facts.TEMPLATE_TAG: OURS})
+    (adopted,) = _plan([stray], _record(threshold=FUTURE)).changes
+    assert adopted.run_id == ""
 
 
 @pytest.mark.parametrize("seconds", [60, -60, 0])

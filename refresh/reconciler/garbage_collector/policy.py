@@ -147,9 +147,9 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
 
 def _judge_living(desired: DesiredState, record: records.Instance, machine: Machine, now: datetime) -> Verdict:
     if expired(record, now):
-        return Mark(record, Reason.EXPIRED, now, machine.launched_at)
+        return Mark(record, Reason.EXPIRED, now)
     if machine.state is Ec2State.TERMINATED:
-        return Mark(record, Reason.VANISHED, now, machine.launched_at)
+        return Mark(record, Reason.VANISHED, now)
     old = machine.state.alive and aged(machine, now, desired.max_instance_age)
     if not record.threshold:
         return _WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else _ENDLESS if old else None
