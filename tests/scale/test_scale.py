@@ -123,7 +123,7 @@ def test_50000_terminated_records_are_cleaned_within_deadlines(pool: _Pool) -> N
     runs = 0
     while pool.count("INSTANCE"):
         runs += 1
-        figures = pool.run(f"{OLD} terminated records, run {runs}", timeout="4m")
+        figures = pool.run(f"{OLD} terminated records, run {runs}", timeout="1m")
         assert figures["peak MB"] < 200
         assert runs <= 6
     after = pool.run("no-op after them")

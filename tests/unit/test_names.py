@@ -73,3 +73,19 @@ def test_a_template_s_name_is_plain_wherever_it_fits(owner: str, name: str) -> N
     """Cut only above EC2's 128 characters, and then it ends in a hash of the whole."""
     plain = f"{owner}-{name}-ci-launch-template"
     assert (names.launch_template(Repository(owner, name)) == plain) is (len(plain) <= 128)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(128, True), (129, False)])
+def test_a_template_name_of_128_characters_is_kept_and_a_longer_one_is_cut_to_that(length: int, *, kept: bool) -> None:
+    """EC2 takes no more."""
+    repository = Repository("o", "r" * (length - len("o--ci-launch-template")))
+    name = names.launch_template(repository)
+    assert (len(name), name == f"{repository.owner}-{repository.name}-ci-launch-template") == (128, kept)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(80, True), (81, False)])
+def test_a_queue_name_of_80_characters_is_kept_and_a_longer_one_is_cut_to_that(length: int, *, kept: bool) -> None:
+    """SQS takes no more."""
+    repository = Repository("o", "r" * (length - len("o--large-ci-pool")))
+    name = names.queue(repository, "large")
+    assert (len(name), name == names.plain_queue(repository, "large")) == (80, kept)
