@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from refresh import runner as runner_protocol
+from refresh.desired import Mode
 from refresh.report import Change, ComponentReport, Done, Report, Skipped, alike, problems
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def beginning(runner: Runner, given: Inputs) -> None:
 def component(runner: Runner, report: ComponentReport) -> None:
     """Show one component: a group with a line a change, then its warnings and errors."""
     with runner.group(f"{report.name}: {report.status} ({report.duration.total_seconds():.1f} s)"):
-        _changes(report.planned, planned=True)
+        if report.mode is Mode.PLAN:
+            _changes(report.planned, planned=True)
         _changes(tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
         _not_made(report)
         if report.postponed:
@@ -86,7 +88,7 @@ def ending(runner: Runner, report: Report) -> None:
     log.info(
         "refresh.finished",
         changes=sum(len(each.done) for each in report.components),
-        planned=sum(len(each.planned) for each in report.components),
+        planned=sum(len(each.planned) for each in report.components if each.mode is Mode.PLAN),
         failed=", ".join(each.name for each in report.failed) or "none",
     )
     runner.summarise(report.markdown())

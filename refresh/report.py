@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from attrs import frozen
 
+from refresh.desired import Mode
 from refresh.errors import RefreshError
 
 
@@ -109,8 +110,11 @@ class ComponentReport:
     """What one component found and did."""
 
     name: str
+    mode: Mode = Mode.APPLY
     planned: tuple[Change, ...] = ()
-    """In mode plan: what would be done."""
+    """What the first look found due: in mode plan what would be done."""
+    following: tuple[Change, ...] = ()
+    """In mode plan: what later passes and runs would add because of that."""
     outcomes: tuple[Outcome, ...] = ()
     pending: tuple[Change, ...] = ()
     """Acknowledged by AWS in this run but not yet read back; the next run looks again."""
@@ -146,7 +150,7 @@ class ComponentReport:
         """Sum it up in the words of the log and the summary."""
         if self.failed:
             return "failed"
-        if self.planned:
+        if self.mode is Mode.PLAN and self.planned:
             return f"would change {len(self.planned)}"
         return f"changed {len(self.done)}" if self.done else "as desired"
 
@@ -176,7 +180,7 @@ class Report:
             "| --- | --- | --- | --- |",
         ]
         for component in self.components:
-            changes = [*component.planned, *component.done]
+            changes = component.planned if component.mode is Mode.PLAN else component.done
             shown = [_cell(str(change)) for change in changes[:_CHANGES_SHOWN]]
             if len(changes) > _CHANGES_SHOWN:
                 shown.append(f"and {len(changes) - _CHANGES_SHOWN} more")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from attrs import frozen
 
 from refresh import errors, names
+from refresh.desired import Mode
 from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release, state_table
 from refresh.reconciler.component import Run, converge
 from refresh.reconciler.early import Early
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock, Component, Converged
+    from refresh.report import Change
 
 
 ActualT = TypeVar("ActualT")
@@ -114,8 +116,10 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
 
 
 def _require_table(desired: DesiredState, table: Future[Converged[state_table.Actual]]) -> None:
-    actual = table.result().actual
-    if actual is None or not state_table.usable(desired, actual):
+    """Wait for the table, without which nothing may be written; in mode plan one that could be made is enough."""
+    converged = table.result()
+    planned = desired.mode is Mode.PLAN and converged.report.error is None
+    if not planned and (converged.actual is None or not state_table.usable(desired, converged.actual)):
         raise errors.Refused(
             f"nothing was written here: the state table {names.table(desired.repository)} is not ready; see there."
         )
@@ -146,20 +150,35 @@ def _ended(
 ) -> frozenset[str] | None:
     """Give the recorded instances that EC2 calls terminated; None in a run that ended nothing and needed no token."""
     collected, issued = collector.result(), token.result()
-    ended_some = any(isinstance(change, Terminate | Clean) for change in collected.report.done)
-    if collected.actual is None or not (ended_some or issued.report.done):
+    ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))
+    if collected.actual is None or not (ended_some or _made(issued.report)):
         return None
     machines = collected.actual.machines
-    return frozenset(
+    cleaned = _cleaned(collected)
+    return cleaned | {
         record.id
         for record in collected.actual.records
         if record.id in machines and machines[record.id].state is Ec2State.TERMINATED
-    )
+    }
 
 
 def _recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | None:
     """Give every id that has a record; None in a run that cleaned nothing."""
     collected = collector.result()
-    if collected.actual is None or not any(isinstance(change, Clean) for change in collected.report.done):
+    if collected.actual is None or not _cleaned(collected):
         return None
     return frozenset(record.id for record in collected.actual.records)
+
+
+def _cleaned(collected: Converged[Collected]) -> frozenset[str]:
+    """Give the ids whose records this run cleans."""
+    return frozenset(change.record.id for change in _made(collected.report) if isinstance(change, Clean))
+
+
+def _made(report: ComponentReport) -> tuple[Change, ...]:
+    """Give what a run does: in mode plan what is planned, and what follows before EC2 has ended anything more."""
+    if report.mode is Mode.APPLY:
+        return report.done
+    later = {change.id for change in (*report.planned, *report.following) if isinstance(change, Terminate)}
+    cleanings = (change for change in report.following if isinstance(change, Clean) and change.record.id not in later)
+    return (*report.planned, *cleanings)

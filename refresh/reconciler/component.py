@@ -59,6 +59,10 @@ class Component(Protocol[ActualT, ChangeT]):
         """Make the changes, deciding nothing; each yields one outcome."""
         ...
 
+    def predict(self, actual: ActualT, changes: Sequence[ChangeT], now: datetime) -> ActualT:
+        """Tell what will be observed once these changes are made, if nothing else moves; pure."""
+        ...
+
 
 @frozen
 class Converged(Generic[ActualT]):
@@ -82,6 +86,21 @@ class Run:
     def over(self) -> bool:
         """Whether nothing new may be begun; asked before each pass, before its changes and before each batch."""
         return self.stopped() or (self.deadline is not None and self.clock.now() >= self.deadline)
+
+
+def following(
+    component: Component[ActualT, ChangeT], actual: ActualT, planned: Sequence[ChangeT], now: datetime
+) -> tuple[ChangeT, ...]:
+    """List what later passes and runs will add because of the planned changes, if nothing else moves; pure."""
+    known = set(planned)
+    listed: list[ChangeT] = []
+    due = list(planned)
+    while due and len(listed) <= MAX_PASSES * len(planned):
+        actual = component.predict(actual, due, now)
+        due = [change for change in component.plan(actual, now).changes if change not in known]
+        known.update(due)
+        listed += due
+    return tuple(listed)
 
 
 def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
@@ -110,22 +129,28 @@ class _Loop(Generic[ActualT, ChangeT]):
         self.run = run
         self.may_write = may_write
         self.actual: ActualT | None = None
-        self.report = ComponentReport(name=component.name)
+        self.report = ComponentReport(name=component.name, mode=run.mode)
         self.outcomes: list[Outcome] = []
         self.settled: dict[Change, Outcome] = {}
         """Done and failed changes of this run: neither is sent a second time."""
 
     def passes(self) -> None:
         due: list[ChangeT] = []
-        for _ in range(MAX_PASSES):
+        for first in (True, *[False] * (MAX_PASSES - 1)):
             self._stop_if_asked()
             self.actual = self.component.observe()
-            plan = self.component.plan(self.actual, self.run.clock.now())
+            now = self.run.clock.now()
+            plan = self.component.plan(self.actual, now)
             self.report = evolve(
                 self.report, warnings=_merged(self.report.warnings, plan.warnings), refusals=plan.refusals
             )
-            if self.run.mode is Mode.PLAN:
+            if first:
                 self.report = evolve(self.report, planned=plan.changes)
+            if self.run.mode is Mode.PLAN:
+                if plan.changes:
+                    self.may_write()
+                    later = following(self.component, self.actual, plan.changes, now)
+                    self.report = evolve(self.report, following=later)
                 return
             due = [change for change in plan.changes if change not in self.settled]
             if not due:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler import launch_template_content as content
@@ -33,6 +33,8 @@ VERSIONS_KEPT = 10
 _PAGE = 200
 _DELETED_PER_CALL = 200
 _FORMER_IDS_KEPT = 20
+_NEW_ID = "(its new id)"
+"""Stands for an id that EC2 has yet to give, where it is told what will follow."""
 
 
 @frozen
@@ -206,6 +208,30 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     return Plan(tuple(changes))
 
 
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateChange]) -> Actual:
+    """Tell which versions and what record there will be once these changes are made."""
+    for change in changes:
+        listing = actual.listing
+        match change:
+            case CreateTemplate():
+                listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
+            case CreateVersion():
+                added = Version(change.latest + 1, default=False, fields=change.fields)
+                listing = evolve(listing, versions=(added, *listing.versions))
+            case SetDefaultVersion(version=version):
+                versions = (evolve(each, default=each.number == version) for each in listing.versions)
+                listing = evolve(listing, versions=tuple(versions))
+            case RecordTemplate():
+                actual = evolve(actual, recorded=records.to_wire(record_value(desired, change)))
+            case DeleteVersions(versions=gone):
+                versions = (each for each in listing.versions if each.number not in gone)
+                listing = evolve(listing, versions=tuple(versions))
+            case _:
+                assert_never(change)
+        actual = evolve(actual, listing=listing)
+    return actual
+
+
 def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, object]:
     """Give the METADATA value (contract: `launch_template`); user data itself is never stored."""
     return {
@@ -267,6 +293,10 @@ class LaunchTemplate:
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(self.desired, actual)
+
+    def predict(self, actual: Actual, changes: Sequence[TemplateChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See the module's `predict`."""
+        return predict(self.desired, actual, changes)
 
     def apply(self, changes: Sequence[TemplateChange]) -> Iterator[Outcome]:
         """Make the changes in order."""

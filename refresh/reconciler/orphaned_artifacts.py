@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import names, records
 from refresh.reconciler.garbage_collector import observation
@@ -109,6 +109,11 @@ class OrphanedArtifacts:
     def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(actual)
+
+    def predict(self, actual: Actual, changes: Sequence[DeleteArtifact], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """Tell which artifacts will be left once these changes are made."""
+        deleted = {change.artifact for change in changes}
+        return evolve(actual, artifacts=tuple(each for each in actual.artifacts if each not in deleted))
 
     def apply(self, changes: Sequence[DeleteArtifact]) -> Iterator[Outcome]:
         """Delete them in transactions."""

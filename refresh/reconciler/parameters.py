@@ -64,6 +64,11 @@ def plan(desired: DesiredState, actual: Mapping[str, Any]) -> Plan[WriteParamete
     )
 
 
+def predict(actual: Mapping[str, Any], changes: Sequence[WriteParameter]) -> Mapping[str, Any]:
+    """Tell what will be stored once these changes are made."""
+    return {**actual, **{change.identifier: records.to_wire(change.value) for change in changes}}
+
+
 @frozen
 class Parameters:
     """Keeps the parameters as desired."""
@@ -80,6 +85,15 @@ class Parameters:
     def plan(self, actual: Mapping[str, Any], now: datetime) -> Plan[WriteParameter]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(self.desired, actual)
+
+    def predict(
+        self,
+        actual: Mapping[str, Any],
+        changes: Sequence[WriteParameter],
+        now: datetime,  # noqa: ARG002 - the protocol's shape
+    ) -> Mapping[str, Any]:
+        """See the module's `predict`."""
+        return predict(actual, changes)
 
     def apply(self, changes: Sequence[WriteParameter]) -> Iterator[Outcome]:
         """Write each parameter."""

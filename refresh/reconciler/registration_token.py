@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 
+TOKEN_LIFE = timedelta(hours=1)
+"""How long GitHub lets a new token be used."""
+
+
 @frozen
 class IssuedToken:
     """A token that GitHub has just issued; already masked in the log."""
@@ -105,6 +109,10 @@ class RegistrationToken:
     def plan(self, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
         """See the module's `plan`."""
         return plan(self.desired, actual, now)
+
+    def predict(self, actual: Actual, changes: Sequence[ReplaceToken], now: datetime) -> Actual:
+        """Tell what will be stored once these changes are made."""
+        return Actual(present=True, expires_at=records.wire_time(now + TOKEN_LIFE)) if changes else actual
 
     def apply(self, changes: Sequence[ReplaceToken]) -> Iterator[Outcome]:
         """Replace the token."""

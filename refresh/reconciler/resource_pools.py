@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.desired import ResourceClass
@@ -165,6 +165,28 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
     return Plan(tuple(changes), tuple(filter(None, warnings)))
 
 
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
+    """Tell which queues and what record there will be once these changes are made."""
+    for change in changes:
+        match change:
+            case CreateQueue(queue=queue, attributes=wanted):
+                pools = (
+                    Pool(each.resource_class, _future_url(actual, queue), wanted)
+                    if names.queue(desired.repository, each.resource_class.name) == queue
+                    else each
+                    for each in actual.pools
+                )
+                actual = evolve(actual, pools=tuple(pools))
+            case SetQueueAttributes(url=url, attributes=wanted):
+                pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
+                actual = evolve(actual, pools=tuple(pools))
+            case RecordPools():
+                actual = evolve(actual, recorded=records.to_wire(_config(change.pools)))
+            case _:
+                assert_never(change)
+    return actual
+
+
 @frozen
 class ResourcePools:
     """Keeps the queues and their record as desired."""
@@ -199,6 +221,10 @@ class ResourcePools:
     def plan(self, actual: Actual, now: datetime) -> Plan[PoolChange]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(self.desired, actual)
+
+    def predict(self, actual: Actual, changes: Sequence[PoolChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See the module's `predict`."""
+        return predict(self.desired, actual, changes)
 
     def apply(self, changes: Sequence[PoolChange]) -> Iterator[Outcome]:
         """Create and repair queues side by side; new ones are waited for, so that this run can still record them."""
@@ -285,6 +311,14 @@ class ResourcePools:
             if not page.get("LastEvaluatedKey"):
                 return frozenset(found)
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _future_url(actual: Actual, queue: str) -> str:
+    """Tell the URL that a queue will have: like those of its neighbours, recorded or there; else its name."""
+    recorded = records.mapping({"value": actual.recorded}, "value")
+    urls = [each.url for each in actual.pools]
+    urls += [records.text(records.mapping(recorded, name), "queueUrl") or "" for name in recorded]
+    return next((f"{url.rpartition('/')[0]}/{queue}" for url in urls if "/" in url), queue)
 
 
 def _read(name: str, entries: Mapping[str, Any]) -> tuple[ResourceClass, str] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler import batch_read
@@ -127,6 +127,12 @@ class RunnerRegistrations:
     def plan(self, actual: Actual, now: datetime) -> Plan[RemoveRegistration]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(actual)
+
+    def predict(self, actual: Actual, changes: Sequence[RemoveRegistration], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """Tell which registrations will be left once these changes are made."""
+        removed = {change.id for change in changes}
+        left = tuple(each for each in actual.registrations if each.id not in removed)
+        return evolve(actual, registrations=left, removed=actual.removed + len(removed))
 
     def apply(self, changes: Sequence[RemoveRegistration]) -> Iterator[Outcome]:
         """Remove them one by one, as GitHub's API does."""

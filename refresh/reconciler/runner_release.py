@@ -210,6 +210,12 @@ class ReleaseOfRunner:
         """See the module's `plan`."""
         return plan(self.desired, actual, now)
 
+    def predict(self, actual: Actual, changes: Sequence[RecordRelease], now: datetime) -> Actual:
+        """Tell what will be known once these changes are made."""
+        for change in changes:
+            actual = Actual(change.release, Recorded(change.release, now, change.first_seen))
+        return actual
+
     def apply(self, changes: Sequence[RecordRelease]) -> Iterator[Outcome]:
         """Record the release."""
         for change in changes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler.component import attempt
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ACTIVE_WAIT_SECONDS = 60
 _POLL_SECONDS = 1
 _KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
+_READABLE = ("ACTIVE", "UPDATING")
 _USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
 
 
@@ -134,6 +135,23 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)))
 
 
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange]) -> Actual:
+    """Tell how the table will be described once these changes are made."""
+    for change in changes:
+        match change:
+            case CreateTable():
+                actual = Actual(status="ACTIVE", keys=_KEY_SCHEMA, deletion_protection=True)
+            case AwaitTable(status=status):
+                actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
+            case EnableTimeToLive():
+                actual = evolve(actual, time_to_live=("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
+            case ClaimTable():
+                actual = evolve(actual, owner=str(desired.repository))
+            case _:
+                assert_never(change)
+    return actual
+
+
 def usable(desired: DesiredState, actual: Actual) -> bool:
     """Whether the other components may write: the table is ACTIVE, has the contract's key and is this repository's."""
     return actual.status == "ACTIVE" and actual.keys == _KEY_SCHEMA and actual.owner == str(desired.repository)
@@ -178,7 +196,7 @@ class StateTable:
             for each in description.get("KeySchema", [])
         )
         # A table with another key cannot even be asked for our items.
-        readable = description.get("TableStatus") == "ACTIVE" and keys == _KEY_SCHEMA
+        readable = description.get("TableStatus") in _READABLE and keys == _KEY_SCHEMA
         return Actual(
             status=description.get("TableStatus", "UNKNOWN"),
             keys=keys,
@@ -191,6 +209,10 @@ class StateTable:
     def plan(self, actual: Actual, now: datetime) -> Plan[TableChange]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""
         return plan(self.desired, actual)
+
+    def predict(self, actual: Actual, changes: Sequence[TableChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See the module's `predict`."""
+        return predict(self.desired, actual, changes)
 
     def apply(self, changes: Sequence[TableChange]) -> Iterator[Outcome]:
         """Make the changes in order."""

@@ -54,6 +54,9 @@ class _Scripted:
     def plan(self, actual: int, now: datetime) -> Plan[Step]:  # noqa: ARG002 - the protocol's shape
         return self.plans[min(actual, len(self.plans)) - 1]
 
+    def predict(self, actual: int, changes: Sequence[Step], now: datetime) -> int:  # noqa: ARG002 - the protocol's shape
+        return actual + 1
+
     def apply(self, changes: Sequence[Step]) -> Iterator[Outcome]:
         for change in changes:
             self.sent.append(change)
@@ -145,12 +148,37 @@ def test_a_plan_that_never_empties_ends_and_names_its_changes() -> None:
     assert "make step 6" in str(report.error)
 
 
-def test_mode_plan_never_applies_and_never_asks_to_write() -> None:
-    """A dry run is a look and a plan."""
-    component = _Scripted(_plan(ONE, warnings=("mind",)))
-    report = _converge(component, mode=Mode.PLAN, may_write=_never).report
+def test_mode_plan_never_applies_and_tells_what_would_follow() -> None:
+    """A dry run is a look and a plan, and what the next plans would be."""
+    component = _Scripted(_plan(ONE, warnings=("mind",)), _plan(ONE, TWO), _plan(THREE), _plan())
+    report = _converge(component, mode=Mode.PLAN).report
     assert (component.looks, component.sent) == (1, [])
-    assert (report.planned, report.outcomes, report.warnings) == ((ONE,), (), ("mind",))
+    assert (report.planned, report.following) == ((ONE,), (TWO, THREE))
+    assert (report.outcomes, report.warnings, report.status) == ((), ("mind",), "would change 1")
+
+
+def test_mode_plan_tells_nothing_where_nothing_may_be_written() -> None:
+    """The table is another's: apply would stop there as well."""
+
+    def refuse() -> None:
+        raise errors.Refused("not ours")
+
+    report = _converge(_Scripted(_plan(ONE)), mode=Mode.PLAN, may_write=refuse).report
+    assert (report.status, str(report.error)) == ("failed", "not ours")
+    assert report.following == ()
+    assert _converge(_Scripted(_plan()), mode=Mode.PLAN, may_write=refuse).report.status == "as desired"
+
+
+def test_what_would_follow_is_told_to_an_end_even_where_plans_have_none() -> None:
+    """Something that disagrees with itself must not hang a dry run."""
+    component = _Scripted(*(_plan(Step(number)) for number in range(100)))
+    assert len(_converge(component, mode=Mode.PLAN).report.following) == MAX_PASSES + 1
+
+
+def test_the_first_plan_is_kept_when_it_is_applied() -> None:
+    """It is what a dry run would have told."""
+    report = _converge(_Scripted(_plan(ONE), _plan(TWO), _plan())).report
+    assert (report.planned, report.following, report.status) == ((ONE,), (), "changed 2")
 
 
 def test_nothing_is_applied_when_what_comes_first_has_failed() -> None:

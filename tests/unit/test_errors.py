@@ -47,6 +47,13 @@ def test_an_answer_without_an_error_in_it_is_still_told() -> None:
     assert isinstance(errors.from_aws("ec2:X", 400, {}), errors.Rejected)
 
 
+def test_errors_of_a_kind_are_told_together_whatever_their_words() -> None:
+    """By the operation and the code where there are any."""
+    first, second = errors.Throttled("ec2:X", "Slow", "one."), errors.Throttled("ec2:X", "Slow", "two.")
+    assert first.kind == second.kind == "Throttled: ec2:X: Slow"
+    assert errors.Refused("one").kind == errors.Refused("two").kind == "Refused"
+
+
 def test_a_cancelled_transaction_keeps_the_reason_of_each_action() -> None:
     """They say whose condition was lost."""
     error = errors.from_aws(

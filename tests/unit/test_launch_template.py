@@ -169,6 +169,15 @@ def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
     assert _plan(_listing(RIGHT, *[WRONG] * 10), _recorded()) == Plan()
 
 
+def test_what_was_pruned_is_not_pruned_again() -> None:
+    """As a dry run predicts it."""
+    actual = Actual(_listing(RIGHT, *[WRONG] * 12), _recorded(), RELEASE)
+    changes = launch_template.plan(desired(), actual).changes
+    after = launch_template.predict(desired(), actual, changes)
+    assert len(after.listing.versions) == len(actual.listing.versions) - 2
+    assert launch_template.plan(desired(), after).changes == ()
+
+
 def test_nothing_is_pruned_before_the_default_is_right() -> None:
     """One of the old ones may be as desired."""
     (change,) = _plan(_listing(*[WRONG] * 13), _recorded()).changes

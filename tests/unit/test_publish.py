@@ -11,6 +11,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors, inputs, publish
+from refresh.desired import Mode
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Postponed, Report, Skipped
 from refresh.runner import GuardedStream, Runner
 from tests.fakes.literals import good
@@ -92,7 +93,7 @@ def test_a_component_is_a_group_with_a_line_a_change() -> None:
 
 def test_a_plan_is_told_as_what_would_be_done() -> None:
     """With the fields."""
-    assert _component(ComponentReport(name="garden", planned=(Paint(), Mow())))[1:] == [
+    assert _component(ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(), Mow())))[1:] == [
         "change.planned                paint fence green  colour: (none) -> green",
         "change.planned                mow lawn front  reason: too long",
     ]
@@ -105,7 +106,7 @@ def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, line
     """And the other kinds keep theirs."""
     changes = tuple(Paint(str(each)) for each in range(number))
     done = _component(ComponentReport(name="garden", outcomes=(*map(Done, changes), Done(Mow()))))
-    planned = _component(ComponentReport(name="garden", planned=(*changes, Mow())))
+    planned = _component(ComponentReport(name="garden", mode=Mode.PLAN, planned=(*changes, Mow())))
     assert sum(line.startswith("fence.painted") for line in done) == lines
     assert sum(line.startswith("change.planned                paint") for line in planned) == lines
     assert len(done) == len(planned) == lines + 2
@@ -175,7 +176,7 @@ def test_a_run_ends_with_its_sums() -> None:
     report = Report(
         (
             ComponentReport(name="garden", outcomes=(Done(Paint()), Done(Mow()))),
-            ComponentReport(name="gate", planned=(Mow(),)),
+            ComponentReport(name="gate", mode=Mode.PLAN, planned=(Mow(),)),
             ComponentReport(name="roof", error=REFUSAL),
         )
     )

@@ -9,6 +9,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
+from refresh.desired import Mode
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped, problems
 
 
@@ -48,7 +49,7 @@ def test_a_difference_shows_both_sides() -> None:
     ("report", "status", "failed"),
     [
         (ComponentReport(name="fence"), "as desired", False),
-        (ComponentReport(name="fence", planned=(Paint(), Paint("red"))), "would change 2", False),
+        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(), Paint("red"))), "would change 2", False),
         (ComponentReport(name="fence", outcomes=(Done(Paint()), Skipped(Paint("red"), "raced"))), "changed 1", False),
         (ComponentReport(name="fence", outcomes=(Done(Paint()), Failed(Paint("red"), REFUSAL))), "failed", True),
         (ComponentReport(name="fence", error=REFUSAL), "failed", True),
@@ -92,7 +93,7 @@ def test_the_summary_has_a_row_a_component_then_failures_then_warnings() -> None
 def test_nothing_from_outside_can_mark_up_the_summary() -> None:
     """Record fields and error texts are written by others."""
     evil = "</td>|`x`\n[click](https://evil.example) &lt; <img src=x>"
-    report = Report((ComponentReport(name="fence", planned=(Paint(evil),), warnings=(evil,)),))
+    report = Report((ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(evil),), warnings=(evil,)),))
     body = report.markdown().partition("| --- | --- | --- | --- |\n")[2]
     row, _, warning = body.rstrip().partition("\n\n")
     for text in (row, warning):

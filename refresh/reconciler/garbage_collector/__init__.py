@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import evolve, frozen
 
 from refresh import names
-from refresh.reconciler.garbage_collector import application, observation, policy
+from refresh.reconciler.garbage_collector import application, observation, policy, prediction
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.transactions import Sender
 
@@ -50,6 +50,10 @@ class GarbageCollector:
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:
         """See `policy.plan`."""
         return policy.plan(self.desired, actual, now)
+
+    def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
+        """See `prediction.predict`."""
+        return prediction.predict(actual, changes, now)
 
     def apply(self, changes: Sequence[CollectorChange]) -> Iterator[Outcome]:
         """Send marks, adoptions, terminations and cleanings, each in their batches."""

@@ -1,0 +1,43 @@
+"""What marks, terminations and cleanings will have changed, if nothing else moves; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from attrs import evolve
+
+from refresh import records
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
+from refresh.reconciler.garbage_collector.facts import Actual, Ec2State, Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from refresh.reconciler.garbage_collector.changes import CollectorChange
+
+
+def predict(actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
+    """Tell what will be observed in the end: what is told to end has ended, and what EC2 does not know is gone."""
+    machines = dict(actual.machines)
+    found = {record.id: record for record in actual.records if isinstance(record, records.Instance)}
+    unreadable = (record for record in actual.records if isinstance(record, records.Unreadable))
+    for change in changes:
+        match change:
+            case Mark(record=record):
+                found[record.id] = _marked(record, now)
+                machines.setdefault(record.id, Machine(record.id, Ec2State.TERMINATED))
+            case Adopt(id=identifier):
+                found[identifier] = _marked(records.Instance(id=identifier, state="", run_id="", threshold=""), now)
+            case Terminate(id=identifier):
+                machines[identifier] = evolve(machines[identifier], state=Ec2State.TERMINATED)
+            case Clean(record=record):
+                del found[record.id]
+            case _:
+                assert_never(change)
+    return evolve(actual, machines=machines, records=(*found.values(), *unreadable))
+
+
+def _marked(record: records.Instance, now: datetime) -> records.Instance:
+    written = records.wire_time(now)
+    return evolve(record, state=records.TERMINATED, run_id="", threshold=written, updated_at=written)
