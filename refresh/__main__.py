@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
 
-from refresh import clients, errors, inputs, publish
+from refresh import clients, command_line, errors, inputs, publish
 from refresh.reconciler import reconcile
 from refresh.runner import GuardedStream, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class SystemClock:
@@ -42,7 +42,8 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Event) -> int:
         given = inputs.load(environ)
         runner.mask(given.secrets.github_token.reveal())
         clock = SystemClock(stop)
-        services = clients.connect(given.desired, given.secrets, runner.mask, clock.now)
+        called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
+        services = clients.connect(given.desired, given.secrets, runner.mask, clock.now, called)
     except errors.InputErrors as error:
         publish.input_errors(runner, error)
         return 2
@@ -61,19 +62,22 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Event) -> int:
     return report.exit_code
 
 
-def main() -> int:
-    """Guard the output streams, listen for cancellation and run."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Guard the output streams, listen for cancellation and run; arguments stand for inputs of the same names."""
+    environ = command_line.environ(arguments, os.environ) if arguments else os.environ
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    as_json = inputs.log_as_json(environ)
+    publish.configure(as_json=as_json)
     try:
-        return run(os.environ, Runner(os.environ, out, err), stop)
+        return run(environ, Runner(environ, out, err, as_json=as_json), stop)
     finally:
         out.flush()
         err.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

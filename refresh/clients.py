@@ -7,9 +7,11 @@ nothing.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
@@ -19,7 +21,7 @@ from refresh.reconciler.registration_token import IssuedToken
 from refresh.reconciler.runner_registrations import Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import github
     from botocore.client import BaseClient
@@ -43,8 +45,16 @@ _CREDENTIALS_REMEDY = (
 _TALKATIVE = ("boto3", "botocore", "urllib3", "github")
 
 
+Called = Callable[[str, int, float, str], None]
+"""Told of each call: operation, attempt, seconds, and the status or the error that came back."""
+
+
 def connect(
-    desired: DesiredState, secrets: Secrets, mask: Callable[[str], None], now: Callable[[], datetime]
+    desired: DesiredState,
+    secrets: Secrets,
+    mask: Callable[[str], None],
+    now: Callable[[], datetime],
+    called: Called | None = None,
 ) -> Services:
     """Create the clients; calls nothing, but for what the AWS credentials themselves take.
 
@@ -77,12 +87,14 @@ def connect(
         dynamodb=session.client("dynamodb", config=config),
         ec2=session.client("ec2", config=config),
         sqs=session.client("sqs", config=config),
-        github=GitHub(desired.github_api_url, str(desired.repository), secrets.github_token, mask),
+        github=GitHub(desired.github_api_url, str(desired.repository), secrets.github_token, mask, called),
         skew=skew,
     )
     for client in (services.dynamodb, services.ec2, services.sqs):
         skew.listen(client)
         translate_errors(client)
+        if called:
+            _Trace(called).listen(client)
     return services
 
 
@@ -118,6 +130,29 @@ class ClockSkew:
                 return  # no such header, or one without a zone
 
 
+class _Trace:
+    """Tells of every attempt of every call: how long it took and what came back, never what was in it."""
+
+    def __init__(self, called: Called) -> None:
+        self._called = called
+        self._began = local()
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the calls of a client."""
+        client.meta.events.register("before-send", self._sent)
+        client.meta.events.register_first("needs-retry", self._answered)
+
+    def _sent(self, **_: Any) -> None:
+        self._began.at = time.monotonic()
+
+    def _answered(
+        self, event_name: str, attempts: int, response: Any, caught_exception: Exception | None, **_: Any
+    ) -> None:
+        answer = type(caught_exception).__name__ if response is None else str(response[0].status_code)
+        operation = ":".join(event_name.split(".")[1:])
+        self._called(operation, attempts, time.monotonic() - self._began.at, answer)
+
+
 def translate_errors(client: BaseClient) -> None:
     """Make every error of a boto3 client one of ours, through botocore's own events."""
     service = client.meta.service_model.service_name
@@ -145,7 +180,10 @@ def _unanswered(operation: str, error: Exception) -> errors.ApiError:
 class GitHub:
     """GitHub's REST API, as far as the components need it; connects at the first call."""
 
-    def __init__(self, api_url: str, repository: str, token: Secret, mask: Callable[[str], None]) -> None:
+    def __init__(
+        self, api_url: str, repository: str, token: Secret, mask: Callable[[str], None], called: Called | None = None
+    ) -> None:
+        self._called = called or (lambda *_: None)
         self._api_url = api_url
         self._repository = repository
         self._token = token
@@ -212,17 +250,23 @@ class GitHub:
         import requests  # noqa: PLC0415 - PyGithub's own transport, whose exceptions it lets through
 
         operation = f"GitHub {method} {path}"
+        began, told = time.monotonic(), "answered"
         try:
             _, answer = self._connection().requester.requestJsonAndCheck(method, path)
         except github.RateLimitExceededException as error:
+            told = str(error.status)
             raise errors.Throttled(operation, str(error.status), _text(error)) from None
         except github.GithubException as error:
+            told = str(error.status)
             raise _github_error(operation, error.status, _text(error)) from None
         except (requests.RequestException, ValueError, AttributeError) as error:
+            told = type(error).__name__
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
             raise errors.Unavailable(
                 operation, type(error).__name__, f"no usable answer from {self._api_url}."
             ) from None
+        finally:
+            self._called(operation, 1, time.monotonic() - began, told)
         return answer
 
     def _connection(self) -> github.Github:

@@ -61,6 +61,8 @@ class DesiredState:
     clean_github_runners: bool = True
     timeout: timedelta = timedelta(minutes=8)
     mode: Mode = Mode.APPLY
+    fail_on_drift: bool = False
+    """Whether a dry run that finds something to change exits with 1."""
     github_api_url: str = "https://api.github.com"
     run_url: str = ""
     """The workflow run, written to what this run ends."""

@@ -38,6 +38,8 @@ OPTIONAL = (
     "clean-github-runners",
     "timeout",
     "mode",
+    "fail-on-drift",
+    "log-format",
 )
 DEPRECATED = ("idle-time-sec", "max-runtime-min", "github-reg-token-refresh-min")
 """The original's names for three of the above."""
@@ -62,6 +64,7 @@ class Inputs:
     secrets: Secrets
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
+    log_as_json: bool = False
 
 
 def load(environ: Mapping[str, str]) -> Inputs:
@@ -116,6 +119,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
         "clean_github_runners": reader.optional("clean-github-runners", parsers.boolean),
         "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
         "mode": reader.optional("mode", parsers.mode),
+        "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
         "github_api_url": reader.variable(
             "GITHUB_API_URL",
             parsers.api_url(allow_http=environ.get("REFRESH_ALLOW_HTTP") == "true"),
@@ -123,6 +127,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
         ),
         "run_url": _run_url(environ),
     }
+    as_json = reader.optional("log-format", parsers.log_format) or False
     _check_credentials(reader)
     _check_script(reader, given, token)
     _check_unknown(reader, repository)
@@ -138,7 +143,12 @@ def load(environ: Mapping[str, str]) -> Inputs:
             f"({parsers.shown(desired.max_idle_time)}): runners may live longer idle than at work."
         )
     secrets = Secrets(github_token=Secret(cast("str", token)))
-    return Inputs(desired, secrets, tuple(reader.warnings), tuple(reader.notices))
+    return Inputs(desired, secrets, tuple(reader.warnings), tuple(reader.notices), as_json)
+
+
+def log_as_json(environ: Mapping[str, str]) -> bool:
+    """Tell how to write the log before the inputs are checked: problems of theirs are written the same way."""
+    return _Reader(environ).raw("log-format").strip().lower() == "json"
 
 
 class _Reader:

@@ -188,6 +188,13 @@ def mode(value: str) -> Mode:
         raise Problem("apply or plan expected", "the other modes of the original are actions of their own") from None
 
 
+def log_format(value: str) -> bool:
+    """Parse how the log is written; true for one JSON object a line."""
+    if value.lower() not in ("text", "json"):
+        raise Problem("text or json expected", "write text or json")
+    return value.lower() == "json"
+
+
 def runner_version(value: str) -> str | None:
     """Parse `latest` (None) or `n.n.n`."""
     if value.lower() == "latest":

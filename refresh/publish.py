@@ -1,26 +1,38 @@
-"""What a run tells people: the grouped log, annotations and the job summary, all from the report."""
+"""What a run tells people: the grouped log, annotations, the job summary, the outputs and the report file."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
 
+from refresh import document, listing, summary
+from refresh import outputs as step_outputs
 from refresh import runner as runner_protocol
 from refresh.desired import Mode
-from refresh.report import Change, ComponentReport, Done, Report, Skipped, alike, problems
+from refresh.report import Change, ComponentReport, Report, Skipped, problems
 
 if TYPE_CHECKING:
+    from structlog.typing import Processor
+
     from refresh.errors import InputErrors
     from refresh.inputs import Inputs
     from refresh.runner import Runner
 
-LINES_PER_EVENT = 50
-"""More changes of one kind than this are one line with their number."""
-
-structlog.configure(processors=[runner_protocol.render], cache_logger_on_first_use=False)
 log = structlog.get_logger()
+
+
+def configure(*, as_json: bool) -> None:
+    """Write the log for people, or one JSON object a line."""
+    processors: list[Processor] = [runner_protocol.render]
+    if as_json:
+        processors = [structlog.processors.TimeStamper(fmt="iso", utc=True), runner_protocol.render_json]
+    structlog.configure(processors=processors, cache_logger_on_first_use=False)
+
+
+configure(as_json=False)
 
 
 def input_errors(runner: Runner, error: InputErrors) -> None:
@@ -29,6 +41,7 @@ def input_errors(runner: Runner, error: InputErrors) -> None:
         name, _, text = problem.partition(": ")
         runner.annotate("error", name, text)
     log.error("inputs.refused", problems=len(error.problems), calls_made=0)
+    runner.show_annotations()
 
 
 def beginning(runner: Runner, given: Inputs) -> None:
@@ -42,11 +55,13 @@ def beginning(runner: Runner, given: Inputs) -> None:
 
 def component(runner: Runner, report: ComponentReport) -> None:
     """Show one component: a group with a line a change, then its warnings and errors."""
-    with runner.group(f"{report.name}: {report.status} ({report.duration.total_seconds():.1f} s)"):
+    seconds = f"{report.duration.total_seconds():.1f}"
+    facts = {"component": report.name, "status": report.status, "seconds": seconds}
+    with runner.group(f"{report.name}: {report.status} ({seconds} s)", facts):
         if report.mode is Mode.PLAN:
-            _changes(report.planned, planned=True)
-        _changes(tuple(outcome.change for outcome in report.outcomes if isinstance(outcome, Done)))
-        _not_made(report)
+            _planned(runner, report)
+        _done(report.done)
+        _skipped(report)
         if report.postponed:
             log.info("change.postponed", number=len(report.postponed), note="left for the next run")
         for change in report.pending:
@@ -54,28 +69,7 @@ def component(runner: Runner, report: ComponentReport) -> None:
     for warning in report.warnings:
         runner.annotate("warning", report.name, warning)
     for problem in problems(report):
-        runner.annotate("error", report.name, problem)
-
-
-def _not_made(report: ComponentReport) -> None:
-    skipped: dict[tuple[type[Change], str], list[Skipped]] = {}
-    for each in report.outcomes:
-        if isinstance(each, Skipped):
-            skipped.setdefault((type(each.change), each.reason), []).append(each)
-    for (kind, reason), group in skipped.items():
-        if len(group) > LINES_PER_EVENT:
-            log.info("change.skipped", subject=f"{kind.verb} {kind.noun}", number=len(group), reason=reason)
-        else:
-            for outcome in group:
-                log.info("change.skipped", subject=str(outcome.change), reason=reason)
-    for failures in alike(report):
-        first = failures[0]
-        if len(failures) > LINES_PER_EVENT:
-            subject = f"{first.change.verb} {first.change.noun}"
-            log.error("change.failed", subject=subject, number=len(failures), first=str(first.error))
-        else:
-            for failure in failures:
-                log.error("change.failed", subject=str(failure.change), error=str(failure.error))
+        runner.annotate("error", report.name, problem, first=report.error is not None)
 
 
 def progress(done: str, number: int, total: int) -> None:
@@ -83,23 +77,41 @@ def progress(done: str, number: int, total: int) -> None:
     log.info("collector.progressed", subject=f"{done} {number} of {total}")
 
 
+def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
+    """Tell of one call to AWS or GitHub, never what was in it."""
+    log.debug("call.answered", subject=operation, attempt=attempt, milliseconds=round(seconds * 1000), answer=answer)
+
+
 def ending(runner: Runner, report: Report) -> None:
-    """Sum up the run."""
+    """Sum up the run where people and programs look for it."""
     log.info(
         "refresh.finished",
-        changes=sum(len(each.done) for each in report.components),
-        planned=sum(len(each.planned) for each in report.components if each.mode is Mode.PLAN),
+        changes=len(report.done),
+        planned=len(report.planned) if report.planning else 0,
         failed=", ".join(each.name for each in report.failed) or "none",
     )
-    runner.summarise(report.markdown())
+    runner.summarise(summary.markdown(report))
+    path = runner.write_report(json.dumps(document.document(report), indent=1))
+    runner.write_outputs(step_outputs.outputs(report, path))
+    runner.show_annotations()
 
 
-def _changes(changes: tuple[Change, ...], *, planned: bool = False) -> None:
-    numbers = Counter(type(change) for change in changes)
-    for kind, number in numbers.items():
-        event = "change.planned" if planned else f"{kind.noun}.{kind.done}"
-        if number > LINES_PER_EVENT:
-            log.info(event, subject=f"{kind.verb} {kind.noun}" if planned else "", number=number)
+def _planned(runner: Runner, report: ComponentReport) -> None:
+    if runner.as_json:
+        for change in report.planned:
+            log.info("change.planned", **document.change(change))
+        for change in report.following:
+            log.info("change.following", **document.change(change))
+        return
+    for line in listing.planned(report.planned, report.following):
+        runner.line(line)
+
+
+def _done(changes: tuple[Change, ...]) -> None:
+    for kind, number in Counter(type(change) for change in changes).items():
+        event = f"{kind.noun}.{kind.done}"
+        if number > listing.LINES_PER_KIND:
+            log.info(event, number=number)
             continue
         for change in changes:
             if type(change) is kind:
@@ -107,4 +119,17 @@ def _changes(changes: tuple[Change, ...], *, planned: bool = False) -> None:
                     each.name: f"{each.before or '(none)'} -> {each.after or '(none)'}" for each in change.differences
                 }
                 reason = {"reason": change.note} if change.note else {}
-                log.info(event, subject=str(change) if planned else change.subject, **facts, **reason)
+                log.info(event, subject=change.subject, **facts, **reason)
+
+
+def _skipped(report: ComponentReport) -> None:
+    groups: dict[tuple[type[Change], str], list[Skipped]] = {}
+    for each in report.outcomes:
+        if isinstance(each, Skipped):
+            groups.setdefault((type(each.change), each.reason), []).append(each)
+    for (kind, reason), group in groups.items():
+        if len(group) > listing.LINES_PER_KIND:
+            log.info("change.skipped", subject=f"{kind.verb} {kind.noun}", number=len(group), reason=reason)
+        else:
+            for outcome in group:
+                log.info("change.skipped", subject=str(outcome.change), reason=reason)

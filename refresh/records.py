@@ -163,14 +163,24 @@ INSTANCE_ATTRIBUTES = (
 """What the collector reads of a record: all that is judged or kept as history."""
 
 
+_ID = "ID#"
+_LONGEST_SHOWN = 40
+
+
+def identifier_of(wire: Mapping[str, Any]) -> str:
+    """Read whose item it is; the sort key as it stands where that is not `ID#` and an identifier."""
+    sort_key = text(wire, "SK") or ""
+    return sort_key[len(_ID) :] if sort_key.startswith(_ID) else f"(key {sort_key[:_LONGEST_SHOWN]!r})"
+
+
 def read_instance(wire: Mapping[str, Any]) -> Instance | Unreadable:
     """Read an INSTANCE item, or say what is wrong with it."""
-    identifier = (text(wire, "SK") or "").removeprefix("ID#")
+    identifier = identifier_of(wire)
     if not INSTANCE_ID.fullmatch(identifier):
         return Unreadable(identifier, "its identifier is not an instance id")
     state = text(wire, "state")
     if state not in LIVING_STATES and state != TERMINATED:
-        return Unreadable(identifier, f"its state is {state!r}" if state else "it has no state")
+        return Unreadable(identifier, "its state is none that is known" if state else "it has no state")
     for name in ("runId", "threshold"):
         if name in wire and text(wire, name) is None:
             return Unreadable(identifier, f"its {name} is not a string")

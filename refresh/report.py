@@ -5,14 +5,15 @@ A component subclasses `Change` once for each thing it can do. Nothing here does
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import ClassVar, Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from refresh.desired import Mode
+from refresh.desired import DesiredState, Mode
 from refresh.errors import RefreshError
+from refresh.pool import Ended, PoolNow
 
 
 @frozen
@@ -22,6 +23,8 @@ class Difference:
     name: str
     before: str | None
     after: str | None
+    diff: tuple[str, ...] = ()
+    """Of a long text: the lines of its unified diff."""
 
     def __str__(self) -> str:
         return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
@@ -38,6 +41,8 @@ class Change:
     """What is changed; with `done` it names the log event, `queue.created`."""
     verb: ClassVar[str] = "make"
     done: ClassVar[str] = "made"
+    sign: ClassVar[str] = "~"
+    """`+` creates, `-` ends or deletes, `~` changes."""
 
     @property
     def subject(self) -> str:
@@ -53,6 +58,11 @@ class Change:
     def note(self) -> str:
         """Say why, in a few words, where subject and differences do not."""
         return ""
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Give what a program wants to know of it besides."""
+        return {}
 
     def __str__(self) -> str:
         """Say what is to be done, `create queue o-r-large-ci-pool`."""
@@ -160,6 +170,11 @@ class Report:
     """What a run found and did, component by component in the order of their tuple."""
 
     components: tuple[ComponentReport, ...]
+    desired: DesiredState | None = field(default=None, kw_only=True)
+    started_at: datetime | None = field(default=None, kw_only=True)
+    finished_at: datetime | None = field(default=None, kw_only=True)
+    pool: PoolNow = field(factory=PoolNow, kw_only=True)
+    ended: tuple[Ended, ...] = field(default=(), kw_only=True)
 
     @property
     def failed(self) -> tuple[ComponentReport, ...]:
@@ -167,40 +182,37 @@ class Report:
         return tuple(component for component in self.components if component.failed)
 
     @property
+    def done(self) -> tuple[Change, ...]:
+        """The changes that were made."""
+        return tuple(change for component in self.components for change in component.done)
+
+    @property
+    def planned(self) -> tuple[Change, ...]:
+        """What the first look found due."""
+        return tuple(change for component in self.components for change in component.planned)
+
+    @property
+    def planning(self) -> bool:
+        """Whether this was a dry run."""
+        return any(component.mode is Mode.PLAN for component in self.components)
+
+    @property
     def exit_code(self) -> int:
-        """0: as desired, 1: some component failed or did not converge (2, bad input, never gets here)."""
-        return 1 if self.failed else 0
+        """0: as desired, 1: some component failed or did not converge (2, bad input, never gets here).
 
-    def markdown(self) -> str:
-        """Render the job summary."""
-        lines = [
-            "### Runner pool refresh: " + (f"{len(self.failed)} failed" if self.failed else "as desired"),
-            "",
-            "| component | status | changes | seconds |",
-            "| --- | --- | --- | --- |",
-        ]
-        for component in self.components:
-            changes = component.planned if component.mode is Mode.PLAN else component.done
-            shown = [_cell(str(change)) for change in changes[:_CHANGES_SHOWN]]
-            if len(changes) > _CHANGES_SHOWN:
-                shown.append(f"and {len(changes) - _CHANGES_SHOWN} more")
-            lines.append(
-                f"| {_cell(component.name)} | {component.status} | {'<br>'.join(shown)} "
-                f"| {component.duration.total_seconds():.1f} |"
-            )
-        messages = [
-            *(
-                f"**{component.name}**: {_cell(problem)}"
-                for component in self.components
-                for problem in problems(component)
-            ),
-            *(f"{component.name}: {_cell(warning)}" for component in self.components for warning in component.warnings),
-        ]
-        return "\n".join([*lines, "", *(f"- {message}" for message in messages[:_MESSAGES_SHOWN])]).rstrip() + "\n"
+        A dry run that is asked to fail on drift gives 1 for it, too.
+        """
+        drift = self.planning and bool(self.planned) and self.desired is not None and self.desired.fail_on_drift
+        return 1 if self.failed or drift else 0
 
-
-_CHANGES_SHOWN = 20
-_MESSAGES_SHOWN = 100
+    @property
+    def status(self) -> str:
+        """Sum it up in a few words."""
+        if self.failed:
+            return f"failed: {', '.join(component.name for component in self.failed)}"
+        if self.planning and self.planned:
+            return f"would change {len(self.planned)}"
+        return f"changed {len(self.done)}" if self.done else "as desired"
 
 
 _SHOWN = 10
@@ -237,19 +249,14 @@ def alike(component: ComponentReport) -> list[list[Failed]]:
     return list(groups.values())
 
 
+def lasting(duration: timedelta) -> str:
+    """Say how long something lasts, in the largest unit of which there are at least two."""
+    seconds = int(duration.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def _shown(value: str | None) -> str:
     return "(none)" if value is None else value
-
-
-def _cell(value: str) -> str:
-    """Make any text harmless inside a Markdown table: no markup, no line breaks, no columns."""
-    for character, entity in {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "|": "&#124;",
-        "`": "&#96;",
-        "[": "&#91;",
-    }.items():
-        value = value.replace(character, entity)
-    return " ".join(value.split())[:1000]

@@ -7,23 +7,49 @@ leaves the process is made harmless, and commands are written by this room alone
 
 from __future__ import annotations
 
+import json
+import logging
 import re
+import tempfile
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import IO, TYPE_CHECKING, Any
+
+import structlog
+from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
 
 SUMMARY_LIMIT = 900 * 1024
 """The runner shows nothing of a summary above 1 MiB."""
+REPORT_FILE = "refresh-report.json"
 
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"^(\W*?)::")
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 _SHORTEST_SECRET = 4
+_MOST_ANNOTATIONS = 10
+"""GitHub shows no more of a level in a step."""
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "notice": logging.INFO}
+_COLOURS = tuple(
+    (re.compile(look), colour)
+    for look, colour in (
+        (r"(error|critical): ", 31),
+        (r"warning: ", 33),
+        (r"(notice|debug): ", 36),
+        (r" *\+.*", 32),
+        (r" *-.*", 31),
+        (r" *~ .*", 33),
+        (r"[a-z_]+\.[a-z_]+(?= )", 36),
+        (r"[a-z ]+: .*\([0-9.]+ s\)$", 1),
+    )
+)
+
+log = structlog.get_logger()
 
 
 class GuardedStream:
@@ -34,14 +60,16 @@ class GuardedStream:
         self.encoding = "utf-8"
         self.indent = ""
         """Put before every line."""
+        self.colour = False
         self._rest = ""
-        self._secrets: set[str] = set()
+        self._secrets: frozenset[str] = frozenset()
+        """Replaced as a whole, since other threads read it while one adds to it."""
         self._lock = RLock()
 
     def conceal(self, secret: str) -> None:
         """Replace a value by `***` in all that is written from now on."""
         if len(secret) >= _SHORTEST_SECRET:
-            self._secrets.add(secret)
+            self._secrets |= {secret}
 
     def redacted(self, text: str) -> str:
         """Replace every known secret in a text."""
@@ -81,61 +109,145 @@ class GuardedStream:
         return self.raw.fileno()
 
     def _write_line(self, line: str) -> None:
-        self.raw.write(f"{self.indent}{harmless(self.redacted(line))}\n")
+        line = harmless(self.redacted(line))
+        self.raw.write(f"{self.indent}{painted(line) if self.colour else line}\n")
         self.raw.flush()
 
 
-class Runner:
-    """Speaks to the GitHub runner, or to a person where there is none."""
+@frozen
+class _Annotation:
+    level: str
+    title: str
+    message: str
+    first: bool
 
-    def __init__(self, environ: Mapping[str, str], stream: GuardedStream, *others: GuardedStream) -> None:
+
+class Runner:
+    """Speaks to the GitHub runner, or to a person where there is none; with `as_json` every line of it is an object.
+
+    Then what is meant for the GitHub runner goes to the error stream, which it reads as well.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        stream: GuardedStream,
+        others: GuardedStream | None = None,
+        *,
+        as_json: bool = False,
+    ) -> None:
         self._environ = environ
         self._stream = stream
-        self._streams = (stream, *others)
+        self._others = others or stream
         self._on_github = environ.get("GITHUB_ACTIONS") == "true"
+        self._annotations: list[_Annotation] = []
+        self.as_json = as_json
+        stream.colour = not as_json and not environ.get("NO_COLOR") and (self._on_github or stream.isatty())
 
     def mask(self, secret: str) -> None:
         """Conceal a secret here, and have the runner conceal it in everything that the job prints."""
-        for stream in self._streams:
+        for stream in (self._stream, self._others):
             stream.conceal(secret)
         if self._on_github and secret.strip():
-            self._stream.command(f"::add-mask::{_escaped(secret, _ESCAPES)}")
+            self._command(f"::add-mask::{_escaped(secret, _ESCAPES)}")
+
+    def line(self, text: str) -> None:
+        """Print a line as it is."""
+        self._stream.write(f"{text}\n")
 
     @contextmanager
-    def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed inside under a title, or indent it for a person."""
+    def group(self, title: str, facts: Mapping[str, str]) -> Iterator[None]:
+        """Fold what is printed inside under a title, or indent it for a person; `facts` says the same for programs."""
+        if self.as_json:
+            yield
+            log.info("component.finished", **facts)
+            return
         if self._on_github:
-            self._stream.command(f"::group::{_escaped(title, _ESCAPES)}")
+            self._command(f"::group::{_escaped(title, _ESCAPES)}")
         else:
             self._stream.write(f"{title}\n")
             self._stream.indent = "  "
         yield
         if self._on_github:
-            self._stream.command("::endgroup::")
+            self._command("::endgroup::")
         self._stream.indent = ""
 
-    def annotate(self, level: str, title: str, message: str) -> None:
-        """Show a message on the run's page: `error`, `warning` or `notice`."""
+    def annotate(self, level: str, title: str, message: str, *, first: bool = False) -> None:
+        """Tell of an `error`, a `warning` or a `notice`, now in the log and at the end on the run's page."""
         message = self._stream.redacted(message)
-        if self._on_github:
-            head = f"::{level} title={_escaped(title, _PROPERTY_ESCAPES)}::"
-            self._stream.command(head + _escaped(message, _ESCAPES))
+        self._annotations.append(_Annotation(level, title, message, first))
+        if self.as_json:
+            log.log(_LEVELS[level], "problem.found", subject=title, message=message)
         else:
-            self._stream.write(f"{level}: {title}: {message}\n")
+            self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
+
+    def show_annotations(self) -> None:
+        """Show what was told on the run's page: of each level as many as GitHub does, the most important first."""
+        if not self._on_github:
+            return
+        for level in _LEVELS:
+            listed = sorted(
+                (each for each in self._annotations if each.level == level), key=lambda each: not each.first
+            )
+            shown = listed if len(listed) <= _MOST_ANNOTATIONS else listed[: _MOST_ANNOTATIONS - 1]
+            for each in shown:
+                self._annotation(each)
+            if more := len(listed) - len(shown):
+                text = f"{more} more are in the log and in the job's summary."
+                self._annotation(_Annotation(level, "and more", text, first=False))
+        self._annotations.clear()
 
     def summarise(self, markdown: str) -> None:
         """Append to the job's summary page; where that cannot be written it is a warning."""
         path = self._environ.get("GITHUB_STEP_SUMMARY")
         if not path:
             return
-        content = self._stream.redacted(markdown).encode()
+        content = self._stream.redacted(markdown).encode(errors="replace")
         if len(content) > SUMMARY_LIMIT:
             content = content[:SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nCut: the summary has no room for more.\n"
+        self._append(path, content, "GITHUB_STEP_SUMMARY", "the job summary")
+
+    def write_outputs(self, values: Mapping[str, str]) -> None:
+        """Give the step its outputs; where they cannot be written it is a warning.
+
+        The delimiter of each is random, so that no value can end itself and begin another output.
+        """
+        path = self._environ.get("GITHUB_OUTPUT")
+        if not path:
+            return
+        content = "".join(_assigned(name, self._stream.redacted(value)) for name, value in values.items())
+        self._append(path, content.encode(errors="replace"), "GITHUB_OUTPUT", "the outputs")
+
+    def write_report(self, content: str) -> str:
+        """Write the report file into the workspace; gives its path there, or "" where there is no workspace."""
+        workspace = self._environ.get("GITHUB_WORKSPACE")
+        if not workspace:
+            return ""
+        path = Path(workspace) / REPORT_FILE
+        try:
+            # Another file takes its place, so a link that somebody left there is not followed.
+            with tempfile.NamedTemporaryFile("wb", dir=workspace, delete=False) as file:
+                file.write(self._stream.redacted(content).encode(errors="replace"))
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except OSError as error:
+            self.annotate("warning", "report", f"{path}: the report was not written: {error}")
+            return ""
+        return REPORT_FILE
+
+    def _append(self, path: str, content: bytes, variable: str, what: str) -> None:
         try:
             with Path(path).open("ab") as file:
                 file.write(content)
         except OSError as error:
-            self.annotate("warning", "summary", f"GITHUB_STEP_SUMMARY: the job summary was not written: {error}")
+            self.annotate("warning", variable, f"{path}: {what} was not written: {error}")
+
+    def _annotation(self, each: _Annotation) -> None:
+        head = f"::{each.level} title={_escaped(each.title, _PROPERTY_ESCAPES)}::"
+        self._command(head + _escaped(each.message, _ESCAPES))
+
+    def _command(self, line: str) -> None:
+        (self._others if self.as_json else self._stream).command(line)
 
 
 def harmless(line: str) -> str:
@@ -147,13 +259,31 @@ def harmless(line: str) -> str:
     return _COMMAND.sub(r"\1:\\u003a", line)
 
 
+def painted(line: str) -> str:
+    """Colour a harmless line by its look: errors and warnings, signs of changes, names of events, titles."""
+    for look, colour in _COLOURS:
+        if found := look.match(line):
+            return f"\x1b[{colour}m{found[0]}\x1b[0m{line[found.end() :]}"
+    return line
+
+
 def render(_: object, level: str, event: MutableMapping[str, Any]) -> str:
     """Render a structlog event as one line for people: `queue.created  o-r-large-ci-pool  name: before -> after`."""
     name = str(event.pop("event"))
     subject = str(event.pop("subject", ""))
     facts = [f"{key}: {value}" for key, value in event.items()]
     prefix = "" if level == "info" else f"{level}: "
-    return "  ".join(filter(None, [f"{prefix}{name:<28}", subject, *facts])).rstrip().replace("\n", " ")
+    return " ".join("  ".join(filter(None, [f"{prefix}{name:<28}", subject, *facts])).rstrip().splitlines())
+
+
+def render_json(_: object, level: str, event: MutableMapping[str, Any]) -> str:
+    """Render a structlog event as one JSON object."""
+    return json.dumps({"level": level, **event}, default=str)
+
+
+def _assigned(name: str, value: str) -> str:
+    delimiter = f"ghadelimiter_{uuid.uuid4()}"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

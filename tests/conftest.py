@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from refresh.summary import markdown
 from tests.fakes import dynamodb_local
 from tests.fakes.world import PAT_CANARY, World
 
@@ -82,7 +83,7 @@ def services(world: World) -> Services:
 def refreshed(world: World) -> World:
     """Give a pool that a first run has brought to the desired state; its calls are forgotten."""
     report = world.refresh()
-    assert report.exit_code == 0, report.markdown()
+    assert report.exit_code == 0, markdown(report)
     world.forget_calls()
     return world
 

@@ -28,6 +28,7 @@ from refresh.reconciler.launch_template import LaunchTemplate
 from refresh.reconciler.metadata import Metadata
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
+from refresh.reconciler.pool_now import ended, pool_now
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
@@ -82,7 +83,8 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
     `pool` needs more workers than there are components: these wait for each other, and for calls that they fan out.
     `finished` is called in this thread as each component ends, `progress` in others while long work goes on.
     """
-    run = Run(mode=desired.mode, clock=clock, deadline=clock.now() + desired.timeout, stopped=stopped)
+    started_at = clock.now()
+    run = Run(mode=desired.mode, clock=clock, deadline=started_at + desired.timeout, stopped=stopped)
     metadata = Metadata(services.dynamodb, names.table(desired.repository), clock, pool)
     sender = Sender(services.dynamodb, clock, pool, run.over)
     listing = Early(
@@ -98,21 +100,31 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
     template_ids = partial(_template_ids, metadata, listing)
     collector = begin(GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress))
     token = begin(RegistrationToken(desired, metadata, services.github, clock))
-    ended = partial(_ended, collector, token)
+    gone = partial(_ended, collector, token)
+    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release)))
+    pools = begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock))
     futures: tuple[Future[Converged[Any]], ...] = (
         table,
         release,
-        begin(LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release))),
-        begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock)),
+        template,
+        pools,
         begin(Parameters(desired, metadata)),
         token,
         collector,
-        begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, ended)),
+        begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone)),
         begin(OrphanedArtifacts(desired, services.ec2, sender, partial(_recorded, collector))),
     )
     for future in as_completed(futures):
         finished(future.result().report)
-    return Report(tuple(future.result().report for future in futures))
+    actuals = (template.result().actual, pools.result().actual, token.result().actual, collector.result().actual)
+    return Report(
+        tuple(future.result().report for future in futures),
+        desired=desired,
+        started_at=started_at,
+        finished_at=clock.now(),
+        pool=pool_now(*actuals),
+        ended=ended(collector.result().report.done),
+    )
 
 
 def _require_table(desired: DesiredState, table: Future[Converged[state_table.Actual]]) -> None:

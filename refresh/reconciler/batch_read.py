@@ -33,7 +33,7 @@ def read(
     for some in batches(identifiers, KEYS_PER_CALL):
         keys = [records.key(entity, identifier) for identifier in some]
         for item in _read_batch(dynamodb, clock, table, keys):
-            found[(records.text(item, "SK") or "").removeprefix("ID#")] = item
+            found[records.identifier_of(item)] = item
     return found
 
 

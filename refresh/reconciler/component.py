@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from refresh.report import Change, Outcome, Plan
 
 MAX_PASSES = 6
-"""The longest honest chain is four (create, move the default, record, look again); more is a disagreement with AWS."""
+"""Passes that try the same again: the longest honest chain is four (create, move the default, record, look again); more
+is a disagreement with AWS or with somebody."""
+MOST_PASSES = 100
+"""Passes at all: those that find something new each time, as where thousands of instances end one after the other."""
 
 ActualT = TypeVar("ActualT")
 
@@ -130,13 +133,15 @@ class _Loop(Generic[ActualT, ChangeT]):
         self.may_write = may_write
         self.actual: ActualT | None = None
         self.report = ComponentReport(name=component.name, mode=run.mode)
+        self.tried: set[tuple[type[Change], str]] = set()
         self.outcomes: list[Outcome] = []
         self.settled: dict[Change, Outcome] = {}
         """Done and failed changes of this run: neither is sent a second time."""
 
     def passes(self) -> None:
         due: list[ChangeT] = []
-        for first in (True, *[False] * (MAX_PASSES - 1)):
+        repeats = 0
+        for number in range(MOST_PASSES):
             self._stop_if_asked()
             self.actual = self.component.observe()
             now = self.run.clock.now()
@@ -144,7 +149,7 @@ class _Loop(Generic[ActualT, ChangeT]):
             self.report = evolve(
                 self.report, warnings=_merged(self.report.warnings, plan.warnings), refusals=plan.refusals
             )
-            if first:
+            if number == 0:
                 self.report = evolve(self.report, planned=plan.changes)
             if self.run.mode is Mode.PLAN:
                 if plan.changes:
@@ -158,11 +163,21 @@ class _Loop(Generic[ActualT, ChangeT]):
                 return
             self.may_write()
             self._stop_if_asked()
+            repeats += self._tried_before(due)
             self._apply(due)
+            if repeats == MAX_PASSES - 1:
+                break
         raise errors.DidNotConverge(
-            f"{self.component.name}: changes were still planned after {MAX_PASSES} passes "
+            f"{self.component.name}: changes were still planned after {number + 1} passes "
             f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
         )
+
+    def _tried_before(self, due: list[ChangeT]) -> bool:
+        """Whether something of the kind was tried on the same subject before, in this run."""
+        tries = {(type(change), change.subject) for change in due}
+        repeated = not tries.isdisjoint(self.tried)
+        self.tried |= tries
+        return repeated
 
     def _apply(self, due: list[ChangeT]) -> None:
         for outcome in self.component.apply(due):

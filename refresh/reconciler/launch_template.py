@@ -75,6 +75,7 @@ class CreateTemplate(Change):
     noun: ClassVar[str] = "launch_template"
     verb: ClassVar[str] = "create"
     done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
     name: str
     fields: content.Fields
     payload: bytes = field(repr=False)
@@ -95,6 +96,7 @@ class CreateVersion(Change):
     noun: ClassVar[str] = "template_version"
     verb: ClassVar[str] = "create"
     done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
     template_id: str
     latest: int
     before: content.Fields
@@ -103,7 +105,11 @@ class CreateVersion(Change):
 
     @property
     def subject(self) -> str:
-        return f"after version {self.latest} of {self.template_id}"
+        return f"of {self.template_id}"
+
+    @property
+    def note(self) -> str:
+        return f"after version {self.latest}"
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -159,6 +165,7 @@ class DeleteVersions(Change):
     noun: ClassVar[str] = "template_versions"
     verb: ClassVar[str] = "delete"
     done: ClassVar[str] = "deleted"
+    sign: ClassVar[str] = "-"
     template_id: str
     versions: tuple[int, ...]
 

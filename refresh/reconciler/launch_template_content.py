@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.reconciler.runner_release import RunnerRelease
+
+_USER_DATA = "UserData"
 
 Fields = tuple[tuple[str, str], ...]
 """A template's data as (name, comparable text), sorted by name."""
@@ -86,10 +89,15 @@ def comparable(data: Mapping[str, Any]) -> Fields:
 
 
 def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:
-    """List the fields that differ; user data as its size and hash."""
+    """List the fields that differ; user data as its size and hash, and what changed in it as a unified diff."""
     old, new = dict(before), dict(after)
     return tuple(
-        Difference(name, _summary(name, old.get(name)), _summary(name, new.get(name)))
+        Difference(
+            name,
+            _summary(name, old.get(name)),
+            _summary(name, new.get(name)),
+            _diff(name, old.get(name), new.get(name)),
+        )
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     )
@@ -108,7 +116,15 @@ def _decoded(value: str) -> str:
         return value
 
 
+def _diff(name: str, before: str | None, after: str | None) -> tuple[str, ...]:
+    if name != _USER_DATA or before is None or after is None:
+        return ()
+    return tuple(
+        difflib.unified_diff(before.splitlines(), after.splitlines(), "user data now", "user data wanted", lineterm="")
+    )
+
+
 def _summary(name: str, value: str | None) -> str | None:
-    if value is None or name != "UserData":
+    if value is None or name != _USER_DATA:
         return value
     return f"{len(value.encode())} bytes, sha256 {digest(value)[:12]}"

@@ -58,6 +58,7 @@ class DeleteArtifact(Change):
     noun: ClassVar[str] = "artifact"
     verb: ClassVar[str] = "delete"
     done: ClassVar[str] = "deleted"
+    sign: ClassVar[str] = "-"
     artifact: Artifact
 
     @property
@@ -123,7 +124,7 @@ class OrphanedArtifacts:
     def _read(self, entity: str) -> Iterator[Artifact]:
         table = names.table(self.desired.repository)
         for item in observation.items(self.sender.dynamodb, table, entity, ("SK", "updatedAt")):
-            identifier = (records.text(item, "SK") or "").removeprefix("ID#")
+            identifier = records.identifier_of(item)
             if records.INSTANCE_ID.fullmatch(identifier):
                 yield Artifact(entity, identifier, records.text(item, "updatedAt") or "")
 

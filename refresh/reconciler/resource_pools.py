@@ -66,6 +66,7 @@ class CreateQueue(Change):
     noun: ClassVar[str] = "queue"
     verb: ClassVar[str] = "create"
     done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
     queue: str
     attributes: tuple[tuple[str, str], ...]
 

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from refresh import errors, names, records
 from refresh.reconciler import batch_read
 from refresh.reconciler.component import attempt
-from refresh.report import Change, Plan
+from refresh.report import Change, Done, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,6 +76,7 @@ class RemoveRegistration(Change):
     noun: ClassVar[str] = "runner_registration"
     verb: ClassVar[str] = "remove"
     done: ClassVar[str] = "removed"
+    sign: ClassVar[str] = "-"
     id: int
     name: str
 
@@ -114,8 +115,8 @@ class RunnerRegistrations:
     def observe(self) -> Actual:
         """List the runners, and look the unproven ones up in the history."""
         ended = self.ended() if self.desired.clean_github_runners else None
-        if ended is None or len(self.removed) >= REMOVED_PER_RUN:
-            return Actual(removed=len(self.removed))
+        if ended is None:
+            return Actual()
         candidates = tuple(
             each for each in self.github.runners() if each.instance_id and each.offline and not each.busy
         )
@@ -137,8 +138,10 @@ class RunnerRegistrations:
     def apply(self, changes: Sequence[RemoveRegistration]) -> Iterator[Outcome]:
         """Remove them one by one, as GitHub's API does."""
         for change in changes:
-            self.removed.append(change.id)
-            yield attempt(change, self._remove, change.id)
+            outcome = attempt(change, self._remove, change.id)
+            if isinstance(outcome, Done):
+                self.removed.append(change.id)
+            yield outcome
 
     def _remove(self, runner_id: int) -> None:
         try:

@@ -55,6 +55,7 @@ class CreateTable(Change):
     noun: ClassVar[str] = "table"
     verb: ClassVar[str] = "create"
     done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
     table: str
 
     @property
@@ -98,6 +99,7 @@ class ClaimTable(Change):
     noun: ClassVar[str] = "table"
     verb: ClassVar[str] = "claim"
     done: ClassVar[str] = "claimed"
+    sign: ClassVar[str] = "+"
     table: str
     repository: str
 

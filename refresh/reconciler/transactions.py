@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
-from functools import partial
+import random
+from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ from refresh.report import Change, ChangeT, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     Actions = Sequence[TransactWriteItemTypeDef]
 
 ACTIONS_LIMIT = 100
+UNDER_WAY = 8
+"""Transactions sent at once."""
 _TRIES = 5
+_THROTTLED_TRIES = 60
+_LONGEST_PAUSE_SECONDS = 5
 _CONDITION_LOST = "ConditionalCheckFailed"
-_REASONS_OF_THE_MOMENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_REASONS_OF_THE_MOMENT = _THROTTLED | {"TransactionConflict"}
 _BLAMELESS = "None"
 
 T = TypeVar("T")
@@ -61,36 +67,62 @@ class Sender:
 
         The actions of a change are made up when it is its turn: those of fifty thousand would fill the memory.
         """
-        for outcomes in self.pool.map(partial(self._send, actions_of), batches(changes, per_transaction)):
-            yield from outcomes
+        under_way: deque[Future[list[Outcome]]] = deque()
+        for batch in batches(changes, per_transaction):
+            if len(under_way) == UNDER_WAY:
+                yield from under_way.popleft().result()
+            under_way.append(self.pool.submit(self._make, actions_of, batch))
+        for each in under_way:
+            yield from each.result()
 
-    def _send(self, actions_of: Callable[[ChangeT], Actions], changes: list[ChangeT]) -> list[Outcome]:
-        batch = [Write(change, actions_of(change)) for change in changes]
-        outcomes: list[Outcome] = []
+    def _make(self, actions_of: Callable[[ChangeT], Actions], changes: list[ChangeT]) -> list[Outcome]:
+        return list(self._send([Write(change, actions_of(change)) for change in changes]))
+
+    def _send(self, batch: list[Write]) -> Iterator[Outcome]:
         blocked = 0
         while batch:
             if self.over():
-                return [*outcomes, *(Postponed(each.change) for each in batch)]
+                yield from (Postponed(each.change) for each in batch)
+                return
             try:
                 self.dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
             except errors.TransactionCancelled as error:
                 verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
-                outcomes += [outcome for outcome in verdicts if outcome]
+                yield from filter(None, verdicts)
                 kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
                 # A try that drops something is progress; only the others count.
                 if len(kept) == len(batch):
                     blocked += 1
-                    if blocked == _TRIES:
-                        return [*outcomes, *(Failed(each.change, error) for each in batch)]
-                    self.clock.sleep(0.05 * 2**blocked)
+                    if blocked == (_THROTTLED_TRIES if _throttled(error) else _TRIES):
+                        yield from (Failed(each.change, error) for each in batch)
+                        return
+                    self._pause(blocked)
                 batch = kept
             except errors.CredentialsExpired:
                 raise
+            except errors.Rejected as error:
+                yield from self._halves(batch, error)
+                return
             except errors.ApiError as error:
-                return [*outcomes, *(Failed(each.change, error) for each in batch)]
+                yield from (Failed(each.change, error) for each in batch)
+                return
             else:
-                return [*outcomes, *(Done(each.change) for each in batch)]
-        return outcomes
+                yield from (Done(each.change) for each in batch)
+                return
+
+    def _halves(self, batch: list[Write], error: errors.Rejected) -> Iterator[Outcome]:
+        """Find the change that makes DynamoDB refuse a whole request, so that it costs the others nothing."""
+        if len(batch) == 1:
+            yield Failed(batch[0].change, error)
+            return
+        middle = len(batch) // 2
+        yield from self._send(batch[:middle])
+        yield from self._send(batch[middle:])
+
+    def _pause(self, blocked: int) -> None:
+        longest = min(0.05 * 2**blocked, _LONGEST_PAUSE_SECONDS)
+        # Apart from each other: all items of an entity are in one partition, which takes a thousand writes a second.
+        self.clock.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - no secret is made of it
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -105,6 +137,10 @@ def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
     for each in batch:
         yield each, start
         start += len(each.actions)
+
+
+def _throttled(error: errors.TransactionCancelled) -> bool:
+    return not _THROTTLED.isdisjoint(error.reasons)
 
 
 def _verdict(write_: Write, start: int, error: errors.TransactionCancelled) -> Outcome | None:

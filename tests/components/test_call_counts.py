@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from refresh import records
+from refresh.summary import markdown
 from tests.fakes.world import World, in_minutes
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_30_expired_instances_end_in_one_run_in_batches(refreshed: World, servic
         refreshed.record(services, instance_id)
     refreshed.forget_calls()
     report = refreshed.refresh()
-    assert report.exit_code == 0, report.markdown()
+    assert report.exit_code == 0, markdown(report)
     assert Counter(refreshed.aws.writes) == {"dynamodb:TransactWriteItems": 1 + 2, "ec2:TerminateInstances": 1}
     assert set(refreshed.states(services).values()) == {"terminated"}
     assert {key.partition(" ")[0] for key in refreshed.items(services)} == {"TYPE#METADATA", "TYPE#HISTORY"}

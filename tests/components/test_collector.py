@@ -9,6 +9,7 @@ import pytest
 
 from refresh import names, records
 from tests.fakes.github_server import runner
+from tests.fakes.told import told
 from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, SystemClock, World, component, in_minutes
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ def test_an_emptied_table_ends_nobody(refreshed: World, services: Services, monk
     _an_hour_later(monkeypatch)
     report = refreshed.refresh()
     assert report.exit_code == 1
-    assert all(instance_id in report.markdown() for instance_id in instance_ids)
+    assert all(instance_id in told(report) for instance_id in instance_ids)
     assert set(refreshed.states(services).values()) == {"running"}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import names, records
+from refresh.summary import markdown
 from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minutes
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _repaired_with(world: World, *writes: str) -> None:
     """Expect that the next run repairs it with these writes, and that the one after it has nothing to do."""
     world.forget_calls()
     report = world.refresh()
-    assert report.exit_code == 0, report.markdown()
+    assert report.exit_code == 0, markdown(report)
     assert world.aws.writes == list(writes)
     world.settle()
 

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from refresh import names
+from refresh.summary import markdown
 from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World, component
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: Wo
     assert refreshed.items(services) == before
     assert refreshed.states(services) == {instance_id: "running"}
     followers = {"runner registrations", "orphaned artifacts"}
-    assert {each.name for each in planned.components if not each.planned} == followers, planned.markdown()
+    assert {each.name for each in planned.components if not each.planned} == followers, markdown(planned)
     _assert_foretold(planned, refreshed.refresh())
     assert refreshed.states(services) == {instance_id: "terminated"}
 

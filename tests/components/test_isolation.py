@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors, records
+from tests.fakes.told import told
 from tests.fakes.world import World, component, failed, in_minutes
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def test_what_one_component_may_not_do_stops_no_other(
     refreshed.aws.before_call = lambda _: None
     assert failed(report) == fails
     assert report.exit_code == 1
-    assert operation in report.markdown()
-    assert "PermissionDenied" in report.markdown()
+    assert operation in told(report)
+    assert "PermissionDenied" in told(report)
     assert refreshed.states(services) == {instance_id: "terminated"}
     assert refreshed.metadata(services, "idle_time_sec") == {"N": "420"}
     assert refreshed.metadata(services, "gh_registration_token") is not None
@@ -114,7 +115,7 @@ def test_without_a_token_only_the_token_fails(refreshed: World, services: Servic
     refreshed.github.failure = (403, b'{"message": "Resource not accessible by integration"}')
     report = refreshed.refresh()
     assert failed(report) == ["registration token"]
-    assert "Administration: write" in report.markdown()
+    assert "Administration: write" in told(report)
     assert refreshed.metadata(services, "gh_registration_token") == stored
 
 

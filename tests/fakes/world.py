@@ -16,6 +16,7 @@ from attrs import evolve
 
 from refresh import clients, errors, inputs, names, records
 from refresh.reconciler import reconcile
+from refresh.summary import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,11 +138,11 @@ class World:
         Gives the first run's report.
         """
         report = self.refresh(**changed)
-        assert report.exit_code == 0, report.markdown()
+        assert report.exit_code == 0, markdown(report)
         self.forget_calls()
         second = self.refresh(**changed)
-        assert second.exit_code == 0, second.markdown()
-        assert self.aws.writes == [], second.markdown()
+        assert second.exit_code == 0, markdown(second)
+        assert self.aws.writes == [], markdown(second)
         assert self.github.calls == []
         return report
 

@@ -14,6 +14,7 @@ from attrs import define, field
 
 from refresh import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
+from refresh.summary import markdown
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.pool import TABLE, TEMPLATE, Pool
@@ -201,10 +202,10 @@ def settle(pool: Pool) -> None:
         require(key.partition(" ")[2] not in pool.table.of(records.HISTORY), "L2", f"{key} is left")
     for identifier in due:
         require(identifier not in pool.table.of(records.INSTANCE), "L2", f"the record of {identifier} is left")
-    require(first.exit_code == 0, "L3", first.markdown())
-    require(second.exit_code == 0, "L3", second.markdown())
+    require(first.exit_code == 0, "L3", markdown(first))
+    require(second.exit_code == 0, "L3", markdown(second))
     last = _clean_run(pool)
-    require(last.exit_code == 0, "L3", last.markdown())
+    require(last.exit_code == 0, "L3", markdown(last))
     require(pool.account.writes == [], "L3", pool.account.writes)
     _check_result(pool)
     _check_token(pool)
@@ -233,8 +234,8 @@ def watched(pool: Pool, seam: Seam) -> Report:
     """Run under a seam, every call and the report checked."""
     Guard(pool, seam).start()
     report = pool.run()
-    require(not _SECRET.search(f"{report.markdown()}{report!r}"), "S8", "the report")
-    require(not any("defect" in str(each.error) for each in report.components), "no defect", report.markdown())
+    require(not _SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
+    require(not any("defect" in str(each.error) for each in report.components), "no defect", markdown(report))
     return report
 
 

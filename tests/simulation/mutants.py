@@ -118,11 +118,11 @@ def read_what_may_be_old() -> AbstractContextManager[object]:
 def swallow_errors_of_terminate() -> AbstractContextManager[object]:
     """Take any answer for success: the original's "likely no longer exists"."""
 
-    def wrap(original: Any, ec2: Any, batch: Any) -> Any:
-        for outcome in original(ec2, batch):
+    def wrap(original: Any, *args: Any) -> Any:
+        for outcome in original(*args):
             yield Done(outcome.change)
 
-    return _wrapped(application, "_terminate", wrap)
+    return _wrapped(application, "terminate", wrap)
 
 
 def believe_the_record_alone() -> AbstractContextManager[object]:

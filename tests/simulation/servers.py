@@ -14,6 +14,7 @@ from moto.backends import get_backend
 
 from refresh import errors, inputs, names, records
 from refresh.reconciler import reconcile
+from refresh.summary import markdown
 from tests.fakes.aws_server import READS
 from tests.fakes.memory.account import Crash
 from tests.fakes.serial import Serial
@@ -281,7 +282,7 @@ def settle(world: World, before: Instances) -> None:
     check(world, before)
     for _ in range(2):
         report = run(world, Boundary())
-        require(report.exit_code == 0, "L3", report.markdown())
+        require(report.exit_code == 0, "L3", markdown(report))
     check(world, before)
     left = {each for each, state in world.states(world.services()).items() if state in ALIVE}
     require(left == before.kept, "L1", left ^ before.kept)
@@ -292,7 +293,7 @@ def settle(world: World, before: Instances) -> None:
     require(left_over <= before.kept, "L2", left_over - before.kept)
     quiet = Boundary()
     report = run(world, quiet)
-    require(report.exit_code == 0, "L3", report.markdown())
+    require(report.exit_code == 0, "L3", markdown(report))
     require(quiet.writes == [], "L3", quiet.writes)
     _check_result(world)
 

@@ -11,6 +11,7 @@ from refresh import errors, names, records
 from tests.fakes.desired import desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
+from tests.fakes.told import told
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
@@ -51,8 +52,8 @@ def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
         report = watched(pool, Watch())
         assert _alive(pool) == [protected.id]
         assert report.exit_code == 1
-        assert f"terminate instance {protected.id}" in report.markdown()
-        assert "disableApiTermination" in report.markdown()
+        assert f"terminate instance {protected.id}" in told(report)
+        assert "disableApiTermination" in told(report)
         pool.account.clock.moment += timedelta(minutes=11)
     assert set(pool.table.of(records.INSTANCE)) == {protected.id}
     protected.protected = False
@@ -82,7 +83,7 @@ def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
         runs += 1
         report = watched(pool, down)
         assert report.exit_code == 1
-        assert "ec2:TerminateInstances: InternalError" in report.markdown()
+        assert "ec2:TerminateInstances: InternalError" in told(report)
         assert len(_alive(pool)) == 100
         assert len(pool.table.of(records.HEARTBEAT)) == 100
         pool.account.clock.moment += timedelta(minutes=1)

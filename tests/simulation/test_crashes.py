@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
+from refresh.summary import markdown
 from tests.simulation.actors import run_another
 from tests.simulation.invariants import crashed, explained, marked_and_alive, require, settle, watched
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, InterfereAt, calls_of, operations_of
@@ -87,7 +88,7 @@ def test_a_failure_of_any_call_ends_in_a_report_and_is_put_right(
     for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
         pool = build(world)
         report = watched(pool, FailAt(number, phase, kind))
-        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
+        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
         settle(pool)
         tally.add("single failures")
 
@@ -101,6 +102,6 @@ def test_an_operation_that_always_fails_is_reported_and_put_right(
     for operation, phase in itertools.product(operations_of(build(world)), PHASES):
         pool = build(world)
         report = watched(pool, FailAlways(operation, phase, kind))
-        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
+        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
         settle(pool)
         tally.add("failing operations")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
+from refresh.summary import markdown
 from tests.fakes.memory import dynamodb
 from tests.simulation import actors
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
@@ -67,7 +68,7 @@ def _failures() -> Iterator[None]:
         for operation, phase in itertools.product(operations_of(build(world)), PHASES):
             pool = build(world)
             report = watched(pool, FailAlways(operation, phase, errors.Rejected))
-            require(report.exit_code == 1 or not marked_and_alive(pool), "S11", report.markdown())
+            require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
             settle(pool)
             yield
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from refresh import names, records
+from refresh.summary import markdown
 from tests.fakes.memory.account import Account
 from tests.simulation.pool import TABLE, TEMPLATE, Pool
 
@@ -34,7 +35,7 @@ def _snapshot(name: str) -> bytes:
 def _refreshed() -> bytes:
     pool = Pool()
     report = pool.run()
-    assert report.exit_code == 0, report.markdown()
+    assert report.exit_code == 0, markdown(report)
     pool.account.clock.moment += LATER
     return pool.account.snapshot()
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.reconciler.component import MAX_PASSES, Converged, Run, attempt, converge
+from refresh.reconciler.component import MAX_PASSES, MOST_PASSES, Converged, Run, attempt, converge
 from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped, problems
 from tests.fakes.serial import StillClock
 
@@ -140,12 +140,28 @@ def test_a_skipped_change_is_planned_and_sent_again() -> None:
 
 
 def test_a_plan_that_never_empties_ends_and_names_its_changes() -> None:
-    """Six passes, then the disagreement is named."""
-    component = _Scripted(*(_plan(Step(number)) for number in range(1, 9)))
+    """Six passes that try the same again, then the disagreement is named."""
+    raced = {Step(number): Skipped(Step(number), "raced") for number in range(1, 3)}
+    component = _Scripted(_plan(ONE, TWO), outcomes=dict(raced))
     report = _converge(component).report
     assert component.looks == MAX_PASSES == 6
     assert isinstance(report.error, errors.DidNotConverge)
-    assert "make step 6" in str(report.error)
+    assert "6 passes (make step 1; make step 2)" in str(report.error)
+
+
+def test_looks_that_find_something_new_each_time_are_no_disagreement() -> None:
+    """Thousands of instances end one after the other, and each is cleaned up once."""
+    component = _Scripted(*(_plan(Step(number)) for number in range(50)), _plan())
+    report = _converge(component).report
+    assert (report.failed, len(report.done)) == (False, 50)
+
+
+def test_what_finds_something_new_for_ever_comes_to_an_end_too() -> None:
+    """It would run until the deadline, and bring nothing."""
+    component = _Scripted(*(_plan(Step(number)) for number in range(1000)))
+    report = _converge(component).report
+    assert component.looks == MOST_PASSES
+    assert isinstance(report.error, errors.DidNotConverge)
 
 
 def test_mode_plan_never_applies_and_tells_what_would_follow() -> None:

@@ -280,7 +280,7 @@ def test_the_changes_say_what_they_do() -> None:
     )
     assert [str(change) for change in changes] == [
         f"create launch template {TEMPLATE}",
-        f"create template version after version 3 of {ID}",
+        f"create template version of {ID}",
         f"set default version of {ID}",
         f"set default version of {ID}",
         "write template record",

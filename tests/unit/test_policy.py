@@ -342,6 +342,41 @@ def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds:
     assert plan.refusals == (f"{problem} Set the runner's clock.",)
 
 
+LONG_AGO = NOW - timedelta(days=30)
+
+
+@pytest.mark.parametrize("state", LIVING)
+@pytest.mark.parametrize("threshold", ["garbage", "9999-12-31T23:59:59Z", wire_time(NOW + timedelta(hours=122))])
+def test_an_old_living_instance_that_nothing_will_ever_end_fails_the_run(state: str, threshold: str) -> None:
+    """A job can write such a record for its own runner, to keep it."""
+    machine = evolve(_machine(), launched_at=LONG_AGO)
+    verdict = _judge(_record(state, threshold), machine)
+    if state == "idle" and threshold != "garbage":
+        assert verdict == Mark(_record(state, threshold), Reason.AGED, NOW)
+    else:
+        assert isinstance(verdict, Doubt)
+        assert verdict.fails
+    assert _judge(_record("running", wire_time(NOW + timedelta(hours=120))), machine) is None
+
+
+def test_an_old_living_instance_whose_record_cannot_be_read_fails_the_run() -> None:
+    """It counts as recorded, so nobody adopts it; a young one is a warning."""
+    unreadable = Unreadable(ID, "its state is none that is known")
+    assert ID in _plan([evolve(_machine(), launched_at=LONG_AGO)], unreadable).refusals[0]
+    young = _plan([evolve(_machine(), launched_at=NOW)], unreadable)
+    assert (young.refusals, len(young.warnings)) == ((), 1)
+    ended = _plan([evolve(_machine(Ec2State.TERMINATED), launched_at=LONG_AGO)], unreadable)
+    assert ended.refusals == ()
+
+
+def test_a_state_that_ec2_learns_some_day_counts_as_alive() -> None:
+    """Nothing of it is cleaned, and one that is marked is told to end."""
+    other = Ec2State("hibernating")
+    assert (other, other.alive) == (Ec2State.OTHER, True)
+    assert _judge(_record(records.TERMINATED), _machine(other)) == Terminate(ID)
+    assert _judge(_record(threshold=FUTURE), _machine(other)) is None
+
+
 def test_a_judgement_carries_the_time_by_which_it_was_made() -> None:
     """It is the threshold that a mark writes, and the condition that it waits for."""
     young = _record(threshold=FUTURE)
@@ -375,14 +410,17 @@ def test_doubts_are_one_warning_a_kind_with_ten_ids_at_most() -> None:
     """A flood of forged records must not flood the log."""
     forged = tuple(evolve(_record(), id=f"i-{number:08x}") for number in range(13))
     machines = {each.id: evolve(_machine(template=FOREIGN), id=each.id) for each in forged}
-    unreadable = (Unreadable("nonsense", "its identifier is not an instance id"), Unreadable("", "it has no state"))
+    unreadable = (
+        Unreadable("nonsense", "its identifier is not an instance id"),
+        Unreadable("(key '')", "it has no state"),
+    )
     plan = _plan(machines.values(), *forged, *unreadable)
     assert plan.changes == ()
     assert len(plan.warnings) == 3
     assert plan.warnings[0].startswith("i-00000000, ")
     assert " and 3 more: the record names an instance that EC2 does not show to be of this pool." in plan.warnings[0]
     assert plan.warnings[1].startswith("nonsense: its identifier is not an instance id. It was skipped")
-    assert plan.warnings[2].startswith("(no identifier): it has no state.")
+    assert plan.warnings[2].startswith("(key ''): it has no state.")
 
 
 def test_the_changes_say_what_they_do() -> None:
@@ -400,7 +438,7 @@ def test_the_changes_say_what_they_do() -> None:
         Difference("state", "running", "terminated"),
         Difference("threshold", PAST, wire_time(NOW)),
     )
-    assert mark.note == "expired 301 s ago"
+    assert mark.note == "expired 5 min ago"
     assert Mark(record, Reason.VANISHED, NOW).note == "vanished"
     assert Mark(record, Reason.AGED, NOW, NOW - timedelta(days=9)).note == "aged, launched 9 d ago"
     assert adopt.note == "unrecorded, launched 20 min ago"

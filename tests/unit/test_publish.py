@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from attrs import frozen
 
-from refresh import errors, inputs, publish
+from refresh import errors, inputs, listing, publish
 from refresh.desired import Mode
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Postponed, Report, Skipped
 from refresh.runner import GuardedStream, Runner
@@ -84,35 +84,50 @@ def test_a_component_is_a_group_with_a_line_a_change() -> None:
         "fence.painted                 green  colour: (none) -> green",
         "lawn.mown                     front  reason: too long",
         "change.skipped                paint fence red  reason: raced",
-        f"error: change.failed                 paint fence blue  error: {REFUSAL}",
         "change.pending                paint fence green  note: acknowledged by AWS, not yet read back",
         "warning: garden: it rains",
         f"error: garden: paint fence blue: {REFUSAL}",
     ]
 
 
-def test_a_plan_is_told_as_what_would_be_done() -> None:
-    """With the fields."""
-    assert _component(ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(), Mow())))[1:] == [
-        "change.planned                paint fence green  colour: (none) -> green",
-        "change.planned                mow lawn front  reason: too long",
+def test_a_plan_is_told_as_what_would_be_done_and_what_would_follow() -> None:
+    """With the fields, and what follows under what it follows from."""
+    report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(), Mow()), following=(Mow(), Paint("red")))
+    assert _component(report) == [
+        "garden: would change 2 (0.0 s)",
+        "~ paint fence green",
+        "      colour: (none) -> green",
+        "~ mow lawn front (too long)",
+        "    then mow lawn front",
+        "    then paint fence red",
     ]
 
 
 @pytest.mark.parametrize(
-    ("number", "lines"), [(publish.LINES_PER_EVENT, publish.LINES_PER_EVENT), (publish.LINES_PER_EVENT + 1, 1)]
+    ("number", "lines"), [(listing.LINES_PER_KIND, listing.LINES_PER_KIND), (listing.LINES_PER_KIND + 1, 1)]
 )
 def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, lines: int) -> None:
     """And the other kinds keep theirs."""
     changes = tuple(Paint(str(each)) for each in range(number))
     done = _component(ComponentReport(name="garden", outcomes=(*map(Done, changes), Done(Mow()))))
-    planned = _component(ComponentReport(name="garden", mode=Mode.PLAN, planned=(*changes, Mow())))
     assert sum(line.startswith("fence.painted") for line in done) == lines
-    assert sum(line.startswith("change.planned                paint") for line in planned) == lines
-    assert len(done) == len(planned) == lines + 2
+    assert len(done) == lines + 2
     if lines == 1:
         assert done[1] == f"fence.painted                 number: {number}"
-        assert planned[1] == f"change.planned                paint fence  number: {number}"
+
+
+def test_many_planned_changes_of_a_kind_are_told_by_the_first_of_them() -> None:
+    """And how many more there are, also of what follows."""
+    changes = tuple(Paint(str(each)) for each in range(120))
+    later = tuple(Mow() for _ in range(60))
+    report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(*changes, Mow()), following=(*changes, *later))
+    lines = _component(report)
+    assert [line for line in lines if line.startswith("~ ")] == [
+        *(f"~ paint fence {each}" for each in range(50)),
+        "~ paint fence: 70 more",
+        "~ mow lawn front (too long)",
+    ]
+    assert lines[-2:] == ["    then mow lawn: 60", "    then paint fence: 70"]
 
 
 def test_many_that_failed_alike_are_told_once() -> None:
@@ -120,8 +135,6 @@ def test_many_that_failed_alike_are_told_once() -> None:
     alone = Failed(Paint("pink"), errors.Throttled("paint:Fence", "Slow"))
     outcomes = (*(Failed(Paint(str(each)), REFUSAL) for each in range(60)), alone)
     assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
-        f"error: change.failed                 paint fence  number: 60  first: {REFUSAL}",
-        f"error: change.failed                 paint fence pink  error: {alone.error}",
         f"error: garden: paint fence 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
         f"error: garden: paint fence pink: {alone.error}",
     ]
@@ -131,7 +144,7 @@ def test_many_failures_of_a_kind_in_their_own_words_are_told_by_the_first_of_the
     """Ten, and how many more there are."""
     listed = [Failed(Paint(str(each)), errors.Rejected("paint:Fence", "NoPaint", f"no {each}.")) for each in range(12)]
     lines = _component(ComponentReport(name="garden", outcomes=tuple(listed)))
-    assert lines[13:] == [
+    assert lines[1:] == [
         *(f"error: garden: paint fence {each.change.subject}: {each.error}" for each in listed[:10]),
         "error: garden: paint fence: 2 more (Rejected: paint:Fence: NoPaint)",
     ]
@@ -176,12 +189,16 @@ def test_a_run_ends_with_its_sums() -> None:
     report = Report(
         (
             ComponentReport(name="garden", outcomes=(Done(Paint()), Done(Mow()))),
-            ComponentReport(name="gate", mode=Mode.PLAN, planned=(Mow(),)),
+            ComponentReport(name="gate", planned=(Mow(),)),
             ComponentReport(name="roof", error=REFUSAL),
         )
     )
     assert _printed(lambda runner: publish.ending(runner, report)) == [
-        "refresh.finished              changes: 2  planned: 1  failed: roof",
+        "refresh.finished              changes: 2  planned: 0  failed: roof",
+    ]
+    dry = Report((ComponentReport(name="gate", mode=Mode.PLAN, planned=(Mow(),)),))
+    assert _printed(lambda runner: publish.ending(runner, dry)) == [
+        "refresh.finished              changes: 0  planned: 1  failed: none",
     ]
     assert _printed(lambda runner: publish.ending(runner, Report(()))) == [
         "refresh.finished              changes: 0  planned: 0  failed: none",

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped, problems
+from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped, lasting, problems
+from tests.fakes.desired import desired
 
 
 @frozen
@@ -68,46 +69,33 @@ def test_every_failure_of_a_component_is_listed() -> None:
     assert problems(report) == [str(REFUSAL), f"paint garden fence green: {REFUSAL}"]
 
 
-def test_the_summary_has_a_row_a_component_then_failures_then_warnings() -> None:
-    """In the order in which a reader needs them."""
-    fence = ComponentReport(
-        name="fence",
-        outcomes=(Done(Paint()), Failed(Paint("red"), REFUSAL)),
-        warnings=("peeling",),
-        duration=timedelta(seconds=1.25),
-    )
-    assert Report((fence, ComponentReport(name="gate"))).markdown() == (
-        "### Runner pool refresh: 1 failed\n"
-        "\n"
-        "| component | status | changes | seconds |\n"
-        "| --- | --- | --- | --- |\n"
-        "| fence | failed | paint garden fence green | 1.2 |\n"
-        "| gate | as desired |  | 0.0 |\n"
-        "\n"
-        f"- **fence**: paint garden fence red: {REFUSAL}\n"
-        "- fence: peeling\n"
-    )
-    assert Report(()).markdown().startswith("### Runner pool refresh: as desired\n")
+def test_a_dry_run_fails_on_drift_only_where_it_is_asked_to() -> None:
+    """And apply never does."""
+    drifted = ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),))
+    assert Report((drifted,), desired=desired()).exit_code == 0
+    assert Report((drifted,), desired=desired(fail_on_drift=True)).exit_code == 1
+    assert Report((evolve(drifted, planned=()),), desired=desired(fail_on_drift=True)).exit_code == 0
+    assert Report((evolve(drifted, mode=Mode.APPLY),), desired=desired(fail_on_drift=True)).exit_code == 0
 
 
-def test_nothing_from_outside_can_mark_up_the_summary() -> None:
-    """Record fields and error texts are written by others."""
-    evil = "</td>|`x`\n[click](https://evil.example) &lt; <img src=x>"
-    report = Report((ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(evil),), warnings=(evil,)),))
-    body = report.markdown().partition("| --- | --- | --- | --- |\n")[2]
-    row, _, warning = body.rstrip().partition("\n\n")
-    for text in (row, warning):
-        assert "\n" not in text
-        for markup in ("</", "<img", "`", "[click"):
-            assert markup not in text
-    assert row.count("|") == 5
-    assert "&amp;lt;" in row
+@pytest.mark.parametrize(
+    ("component", "status"),
+    [
+        (ComponentReport(name="fence"), "as desired"),
+        (ComponentReport(name="fence", outcomes=(Done(Paint()),)), "changed 1"),
+        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),)), "would change 1"),
+        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),), error=REFUSAL), "failed: fence"),
+    ],
+)
+def test_a_run_is_summed_up_in_a_few_words(component: ComponentReport, status: str) -> None:
+    """A failure counts for more than a change."""
+    assert Report((component,)).status == status
 
 
-def test_long_lists_are_cut_with_their_number() -> None:
-    """A summary of thousands of instances is unreadable, and above 1 MiB GitHub shows none."""
-    outcomes = tuple(Done(Paint(str(number))) for number in range(5000))
-    warnings = tuple(f"warning {number} " + "x" * 5000 for number in range(500))
-    text = Report((ComponentReport(name="fence", outcomes=outcomes, warnings=warnings),)).markdown()
-    assert "paint garden fence 19<br>and 4980 more" in text
-    assert len(text.encode()) < 200 * 1024
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 d")],
+)
+def test_a_duration_is_told_in_its_largest_unit(seconds: int, told: str) -> None:
+    """Nobody reads 604800 seconds."""
+    assert lasting(timedelta(seconds=seconds)) == told

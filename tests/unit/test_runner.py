@@ -80,9 +80,14 @@ def test_nothing_that_is_printed_is_a_command(text: str) -> None:
 @given(PIECES, PIECES)
 def test_an_annotation_is_one_command_with_the_whole_message(title: str, message: str) -> None:
     """However hostile; the runner trims its ends."""
-    line, end, rest = _written(lambda to, _: to.annotate("error", title, message)).rpartition("\n")
-    assert (end, rest) == ("\n", "")
-    assert "\n" not in line
+
+    def use(to: Runner, _: GuardedStream) -> None:
+        to.annotate("error", title, message)
+        to.show_annotations()
+
+    *told, line, rest = _written(use).split("\n")
+    assert rest == ""
+    assert not any(understood(each) for line in told for each in LINE_ENDS.split(line))
     command = understood(line)
     assert command is not None
     assert command.name == "error"
@@ -94,7 +99,7 @@ def test_a_group_is_opened_and_closed(title: str) -> None:
     """And what is printed in it is in it."""
 
     def use(to: Runner, stream: GuardedStream) -> None:
-        with to.group(title):
+        with to.group(title, {}):
             stream.write("inside\n")
 
     opening, inside, closing, last = _written(use).split("\n")
@@ -109,11 +114,12 @@ def test_outside_github_there_are_no_commands() -> None:
 
     def use(to: Runner, stream: GuardedStream) -> None:
         to.mask("secret-value")
-        with to.group("things"):
+        with to.group("things", {}):
             stream.write("inside\n")
         to.annotate("warning", "thing", "it is\nodd")
+        to.show_annotations()
 
-    assert _written(use, on_github=False) == "things\n  inside\nwarning: thing: it is\nodd\n"
+    assert _written(use, on_github=False) == "things\n  inside\nwarning: thing: it is odd\n"
 
 
 def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
@@ -125,7 +131,9 @@ def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
     for stream in streams:
         stream.write("the s3cret%value is s3cret%value\n")
     runner_.annotate("notice", "token", "s3cret%value")
-    assert out.getvalue() == ("::add-mask::s3cret%25value\nthe *** is ***\n::notice title=token::***\n")
+    runner_.show_annotations()
+    told = "the *** is ***\n\x1b[36mnotice: \x1b[0mtoken: ***\n::notice title=token::***\n"
+    assert out.getvalue() == f"::add-mask::s3cret%25value\n{told}"
     assert err.getvalue() == "the *** is ***\n"
 
 

@@ -147,6 +147,16 @@ def test_a_registration_that_is_gone_already_is_no_failure() -> None:
     assert type(outcome).__name__ == "Skipped"
 
 
+@pytest.mark.parametrize("number", [1, REMOVED_PER_RUN, REMOVED_PER_RUN + 50])
+def test_removals_that_are_refused_are_failures_however_many(number: int) -> None:
+    """They use up no room, and no later look takes them for done."""
+    github = _GitHub(*(_runner(each) for each in range(number)))
+    github.refusal = errors.PermissionDenied("GitHub DELETE", "403", "no.")
+    report = _refresh(github, _History(), frozenset({ID}))
+    assert len(report.failures) == min(number, REMOVED_PER_RUN)
+    assert report.failed
+
+
 def test_a_refused_removal_fails_this_component() -> None:
     """With GitHub's reason."""
     github = _GitHub(_runner())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 from attrs import frozen
 
 from refresh import errors
-from refresh.reconciler.transactions import Sender
+from refresh.reconciler.transactions import UNDER_WAY, Sender
 from refresh.report import Change, Done, Failed, Skipped
 from tests.fakes.serial import Serial, StillClock
 
@@ -128,7 +131,7 @@ def test_a_reason_of_the_moment_resends_everything_after_a_pause(reason: str) ->
     outcomes = _write(dynamodb, "ab", clock=clock)
     assert dynamodb.sent == [["a", "b"]] * 3
     assert set(_kinds(outcomes).values()) == {"Done"}
-    assert clock.slept == [0.1, 0.2]
+    assert [0.05, 0.1] <= clock.slept <= [0.1, 0.2]
 
 
 def test_a_conflict_that_stays_fails_after_five_tries() -> None:
@@ -137,8 +140,50 @@ def test_a_conflict_that_stays_fails_after_five_tries() -> None:
     dynamodb = _DynamoDB(lambda names, _: [CONFLICT for _ in names])
     outcomes = _write(dynamodb, "ab", clock=clock)
     assert len(dynamodb.sent) == 5
-    assert clock.slept == [0.1, 0.2, 0.4, 0.8]
+    assert len(clock.slept) == 4
+    assert 0.75 <= sum(clock.slept) <= 1.5
     assert _kinds(outcomes) == {"a": "Failed", "b": "Failed"}
+
+
+def test_throttling_is_waited_for_much_longer() -> None:
+    """Tens of thousands of items are in one partition, which takes a thousand writes a second."""
+    clock = StillClock()
+    dynamodb = _DynamoDB(lambda names, call: ["ThrottlingError" for _ in names] if call < 60 else None)
+    assert _kinds(_write(dynamodb, "ab", clock=clock)) == {"a": "Done", "b": "Done"}
+    assert max(clock.slept) <= 5
+    for_ever = _DynamoDB(lambda names, _: ["ThrottlingError" for _ in names])
+    assert _kinds(_write(for_ever, "ab", clock=clock)) == {"a": "Failed", "b": "Failed"}
+    assert len(for_ever.sent) == 60
+
+
+def test_a_change_that_makes_dynamodb_refuse_the_whole_request_costs_the_others_nothing() -> None:
+    """A job can write what nobody foresees."""
+    refused = errors.Rejected("dynamodb:TransactWriteItems", "ValidationException", "multiple operations on one item")
+    dynamodb = _DynamoDB(lambda names, _: refused if "c" in names else None)
+    outcomes = _write(dynamodb, "abcdefgh")
+    assert _kinds(outcomes) == {**dict.fromkeys("abdefgh", "Done"), "c": "Failed"}
+    assert len(dynamodb.sent) == 7
+
+
+def test_few_transactions_are_under_way_at_once() -> None:
+    """Others need the workers, and the partition takes no more."""
+    running: list[int] = []
+    most: list[int] = []
+    lock = threading.Lock()
+
+    def answer(_: list[str], __: int) -> None:
+        with lock:
+            running.append(1)
+            most.append(len(running))
+        time.sleep(0.005)
+        with lock:
+            running.pop()
+
+    with ThreadPoolExecutor(32) as pool:
+        sender = Sender(cast("DynamoDBClient", _DynamoDB(answer)), StillClock(), pool)
+        changes = [Named(str(number)) for number in range(100)]
+        assert list(sender.write(changes, lambda _: [], 1)) == [Done(change) for change in changes]
+    assert max(most) <= UNDER_WAY
 
 
 def test_a_condition_lost_in_the_last_try_is_still_a_lost_race() -> None:

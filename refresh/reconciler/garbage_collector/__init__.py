@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from refresh import names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction
@@ -40,6 +40,8 @@ class GarbageCollector:
     """Tells how far AWS's clock is ahead of ours."""
     progress: Callable[[str, int, int], None]
     """Told "terminated", 300 and 5000 while long work goes on."""
+    due: list[frozenset[str]] = field(factory=list, init=False, eq=False)
+    """Ids that the first plan of this run names: in a busy pool something new is due at every look."""
 
     def observe(self) -> Actual:
         """Read EC2, then the table, then the clocks."""
@@ -48,8 +50,11 @@ class GarbageCollector:
         return evolve(actual, skew=self.skew())
 
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:
-        """See `policy.plan`."""
-        return policy.plan(self.desired, actual, now)
+        """See `policy.plan`; a run finishes what it has begun and leaves what is due since then to the next one."""
+        plan = policy.plan(self.desired, actual, now)
+        if not self.due:
+            self.due.append(frozenset(change.subject for change in plan.changes))
+        return evolve(plan, changes=tuple(change for change in plan.changes if change.subject in self.due[0]))
 
     def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
         """See `prediction.predict`."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25
 TERMINATIONS_PER_CALL = 100
+SEARCHING_CALLS = 1000
+"""How many calls of a run may go into finding what makes others fail."""
 _ENDING = frozenset({"shutting-down", "terminated"})
 
 
@@ -112,64 +114,60 @@ def clean(table: str, now: datetime, change: Clean) -> Actions:
 def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], bool]) -> Iterator[Outcome]:
     """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
 
-    No batch is begun once the run is over, nor after one of which nothing was allowed: looking for an instance that is
-    costs as many calls again. Success is the state in the response.
+    Nothing is begun once the run is over. Looking for the one costs calls: where whole batches fail there is an end to
+    it, and the next run finds fewer of them. Success is the state in the response.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
-    denied: errors.RefreshError | None = None
+    sender = _Terminations(ec2, over)
     for batch in transactions.batches(changes, TERMINATIONS_PER_CALL):
-        if over():
+        yield from sender.send(batch)
+
+
+class _Terminations:
+    def __init__(self, ec2: EC2Client, over: Callable[[], bool]) -> None:
+        self._ec2 = ec2
+        self._over = over
+        self._searching_left = SEARCHING_CALLS
+
+    def send(self, batch: list[Terminate]) -> Iterator[Outcome]:
+        """End a batch, or as much of it as can be ended."""
+        if self._over():
             yield from map(Postponed, batch)
-        elif denied:
-            yield from (Failed(change, denied) for change in batch)
-        else:
-            outcomes = list(_terminate(ec2, batch))
-            yield from outcomes
-            denied = _denied(outcomes)
+            return
+        try:
+            response = self._ec2.terminate_instances(InstanceIds=[change.id for change in batch])
+        except (errors.NotFound, errors.Rejected, errors.PermissionDenied) as error:
+            # A policy may allow only instances with certain tags, so a denial too may be for one of them.
+            yield from self._isolate(batch, error)
+            return
+        except errors.CredentialsExpired:
+            raise
+        except errors.ApiError as error:
+            yield from (Failed(change, error) for change in batch)
+            return
+        states = {each["InstanceId"]: each["CurrentState"]["Name"] for each in response["TerminatingInstances"]}
+        for change in batch:
+            state = states.get(change.id, "not mentioned")
+            if state in _ENDING:
+                yield Done(change)
+            else:
+                problem = f"{change.id} is {state}."
+                yield Failed(change, errors.Rejected("ec2:TerminateInstances", "StillThere", problem))
 
-
-def _denied(outcomes: list[Outcome]) -> errors.RefreshError | None:
-    """Give the denial if every outcome is one."""
-    denials = [
-        outcome.error
-        for outcome in outcomes
-        if isinstance(outcome, Failed) and isinstance(outcome.error, errors.PermissionDenied)
-    ]
-    return denials[0] if len(denials) == len(outcomes) else None
-
-
-def _terminate(ec2: EC2Client, batch: list[Terminate]) -> Iterator[Outcome]:
-    try:
-        response = ec2.terminate_instances(InstanceIds=[change.id for change in batch])
-    except (errors.NotFound, errors.Rejected, errors.PermissionDenied) as error:
-        # A policy may allow only instances with certain tags, so a denial too may be for one of them.
-        yield from _isolate(ec2, batch, error)
-        return
-    except errors.CredentialsExpired:
-        raise
-    except errors.ApiError as error:
-        yield from (Failed(change, error) for change in batch)
-        return
-    states = {each["InstanceId"]: each["CurrentState"]["Name"] for each in response["TerminatingInstances"]}
-    for change in batch:
-        state = states.get(change.id, "not mentioned")
-        if state in _ENDING:
-            yield Done(change)
-        else:
-            yield Failed(change, errors.Rejected("ec2:TerminateInstances", "StillThere", f"{change.id} is {state}."))
-
-
-def _isolate(ec2: EC2Client, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
-    """Set apart what makes a call fail as a whole: what the error names, else by halves."""
-    if len(batch) == 1:
-        gone = isinstance(error, errors.NotFound)
-        yield Skipped(batch[0], "EC2 does not know it any more") if gone else Failed(batch[0], error)
-        return
-    blamed = set(re.findall(records.INSTANCE_ID, error.message))
-    named = [change for change in batch if change.id in blamed]
-    if not named or len(named) == len(batch):
-        middle = len(batch) // 2
-        named = batch[:middle]
-    yield from _terminate(ec2, named)
-    rest = set(named)
-    yield from _terminate(ec2, [change for change in batch if change not in rest])
+    def _isolate(self, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
+        """Set apart what makes a call fail as a whole: what the error names, else by halves."""
+        if len(batch) == 1:
+            gone = isinstance(error, errors.NotFound)
+            yield Skipped(batch[0], "EC2 does not know it any more") if gone else Failed(batch[0], error)
+            return
+        if self._searching_left <= 0:
+            yield from (Failed(change, error) for change in batch)
+            return
+        self._searching_left -= 2
+        blamed = set(re.findall(records.INSTANCE_ID, error.message))
+        named = [change for change in batch if change.id in blamed]
+        if not named or len(named) == len(batch):
+            named = batch[: len(batch) // 2]
+        yield from self.send(named)
+        rest = set(named)
+        yield from self.send([change for change in batch if change not in rest])

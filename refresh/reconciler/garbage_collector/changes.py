@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import ClassVar
 
 from attrs import field, frozen
 
 from refresh import records
-from refresh.report import Change, Difference
+from refresh.report import Change, Difference, lasting
 
 
 class Reason(Enum):
@@ -28,6 +28,7 @@ class Mark(Change):
     noun: ClassVar[str] = "instance"
     verb: ClassVar[str] = "mark"
     done: ClassVar[str] = "marked"
+    sign: ClassVar[str] = "-"
     record: records.Instance
     reason: Reason
     judged_at: datetime = field(eq=False)
@@ -47,10 +48,21 @@ class Mark(Change):
     @property
     def note(self) -> str:
         if self.reason is Reason.EXPIRED and self.record.expires:
-            return f"expired {int((self.judged_at - self.record.expires).total_seconds())} s ago"
+            return f"expired {lasting(self.judged_at - self.record.expires)} ago"
         if self.reason is Reason.AGED and self.launched_at:
-            return f"aged, launched {(self.judged_at - self.launched_at).days} d ago"
+            return f"aged, launched {lasting(self.judged_at - self.launched_at)} ago"
         return self.reason.value
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        overdue = self.judged_at - self.record.expires if self.record.expires else timedelta()
+        return {
+            "reason": self.reason.value,
+            "state": self.record.state,
+            "class": self.record.resource_class,
+            "run_id": self.record.run_id or "",
+            "overdue_seconds": max(0, int(overdue.total_seconds())),
+        }
 
 
 @frozen
@@ -60,6 +72,7 @@ class Adopt(Change):
     noun: ClassVar[str] = "instance"
     verb: ClassVar[str] = "adopt"
     done: ClassVar[str] = "adopted"
+    sign: ClassVar[str] = "-"
     id: str
     run_id: str
     """The run that provision launched it for; "" if its tags do not say."""
@@ -72,8 +85,13 @@ class Adopt(Change):
 
     @property
     def note(self) -> str:
-        minutes = int((self.judged_at - (self.launched_at or self.judged_at)).total_seconds()) // 60
-        return f"{Reason.UNRECORDED.value}, launched {minutes} min ago"
+        return (
+            f"{Reason.UNRECORDED.value}, launched {lasting(self.judged_at - (self.launched_at or self.judged_at))} ago"
+        )
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        return {"reason": Reason.UNRECORDED.value, "run_id": self.run_id}
 
 
 @frozen
@@ -83,11 +101,19 @@ class Terminate(Change):
     noun: ClassVar[str] = "instance"
     verb: ClassVar[str] = "terminate"
     done: ClassVar[str] = "terminated"
+    sign: ClassVar[str] = "-"
     id: str
+    record: records.Instance | None = field(default=None, eq=False)
+    """The record as it was marked."""
 
     @property
     def subject(self) -> str:
         return self.id
+
+    @property
+    def note(self) -> str:
+        reason = dict(self.record.ended).get("endedReason", "") if self.record else ""
+        return f"marked as {reason}" if reason else ""
 
 
 @frozen
@@ -97,6 +123,7 @@ class Clean(Change):
     noun: ClassVar[str] = "instance"
     verb: ClassVar[str] = "clean"
     done: ClassVar[str] = "cleaned"
+    sign: ClassVar[str] = "-"
     record: records.Instance
 
     @property

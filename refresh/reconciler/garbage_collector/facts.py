@@ -17,7 +17,7 @@ PROTECTION_TAG = "refresh-action:protect"
 
 
 class Ec2State(Enum):
-    """The instance states of EC2, and the one it has no word for.
+    """The instance states of EC2, and two that it has no word for.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
     """
@@ -29,11 +29,17 @@ class Ec2State(Enum):
     SHUTTING_DOWN = "shutting-down"
     TERMINATED = "terminated"
     UNKNOWN = "unknown"
+    OTHER = "other"
+    """One that EC2 has learnt since: it counts as alive, so nothing of it is cleaned."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Ec2State:  # noqa: ARG003 - the enum's shape
+        return cls.OTHER
 
     @property
     def alive(self) -> bool:
         """Whether it can still run a job or cost money for one."""
-        return self in (Ec2State.PENDING, Ec2State.RUNNING, Ec2State.STOPPING, Ec2State.STOPPED)
+        return self not in (Ec2State.SHUTTING_DOWN, Ec2State.TERMINATED, Ec2State.UNKNOWN)
 
 
 @frozen

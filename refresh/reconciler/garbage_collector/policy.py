@@ -41,6 +41,8 @@ UNRECORDED_GRACE = timedelta(minutes=15)
 LARGEST_SKEW = timedelta(seconds=60)
 """How far our clock may be from AWS's before nothing is judged by it."""
 LARGEST_UNEXPECTED_SHARE = 0.2
+LONGEST_LEASE = timedelta(hours=121)
+"""No input allows a longer runtime than 120 hours, so no threshold is further away."""
 
 
 @frozen
@@ -76,6 +78,17 @@ _WITHOUT_THRESHOLD = Doubt(
 _ENDLESS = Doubt(
     "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",
     "End it by hand, or write a threshold into its record",
+    fails=True,
+)
+_UNREADABLE_FOR_EVER = Doubt(
+    "it is alive and older than max-instance-age, and its record or its threshold cannot be read, so it would stay for "
+    "ever",
+    "End it by hand, or correct the record",
+    fails=True,
+)
+_FAR_THRESHOLD = Doubt(
+    "it is alive and older than max-instance-age, and its threshold is further away than any run may last",
+    "Find out who wrote it (a job can), and end the instance by hand or correct the record",
     fails=True,
 )
 _UNDATED = Doubt("EC2 does not know it and its mark has no readable time", "Delete the record")
@@ -135,8 +148,7 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
     verdicts: list[tuple[str, Verdict]] = []
     for record in actual.records:
         if isinstance(record, records.Unreadable):
-            doubt = Doubt(record.problem, "It was skipped: correct or delete the record")
-            verdicts.append((record.id or "(no identifier)", doubt))
+            verdicts.append((record.id, _judge_unreadable(desired, record, actual, now)))
         else:
             machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
             verdicts.append((record.id, judge(desired, record, machine, actual.template_ids, now)))
@@ -154,8 +166,17 @@ def _judge_living(desired: DesiredState, record: records.Instance, machine: Mach
     if not record.threshold:
         return _WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else _ENDLESS if old else None
     if record.expires is None:
-        return _UNREADABLE_THRESHOLD
-    return Mark(record, Reason.AGED, now, machine.launched_at) if old and record.state == "idle" else None
+        return _UNREADABLE_FOR_EVER if old else _UNREADABLE_THRESHOLD
+    if old and record.state == "idle":
+        return Mark(record, Reason.AGED, now, machine.launched_at)
+    return _FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
+
+
+def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual: Actual, now: datetime) -> Doubt:
+    machine = actual.machines.get(record.id)
+    if machine and machine.state.alive and aged(machine, now, desired.max_instance_age):
+        return _UNREADABLE_FOR_EVER
+    return Doubt(record.problem, "It was skipped: correct or delete the record")
 
 
 def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> Verdict:
@@ -170,7 +191,7 @@ def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> 
                 return _UNDATED
             return Clean(record) if now - record.marked_at > UNKNOWN_GRACE else None
         case _:
-            return Terminate(record.id)
+            return Terminate(record.id, record)
 
 
 def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> list[tuple[str, Verdict]]:

@@ -1,0 +1,60 @@
+"""The command line: every input as an option, for an operator's laptop or any other scheduler."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SECRETS = ("github-token",)
+"""Read from the environment only: an option would show in the list of processes."""
+DESCRIPTIONS = {
+    "ami": "image of the runners: an AMI id, or resolve:ssm:<parameter>",
+    "iam-instance-profile": "name or ARN of the runners' instance profile",
+    "security-group-ids": "their security groups, separated by white space or commas",
+    "subnet-ids": "subnets to launch in, separated by white space or commas",
+    "aws-region": "region of the pool; else AWS_REGION",
+    "max-idle-time": "how long an idle runner stays, as 420s, 7m or 1h [7m]",
+    "max-runtime": "longest time from claim to release [30m]",
+    "resource-class-config": 'sizes of runners as JSON: {"<class>": {"cpu": n, "mmem": MiB}}',
+    "pre-runner-script": "shell that runs on the instance before the runner",
+    "actions-runner-version": "latest, or n.n.n [latest]",
+    "registration-token-min-ttl": "replace a stored registration token with less life left [40m]",
+    "metadata-hop-limit": "hop limit of the instance metadata service [1]",
+    "max-instance-age": "end idle instances that were launched longer ago [7d]",
+    "max-unexpected-terminations": "how many unrecorded instances a run may end [a fifth of the living, at least 1]",
+    "clean-github-runners": "remove the registrations of ended instances, true or false [true]",
+    "timeout": "begin nothing new after this time [8m]",
+    "mode": "apply, or plan to change nothing [apply]",
+    "fail-on-drift": "with mode plan: exit with 1 where something would change, true or false [false]",
+    "log-format": "text, or json for one object a line [text]",
+}
+_EPILOG = """\
+The github-token is read from the variable INPUT_GITHUB_TOKEN, never from an option, which would show in the list of
+processes. Any other input can be given as a variable too, INPUT_<NAME>, as GitHub does. AWS credentials are found as by
+the AWS command line. Exit codes: 0 as desired, 1 something failed, 2 bad input and nothing was called."""
+
+
+def environ(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment with every option in it as GitHub would have put it; exits with 2 on what is no option."""
+    parser = argparse.ArgumentParser(
+        prog="python -m refresh",
+        description="Keep a pool of EC2 self-hosted GitHub runners as desired: create, repair, end what is due.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="whose pool it is; else GITHUB_REPOSITORY")
+    parser.add_argument(
+        "--report-directory", metavar="DIRECTORY", help="write refresh-report.json there; else GITHUB_WORKSPACE"
+    )
+    for name, description in DESCRIPTIONS.items():
+        parser.add_argument(f"--{name}", metavar="VALUE", help=description)
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    variables = {"repository": "GITHUB_REPOSITORY", "report_directory": "GITHUB_WORKSPACE"}
+    named = {variables.get(name, f"INPUT_{name.upper()}"): value for name, value in given.items()}
+    # An option takes the place of both spellings of its variable.
+    replaced = {name for name in named if name.startswith("INPUT_")}
+    kept = {name: value for name, value in environment.items() if name.replace("-", "_") not in replaced}
+    return {**kept, **named}

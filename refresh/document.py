@@ -1,0 +1,125 @@
+"""The report as a JSON document, for programs: `docs/report.schema.json` says what is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from refresh import records
+from refresh.report import Done, Failed, Postponed, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from refresh.pool import Ended, InstanceNow, PoolNow
+    from refresh.report import Change, ComponentReport, Outcome, Report
+
+SCHEMA_VERSION = 1
+"""Raised when a reader of the former one would be misled; new fields do not raise it."""
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Give the whole report; times are UTC, durations seconds."""
+    desired = report.desired
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "repository": str(desired.repository) if desired else "",
+        "region": desired.region if desired else "",
+        "mode": desired.mode.value if desired else "",
+        "run_url": desired.run_url if desired else "",
+        "started_at": _time(report.started_at),
+        "finished_at": _time(report.finished_at),
+        "status": report.status,
+        "exit_code": report.exit_code,
+        "components": [_component(component) for component in report.components],
+        "pool": _pool(report.pool),
+        "ended": [_ended(each) for each in report.ended],
+    }
+
+
+def change(one: Change) -> dict[str, Any]:
+    """Give one change: what is done to what, field by field, and what is known of it besides."""
+    return {
+        "action": one.verb,
+        "resource": one.noun,
+        "subject": one.subject,
+        "description": str(one),
+        "note": one.note,
+        "differences": [
+            {
+                "field": difference.name,
+                "from": difference.before,
+                "to": difference.after,
+                "diff": "\n".join(difference.diff) or None,
+            }
+            for difference in one.differences
+        ],
+        "facts": dict(one.facts),
+    }
+
+
+def _component(report: ComponentReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "status": report.status,
+        "duration_seconds": round(report.duration.total_seconds(), 3),
+        "planned": [change(each) for each in report.planned],
+        "following": [change(each) for each in report.following],
+        "outcomes": [_outcome(each) for each in report.outcomes],
+        "pending": [change(each) for each in report.pending],
+        "warnings": list(report.warnings),
+        "refusals": list(report.refusals),
+        "error": str(report.error) if report.error else None,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case Done():
+            told, reason = "done", None
+        case Skipped(reason=why):
+            told, reason = "skipped", why
+        case Failed(error=error):
+            told, reason = "failed", str(error)
+        case Postponed():
+            told, reason = "postponed", None
+        case _:
+            assert_never(outcome)
+    return {"outcome": told, "reason": reason, "change": change(outcome.change)}
+
+
+def _pool(pool: PoolNow) -> dict[str, Any]:
+    template = {"id": pool.template_id, "version": pool.template_version} if pool.template_id else None
+    return {
+        "launch_template": template,
+        "queues": dict(pool.queues),
+        "registration_token_expires_at": _time(pool.token_expires_at),
+        "instances": None if pool.instances is None else [_instance(each) for each in pool.instances],
+    }
+
+
+def _instance(instance: InstanceNow) -> Mapping[str, Any]:
+    return {
+        "id": instance.id,
+        "state": instance.state,
+        "ec2_state": instance.ec2_state,
+        "class": instance.resource_class,
+        "run_id": instance.run_id,
+        "launched_at": _time(instance.launched_at),
+        "threshold": _time(instance.threshold),
+    }
+
+
+def _ended(instance: Ended) -> Mapping[str, Any]:
+    return {
+        "id": instance.id,
+        "reason": instance.reason,
+        "state": instance.state,
+        "class": instance.resource_class,
+        "run_id": instance.run_id,
+        "overdue_seconds": None if instance.overdue is None else int(instance.overdue.total_seconds()),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else records.wire_time(moment)

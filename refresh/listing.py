@@ -1,0 +1,53 @@
+"""Changes as people read them: one form for the log and for the summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from refresh.report import Change
+
+LINES_PER_KIND = 50
+"""Of more changes of one kind only so many are told one by one."""
+
+
+def described(change: Change) -> Iterator[str]:
+    """Describe a change: what is done and why, then each field, from and to, and the diff of a long text."""
+    note = f" ({change.note})" if change.note else ""
+    yield f"{change.sign} {change}{note}"
+    for difference in change.differences:
+        yield f"      {difference}"
+        yield from (f"        {line}" for line in difference.diff)
+
+
+def planned(changes: Sequence[Change], following: Sequence[Change]) -> Iterator[str]:
+    """Describe every change with what follows from it under it; of very many of a kind the first ones."""
+    later = list(following)
+    for kind, alike in _by_kind(changes):
+        shown = alike[:LINES_PER_KIND]
+        for change in shown:
+            yield from described(change)
+            mine = [each for each in later if each.subject == change.subject]
+            yield from _then(mine)
+            later = [each for each in later if each not in mine]
+        if len(alike) > len(shown):
+            yield f"{kind.sign} {kind.verb} {kind.noun.replace('_', ' ')}: {len(alike) - len(shown)} more"
+    yield from _then(later)
+
+
+def _then(changes: Iterable[Change]) -> Iterator[str]:
+    """Tell what later passes and runs will add."""
+    for kind, alike in _by_kind(changes):
+        if len(alike) > LINES_PER_KIND:
+            yield f"    then {kind.verb} {kind.noun.replace('_', ' ')}: {len(alike)}"
+        else:
+            yield from (f"    then {each}" for each in alike)
+
+
+def _by_kind(changes: Iterable[Change]) -> list[tuple[type[Change], list[Change]]]:
+    groups: dict[type[Change], list[Change]] = {}
+    for change in changes:
+        groups.setdefault(type(change), []).append(change)
+    return list(groups.items())
