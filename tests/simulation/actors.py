@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import records
+from refresh.names import LAUNCH_TEMPLATE_IDENTIFIER
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.invariants import STRANGER, crashed
-from tests.simulation.pool import TABLE, Pool
+from tests.simulation.pool import TABLE, TEMPLATE, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SKEWS = (-60, -3, 0, 3, 60)
 """Seconds by which an actor's clock may be off."""
 
+NEIGHBOUR = "octo-gadgets-ci-launch-template"
 RUN = "77"
 OTHER_RUN = "88"
 _IDLE_TIME, _RUNTIME, _CLAIM, _CREATION = 420, 1800, 300, 600
@@ -118,6 +120,25 @@ class Hands:
             (stranger,) = self.pool.ec2.launch(tags={STRANGER: "yes", "InitialRunId": "1"})
             del stranger.tags["AllowSelfTermination"]
             self.pool.record(stranger, state=state, threshold=self._time(-600 - number))
+        self._forge_a_former_template()
+
+    def _forge_a_former_template(self) -> None:
+        """Pass a neighbour's template off as a former one of this pool, and its instance as marked."""
+        templates, key = self.pool.account.state.templates, ("TYPE#METADATA", f"ID#{LAUNCH_TEMPLATE_IDENTIFIER}")
+        recorded = self.pool.table.items.get(key)
+        if TEMPLATE not in templates or recorded is None:
+            return
+        if NEIGHBOUR not in templates:
+            templates[NEIGHBOUR] = evolve(
+                templates[TEMPLATE],
+                id=self.pool.account.next_id("lt"),
+                name=NEIGHBOUR,
+                versions=dict(templates[TEMPLATE].versions),
+            )
+        (theirs,) = self.pool.ec2.launch(NEIGHBOUR, tags={STRANGER: "yes"})
+        self.pool.record(theirs, state=records.TERMINATED, threshold=self._time(-600))
+        forged = {**recorded["value"]["M"], "formerIds": {"L": [{"S": templates[NEIGHBOUR].id}]}}
+        self.pool.table.put({**recorded, "value": {"M": forged}})
 
     def let_die(self) -> None:
         """Let a minute pass, in which the dying die."""

@@ -130,6 +130,11 @@ def believe_the_record_alone() -> AbstractContextManager[object]:
     return mock.patch.object(policy, "proven", return_value=True)
 
 
+def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[object]:
+    """Forget that the table alone says so, and that a living template is somebody's."""
+    return mock.patch.object(observation, "_is_another_s", return_value=False)
+
+
 def forget_former_templates() -> AbstractContextManager[object]:
     """Forget the ids that the template had before it was made anew."""
     return mock.patch.object(launch_template, "former_ids", return_value=())
@@ -220,6 +225,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {
         read_what_may_be_old,
         swallow_errors_of_terminate,
         believe_the_record_alone,
+        believe_what_is_recorded_of_former_templates,
         forget_former_templates,
         adopt_at_once,
         record_queues_before_they_exist,

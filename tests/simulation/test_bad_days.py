@@ -107,3 +107,54 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
     assert sorted(_alive(pool)) == sorted(each.id for each in [*theirs, *nobodys])
     assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
     assert len(pool.table.of(records.INSTANCE)) == 40
+
+
+@define
+class _Busy(Watch):
+    """Another instance expires at every look at the table."""
+
+    pool: Pool
+    waiting: list[Instance]
+
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Expire the next one."""
+        if operation == "dynamodb:Query" and self.waiting:
+            self.pool.record(self.waiting.pop(), threshold=self.pool.in_time(-1))
+
+
+def test_a_pool_in_which_something_is_always_due_is_refreshed_all_the_same() -> None:
+    """A run finishes what was due when it looked first, and leaves the rest to the next one."""
+    pool, instances = _hundred()
+    for instance in instances:
+        pool.record(instance, threshold=pool.in_time(7200))
+    busy = _Busy(pool, list(instances))
+    for run in range(10):
+        report = watched(pool, busy)
+        assert report.exit_code == 0, told(report)
+        assert len(_alive(pool)) <= 100 - run
+        pool.account.clock.moment += timedelta(minutes=2)
+    assert len(busy.waiting) > 50
+
+
+@define
+class _Dying(Watch):
+    """Of those that were told to end, two more have ended at every look."""
+
+    pool: Pool
+    left: list[Instance]
+
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Let two go, and the others take their time."""
+        now = self.pool.account.clock.now()
+        if operation == "ec2:DescribeInstances" and any(each.ended_at for each in self.left):
+            for position, instance in enumerate(self.left):
+                instance.ended_at = now + timedelta(hours=1) if position > 1 else now - timedelta(minutes=2)
+            del self.left[:2]
+
+
+def test_a_hundred_that_end_one_after_the_other_are_cleaned_in_one_run() -> None:
+    """EC2 takes its time with each; that is no disagreement."""
+    pool, instances = _hundred()
+    report = watched(pool, _Dying(pool, list(instances)))
+    assert report.exit_code == 0, told(report)
+    assert len(pool.table.of(records.HISTORY)) == 100

@@ -15,7 +15,7 @@ from refresh.reconciler.garbage_collector.facts import Ec2State, Machine, Templa
 from refresh.reconciler.transactions import Sender
 from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Done, Failed, Postponed, Skipped
-from tests.fakes.desired import TABLE, desired
+from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ class _Ec2:
         self.ended: list[list[str]] = []
         self.refusals: dict[str, errors.ApiError] = {}
         self.state_after = "shutting-down"
+        self.templates: dict[str, str | errors.ApiError] = {}
+        """Names of templates by id, or what is answered instead."""
+
+    def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+        gone = errors.NotFound("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateId.NotFound")
+        name = self.templates.get(request["LaunchTemplateId"], gone)
+        if isinstance(name, errors.ApiError):
+            raise name
+        return {"LaunchTemplateVersions": [{"LaunchTemplateName": name}]}
 
     def describe_instances(self, **request: Any) -> dict[str, Any]:
         self.calls.append("DescribeInstances")
@@ -121,7 +130,28 @@ def _item(number: int, **changed: str) -> records.Item:
 
 def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> facts.Actual:
     return observation.observe(
-        cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), TABLE, TemplateIds("lt-ours", former)
+        cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), TABLE, TEMPLATE, TemplateIds("lt-ours", former)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (None, True),
+        (TEMPLATE, True),
+        (errors.PermissionDenied("ec2:DescribeLaunchTemplateVersions", "UnauthorizedOperation"), True),
+        ("octo-gadgets-ci-launch-template", False),
+    ],
+)
+def test_a_former_template_that_lives_under_another_name_is_somebody_else_s(
+    answer: str | errors.ApiError | None, *, kept: bool
+) -> None:
+    """Only the table says which ones a pool had, and jobs may write to it."""
+    ec2 = _Ec2({_id(1): _instance(1, **{facts.TEMPLATE_TAG: "lt-former"})})
+    if answer is not None:
+        ec2.templates["lt-former"] = answer
+    assert _observe(ec2, _DynamoDB([]), "lt-former", "lt-unused").template_ids.former == (
+        ("lt-former", "lt-unused") if kept else ("lt-unused",)
     )
 
 
@@ -174,7 +204,9 @@ def test_recorded_ids_are_asked_for_200_at_a_time() -> None:
 def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
     """An unfiltered listing would show the whole account."""
     ec2 = _Ec2({_id(1): _instance(1)})
-    actual = observation.observe(cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TemplateIds())
+    actual = observation.observe(
+        cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TEMPLATE, TemplateIds()
+    )
     assert (actual, ec2.described) == (facts.Actual(), [])
 
 

@@ -45,8 +45,8 @@ class GarbageCollector:
 
     def observe(self) -> Actual:
         """Read EC2, then the table, then the clocks."""
-        table = names.table(self.desired.repository)
-        actual = observation.observe(self.ec2, self.sender.dynamodb, table, self.template_ids())
+        table, template = names.table(self.desired.repository), names.launch_template(self.desired.repository)
+        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, self.template_ids())
         return evolve(actual, skew=self.skew())
 
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:

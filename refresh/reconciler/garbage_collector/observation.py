@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from refresh import errors, names, records
 from refresh.reconciler.garbage_collector.facts import (
     INITIAL_RUN_TAG,
@@ -29,18 +31,24 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import DescribeInstancesRequestTypeDef, FilterTypeDef
 
 _PAGE = 1000
+_FEWEST = 1
 _FILTER_VALUES = 200
 _JUDGED_TAGS = frozenset({TEMPLATE_TAG, SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG})
 
 
-def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template_ids: TemplateIds) -> Actual:
-    """Read the pool's instances by their template, then every record, then the recorded instances still missing."""
+def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template: str, template_ids: TemplateIds) -> Actual:
+    """Read the pool's instances by their template, then every record, then the recorded instances still missing.
+
+    `template` is the name of the pool's template.
+    """
     machines: dict[str, Machine] = {}
     for some in batches(template_ids.known, _FILTER_VALUES):
         machines |= _described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
     found = tuple(map(records.read_instance, items(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES)))
     missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
-    return Actual({**machines, **by_id(ec2, missing)}, found, template_ids)
+    carried = {machine.tags.get(TEMPLATE_TAG) for machine in machines.values()}
+    former = (each for each in template_ids.former if each not in carried or not _is_another_s(ec2, each, template))
+    return Actual({**machines, **by_id(ec2, missing)}, found, evolve(template_ids, former=tuple(former)))
 
 
 def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
@@ -73,6 +81,18 @@ def items(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterabl
         if not page.get("LastEvaluatedKey"):
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _is_another_s(ec2: EC2Client, template_id: str, template: str) -> bool:
+    """Whether an id that is recorded as a former one is a living template's of another name: whoever wrote it lied.
+
+    Only the table tells which templates a pool had before, and jobs may write to it.
+    """
+    try:
+        versions = ec2.describe_launch_template_versions(LaunchTemplateId=template_id, MaxResults=_FEWEST)
+    except errors.ApiError:
+        return False  # it is gone, as former ones are; or EC2 does not say, and the tags alone must do
+    return any(each.get("LaunchTemplateName") != template for each in versions["LaunchTemplateVersions"])
 
 
 def _described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:

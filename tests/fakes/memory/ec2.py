@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, field
 
@@ -129,15 +129,14 @@ class Ec2:
     @operation("ec2:DescribeLaunchTemplateVersions")
     def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
         """Give a page of versions, the newest first."""
-        template = self.account.state.templates.get(request["LaunchTemplateName"])
-        if template is None:
-            raise refused("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateName.NotFoundException")
+        template = self._asked_for(request)
         start = int(request.get("NextToken", "0"))
         numbers = sorted(template.versions, reverse=True)
         answer: dict[str, Any] = {
             "LaunchTemplateVersions": [
                 {
                     "LaunchTemplateId": template.id,
+                    "LaunchTemplateName": template.name,
                     "VersionNumber": number,
                     "DefaultVersion": number == template.default,
                     "LaunchTemplateData": template.versions[number],
@@ -148,6 +147,14 @@ class Ec2:
         if start + VERSIONS_PER_PAGE < len(numbers):
             answer["NextToken"] = str(start + VERSIONS_PER_PAGE)
         return answer
+
+    def _asked_for(self, request: dict[str, Any]) -> Template:
+        wanted = request.get("LaunchTemplateId") or request["LaunchTemplateName"]
+        for template in self.account.state.templates.values():
+            if wanted in (template.id, template.name):
+                return cast("Template", template)
+        kind = "Id.NotFound" if "LaunchTemplateId" in request else "Name.NotFoundException"
+        raise refused("ec2:DescribeLaunchTemplateVersions", f"InvalidLaunchTemplate{kind}", wanted)
 
     @operation("ec2:CreateLaunchTemplate", writes=True)
     def create_launch_template(self, **request: Any) -> None:
