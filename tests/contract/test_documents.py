@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import refresh.reconciler
-from refresh import inputs
+from refresh import inputs, outputs
 from refresh.desired import DesiredState, Mode
 from tests.fakes.literals import good
 
@@ -37,6 +37,13 @@ def test_the_action_declares_exactly_the_inputs_that_are_read() -> None:
 def test_the_action_requires_what_the_program_requires() -> None:
     """GitHub does not enforce it, but editors and readers do."""
     assert tuple(name for name, each in ACTION["inputs"].items() if each["required"]) == inputs.REQUIRED
+
+
+def test_the_action_declares_exactly_the_outputs_that_are_written() -> None:
+    """In their order, each with its row in the README."""
+    assert tuple(ACTION["outputs"]) == outputs.NAMES
+    for name in outputs.NAMES:
+        assert _row(f"`{name}`"), name
 
 
 def test_deprecated_inputs_say_what_to_use() -> None:

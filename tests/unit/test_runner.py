@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import re
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import runner
+from refresh import publish, runner
 from refresh.runner import GuardedStream, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 REGISTERED = ("set-output", "add-mask", "stop-commands", "error", "warning", "notice", "group", "endgroup", "debug")
 
@@ -235,3 +238,159 @@ def test_without_a_summary_file_nothing_is_written() -> None:
 def test_an_event_is_one_line(level: str, event: dict[str, object], line: str) -> None:
     """Name, subject, facts."""
     assert runner.render(None, level, event) == line
+
+
+def _values(content: str) -> dict[str, str]:
+    """Read an outputs file as GitHub's runner does: `name<<delimiter`, lines, delimiter."""
+    values: dict[str, str] = {}
+    lines = iter(content.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, found, delimiter = line.partition("<<")
+        if not found:
+            name, _, values[name] = line.partition("=")
+            continue
+        value: list[str] = []
+        for each in lines:
+            if each == delimiter:
+                break
+            value.append(each)
+        else:
+            raise AssertionError(f"no end of {name}")
+        values[name] = "\n".join(value)
+    return values
+
+
+@given(st.lists(PIECES, min_size=2, max_size=2))
+def test_no_value_can_forge_another_output(values: list[str]) -> None:
+    """Each ends where it was meant to, whatever is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "output"
+        given_ = dict(zip(("one", "two"), values, strict=True))
+        Runner({"GITHUB_OUTPUT": str(path)}, GuardedStream(io.StringIO())).write_outputs(given_)
+        content = path.read_bytes().decode()
+    assert _values(content) == {name: value.encode(errors="replace").decode() for name, value in given_.items()}
+
+
+def test_outputs_are_appended_without_secrets(tmp_path: Path) -> None:
+    """Other steps' lines stay."""
+    path = tmp_path / "output"
+    path.write_text("before=1\n")
+    to = Runner({"GITHUB_OUTPUT": str(path)}, GuardedStream(io.StringIO()))
+    to.mask("s3cret-value")
+    to.write_outputs({"token": "the s3cret-value"})
+    assert _values(path.read_text()) == {"before": "1", "token": "the ***"}
+
+
+def test_the_report_takes_the_place_of_whatever_was_there(tmp_path: Path) -> None:
+    """A link that somebody left in the workspace is not followed."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("untouched")
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / runner.REPORT_FILE).symlink_to(elsewhere)
+    to = Runner({"GITHUB_WORKSPACE": str(workspace)}, GuardedStream(io.StringIO()))
+    to.mask("s3cret-value")
+    assert to.write_report('{"a": "s3cret-value"}') == "refresh-report.json"
+    assert (workspace / runner.REPORT_FILE).read_text() == '{"a": "***"}'
+    assert elsewhere.read_text() == "untouched"
+    assert len(list(workspace.iterdir())) == 1
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_WORKSPACE"])
+def test_a_file_that_cannot_be_written_is_a_warning(variable: str, tmp_path: Path) -> None:
+    """The exit code is about the pool, not about the file."""
+    raw = io.StringIO()
+    to = Runner({variable: str(tmp_path / "missing" / "x")}, GuardedStream(raw))
+    to.summarise("x")
+    to.write_outputs({"a": "b"})
+    assert to.write_report("{}") == ""
+    (line,) = raw.getvalue().splitlines()
+    assert line.startswith("warning: ")
+    assert "missing" in line
+
+
+def test_github_gets_ten_annotations_of_a_level_the_most_important_first() -> None:
+    """It shows no more; the rest are summed up and are in the log."""
+    raw = io.StringIO()
+    to = Runner({"GITHUB_ACTIONS": "true"}, GuardedStream(raw))
+    for number in range(12):
+        to.annotate("error", "thing", f"{number}.", first=number == 11)
+        to.annotate("warning", "thing", f"{number}.") if number < 10 else None
+    told = raw.getvalue()
+    assert told.count("thing") == 22
+    to.show_annotations()
+    commands = [command for line in raw.getvalue()[len(told) :].splitlines() if (command := understood(line))]
+    errors_ = [command.message for command in commands if command.name == "error"]
+    assert errors_ == [*(f"{n}." for n in (11, *range(8))), "3 more are in the log and in the job's summary."]
+    assert [command.message for command in commands if command.name == "warning"] == [f"{n}." for n in range(10)]
+    to.show_annotations()
+    assert raw.getvalue().count("::error") == 10
+
+
+def test_in_json_every_line_is_an_object_and_commands_go_to_the_error_stream() -> None:
+    """So that a program can read it."""
+    out, err = io.StringIO(), io.StringIO()
+    publish.configure(as_json=True)
+    try:
+        with contextlib.redirect_stdout(GuardedStream(out)):
+            to = Runner({"GITHUB_ACTIONS": "true"}, GuardedStream(out), GuardedStream(err), as_json=True)
+            to.mask("s3cret-value")
+            with to.group("thing: as desired", {"component": "thing", "status": "as desired"}):
+                publish.log.info("queue.created", subject="##[error]x\n::error::y")
+            to.annotate("warning", "thing", "odd")
+            to.show_annotations()
+    finally:
+        publish.configure(as_json=False)
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert all(event.pop("timestamp") for event in events)
+    assert events == [
+        {"level": "info", "event": "queue.created", "subject": "##[error]x\n::error::y"},
+        {"level": "info", "event": "component.finished", "component": "thing", "status": "as desired"},
+        {"level": "warning", "event": "problem.found", "subject": "thing", "message": "odd"},
+    ]
+    assert not any(understood(line) for line in out.getvalue().splitlines())
+    assert err.getvalue() == "::add-mask::s3cret-value\n::warning title=thing::odd\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "painted"),
+    [
+        ("error: x: y", "\x1b[31merror: \x1b[0mx: y"),
+        ("warning: x", "\x1b[33mwarning: \x1b[0mx"),
+        ("+ create queue q", "\x1b[32m+ create queue q\x1b[0m"),
+        ("      -old", "\x1b[31m      -old\x1b[0m"),
+        ("queue.created   q", "\x1b[36mqueue.created\x1b[0m   q"),
+        ("state table: as desired (0.1 s)", "\x1b[1mstate table: as desired (0.1 s)\x1b[0m"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_line_is_coloured_by_its_look(line: str, painted: str) -> None:
+    """And reads the same without."""
+    assert runner.painted(line) == painted
+
+
+@given(PIECES)
+def test_colour_makes_no_command(text: str) -> None:
+    """It is put around what is harmless already."""
+    printed = _written(lambda _, stream: stream.write(text))
+    assert not any(understood(re.sub("\x1b\\[[0-9]+m", "", line)) for line in LINE_ENDS.split(printed))
+
+
+@pytest.mark.parametrize(
+    ("environ", "terminal", "coloured"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"GITHUB_ACTIONS": "true"}, False, True),
+        ({"GITHUB_ACTIONS": "true", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_is_for_those_who_see_it(environ: dict[str, str], *, terminal: bool, coloured: bool) -> None:
+    """GitHub shows it, a file does not; NO_COLOR is respected."""
+    raw = io.StringIO()
+    raw.isatty = lambda: terminal  # type: ignore[method-assign] # a terminal, or none
+    stream = GuardedStream(raw)
+    Runner(environ, stream).line("warning: x")
+    assert ("\x1b" in raw.getvalue()) is coloured

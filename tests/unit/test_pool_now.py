@@ -1,0 +1,101 @@
+"""What the components saw last, put together for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from attrs import evolve
+
+from refresh import records
+from refresh.desired import ResourceClass
+from refresh.pool import Ended, InstanceNow, PoolNow
+from refresh.reconciler import launch_template, registration_token, resource_pools
+from refresh.reconciler.garbage_collector.changes import Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.facts import TEMPLATE_TAG, Actual, Ec2State, Machine, TemplateIds
+from refresh.reconciler.launch_template import Listing, Version
+from refresh.reconciler.pool_now import ended, pool_now
+from refresh.reconciler.runner_release import Archive, RunnerRelease
+from tests.fakes.serial import NOW
+
+ID, STRAY = "i-00000001", "i-00000002"
+THRESHOLD = "2026-01-31T09:00:00Z"
+RELEASE = RunnerRelease("2.335.1", Archive("", ""), Archive("", ""))
+RECORD = records.Instance(
+    id=ID, state="idle", run_id="", threshold=THRESHOLD, updated_at=THRESHOLD, resource_class="large"
+)
+
+
+def test_nothing_seen_is_nothing_told() -> None:
+    """A component may have failed before it could look."""
+    assert pool_now(None, None, None, None) == PoolNow()
+
+
+def test_the_pool_is_what_the_components_saw() -> None:
+    """Template, queues, token, recorded instances and those that nobody recorded."""
+    template = launch_template.Actual(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
+    pools = resource_pools.Actual(
+        (resource_pools.Pool(ResourceClass("large", 2, 4096), "url"), resource_pools.Pool(ResourceClass("x", 4, 1)))
+    )
+    token = registration_token.Actual(present=True, expires_at="2026-01-31T09:05:00Z")
+    tags = {TEMPLATE_TAG: "lt-1", "InitialRunId": "42"}
+    machines = {
+        ID: Machine(ID, Ec2State.RUNNING, NOW, tags),
+        STRAY: Machine(STRAY, Ec2State.PENDING, NOW, tags),
+        "i-00000003": Machine("i-00000003", Ec2State.TERMINATED, NOW, tags),
+        "i-00000004": Machine("i-00000004", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-foreign"}),
+    }
+    unknown = evolve(RECORD, id="i-00000005", state="running", run_id="7", threshold=None)
+    found = (RECORD, records.Unreadable("x", "y"), unknown)
+    assert pool_now(template, pools, token, Actual(machines, found, TemplateIds("lt-1"))) == PoolNow(
+        template_id="lt-1",
+        template_version=2,
+        queues=(("large", "url"),),
+        token_expires_at=NOW,
+        instances=(
+            InstanceNow(
+                id=ID,
+                state="idle",
+                ec2_state="running",
+                resource_class="large",
+                launched_at=NOW,
+                threshold=NOW - timedelta(minutes=5),
+            ),
+            InstanceNow(id="i-00000005", state="running", ec2_state="unknown", resource_class="large", run_id="7"),
+            InstanceNow(id=STRAY, state="unrecorded", ec2_state="pending", run_id="42", launched_at=NOW),
+        ),
+    )
+
+
+def test_a_template_without_a_default_and_an_absent_token_are_told_as_such() -> None:
+    """They are being repaired."""
+    template = launch_template.Actual(Listing("lt-1"), None, RELEASE)
+    told = pool_now(template, None, registration_token.Actual(), None)
+    assert (told.template_id, told.template_version, told.token_expires_at) == ("lt-1", None, None)
+
+
+def test_what_was_ended_is_told_by_what_its_mark_wrote() -> None:
+    """Also where an earlier run had marked it."""
+    told = (("endedReason", "expired"), ("endedState", "running"), ("endedRunId", "42"), ("endedThreshold", THRESHOLD))
+    marked = evolve(RECORD, state=records.TERMINATED, updated_at="2026-01-31T09:05:00Z", ended=told)
+    aged = evolve(marked, id=STRAY, ended=(("endedReason", "aged"), ("endedState", "idle")))
+    vanished = evolve(RECORD, id="i-00000003", state="running", run_id="7")
+    done = (
+        Mark(RECORD, Reason.EXPIRED, NOW),
+        Mark(vanished, Reason.VANISHED, NOW),
+        Terminate(ID, marked),
+        Terminate(STRAY, aged),
+        Terminate("i-00000009"),
+        Clean(marked),
+    )
+    assert ended(done) == (
+        Ended(id="i-00000003", reason="vanished", state="running", resource_class="large", run_id="7"),
+        Ended(
+            id=ID,
+            reason="expired",
+            state="running",
+            resource_class="large",
+            run_id="42",
+            overdue=timedelta(minutes=5),
+        ),
+        Ended(id=STRAY, reason="aged", state="idle", resource_class="large"),
+    )
