@@ -1,4 +1,4 @@
-"""Run `entrypoint.py` four times against embedded stand-ins for AWS and GitHub, and check what it did.
+"""Run `entrypoint.py` five times against embedded stand-ins for AWS and GitHub, and check what it did.
 
 Each act is a child process, exactly as the action starts it. The demo ends by itself and leaves nothing running.
 """
@@ -29,7 +29,7 @@ class ActFailed(Exception):
 
 
 def main() -> int:
-    """Play the four acts."""
+    """Play the acts."""
     began = time.monotonic()
     with AwsServer() as aws, GitHubServer() as github:
         world = World(aws, github)
@@ -47,22 +47,26 @@ def main() -> int:
             _fill_pool(world, services)
             _act(
                 world,
-                f"4. {EXPIRED} expired instances and one at work: the expired ones end and are cleaned",
-                lambda: _collected(world, services),
+                f"4. {EXPIRED} expired instances and one at work, in mode plan: it tells and touches nothing",
+                lambda: _untouched(world),
+                mode="plan",
+            )
+            _act(
+                world, "5. The same for real: the expired ones end and are cleaned", lambda: _collected(world, services)
             )
         except ActFailed as failure:
             print(f"\nFAILED: {failure}")
             return 1
-    print(f"\nAll four acts did what they say, in {time.monotonic() - began:.1f} s. Nothing was left running.")
+    print(f"\nAll five acts did what they say, in {time.monotonic() - began:.1f} s. Nothing was left running.")
     return 0
 
 
-def _act(world: World, title: str, check: Callable[[], None]) -> None:
+def _act(world: World, title: str, check: Callable[[], None], mode: str = "apply") -> None:
     print(f"\n=== {title}\n")
     world.aws.forget_calls()
     world.github.calls.clear()
     began = time.monotonic()
-    code, printed = world.run()
+    code, printed = world.run(mode=mode)
     print("".join(f"    {line}\n" for line in printed.splitlines()))
     print(
         f"    exit code {code}, {time.monotonic() - began:.1f} s, {len(world.aws.calls)} calls to AWS of which "
@@ -89,6 +93,10 @@ def _unchanged(world: World) -> None:
     _require(not world.aws.writes, f"no write expected: {world.aws.writes}")
     _require(not world.github.calls, f"no call to GitHub expected: {world.github.calls}")
     print(f"    {', '.join(f'{name} {number}' for name, number in sorted(world.aws.counted().items()))}")
+
+
+def _untouched(world: World) -> None:
+    _require(not world.aws.writes, f"no write expected: {world.aws.writes}")
 
 
 def _edit_template(services: Services) -> None:

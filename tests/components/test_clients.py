@@ -10,15 +10,17 @@ import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from refresh import clients, errors, inputs
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
-from tests.fakes.world import PAT_CANARY, TABLE
+from tests.fakes.world import CREDENTIALS, PAT_CANARY, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -363,3 +365,31 @@ def test_a_connection_is_made_once(github: GitHubServer) -> None:
     first = connected._connection()
     connected.create_registration_token()
     assert connected._connection() is first
+
+
+def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurried: list[float]) -> None:
+    """Also one that got no answer; never what was in it."""
+    assert unhurried == []
+    told: list[tuple[str, int, str]] = []
+
+    def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
+        assert seconds >= 0
+        told.append((operation, attempt, answer))
+
+    given = inputs.load(good())
+    with mock.patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}):
+        services = clients.connect(given.desired, given.secrets, lambda _: None, lambda: datetime.now(UTC), called)
+    answers = [THROTTLED]
+    aws.before_call = lambda _: answers.pop() if answers else None
+    services.sqs.list_queues()
+    assert told == [("sqs:ListQueues", 1, "400"), ("sqs:ListQueues", 2, "200")]
+    told.clear()
+    client: Any = services.sqs
+    client.meta.events.register_first("before-send", _refuse)
+    with pytest.raises(errors.Unavailable):
+        services.sqs.list_queues()
+    assert [each[2] for each in told] == ["EndpointConnectionError"] * 5
+
+
+def _refuse(**_: Any) -> None:
+    raise EndpointConnectionError(endpoint_url="http://127.0.0.1")

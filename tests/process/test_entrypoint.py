@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
 import pytest
 
-from tests.fakes.world import PAT_CANARY, TABLE
+from refresh import command_line, outputs
+from tests.fakes.world import PAT_CANARY, ROOT, TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +121,7 @@ def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
     assert world.states(services) == {instance_id: "terminated"}
     assert world.items(services)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
     failed = [line for line in printed.splitlines() if line.startswith("error: ")]
-    assert [line.split(": ")[1] for line in failed if "change.failed" not in line] == [
+    assert [line.split(": ")[1] for line in failed] == [
         "registration token",
         "runner registrations",
     ]
@@ -138,7 +144,7 @@ def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World,
     summary = tmp_path / "summary.md"
     code, _ = world.run({"GITHUB_STEP_SUMMARY": str(summary)})
     assert code == 0
-    assert "| state table | changed 3 |" in summary.read_text()
+    assert "| state table | 🔧 changed 3 |" in summary.read_text()
     code, printed = world.run({"GITHUB_STEP_SUMMARY": str(tmp_path)})
     assert code == 0
     assert "GITHUB_STEP_SUMMARY" in printed
@@ -174,10 +180,79 @@ def test_plan_mode_tells_and_writes_nothing(world: World) -> None:
     code, printed = world.run(mode="plan")
     assert code == 0
     assert "state table: would change 1" in printed
-    assert "change.planned                create table octo-widgets-ci-table" in printed
+    assert "+ create table octo-widgets-ci-table\n" in printed
+    assert "    then claim table octo-widgets-ci-table for octo/widgets\n" in printed
     assert "resource pools: would change 7" in printed
     assert world.aws.writes == []
     assert not any(call.startswith("POST") for call in world.github.calls)
+
+
+def test_drift_fails_a_plan_that_is_asked_to(world: World) -> None:
+    """And one that finds nothing succeeds."""
+    assert world.run(mode="plan", fail_on_drift="true")[0] == 1
+    assert world.run()[0] == 0
+    assert world.run(mode="plan", fail_on_drift="true")[0] == 0
+
+
+def test_a_step_gets_its_outputs_and_the_report(world: World, tmp_path: Path) -> None:
+    """As the next step reads them."""
+    world.run()
+    services = world.services()
+    (instance_id,) = world.launch(services)
+    world.record(services, instance_id, state="running", runId="42")
+    output = tmp_path / "output"
+    code, printed = world.run({"GITHUB_OUTPUT": str(output), "GITHUB_WORKSPACE": str(tmp_path)})
+    assert code == 0, printed
+    lines = output.read_text().splitlines()
+    values = {lines[n].partition("<<")[0]: lines[n + 1] for n in range(0, len(lines), 3)}
+    assert tuple(values) == outputs.NAMES
+    assert json.loads(values["terminated-instance-ids"]) == [instance_id]
+    assert (values["changed"], values["drift"], values["failed-components"]) == ("true", "true", "[]")
+    report = json.loads((tmp_path / values["report-path"]).read_text())
+    jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    assert report["ended"][0]["id"] == instance_id
+    assert report["pool"]["launch_template"] == {"id": values["launch-template-id"], "version": 1}
+
+
+def test_in_json_every_line_is_an_object(world: World) -> None:
+    """In both modes, bad input included."""
+    cases: tuple[dict[str, Any], ...] = ({"mode": "plan"}, {}, {"ami": "nonsense"})
+    for changed in cases:
+        _, printed = world.run(log_format="json", **changed)
+        events = [json.loads(line) for line in printed.splitlines()]
+        assert all({"timestamp", "level", "event"} <= set(event) for event in events)
+
+
+def test_debug_logging_tells_of_every_call_and_never_of_what_was_in_it(world: World) -> None:
+    """With its attempt and its time."""
+    _, printed = world.run({"RUNNER_DEBUG": "1"})
+    calls = re.findall(r"debug: call.answered +(\S+:\S+)  attempt: 1  milliseconds: \d+  answer: (\d+)", printed)
+    assert Counter(name for name, _ in calls) == world.aws.counted()
+    assert "GitHub POST /repos/octo/widgets/actions/runners/registration-token" in printed
+    assert "CANARY" not in printed
+
+
+def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
+    """With options instead of variables; only the token is a variable."""
+    environ = world.environ()
+    options = [f"--repository={environ.pop('GITHUB_REPOSITORY')}"]
+    for name in command_line.DESCRIPTIONS:
+        if value := environ.pop(f"INPUT_{name.upper()}", ""):
+            options += [f"--{name}", value]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
+    environ["INPUT_GITHUB_TOKEN"] = environ.pop("INPUT_GITHUB-TOKEN")
+    child = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "refresh", "--mode", "plan", *options],
+        env={**inherited, **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert child.returncode == 0, child.stdout + child.stderr
+    assert "+ create table octo-widgets-ci-table" in child.stdout
+    assert world.aws.writes == []
 
 
 def test_secrets_travel_in_one_call_only(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -171,6 +172,33 @@ def test_long_work_tells_its_progress() -> None:
     """While it goes on."""
     assert _printed(lambda _: publish.progress("terminated", 300, 5000)) == [
         "collector.progressed          terminated 300 of 5000"
+    ]
+
+
+def test_in_json_a_plan_is_an_event_a_change() -> None:
+    """As the report has them."""
+    raw = io.StringIO()
+    publish.configure(as_json=True)
+    try:
+        with contextlib.redirect_stdout(raw):
+            runner = Runner({}, GuardedStream(raw), as_json=True)
+            report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(),), following=(Mow(),))
+            publish.component(runner, report)
+    finally:
+        publish.configure(as_json=False)
+    events = [json.loads(line) for line in raw.getvalue().splitlines()]
+    assert [(each["event"], each.get("action")) for each in events] == [
+        ("change.planned", "paint"),
+        ("change.following", "mow"),
+        ("component.finished", None),
+    ]
+    assert events[0]["differences"] == [{"field": "colour", "from": None, "to": "green", "diff": None}]
+
+
+def test_a_call_is_told_without_what_was_in_it() -> None:
+    """For those who look for the slow one."""
+    assert _printed(lambda _: publish.called("ec2:DescribeInstances", 2, 0.0234, "503")) == [
+        "debug: call.answered                 ec2:DescribeInstances  attempt: 2  milliseconds: 23  answer: 503"
     ]
 
 
