@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BUDGETS = {"short": 60, "push": 1, "nightly": 1}
+BUDGETS = {"short": 200, "push": 1, "nightly": 1}
 """Every how manyth schedule of the large sets is run."""
-DOUBLES = {"short": 1000, "push": 200, "nightly": 5}
+SINGLES = {"short": 10, "push": 1, "nightly": 1}
+"""The same for single faults, of which a push runs all."""
+DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
-DRAWS = {"short": 10, "push": 500, "nightly": 70_000}
+DRAWS = {"short": 5, "push": 500, "nightly": 70_000}
 """How many schedules with three faults are drawn at random for a world or a state: nobody can run all of them."""
 
 
@@ -34,7 +36,7 @@ class Tally:
     @property
     def most(self) -> int:
         """How many schedules of a kind prove that nothing is found where nothing is broken."""
-        return 300 if self.budget == "short" else 100_000
+        return 60 if self.budget == "short" else 100_000
 
     def draws(self, what: str) -> Iterator[random.Random]:
         """Give a source of chance a schedule; a push runs the same ones as the one before it, a night new ones."""

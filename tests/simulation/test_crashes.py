@@ -11,6 +11,7 @@ import pytest
 from refresh import errors
 from refresh.summary import markdown
 from tests.simulation.actors import run_another
+from tests.simulation.figures import SINGLES
 from tests.simulation.invariants import crashed, explained, marked_and_alive, require, settle, watched
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, InterfereAt, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
@@ -31,7 +32,8 @@ def test_every_world_settles(world: str, tally: Tally) -> None:
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_at_any_call_is_put_right(world: str, tally: Tally) -> None:
     """Before its effect and after it."""
-    for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
+    points = list(itertools.product(range(calls_of(build(world))), PHASES))
+    for number, phase in tally.sampled(points, SINGLES):
         pool = build(world)
         assert crashed(pool, CrashAt(number, phase))
         settle(pool)
@@ -85,7 +87,8 @@ def test_a_failure_of_any_call_ends_in_a_report_and_is_put_right(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
     """Before its effect, or its answer lost after it; nothing escapes, and no failure is passed over."""
-    for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
+    points = list(itertools.product(range(calls_of(build(world))), PHASES))
+    for number, phase in tally.sampled(points, SINGLES):
         pool = build(world)
         report = watched(pool, FailAt(number, phase, kind))
         require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
@@ -99,7 +102,8 @@ def test_an_operation_that_always_fails_is_reported_and_put_right(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
     """A missing permission, a service that is down for the whole run."""
-    for operation, phase in itertools.product(operations_of(build(world)), PHASES):
+    points = list(itertools.product(operations_of(build(world)), PHASES))
+    for operation, phase in tally.sampled(points, SINGLES):
         pool = build(world)
         report = watched(pool, FailAlways(operation, phase, kind))
         require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))

@@ -12,6 +12,7 @@ from refresh import errors
 from refresh.summary import markdown
 from tests.fakes.memory import dynamodb
 from tests.simulation import actors
+from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
 from tests.simulation.mutants import MUTANTS, NONE
 from tests.simulation.scenes import SCENES, STRAYS, calls, interference, run
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.simulation.figures import Tally
 
+EVERY = {"short": 6, "push": 1, "nightly": 1}
+"""Every how manyth breakage is tried: each may take the whole search."""
 SMALL_PAGE = 600
 """Bytes, so that a handful of records is more than one page."""
 SMALL_BATCH = 1500
@@ -104,7 +107,7 @@ def _searched(tally: Tally, mutant: str, most: int) -> tuple[str, str] | None:
     return None
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("mutant", TALLY.sampled(list(MUTANTS), EVERY))
 def test_a_deliberate_breakage_is_noticed(mutant: str, tally: Tally) -> None:
     """By a broken promise."""
     with MUTANTS[mutant]():
