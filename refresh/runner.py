@@ -243,8 +243,9 @@ class Runner:
             self.annotate("warning", variable, f"{path}: {what} was not written: {error}")
 
     def _annotation(self, each: _Annotation) -> None:
-        head = f"::{each.level} title={_escaped(each.title, _PROPERTY_ESCAPES)}::"
-        self._command(head + _escaped(each.message, _ESCAPES))
+        title = _escaped(harmless_lines(each.title), _PROPERTY_ESCAPES)
+        message = _escaped(harmless_lines(each.message), _ESCAPES)
+        self._command(f"::{each.level} title={title}::{message}")
 
     def _command(self, line: str) -> None:
         (self._others if self.as_json else self._stream).command(line)
@@ -257,6 +258,11 @@ def harmless(line: str) -> str:
     )
     line = _LEGACY_COMMAND.sub(r"##\\u005b", line)
     return _COMMAND.sub(r"\1:\\u003a", line)
+
+
+def harmless_lines(text: str) -> str:
+    """Make every line of a text harmless, whoever splits it."""
+    return "\n".join(map(harmless, re.split(r"\r\n|[\r\n]", text)))
 
 
 def painted(line: str) -> str:

@@ -126,6 +126,8 @@ class SetDefaultVersion(Change):
     template_id: str
     before: int | None
     version: int
+    fields: tuple[Difference, ...] = field(default=(), eq=False)
+    """What the one version has other than the other."""
 
     @property
     def subject(self) -> str:
@@ -133,7 +135,8 @@ class SetDefaultVersion(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return (Difference("default", None if self.before is None else str(self.before), str(self.version)),)
+        before = None if self.before is None else str(self.before)
+        return (Difference("default", before, str(self.version)), *self.fields)
 
 
 @frozen
@@ -196,7 +199,9 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     if default is None or default.fields != fields:
         equal = next((version for version in listing.versions if version.fields == fields), None)
         if equal:
-            return Plan((SetDefaultVersion(listing.template_id, default.number if default else None, equal.number),))
+            number, present = (default.number, default.fields) if default else (None, ())
+            differences = content.differences(present, equal.fields)
+            return Plan((SetDefaultVersion(listing.template_id, number, equal.number, differences),))
         latest = max((version.number for version in listing.versions), default=0)
         before = default.fields if default else ()
         return Plan((CreateVersion(listing.template_id, latest, before, fields, payload),))

@@ -82,7 +82,7 @@ def test_nothing_that_is_printed_is_a_command(text: str) -> None:
 
 @given(PIECES, PIECES)
 def test_an_annotation_is_one_command_with_the_whole_message(title: str, message: str) -> None:
-    """However hostile; the runner trims its ends."""
+    """However hostile; the runner trims its ends, and no line of it is a command to whoever splits it."""
 
     def use(to: Runner, _: GuardedStream) -> None:
         to.annotate("error", title, message)
@@ -94,7 +94,8 @@ def test_an_annotation_is_one_command_with_the_whole_message(title: str, message
     command = understood(line)
     assert command is not None
     assert command.name == "error"
-    assert command.message.strip() == message.strip()
+    assert command.message.strip() == runner.harmless_lines(message).strip()
+    assert not any(understood(each) for each in LINE_ENDS.split(line.partition("::error ")[2]))
 
 
 @given(PIECES)
