@@ -181,7 +181,8 @@ class _Reader:
         before = len(self.problems)
         value = self.optional(name, parse)
         if value is None and len(self.problems) == before:
-            self.problems.append(f"{name}: is required; set it in the step's `with:`")
+            variable = f"INPUT_{name.upper().replace('-', '_')}"
+            self.problems.append(f"{name}: is required; set it in the step's `with:` (elsewhere in {variable})")
         return value
 
     def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
