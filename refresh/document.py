@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
 from refresh import records
@@ -18,8 +20,13 @@ SCHEMA_VERSION = 1
 """Raised when a reader of the former one would be misled; new fields do not raise it."""
 
 
-def document(report: Report) -> dict[str, Any]:
-    """Give the whole report; times are UTC, durations seconds."""
+def written(report: Report) -> Iterator[str]:
+    """Write the whole report, piece by piece: all of fifty thousand changes at once would fill the memory."""
+    return _pieces(_document(report))
+
+
+def _document(report: Report) -> dict[str, Any]:
+    """Give the report; long lists are made up while they are written. Times are UTC, durations seconds."""
     desired = report.desired
     return {
         "schema_version": SCHEMA_VERSION,
@@ -31,9 +38,9 @@ def document(report: Report) -> dict[str, Any]:
         "finished_at": _time(report.finished_at),
         "status": report.status,
         "exit_code": report.exit_code,
-        "components": [_component(component) for component in report.components],
+        "components": map(_component, report.components),
         "pool": _pool(report.pool),
-        "ended": [_ended(each) for each in report.ended],
+        "ended": map(_ended, report.ended),
     }
 
 
@@ -63,10 +70,10 @@ def _component(report: ComponentReport) -> dict[str, Any]:
         "name": report.name,
         "status": report.status,
         "duration_seconds": round(report.duration.total_seconds(), 3),
-        "planned": [change(each) for each in report.planned],
-        "following": [change(each) for each in report.following],
-        "outcomes": [_outcome(each) for each in report.outcomes],
-        "pending": [change(each) for each in report.pending],
+        "planned": map(change, report.planned),
+        "following": map(change, report.following),
+        "outcomes": map(_outcome, report.outcomes),
+        "pending": map(change, report.pending),
         "warnings": list(report.warnings),
         "refusals": list(report.refusals),
         "error": str(report.error) if report.error else None,
@@ -94,7 +101,7 @@ def _pool(pool: PoolNow) -> dict[str, Any]:
         "launch_template": template,
         "queues": dict(pool.queues),
         "registration_token_expires_at": _time(pool.token_expires_at),
-        "instances": None if pool.instances is None else [_instance(each) for each in pool.instances],
+        "instances": None if pool.instances is None else map(_instance, pool.instances),
     }
 
 
@@ -123,3 +130,20 @@ def _ended(instance: Ended) -> Mapping[str, Any]:
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else records.wire_time(moment)
+
+
+def _pieces(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield "{"
+        for number, (name, each) in enumerate(value.items()):
+            yield f"{',' * (number > 0)}\n{json.dumps(name)}: "
+            yield from _pieces(each)
+        yield "}"
+    elif isinstance(value, Iterator):
+        yield "["
+        for number, each in enumerate(value):
+            yield "," * (number > 0)
+            yield from _pieces(each)
+        yield "]"
+    else:
+        yield json.dumps(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -91,7 +90,7 @@ def ending(runner: Runner, report: Report) -> None:
         failed=", ".join(each.name for each in report.failed) or "none",
     )
     runner.summarise(summary.markdown(report))
-    path = runner.write_report(json.dumps(document.document(report), indent=1))
+    path = runner.write_report(document.written(report))
     runner.write_outputs(step_outputs.outputs(report, path))
     runner.show_annotations()
 

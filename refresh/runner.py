@@ -21,7 +21,7 @@ import structlog
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 SUMMARY_LIMIT = 900 * 1024
 """The runner shows nothing of a summary above 1 MiB."""
@@ -218,7 +218,7 @@ class Runner:
         content = "".join(_assigned(name, self._stream.redacted(value)) for name, value in values.items())
         self._append(path, content.encode(errors="replace"), "GITHUB_OUTPUT", "the outputs")
 
-    def write_report(self, content: str) -> str:
+    def write_report(self, pieces: Iterable[str]) -> str:
         """Write the report file into the workspace; gives its path there, or "" where there is no workspace."""
         workspace = self._environ.get("GITHUB_WORKSPACE")
         if not workspace:
@@ -227,7 +227,8 @@ class Runner:
         try:
             # Another file takes its place, so a link that somebody left there is not followed.
             with tempfile.NamedTemporaryFile("wb", dir=workspace, delete=False) as file:
-                file.write(self._stream.redacted(content).encode(errors="replace"))
+                for piece in pieces:
+                    file.write(self._stream.redacted(piece).encode(errors="replace"))
             Path(file.name).chmod(0o644)
             Path(file.name).replace(path)
         except OSError as error:

@@ -42,7 +42,7 @@ class _Pool:
     def run(self, title: str, **inputs: str) -> dict[str, Any]:
         """Run refresh as a process and give its figures."""
         result = self.folder / "result.json"
-        environ = {**os.environ, **self.world.environ(**inputs)}
+        environ = {**os.environ, **self.world.environ(**inputs), "GITHUB_WORKSPACE": str(self.folder)}
         child = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "tests.scale.measured", str(result)],
             env=environ,
