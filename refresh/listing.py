@@ -33,7 +33,7 @@ def planned(changes: Sequence[Change], following: Sequence[Change]) -> Iterator[
             yield from _then(mine)
             later = [each for each in later if each not in mine]
         if len(alike) > len(shown):
-            yield f"{kind.sign} {kind.verb} {kind.noun.replace('_', ' ')}: {len(alike) - len(shown)} more"
+            yield f"{kind.sign} {kind.action()}: {len(alike) - len(shown)} more"
     yield from _then(later)
 
 
@@ -41,7 +41,7 @@ def _then(changes: Iterable[Change]) -> Iterator[str]:
     """Tell what later passes and runs will add."""
     for kind, alike in _by_kind(changes):
         if len(alike) > LINES_PER_KIND:
-            yield f"    then {kind.verb} {kind.noun.replace('_', ' ')}: {len(alike)}"
+            yield f"    then {kind.action()}: {len(alike)}"
         else:
             yield from (f"    then {each}" for each in alike)
 

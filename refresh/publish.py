@@ -128,7 +128,7 @@ def _skipped(report: ComponentReport) -> None:
             groups.setdefault((type(each.change), each.reason), []).append(each)
     for (kind, reason), group in groups.items():
         if len(group) > listing.LINES_PER_KIND:
-            log.info("change.skipped", subject=f"{kind.verb} {kind.noun}", number=len(group), reason=reason)
+            log.info("change.skipped", subject=kind.action(), number=len(group), reason=reason)
         else:
             for outcome in group:
                 log.info("change.skipped", subject=str(outcome.change), reason=reason)

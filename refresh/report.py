@@ -5,6 +5,7 @@ A component subclasses `Change` once for each thing it can do. Nothing here does
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, TypeVar
@@ -31,7 +32,7 @@ class Difference:
 
 
 @frozen
-class Change:
+class Change(ABC):
     """One difference between the desired and the actual state, and what removes it.
 
     Changes are compared by value: one that is planned again after it was made is recognised.
@@ -45,9 +46,9 @@ class Change:
     """`+` creates, `-` ends or deletes, `~` changes."""
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """Name the resource or item."""
-        raise NotImplementedError
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -66,7 +67,12 @@ class Change:
 
     def __str__(self) -> str:
         """Say what is to be done, `create queue o-r-large-ci-pool`."""
-        return f"{self.verb} {self.noun.replace('_', ' ')} {self.subject}".rstrip()
+        return f"{self.action()} {self.subject}".rstrip()
+
+    @classmethod
+    def action(cls) -> str:
+        """Say what changes of this kind do, `create queue`."""
+        return f"{cls.verb} {cls.noun.replace('_', ' ')}"
 
 
 @frozen
@@ -227,7 +233,7 @@ def problems(component: ComponentReport) -> list[str]:
 def _told(failures: list[Failed]) -> list[str]:
     """Tell of failures of one kind: once if they read the same, else the first few."""
     first = failures[0]
-    what = f"{first.change.verb} {first.change.noun.replace('_', ' ')}"
+    what = first.change.action()
     if len({str(failure.error) for failure in failures}) == 1:
         return [f"{what} {enumerated(failure.change.subject for failure in failures)}: {first.error}"]
     more = [f"{what}: {len(failures) - _SHOWN} more ({first.error.kind})"] if len(failures) > _SHOWN else []

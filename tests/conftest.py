@@ -36,6 +36,7 @@ def dynamodb_local_url() -> Iterator[str]:
     if absent := dynamodb_local.lacking():
         if os.environ.get("REFRESH_ALL_SUITES") == "1":
             pytest.fail(absent)
+        # A user's machine need not have Java; the reason stands in the list of skips, and CI takes the line above.
         pytest.skip(absent)
     dynamodb_local.fetch()
     with dynamodb_local.DynamoDBLocal() as server:

@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler import launch_template_content as content
+from refresh.reconciler.batches import batches
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -349,8 +350,7 @@ class LaunchTemplate:
         )
 
     def _delete_versions(self, change: DeleteVersions) -> None:
-        for start in range(0, len(change.versions), _DELETED_PER_CALL):
-            batch = [str(number) for number in change.versions[start : start + _DELETED_PER_CALL]]
+        for batch in batches(map(str, change.versions), _DELETED_PER_CALL):
             response = self.ec2.delete_launch_template_versions(LaunchTemplateId=change.template_id, Versions=batch)
             for refused in response.get("UnsuccessfullyDeletedLaunchTemplateVersions", []):
                 problem = refused.get("ResponseError", {})

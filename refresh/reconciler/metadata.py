@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, names, records
-from refresh.reconciler import batch_read
+from refresh.reconciler import items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ class Metadata:
 
     def _read_all(self) -> dict[str, records.Item]:
         try:
-            return batch_read.read(
+            return items.by_identifier(
                 self._dynamodb, self._clock, self._table, records.METADATA, names.METADATA_IDENTIFIERS
             )
         except errors.NotFound:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, frozen
 
 from refresh import names, records
+from refresh.reconciler import items
 from refresh.reconciler.garbage_collector import observation
 from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
 from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
@@ -45,7 +46,7 @@ class Artifact:
 
 @frozen
 class Actual:
-    """Artifacts without a record that are old, and their instances as EC2 has them."""
+    """Artifacts without a record, and their instances as EC2 has them."""
 
     artifacts: tuple[Artifact, ...] = ()
     machines: Mapping[str, Machine] | None = None
@@ -70,14 +71,15 @@ class DeleteArtifact(Change):
         return f"orphaned, last written {self.artifact.updated_at}"
 
 
-def plan(actual: Actual) -> Plan[DeleteArtifact]:
-    """Plan to delete what no living instance can miss."""
+def plan(actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
+    """Plan to delete what is old and what no living instance can miss."""
     machines = actual.machines or {}
     return Plan(
         tuple(
             DeleteArtifact(each)
             for each in actual.artifacts
-            if machines.get(each.identifier, Machine(each.identifier, Ec2State.UNKNOWN)).state in _GONE
+            if _old(each, now)
+            and machines.get(each.identifier, Machine(each.identifier, Ec2State.UNKNOWN)).state in _GONE
         )
     )
 
@@ -94,7 +96,7 @@ class OrphanedArtifacts:
     """Waits for the collector and gives every id that has a record; None in a run that cleaned nothing."""
 
     def observe(self) -> Actual:
-        """Read both kinds of artifacts, and ask EC2 for the instances of those that could go."""
+        """Read both kinds of artifacts, and ask EC2 for the instances of those without a record."""
         recorded = self.recorded()
         if recorded is None:
             return Actual()
@@ -102,14 +104,14 @@ class OrphanedArtifacts:
             each
             for entity in (records.HEARTBEAT, records.SIGNAL)
             for each in self._read(entity)
-            if each.identifier not in recorded and self._old(each)
+            if each.identifier not in recorded
         )
         identifiers = sorted({each.identifier for each in artifacts})
         return Actual(artifacts, observation.by_id(self.ec2, identifiers))
 
-    def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:  # noqa: ARG002 - the protocol's shape
+    def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
         """See the module's `plan`."""
-        return plan(actual)
+        return plan(actual, now)
 
     def predict(self, actual: Actual, changes: Sequence[DeleteArtifact], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
         """Tell which artifacts will be left once these changes are made."""
@@ -123,14 +125,15 @@ class OrphanedArtifacts:
 
     def _read(self, entity: str) -> Iterator[Artifact]:
         table = names.table(self.desired.repository)
-        for item in observation.items(self.sender.dynamodb, table, entity, ("SK", "updatedAt")):
+        for item in items.of_entity(self.sender.dynamodb, table, entity, ("SK", "updatedAt")):
             identifier = records.identifier_of(item)
             if records.INSTANCE_ID.fullmatch(identifier):
                 yield Artifact(entity, identifier, records.text(item, "updatedAt") or "")
 
-    def _old(self, artifact: Artifact) -> bool:
-        written = records.read_time(artifact.updated_at)
-        return written is not None and self.sender.clock.now() - written > OLDEST_KEPT
+
+def _old(artifact: Artifact, now: datetime) -> bool:
+    written = records.read_time(artifact.updated_at)
+    return written is not None and now - written > OLDEST_KEPT
 
 
 def _delete(table: str, change: DeleteArtifact) -> Actions:

@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.desired import ResourceClass
+from refresh.reconciler import items
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -289,29 +290,10 @@ class ResourcePools:
 
     def _classes_in_use(self) -> frozenset[str]:
         """Read the classes of living records; asked only while a recorded class is not desired."""
-        found: set[str] = set()
-        start: dict[str, Any] = {}
-        while True:
-            try:
-                page = self.dynamodb.query(
-                    TableName=names.table(self.desired.repository),
-                    KeyConditionExpression="PK = :instances",
-                    FilterExpression="#state <> :terminated",
-                    ProjectionExpression="resourceClass",
-                    ExpressionAttributeNames={"#state": "state"},
-                    ExpressionAttributeValues={
-                        ":instances": {"S": names.partition_key(records.INSTANCE)},
-                        ":terminated": {"S": records.TERMINATED},
-                    },
-                    ConsistentRead=True,
-                    **start,
-                )
-            except errors.NotFound:
-                return frozenset()
-            found |= {records.text(item, "resourceClass") or "" for item in page["Items"]}
-            if not page.get("LastEvaluatedKey"):
-                return frozenset(found)
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        table = names.table(self.desired.repository)
+        found = items.of_entity(self.dynamodb, table, records.INSTANCE, ("state", "resourceClass"))
+        living = (item for item in found if records.text(item, "state") != records.TERMINATED)
+        return frozenset(records.text(item, "resourceClass") or "" for item in living)
 
 
 def _future_url(actual: Actual, queue: str) -> str:

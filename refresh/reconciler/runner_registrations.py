@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
-from refresh.reconciler import batch_read
+from refresh.reconciler import items
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Done, Plan
 
@@ -122,7 +122,7 @@ class RunnerRegistrations:
         )
         unproven = sorted({each.instance_id for each in candidates if each.instance_id} - ended)
         table = names.table(self.desired.repository)
-        history = batch_read.read(self.dynamodb, self.clock, table, records.HISTORY, unproven)
+        history = items.by_identifier(self.dynamodb, self.clock, table, records.HISTORY, unproven)
         return Actual(candidates, ended.union(history), len(self.removed))
 
     def plan(self, actual: Actual, now: datetime) -> Plan[RemoveRegistration]:  # noqa: ARG002 - the protocol's shape

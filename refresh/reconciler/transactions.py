@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from refresh import errors
+from refresh.reconciler.batches import batches
 from refresh.report import Change, ChangeT, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ _CONDITION_LOST = "ConditionalCheckFailed"
 _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 _REASONS_OF_THE_MOMENT = _THROTTLED | {"TransactionConflict"}
 _BLAMELESS = "None"
-
-T = TypeVar("T")
 
 
 @frozen
@@ -123,13 +121,6 @@ class Sender:
         longest = min(0.05 * 2**blocked, _LONGEST_PAUSE_SECONDS)
         # Apart from each other: all items of an entity are in one partition, which takes a thousand writes a second.
         self.clock.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - no secret is made of it
-
-
-def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut into lists of at most `size`."""
-    remaining = iter(values)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:

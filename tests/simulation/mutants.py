@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import batch_read, launch_template, registration_token, resource_pools
+from refresh.reconciler import items, launch_template, registration_token, resource_pools
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.facts import Ec2State
@@ -99,7 +99,7 @@ def read_one_page_only() -> AbstractContextManager[object]:
 
         return original(_OnePage(), *args)
 
-    return _wrapped(observation, "items", wrap)
+    return _wrapped(items, "of_entity", wrap)
 
 
 def read_what_may_be_old() -> AbstractContextManager[object]:
@@ -112,7 +112,7 @@ def read_what_may_be_old() -> AbstractContextManager[object]:
 
         return original(_Stale(), *args)
 
-    return _wrapped(observation, "items", wrap)
+    return _wrapped(items, "of_entity", wrap)
 
 
 def swallow_errors_of_terminate() -> AbstractContextManager[object]:
@@ -202,7 +202,7 @@ def forget_unprocessed_keys() -> AbstractContextManager[object]:
     def wrap(_: Any, dynamodb: Any, __: Any, table: str, keys: Any) -> Any:
         return dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})["Responses"][table]
 
-    return _wrapped(batch_read, "_read_batch", wrap)
+    return _wrapped(items, "_read_batch", wrap)
 
 
 @contextmanager

@@ -13,30 +13,13 @@ from attrs import frozen
 
 from refresh import errors, inputs, listing, publish
 from refresh.desired import Mode
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Postponed, Report, Skipped
+from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
 from refresh.runner import GuardedStream, Runner
+from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@frozen
-class Paint(Change):
-    noun: ClassVar[str] = "fence"
-    verb: ClassVar[str] = "paint"
-    done: ClassVar[str] = "painted"
-    colour: str = "green"
-
-    @property
-    def subject(self) -> str:
-        """Say how."""
-        return self.colour
-
-    @property
-    def differences(self) -> tuple[Difference, ...]:
-        """Show the colour."""
-        return (Difference("colour", None, self.colour),)
 
 
 @frozen
@@ -54,9 +37,6 @@ class Mow(Change):
     def note(self) -> str:
         """Say why."""
         return "too long"
-
-
-REFUSAL = errors.Rejected("paint:Fence", "NoPaint", "none left.")
 
 
 def _printed(use: Callable[[Runner], None]) -> list[str]:
@@ -82,12 +62,12 @@ def test_a_component_is_a_group_with_a_line_a_change() -> None:
     )
     assert _component(report) == [
         "garden: failed (2.0 s)",
-        "fence.painted                 green  colour: (none) -> green",
+        "garden_fence.painted          green  colour: (none) -> green",
         "lawn.mown                     front  reason: too long",
-        "change.skipped                paint fence red  reason: raced",
-        "change.pending                paint fence green  note: acknowledged by AWS, not yet read back",
+        "change.skipped                paint garden fence red  reason: raced",
+        "change.pending                paint garden fence green  note: acknowledged by AWS, not yet read back",
         "warning: garden: it rains",
-        f"error: garden: paint fence blue: {REFUSAL}",
+        f"error: garden: paint garden fence blue: {REFUSAL}",
     ]
 
 
@@ -96,11 +76,11 @@ def test_a_plan_is_told_as_what_would_be_done_and_what_would_follow() -> None:
     report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(), Mow()), following=(Mow(), Paint("red")))
     assert _component(report) == [
         "garden: would change 2 (0.0 s)",
-        "~ paint fence green",
+        "~ paint garden fence green",
         "      colour: (none) -> green",
         "~ mow lawn front (too long)",
         "    then mow lawn front",
-        "    then paint fence red",
+        "    then paint garden fence red",
     ]
 
 
@@ -111,10 +91,10 @@ def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, line
     """And the other kinds keep theirs."""
     changes = tuple(Paint(str(each)) for each in range(number))
     done = _component(ComponentReport(name="garden", outcomes=(*map(Done, changes), Done(Mow()))))
-    assert sum(line.startswith("fence.painted") for line in done) == lines
+    assert sum(line.startswith("garden_fence.painted") for line in done) == lines
     assert len(done) == lines + 2
     if lines == 1:
-        assert done[1] == f"fence.painted                 number: {number}"
+        assert done[1] == f"garden_fence.painted          number: {number}"
 
 
 def test_many_planned_changes_of_a_kind_are_told_by_the_first_of_them() -> None:
@@ -124,11 +104,11 @@ def test_many_planned_changes_of_a_kind_are_told_by_the_first_of_them() -> None:
     report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(*changes, Mow()), following=(*changes, *later))
     lines = _component(report)
     assert [line for line in lines if line.startswith("~ ")] == [
-        *(f"~ paint fence {each}" for each in range(50)),
-        "~ paint fence: 70 more",
+        *(f"~ paint garden fence {each}" for each in range(50)),
+        "~ paint garden fence: 70 more",
         "~ mow lawn front (too long)",
     ]
-    assert lines[-2:] == ["    then mow lawn: 60", "    then paint fence: 70"]
+    assert lines[-2:] == ["    then mow lawn: 60", "    then paint garden fence: 70"]
 
 
 def test_many_that_failed_alike_are_told_once() -> None:
@@ -136,8 +116,8 @@ def test_many_that_failed_alike_are_told_once() -> None:
     alone = Failed(Paint("pink"), errors.Throttled("paint:Fence", "Slow"))
     outcomes = (*(Failed(Paint(str(each)), REFUSAL) for each in range(60)), alone)
     assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
-        f"error: garden: paint fence 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
-        f"error: garden: paint fence pink: {alone.error}",
+        f"error: garden: paint garden fence 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
+        f"error: garden: paint garden fence pink: {alone.error}",
     ]
 
 
@@ -146,8 +126,8 @@ def test_many_failures_of_a_kind_in_their_own_words_are_told_by_the_first_of_the
     listed = [Failed(Paint(str(each)), errors.Rejected("paint:Fence", "NoPaint", f"no {each}.")) for each in range(12)]
     lines = _component(ComponentReport(name="garden", outcomes=tuple(listed)))
     assert lines[1:] == [
-        *(f"error: garden: paint fence {each.change.subject}: {each.error}" for each in listed[:10]),
-        "error: garden: paint fence: 2 more (Rejected: paint:Fence: NoPaint)",
+        *(f"error: garden: paint garden fence {each.change.subject}: {each.error}" for each in listed[:10]),
+        "error: garden: paint garden fence: 2 more (Rejected: paint:Fence: NoPaint)",
     ]
 
 
@@ -155,8 +135,8 @@ def test_many_that_were_skipped_for_one_reason_are_one_line() -> None:
     """And those for another keep theirs."""
     outcomes = (*(Skipped(Paint(str(each)), "raced") for each in range(60)), Skipped(Paint("pink"), "late"))
     assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
-        "change.skipped                paint fence  number: 60  reason: raced",
-        "change.skipped                paint fence pink  reason: late",
+        "change.skipped                paint garden fence  number: 60  reason: raced",
+        "change.skipped                paint garden fence pink  reason: late",
     ]
 
 

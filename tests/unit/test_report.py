@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 
-from refresh import errors
 from refresh.desired import Mode
+from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped, lasting, problems
+from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
-
-
-@frozen
-class Paint(Change):
-    noun: ClassVar[str] = "garden_fence"
-    verb: ClassVar[str] = "paint"
-    colour: str = "green"
-
-    @property
-    def subject(self) -> str:
-        """Say how."""
-        return self.colour
-
-
-REFUSAL = errors.Rejected("paint:Fence", "NoPaint", "none left.")
 
 
 def test_a_change_says_what_it_does() -> None:
     """Verb, noun and subject; no fields and no reason unless it has some."""
     assert str(Paint()) == "paint garden fence green"
-    assert (Paint().differences, Paint().note) == ((), "")
+    ending = Terminate("i-00000001")
+    assert (str(ending), ending.differences, ending.note) == ("terminate instance i-00000001", (), "")
 
 
 def test_a_change_must_name_its_subject() -> None:
-    """The base class has none."""
-    with pytest.raises(NotImplementedError):
-        str(Change())
+    """One that does not cannot even be made."""
+    with pytest.raises(TypeError, match="subject"):
+        Change()  # type: ignore[abstract] # that is the point
 
 
 def test_a_difference_shows_both_sides() -> None:

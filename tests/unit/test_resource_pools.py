@@ -183,7 +183,7 @@ class _Sqs:
 
 
 class _DynamoDB(Items):
-    """METADATA items, and the living instance records page by page."""
+    """METADATA items, and the instance records page by page: living ones, and one that has ended on each."""
 
     def __init__(self, recorded: Any = None, *pages: list[str]) -> None:
         super().__init__({CONFIG: recorded} if recorded else {})
@@ -193,14 +193,12 @@ class _DynamoDB(Items):
         """Give one page of resource classes."""
         self.calls.append("Query")
         assert request["ConsistentRead"] is True
-        assert request["ExpressionAttributeValues"] == {
-            ":instances": {"S": "TYPE#INSTANCE"},
-            ":terminated": {"S": "terminated"},
-        }
+        assert request["ExpressionAttributeValues"] == {":entity": {"S": "TYPE#INSTANCE"}}
         number = int(request.get("ExclusiveStartKey", {"page": 0})["page"])
         if number >= len(self.pages):
             raise errors.NotFound("dynamodb:Query", "ResourceNotFoundException")
-        page = {"Items": [{"resourceClass": {"S": name}} if name else {} for name in self.pages[number]]}
+        ended = {"state": {"S": "terminated"}, "resourceClass": {"S": "xlarge"}}
+        page = {"Items": [ended, *({"resourceClass": {"S": name}} if name else {} for name in self.pages[number])]}
         return page | ({"LastEvaluatedKey": {"page": number + 1}} if number + 1 < len(self.pages) else {})
 
 

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh import errors, summary
 from refresh.desired import Mode
 from refresh.pool import Ended, InstanceNow, PoolNow
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report
+from refresh.report import ComponentReport, Done, Failed, Report
 from refresh.runner import SUMMARY_LIMIT
+from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
-
-REFUSAL = errors.Rejected("paint:Fence", "NoPaint", "none left.")
-
-
-@frozen
-class Paint(Change):
-    noun: ClassVar[str] = "garden_fence"
-    verb: ClassVar[str] = "paint"
-    colour: str = "green"
-
-    @property
-    def subject(self) -> str:
-        """Say how."""
-        return self.colour
-
-    @property
-    def differences(self) -> tuple[Difference, ...]:
-        """Show the colour."""
-        return (Difference("colour", None, self.colour, ("-old", "+new") if self.colour == "long" else ()),)
 
 
 def _instance(number: int, state: str = "idle", **more: Any) -> InstanceNow:

@@ -40,8 +40,8 @@ class GarbageCollector:
     """Tells how far AWS's clock is ahead of ours."""
     progress: Callable[[str, int, int], None]
     """Told "terminated", 300 and 5000 while long work goes on."""
-    due: list[frozenset[str]] = field(factory=list, init=False, eq=False)
-    """Ids that the first plan of this run names: in a busy pool something new is due at every look."""
+    begun: list[frozenset[str]] = field(factory=list, init=False, eq=False)
+    """What this run has begun with, by id: in a busy pool something new is due at every look."""
 
     def observe(self) -> Actual:
         """Read EC2, then the table, then the clocks."""
@@ -52,9 +52,8 @@ class GarbageCollector:
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:
         """See `policy.plan`; a run finishes what it has begun and leaves what is due since then to the next one."""
         plan = policy.plan(self.desired, actual, now)
-        if not self.due:
-            self.due.append(frozenset(change.subject for change in plan.changes))
-        return evolve(plan, changes=tuple(change for change in plan.changes if change.subject in self.due[0]))
+        begun = [change for change in plan.changes if not self.begun or change.subject in self.begun[0]]
+        return evolve(plan, changes=tuple(begun))
 
     def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
         """See `prediction.predict`."""
@@ -62,6 +61,8 @@ class GarbageCollector:
 
     def apply(self, changes: Sequence[CollectorChange]) -> Iterator[Outcome]:
         """Send marks, adoptions, terminations and cleanings, each in their batches."""
+        if not self.begun:
+            self.begun.append(frozenset(change.subject for change in changes))
         firsts: list[Mark | Adopt] = []
         terminations: list[Terminate] = []
         cleanings: list[Clean] = []
@@ -76,10 +77,10 @@ class GarbageCollector:
                 case _:
                     assert_never(change)
         table = names.table(self.desired.repository)
-        begun = partial(application.begin, table, self.desired.run_url)
+        phase_one = partial(application.begin, table, self.desired.run_url)
         cleaned = partial(application.clean, table, self.sender.clock.now())
         write, over = self.sender.write, self.sender.over
-        yield from self._told("marked", firsts, write(firsts, begun, application.MARKS_PER_TRANSACTION))
+        yield from self._told("marked", firsts, write(firsts, phase_one, application.MARKS_PER_TRANSACTION))
         yield from self._told("terminated", terminations, application.terminate(self.ec2, terminations, over))
         yield from self._told("cleaned", cleanings, write(cleanings, cleaned, application.CLEANINGS_PER_TRANSACTION))
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, records
-from refresh.reconciler import transactions
+from refresh.reconciler.batches import batches
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from refresh.report import Done, Failed, Postponed, Skipped
 
@@ -119,7 +119,7 @@ def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], b
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
     sender = _Terminations(ec2, over)
-    for batch in transactions.batches(changes, TERMINATIONS_PER_CALL):
+    for batch in batches(changes, TERMINATIONS_PER_CALL):
         yield from sender.send(batch)
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors, records
+from refresh.reconciler import items
+from refresh.reconciler.batches import batches
 from refresh.reconciler.garbage_collector.facts import (
     INITIAL_RUN_TAG,
     PROTECTION_TAG,
@@ -21,10 +23,9 @@ from refresh.reconciler.garbage_collector.facts import (
     Machine,
     TemplateIds,
 )
-from refresh.reconciler.transactions import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
@@ -44,7 +45,9 @@ def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template: str,
     machines: dict[str, Machine] = {}
     for some in batches(template_ids.known, _FILTER_VALUES):
         machines |= _described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
-    found = tuple(map(records.read_instance, items(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES)))
+    found = tuple(
+        map(records.read_instance, items.of_entity(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES))
+    )
     missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
     carried = {machine.tags.get(TEMPLATE_TAG) for machine in machines.values()}
     former = (each for each in template_ids.former if each not in carried or not _is_another_s(ec2, each, template))
@@ -58,29 +61,6 @@ def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
         # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
         machines |= _described(ec2, {"Name": "instance-id", "Values": some})
     return machines
-
-
-def items(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterable[str]) -> Iterator[records.Item]:
-    """Read every item of an entity, consistently and to the last page, with these attributes only."""
-    start: dict[str, Any] = {}
-    aliases = {f"#{name}": name for name in attributes}
-    while True:
-        try:
-            page = dynamodb.query(
-                TableName=table,
-                KeyConditionExpression="PK = :entity",
-                ProjectionExpression=", ".join(aliases),
-                ExpressionAttributeNames=aliases,
-                ExpressionAttributeValues={":entity": {"S": names.partition_key(entity)}},
-                ConsistentRead=True,
-                **start,
-            )
-        except errors.NotFound:
-            return  # no table yet, so no items
-        yield from page["Items"]
-        if not page.get("LastEvaluatedKey"):
-            return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _is_another_s(ec2: EC2Client, template_id: str, template: str) -> bool:

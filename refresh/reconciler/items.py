@@ -1,15 +1,15 @@
-"""DynamoDB: many items by key, consistently, in as few calls as it takes.
+"""DynamoDB: many items by key, and every item of an entity; consistently, in as few calls as it takes.
 
-What a call leaves unprocessed is asked for again with growing pauses: the SDK does not do that.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from refresh import errors, records
-from refresh.reconciler.transactions import batches
+from refresh import errors, names, records
+from refresh.reconciler.batches import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,11 +22,12 @@ KEYS_PER_CALL = 100
 _TRIES = 5
 
 
-def read(
+def by_identifier(
     dynamodb: DynamoDBClient, clock: Clock, table: str, entity: str, identifiers: Iterable[str]
 ) -> dict[str, records.Item]:
     """Read the items that exist, by identifier.
 
+    What a call leaves unprocessed is asked for again with growing pauses: the SDK does not do that.
     Raises `NotFound` where there is no table, and `Throttled` where some are still unread after the last try.
     """
     found: dict[str, records.Item] = {}
@@ -35,6 +36,29 @@ def read(
         for item in _read_batch(dynamodb, clock, table, keys):
             found[records.identifier_of(item)] = item
     return found
+
+
+def of_entity(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterable[str]) -> Iterator[records.Item]:
+    """Read every item of an entity to the last page, with these attributes only; none where there is no table."""
+    start: dict[str, Any] = {}
+    aliases = {f"#{name}": name for name in attributes}
+    while True:
+        try:
+            page = dynamodb.query(
+                TableName=table,
+                KeyConditionExpression="PK = :entity",
+                ProjectionExpression=", ".join(aliases),
+                ExpressionAttributeNames=aliases,
+                ExpressionAttributeValues={":entity": {"S": names.partition_key(entity)}},
+                ConsistentRead=True,
+                **start,
+            )
+        except errors.NotFound:
+            return
+        yield from page["Items"]
+        if not page.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _read_batch(dynamodb: DynamoDBClient, clock: Clock, table: str, keys: list[records.Item]) -> Iterator[records.Item]:
