@@ -14,8 +14,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from refresh import clients, command_line, errors, inputs, publish
+from refresh.guarded_stream import GuardedStream
 from refresh.reconciler import reconcile
-from refresh.runner import GuardedStream, Runner
+from refresh.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,8 @@ from refresh import document, listing, summary
 from refresh import outputs as step_outputs
 from refresh import runner as runner_protocol
 from refresh.desired import Mode
-from refresh.report import Change, ComponentReport, Report, Skipped, problems
+from refresh.report import Change, ComponentReport, Report, Skipped
+from refresh.wording import problems
 
 if TYPE_CHECKING:
     from structlog.typing import Processor

@@ -6,7 +6,7 @@ A component subclasses `Change` once for each thing it can do. Nothing here does
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, TypeVar
 
@@ -106,8 +106,6 @@ class Postponed:
 
 
 Outcome = Done | Skipped | Failed | Postponed
-
-
 ChangeT = TypeVar("ChangeT", bound=Change)
 
 
@@ -219,49 +217,6 @@ class Report:
         if self.planning and self.planned:
             return f"would change {len(self.planned)}"
         return f"changed {len(self.done)}" if self.done else "as desired"
-
-
-_SHOWN = 10
-
-
-def problems(component: ComponentReport) -> list[str]:
-    """List what failed in a component, as a person should read it; the first few of many that failed alike."""
-    failed = [line for failures in alike(component) for line in _told(failures)]
-    return [*([str(component.error)] if component.error else []), *component.refusals, *failed]
-
-
-def _told(failures: list[Failed]) -> list[str]:
-    """Tell of failures of one kind: once if they read the same, else the first few."""
-    first = failures[0]
-    what = first.change.action()
-    if len({str(failure.error) for failure in failures}) == 1:
-        return [f"{what} {enumerated(failure.change.subject for failure in failures)}: {first.error}"]
-    more = [f"{what}: {len(failures) - _SHOWN} more ({first.error.kind})"] if len(failures) > _SHOWN else []
-    return [*(f"{failure.change}: {failure.error}" for failure in failures[:_SHOWN]), *more]
-
-
-def enumerated(names: Iterable[str]) -> str:
-    """Join names, the first few of many."""
-    listed = list(names)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more
-
-
-def alike(component: ComponentReport) -> list[list[Failed]]:
-    """Group the failures of a component by the change that failed and the kind of its error."""
-    groups: dict[tuple[type[Change], str], list[Failed]] = {}
-    for failure in component.failures:
-        groups.setdefault((type(failure.change), failure.error.kind), []).append(failure)
-    return list(groups.values())
-
-
-def lasting(duration: timedelta) -> str:
-    """Say how long something lasts, in the largest unit of which there are at least two."""
-    seconds = int(duration.total_seconds())
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
 
 
 def _shown(value: str | None) -> str:

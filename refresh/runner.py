@@ -1,24 +1,23 @@
-"""The GitHub runner's protocol: masks, groups, annotations, the job summary, and the guard over everything printed.
+"""The GitHub runner's protocol: masks, groups, annotations, outputs and the job summary.
 
-The runner reads both output streams and acts on two grammars: `::command::` at the start of a line and `##[command]`
-anywhere in it. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. So every line that
-leaves the process is made harmless, and commands are written by this room alone.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. Every line that leaves the process
+goes through `guarded_stream`, and commands are written by this room alone.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from attrs import frozen
+
+from refresh.guarded_stream import GuardedStream, harmless_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -26,92 +25,13 @@ if TYPE_CHECKING:
 SUMMARY_LIMIT = 900 * 1024
 """The runner shows nothing of a summary above 1 MiB."""
 REPORT_FILE = "refresh-report.json"
-
-_LEGACY_COMMAND = re.compile(r"##\[")
-_COMMAND = re.compile(r"^(\W*?)::")
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
-_SHORTEST_SECRET = 4
 _MOST_ANNOTATIONS = 10
 """GitHub shows no more of a level in a step."""
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "notice": logging.INFO}
-_COLOURS = tuple(
-    (re.compile(look), colour)
-    for look, colour in (
-        (r"(error|critical): ", 31),
-        (r"warning: ", 33),
-        (r"(notice|debug): ", 36),
-        (r" *\+.*", 32),
-        (r" *-.*", 31),
-        (r" *~ .*", 33),
-        (r"[a-z_]+\.[a-z_]+(?= )", 36),
-        (r"[a-z ]+: .*\([0-9.]+ s\)$", 1),
-    )
-)
 
 log = structlog.get_logger()
-
-
-class GuardedStream:
-    """A text stream whose lines no runner mistakes for commands and that shows no known secret."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self.raw = stream
-        self.encoding = "utf-8"
-        self.indent = ""
-        """Put before every line."""
-        self.colour = False
-        self._rest = ""
-        self._secrets: frozenset[str] = frozenset()
-        """Replaced as a whole, since other threads read it while one adds to it."""
-        self._lock = RLock()
-
-    def conceal(self, secret: str) -> None:
-        """Replace a value by `***` in all that is written from now on."""
-        if len(secret) >= _SHORTEST_SECRET:
-            self._secrets |= {secret}
-
-    def redacted(self, text: str) -> str:
-        """Replace every known secret in a text."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    def write(self, text: str) -> int:
-        """Write whole lines; what is no line yet waits for `flush` or its end."""
-        with self._lock:
-            *lines, self._rest = re.split(r"\r\n|[\n\r]", self._rest + text)
-            for line in lines:
-                self._write_line(line)
-        return len(text)
-
-    def flush(self) -> None:
-        """Write what is left and flush."""
-        with self._lock:
-            if self._rest:
-                self._write_line(self._rest)
-                self._rest = ""
-            self.raw.flush()
-
-    def command(self, line: str) -> None:
-        """Write a line that is meant for the runner."""
-        with self._lock:
-            self.flush()
-            self.raw.write(f"{line}\n")
-            self.raw.flush()
-
-    def isatty(self) -> bool:
-        """Whether a person watches."""
-        return self.raw.isatty()
-
-    def fileno(self) -> int:
-        """Give the descriptor of the guarded stream."""
-        return self.raw.fileno()
-
-    def _write_line(self, line: str) -> None:
-        line = harmless(self.redacted(line))
-        self.raw.write(f"{self.indent}{painted(line) if self.colour else line}\n")
-        self.raw.flush()
 
 
 @frozen
@@ -252,28 +172,6 @@ class Runner:
         (self._others if self.as_json else self._stream).command(line)
 
 
-def harmless(line: str) -> str:
-    r"""Rewrite a line so that the runner finds no command in it: `##[` becomes `##\u005b`, a leading `::` `:\u003a`."""
-    line = "".join(
-        character if character.isprintable() or character == "\t" else _visible(character) for character in line
-    )
-    line = _LEGACY_COMMAND.sub(r"##\\u005b", line)
-    return _COMMAND.sub(r"\1:\\u003a", line)
-
-
-def harmless_lines(text: str) -> str:
-    """Make every line of a text harmless, whoever splits it."""
-    return "\n".join(map(harmless, re.split(r"\r\n|[\r\n]", text)))
-
-
-def painted(line: str) -> str:
-    """Colour a harmless line by its look: errors and warnings, signs of changes, names of events, titles."""
-    for look, colour in _COLOURS:
-        if found := look.match(line):
-            return f"\x1b[{colour}m{found[0]}\x1b[0m{line[found.end() :]}"
-    return line
-
-
 def render(_: object, level: str, event: MutableMapping[str, Any]) -> str:
     """Render a structlog event as one line for people: `queue.created  o-r-large-ci-pool  name: before -> after`."""
     name = str(event.pop("event"))
@@ -295,7 +193,3 @@ def _assigned(name: str, value: str) -> str:
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:
     return "".join(escapes.get(character, character) for character in text)
-
-
-def _visible(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from refresh import listing, records
 from refresh.pool import UNRECORDED
-from refresh.report import lasting, problems
+from refresh.wording import lasting, problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

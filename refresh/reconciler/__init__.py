@@ -17,7 +17,7 @@ from attrs import frozen
 
 from refresh import errors, names
 from refresh.desired import Mode
-from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release, state_table
+from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release
 from refresh.reconciler.component import Run, converge
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector
@@ -25,6 +25,7 @@ from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
 from refresh.reconciler.launch_template import LaunchTemplate
+from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.metadata import Metadata
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
@@ -33,7 +34,10 @@ from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import ReleaseOfRunner
+from refresh.reconciler.runner_release import policy as release_policy
+from refresh.reconciler.runner_release.releases import RunnerRelease
 from refresh.reconciler.state_table import StateTable
+from refresh.reconciler.state_table import policy as table_policy
 from refresh.reconciler.transactions import Sender
 from refresh.report import ComponentReport, Report
 
@@ -127,24 +131,24 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
     )
 
 
-def _require_table(desired: DesiredState, table: Future[Converged[state_table.Actual]]) -> None:
+def _require_table(desired: DesiredState, table: Future[Converged[table_policy.Actual]]) -> None:
     """Wait for the table, without which nothing may be written; in mode plan one that could be made is enough."""
     converged = table.result()
     planned = desired.mode is Mode.PLAN and converged.report.error is None
-    if not planned and (converged.actual is None or not state_table.usable(desired, converged.actual)):
+    if not planned and (converged.actual is None or not table_policy.usable(desired, converged.actual)):
         raise errors.Refused(
             f"nothing was written here: the state table {names.table(desired.repository)} is not ready; see there."
         )
 
 
-def _release(desired: DesiredState, release: Future[Converged[runner_release.Actual]]) -> runner_release.RunnerRelease:
+def _release(desired: DesiredState, release: Future[Converged[release_policy.Actual]]) -> RunnerRelease:
     converged = release.result()
     if converged.actual is None:
         raise errors.Refused(f"the runner release is not known: {converged.report.error}")
-    return runner_release.effective(desired, converged.actual)
+    return release_policy.effective(desired, converged.actual)
 
 
-def _template_ids(metadata: Metadata, listing: Early[launch_template.Listing]) -> TemplateIds:
+def _template_ids(metadata: Metadata, listing: Early[template_policy.Listing]) -> TemplateIds:
     """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
 
     Where EC2 does not answer, the recorded id proves as little as a former one.
@@ -154,7 +158,7 @@ def _template_ids(metadata: Metadata, listing: Early[launch_template.Listing]) -
         current = listing.first().template_id
     except errors.ApiError:
         current = ""
-    return TemplateIds(current, launch_template.former_ids(recorded, current))
+    return TemplateIds(current, template_policy.former_ids(recorded, current))
 
 
 def _ended(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def pool_now(
-    template: launch_template.Actual | None,
-    pools: resource_pools.Actual | None,
+    template: launch_template.policy.Actual | None,
+    pools: resource_pools.policy.Actual | None,
     token: registration_token.Actual | None,
     collected: Collected | None,
 ) -> PoolNow:

@@ -13,17 +13,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "refresh"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
-SHELL = {"refresh.clients", "refresh.runner", "refresh.publish", "refresh.__main__"}
-MAY_KNOW_THE_SHELL = {"refresh/__main__.py", "refresh/publish.py"}
+SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.__main__"}
+MAY_KNOW_THE_SHELL = {"refresh/__main__.py", "refresh/publish.py", "refresh/runner.py"}
 PURE = (
     "refresh.desired",
     "refresh.errors",
     "refresh.inputs",
     "refresh.names",
-    "refresh.parsers",
+    "refresh.inputs.parsers",
     "refresh.records",
     "refresh.report",
     "refresh.user_data",
+    "refresh.wording",
     "refresh.reconciler",
 )
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.report import problems
+from refresh.wording import problems
 
 if TYPE_CHECKING:
     from refresh.report import Report

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import items, launch_template, registration_token, resource_pools
+from refresh.reconciler import items, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.facts import Ec2State
-from refresh.reconciler.launch_template import CreateVersion, SetDefaultVersion
-from refresh.reconciler.resource_pools import CreateQueue, RecordPools
+from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
+from refresh.reconciler.resource_pools import policy as queue_policy
+from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
 from refresh.report import Done, Plan
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[obj
 
 def forget_former_templates() -> AbstractContextManager[object]:
     """Forget the ids that the template had before it was made anew."""
-    return mock.patch.object(launch_template, "former_ids", return_value=())
+    return mock.patch.object(template_policy, "former_ids", return_value=())
 
 
 def adopt_at_once() -> AbstractContextManager[object]:
@@ -158,7 +160,7 @@ def record_queues_before_they_exist() -> AbstractContextManager[object]:
         )
         return Plan((RecordPools(pools, None), *plan.changes), plan.warnings)
 
-    return _wrapped(resource_pools, "plan", wrap)
+    return _wrapped(queue_policy, "plan", wrap)
 
 
 def move_the_default_before_the_version_exists() -> AbstractContextManager[object]:
@@ -174,7 +176,7 @@ def move_the_default_before_the_version_exists() -> AbstractContextManager[objec
         ]
         return Plan(tuple(changes), plan.warnings)
 
-    return _wrapped(launch_template, "plan", wrap)
+    return _wrapped(template_policy, "plan", wrap)
 
 
 def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
@@ -183,7 +185,7 @@ def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
     def wrap(original: Any, desired: Any, actual: Any) -> Any:
         return Plan() if not actual.listing.template_id and actual.recorded else original(desired, actual)
 
-    return _wrapped(launch_template, "plan", wrap)
+    return _wrapped(template_policy, "plan", wrap)
 
 
 def tell_the_token() -> AbstractContextManager[object]:

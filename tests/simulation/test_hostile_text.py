@@ -16,9 +16,10 @@ from attrs import frozen
 
 from refresh import errors, publish
 from refresh.desired import Mode
+from refresh.guarded_stream import GuardedStream
 from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
-from refresh.runner import GuardedStream, Runner
+from refresh.runner import Runner
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 

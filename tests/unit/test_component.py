@@ -11,7 +11,8 @@ from attrs import frozen
 from refresh import errors
 from refresh.desired import Mode
 from refresh.reconciler.component import MAX_PASSES, MOST_PASSES, Converged, Run, attempt, converge
-from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped, problems
+from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped
+from refresh.wording import problems
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:

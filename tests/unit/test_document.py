@@ -15,7 +15,7 @@ from refresh import document, errors, outputs
 from refresh.desired import Mode
 from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
-from refresh.reconciler.launch_template import CreateVersion
+from refresh.reconciler.launch_template.changes import CreateVersion
 from refresh.records import Instance
 from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
 from tests.fakes.desired import desired

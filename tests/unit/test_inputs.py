@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refresh import inputs, names, parsers, user_data
+from refresh import inputs, names, user_data
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, ResourceClass
 from refresh.errors import InputErrors
-from refresh.inputs import Inputs
-from refresh.parsers import Problem
+from refresh.inputs import Inputs, parsers
+from refresh.inputs.parsers import Problem
+from refresh.inputs.resource_classes import resource_classes
 from tests.fakes.literals import good
 
 GROUPS = " ".join(f"sg-{number:08x}" for number in range(200))
@@ -646,7 +647,7 @@ def test_parsers_raise_nothing_but_problems(value: str) -> None:
         parsers.region,
         parsers.repository,
         parsers.runner_version,
-        parsers.resource_classes,
+        resource_classes,
         parsers.duration(timedelta(0), timedelta(days=1), bare_seconds=True),
         parsers.whole_number("x", 0, 10),
     ):

@@ -12,20 +12,17 @@ from attrs import evolve
 from refresh import errors, names, records, user_data
 from refresh.desired import Mode
 from refresh.reconciler import launch_template
-from refresh.reconciler import launch_template_content as content
 from refresh.reconciler.component import Run, converge
-from refresh.reconciler.launch_template import (
-    Actual,
+from refresh.reconciler.launch_template import LaunchTemplate, content, policy
+from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
     CreateVersion,
     DeleteVersions,
-    LaunchTemplate,
-    Listing,
     RecordTemplate,
     SetDefaultVersion,
-    Version,
 )
-from refresh.reconciler.runner_release import Archive, RunnerRelease
+from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired
 from tests.fakes.items import Items, metadata
@@ -80,8 +77,8 @@ def _listing(*fields: content.Fields, default: int = 1) -> Listing:
     return Listing(ID, tuple(reversed(versions)))
 
 
-def _plan(listing: Listing, recorded: Mapping[str, Any] | None = None) -> Plan[launch_template.TemplateChange]:
-    return launch_template.plan(desired(), Actual(listing, recorded, RELEASE))
+def _plan(listing: Listing, recorded: Mapping[str, Any] | None = None) -> Plan[launch_template.changes.TemplateChange]:
+    return policy.plan(desired(), Actual(listing, recorded, RELEASE))
 
 
 def test_a_template_as_desired_and_recorded_is_left_alone() -> None:
@@ -142,7 +139,7 @@ def test_a_record_that_differs_is_written_anew_once_the_default_is_right(recorde
     """Provision reads the name there."""
     (change,) = _plan(_listing(RIGHT), recorded).changes
     assert isinstance(change, RecordTemplate)
-    assert records.to_wire(launch_template.record_value(desired(), change)) == _recorded()
+    assert records.to_wire(policy.record_value(desired(), change)) == _recorded()
 
 
 def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
@@ -150,15 +147,15 @@ def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
     (change,) = _plan(_listing(RIGHT), _recorded("lt-old", 7, "lt-older")).changes
     assert isinstance(change, RecordTemplate)
     assert change.former_ids == ("lt-older", "lt-old")
-    assert records.to_wire(launch_template.record_value(desired(), change)) == _recorded(ID, 1, "lt-older", "lt-old")
+    assert records.to_wire(policy.record_value(desired(), change)) == _recorded(ID, 1, "lt-older", "lt-old")
 
 
 def test_former_ids_are_the_newest_twenty_without_the_present_one() -> None:
     """However often it was deleted."""
     recorded = _recorded("lt-old", 1, *(f"lt-{number}" for number in range(30)), ID, "")
-    former = launch_template.former_ids(recorded, ID)
+    former = policy.former_ids(recorded, ID)
     assert former == (*(f"lt-{number}" for number in range(11, 30)), "lt-old")
-    assert launch_template.former_ids(None, ID) == ()
+    assert policy.former_ids(None, ID) == ()
 
 
 def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
@@ -172,10 +169,10 @@ def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
 def test_what_was_pruned_is_not_pruned_again() -> None:
     """As a dry run predicts it."""
     actual = Actual(_listing(RIGHT, *[WRONG] * 12), _recorded(), RELEASE)
-    changes = launch_template.plan(desired(), actual).changes
-    after = launch_template.predict(desired(), actual, changes)
+    changes = policy.plan(desired(), actual).changes
+    after = policy.predict(desired(), actual, changes)
     assert len(after.listing.versions) == len(actual.listing.versions) - 2
-    assert launch_template.plan(desired(), after).changes == ()
+    assert policy.plan(desired(), after).changes == ()
 
 
 def test_nothing_is_pruned_before_the_default_is_right() -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh import records
-from refresh.reconciler.garbage_collector import facts, policy
+from refresh.reconciler.garbage_collector import doubts, facts, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual, Ec2State, Machine, TemplateIds
-from refresh.reconciler.garbage_collector.policy import Doubt
 from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Difference, Plan
 from tests.fakes.desired import desired
@@ -201,7 +201,7 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
     """A job on a runner can write records; tags of AWS it cannot."""
     verdict = _judge(_record(state), _machine(ec2, template, **tags))
     assert isinstance(verdict, Mark | Terminate) is proven
-    assert (verdict is policy._UNPROVEN) is not proven
+    assert (verdict is doubts.UNPROVEN) is not proven
 
 
 def test_an_unknown_current_template_proves_nothing() -> None:
@@ -214,7 +214,7 @@ def test_an_unknown_current_template_proves_nothing() -> None:
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
     machine = Machine(ID, ec2, tags={facts.TEMPLATE_TAG: OURS, facts.PROTECTION_TAG: "true"})
-    assert _judge(_record(state), machine) is policy._PROTECTED
+    assert _judge(_record(state), machine) is doubts.PROTECTED
 
 
 def test_protection_does_not_hinder_cleaning_up() -> None:

@@ -9,12 +9,15 @@ from attrs import evolve
 from refresh import records
 from refresh.desired import ResourceClass
 from refresh.pool import Ended, InstanceNow, PoolNow
-from refresh.reconciler import launch_template, registration_token, resource_pools
+from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.facts import TEMPLATE_TAG, Actual, Ec2State, Machine, TemplateIds
-from refresh.reconciler.launch_template import Listing, Version
+from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.policy import Listing, Version
 from refresh.reconciler.pool_now import ended, pool_now
-from refresh.reconciler.runner_release import Archive, RunnerRelease
+from refresh.reconciler.resource_pools.policy import Actual as Queues
+from refresh.reconciler.resource_pools.policy import Pool
+from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
 from tests.fakes.serial import NOW
 
 ID, STRAY = "i-00000001", "i-00000002"
@@ -32,9 +35,12 @@ def test_nothing_seen_is_nothing_told() -> None:
 
 def test_the_pool_is_what_the_components_saw() -> None:
     """Template, queues, token, recorded instances and those that nobody recorded."""
-    template = launch_template.Actual(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
-    pools = resource_pools.Actual(
-        (resource_pools.Pool(ResourceClass("large", 2, 4096), "url"), resource_pools.Pool(ResourceClass("x", 4, 1)))
+    template = template_policy.Actual(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
+    pools = Queues(
+        (
+            Pool(ResourceClass("large", 2, 4096), "url"),
+            Pool(ResourceClass("x", 4, 1)),
+        )
     )
     token = registration_token.Actual(present=True, expires_at="2026-01-31T09:05:00Z")
     tags = {TEMPLATE_TAG: "lt-1", "InitialRunId": "42"}
@@ -68,7 +74,7 @@ def test_the_pool_is_what_the_components_saw() -> None:
 
 def test_a_template_without_a_default_and_an_absent_token_are_told_as_such() -> None:
     """They are being repaired."""
-    template = launch_template.Actual(Listing("lt-1"), None, RELEASE)
+    template = template_policy.Actual(Listing("lt-1"), None, RELEASE)
     told = pool_now(template, None, registration_token.Actual(), None)
     assert (told.template_id, told.template_version, told.token_expires_at) == ("lt-1", None, None)
 

@@ -13,8 +13,9 @@ from attrs import frozen
 
 from refresh import errors, inputs, listing, publish
 from refresh.desired import Mode
+from refresh.guarded_stream import GuardedStream
 from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
-from refresh.runner import GuardedStream, Runner
+from refresh.runner import Runner
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.literals import good
 

@@ -9,7 +9,8 @@ from attrs import evolve
 
 from refresh.desired import Mode
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped, lasting, problems
+from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
+from refresh.wording import lasting, problems
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 

@@ -10,16 +10,10 @@ import pytest
 
 from refresh import errors, names, records
 from refresh.desired import Mode, ResourceClass
-from refresh.reconciler import resource_pools
 from refresh.reconciler.component import Run, converge
-from refresh.reconciler.resource_pools import (
-    Actual,
-    CreateQueue,
-    Pool,
-    RecordPools,
-    ResourcePools,
-    SetQueueAttributes,
-)
+from refresh.reconciler.resource_pools import ResourcePools, policy
+from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools, SetQueueAttributes
+from refresh.reconciler.resource_pools.policy import Actual, Pool
 from refresh.report import Plan
 from tests.fakes.desired import LARGE, XLARGE, desired
 from tests.fakes.items import Items, metadata
@@ -68,7 +62,7 @@ POOLS = (Pool(LARGE, _url(LARGE_QUEUE), RIGHT), Pool(XLARGE, _url(XLARGE_QUEUE),
 )
 def test_a_message_outlives_its_idle_runner_by_ten_minutes_in_whole_hours(idle: timedelta, retention: int) -> None:
     """Rounded up, so that a small change of the idle time changes no queue."""
-    assert resource_pools.attributes(desired(max_idle_time=idle)) == (
+    assert policy.attributes(desired(max_idle_time=idle)) == (
         ("VisibilityTimeout", "30"),
         ("MessageRetentionPeriod", str(retention)),
     )
@@ -76,13 +70,13 @@ def test_a_message_outlives_its_idle_runner_by_ten_minutes_in_whole_hours(idle: 
 
 def test_queues_as_desired_and_recorded_are_not_touched() -> None:
     """The plan is empty."""
-    assert resource_pools.plan(desired(), Actual(POOLS, RECORDED)) == Plan()
+    assert policy.plan(desired(), Actual(POOLS, RECORDED)) == Plan()
 
 
 def test_nothing_is_recorded_before_every_queue_exists() -> None:
     """Provision must never be sent to a queue that is not there."""
     pools = (POOLS[0], Pool(XLARGE))
-    assert resource_pools.plan(desired(), Actual(pools, None)).changes == (CreateQueue(XLARGE_QUEUE, RIGHT),)
+    assert policy.plan(desired(), Actual(pools, None)).changes == (CreateQueue(XLARGE_QUEUE, RIGHT),)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +93,7 @@ def test_nothing_is_recorded_before_every_queue_exists() -> None:
 )
 def test_a_record_that_differs_is_replaced_as_a_whole(recorded: Any) -> None:
     """One item holds all classes: a crash leaves the old or the new."""
-    (change,) = resource_pools.plan(desired(), Actual(POOLS, recorded)).changes
+    (change,) = policy.plan(desired(), Actual(POOLS, recorded)).changes
     assert isinstance(change, RecordPools)
     assert change.pools == ((LARGE, _url(LARGE_QUEUE)), (XLARGE, _url(XLARGE_QUEUE)))
     assert change.differences[0].after == "large xlarge"
@@ -109,7 +103,7 @@ def test_a_record_that_differs_is_replaced_as_a_whole(recorded: Any) -> None:
 def test_attributes_that_differ_are_set_and_hold_up_no_record(attributes: tuple[tuple[str, str], ...]) -> None:
     """An existing queue is repaired, not created again."""
     pools = (Pool(LARGE, _url(LARGE_QUEUE), attributes), POOLS[1])
-    plan = resource_pools.plan(desired(), Actual(pools, None))
+    plan = policy.plan(desired(), Actual(pools, None))
     assert [type(change) for change in plan.changes] == [SetQueueAttributes, RecordPools]
     assert plan.changes[0].subject == LARGE_QUEUE
     assert plan.warnings == ()
@@ -118,7 +112,7 @@ def test_attributes_that_differ_are_set_and_hold_up_no_record(attributes: tuple[
 def test_a_lowered_retention_is_said() -> None:
     """Older messages go with it."""
     pools = (Pool(LARGE, _url(LARGE_QUEUE), (RIGHT[0], ("MessageRetentionPeriod", "345600"))), POOLS[1])
-    plan = resource_pools.plan(desired(), Actual(pools, RECORDED))
+    plan = policy.plan(desired(), Actual(pools, RECORDED))
     assert plan.warnings == (
         f"queue {LARGE_QUEUE}: retention is lowered from 345600 s to 3600 s; messages older than that go.",
     )
@@ -128,7 +122,7 @@ def test_a_lowered_retention_is_said() -> None:
 def test_a_raised_retention_is_not_worth_a_word() -> None:
     """Nothing is lost."""
     pools = (Pool(LARGE, _url(LARGE_QUEUE), (RIGHT[0], ("MessageRetentionPeriod", "60"))), POOLS[1])
-    assert resource_pools.plan(desired(), Actual(pools, RECORDED)).warnings == ()
+    assert policy.plan(desired(), Actual(pools, RECORDED)).warnings == ()
 
 
 def test_the_changes_say_what_they_do() -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import publish, runner
-from refresh.runner import GuardedStream, Runner
+from refresh import guarded_stream, publish, runner
+from refresh.guarded_stream import GuardedStream
+from refresh.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def test_an_annotation_is_one_command_with_the_whole_message(title: str, message
     command = understood(line)
     assert command is not None
     assert command.name == "error"
-    assert command.message.strip() == runner.harmless_lines(message).strip()
+    assert command.message.strip() == guarded_stream.harmless_lines(message).strip()
     assert not any(understood(each) for each in LINE_ENDS.split(line.partition("::error ")[2]))
 
 
@@ -167,7 +168,7 @@ def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:
 def test_control_characters_are_shown_and_not_sent() -> None:
     """A terminal would obey them."""
     assert (
-        runner.harmless("\x1b[2Jred\x07\ttab é 🐎 \u202e \udc80")
+        guarded_stream.harmless("\x1b[2Jred\x07\ttab é 🐎 \u202e \udc80")
         == r"\x1b[2Jred\x07" + "\ttab é 🐎 " + r"\u202e \udc80"
     )
 
@@ -184,7 +185,7 @@ def test_control_characters_are_shown_and_not_sent() -> None:
 )
 def test_a_line_is_changed_only_where_it_must(line: str, harmless: str) -> None:
     """People read it too."""
-    assert runner.harmless(line) == harmless
+    assert guarded_stream.harmless(line) == harmless
 
 
 def test_a_guarded_stream_is_a_stream() -> None:
@@ -369,7 +370,7 @@ def test_in_json_every_line_is_an_object_and_commands_go_to_the_error_stream() -
 )
 def test_a_line_is_coloured_by_its_look(line: str, painted: str) -> None:
     """And reads the same without."""
-    assert runner.painted(line) == painted
+    assert guarded_stream.painted(line) == painted
 
 
 @given(PIECES)

@@ -9,9 +9,10 @@ import pytest
 
 from refresh import errors, names, records
 from refresh.desired import Mode
-from refresh.reconciler import runner_release
 from refresh.reconciler.component import Run, converge
-from refresh.reconciler.runner_release import Actual, Archive, Recorded, RecordRelease, ReleaseOfRunner, RunnerRelease
+from refresh.reconciler.runner_release import ReleaseOfRunner, policy, releases
+from refresh.reconciler.runner_release.policy import Actual, RecordRelease
+from refresh.reconciler.runner_release.releases import Archive, Recorded, RunnerRelease
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
@@ -147,7 +148,7 @@ def test_github_s_failure_without_a_record_fails(version: str | None) -> None:
 @pytest.mark.parametrize("checksum", [None, "", "abc", "zz" * 32, 7])
 def test_a_missing_checksum_is_a_warning(checksum: Any) -> None:
     """The release is used; what cannot be a sum is none."""
-    release, notes = runner_release.read_downloads([_download("x64", sha256_checksum=checksum), _download("arm64")])
+    release, notes = releases.read_downloads([_download("x64", sha256_checksum=checksum), _download("arm64")])
     assert (release.x64.sha256, release.arm64.sha256) == ("", SUM)
     assert notes == ("GitHub gave no SHA-256 for the runner 2.335.1 (x64); instances cannot verify it.",)
 
@@ -160,14 +161,14 @@ def test_a_missing_checksum_reaches_the_report() -> None:
 
 def test_a_checksum_is_read_in_either_case() -> None:
     """It is compared in lower case."""
-    release, _ = runner_release.read_downloads([_download("x64", sha256_checksum="AB" * 32), _download("arm64")])
+    release, _ = releases.read_downloads([_download("x64", sha256_checksum="AB" * 32), _download("arm64")])
     assert release == _release()
 
 
 def test_other_systems_are_not_looked_at() -> None:
     """Windows, macOS and 32-bit archives may be of any version."""
     others = [_download("x64", "9.9.9", os="win"), _download("arm", "9.9.9"), {}]
-    assert runner_release.read_downloads([_download("x64"), *others, _download("arm64")])[0] == _release()
+    assert releases.read_downloads([_download("x64"), *others, _download("arm64")])[0] == _release()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_other_systems_are_not_looked_at() -> None:
 def test_a_list_that_is_not_as_expected_is_refused_as_a_whole(downloads: list[dict[str, object]]) -> None:
     """Missing, of several versions, or with a name or address that nothing should be made of."""
     with pytest.raises(errors.Unavailable):
-        runner_release.read_downloads(downloads)
+        releases.read_downloads(downloads)
 
 
 def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None:
@@ -205,7 +206,7 @@ def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None
     items, github = Items(), _GitHub(*downloads)
     report = _refresh(items, github)
     assert (github.calls, report.pending, report.failed) == (1, (), False)
-    assert runner_release.read_recorded(items.items[IDENTIFIER]) is not None
+    assert releases.read_recorded(items.items[IDENTIFIER]) is not None
 
 
 @pytest.mark.parametrize(
@@ -223,13 +224,13 @@ def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None
 )
 def test_a_record_that_we_cannot_have_written_is_no_record(item: Any) -> None:
     """Instances write to the table too, and its addresses end up in their shell."""
-    assert runner_release.read_recorded(item) is None
+    assert releases.read_recorded(item) is None
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
     """Its versions in order; nonsense among them is left out."""
     seen = {"2.335.1": records.wire_time(NOW), "2.99.0": "2026-01-01T00:00:00Z", "nonsense": "x"}
-    assert runner_release.read_recorded({"value": _value(firstSeen=seen)}) == Recorded(
+    assert releases.read_recorded({"value": _value(firstSeen=seen)}) == Recorded(
         _release(), NOW, (("2.99.0", "2026-01-01T00:00:00Z"), ("2.335.1", records.wire_time(NOW)))
     )
 
@@ -237,29 +238,25 @@ def test_a_record_is_read_as_it_was_written() -> None:
 def test_a_record_without_checksums_is_a_record() -> None:
     """GitHub Enterprise Server gives none."""
     value = _value(x64={"url": _url("2.335.1", "x64"), "sha256": ""})
-    recorded = runner_release.read_recorded({"value": value})
+    recorded = releases.read_recorded({"value": value})
     assert recorded is not None
     assert recorded.release.x64.sha256 == ""
 
 
 def test_the_newest_release_is_installed_unless_one_is_pinned() -> None:
     """GitHub's answer before the record."""
-    assert runner_release.effective(desired(), Actual(_release(), RECORDED)) == _release()
-    assert runner_release.effective(desired(), Actual(_release("2.336.0"), RECORDED, answered=True)) == _release(
-        "2.336.0"
-    )
+    assert policy.effective(desired(), Actual(_release(), RECORDED)) == _release()
+    assert policy.effective(desired(), Actual(_release("2.336.0"), RECORDED, answered=True)) == _release("2.336.0")
 
 
 def test_a_pin_on_the_newest_keeps_its_checksum() -> None:
     """It is the very same archive."""
-    assert runner_release.effective(desired(runner_version="2.335.1"), Actual(_release(), RECORDED)) == _release()
+    assert policy.effective(desired(runner_version="2.335.1"), Actual(_release(), RECORDED)) == _release()
 
 
 def test_another_pin_has_its_own_archive_and_never_the_newest_s_checksum() -> None:
     """GitHub tells the sum of the newest only."""
-    assert runner_release.effective(desired(runner_version="2.330.0"), Actual(_release(), RECORDED)) == _release(
-        "2.330.0", ""
-    )
+    assert policy.effective(desired(runner_version="2.330.0"), Actual(_release(), RECORDED)) == _release("2.330.0", "")
 
 
 def _seen(**days: int) -> Recorded:
@@ -290,7 +287,7 @@ def test_a_pin_that_github_refuses_or_soon_will_is_told(
     pinned: str | None, recorded: Recorded, told: list[str]
 ) -> None:
     """By the first newer version known for more than 30 days, even if newer ones came since."""
-    warnings = runner_release.plan(desired(runner_version=pinned), Actual(recorded.release, recorded), NOW).warnings
+    warnings = policy.plan(desired(runner_version=pinned), Actual(recorded.release, recorded), NOW).warnings
     assert len(warnings) == len(told)
     assert all(words in warning for words, warning in zip(told, warnings, strict=True))
 
@@ -299,7 +296,7 @@ def test_only_the_newest_twenty_versions_are_remembered() -> None:
     """The item does not grow for ever; versions are ordered as numbers."""
     seen = tuple((f"2.{number}.0", "2026-01-01T00:00:00Z") for number in range(90, 115))
     actual = Actual(_release("2.115.0"), Recorded(_release("2.114.0"), NOW, seen), answered=True)
-    (change,) = runner_release.plan(desired(), actual, NOW).changes
+    (change,) = policy.plan(desired(), actual, NOW).changes
     assert [version for version, _ in change.first_seen] == [f"2.{number}.0" for number in range(96, 116)]
 
 

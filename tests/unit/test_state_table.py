@@ -9,17 +9,10 @@ from attrs import evolve
 
 from refresh import errors, names, records
 from refresh.desired import Mode
-from refresh.reconciler import state_table
 from refresh.reconciler.component import Run, converge
-from refresh.reconciler.state_table import (
-    Actual,
-    AwaitTable,
-    ClaimTable,
-    CreateTable,
-    EnableTimeToLive,
-    StateTable,
-    TableChange,
-)
+from refresh.reconciler.state_table import StateTable, policy
+from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
+from refresh.reconciler.state_table.policy import Actual
 from refresh.report import Done, Plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
@@ -69,7 +62,7 @@ def _actual(**changes: Any) -> Actual:
 )
 def test_each_status_has_its_plan(actual: Actual, changes: tuple[TableChange, ...]) -> None:
     """Nothing but the step that is due; a time-to-live that is being enabled is fine."""
-    assert state_table.plan(desired(), actual) == Plan(changes)
+    assert policy.plan(desired(), actual) == Plan(changes)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +81,14 @@ def test_a_table_with_another_key_is_refused_and_never_changed(
 ) -> None:
     """It is another application's, whatever it says about its owner."""
     with pytest.raises(errors.Refused, match="another application's"):
-        state_table.plan(desired(), _actual(keys=keys, status=status))
+        policy.plan(desired(), _actual(keys=keys, status=status))
 
 
 @pytest.mark.parametrize("owner", ["octo-widgets/x", "Octo/widgets", "unknown ({'N': '1'})", "unknown ({'S': ''})"])
 def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> None:
     """`a-b/c` and `a/b-c` share a table's name."""
     with pytest.raises(errors.Refused) as refused:
-        state_table.plan(desired(), _actual(owner=owner))
+        policy.plan(desired(), _actual(owner=owner))
     assert owner in str(refused.value)
 
 
@@ -109,7 +102,7 @@ def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> N
 )
 def test_what_an_owner_may_have_wanted_is_left_alone_with_a_warning(actual: Actual, word: str) -> None:
     """Time-to-live on another attribute, protection and throughput are not repaired."""
-    plan = state_table.plan(desired(), actual)
+    plan = policy.plan(desired(), actual)
     assert plan.changes == ()
     assert [word in warning for warning in plan.warnings] == [True]
 
@@ -182,7 +175,7 @@ def test_a_table_as_desired_is_read_and_not_written() -> None:
     dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS})
     converged = _converge(dynamodb)
     assert (converged.actual, converged.report.outcomes, converged.report.warnings) == (RIGHT, (), ())
-    assert state_table.usable(desired(), RIGHT)
+    assert policy.usable(desired(), RIGHT)
 
 
 def test_a_table_is_created_with_the_contract_s_schema_and_protected() -> None:
@@ -255,7 +248,7 @@ def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: s
     assert sum(clock.slept) == 60
     assert set(dynamodb.calls) == {"BatchGetItem", "DescribeTable"}
     assert converged.actual is not None
-    assert not state_table.usable(desired(), converged.actual)
+    assert not policy.usable(desired(), converged.actual)
 
 
 def test_a_new_table_that_does_not_become_active_fails_too() -> None:
@@ -279,7 +272,7 @@ def test_a_lost_claim_is_read_back_and_refused() -> None:
     assert isinstance(converged.report.error, errors.Refused)
     assert "octo-widgets/x" in str(converged.report.error)
     assert converged.actual is not None
-    assert not state_table.usable(desired(), converged.actual)
+    assert not policy.usable(desired(), converged.actual)
 
 
 def test_a_claim_whose_answer_was_lost_is_found_to_be_ours() -> None:
@@ -338,7 +331,7 @@ def test_a_table_that_is_not_active_is_not_asked_for_more() -> None:
 )
 def test_nobody_may_write_to_a_table_that_is_not_active_and_ours(actual: Actual) -> None:
     """Shape, state and owner; nothing less opens it."""
-    assert not state_table.usable(desired(), actual)
+    assert not policy.usable(desired(), actual)
 
 
 def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
@@ -354,4 +347,4 @@ def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
     assert converged.report.outcomes[0] == Done(ClaimTable(TABLE, OURS))
     assert [failure.change for failure in converged.report.failures] == [EnableTimeToLive(TABLE)]
     assert converged.actual is not None
-    assert state_table.usable(desired(), converged.actual)
+    assert policy.usable(desired(), converged.actual)

@@ -9,7 +9,8 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from refresh import records
-from refresh.report import Change, Difference, lasting
+from refresh.report import Change, Difference
+from refresh.wording import lasting
 
 
 class Reason(Enum):

@@ -13,13 +13,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from attrs import frozen
-
 from refresh import records
+from refresh.reconciler.garbage_collector import doubts
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import (
     INITIAL_RUN_TAG,
-    PROTECTION_TAG,
     SELF_TERMINATION_TAG,
     TEMPLATE_TAG,
     Actual,
@@ -27,7 +26,7 @@ from refresh.reconciler.garbage_collector.facts import (
     Machine,
     TemplateIds,
 )
-from refresh.report import Plan, enumerated
+from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,64 +43,7 @@ LARGEST_UNEXPECTED_SHARE = 0.2
 LONGEST_LEASE = timedelta(hours=121)
 """No input allows a longer runtime than 120 hours, so no threshold is further away."""
 
-
-@frozen
-class Doubt:
-    """Why an instance is left alone although something may be due, and what its owner can do."""
-
-    problem: str
-    remedy: str
-    fails: bool = False
-    """Whether the run fails for it."""
-
-    def about(self, ids: Iterable[str]) -> str:
-        """Say it of some instances."""
-        return f"{enumerated(ids)}: {self.problem}. {self.remedy}."
-
-
 Verdict = CollectorChange | Doubt | None
-
-_UNPROVEN = Doubt(
-    "the record names an instance that EC2 does not show to be of this pool",
-    "Nothing was done to it. Find out who wrote the record: jobs on a runner can",
-)
-_PROTECTED = Doubt(
-    f"it is due to end but tagged {PROTECTION_TAG}=true",
-    "Remove the tag when you are done with it",
-)
-_UNREADABLE_THRESHOLD = Doubt(
-    "its threshold cannot be read", "It never expires by itself: correct or delete the record"
-)
-_WITHOUT_THRESHOLD = Doubt(
-    "it has no threshold and EC2 does not know it", "It never expires by itself: correct or delete the record"
-)
-_ENDLESS = Doubt(
-    "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",
-    "End it by hand, or write a threshold into its record",
-    fails=True,
-)
-_UNREADABLE_FOR_EVER = Doubt(
-    "it is alive and older than max-instance-age, and its record or its threshold cannot be read, so it would stay for "
-    "ever",
-    "End it by hand, or correct the record",
-    fails=True,
-)
-_FAR_THRESHOLD = Doubt(
-    "it is alive and older than max-instance-age, and its threshold is further away than any run may last",
-    "Find out who wrote it (a job can), and end the instance by hand or correct the record",
-    fails=True,
-)
-_UNDATED = Doubt("EC2 does not know it and its mark has no readable time", "Delete the record")
-_UNRECORDED = Doubt(
-    "launched from this pool's template, recorded nowhere, and more than max-unexpected-terminations allows",
-    "None was touched. Find out why (a deleted record, an emptied table); raise the limit for one run to end them",
-    fails=True,
-)
-_EMPTIED = Doubt(
-    "alive, while the table holds no instance record at all",
-    "None was touched: the table looks emptied. Restore it, or end the instances by hand",
-    fails=True,
-)
 
 
 def expired(record: records.Instance, now: datetime) -> bool:
@@ -137,9 +79,9 @@ def judge(
         verdict = _judge_living(desired, record, machine, now)
     if machine.state.alive and isinstance(verdict, Mark | Terminate):
         if not proven(machine, template_ids):
-            return _UNPROVEN
+            return doubts.UNPROVEN
         if machine.protected:
-            return _PROTECTED
+            return doubts.PROTECTED
     return verdict
 
 
@@ -164,18 +106,18 @@ def _judge_living(desired: DesiredState, record: records.Instance, machine: Mach
         return Mark(record, Reason.VANISHED, now)
     old = machine.state.alive and aged(machine, now, desired.max_instance_age)
     if not record.threshold:
-        return _WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else _ENDLESS if old else None
+        return doubts.WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else doubts.ENDLESS if old else None
     if record.expires is None:
-        return _UNREADABLE_FOR_EVER if old else _UNREADABLE_THRESHOLD
+        return doubts.UNREADABLE_FOR_EVER if old else doubts.UNREADABLE_THRESHOLD
     if old and record.state == "idle":
         return Mark(record, Reason.AGED, now, machine.launched_at)
-    return _FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
+    return doubts.FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
 
 
 def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual: Actual, now: datetime) -> Doubt:
     machine = actual.machines.get(record.id)
     if machine and machine.state.alive and aged(machine, now, desired.max_instance_age):
-        return _UNREADABLE_FOR_EVER
+        return doubts.UNREADABLE_FOR_EVER
     return Doubt(record.problem, "It was skipped: correct or delete the record")
 
 
@@ -188,7 +130,7 @@ def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> 
             return None
         case Ec2State.UNKNOWN:
             if record.marked_at is None:
-                return _UNDATED
+                return doubts.UNDATED
             return Clean(record) if now - record.marked_at > UNKNOWN_GRACE else None
         case _:
             return Terminate(record.id, record)
@@ -201,12 +143,12 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
         machine for machine in actual.machines.values() if machine.state.alive and proven(machine, actual.template_ids)
     ]
     stray = [machine for machine in alive if machine.id not in recorded and aged(machine, now, UNRECORDED_GRACE)]
-    kept: list[tuple[str, Verdict]] = [(machine.id, _PROTECTED) for machine in stray if machine.protected]
+    kept: list[tuple[str, Verdict]] = [(machine.id, doubts.PROTECTED) for machine in stray if machine.protected]
     due = [machine for machine in stray if not machine.protected]
     if not actual.records and len(alive) > 1:
-        return [*kept, *((machine.id, _EMPTIED) for machine in due)]
+        return [*kept, *((machine.id, doubts.EMPTIED) for machine in due)]
     if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
-        return [*kept, *((machine.id, _UNRECORDED) for machine in due)]
+        return [*kept, *((machine.id, doubts.UNRECORDED) for machine in due)]
     adopted = [Adopt(each.id, each.tags.get(INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
     return [*kept, *((each.id, each) for each in adopted)]
 
@@ -234,7 +176,7 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
     adoptions: list[Adopt] = []
     terminations: list[Terminate] = []
     cleanings: list[Clean] = []
-    doubts: dict[Doubt, list[str]] = {}
+    left: dict[Doubt, list[str]] = {}
     for identifier, verdict in verdicts:
         match verdict:
             case Mark():
@@ -246,16 +188,16 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
             case Clean():
                 cleanings.append(verdict)
             case Doubt():
-                doubts.setdefault(verdict, []).append(identifier)
+                left.setdefault(verdict, []).append(identifier)
             case None:
                 pass
             case _:
                 assert_never(verdict)
     judged_by_our_clock: tuple[CollectorChange, ...] = () if skewed else (*marks, *adoptions)
-    failing = [doubt.about(ids) for doubt, ids in doubts.items() if doubt.fails]
+    failing = [doubt.about(ids) for doubt, ids in left.items() if doubt.fails]
     return Plan(
         (*judged_by_our_clock, *terminations, *cleanings),
-        warnings=tuple(doubt.about(ids) for doubt, ids in doubts.items() if not doubt.fails),
+        warnings=tuple(doubt.about(ids) for doubt, ids in left.items() if not doubt.fails),
         refusals=(*([skewed] if skewed else []), *failing),
     )
 

@@ -6,28 +6,16 @@ keys, and cattrs makes 1 of `true`.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any
 
-import cattrs
-from attrs import field, frozen
-from cattrs.v import format_exception
-
-from refresh.desired import Mode, ResourceClass
+from refresh.desired import Mode
 from refresh.names import Repository
 
 Parser = Callable[[str], Any]
-
-_LARGEST_CPU = 1024
-_LARGEST_MEMORY_MIB = 33_554_432
-_MOST_CLASSES = 50
-_JSON_LIMIT = 100_000
-_LONGEST_CLASS_NAME = 80
 _DIGITS = re.compile(r"[0-9]+")
 _DURATION = re.compile(r"([0-9]+)([smhd]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -39,7 +27,6 @@ _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/([A-Za-z0-9._-]{1,100})")
 _VERSION = re.compile(r"[vV]?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})")
-_CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_CLASS_NAME}}}")
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
 
@@ -240,110 +227,6 @@ def script(value: str) -> str:
     return value
 
 
-def resource_classes(value: str) -> tuple[ResourceClass, ...]:
-    """Parse `{"<class>": {"cpu": n, "mmem": MiB}}`; CPU is unique and memory rises with it."""
-    content = _json(value)
-    if not isinstance(content, dict):
-        raise Problem("an object expected", '{"large": {"cpu": 2, "mmem": 4096}}')
-    if not 1 <= len(content) <= _MOST_CLASSES:
-        raise Problem(f"{len(content)} classes", f"at least one class and at most {_MOST_CLASSES}")
-    if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
-        raise Problem(f"class name {wrong[:40]!r}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
-    classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
-    _check_order(classes)
-    return classes
-
-
-def _check_order(classes: tuple[ResourceClass, ...]) -> None:
-    ordered = sorted(classes, key=lambda each: each.cpu)
-    for smaller, larger in pairwise(ordered):
-        if smaller.cpu == larger.cpu:
-            raise Problem(f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class its own")
-        if smaller.memory_mib >= larger.memory_mib:
-            raise Problem(
-                f"{larger.name!r} has more cpu than {smaller.name!r} but not more memory "
-                f"({larger.memory_mib} <= {smaller.memory_mib} MiB)",
-                "memory must rise with cpu",
-            )
-
-
-def _in_range(largest: int, what: str) -> Callable[[object, object, int], None]:
-    def check(_: object, __: object, value: int) -> None:
-        if not 1 <= value <= largest:
-            raise ValueError(f"1 to {largest} {what} expected")
-
-    return check
-
-
-@frozen
-class _Size:
-    cpu: int = field(validator=_in_range(_LARGEST_CPU, "CPUs"))
-    mmem: int = field(validator=_in_range(_LARGEST_MEMORY_MIB, "MiB"))
-
-
-def _strict_int(value: object, _: type) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value)
-    raise ValueError(f"expected int, got {_cut(value)}")
-
-
-_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
-_CONVERTER.register_structure_hook(int, _strict_int)
-
-
-def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
-    for name, each in content.items():
-        if not isinstance(each, dict):
-            raise Problem(f"an object expected @ $[{name!r}]", '{"cpu": 2, "mmem": 4096}')
-    try:
-        return _CONVERTER.structure(content, dict[str, _Size])
-    except (cattrs.ClassValidationError, cattrs.IterableValidationError) as error:
-        problems = cattrs.transform_error(error, path="$", format_exception=_explained)
-        raise Problem("; ".join(problems), "each class has cpu and mmem (MiB), whole numbers") from None
-
-
-def _explained(error: BaseException, expected: type | None) -> str:
-    return str(error) if isinstance(error, ValueError) else format_exception(error, expected)
-
-
-def _json(value: str) -> Any:
-    if len(value) > _JSON_LIMIT:
-        raise Problem(f"too large ({len(value)} characters)", f"at most {_JSON_LIMIT}")
-    try:
-        return json.loads(value, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise Problem(
-            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}",
-            "check it with a JSON linter",
-        ) from None
-    except RecursionError:
-        raise Problem("too deeply nested", '{"large": {"cpu": 2, "mmem": 4096}}') from None
-    except ValueError:  # int() refuses thousands of digits
-        raise Problem("a number that is too large", "write whole numbers") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise Problem(f"{key!r} given twice", "keep one of the two")
-        content[key] = value
-    return content
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise Problem(f"{constant} is not a number", "write whole numbers")
-
-
-def _finite(literal: str) -> float:
-    value = float(literal)
-    if value in (float("inf"), float("-inf")):
-        _no_number(literal)
-    return value
-
-
 def _bounded(digits: str, smallest: int, largest: int, unit: str) -> int:
     significant = digits.lstrip("0") or "0"
     if len(significant) > len(str(largest)) or int(significant) > largest:
@@ -351,8 +234,3 @@ def _bounded(digits: str, smallest: int, largest: int, unit: str) -> int:
     if int(significant) < smallest:
         raise Problem(f"too small: at least {smallest} {unit}", f"write {smallest} to {largest}")
     return int(significant)
-
-
-def _cut(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:40] + "..."  # noqa: PLR2004 - reliability: values are cut at 40

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.runner_release import RunnerRelease
+    from refresh.reconciler.runner_release.releases import RunnerRelease
 
 _USER_DATA = "UserData"
 

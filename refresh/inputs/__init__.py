@@ -1,0 +1,154 @@
+"""The workflow's inputs: environment variables in, the desired state out, or every problem at once.
+
+GitHub passes an input as `INPUT_<NAME>`, upper-cased with hyphens kept, and `""` for one that was left out:
+https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax#inputs. `action.yml` describes each.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import frozen
+
+from refresh.desired import DesiredState, Secret, Secrets
+from refresh.errors import InputErrors
+from refresh.inputs import checks, parsers
+from refresh.inputs.reader import Reader
+from refresh.inputs.resource_classes import resource_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REQUIRED = ("ami", "iam-instance-profile", "security-group-ids", "subnet-ids", "github-token")
+OPTIONAL = (
+    "aws-region",
+    "max-idle-time",
+    "max-runtime",
+    "resource-class-config",
+    "pre-runner-script",
+    "actions-runner-version",
+    "registration-token-min-ttl",
+    "metadata-hop-limit",
+    "max-instance-age",
+    "max-unexpected-terminations",
+    "clean-github-runners",
+    "timeout",
+    "mode",
+    "fail-on-drift",
+    "log-format",
+)
+DEPRECATED = ("idle-time-sec", "max-runtime-min", "github-reg-token-refresh-min")
+"""The original's names for three of the above."""
+IGNORED = ("instance-count", "usage-class", "allowed-instance-types")
+"""Inputs of the original's other modes."""
+ALL = (*REQUIRED, *OPTIONAL, *DEPRECATED, *IGNORED)
+
+_MOST_SECURITY_GROUPS = 16
+_MOST_SUBNETS = 50
+_LONGEST_MIN_TTL = timedelta(minutes=55)
+_TOKEN_LIFE = timedelta(hours=1)
+
+
+@frozen
+class Inputs:
+    """What a run needs to know, and what its user should."""
+
+    desired: DesiredState
+    secrets: Secrets
+    warnings: tuple[str, ...]
+    notices: tuple[str, ...]
+    log_as_json: bool = False
+
+
+def load(environ: Mapping[str, str]) -> Inputs:
+    """Read and check every input.
+
+    Raises `InputErrors` with all problems; each names the input, the value (never of a secret) and the remedy.
+    """
+    reader = Reader(environ)
+    token = reader.required("github-token", parsers.github_token)
+    given = {**_pool(reader), **_run(reader)}
+    as_json = reader.optional("log-format", parsers.log_format) or False
+    checks.credentials(reader)
+    checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", token)
+    checks.unknown(reader, given["repository"], ALL)
+    checks.ignored(reader, IGNORED)
+    if reader.problems:
+        raise InputErrors(reader.problems)
+    desired = DesiredState(**{name: value for name, value in given.items() if value is not None})
+    checks.durations(reader, desired)
+    secrets = Secrets(github_token=Secret(cast("str", token)))
+    return Inputs(desired, secrets, tuple(reader.warnings), tuple(reader.notices), as_json)
+
+
+def log_as_json(environ: Mapping[str, str]) -> bool:
+    """Tell how to write the log before the inputs are checked: problems of theirs are written the same way."""
+    return Reader(environ).raw("log-format").strip().lower() == "json"
+
+
+def _pool(reader: Reader) -> dict[str, Any]:
+    """Read what the pool has to be, by field of the desired state; None where the default holds."""
+    return {
+        "repository": reader.variable("GITHUB_REPOSITORY", parsers.repository),
+        "region": checks.region(reader),
+        **_durations(reader),
+        "image": reader.required("ami", parsers.image),
+        "instance_profile": reader.required("iam-instance-profile", parsers.instance_profile),
+        "security_group_ids": reader.id_list("security-group-ids", "security group", _MOST_SECURITY_GROUPS),
+        "subnet_ids": reader.id_list("subnet-ids", "subnet", _MOST_SUBNETS),
+        "resource_classes": reader.optional("resource-class-config", resource_classes),
+        "pre_runner_script": reader.optional("pre-runner-script", parsers.script),
+        "runner_version": reader.optional("actions-runner-version", parsers.runner_version),
+        "metadata_hop_limit": reader.optional("metadata-hop-limit", parsers.whole_number("hops", 1, 64)),
+        "max_instance_age": reader.optional(
+            "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
+        ),
+    }
+
+
+def _durations(reader: Reader) -> dict[str, timedelta | None]:
+    """Read the durations that the original has under other names, as whole numbers."""
+    return {
+        "max_idle_time": reader.renamed(
+            "max-idle-time",
+            parsers.duration(timedelta(seconds=60), timedelta(hours=24), bare_seconds=True),
+            "idle-time-sec",
+            lambda value: timedelta(seconds=parsers.whole_number("seconds", 60, 24 * 3600)(value)),
+        ),
+        "max_runtime": reader.renamed(
+            "max-runtime",
+            parsers.duration(timedelta(minutes=1), timedelta(days=5)),
+            "max-runtime-min",
+            lambda value: timedelta(minutes=parsers.whole_number("minutes", 1, 5 * 24 * 60)(value)),
+        ),
+        "registration_token_min_ttl": reader.renamed(
+            "registration-token-min-ttl",
+            parsers.duration(timedelta(minutes=1), _LONGEST_MIN_TTL),
+            "github-reg-token-refresh-min",
+            lambda value: min(
+                _TOKEN_LIFE - timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value)), _LONGEST_MIN_TTL
+            ),
+        ),
+    }
+
+
+def _run(reader: Reader) -> dict[str, Any]:
+    """Read how this run has to go about it, by field of the desired state; None where the default holds."""
+    allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"
+    return {
+        "max_unexpected_terminations": reader.optional(
+            "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
+        ),
+        "clean_github_runners": reader.optional("clean-github-runners", parsers.boolean),
+        "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
+        "mode": reader.optional("mode", parsers.mode),
+        "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
+        "github_api_url": reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None),
+        "run_url": _run_url(reader.environ),
+    }
+
+
+def _run_url(environ: Mapping[str, str]) -> str:
+    server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

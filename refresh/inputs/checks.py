@@ -1,0 +1,112 @@
+"""What inputs must be to each other and to the environment: what one parser cannot see."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from refresh import names, user_data
+from refresh.desired import DesiredState
+from refresh.inputs import parsers
+from refresh.inputs.reader import LONGEST_SHOWN, Reader, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TABLE_NAME = "table-name"
+
+
+def region(reader: Reader) -> str | None:
+    """Tell the pool's region: the input, else the environment."""
+    given = reader.optional("aws-region", parsers.region)
+    configured = reader.environ.get("AWS_REGION", "").strip()
+    if given:
+        if configured and configured != given:
+            reader.warnings.append(f"aws-region: {given} is used although AWS_REGION is {configured}.")
+        return given
+    if reader.text("aws-region"):
+        return None
+    if configured:
+        return reader.variable("AWS_REGION", parsers.region)
+    if reader.environ.get("AWS_DEFAULT_REGION", "").strip():
+        fallback = reader.variable("AWS_DEFAULT_REGION", parsers.region)
+        reader.warnings.append(
+            f"aws-region: taken from AWS_DEFAULT_REGION ({fallback}); the original action ignores that variable and "
+            "takes us-east-1, so provision and release may look elsewhere. Set aws-region in every step."
+        )
+        return fallback
+    reader.problems.append("aws-region: is required; set it, or AWS_REGION in the job's env")
+    return None
+
+
+def credentials(reader: Reader) -> None:
+    """Refuse half of a pair of AWS keys, which AWS would refuse later and less clearly."""
+    key, secret = (bool(reader.environ.get(name)) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    if key != secret:
+        missing = "AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID"
+        reader.problems.append(f"{missing}: is missing beside its other half; set both or neither")
+
+
+def script(
+    reader: Reader, repository: names.Repository | None, region: str | None, text: str, token: str | None
+) -> None:
+    """Refuse a script that holds the token, or that makes the user data larger than EC2 takes."""
+    if token and token in text:
+        reader.problems.append(
+            "pre-runner-script: holds the github-token, and user data can be read by everyone on the instance; fetch "
+            "secrets on the instance, with its role"
+        )
+    if "\r\n" in text:
+        reader.warnings.append("pre-runner-script: has CRLF line ends; bash will see them.")
+    if repository is None or region is None:
+        return
+    longest = user_data.Settings.at_their_longest(region, names.table(repository), text)
+    size = len(user_data.render(longest))
+    if size > user_data.SIZE_LIMIT:
+        reader.problems.append(
+            f"pre-runner-script: makes the user data {size} bytes (the longest it can become), limit "
+            f"{user_data.SIZE_LIMIT}; shorten the script or let it fetch the rest"
+        )
+
+
+def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterable[str]) -> None:
+    """Warn of what is no input: most likely a slip of the pen, and its default holds."""
+    known = {name.upper().replace("-", "_"): name for name in inputs}
+    for variable in sorted(reader.environ):
+        if not variable.startswith("INPUT_") or not reader.environ[variable].strip():
+            continue
+        name = variable.removeprefix("INPUT_")
+        if name.replace("-", "_") in known:
+            continue
+        if name.lower().replace("_", "-") == _TABLE_NAME:
+            _check_table_name(reader, repository)
+            continue
+        close = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
+        hint = f"; did you mean {known[close[0]]}?" if close else ""
+        reader.warnings.append(f"{name.lower()[:LONGEST_SHOWN]!r}: is no input of this action and is ignored{hint}")
+
+
+def _check_table_name(reader: Reader, repository: names.Repository | None) -> None:
+    """Refuse a table that differs from the contract's: another one would silently split the pool in two."""
+    expected = names.table(repository) if repository else ""
+    given = reader.text(_TABLE_NAME)
+    if expected and given != expected:
+        reader.problems.append(
+            f"{_TABLE_NAME}: the table of this pool is {expected}; got {cut(given)}; leave the input out"
+        )
+
+
+def ignored(reader: Reader, inputs: Iterable[str]) -> None:
+    """Mention inputs of the original's other modes."""
+    for name in inputs:
+        if reader.text(name):
+            reader.notices.append(f"{name}: belongs to another mode of the original action and is ignored.")
+
+
+def durations(reader: Reader, desired: DesiredState) -> None:
+    """Warn of durations that are odd beside each other."""
+    if desired.max_runtime < desired.max_idle_time:
+        reader.warnings.append(
+            f"max-runtime ({parsers.shown(desired.max_runtime)}) is shorter than max-idle-time "
+            f"({parsers.shown(desired.max_idle_time)}): runners may live longer idle than at work."
+        )

@@ -1,0 +1,132 @@
+"""The input `resource-class-config`: strict JSON in, resource classes out, or every problem with its path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import cattrs
+from attrs import field, frozen
+from cattrs.v import format_exception
+
+from refresh.desired import ResourceClass
+from refresh.inputs.parsers import Problem
+
+_LARGEST_CPU = 1024
+_LARGEST_MEMORY_MIB = 33_554_432
+_MOST_CLASSES = 50
+_JSON_LIMIT = 100_000
+_LONGEST_CLASS_NAME = 80
+_CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_CLASS_NAME}}}")
+
+
+def resource_classes(value: str) -> tuple[ResourceClass, ...]:
+    """Parse `{"<class>": {"cpu": n, "mmem": MiB}}`; CPU is unique and memory rises with it."""
+    content = _json(value)
+    if not isinstance(content, dict):
+        raise Problem("an object expected", '{"large": {"cpu": 2, "mmem": 4096}}')
+    if not 1 <= len(content) <= _MOST_CLASSES:
+        raise Problem(f"{len(content)} classes", f"at least one class and at most {_MOST_CLASSES}")
+    if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
+        raise Problem(f"class name {wrong[:40]!r}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
+    classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
+    _check_order(classes)
+    return classes
+
+
+def _check_order(classes: tuple[ResourceClass, ...]) -> None:
+    ordered = sorted(classes, key=lambda each: each.cpu)
+    for smaller, larger in pairwise(ordered):
+        if smaller.cpu == larger.cpu:
+            raise Problem(f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class its own")
+        if smaller.memory_mib >= larger.memory_mib:
+            raise Problem(
+                f"{larger.name!r} has more cpu than {smaller.name!r} but not more memory "
+                f"({larger.memory_mib} <= {smaller.memory_mib} MiB)",
+                "memory must rise with cpu",
+            )
+
+
+def _in_range(largest: int, what: str) -> Callable[[object, object, int], None]:
+    def check(_: object, __: object, value: int) -> None:
+        if not 1 <= value <= largest:
+            raise ValueError(f"1 to {largest} {what} expected")
+
+    return check
+
+
+@frozen
+class _Size:
+    cpu: int = field(validator=_in_range(_LARGEST_CPU, "CPUs"))
+    mmem: int = field(validator=_in_range(_LARGEST_MEMORY_MIB, "MiB"))
+
+
+def _strict_int(value: object, _: type) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    raise ValueError(f"expected int, got {_cut(value)}")
+
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
+_CONVERTER.register_structure_hook(int, _strict_int)
+
+
+def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
+    for name, each in content.items():
+        if not isinstance(each, dict):
+            raise Problem(f"an object expected @ $[{name!r}]", '{"cpu": 2, "mmem": 4096}')
+    try:
+        return _CONVERTER.structure(content, dict[str, _Size])
+    except (cattrs.ClassValidationError, cattrs.IterableValidationError) as error:
+        problems = cattrs.transform_error(error, path="$", format_exception=_explained)
+        raise Problem("; ".join(problems), "each class has cpu and mmem (MiB), whole numbers") from None
+
+
+def _explained(error: BaseException, expected: type | None) -> str:
+    return str(error) if isinstance(error, ValueError) else format_exception(error, expected)
+
+
+def _json(value: str) -> Any:
+    if len(value) > _JSON_LIMIT:
+        raise Problem(f"too large ({len(value)} characters)", f"at most {_JSON_LIMIT}")
+    try:
+        return json.loads(value, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise Problem(
+            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}",
+            "check it with a JSON linter",
+        ) from None
+    except RecursionError:
+        raise Problem("too deeply nested", '{"large": {"cpu": 2, "mmem": 4096}}') from None
+    except ValueError:  # int() refuses thousands of digits
+        raise Problem("a number that is too large", "write whole numbers") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise Problem(f"{key!r} given twice", "keep one of the two")
+        content[key] = value
+    return content
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise Problem(f"{constant} is not a number", "write whole numbers")
+
+
+def _finite(literal: str) -> float:
+    value = float(literal)
+    if value in (float("inf"), float("-inf")):
+        _no_number(literal)
+    return value
+
+
+def _cut(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:40] + "..."  # noqa: PLR2004 - reliability: values are cut at 40

@@ -1,0 +1,143 @@
+"""EC2: the launch template from whose `$Default` version provision launches every instance.
+
+It is compared with what EC2 has, field by field, so an edit by hand is repaired. A new version is added before the
+default moves to it, and nothing is deleted while it is the default, so a crash between the two calls leaves a template
+that launches. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch-template-versions.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar, assert_never
+
+from attrs import frozen
+
+from refresh import errors, names
+from refresh.reconciler.batches import batches
+from refresh.reconciler.component import attempt
+from refresh.reconciler.launch_template import content, policy
+from refresh.reconciler.launch_template.changes import (
+    CreateTemplate,
+    CreateVersion,
+    DeleteVersions,
+    RecordTemplate,
+    SetDefaultVersion,
+    TemplateChange,
+)
+from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.metadata import Metadata
+    from refresh.reconciler.runner_release.releases import RunnerRelease
+    from refresh.report import Outcome
+
+_PAGE = 200
+_DELETED_PER_CALL = 200
+
+
+def list_versions(ec2: EC2Client, name: str) -> Listing:
+    """Read all versions of the template in one listing: it serves the comparison and the pruning."""
+    versions: list[Version] = []
+    template_id = ""
+    request: DescribeLaunchTemplateVersionsRequestTypeDef = {"LaunchTemplateName": name, "MaxResults": _PAGE}
+    while True:
+        try:
+            page = ec2.describe_launch_template_versions(**request)
+        except errors.NotFound:
+            return Listing()
+        for each in page["LaunchTemplateVersions"]:
+            template_id = each.get("LaunchTemplateId", template_id)
+            versions.append(
+                Version(
+                    each.get("VersionNumber", 0),
+                    each.get("DefaultVersion", False),
+                    content.comparable(each.get("LaunchTemplateData", {})),
+                )
+            )
+        if not page.get("NextToken"):
+            return Listing(template_id, tuple(sorted(versions, key=lambda version: -version.number)))
+        request["NextToken"] = page["NextToken"]
+
+
+@frozen
+class LaunchTemplate:
+    """Keeps the template as desired."""
+
+    name: ClassVar[str] = "launch template"
+    desired: DesiredState
+    ec2: EC2Client
+    metadata: Metadata
+    listing: Callable[[], Listing]
+    """Reads the listing; the first call gives the one that was begun at the start of the run."""
+    release: Callable[[], RunnerRelease]
+    """Waits for the runner release; raises where there is none."""
+
+    def observe(self) -> Actual:
+        """Read every version and the record, and wait for the runner release."""
+        recorded = self.metadata.read(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
+        return Actual(self.listing(), recorded, self.release())
+
+    def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
+        """See `policy.plan`."""
+        return policy.plan(self.desired, actual)
+
+    def predict(self, actual: Actual, changes: Sequence[TemplateChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See `policy.predict`."""
+        return policy.predict(self.desired, actual, changes)
+
+    def apply(self, changes: Sequence[TemplateChange]) -> Iterator[Outcome]:
+        """Make the changes in order."""
+        for change in changes:
+            match change:
+                case CreateTemplate():
+                    yield attempt(change, self._create, change)
+                case CreateVersion():
+                    yield attempt(change, self._create_version, change)
+                case SetDefaultVersion():
+                    yield attempt(
+                        change,
+                        self.ec2.modify_launch_template,
+                        LaunchTemplateId=change.template_id,
+                        DefaultVersion=str(change.version),
+                    )
+                case RecordTemplate():
+                    value = policy.record_value(self.desired, change)
+                    yield attempt(change, self.metadata.write, names.LAUNCH_TEMPLATE_IDENTIFIER, value)
+                case DeleteVersions():
+                    yield attempt(change, self._delete_versions, change)
+                case _:
+                    assert_never(change)
+
+    def _create(self, change: CreateTemplate) -> None:
+        # Without a client token: the name is unique, so a repeated call cannot make a second one.
+        self.ec2.create_launch_template(
+            LaunchTemplateName=change.name, LaunchTemplateData=content.desired_data(self.desired, change.payload)
+        )
+
+    def _create_version(self, change: CreateVersion) -> None:
+        token = json.dumps([change.template_id, change.latest, change.fields])
+        self.ec2.create_launch_template_version(
+            LaunchTemplateId=change.template_id,
+            LaunchTemplateData=content.desired_data(self.desired, change.payload),
+            # A repeated call gives the same version; content that returns after it was pruned gets a new one.
+            ClientToken=content.digest(token),
+        )
+
+    def _delete_versions(self, change: DeleteVersions) -> None:
+        for batch in batches(map(str, change.versions), _DELETED_PER_CALL):
+            response = self.ec2.delete_launch_template_versions(LaunchTemplateId=change.template_id, Versions=batch)
+            for refused in response.get("UnsuccessfullyDeletedLaunchTemplateVersions", []):
+                problem = refused.get("ResponseError", {})
+                raise errors.Rejected(
+                    "ec2:DeleteLaunchTemplateVersions",
+                    str(problem.get("Code", "Unknown")),
+                    f"version {refused.get('VersionNumber')}: {problem.get('Message', '')}",
+                )

@@ -1,0 +1,122 @@
+"""What can be done to the launch template and its record."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from refresh.reconciler.launch_template import content
+from refresh.report import Change, Difference
+
+
+@frozen
+class CreateTemplate(Change):
+    """Create the template; its first version is the default."""
+
+    noun: ClassVar[str] = "launch_template"
+    verb: ClassVar[str] = "create"
+    done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
+    name: str
+    fields: content.Fields
+    payload: bytes = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return content.differences((), self.fields)
+
+
+@frozen
+class CreateVersion(Change):
+    """Add a version; it launches nothing until the default is moved to it."""
+
+    noun: ClassVar[str] = "template_version"
+    verb: ClassVar[str] = "create"
+    done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
+    template_id: str
+    latest: int
+    before: content.Fields
+    fields: content.Fields
+    payload: bytes = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        return f"of {self.template_id}"
+
+    @property
+    def note(self) -> str:
+        return f"after version {self.latest}"
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return content.differences(self.before, self.fields)
+
+
+@frozen
+class SetDefaultVersion(Change):
+    """Move `$Default` to a version that exists and is as desired."""
+
+    noun: ClassVar[str] = "default_version"
+    verb: ClassVar[str] = "set"
+    done: ClassVar[str] = "set"
+    template_id: str
+    before: int | None
+    version: int
+    fields: tuple[Difference, ...] = field(default=(), eq=False)
+    """What the one version has other than the other."""
+
+    @property
+    def subject(self) -> str:
+        return f"of {self.template_id}"
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        before = None if self.before is None else str(self.before)
+        return (Difference("default", before, str(self.version)), *self.fields)
+
+
+@frozen
+class RecordTemplate(Change):
+    """Record the template for provision, with its id, its version and the ids it had before."""
+
+    noun: ClassVar[str] = "template_record"
+    verb: ClassVar[str] = "write"
+    done: ClassVar[str] = "written"
+    template_id: str
+    version: int
+    former_ids: tuple[str, ...]
+    fields: content.Fields
+    before: str | None = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return ""
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return (Difference("template", self.before, f"{self.template_id} version {self.version}"),)
+
+
+@frozen
+class DeleteVersions(Change):
+    """Prune old versions; EC2 keeps at most 10,000 of a template."""
+
+    noun: ClassVar[str] = "template_versions"
+    verb: ClassVar[str] = "delete"
+    done: ClassVar[str] = "deleted"
+    sign: ClassVar[str] = "-"
+    template_id: str
+    versions: tuple[int, ...]
+
+    @property
+    def subject(self) -> str:
+        return f"{' '.join(map(str, self.versions))} of {self.template_id}"
+
+
+TemplateChange = CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions

@@ -1,0 +1,152 @@
+"""Which version has to launch, what is recorded of it and which versions may go; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from attrs import evolve, frozen
+
+from refresh import names, records
+from refresh.reconciler.launch_template import content
+from refresh.reconciler.launch_template.changes import (
+    CreateTemplate,
+    CreateVersion,
+    DeleteVersions,
+    RecordTemplate,
+    SetDefaultVersion,
+    TemplateChange,
+)
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.runner_release.releases import RunnerRelease
+
+VERSIONS_KEPT = 10
+_FORMER_IDS_KEPT = 20
+_NEW_ID = "(its new id)"
+"""Stands for an id that EC2 has yet to give, where it is told what will follow."""
+
+
+@frozen
+class Version:
+    """One version of the template as EC2 has it."""
+
+    number: int
+    default: bool
+    fields: content.Fields
+
+
+@frozen
+class Listing:
+    """Every version of the template, the newest first; no id and no versions while there is no template."""
+
+    template_id: str = ""
+    versions: tuple[Version, ...] = ()
+
+    @property
+    def default(self) -> Version | None:
+        """The version that launches."""
+        return next((version for version in self.versions if version.default), None)
+
+
+@frozen
+class Actual:
+    """The template in EC2, its METADATA value as stored, and the runner release that it has to name."""
+
+    listing: Listing
+    recorded: Mapping[str, Any] | None
+    release: RunnerRelease
+
+
+def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
+    """List the ids that this pool's template had before `template_id`, the newest last."""
+    value = records.mapping({"value": recorded}, "value")
+    listed = value.get("formerIds", {}).get("L", [])
+    known = [*(each.get("S", "") for each in listed), records.text(value, "id") or ""]
+    return tuple(each for each in dict.fromkeys(known) if each and each != template_id)[-_FORMER_IDS_KEPT:]
+
+
+def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
+    """Plan the template one safe step at a time: version, then default, then record."""
+    payload = content.desired_payload(desired, actual.release)
+    fields = content.comparable(content.desired_data(desired, payload))
+    listing = actual.listing
+    if not listing.template_id:
+        return Plan((CreateTemplate(names.launch_template(desired.repository), fields, payload),))
+    default = listing.default
+    if default is None or default.fields != fields:
+        equal = next((version for version in listing.versions if version.fields == fields), None)
+        if equal:
+            number, present = (default.number, default.fields) if default else (None, ())
+            differences = content.differences(present, equal.fields)
+            return Plan((SetDefaultVersion(listing.template_id, number, equal.number, differences),))
+        latest = max((version.number for version in listing.versions), default=0)
+        before = default.fields if default else ()
+        return Plan((CreateVersion(listing.template_id, latest, before, fields, payload),))
+    record = RecordTemplate(
+        listing.template_id,
+        default.number,
+        former_ids(actual.recorded, listing.template_id),
+        fields,
+        _recorded_summary(actual.recorded),
+    )
+    changes: list[TemplateChange] = []
+    if actual.recorded != records.to_wire(record_value(desired, record)):
+        changes.append(record)
+    if old := _superfluous(listing):
+        changes.append(DeleteVersions(listing.template_id, old))
+    return Plan(tuple(changes))
+
+
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateChange]) -> Actual:
+    """Tell which versions and what record there will be once these changes are made."""
+    for change in changes:
+        listing = actual.listing
+        match change:
+            case CreateTemplate():
+                listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
+            case CreateVersion():
+                added = Version(change.latest + 1, default=False, fields=change.fields)
+                listing = evolve(listing, versions=(added, *listing.versions))
+            case SetDefaultVersion(version=version):
+                versions = (evolve(each, default=each.number == version) for each in listing.versions)
+                listing = evolve(listing, versions=tuple(versions))
+            case RecordTemplate():
+                actual = evolve(actual, recorded=records.to_wire(record_value(desired, change)))
+            case DeleteVersions(versions=gone):
+                versions = (each for each in listing.versions if each.number not in gone)
+                listing = evolve(listing, versions=tuple(versions))
+            case _:
+                assert_never(change)
+        actual = evolve(actual, listing=listing)
+    return actual
+
+
+def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, object]:
+    """Give the METADATA value (contract: `launch_template`); user data itself is never stored."""
+    return {
+        "name": names.launch_template(desired.repository),
+        "ami": desired.image,
+        "iamInstanceProfile": desired.instance_profile,
+        "securityGroupIds": desired.security_group_ids,
+        "userDataHash": content.digest(dict(change.fields)["UserData"]),
+        "userData": "",
+        "userDataBase64": "",
+        "id": change.template_id,
+        "version": change.version,
+        "formerIds": change.former_ids,
+    }
+
+
+def _superfluous(listing: Listing) -> tuple[int, ...]:
+    return tuple(version.number for version in listing.versions[VERSIONS_KEPT:] if not version.default)
+
+
+def _recorded_summary(recorded: Mapping[str, Any] | None) -> str | None:
+    value = records.mapping({"value": recorded}, "value")
+    if not value:
+        return None
+    return f"{records.text(value, 'id') or records.text(value, 'name')} version {records.number(value, 'version')}"

@@ -1,0 +1,76 @@
+"""What can be done to the queues and their record."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from refresh.desired import ResourceClass
+from refresh.report import Change, Difference
+
+
+@frozen
+class CreateQueue(Change):
+    """Create a queue; creating one that exists with these attributes is no error."""
+
+    noun: ClassVar[str] = "queue"
+    verb: ClassVar[str] = "create"
+    done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
+    queue: str
+    attributes: tuple[tuple[str, str], ...]
+
+    @property
+    def subject(self) -> str:
+        return self.queue
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(Difference(name, None, value) for name, value in self.attributes)
+
+
+@frozen
+class SetQueueAttributes(Change):
+    """Bring a queue's attributes back."""
+
+    noun: ClassVar[str] = "queue"
+    verb: ClassVar[str] = "set attributes of"
+    done: ClassVar[str] = "attributes_set"
+    url: str
+    # It takes no part in equality: attributes are read back late, and not all at once.
+    before: tuple[tuple[str, str], ...] = field(eq=False)
+    attributes: tuple[tuple[str, str], ...]
+
+    @property
+    def subject(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        before = dict(self.before)
+        return tuple(
+            Difference(name, before.get(name), value) for name, value in self.attributes if before.get(name) != value
+        )
+
+
+@frozen
+class RecordPools(Change):
+    """Record every class with its queue's URL, in one item."""
+
+    noun: ClassVar[str] = "resource_class_config"
+    verb: ClassVar[str] = "record"
+    done: ClassVar[str] = "recorded"
+    pools: tuple[tuple[ResourceClass, str], ...]
+    before: str | None = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return ""
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return (Difference("classes", self.before, " ".join(each.name for each, _ in self.pools)),)
+
+
+PoolChange = CreateQueue | SetQueueAttributes | RecordPools

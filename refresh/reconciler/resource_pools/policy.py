@@ -1,0 +1,130 @@
+"""Which queues there have to be, with which attributes, and what is recorded of them; pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from attrs import evolve, frozen
+
+from refresh import names, records
+from refresh.desired import ResourceClass
+from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from refresh.desired import DesiredState
+
+VISIBILITY_TIMEOUT = timedelta(seconds=30)
+_RETENTION_MARGIN = timedelta(minutes=10)
+VISIBILITY: Final = "VisibilityTimeout"
+RETENTION: Final = "MessageRetentionPeriod"
+
+
+@frozen
+class Pool:
+    """A resource class and the queue that serves it; `url` and `attributes` are empty while there is no queue."""
+
+    resource_class: ResourceClass
+    url: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@frozen
+class Actual:
+    """The queues of every class that is desired or draining, and what is recorded of them."""
+
+    pools: tuple[Pool, ...] = ()
+    recorded: Mapping[str, Any] | None = None
+    """The low-level value of `resource_class_config`, as stored."""
+    draining: tuple[str, ...] = ()
+    """Classes that are no longer desired while living records still name them."""
+    dropped: tuple[tuple[str, str], ...] = ()
+    """(class, queue URL) of recorded classes that nobody wants or uses any more."""
+
+
+def attributes(desired: DesiredState) -> tuple[tuple[str, str], ...]:
+    """Give the attributes that are kept: visibility, and a retention that outlives an idle runner by ten minutes.
+
+    The retention is in whole hours, so that messages of dead instances go by themselves and a small change of the idle
+    time changes nothing.
+    """
+    hours = -(-(desired.max_idle_time + _RETENTION_MARGIN) // timedelta(hours=1))
+    return (
+        (VISIBILITY, str(int(VISIBILITY_TIMEOUT.total_seconds()))),
+        (RETENTION, str(hours * 3600)),
+    )
+
+
+def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
+    """Plan the queues; URLs are recorded only when every queue exists."""
+    wanted = attributes(desired)
+    changes: list[PoolChange] = []
+    for pool in actual.pools:
+        if not pool.url:
+            changes.append(CreateQueue(names.queue(desired.repository, pool.resource_class.name), wanted))
+        elif dict(pool.attributes) != dict(wanted):
+            changes.append(SetQueueAttributes(pool.url, pool.attributes, wanted))
+    warnings = [_shorter_retention(change) for change in changes if isinstance(change, SetQueueAttributes)]
+    complete = all(pool.url for pool in actual.pools)
+    if complete and actual.recorded != records.to_wire(
+        config((each.resource_class, each.url) for each in actual.pools)
+    ):
+        before = " ".join(sorted((actual.recorded or {}).get("M", {}))) or None
+        changes.append(RecordPools(tuple((each.resource_class, each.url) for each in actual.pools), before))
+        warnings += [
+            f"resource class {name}: nothing uses it any more, so it leaves the table; its queue {url} stays and can "
+            "be deleted."
+            for name, url in actual.dropped
+        ]
+    warnings += [
+        f"resource class {name}: no longer asked for, but living instances are of it; it stays recorded until they end."
+        for name in actual.draining
+    ]
+    return Plan(tuple(changes), tuple(filter(None, warnings)))
+
+
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
+    """Tell which queues and what record there will be once these changes are made."""
+    for change in changes:
+        match change:
+            case CreateQueue(queue=queue, attributes=wanted):
+                pools = (
+                    Pool(each.resource_class, _future_url(actual, queue), wanted)
+                    if names.queue(desired.repository, each.resource_class.name) == queue
+                    else each
+                    for each in actual.pools
+                )
+                actual = evolve(actual, pools=tuple(pools))
+            case SetQueueAttributes(url=url, attributes=wanted):
+                pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
+                actual = evolve(actual, pools=tuple(pools))
+            case RecordPools():
+                actual = evolve(actual, recorded=records.to_wire(config(change.pools)))
+            case _:
+                assert_never(change)
+    return actual
+
+
+def _future_url(actual: Actual, queue: str) -> str:
+    """Tell the URL that a queue will have: like those of its neighbours, recorded or there; else its name."""
+    recorded = records.mapping({"value": actual.recorded}, "value")
+    urls = [each.url for each in actual.pools]
+    urls += [records.text(records.mapping(recorded, name), "queueUrl") or "" for name in recorded]
+    return next((f"{url.rpartition('/')[0]}/{queue}" for url in urls if "/" in url), queue)
+
+
+def config(
+    pools: Iterator[tuple[ResourceClass, str]] | Sequence[tuple[ResourceClass, str]],
+) -> dict[str, Any]:
+    """Give the METADATA value (contract: `resource_class_config`)."""
+    return {each.name: {"cpu": each.cpu, "mmem": each.memory_mib, "queueUrl": url} for each, url in pools}
+
+
+def _shorter_retention(change: SetQueueAttributes) -> str:
+    before, after = dict(change.before).get(RETENTION, "0"), dict(change.attributes)[RETENTION]
+    if int(before) <= int(after):
+        return ""
+    return f"queue {change.subject}: retention is lowered from {before} s to {after} s; messages older than that go."

@@ -1,0 +1,115 @@
+"""Which release new instances install, and which pins GitHub refuses; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import evolve, field, frozen
+
+from refresh import records
+from refresh.reconciler.runner_release.releases import (
+    Archive,
+    Recorded,
+    RunnerRelease,
+    parts,
+)
+from refresh.report import Change, Difference, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refresh.desired import DesiredState
+
+OLDEST_ACCEPTED = (2, 329, 0)
+OUTDATED_AFTER = timedelta(days=30)
+_VERSIONS_REMEMBERED = 20
+
+
+@frozen
+class Actual:
+    """The newest release that is known, what is recorded, and what GitHub answered if it was asked."""
+
+    newest: RunnerRelease
+    recorded: Recorded | None = None
+    answered: bool = False
+    """Whether `newest` is GitHub's answer of just now."""
+    refusal: str = ""
+    """Why GitHub did not answer."""
+    notes: tuple[str, ...] = ()
+
+
+@frozen
+class RecordRelease(Change):
+    """Record what GitHub offers."""
+
+    noun: ClassVar[str] = "runner_release"
+    verb: ClassVar[str] = "record"
+    done: ClassVar[str] = "recorded"
+    before: str | None
+    release: RunnerRelease
+    first_seen: tuple[tuple[str, str], ...] = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return self.release.version
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        if self.before == self.release.version:
+            return ()
+        return (Difference("version", self.before, self.release.version),)
+
+
+def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRelease]:
+    """Plan to record an answer of GitHub; warn of a pinned version that GitHub refuses or soon will."""
+    warnings = list(actual.notes)
+    if actual.refusal and actual.recorded:
+        warnings.append(
+            f"GitHub did not say which runner it accepts ({actual.refusal}); the recorded "
+            f"{actual.recorded.release.version} of {records.wire_time(actual.recorded.asked_at)} is used."
+        )
+    first_seen = _first_seen(actual, now)
+    if desired.runner_version:
+        warnings += _pin_warnings(desired.runner_version, first_seen, now)
+    if not actual.answered:
+        return Plan((), tuple(warnings))
+    before = actual.recorded.release.version if actual.recorded else None
+    return Plan((RecordRelease(before, actual.newest, first_seen),), tuple(warnings))
+
+
+def effective(desired: DesiredState, actual: Actual) -> RunnerRelease:
+    """Choose what new instances install: the pinned version or the newest one known."""
+    newest, pinned = actual.newest, desired.runner_version
+    if pinned is None or pinned == newest.version:
+        return newest
+    return RunnerRelease(
+        pinned, *(_repinned(archive, newest.version, pinned) for archive in (newest.x64, newest.arm64))
+    )
+
+
+def _first_seen(actual: Actual, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Remember when each version was first offered, the newest ones only."""
+    seen = dict(actual.recorded.first_seen) if actual.recorded else {}
+    if actual.answered:
+        seen.setdefault(actual.newest.version, records.wire_time(now))
+    return tuple(sorted(seen.items(), key=lambda pair: parts(pair[0]))[-_VERSIONS_REMEMBERED:])
+
+
+def _pin_warnings(pinned: str, first_seen: tuple[tuple[str, str], ...], now: datetime) -> Iterator[str]:
+    remedy = "Set actions-runner-version to 'latest'."
+    if parts(pinned) < OLDEST_ACCEPTED:
+        oldest = ".".join(map(str, OLDEST_ACCEPTED))
+        yield f"actions-runner-version {pinned}: GitHub refuses to register runners below {oldest}. {remedy}"
+    for version, seen in first_seen:
+        seen_at = records.read_time(seen)
+        if parts(version) > parts(pinned) and seen_at and now - seen_at > OUTDATED_AFTER:
+            yield (
+                f"actions-runner-version {pinned}: {version} is out since {seen} or earlier, and GitHub gives no "
+                f"jobs to a runner that is more than 30 days behind. {remedy}"
+            )
+            return
+
+
+def _repinned(archive: Archive, newest: str, pinned: str) -> Archive:
+    return evolve(archive, url=archive.url.replace(newest, pinned), sha256="")

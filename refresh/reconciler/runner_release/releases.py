@@ -1,0 +1,99 @@
+"""Releases of the runner: as GitHub lists them, and as they are recorded."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from refresh import errors, records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ARCHITECTURES = ("x64", "arm64")
+# No longer than what the size of the user data was judged with (user_data.Settings.at_their_longest).
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
+_FILENAME = re.compile(rf"actions-runner-linux-(x64|arm64)-({_VERSION.pattern})\.tar\.gz", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?&=%+-]{1,492}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@frozen
+class Archive:
+    """Where the runner of one architecture is, and its SHA-256 (hexadecimal; "" when GitHub gave none)."""
+
+    url: str
+    sha256: str
+
+
+@frozen
+class RunnerRelease:
+    """A version of the runner, `n.n.n`, with an archive for each of `ARCHITECTURES`."""
+
+    version: str
+    x64: Archive
+    arm64: Archive
+
+
+@frozen
+class Recorded:
+    """The METADATA item: the newest release, when GitHub was asked, and when each newer version was first seen."""
+
+    release: RunnerRelease
+    asked_at: datetime
+    first_seen: tuple[tuple[str, str], ...] = ()
+
+
+def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[RunnerRelease, tuple[str, ...]]:
+    """Read GitHub's list: the release and what is missing in it.
+
+    Raises `Unavailable` if it does not name an archive of one version for both architectures.
+    """
+    archives: dict[str, Archive] = {}
+    versions: dict[str, str] = {}
+    for download in downloads:
+        found = _FILENAME.fullmatch(str(download.get("filename", "")))
+        url = str(download.get("download_url", ""))
+        if download.get("os") != "linux" or not found or not _URL.fullmatch(url):
+            continue
+        architecture, version = found.groups()
+        checksum = str(download.get("sha256_checksum") or "").lower()
+        archives[architecture] = Archive(url, checksum if _SHA256.fullmatch(checksum) else "")
+        versions[architecture] = version
+    if set(archives) != set(ARCHITECTURES) or len(set(versions.values())) != 1:
+        raise errors.Unavailable(
+            "GitHub runner downloads",
+            "Unexpected",
+            f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}.",
+        )
+    notes = tuple(
+        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it."
+        for architecture in ARCHITECTURES
+        if not archives[architecture].sha256
+    )
+    return RunnerRelease(versions["x64"], archives["x64"], archives["arm64"]), notes
+
+
+def read_recorded(item: Mapping[str, object]) -> Recorded | None:
+    """Read the METADATA item; None when it is absent or not as written by this action."""
+    value = records.mapping(item, "value")
+    asked_at = records.read_time(records.text(value, "asked_at") or "")
+    version = records.text(value, "version") or ""
+    archives = [
+        Archive(records.text(archive, "url") or "", records.text(archive, "sha256") or "")
+        for archive in (records.mapping(value, architecture) for architecture in ARCHITECTURES)
+    ]
+    sound = all(_URL.fullmatch(each.url) and (not each.sha256 or _SHA256.fullmatch(each.sha256)) for each in archives)
+    if asked_at is None or not _VERSION.fullmatch(version) or not sound:
+        return None
+    first_seen = records.mapping(value, "firstSeen")
+    seen = tuple((each, records.text(first_seen, each) or "") for each in first_seen if _VERSION.fullmatch(each))
+    return Recorded(RunnerRelease(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """Split a version into what it is ordered by."""
+    return tuple(map(int, version.split(".")))

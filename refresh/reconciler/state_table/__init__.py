@@ -1,0 +1,152 @@
+"""DynamoDB: the state table that provision, release and the instances share.
+
+Nothing else is written before this component has converged: it alone knows that the table is there, has the contract's
+shape and belongs to this repository (`a-b/c` and `a/b-c` share a table name).
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.CoreComponents.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, assert_never
+
+from attrs import frozen
+
+from refresh import errors, names, records
+from refresh.reconciler.component import attempt
+from refresh.reconciler.state_table import policy
+from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
+from refresh.reconciler.state_table.policy import KEY_SCHEMA, Actual
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
+    from refresh.reconciler.metadata import Metadata
+    from refresh.report import Outcome
+
+ACTIVE_WAIT_SECONDS = 60
+_POLL_SECONDS = 1
+_READABLE = ("ACTIVE", "UPDATING")
+
+
+@frozen
+class StateTable:
+    """Keeps the table as desired."""
+
+    name: ClassVar[str] = "state table"
+    desired: DesiredState
+    dynamodb: DynamoDBClient
+    metadata: Metadata
+    clock: Clock
+
+    @property
+    def table(self) -> str:
+        """Name the table."""
+        return names.table(self.desired.repository)
+
+    def observe(self) -> Actual:
+        """Describe the table, its time-to-live and whose it is."""
+        try:
+            description = self.dynamodb.describe_table(TableName=self.table)["Table"]
+        except errors.NotFound:
+            return Actual()
+        types = {each["AttributeName"]: each["AttributeType"] for each in description.get("AttributeDefinitions", [])}
+        keys = tuple(
+            (each["AttributeName"], each["KeyType"], types.get(each["AttributeName"], "?"))
+            for each in description.get("KeySchema", [])
+        )
+        # A table with another key cannot even be asked for our items.
+        readable = description.get("TableStatus") in _READABLE and keys == KEY_SCHEMA
+        return Actual(
+            status=description.get("TableStatus", "UNKNOWN"),
+            keys=keys,
+            deletion_protection=description.get("DeletionProtectionEnabled", False),
+            on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
+            time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
+            owner=self._owner() if readable else None,
+        )
+
+    def plan(self, actual: Actual, now: datetime) -> Plan[TableChange]:  # noqa: ARG002 - the protocol's shape
+        """See `policy.plan`."""
+        return policy.plan(self.desired, actual)
+
+    def predict(self, actual: Actual, changes: Sequence[TableChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See `policy.predict`."""
+        return policy.predict(self.desired, actual, changes)
+
+    def apply(self, changes: Sequence[TableChange]) -> Iterator[Outcome]:
+        """Make the changes in order."""
+        for change in changes:
+            match change:
+                case CreateTable():
+                    yield attempt(change, self._create)
+                case AwaitTable():
+                    yield attempt(change, self._await, "ACTIVE", None)
+                case EnableTimeToLive():
+                    yield attempt(change, self._enable_time_to_live)
+                case ClaimTable(repository=repository):
+                    yield attempt(change, self._claim, repository)
+                case _:
+                    assert_never(change)
+
+    def _time_to_live(self) -> tuple[str, str]:
+        description = self.dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+        return description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", "")
+
+    def _owner(self) -> str | None:
+        item = self.metadata.read(names.POOL_IDENTIFIER)
+        if not item:
+            return None
+        # An item that names nobody is nobody's we know: it is shown as what it is and refused, not overwritten.
+        return records.text(item, "value") or f"unknown ({item.get('value')!r})"
+
+    def _create(self) -> None:
+        # DescribeTable may not know it for a moment, also where another run has just created it; a look that took it
+        # for absent would end the run for everybody.
+        try:
+            self.dynamodb.create_table(
+                TableName=self.table,
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _, _ in KEY_SCHEMA],
+                KeySchema=[
+                    {"AttributeName": "PK", "KeyType": "HASH"},
+                    {"AttributeName": "SK", "KeyType": "RANGE"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+                DeletionProtectionEnabled=True,
+            )
+        except errors.AlreadyExists:
+            self._await("ACTIVE")
+            raise
+        self._await("ACTIVE")
+
+    def _await(self, *statuses: str | None) -> None:
+        """Look until the table has one of these statuses; None stands for a table that is gone."""
+        for _ in range(ACTIVE_WAIT_SECONDS // _POLL_SECONDS):
+            if self._status() in statuses:
+                return
+            self.clock.sleep(_POLL_SECONDS)
+        raise errors.Unavailable(
+            "dynamodb:DescribeTable",
+            "NotActive",
+            f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s.",
+        )
+
+    def _status(self) -> str | None:
+        try:
+            return self.dynamodb.describe_table(TableName=self.table)["Table"].get("TableStatus", "UNKNOWN")
+        except errors.NotFound:
+            return None
+
+    def _enable_time_to_live(self) -> None:
+        self.dynamodb.update_time_to_live(
+            TableName=self.table,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": records.TIME_TO_LIVE_ATTRIBUTE},
+        )
+
+    def _claim(self, repository: str) -> None:
+        self.metadata.write(names.POOL_IDENTIFIER, repository, {"ConditionExpression": "attribute_not_exists(PK)"})

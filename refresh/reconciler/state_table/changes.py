@@ -1,0 +1,73 @@
+"""What can be done to the state table."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from refresh import records
+from refresh.report import Change
+
+
+@frozen
+class CreateTable(Change):
+    """Create the table with the contract's schema."""
+
+    noun: ClassVar[str] = "table"
+    verb: ClassVar[str] = "create"
+    done: ClassVar[str] = "created"
+    sign: ClassVar[str] = "+"
+    table: str
+
+    @property
+    def subject(self) -> str:
+        return self.table
+
+
+@frozen
+class AwaitTable(Change):
+    """Wait until a table that is being created, updated or deleted is ACTIVE (or gone)."""
+
+    noun: ClassVar[str] = "table"
+    verb: ClassVar[str] = "await"
+    done: ClassVar[str] = "awaited"
+    table: str
+    status: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.table} ({self.status})"
+
+
+@frozen
+class EnableTimeToLive(Change):
+    """Let DynamoDB delete items by `expiresAt`."""
+
+    noun: ClassVar[str] = "time_to_live"
+    verb: ClassVar[str] = "enable"
+    done: ClassVar[str] = "enabled"
+    table: str
+
+    @property
+    def subject(self) -> str:
+        return f"on {self.table} ({records.TIME_TO_LIVE_ATTRIBUTE})"
+
+
+@frozen
+class ClaimTable(Change):
+    """Record that the table is this repository's, if nobody's name is on it."""
+
+    noun: ClassVar[str] = "table"
+    verb: ClassVar[str] = "claim"
+    done: ClassVar[str] = "claimed"
+    sign: ClassVar[str] = "+"
+    table: str
+    repository: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.table} for {self.repository}"
+
+
+TableChange = CreateTable | AwaitTable | EnableTimeToLive | ClaimTable

@@ -1,0 +1,98 @@
+"""What the state table has to be, and whose: pure rules over what DynamoDB describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from attrs import evolve, frozen
+
+from refresh import errors, names, records
+from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
+from refresh.report import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from refresh.desired import DesiredState
+
+KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
+_USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
+
+
+@frozen(kw_only=True)
+class Actual:
+    """The table as DynamoDB describes it; `status` is None when there is none."""
+
+    status: str | None = None
+    keys: tuple[tuple[str, str, str], ...] = ()
+    """(name, HASH or RANGE, type) of each key attribute."""
+    deletion_protection: bool = False
+    on_demand: bool = True
+    time_to_live: tuple[str, str] = ("DISABLED", "")
+    """(status, attribute); a table that is not ACTIVE, or has another key, has not been asked."""
+    owner: str | None = None
+    """The repository that the table says it belongs to; None when it says nothing."""
+
+
+def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
+    """Plan the table; one with another key schema or another owner is refused, never touched."""
+    table, repository = names.table(desired.repository), str(desired.repository)
+    if actual.status is None:
+        return Plan((CreateTable(table),))
+    if actual.keys != KEY_SCHEMA:
+        raise errors.Refused(
+            f"table {table}: its key is {_schema(actual.keys)} where {_schema(KEY_SCHEMA)} is expected; it is another "
+            "application's. Nothing was changed: rename one of the two, or delete the table if it is yours to delete."
+        )
+    if actual.owner not in (None, repository):
+        raise errors.Refused(
+            f"table {table}: it belongs to the runner pool of {actual.owner}, not of {repository}; the two names give "
+            "the same table. Nothing was changed: use another AWS account or region for one of them."
+        )
+    if actual.status != "ACTIVE":
+        return Plan((AwaitTable(table, actual.status),))
+    changes: list[TableChange] = []
+    if actual.owner is None:
+        changes.append(ClaimTable(table, repository))
+    status, attribute = actual.time_to_live
+    if status not in _USABLE_TIME_TO_LIVE:
+        changes.append(EnableTimeToLive(table))
+    return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)))
+
+
+def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange]) -> Actual:
+    """Tell how the table will be described once these changes are made."""
+    for change in changes:
+        match change:
+            case CreateTable():
+                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True)
+            case AwaitTable(status=status):
+                actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
+            case EnableTimeToLive():
+                actual = evolve(actual, time_to_live=("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
+            case ClaimTable():
+                actual = evolve(actual, owner=str(desired.repository))
+            case _:
+                assert_never(change)
+    return actual
+
+
+def usable(desired: DesiredState, actual: Actual) -> bool:
+    """Whether the other components may write: the table is ACTIVE, has the contract's key and is this repository's."""
+    return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.owner == str(desired.repository)
+
+
+def _warnings(table: str, actual: Actual, time_to_live_attribute: str) -> Iterator[str]:
+    if time_to_live_attribute not in ("", records.TIME_TO_LIVE_ATTRIBUTE):
+        yield (
+            f"table {table}: its time-to-live is on {time_to_live_attribute!r} and was left alone; history and "
+            f"heartbeats do not expire by themselves until it is on {records.TIME_TO_LIVE_ATTRIBUTE!r}."
+        )
+    if not actual.deletion_protection:
+        yield f"table {table}: it has no deletion protection; switch it on, it was not created by this action."
+    if not actual.on_demand:
+        yield f"table {table}: it has provisioned throughput, not on-demand; a burst of runners may be throttled."
+
+
+def _schema(keys: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} ({kind}, {value_type})" for name, kind, value_type in keys) or "empty"
