@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
 
 from refresh import clients, command_line, errors, inputs, publish
+from refresh.clients.aws import CONCURRENCY
+from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
 from refresh.reconciler import reconcile
 from refresh.runner import Runner
@@ -22,10 +25,40 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+PATIENCE_SECONDS = 5
+"""How long the calls under way are waited for once the run was asked to end: GitHub kills it ten seconds after."""
+
+
+class Stop:
+    """Whether, and how long ago, a signal asked the run to end."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self._asked_at = 0.0
+
+    def ask(self, *_: object) -> None:
+        """Ask it to end; a second signal changes nothing."""
+        if not self._event.is_set():
+            self._asked_at = time.monotonic()
+            self._event.set()
+
+    def asked(self) -> bool:
+        """Whether it was asked to."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until it is asked to, at most so long."""
+        self._event.wait(seconds)
+
+    def out_of_patience(self) -> bool:
+        """Whether nothing under way is waited for any longer."""
+        return self.asked() and time.monotonic() - self._asked_at >= PATIENCE_SECONDS
+
+
 class SystemClock:
     """The machine's clock; its sleep ends when the run is asked to stop."""
 
-    def __init__(self, stop: Event) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
 
     def now(self) -> datetime:
@@ -37,28 +70,31 @@ class SystemClock:
         self._stop.wait(seconds)
 
 
-def run(environ: Mapping[str, str], runner: Runner, stop: Event) -> int:
+def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     """Refresh once and give the exit code."""
     try:
         given = inputs.load(environ)
         runner.mask(given.secrets.github_token.reveal())
         clock = SystemClock(stop)
         called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
-        services = clients.connect(given.desired, given.secrets, runner.mask, clock.now, called)
+        shell = Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
+        services = clients.connect(given.desired, given.secrets, shell)
     except errors.InputErrors as error:
         publish.input_errors(runner, error)
         return 2
     publish.beginning(runner, given)
-    with ThreadPoolExecutor(clients.CONCURRENCY, thread_name_prefix="refresh") as pool:
-        report = reconcile(
-            given.desired,
-            services,
-            clock,
-            pool,
-            stopped=stop.is_set,
-            finished=lambda component: publish.component(runner, component),
-            progress=publish.progress,
-        )
+    pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    report = reconcile(
+        given.desired,
+        services,
+        clock,
+        pool,
+        stopped=stop.asked,
+        abandoned=stop.out_of_patience,
+        finished=lambda component: publish.component(runner, component),
+        progress=publish.progress,
+    )
+    pool.shutdown(wait=False, cancel_futures=True)
     publish.ending(runner, report)
     return report.exit_code
 
@@ -68,16 +104,20 @@ def main(arguments: Sequence[str] = ()) -> int:
     environ = command_line.environ(arguments, os.environ) if arguments else os.environ
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
-    stop = Event()
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.ask)
     as_json = inputs.log_as_json(environ)
     publish.configure(as_json=as_json)
     try:
-        return run(environ, Runner(environ, out, err, as_json=as_json), stop)
+        code = run(environ, Runner(environ, out, err, as_json=as_json), stop)
     finally:
         out.flush()
         err.flush()
+    if stop.asked():
+        # The interpreter would wait for threads that still wait for an answer.
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ GitHub being down must not stop the garbage collection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -18,7 +18,7 @@ from attrs import frozen
 from refresh import errors, names
 from refresh.desired import Mode
 from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Convergence, Run
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
@@ -42,6 +42,7 @@ from refresh.reconciler.transactions import Sender
 from refresh.report import ComponentReport, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Executor, Future
 
     from types_boto3_dynamodb import DynamoDBClient
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 
 ActualT = TypeVar("ActualT")
+_LOOK_SECONDS = 0.2
+"""How often it is looked whether waiting is over."""
 
 
 class GitHub(registration_token.TokenIssuer, runner_release.ReleaseSource, runner_registrations.Registry, Protocol):
@@ -72,19 +75,21 @@ class Services:
     """Tells how far AWS's clock is ahead of ours, as far as its answers have shown."""
 
 
-def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three hooks by name
+def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hooks by name
     desired: DesiredState,
     services: Services,
     clock: Clock,
     pool: Executor,
     *,
     stopped: Callable[[], bool] = lambda: False,
+    abandoned: Callable[[], bool] = lambda: False,
     finished: Callable[[ComponentReport], None] = lambda _: None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Report:
     """Bring everything to the desired state (or, in mode plan, say what would be done).
 
     `pool` needs more workers than there are components: these wait for each other, and for calls that they fan out.
+    Once `stopped`, nothing new is begun; once `abandoned`, what is under way is not waited for either.
     `finished` is called in this thread as each component ends, `progress` in others while long work goes on.
     """
     started_at = clock.now()
@@ -94,41 +99,60 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and three ho
     listing = Early(
         pool, partial(launch_template.list_versions, services.ec2, names.launch_template(desired.repository))
     )
-    table = pool.submit(converge, StateTable(desired, services.dynamodb, metadata, clock), run, may_write=lambda: None)
-    may_write = partial(_require_table, desired, table)
+    under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}
 
-    def begin(component: Component[ActualT, Any]) -> Future[Converged[ActualT]]:
-        return pool.submit(converge, component, run, may_write)
+    def begin(component: Component[ActualT, Any], may_write: Callable[[], None]) -> Future[Converged[ActualT]]:
+        convergence = Convergence(component, run, may_write)
+        future = pool.submit(convergence.converge)
+        under_way[future] = convergence
+        return future
 
-    release = begin(ReleaseOfRunner(desired, metadata, services.github, clock))
+    table = begin(StateTable(desired, services.dynamodb, metadata, clock), lambda: None)
+    after_table = partial(_require_table, desired, table)
+    release = begin(ReleaseOfRunner(desired, metadata, services.github, clock), after_table)
     template_ids = partial(_template_ids, metadata, listing)
-    collector = begin(GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress))
-    token = begin(RegistrationToken(desired, metadata, services.github, clock))
+    collector = begin(
+        GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress), after_table
+    )
+    token = begin(RegistrationToken(desired, metadata, services.github, clock), after_table)
     gone = partial(_ended, collector, token)
-    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, partial(_release, desired, release)))
-    pools = begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock))
-    futures: tuple[Future[Converged[Any]], ...] = (
+    newest = partial(_release, desired, release)
+    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, newest), after_table)
+    pools = begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock), after_table)
+    listed: tuple[Future[Converged[Any]], ...] = (
         table,
         release,
         template,
         pools,
-        begin(Parameters(desired, metadata)),
+        begin(Parameters(desired, metadata), after_table),
         token,
         collector,
-        begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone)),
-        begin(OrphanedArtifacts(desired, services.ec2, sender, partial(_recorded, collector))),
+        begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone), after_table),
+        begin(OrphanedArtifacts(desired, services.ec2, sender, partial(_recorded, collector)), after_table),
     )
-    for future in as_completed(futures):
-        finished(future.result().report)
-    actuals = (template.result().actual, pools.result().actual, token.result().actual, collector.result().actual)
+    converged: dict[Future[Converged[Any]], Converged[Any]] = {}
+    for future, result in _as_they_end(under_way, abandoned):
+        converged[future] = result
+        finished(result.report)
     return Report(
-        tuple(future.result().report for future in futures),
+        tuple(converged[future].report for future in listed),
         desired=desired,
         started_at=started_at,
         finished_at=clock.now(),
-        pool=pool_now(*actuals),
-        ended=ended(collector.result().report.done),
+        pool=pool_now(*(converged[each].actual for each in (template, pools, token, collector))),
+        ended=ended(converged[collector].report.done),
     )
+
+
+def _as_they_end(
+    under_way: Mapping[Future[Converged[Any]], Convergence[Any, Any]], abandoned: Callable[[], bool]
+) -> Iterator[tuple[Future[Converged[Any]], Converged[Any]]]:
+    """Give each component as it ends, and those still under way when waiting is over as far as they have come."""
+    waiting = set(under_way)
+    while waiting and not abandoned():
+        done, waiting = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        yield from ((each, each.result()) for each in under_way if each in done)
+    yield from ((each, under_way[each].abandoned()) for each in under_way if each in waiting)
 
 
 def _require_table(desired: DesiredState, table: Future[Converged[table_policy.Actual]]) -> None:

@@ -107,30 +107,22 @@ def following(
 
 
 def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
-    """Observe, plan and apply until the plan is empty, and report what happened.
+    """Observe, plan and apply until the plan is empty, and report what happened; see `Convergence`."""
+    return Convergence(component, run, may_write).converge()
+
+
+class Convergence(Generic[ActualT, ChangeT]):
+    """One component on its way to an empty plan.
 
     `may_write` is called before the first change is applied; it waits for what must come first and raises if it failed.
     Whatever goes wrong ends this component only.
     """
-    start = run.clock.now()
-    loop = _Loop(component, run, may_write)
-    try:
-        loop.passes()
-        error: errors.RefreshError | None = None
-    except errors.RefreshError as caught:
-        error = caught
-    except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
-        # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
-        error = errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line.")
-    report = evolve(loop.report, outcomes=tuple(loop.outcomes), error=error, duration=run.clock.now() - start)
-    return Converged(report, loop.actual)
 
-
-class _Loop(Generic[ActualT, ChangeT]):
     def __init__(self, component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> None:
         self.component = component
         self.run = run
         self.may_write = may_write
+        self.started_at = run.clock.now()
         self.actual: ActualT | None = None
         self.report = ComponentReport(name=component.name, mode=run.mode)
         self.tried: set[tuple[type[Change], str]] = set()
@@ -138,7 +130,32 @@ class _Loop(Generic[ActualT, ChangeT]):
         self.settled: dict[Change, Outcome] = {}
         """Done and failed changes of this run: neither is sent a second time."""
 
-    def passes(self) -> None:
+    def converge(self) -> Converged[ActualT]:
+        """Go all the way, and report."""
+        try:
+            self._passes()
+        except errors.RefreshError as caught:
+            return self._ended(caught)
+        except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
+            # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
+            return self._ended(errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line."))
+        return self._ended(None)
+
+    def abandoned(self) -> Converged[ActualT]:
+        """Report how far it has come, in another thread, while it still waits for an answer."""
+        return self._ended(
+            errors.Interrupted(
+                "stopped as asked; a call under way was not answered in time, so what it did is not known. "
+                "Nothing is lost: the next run looks and continues."
+            )
+        )
+
+    def _ended(self, error: errors.RefreshError | None) -> Converged[ActualT]:
+        duration = self.run.clock.now() - self.started_at
+        report = evolve(self.report, outcomes=tuple(self.outcomes), error=error, duration=duration)
+        return Converged(report, self.actual)
+
+    def _passes(self) -> None:
         due: list[ChangeT] = []
         repeats = 0
         for number in range(MOST_PASSES):
@@ -222,6 +239,8 @@ def attempt(
         action(*args, **kwargs)
     except (errors.ConditionFailed, errors.AlreadyExists) as error:
         return Skipped(change, str(error))
+    except errors.Interrupted:
+        return Postponed(change)
     except errors.CredentialsExpired:
         raise
     except errors.RefreshError as error:

@@ -80,38 +80,37 @@ class Sender:
         blocked = 0
         while batch:
             if self.over():
-                yield from (Postponed(each.change) for each in batch)
+                yield from _postponed(batch)
                 return
             try:
                 self.dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
             except errors.TransactionCancelled as error:
-                verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
-                yield from filter(None, verdicts)
-                kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
+                outcomes, kept = _judged(batch, error)
+                yield from outcomes
                 # A try that drops something is progress; only the others count.
                 if len(kept) == len(batch):
                     blocked += 1
-                    if blocked == (_THROTTLED_TRIES if _throttled(error) else _TRIES):
-                        yield from (Failed(each.change, error) for each in batch)
+                    if blocked == _tries(error):
+                        yield from _failed(batch, error)
                         return
                     self._pause(blocked)
                 batch = kept
+            except errors.Interrupted:
+                yield from _postponed(batch)
+                return
             except errors.CredentialsExpired:
                 raise
-            except errors.Rejected as error:
-                yield from self._halves(batch, error)
-                return
             except errors.ApiError as error:
-                yield from (Failed(each.change, error) for each in batch)
+                yield from self._refused(batch, error)
                 return
             else:
                 yield from (Done(each.change) for each in batch)
                 return
 
-    def _halves(self, batch: list[Write], error: errors.Rejected) -> Iterator[Outcome]:
-        """Find the change that makes DynamoDB refuse a whole request, so that it costs the others nothing."""
-        if len(batch) == 1:
-            yield Failed(batch[0].change, error)
+    def _refused(self, batch: list[Write], error: errors.ApiError) -> Iterator[Outcome]:
+        """Fail the changes; where DynamoDB rejects a request, find the one that makes it, at no cost to the others."""
+        if len(batch) == 1 or not isinstance(error, errors.Rejected):
+            yield from _failed(batch, error)
             return
         middle = len(batch) // 2
         yield from self._send(batch[:middle])
@@ -123,6 +122,21 @@ class Sender:
         self.clock.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - no secret is made of it
 
 
+def _postponed(batch: list[Write]) -> Iterator[Outcome]:
+    return (Postponed(each.change) for each in batch)
+
+
+def _failed(batch: list[Write], error: errors.ApiError) -> Iterator[Outcome]:
+    return (Failed(each.change, error) for each in batch)
+
+
+def _judged(batch: list[Write], error: errors.TransactionCancelled) -> tuple[list[Outcome], list[Write]]:
+    """Tell what became of the changes of a cancelled transaction, and which of them are to be sent again."""
+    verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
+    kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
+    return [outcome for outcome in verdicts if outcome is not None], kept
+
+
 def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
     start = 0
     for each in batch:
@@ -130,8 +144,9 @@ def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
         start += len(each.actions)
 
 
-def _throttled(error: errors.TransactionCancelled) -> bool:
-    return not _THROTTLED.isdisjoint(error.reasons)
+def _tries(error: errors.TransactionCancelled) -> int:
+    """Tell how often in a row nothing may come of it: throttling passes, another's transaction should be short."""
+    return _TRIES if _THROTTLED.isdisjoint(error.reasons) else _THROTTLED_TRIES
 
 
 def _verdict(write_: Write, start: int, error: errors.TransactionCancelled) -> Outcome | None:

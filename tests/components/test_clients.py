@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from attrs import evolve
 from botocore.exceptions import EndpointConnectionError
 
 from refresh import clients, errors, inputs
+from refresh.clients.aws import ClockSkew
+from refresh.clients.github import GitHub
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, PAT_CANARY, TABLE
+from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
     from refresh.reconciler import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
+    from tests.fakes.world import World
 
 THROTTLED = (400, b'{"__type": "ThrottlingException", "message": "Rate exceeded"}')
+FAILURE = (500, b"{}")
 PATH = "/repos/octo/widgets/actions/runners/registration-token"
 
 
@@ -100,7 +105,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     for name, value in {**nowhere, **environ}.items():
         monkeypatch.setenv(name, value)
     loaded = inputs.load(good())
-    return clients.connect(loaded.desired, loaded.secrets, mask=lambda _: None, now=lambda: datetime.now(UTC))
+    return clients.connect(loaded.desired, loaded.secrets, SHELL)
 
 
 def test_an_endpoint_that_does_not_answer_is_unavailable(
@@ -174,8 +179,8 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
     assert not [record for record in caplog.records if record.levelno < logging.WARNING]
 
 
-def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> clients.GitHub:
-    return clients.GitHub(server.url, "octo/widgets", Secret(PAT_CANARY), mask)
+def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> GitHub:
+    return GitHub(server.url, "octo/widgets", Secret(PAT_CANARY), evolve(SHELL, mask=mask))
 
 
 def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
@@ -296,7 +301,7 @@ def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhu
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(errors.Unavailable) as caught:
-            clients.GitHub(url, "octo/widgets", Secret(PAT_CANARY), lambda _: None).runner_downloads()
+            GitHub(url, "octo/widgets", Secret(PAT_CANARY), SHELL).runner_downloads()
     assert url in str(caught.value)
     assert PAT_CANARY not in str(caught.value)
     assert sum(unhurried) < 60
@@ -340,7 +345,7 @@ def test_a_runner_is_removed_by_its_number(github: GitHubServer) -> None:
 def test_aws_s_own_clock_is_compared_with_ours(aws: AwsServer, services: Services) -> None:
     """By the first answer's date; before it nothing is known."""
     assert aws.calls == []
-    ahead = clients.ClockSkew(lambda: datetime.now(UTC) - timedelta(minutes=5))
+    ahead = ClockSkew(lambda: datetime.now(UTC) - timedelta(minutes=5))
     assert ahead() == timedelta()
     ahead.listen(services.sqs)
     services.sqs.list_queues()
@@ -353,7 +358,7 @@ def test_aws_s_own_clock_is_compared_with_ours(aws: AwsServer, services: Service
 @pytest.mark.parametrize("date", ["", "soon", "Sat, 31 Jan 2026 09:05:00 -0000"])
 def test_an_answer_without_a_readable_date_tells_nothing(date: str) -> None:
     """A proxy may have dropped it."""
-    skew = clients.ClockSkew(lambda: datetime.now(UTC))
+    skew = ClockSkew(lambda: datetime.now(UTC))
     skew._answered(SimpleNamespace(headers={"date": date}))
     assert skew() == timedelta()
 
@@ -378,7 +383,7 @@ def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurrie
 
     given = inputs.load(good())
     with mock.patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}):
-        services = clients.connect(given.desired, given.secrets, lambda _: None, lambda: datetime.now(UTC), called)
+        services = clients.connect(given.desired, given.secrets, evolve(SHELL, called=called))
     answers = [THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
     services.sqs.list_queues()
@@ -393,3 +398,35 @@ def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurrie
 
 def _refuse(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsServer, world: World) -> None:
+    """GitHub kills the run ten seconds after it asked."""
+    aws.before_call = lambda _: FAILURE
+    with mock.patch.dict(os.environ, world.environ()):
+        given = inputs.load(os.environ)
+        told: list[str] = []
+        shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
+        services = clients.connect(given.desired, given.secrets, shell)
+        with pytest.raises(errors.Interrupted, match="dynamodb:DescribeTable was not sent"):
+            _describe(services)
+        with pytest.raises(errors.Interrupted, match="sqs:ListQueues was not sent"):
+            services.sqs.list_queues()
+    assert aws.calls == ["dynamodb:DescribeTable"]
+    assert told == ["dynamodb:DescribeTable 500", "dynamodb:DescribeTable Interrupted", "sqs:ListQueues Interrupted"]
+
+
+def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
+    github: GitHubServer, unhurried: list[float]
+) -> None:
+    """Its own pauses between retries are the longest."""
+    github.failure = FAILURE
+    shell = evolve(SHELL, stopped=lambda: bool(github.calls))
+    stopping = GitHub(github.url, "octo/widgets", Secret(PAT_CANARY), shell)
+    with pytest.raises(errors.Interrupted, match=r"registration-token again was not sent"):
+        stopping.create_registration_token()
+    with pytest.raises(errors.Interrupted, match=r"downloads was not sent"):
+        stopping.runner_downloads()
+    assert len(github.calls) == 1
+    assert unhurried == []

@@ -16,7 +16,7 @@ import pytest
 from attrs import frozen
 from botocore.config import Config
 
-from refresh import clients
+from refresh.clients import aws
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB
 from tests.fakes.memory.ec2 import Ec2
@@ -64,7 +64,7 @@ def _remote(name: str, url: str | None, *services: str) -> Backend:
     made: dict[str, Any] = {}
     for service in services:
         client = boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **credentials)  # type: ignore[call-overload] # the name is a variable
-        clients.translate_errors(client)
+        aws.translate_errors(client)
         made[service] = client
 
     def launch(*, protected: bool = False, zone: str = "a") -> str:

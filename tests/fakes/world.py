@@ -15,6 +15,9 @@ from unittest import mock
 from attrs import evolve
 
 from refresh import clients, errors, inputs, names, records
+from refresh.clients.aws import CONCURRENCY
+from refresh.clients.github import GitHub
+from refresh.clients.shell import Shell
 from refresh.reconciler import reconcile
 from refresh.summary import markdown
 
@@ -63,6 +66,10 @@ class SystemClock:
         """Go on at once."""
 
 
+SHELL = Shell(mask=lambda _: None, now=SystemClock().now)
+"""A process that nobody watches."""
+
+
 class World:
     """Both servers, and ways to run refresh against them, in this process or as a child."""
 
@@ -104,9 +111,7 @@ class World:
     def services(self, **changed: str) -> Services:
         """Connect as a run does."""
         given = inputs.load(self.environ(**changed))
-        github = clients.GitHub(
-            given.desired.github_api_url, str(self.repository), given.secrets.github_token, mask=lambda _: None
-        )
+        github = GitHub(given.desired.github_api_url, str(self.repository), given.secrets.github_token, SHELL)
         return evolve(self._connected(), github=github)
 
     def _connected(self) -> Services:
@@ -116,7 +121,7 @@ class World:
         """Run once in this process."""
         desired = inputs.load(self.environ(**changed)).desired
         services = self.services(**changed)
-        with ThreadPoolExecutor(clients.CONCURRENCY) as pool:
+        with ThreadPoolExecutor(CONCURRENCY) as pool:
             return reconcile(desired, services, SystemClock(), pool)
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
@@ -274,7 +279,7 @@ def _connect(url: str, dynamodb_url: str) -> Services:
     }
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        return clients.connect(given.desired, given.secrets, mask=lambda _: None, now=SystemClock().now)
+        return clients.connect(given.desired, given.secrets, SHELL)
 
 
 def component(report: Report, name: str) -> ComponentReport:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
@@ -103,6 +104,30 @@ def test_a_cancelled_run_stops_says_so_and_the_next_one_continues(world: World, 
     assert "sqs:CreateQueue" not in world.aws.calls
     code, _ = world.run()
     assert code == 0
+
+
+def test_a_cancelled_run_does_not_wait_for_an_answer_that_does_not_come(world: World, tmp_path: Path) -> None:
+    """Five seconds after the signal it writes its report, which tells what was done and what is not known."""
+    child = world.start({"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_WORKSPACE": str(tmp_path)})
+    left = Event()
+
+    def cancel(operation: str) -> None:
+        if operation == "ec2:CreateLaunchTemplate":
+            child.send_signal(signal.SIGTERM)
+            left.wait(60)
+
+    world.aws.before_call = cancel
+    printed, _ = child.communicate(timeout=60)
+    left.set()
+    world.aws.before_call = lambda _: None
+    assert child.returncode == 1, printed
+    assert "error: launch template: stopped as asked; a call under way was not answered in time" in printed
+    report = json.loads((tmp_path / "refresh-report.json").read_text())
+    table, template = report["components"][0], report["components"][2]
+    assert (table["status"], template["status"], report["exit_code"]) == ("changed 3", "failed", 1)
+    assert "failed-components" in (tmp_path / "output").read_text()
+    code, printed = world.run()
+    assert code == 0, printed
 
 
 def test_github_being_down_stops_only_what_needs_it(world: World) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refresh import __main__, clients
+from refresh.clients import aws
 
 if TYPE_CHECKING:
     from refresh.reconciler import Services
 
 # moto takes its time to describe thousands of instances, and that is not what is measured.
-clients._READ_SECONDS = 300
+aws._READ_SECONDS = 300
 
 calls: Counter[str] = Counter()
 _connect = clients.connect

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.reconciler.component import MAX_PASSES, MOST_PASSES, Converged, Run, attempt, converge
+from refresh.reconciler.component import MAX_PASSES, MOST_PASSES, Converged, Convergence, Run, attempt, converge
 from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped
 from refresh.wording import problems
 from tests.fakes.serial import StillClock
@@ -296,6 +296,29 @@ def test_what_concerns_more_than_one_change_is_not_swallowed(error: Exception) -
     """Expired credentials and defects end the component."""
     with pytest.raises(type(error)):
         attempt(ONE, _raising(error))
+
+
+def test_a_change_that_was_not_sent_is_left_for_the_next_run() -> None:
+    """No request leaves a process that was asked to end."""
+    assert attempt(ONE, _raising(errors.Interrupted("not sent"))) == Postponed(ONE)
+
+
+def test_a_component_that_is_not_waited_for_tells_how_far_it_has_come() -> None:
+    """In the middle of a call that is not answered."""
+    told: list[Converged[int]] = []
+
+    class _Waiting(_Scripted):
+        def observe(self) -> int:
+            if self.looks == 1:
+                told.append(convergence.abandoned())
+            return super().observe()
+
+    convergence = Convergence(_Waiting(_plan(ONE), _plan()), Run(mode=Mode.APPLY, clock=StillClock()), lambda: None)
+    assert convergence.converge().report.status == "changed 1"
+    (converged,) = told
+    assert (converged.actual, converged.report.done, converged.report.status) == (1, (ONE,), "failed")
+    assert isinstance(converged.report.error, errors.Interrupted)
+    assert "not known" in str(converged.report.error)
 
 
 def test_an_attempt_that_returns_is_done() -> None:

@@ -48,7 +48,7 @@ class _Ec2:
         self.calls = [] if calls is None else calls
         self.described: list[dict[str, Any]] = []
         self.ended: list[list[str]] = []
-        self.refusals: dict[str, errors.ApiError] = {}
+        self.refusals: dict[str, errors.RefreshError] = {}
         self.state_after = "shutting-down"
         self.templates: dict[str, str | errors.ApiError] = {}
         """Names of templates by id, or what is answered instead."""
@@ -330,6 +330,14 @@ def test_terminations_go_in_batches_of_100() -> None:
     outcomes = _terminate(ec2, *range(250))
     assert [len(ids) for ids in ec2.ended] == [100, 100, 50]
     assert outcomes == [Done(Terminate(_id(number))) for number in range(250)]
+
+
+def test_a_termination_that_was_not_sent_is_left_for_the_next_run() -> None:
+    """A process that was asked to end sends nothing more."""
+    ec2 = _Ec2()
+    ec2.refusals[_id(2)] = errors.Interrupted("not sent")
+    assert _terminate(ec2, 1, 2) == [Postponed(Terminate(_id(1))), Postponed(Terminate(_id(2)))]
+    assert len(ec2.ended) == 1
 
 
 def test_an_unknown_instance_is_dropped_and_the_others_end() -> None:

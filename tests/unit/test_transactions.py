@@ -237,3 +237,11 @@ def test_expired_credentials_are_not_an_outcome() -> None:
     dynamodb = _DynamoDB(lambda *_: errors.CredentialsExpired("dynamodb:TransactWriteItems", "ExpiredToken"))
     with pytest.raises(errors.CredentialsExpired):
         _write(dynamodb, "a")
+
+
+def test_what_was_not_sent_is_left_for_the_next_run() -> None:
+    """A process that was asked to end sends nothing more, and the batch was not begun."""
+    stopped = errors.Interrupted("not sent")
+    dynamodb = _DynamoDB(lambda names, _: stopped if "a" in names else None)
+    assert _kinds(_write(dynamodb, "abc", 2)) == {"a": "Postponed", "b": "Postponed", "c": "Done"}
+    assert dynamodb.sent == [["a", "b"], ["c"]]

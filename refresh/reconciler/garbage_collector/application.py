@@ -140,6 +140,9 @@ class _Terminations:
             # A policy may allow only instances with certain tags, so a denial too may be for one of them.
             yield from self._isolate(batch, error)
             return
+        except errors.Interrupted:
+            yield from map(Postponed, batch)
+            return
         except errors.CredentialsExpired:
             raise
         except errors.ApiError as error:
