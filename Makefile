@@ -21,7 +21,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --numprocesses=logical --cov --cov-report=term-missing --cov-fail-under=100
+	$(BIN)/python -m pytest --numprocesses=logical --dist=loadgroup --cov --cov-report=term-missing --cov-fail-under=100
 
 simulate: $(INSTALLED)
 	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
@@ -31,7 +31,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck --shell=bash --exclude=SC2154 refresh/user_data/*.sh
-	$(BIN)/shellcheck .ci/run
+	$(BIN)/shellcheck .ci/run .ci/engine
+	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
 
 format: $(INSTALLED)

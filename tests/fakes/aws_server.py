@@ -42,14 +42,16 @@ TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment
 class AwsServer:
     """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.calls: list[str] = []
         self.bodies: list[bytes] = []
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
+        self.after_call: Callable[[str], None] = lambda _: None
+        """Told of the operation when it has had its effect and before it is answered."""
         self._lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Silent)
+        self._server = make_server(host, port, self._answer, threaded=True, request_handler=_Silent)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -101,7 +103,9 @@ class AwsServer:
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]
         with self._lock:
-            return list(self._moto(environ, start_response))
+            answer = list(self._moto(environ, start_response))
+        self.after_call(operation)
+        return answer
 
 
 class _Silent(WSGIRequestHandler):

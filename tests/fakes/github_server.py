@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 REGISTRATION_CANARY = "REG-CANARY-"
 DOWNLOAD_CANARY = "DOWNLOAD-CANARY"
@@ -19,7 +19,7 @@ DOWNLOAD_CANARY = "DOWNLOAD-CANARY"
 class GitHubServer:
     """A GitHub endpoint; `calls` lists method and path, `answers` replaces single answers."""
 
-    def __init__(self, version: str = "2.335.1") -> None:
+    def __init__(self, version: str = "2.335.1", host: str = "127.0.0.1", port: int = 0) -> None:
         self.calls: list[str] = []
         self.version = version
         self.failure: tuple[int, bytes] | None = None
@@ -31,8 +31,10 @@ class GitHubServer:
         self.runners: list[dict[str, Any]] = []
         """As GitHub lists them: id, name, status, busy."""
         self.token_life = timedelta(hours=1)
+        self.after_call: Callable[[str], None] = lambda _: None
+        """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer((host, port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -126,6 +128,7 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, body = server.answer(self.command, self.path, dict(self.headers))
+            server.after_call(f"GitHub:{self.command} {self.path}")
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def good(**changed: str) -> dict[str, str]:
     """Give an environment that loads; `changed` holds variables."""
@@ -15,3 +17,18 @@ def good(**changed: str) -> dict[str, str]:
         "INPUT_GITHUB-TOKEN": "PAT-CANARY-5e1f",
         **changed,
     }
+
+
+TEN_BAD_INPUTS: dict[str, Any] = {
+    "ami": "ubuntu-24.04",
+    "iam_instance_profile": "a b",
+    "security_group_ids": "subnet-0123456789abcdef0",
+    "subnet_ids": '"subnet-0123456789abcdef0"',
+    "github_token": "two words",
+    "aws_region": "us-east-1a",
+    "max_idle_time": "7 min",
+    "max_runtime": "30",
+    "resource_class_config": '{"large": {"cpu": true, "mmem": 1.9}}',
+    "mode": "destroy",
+}
+"""One of each kind of mistake; none of them may lead to a call."""

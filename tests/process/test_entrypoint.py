@@ -16,25 +16,13 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from refresh import command_line, outputs
+from tests.fakes.literals import TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT, TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.world import World
-
-TEN_BAD_INPUTS: dict[str, Any] = {
-    "ami": "ubuntu-24.04",
-    "iam_instance_profile": "a b",
-    "security_group_ids": "subnet-0123456789abcdef0",
-    "subnet_ids": '"subnet-0123456789abcdef0"',
-    "github_token": "two words",
-    "aws_region": "us-east-1a",
-    "max_idle_time": "7 min",
-    "max_runtime": "30",
-    "resource_class_config": '{"large": {"cpu": true, "mmem": 1.9}}',
-    "mode": "destroy",
-}
 
 
 def test_ten_bad_inputs_are_told_at_once_and_nothing_is_called(world: World) -> None:

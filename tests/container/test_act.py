@@ -1,0 +1,98 @@
+"""The README's workflow, run by a client that is not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from refresh import outputs
+from tests.container import workflow
+from tests.fakes.literals import TEN_BAD_INPUTS
+from tests.fakes.world import PAT_CANARY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fakes.world import World
+
+pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+
+SURROUNDINGS = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+"""What the step that is left out would have set, and where AWS is played."""
+
+Acted = tuple[int, str, dict[str, str]]
+
+
+@pytest.fixture
+def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..., Acted]:  # noqa: ARG001 - must be there
+    """Give a way to run the workflow: exit code, all that was printed, and the outputs as the next step sees them."""
+    if not shutil.which("act"):
+        absent = "the README's workflow is run by act, and there is no act command"
+        if os.environ.get("REFRESH_ALL_SUITES") == "1":
+            pytest.fail(absent)
+        # A user's machine need not have it; the reason stands in the list of skips, and CI takes the line above.
+        pytest.skip(absent)
+
+    def run(**changed: str) -> Acted:
+        folder = tmp_path / f"checkout{len(list(tmp_path.iterdir()))}"
+        environ = world.environ()
+        given = {name: environ[name] for name in SURROUNDINGS}
+        inputs = {name: value for name, value in world.inputs.items() if name != "github-token"} | changed
+        made = workflow.adapted(workflow.of_the_readme(), given, inputs)
+        done = workflow.run(folder, made, str(world.repository), world.github.url)
+        left = folder / "outputs.json"
+        return done.returncode, done.stdout + done.stderr, json.loads(left.read_text()) if left.exists() else {}
+
+    return run
+
+
+def test_the_workflow_differs_from_the_readmes_in_nothing_but_its_surroundings() -> None:
+    """Trigger, where the action comes from, its credentials and inputs, and a step that looks."""
+    shown = workflow.of_the_readme()
+    made = workflow.adapted(shown, {"AWS_REGION": "x"}, {"ami": "ami-1"})
+    assert {key for key in made if made[key] != shown[key]} == {True, "jobs"}
+    job, shown_job = made["jobs"]["refresh"], shown["jobs"]["refresh"]
+    assert {key for key in job if job[key] != shown_job[key]} == {"steps"}
+    assert (job["steps"][0], job["steps"][2]) == (workflow.CHECKOUT, workflow.NEXT_STEP)
+    action, shown_action = job["steps"][1], shown_job["steps"][1]
+    assert {key for key in action if action[key] != shown_action.get(key)} == {"id", "uses", "env", "with"}
+    assert {key for key in action["with"] if action["with"][key] != shown_action["with"].get(key)} == {"ami"}
+    assert set(action["with"]) == set(shown_action["with"])
+    assert yaml.safe_load(yaml.safe_dump(made)) == made
+
+
+def test_act_runs_the_workflow_on_an_empty_account_and_again_and_as_a_plan(
+    acted: Callable[..., Acted], world: World
+) -> None:
+    """Everything is created, then nothing changes, then a plan tells; the next step reads every output."""
+    code, printed, created = acted()
+    assert code == 0, printed
+    assert set(created) == set(outputs.NAMES)
+    assert created["changed"] == "true"
+    assert "next step: changed=true" in printed
+    assert "Runner pool refresh: changed" in printed
+    assert PAT_CANARY not in printed
+    assert "REG-CANARY-" not in printed
+    world.forget_calls()
+    code, printed, unchanged = acted()
+    assert (code, unchanged["changed"], unchanged["plan"]) == (0, "false", "[]"), printed
+    assert (world.aws.writes, world.github.calls) == ([], [])
+    world.forget_calls()
+    code, printed, planned = acted(mode="plan", **{"max-idle-time": "9m"})
+    assert (code, planned["drift"], world.aws.writes) == (0, "true", []), printed
+
+
+def test_act_shows_every_problem_of_bad_input(acted: Callable[..., Acted], world: World) -> None:
+    """As annotations, and nothing is called."""
+    bad = {name.replace("_", "-"): value for name, value in TEN_BAD_INPUTS.items() if name != "github_token"}
+    code, printed, _ = acted(**bad)
+    assert code != 0
+    for name in bad:
+        assert f"::error title={name}::" in printed, printed
+    assert (world.aws.calls, world.github.calls) == ([], [])

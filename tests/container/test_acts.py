@@ -1,0 +1,121 @@
+"""The image, run as GitHub runs it: the demo's acts, bad input, and what is left for the next step to read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
+import pytest
+
+from refresh import outputs
+from tests.fakes.literals import TEN_BAD_INPUTS
+from tests.fakes.world import PAT_CANARY, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.container.hosted import Step
+    from tests.container.stage import RemoteStage
+    from tests.fakes.world import World
+
+pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
+
+
+SHADOW = "raise SystemExit('shadowed')"
+HOSTILE_FILES = {
+    **{f"workspace/{name}.py": SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
+    "workspace/refresh/__init__.py": SHADOW,
+    "home/.local/lib/python3.13/site-packages/attrs.py": SHADOW,
+    "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\nregion = mars-east-1\n",
+    "home/.aws/credentials": "[default]\naws_access_key_id = other\naws_secret_access_key = other\n",
+}
+
+
+def _finished(step: Step, code: int = 0) -> Step:
+    assert step.finish() == code, step.printed
+    return step
+
+
+def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, contained: World) -> None:
+    """Create everything, change nothing, repair, plan without a write, end what expired and clean up behind it."""
+    created = _finished(step())
+    services = contained.services()
+    assert created.outputs["changed"] == "true"
+    assert (len(contained.items(services)), len(contained.queues(services))) == (8, 7)
+
+    stage.forget_calls()
+    unchanged = _finished(step())
+    assert (stage.writes, unchanged.outputs["changed"], unchanged.outputs["plan"]) == ([], "false", "[]")
+    assert len(stage.calls) <= 14
+
+    services.ec2.create_launch_template_version(
+        LaunchTemplateName=contained.template, LaunchTemplateData={"ImageId": "ami-0fedcba9876543210"}
+    )
+    services.ec2.modify_launch_template(LaunchTemplateName=contained.template, DefaultVersion="2")
+    repaired = _finished(step())
+    assert contained.default_version(services)["LaunchTemplateData"]["ImageId"] == contained.inputs["ami"]
+    assert repaired.outputs["launch-template-version"] == "1"
+
+    *expired, at_work = contained.launch(services, 4)
+    for each in expired:
+        contained.record(services, each)
+    contained.record(services, at_work, state="running", runId="4711", threshold="2999-01-01T00:00:00Z")
+    stage.forget_calls()
+    planned = _finished(step(mode="plan"))
+    assert (stage.writes, planned.outputs["drift"], planned.outputs["changed"]) == ([], "true", "false")
+
+    ended = _finished(step())
+    assert sorted(json.loads(ended.outputs["terminated-instance-ids"])) == sorted(expired)
+    states = contained.states(services)
+    assert {states[each] for each in expired} == {"terminated"}
+    assert states[at_work] == "running"
+    assert {each: contained.left(services, each) for each in expired} == {each: ["HISTORY"] for each in expired}
+    assert contained.left(services, at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
+
+
+def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
+    """Outputs, summary and the report, each a file of the runner's; secrets are masked before all else."""
+    done = _finished(step())
+    assert tuple(done.outputs) == outputs.NAMES
+    assert "| state table | 🔧 changed 3 |" in done.written("GITHUB_STEP_SUMMARY")
+    report = json.loads((done.folder / "workspace" / done.outputs["report-path"]).read_text())
+    jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    lines = done.printed.splitlines()
+    assert lines[0] == f"::add-mask::{PAT_CANARY}"
+    assert "::add-mask::REG-CANARY-" in done.printed
+    assert not [line for line in lines if "CANARY" in line and not line.startswith("::add-mask::")]
+    for variable in ("GITHUB_STATE", "GITHUB_ENV", "GITHUB_PATH"):
+        assert done.written(variable) == ""
+
+
+def test_ten_bad_inputs_are_annotated_and_nothing_is_called(step: Callable[..., Step], stage: RemoteStage) -> None:
+    """Exit code 2."""
+    stage.forget_calls()
+    refused = _finished(step(**TEN_BAD_INPUTS), 2)
+    assert stage.calls == []
+    assert len(refused.annotations) == len(TEN_BAD_INPUTS)
+    for name in TEN_BAD_INPUTS:
+        assert any(f"title={name.replace('_', '-')}::" in each for each in refused.annotations), name
+
+
+def test_an_input_keeps_its_hyphens_on_the_way(step: Callable[..., Step]) -> None:
+    """As `INPUT_TABLE-NAME`, which no shell could pass on."""
+    refused = _finished(step({"INPUT_TABLE-NAME": "another"}), 2)
+    assert "title=table-name::" in "".join(refused.annotations)
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_an_unwritable_file_is_a_warning(step: Callable[..., Step], variable: str) -> None:
+    """The exit code is about AWS; root can write any file, but not into a folder."""
+    done = _finished(step({variable: "/github/file_commands"}))
+    assert any(each.startswith("::warning") and variable in each for each in done.annotations)
+
+
+def test_a_hostile_checkout_and_home_change_nothing(step: Callable[..., Step], stage: RemoteStage) -> None:
+    """Modules in the working directory are not imported; another action's AWS configuration is not read."""
+    _finished(step())
+    stage.forget_calls()
+    variables = {"PYTHONPATH": "/github/workspace", "PYTHONSTARTUP": "/github/workspace/attr.py"}
+    done = _finished(step(variables, HOSTILE_FILES))
+    assert (stage.writes, done.outputs["changed"]) == ([], "false")

@@ -1,0 +1,62 @@
+"""What is in the image, and what is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
+
+LOOK = """
+import importlib.util, json, os, pathlib, shutil, sysconfig
+packages = pathlib.Path(sysconfig.get_path("purelib"))
+compiled = lambda each: pathlib.Path(importlib.util.cache_from_source(each)).exists()
+print(json.dumps({
+    "user": os.getuid(),
+    "pip": importlib.util.find_spec("pip") is not None,
+    "compilers": [each for each in ("cc", "gcc", "clang", "make") if shutil.which(each)],
+    "tests": sorted(each.name for each in packages.iterdir() if each.name in ("tests", "test", "moto", "pytest")),
+    "services": sorted(each.name for each in (packages / "botocore" / "data").iterdir() if each.is_dir()),
+    "versions": [len(list(each.iterdir())) for each in (packages / "botocore" / "data").iterdir() if each.is_dir()],
+    "without bytecode": [str(each) for each in packages.rglob("*.py") if not compiled(each)],
+    "megabytes": sum(each.stat().st_size for each in packages.rglob("*") if each.is_file()) // 1_000_000,
+}))
+"""
+
+
+def _docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], check=True, capture_output=True, text=True)  # noqa: S603, S607 - docker
+    return done.stdout
+
+
+def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
+    """No installer, no compiler, no tests, no models of services that are not called; bytecode for everything."""
+    found = json.loads(_docker("run", "--rm", "--entrypoint", "/opt/refresh/bin/python", image, "-I", "-c", LOOK))
+    assert found.pop("megabytes") < 60
+    assert found == {
+        "user": 0,
+        "pip": False,
+        "compilers": [],
+        "tests": [],
+        "services": ["dynamodb", "ec2", "sqs", "sts"],
+        "versions": [1, 1, 1, 1],
+        "without bytecode": [],
+    }
+
+
+def test_the_image_says_what_it_is(image: str) -> None:
+    """In the labels that registries read."""
+    (inspected,) = json.loads(_docker("image", "inspect", image))
+    labels = inspected["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "refresh-action"
+    assert {f"org.opencontainers.image.{each}" for each in ("description", "licenses")} <= set(labels)
+    assert inspected["Config"]["User"] == ""
+
+
+def test_without_a_single_variable_every_missing_input_is_told(image: str) -> None:
+    """Exit code 2, the remedy in each line."""
+    done = subprocess.run(["docker", "run", "--rm", image], check=False, capture_output=True, text=True)  # noqa: S603, S607 - docker
+    assert done.returncode == 2
+    assert done.stdout.count("is required") == 7

@@ -1,0 +1,68 @@
+"""The README's workflow, adapted to a machine without GitHub and without AWS; and its run by `act`."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.fakes.world import PAT_CANARY, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CHECKOUT = {"uses": "actions/checkout@v4"}
+"""`act` copies the working folder in its place and fetches nothing."""
+NEXT_STEP = {
+    "if": "${{ !cancelled() }}",
+    "shell": "sh",
+    "env": {"OUTPUTS": "${{ toJSON(steps.refresh.outputs) }}"},
+    "run": 'echo "next step: changed=${{ steps.refresh.outputs.changed }}"; printf \'%s\' "$OUTPUTS" >outputs.json',
+}
+ACTION_FILES = ("action.yml", "Dockerfile", ".dockerignore", "entrypoint.py", "pyproject.toml", "README.md", "LICENSE")
+ACTION_FOLDERS = ("refresh", "requirements")
+BASE_IMAGE = re.findall(r"^ARG BASE_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
+
+
+def of_the_readme() -> dict[Any, Any]:
+    """Read the workflow that the README shows."""
+    block = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    workflow: dict[Any, Any] = yaml.safe_load(block)
+    return workflow
+
+
+def adapted(workflow: Mapping[Any, Any], environ: Mapping[str, str], inputs: Mapping[str, str]) -> dict[Any, Any]:
+    """Start it by a push, take the action from the checkout, its credentials from `env`, and read what it leaves."""
+    made = copy.deepcopy(dict(workflow))
+    made[True] = "push"  # YAML 1.1 reads the key `on` as a boolean
+    credentials, action = made["jobs"]["refresh"]["steps"]
+    assert credentials["uses"].startswith("aws-actions/configure-aws-credentials@")
+    action |= {"id": "refresh", "uses": "./", "env": dict(environ), "with": {**action["with"], **inputs}}
+    made["jobs"]["refresh"]["steps"] = [CHECKOUT, action, NEXT_STEP]
+    return made
+
+
+def run(folder: Path, workflow: Mapping[Any, Any], repository: str, api_url: str) -> subprocess.CompletedProcess[str]:
+    """Have `act` run a workflow of a repository in a checkout of its own, with GitHub's API where it is played."""
+    folder.mkdir()
+    for name in ACTION_FILES:
+        shutil.copy(ROOT / name, folder)
+    for name in ACTION_FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    written = folder / ".github" / "workflows" / "refresh.yml"
+    written.parent.mkdir(parents=True)
+    written.write_text(yaml.safe_dump(dict(workflow)).replace("true: push", "'on': push"))
+    identity = ("-c", "user.name=octo", "-c", "user.email=octo@example.com")
+    for words in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message=any")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)  # noqa: S603, S607 - the user's own
+    command = [
+        *("act", "push", "--directory", str(folder), "-P", f"ubuntu-latest={BASE_IMAGE}", "--pull=false", "--bind"),
+        *("--container-daemon-socket", "-", "-s", f"RUNNER_ADMIN_TOKEN={PAT_CANARY}"),
+        *("--env", f"GITHUB_REPOSITORY={repository}", "--env", f"GITHUB_API_URL={api_url}"),
+    ]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)  # noqa: S603 - act
