@@ -36,8 +36,7 @@ LABEL org.opencontainers.image.title="refresh-action" \
 # A job that relies on the instance's role sets AWS_EC2_METADATA_DISABLED to false.
 ENV AWS_CONFIG_FILE=/dev/null \
     AWS_SHARED_CREDENTIALS_FILE=/dev/null \
-    AWS_EC2_METADATA_DISABLED=true \
-    PYTHONDONTWRITEBYTECODE=1
+    AWS_EC2_METADATA_DISABLED=true
 COPY --from=build /opt/refresh /opt/refresh
 COPY entrypoint.py /opt/refresh/entrypoint.py
 # Root, because GitHub requires it (the file commands belong to root). Isolated (-I), because the working directory is

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.fakes.github_server import GitHubServer
 
 
-pytest_plugins = ["tests.simulation.figures"]
+pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs"]
 
 
 @pytest.fixture(scope="session")

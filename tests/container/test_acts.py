@@ -9,7 +9,7 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from refresh import outputs
-from tests.fakes.literals import TEN_BAD_INPUTS
+from tests.fakes.literals import HOSTILE_FILES, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
-
-
-SHADOW = "raise SystemExit('shadowed')"
-HOSTILE_FILES = {
-    **{f"workspace/{name}.py": SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
-    "workspace/refresh/__init__.py": SHADOW,
-    "home/.local/lib/python3.13/site-packages/attrs.py": SHADOW,
-    "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\nregion = mars-east-1\n",
-    "home/.aws/credentials": "[default]\naws_access_key_id = other\naws_secret_access_key = other\n",
-}
 
 
 def _finished(step: Step, code: int = 0) -> Step:

@@ -1,4 +1,4 @@
-"""The smallest good input."""
+"""The smallest good input, bad ones, and hostile surroundings."""
 
 from __future__ import annotations
 
@@ -32,3 +32,13 @@ TEN_BAD_INPUTS: dict[str, Any] = {
     "mode": "destroy",
 }
 """One of each kind of mistake; none of them may lead to a call."""
+
+_SHADOW = "raise SystemExit('shadowed')"
+HOSTILE_FILES = {
+    **{f"workspace/{name}.py": _SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
+    "workspace/refresh/__init__.py": _SHADOW,
+    "home/.local/lib/python3.13/site-packages/attrs.py": _SHADOW,
+    "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\nregion = mars-east-1\n",
+    "home/.aws/credentials": "[default]\naws_access_key_id = other\naws_secret_access_key = other\n",
+}
+"""A checkout that shadows modules and a HOME that redirects AWS, by their paths in the job's folders."""

@@ -1,0 +1,40 @@
+"""The container and the composite action do the same."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.composite.steps import Job
+    from tests.container.hosted import Step
+    from tests.container.stage import RemoteStage
+    from tests.fakes.world import World
+
+pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
+
+
+def _essence(outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Leave out what names the account: ids and addresses."""
+    told = ("changed", "drift", "launch-template-version", "terminated-count", "failed-components", "report-path")
+    plan = [(each["component"], each["action"], each["resource"]) for each in json.loads(outputs["plan"])]
+    return {name: outputs[name] for name in told} | {"names": set(outputs), "plan": plan}
+
+
+def test_the_composite_action_does_what_the_container_does(
+    step: Callable[..., Step], stage: RemoteStage, contained: World, job: Callable[..., Job], world: World
+) -> None:
+    """On an empty account, planned and applied: the same outputs, the same writes, the same items."""
+    for mode in ("plan", "apply"):
+        stage.forget_calls()
+        world.forget_calls()
+        one, other = step(mode=mode), job(mode=mode)
+        assert (one.finish(), other.code) == (0, 0), one.printed + other.printed
+        assert _essence(one.outputs) == _essence(other.result)
+        assert Counter(each for each in stage.writes if "GitHub" not in each) == Counter(world.aws.writes)
+    assert set(contained.items(contained.services())) == set(world.items(world.services()))
