@@ -18,7 +18,8 @@ from attrs import frozen
 from refresh import errors, names
 from refresh.desired import Mode
 from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release
-from refresh.reconciler.component import Convergence, Run
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import Convergence
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate

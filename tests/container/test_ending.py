@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from refresh import names
+from tests import suites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(3000)]
 
 EXPIRED = 3
-EVERY = 1 if os.environ.get("REFRESH_ALL_SUITES") == "1" else 8
+EVERY = 1 if suites.ALL else 8
 """Every how manyth request a run is killed at; a user's machine need not take the minutes of all of them."""
 
 

@@ -10,7 +10,8 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.reconciler.component import MAX_PASSES, MOST_PASSES, Converged, Convergence, Run, attempt, converge
+from refresh.reconciler.component import Converged, Run, attempt
+from refresh.reconciler.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
 from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped
 from refresh.wording import problems
 from tests.fakes.serial import StillClock

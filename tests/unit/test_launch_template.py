@@ -12,7 +12,8 @@ from attrs import evolve
 from refresh import errors, names, records, user_data
 from refresh.desired import Mode
 from refresh.reconciler import launch_template
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,

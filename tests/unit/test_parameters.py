@@ -10,7 +10,8 @@ import pytest
 from refresh import errors, names
 from refresh.desired import Mode
 from refresh.reconciler import parameters
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.parameters import Parameters, WriteParameter
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata

@@ -11,7 +11,8 @@ from attrs import evolve
 from refresh import errors, names, records
 from refresh.desired import Mode, Secret
 from refresh.reconciler import registration_token
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.registration_token import Actual, IssuedToken, RegistrationToken, ReplaceToken
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata

@@ -10,7 +10,8 @@ import pytest
 
 from refresh import errors, names, records
 from refresh.desired import Mode, ResourceClass
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.resource_pools import ResourcePools, policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import Actual, Pool

@@ -8,7 +8,8 @@ import pytest
 
 from refresh import errors, records
 from refresh.desired import Mode
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_registrations import (
     REMOVED_PER_RUN,
     Actual,

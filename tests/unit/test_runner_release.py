@@ -9,7 +9,8 @@ import pytest
 
 from refresh import errors, names, records
 from refresh.desired import Mode
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_release import ReleaseOfRunner, policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
 from refresh.reconciler.runner_release.releases import Archive, Recorded, RunnerRelease

@@ -9,7 +9,8 @@ from attrs import evolve
 
 from refresh import errors, names, records
 from refresh.desired import Mode
-from refresh.reconciler.component import Run, converge
+from refresh.reconciler.component import Run
+from refresh.reconciler.convergence import converge
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import Actual

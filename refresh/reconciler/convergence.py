@@ -1,0 +1,178 @@
+"""The loop that makes a component's plan empty."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Generic, assert_never
+
+from attrs import evolve
+
+from refresh import errors
+from refresh.desired import Mode
+from refresh.reconciler.component import ActualT, Component, Converged, Run
+from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from refresh.report import Change, Outcome, Plan
+
+MAX_PASSES = 6
+"""Passes that try the same again: the longest honest chain is four (create, move the default, record, look again); more
+is a disagreement with AWS or with somebody."""
+MOST_PASSES = 100
+"""Passes at all: those that find something new each time, as where thousands of instances end one after the other."""
+
+
+def following(
+    component: Component[ActualT, ChangeT], actual: ActualT, planned: Sequence[ChangeT], now: datetime
+) -> tuple[ChangeT, ...]:
+    """List what later passes and runs will add because of the planned changes, if nothing else moves; pure."""
+    known = set(planned)
+    listed: list[ChangeT] = []
+    due = list(planned)
+    while due and len(listed) <= MAX_PASSES * len(planned):
+        actual = component.predict(actual, due, now)
+        due = [change for change in component.plan(actual, now).changes if change not in known]
+        known.update(due)
+        listed += due
+    return tuple(listed)
+
+
+def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
+    """Observe, plan and apply until the plan is empty, and report what happened; see `Convergence`."""
+    return Convergence(component, run, may_write).converge()
+
+
+class Convergence(Generic[ActualT, ChangeT]):
+    """One component on its way to an empty plan.
+
+    `may_write` is called before the first change is applied; it waits for what must come first and raises if it failed.
+    Whatever goes wrong ends this component only.
+    """
+
+    def __init__(self, component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> None:
+        self.component = component
+        self.run = run
+        self.may_write = may_write
+        self.started_at = run.clock.now()
+        self.actual: ActualT | None = None
+        self.report = ComponentReport(name=component.name, mode=run.mode)
+        self.tried: set[tuple[type[Change], str]] = set()
+        self.outcomes: list[Outcome] = []
+        self.settled: dict[Change, Outcome] = {}
+        """Done and failed changes of this run: neither is sent a second time."""
+
+    def converge(self) -> Converged[ActualT]:
+        """Go all the way, and report."""
+        try:
+            self._passes()
+        except errors.RefreshError as caught:
+            return self._ended(caught)
+        except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
+            # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
+            return self._ended(errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line."))
+        return self._ended(None)
+
+    def abandoned(self) -> Converged[ActualT]:
+        """Report how far it has come, in another thread, while it still waits for an answer."""
+        return self._ended(
+            errors.Interrupted(
+                "stopped as asked; a call under way was not answered in time, so what it did is not known. "
+                "Nothing is lost: the next run looks and continues."
+            )
+        )
+
+    def _ended(self, error: errors.RefreshError | None) -> Converged[ActualT]:
+        duration = self.run.clock.now() - self.started_at
+        report = evolve(self.report, outcomes=tuple(self.outcomes), error=error, duration=duration)
+        return Converged(report, self.actual)
+
+    def _passes(self) -> None:
+        due: list[ChangeT] = []
+        repeats = 0
+        for number in range(MOST_PASSES):
+            self._stop_if_asked()
+            self.actual = self.component.observe()
+            now = self.run.clock.now()
+            plan = self.component.plan(self.actual, now)
+            self.report = evolve(
+                self.report, warnings=_merged(self.report.warnings, plan.warnings), refusals=plan.refusals
+            )
+            if number == 0:
+                self.report = evolve(self.report, planned=plan.changes)
+            if self.run.mode is Mode.PLAN:
+                if plan.changes:
+                    self.may_write()
+                    later = following(self.component, self.actual, plan.changes, now)
+                    self.report = evolve(self.report, following=later)
+                return
+            due = [change for change in plan.changes if change not in self.settled]
+            if not due:
+                self._close(plan)
+                return
+            self.may_write()
+            self._stop_if_asked()
+            repeats += self._tried_before(due)
+            self._apply(due)
+            if repeats == MAX_PASSES - 1:
+                break
+        raise errors.DidNotConverge(
+            f"{self.component.name}: changes were still planned after {number + 1} passes "
+            f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
+        )
+
+    def _tried_before(self, due: list[ChangeT]) -> bool:
+        """Whether something of the kind was tried on the same subject before, in this run."""
+        tries = {(type(change), change.subject) for change in due}
+        repeated = not tries.isdisjoint(self.tried)
+        self.tried |= tries
+        return repeated
+
+    def _apply(self, due: list[ChangeT]) -> None:
+        for outcome in self.component.apply(due):
+            self.outcomes.append(outcome)
+            match outcome:
+                case Done() | Failed():
+                    self.settled[outcome.change] = outcome
+                case Skipped() | Postponed():
+                    pass
+                case _:
+                    assert_never(outcome)
+
+    def _close(self, plan: Plan[ChangeT]) -> None:
+        """Judge what was settled by the last look: what is planned still is pending or failed."""
+        still: set[Change] = set(plan.changes)
+        self.outcomes = [_confirmed(outcome, still) for outcome in self.outcomes]
+        self.report = evolve(
+            self.report, pending=tuple(change for change in plan.changes if isinstance(self.settled[change], Done))
+        )
+
+    def _stop_if_asked(self) -> None:
+        if not self.run.over():
+            return
+        left = sum(isinstance(outcome, Postponed) for outcome in self.outcomes)
+        rest = f"{left} changes are left" if left else "this was not done"
+        if self.run.stopped():
+            raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")
+        raise errors.DeadlineReached(
+            f"the run's time is over, {rest}. Nothing is lost: the next run continues. "
+            "If it happens often, raise the input timeout (and the job's timeout-minutes), or schedule runs more often."
+        )
+
+
+def _confirmed(outcome: Outcome, still_planned: set[Change]) -> Outcome:
+    """Forgive a failure that a later look disproved: the answer was lost, not the effect."""
+    if isinstance(outcome, Failed) and outcome.change not in still_planned:
+        return Skipped(outcome.change, f"found done on a later look, after: {outcome.error}")
+    return outcome
+
+
+def _merged(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *new)))
+
+
+def _place(error: BaseException) -> str:
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frame.f_code.co_qualname} line {line}"
