@@ -2,7 +2,11 @@
 
 import sys
 
-from refresh.__main__ import main
+from refresh.stop import Stop
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stop = Stop().listen()
+    # Loading the rest takes longer than a cancel may have to wait.
+    from refresh.__main__ import main
+
+    sys.exit(main(stop=stop))

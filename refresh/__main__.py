@@ -6,12 +6,9 @@ Exit code 0: everything is as desired. 1: some component failed or did not conve
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Event
 from typing import TYPE_CHECKING
 
 from refresh import clients, command_line, errors, inputs, publish
@@ -20,39 +17,10 @@ from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
 from refresh.reconciler import reconcile
 from refresh.runner import Runner
+from refresh.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-PATIENCE_SECONDS = 5
-"""How long the calls under way are waited for once the run was asked to end: GitHub kills it ten seconds after."""
-
-
-class Stop:
-    """Whether, and how long ago, a signal asked the run to end."""
-
-    def __init__(self) -> None:
-        self._event = Event()
-        self._asked_at = 0.0
-
-    def ask(self, *_: object) -> None:
-        """Ask it to end; a second signal changes nothing."""
-        if not self._event.is_set():
-            self._asked_at = time.monotonic()
-            self._event.set()
-
-    def asked(self) -> bool:
-        """Whether it was asked to."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until it is asked to, at most so long."""
-        self._event.wait(seconds)
-
-    def out_of_patience(self) -> bool:
-        """Whether nothing under way is waited for any longer."""
-        return self.asked() and time.monotonic() - self._asked_at >= PATIENCE_SECONDS
 
 
 class SystemClock:
@@ -99,14 +67,12 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     return report.exit_code
 
 
-def main(arguments: Sequence[str] = ()) -> int:
+def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
     """Guard the output streams, listen for cancellation and run; arguments stand for inputs of the same names."""
     environ = command_line.environ(arguments, os.environ) if arguments else os.environ
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
-    stop = Stop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop.ask)
+    stop = stop or Stop().listen()
     as_json = inputs.log_as_json(environ)
     publish.configure(as_json=as_json)
     try:

@@ -94,6 +94,33 @@ def test_a_cancelled_run_stops_says_so_and_the_next_one_continues(world: World, 
     assert code == 0
 
 
+SIGNALLED_WHILE_LOADING = """
+import importlib.abc, os, runpy, signal, sys
+class Signal(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "refresh.__main__":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Signal())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_a_cancel_while_the_program_is_still_loading_is_not_missed(world: World) -> None:
+    """A container's first process would ignore it, and GitHub's next signal comes seven seconds later."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
+    child = subprocess.run(  # noqa: S603 - our own entrypoint
+        [sys.executable, "-c", SIGNALLED_WHILE_LOADING, str(ROOT / "entrypoint.py")],
+        env={**environ, **world.environ(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert child.returncode == 1, child.stdout + child.stderr
+    assert "stopped as asked" in child.stdout
+    assert world.aws.calls == []
+
+
 def test_a_cancelled_run_does_not_wait_for_an_answer_that_does_not_come(world: World, tmp_path: Path) -> None:
     """Five seconds after the signal it writes its report, which tells what was done and what is not known."""
     child = world.start({"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_WORKSPACE": str(tmp_path)})

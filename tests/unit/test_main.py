@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from refresh.__main__ import Stop, SystemClock
+from refresh.__main__ import SystemClock
+from refresh.stop import Stop
 
 if TYPE_CHECKING:
     import pytest
