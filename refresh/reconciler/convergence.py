@@ -79,7 +79,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         """Report how far it has come, in another thread, while it still waits for an answer."""
         return self._ended(
             errors.Interrupted(
-                "stopped as asked; a call under way was not answered in time, so what it did is not known. "
+                "stopped as asked; what was under way was not answered in time, so what it did is not known. "
                 "Nothing is lost: the next run looks and continues."
             )
         )

@@ -136,7 +136,7 @@ def test_a_cancelled_run_does_not_wait_for_an_answer_that_does_not_come(world: W
     left.set()
     world.aws.before_call = lambda _: None
     assert child.returncode == 1, printed
-    assert "error: launch template: stopped as asked; a call under way was not answered in time" in printed
+    assert "error: launch template: stopped as asked; what was under way was not answered in time" in printed
     report = json.loads((tmp_path / "refresh-report.json").read_text())
     table, template = report["components"][0], report["components"][2]
     assert (table["status"], template["status"], report["exit_code"]) == ("changed 3", "failed", 1)
