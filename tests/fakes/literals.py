@@ -38,7 +38,8 @@ HOSTILE_FILES = {
     **{f"workspace/{name}.py": _SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
     "workspace/refresh/__init__.py": _SHADOW,
     "home/.local/lib/python3.13/site-packages/attrs.py": _SHADOW,
-    "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\nregion = mars-east-1\n",
-    "home/.aws/credentials": "[default]\naws_access_key_id = other\naws_secret_access_key = other\n",
+    # The endpoint alone proves nothing where a variable names another one; with the rest every run fails that reads it.
+    "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\ndefaults_mode = nonsense\n",
+    "home/.aws/credentials": "[default\n",
 }
-"""A checkout that shadows modules and a HOME that redirects AWS, by their paths in the job's folders."""
+"""A checkout that shadows modules and a HOME that misleads AWS's libraries, by their paths in the job's folders."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from refresh.__main__ import SystemClock
+import pytest
+
+from refresh.__main__ import SystemClock, main
 from refresh.stop import Stop
-
-if TYPE_CHECKING:
-    import pytest
+from tests.fakes.literals import good
 
 
 def test_the_time_is_utc() -> None:
@@ -38,3 +39,22 @@ def test_a_second_signal_does_not_prolong_the_wait(monkeypatch: pytest.MonkeyPat
     stop.ask()
     assert stop.asked()
     assert [stop.out_of_patience(), stop.out_of_patience()] == [False, True]
+
+
+def test_a_run_that_was_asked_to_end_does_not_wait_for_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter would join those that wait for an answer."""
+
+    class Left(Exception):
+        pass
+
+    def leave(code: int) -> None:
+        raise Left(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    stop = Stop()
+    stop.ask()
+    with pytest.raises(Left, match="1"):
+        main(stop=stop)
