@@ -35,7 +35,7 @@ class Shell:
         """Raise `Interrupted` once the run was asked to end."""
         if self.stopped():
             raise errors.Interrupted(
-                f"{operation} was not sent: the run was asked to stop. Nothing is lost: the next run continues."
+                f"stopped as asked, before {operation} was sent. Nothing is lost: the next run continues."
             )
 
 

@@ -409,9 +409,9 @@ def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsSe
         told: list[str] = []
         shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
         services = clients.connect(given.desired, given.secrets, shell)
-        with pytest.raises(errors.Interrupted, match="dynamodb:DescribeTable was not sent"):
+        with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
             _describe(services)
-        with pytest.raises(errors.Interrupted, match="sqs:ListQueues was not sent"):
+        with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
             services.sqs.list_queues()
     assert aws.calls == ["dynamodb:DescribeTable"]
     assert told == ["dynamodb:DescribeTable 500", "dynamodb:DescribeTable Interrupted", "sqs:ListQueues Interrupted"]
@@ -424,9 +424,9 @@ def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
     github.failure = FAILURE
     shell = evolve(SHELL, stopped=lambda: bool(github.calls))
     stopping = GitHub(github.url, "octo/widgets", Secret(PAT_CANARY), shell)
-    with pytest.raises(errors.Interrupted, match=r"registration-token again was not sent"):
+    with pytest.raises(errors.Interrupted, match=r"registration-token again was sent"):
         stopping.create_registration_token()
-    with pytest.raises(errors.Interrupted, match=r"downloads was not sent"):
+    with pytest.raises(errors.Interrupted, match=r"downloads was sent"):
         stopping.runner_downloads()
     assert len(github.calls) == 1
     assert unhurried == []
