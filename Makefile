@@ -50,12 +50,13 @@ lock: $(INSTALLED)
 			--custom-compile-command 'make lock' $$extra pyproject.toml -o requirements/$$each.txt || exit 1; \
 	done
 
+# The lock is whole, so nothing is resolved: pip would look for newer versions of what is asked for with an extra.
 $(INSTALLED): requirements/development.txt
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed and was not found' \
 		'(on Debian and Ubuntu: apt-get install python3 python3-venv; else set PYTHON=/path/to/python3).' >&2; exit 1; }
 	@echo 'Installing the pinned packages into .venv (once) ...'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || { \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< || { \
 		echo 'The packages could not be installed: is the Python package registry reachable from here?' >&2; exit 1; }
 	@touch $@
 

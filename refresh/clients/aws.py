@@ -25,6 +25,7 @@ CONCURRENCY = 32
 _ATTEMPTS = 5
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
+_CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
 _CREDENTIALS_REMEDY = (
     "run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
     "its env"
@@ -32,7 +33,7 @@ _CREDENTIALS_REMEDY = (
 
 
 def connect(region: str, shell: Shell, skew: ClockSkew) -> tuple[DynamoDBClient, EC2Client, SQSClient]:
-    """Create the clients; raises `InputErrors` where there are no credentials or where they cannot be fetched."""
+    """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
     import boto3  # noqa: PLC0415 - see the package's docstring
     from botocore.config import Config  # noqa: PLC0415 - the same
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
@@ -53,11 +54,14 @@ def connect(region: str, shell: Shell, skew: ClockSkew) -> tuple[DynamoDBClient,
         read_timeout=_READ_SECONDS,
         max_pool_connections=CONCURRENCY,
     )
-    clients = (
-        session.client("dynamodb", config=config),
-        session.client("ec2", config=config),
-        session.client("sqs", config=config),
-    )
+    try:
+        clients = (
+            session.client("dynamodb", config=config),
+            session.client("ec2", config=config),
+            session.client("sqs", config=config),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
     for client in clients:
         skew.listen(client)
         translate_errors(client)

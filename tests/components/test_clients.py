@@ -140,6 +140,19 @@ def test_a_profile_that_does_not_exist_is_bad_input(monkeypatch: pytest.MonkeyPa
         _connect(monkeypatch, AWS_PROFILE="nobody")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AWS_ENDPOINT_URL", "nonsense"), ("AWS_ENDPOINT_URL_SQS", "http://"), ("AWS_DEFAULTS_MODE", "x")],
+)
+def test_a_configuration_that_cannot_be_used_is_bad_input(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Told with its remedy and before any call, not as a traceback."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    with pytest.raises(errors.InputErrors, match=r"AWS configuration: .*correct it"):
+        _connect(monkeypatch, **{**keys, variable: value})
+
+
 def test_a_credential_process_that_fails_is_bad_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is run before any call."""
     config = tmp_path / "config"
