@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,7 +35,7 @@ class GitHubServer:
         self.after_call: Callable[[str], None] = lambda _: None
         """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
-        self._server = ThreadingHTTPServer((host, port), _handler(self))
+        self._server = _Server((host, port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -85,6 +86,13 @@ class GitHubServer:
     def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
         size, page = (int(query.get(name, [default])[0]) for name, default in (("per_page", "30"), ("page", "1")))
         return {"total_count": len(self.runners), "runners": self.runners[(page - 1) * size : page * size]}
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let clients go away in the middle: those that are cancelled or killed do."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def runner(number: int, name: str, status: str = "offline", *, busy: bool = False) -> dict[str, Any]:
