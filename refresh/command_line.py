@@ -21,6 +21,8 @@ DESCRIPTIONS = {
     "resource-class-config": 'sizes of runners as JSON: {"<class>": {"cpu": n, "mmem": MiB}}',
     "pre-runner-script": "shell that runs on the instance before the runner",
     "actions-runner-version": "latest, or n.n.n [latest]",
+    "actions-runner-sha256": "sums of a pinned version's archives, x64=<hex>,arm64=<hex>",
+    "runner-user": "the Linux user that jobs run as [root]",
     "registration-token-min-ttl": "replace a stored registration token with less life left [40m]",
     "metadata-hop-limit": "hop limit of the instance metadata service [1]",
     "max-instance-age": "end idle instances that were launched longer ago [7d]",

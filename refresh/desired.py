@@ -53,6 +53,9 @@ class DesiredState:
     pre_runner_script: str = ""
     runner_version: str | None = None
     """`n.n.n`, or None for whatever GitHub offers now."""
+    runner_checksums: tuple[tuple[str, str], ...] = ()
+    """Of a pinned version: (architecture, SHA-256 in hexadecimal)."""
+    runner_user: str = "root"
     registration_token_min_ttl: timedelta = timedelta(minutes=40)
     metadata_hop_limit: int = 1
     max_instance_age: timedelta = timedelta(days=7)
@@ -64,8 +67,15 @@ class DesiredState:
     fail_on_drift: bool = False
     """Whether a dry run that finds something to change exits with 1."""
     github_api_url: str = "https://api.github.com"
+    github_server_url: str = "https://github.com"
+    """Where people look, and where runners register."""
     run_url: str = ""
     """The workflow run, written to what this run ends."""
+
+    @property
+    def repository_url(self) -> str:
+        """Address of the repository on its server."""
+        return f"{self.github_server_url}/{self.repository}"
 
 
 @frozen

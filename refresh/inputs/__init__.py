@@ -13,7 +13,7 @@ from attrs import frozen
 
 from refresh.desired import DesiredState, Secret, Secrets
 from refresh.errors import InputErrors
-from refresh.inputs import checks, parsers
+from refresh.inputs import actions_runner, checks, parsers
 from refresh.inputs.reader import Reader
 from refresh.inputs.resource_classes import resource_classes
 
@@ -28,6 +28,8 @@ OPTIONAL = (
     "resource-class-config",
     "pre-runner-script",
     "actions-runner-version",
+    "actions-runner-sha256",
+    "runner-user",
     "registration-token-min-ttl",
     "metadata-hop-limit",
     "max-instance-age",
@@ -72,6 +74,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
     as_json = reader.optional("log-format", parsers.log_format) or False
     checks.credentials(reader)
     checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", token)
+    checks.checksums(reader, given["runner_checksums"], given["runner_version"])
     checks.unknown(reader, given["repository"], ALL)
     checks.ignored(reader, IGNORED)
     if reader.problems:
@@ -99,7 +102,9 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "subnet_ids": reader.id_list("subnet-ids", "subnet", _MOST_SUBNETS),
         "resource_classes": reader.optional("resource-class-config", resource_classes),
         "pre_runner_script": reader.optional("pre-runner-script", parsers.script),
-        "runner_version": reader.optional("actions-runner-version", parsers.runner_version),
+        "runner_version": reader.optional("actions-runner-version", actions_runner.runner_version),
+        "runner_checksums": reader.optional("actions-runner-sha256", actions_runner.runner_checksums),
+        "runner_user": reader.optional("runner-user", actions_runner.runner_user),
         "metadata_hop_limit": reader.optional("metadata-hop-limit", parsers.whole_number("hops", 1, 64)),
         "max_instance_age": reader.optional(
             "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
@@ -135,7 +140,6 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
 
 def _run(reader: Reader) -> dict[str, Any]:
     """Read how this run has to go about it, by field of the desired state; None where the default holds."""
-    allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"
     return {
         "max_unexpected_terminations": reader.optional(
             "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
@@ -144,9 +148,19 @@ def _run(reader: Reader) -> dict[str, Any]:
         "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
         "mode": reader.optional("mode", parsers.mode),
         "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
-        "github_api_url": reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None),
+        **_github(reader),
         "run_url": _run_url(reader.environ),
     }
+
+
+def _github(reader: Reader) -> dict[str, str | None]:
+    """Read where GitHub is; elsewhere than in a workflow its API alone may be given."""
+    allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"
+    api = reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None)
+    server = reader.variable("GITHUB_SERVER_URL", parsers.server_url(allow_http=allow_http), default=None)
+    if api and not server:
+        server = api.removesuffix("/api/v3").replace("https://api.", "https://")
+    return {"github_api_url": api, "github_server_url": server}
 
 
 def _run_url(environ: Mapping[str, str]) -> str:

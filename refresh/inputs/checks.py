@@ -61,11 +61,18 @@ def script(
     if repository is None or region is None:
         return
     longest = user_data.Settings.at_their_longest(region, names.table(repository), text)
-    size = len(user_data.render(longest))
-    if size > user_data.SIZE_LIMIT:
+    try:
+        user_data.render(longest)
+    except user_data.TooLarge as error:
+        reader.problems.append(f"pre-runner-script: at its longest {error}")
+
+
+def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version: str | None) -> None:
+    """Refuse checksums of a version that nobody named: the next release would fail on every instance."""
+    if given and version is None:
         reader.problems.append(
-            f"pre-runner-script: makes the user data {size} bytes (the longest it can become), limit "
-            f"{user_data.SIZE_LIMIT}; shorten the script or let it fetch the rest"
+            "actions-runner-sha256: goes with a pinned actions-runner-version; pin the version or leave the sums out, "
+            "GitHub's own are used for the latest"
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from refresh import user_data
 from refresh.desired import Mode
 from refresh.names import Repository
 
@@ -26,7 +27,6 @@ _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/([A-Za-z0-9._-]{1,100})")
-_VERSION = re.compile(r"[vV]?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})")
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
 
@@ -182,15 +182,6 @@ def log_format(value: str) -> bool:
     return value.lower() == "json"
 
 
-def runner_version(value: str) -> str | None:
-    """Parse `latest` (None) or `n.n.n`."""
-    if value.lower() == "latest":
-        return None
-    if found := _VERSION.fullmatch(value):
-        return found[1]
-    raise Problem("latest or N.N.N expected", "write latest unless you must pin a version")
-
-
 def github_token(value: str) -> str:
     """Parse a token without ever repeating it."""
     if "${{" in value or set(value) == {"*"}:
@@ -212,6 +203,18 @@ def api_url(*, allow_http: bool) -> Callable[[str], str]:
         if _HTTPS.fullmatch(value) and (value.startswith("https://") or allow_http or _LOOPBACK.fullmatch(value)):
             return value.rstrip("/")
         raise Problem("an https:// address expected", "GitHub sets it; on GHES it is https://<host>/api/v3")
+
+    return parse
+
+
+def server_url(*, allow_http: bool) -> Callable[[str], str]:
+    """Parse the address of GitHub itself, which instances are told."""
+
+    def parse(value: str) -> str:
+        address = api_url(allow_http=allow_http)(value)
+        if len(address) > user_data.LONGEST_SERVER_URL:
+            raise Problem(f"more than {user_data.LONGEST_SERVER_URL} characters", "GitHub sets it to https://<host>")
+        return address
 
     return parse
 

@@ -6,21 +6,48 @@ Nothing is interpolated into shell. The user's script travels as base64 and arri
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
+import io
+import re
 import shlex
+import zlib
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+from refresh.errors import RefreshError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SIZE_LIMIT = 16384
 """Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
+PARTS = ("log.sh", "metadata.sh", "table.sh", "lifetime.sh", "runner.sh", "agent.sh", "boot.sh")
+"""The shell files in their order."""
+LONGEST_URL = 144
+"""Of an archive of the runner, in characters."""
+LONGEST_SERVER_URL = 64
+"""Of GitHub, in characters."""
 
+_LONGEST_REPOSITORY_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
 _LONGEST_VERSION = "9999.9999.9999"
-_LONGEST_URL = "https://" + "x" * 492
-_LONGEST_SHA256 = "f" * 64
+_LONGEST_USER = "u" * 32
+_GZIP_MAGIC = b"\x1f\x8b"
+_MOST_UNPACKED = 1024 * SIZE_LIMIT
+_COMMENT_OR_BLANK = re.compile(r"^\s*(#.*)?\n", re.MULTILINE)
+_INDENTATION = re.compile(r"^(?: {4})+", re.MULTILINE)
+
+
+class TooLarge(RefreshError):
+    """The user data exceeds EC2's limit even when it is compressed."""
+
+    def __init__(self, size: int, packed: int) -> None:
+        super().__init__(
+            f"the user data has {size} bytes and {packed} when compressed, {packed - SIZE_LIMIT} above the limit of "
+            f"{SIZE_LIMIT}; shorten pre-runner-script or let it fetch the rest"
+        )
 
 
 @frozen(kw_only=True)
@@ -29,6 +56,8 @@ class Settings:
 
     region: str
     table: str
+    repository_url: str
+    runner_user: str
     runner_version: str
     runner_url_x64: str
     runner_sha256_x64: str
@@ -38,29 +67,66 @@ class Settings:
 
     @classmethod
     def at_their_longest(cls, region: str, table: str, pre_runner_script: str) -> Settings:
-        """Give the settings with what GitHub will say at its longest, to judge the size before any call."""
+        """Give the settings with all else at its longest and hard to compress, to judge the size before any call."""
         return cls(
             region=region,
             table=table,
+            repository_url=_noise("https://", _LONGEST_REPOSITORY_URL),
+            runner_user=_LONGEST_USER,
             runner_version=_LONGEST_VERSION,
-            runner_url_x64=_LONGEST_URL,
-            runner_sha256_x64=_LONGEST_SHA256,
-            runner_url_arm64=_LONGEST_URL,
-            runner_sha256_arm64=_LONGEST_SHA256,
+            runner_url_x64=_noise("https://x", LONGEST_URL),
+            runner_sha256_x64=_noise("", 64),
+            runner_url_arm64=_noise("https://a", LONGEST_URL),
+            runner_sha256_arm64=_noise("0", 64),
             pre_runner_script=pre_runner_script,
         )
 
 
 def render(settings: Settings) -> bytes:
-    """Render the user data: the same settings give the same bytes."""
+    """Render the user data: the same settings give the same bytes, compressed only where EC2 would not take them else.
+
+    cloud-init unpacks what is compressed. Raises `TooLarge` where that is still too large.
+    """
+    plain = _plain(settings)
+    if len(plain) <= SIZE_LIMIT:
+        return plain
+    packed = _packed(plain)
+    if len(packed) > SIZE_LIMIT:
+        raise TooLarge(len(plain), len(packed))
+    return packed
+
+
+def unpack(payload: bytes) -> bytes:
+    """Give user data as cloud-init sees it; what is no sound gzip, or unreasonably large, stays as it is."""
+    if not payload.startswith(_GZIP_MAGIC):
+        return payload
+    decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = decompressor.decompress(payload, _MOST_UNPACKED)
+    except zlib.error:
+        return payload
+    return content if decompressor.eof else payload
+
+
+def _plain(settings: Settings) -> bytes:
     header = "".join(f"readonly {name}={shlex.quote(value)}\n" for name, value in _header(settings).items())
-    return f"#!/usr/bin/env bash\n{header}{_shell('agent.sh')}".encode()
+    return f"#!/usr/bin/env bash\n{header}{''.join(map(_shell, PARTS))}".encode()
+
+
+def _packed(plain: bytes) -> bytes:
+    """Compress without a name and a time: they would be drift in every run."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
+        file.write(plain)
+    return packed.getvalue()
 
 
 def _header(settings: Settings) -> Mapping[str, str]:
     return {
         "AWS_REGION": settings.region,
         "TABLE_NAME": settings.table,
+        "REPOSITORY_URL": settings.repository_url,
+        "RUNNER_USER": settings.runner_user,
         "RUNNER_VERSION": settings.runner_version,
         "RUNNER_URL_X64": settings.runner_url_x64,
         "RUNNER_SHA256_X64": settings.runner_sha256_x64,
@@ -71,4 +137,11 @@ def _header(settings: Settings) -> Mapping[str, str]:
 
 
 def _shell(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    """Read a shell file without its comments and with tabs: a quarter less of the little that EC2 takes."""
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return _INDENTATION.sub(lambda spaces: "\t" * (len(spaces[0]) // 4), _COMMENT_OR_BLANK.sub("", text))
+
+
+def _noise(prefix: str, length: int) -> str:
+    digits = "".join(hashlib.sha256(f"{prefix}{number}".encode()).hexdigest() for number in range(length // 64 + 1))
+    return (prefix + digits)[:length]

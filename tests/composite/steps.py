@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACTION = ROOT / "composite" / "action.yml"
-_EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z_.-]+) \}\}")
+_EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z0-9_.-]+) \}\}")
 _ASSIGNMENT = re.compile(r"(?P<name>.+?)<<(?P<end>.+)\n(?P<value>(?:.*\n)*?)(?P=end)\n")
 
 

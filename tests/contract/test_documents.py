@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import refresh.reconciler
-from refresh import inputs, outputs
+from refresh import inputs, outputs, user_data
 from refresh.desired import DesiredState, Mode
 from tests.fakes.literals import good
 
@@ -157,3 +157,24 @@ def _operations(service: str) -> dict[str, str]:
     """Give a service's operations by the name of their method."""
     operations = botocore.session.get_session().get_service_model(service).operation_names
     return {botocore.xform_name(operation): operation for operation in operations}
+
+
+def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None:
+    """Every call of the agent goes through one function, with the CLI's words for the operation."""
+    shell = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "user_data").glob("*.sh")))
+    called = {
+        f"{service}:{''.join(map(str.capitalize, operation.split('-')))}"
+        for service, operation in re.findall(r"call_aws ([a-z0-9]+) ([a-z-]+)", shell)
+    }
+    page = (ROOT / "docs" / "instance.md").read_text()
+    policy = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    assert {statement["Action"] for statement in policy["Statement"]} == called
+
+
+def test_the_agent_s_page_promises_the_room_that_there_is() -> None:
+    """With every other value at its longest."""
+    page = (ROOT / "docs" / "instance.md").read_text()
+    told = int(re.findall(r"about ([0-9,]+) bytes of\s+script", page)[0].replace(",", ""))
+    longest = user_data.Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
+    room = (user_data.SIZE_LIMIT - len(user_data.render(longest))) // 4 * 3
+    assert told <= room < told + 200

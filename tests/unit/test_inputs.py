@@ -5,9 +5,13 @@ The numbers name the rows of a table of bad inputs that real users write.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import os
+import random
+import re
+import string
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 from refresh import inputs, names, user_data
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, ResourceClass
 from refresh.errors import InputErrors
-from refresh.inputs import Inputs, parsers
+from refresh.inputs import Inputs, actions_runner, parsers
 from refresh.inputs.parsers import Problem
 from refresh.inputs.resource_classes import resource_classes
 from tests.fakes.literals import good
@@ -411,6 +415,7 @@ def test_a_repeated_id_counts_once_and_is_mentioned() -> None:
         ),
         pytest.param("actions-runner-version", "v2.335.0", "runner_version", "2.335.0", id="77"),
         pytest.param("actions-runner-version", "Latest", "runner_version", None, id="78"),
+        pytest.param("runner-user", "builder_1", "runner_user", "builder_1", id="user"),
         pytest.param("clean-github-runners", "FALSE", "clean_github_runners", False, id="88"),
         pytest.param("clean-github-runners", "True", "clean_github_runners", True, id="88-true"),
         pytest.param("timeout", "2m", "timeout", timedelta(minutes=2), id="timeout"),
@@ -533,16 +538,64 @@ def test_a_script_with_the_token_in_it_is_refused() -> None:
     assert "CANARY" not in problem
 
 
-def test_user_data_of_16384_bytes_is_taken_and_one_more_is_refused_by_how_much() -> None:
-    """Row 74: judged with every header value at its longest."""
-    longest = user_data.Settings.at_their_longest("eu-west-1", "octo-widgets-ci-table", "")
-    room = (user_data.SIZE_LIMIT - len(user_data.render(longest))) // 4 * 3
-    fitting = "#" * (room - 6)
-    assert _load(pre_runner_script=fitting).desired.pre_runner_script == fitting
-    problem = _problem("pre-runner-script", "#" * (room + 6))
-    assert "limit 16384; shorten the script" in problem
-    size = int(problem.partition("user data ")[2].partition(" ")[0])
-    assert user_data.SIZE_LIMIT < size < user_data.SIZE_LIMIT + 16
+def _fits(script: str) -> bool:
+    try:
+        user_data.render(user_data.Settings.at_their_longest("eu-west-1", "octo-widgets-ci-table", script))
+    except user_data.TooLarge:
+        return False
+    return True
+
+
+def test_user_data_that_ec2_takes_is_taken_and_one_byte_more_is_refused_by_how_much() -> None:
+    """Row 74: compressed where it must be, judged with every header value at its longest and hard to compress."""
+    script = "".join(random.Random(7).choices(string.printable[:94], k=20_000))  # noqa: S311 - no secret
+    longest = bisect.bisect_left(range(len(script)), 1, key=lambda length: not _fits(script[:length])) - 1
+    assert 9_000 < longest < 13_000
+    assert _load(pre_runner_script=script[:longest]).desired.pre_runner_script == script[:longest]
+    problem = _problem("pre-runner-script", script[: longest + 1])
+    found = re.search(r"has (\d+) bytes and (\d+) when compressed, (\d+) above the limit of 16384; shorten", problem)
+    assert found
+    size, packed, excess = map(int, found.groups())
+    assert size > packed
+    assert 0 < excess == packed - user_data.SIZE_LIMIT < 8
+
+
+@pytest.mark.parametrize(("more", "given"), [("", "x64"), ("Latest", "x64"), (None, "")])
+def test_checksums_go_with_a_pinned_version(more: str | None, given: str) -> None:
+    """Else the next release would fail on every instance."""
+    if more is None:
+        loaded = _load(actions_runner_version="2.335.1", actions_runner_sha256=f"x64={'A' * 64}\narm64={'b' * 64}")
+        assert loaded.desired.runner_checksums == (("arm64", "b" * 64), ("x64", "a" * 64))
+        return
+    problems = _problems(
+        good(**{"INPUT_ACTIONS-RUNNER-VERSION": more, "INPUT_ACTIONS-RUNNER-SHA256": f"{given}={'a' * 64}"})
+    )
+    assert [problem.partition(":")[0] for problem in problems] == ["actions-runner-sha256"]
+    assert "pin the version" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "server"),
+    [
+        ({}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://api.github.com"}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://ghe.example.com/api/v3"}, "https://ghe.example.com"),
+        ({"GITHUB_API_URL": "https://api.octo.ghe.com"}, "https://octo.ghe.com"),
+        (
+            {"GITHUB_API_URL": "https://x.example/api/v3", "GITHUB_SERVER_URL": "https://y.example/"},
+            "https://y.example",
+        ),
+    ],
+)
+def test_runners_register_where_github_is(given: dict[str, str], server: str) -> None:
+    """From a terminal its API's address may be all that is known."""
+    assert inputs.load(good(**given)).desired.repository_url == f"{server}/octo/widgets"
+
+
+@pytest.mark.parametrize("server", ["http://github.example.com", "github.com", "https://" + "x" * 57])
+def test_a_server_that_instances_cannot_be_told_is_refused(server: str) -> None:
+    """It is part of the user data, whose size is judged before."""
+    assert [problem.partition(":")[0] for problem in _problems(good(GITHUB_SERVER_URL=server))] == ["GITHUB_SERVER_URL"]
 
 
 def test_a_script_is_not_measured_without_a_repository() -> None:
@@ -646,7 +699,9 @@ def test_parsers_raise_nothing_but_problems(value: str) -> None:
         parsers.image,
         parsers.region,
         parsers.repository,
-        parsers.runner_version,
+        actions_runner.runner_version,
+        actions_runner.runner_checksums,
+        actions_runner.runner_user,
         resource_classes,
         parsers.duration(timedelta(0), timedelta(days=1), bare_seconds=True),
         parsers.whole_number("x", 0, 10),

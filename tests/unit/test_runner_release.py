@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors, names, records, user_data
 from refresh.desired import Mode
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
@@ -201,8 +202,7 @@ def test_a_list_that_is_not_as_expected_is_refused_as_a_whole(downloads: list[di
 def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None:
     """Else each run would ask again: the longest version, the longest address."""
     longest = "9999.9999.9999"
-    url = "https://example.com/" + "a" * 480
-    assert len(url) == 500
+    url = "https://example.com/".ljust(user_data.LONGEST_URL, "a")
     downloads = [_download(each, longest, download_url=url) for each in ("x64", "arm64")]
     items, github = Items(), _GitHub(*downloads)
     report = _refresh(items, github)
@@ -258,6 +258,15 @@ def test_a_pin_on_the_newest_keeps_its_checksum() -> None:
 def test_another_pin_has_its_own_archive_and_never_the_newest_s_checksum() -> None:
     """GitHub tells the sum of the newest only."""
     assert policy.effective(desired(runner_version="2.330.0"), Actual(_release(), RECORDED)) == _release("2.330.0", "")
+
+
+def test_a_pin_has_the_checksums_that_were_given() -> None:
+    """For the architectures that they were given for, and before what GitHub says of the very same version."""
+    given = desired(runner_version="2.330.0", runner_checksums=(("arm64", "c" * 64),))
+    chosen = policy.effective(given, Actual(_release(), RECORDED))
+    assert (chosen.x64.sha256, chosen.arm64.sha256) == ("", "c" * 64)
+    same = policy.effective(evolve(given, runner_version="2.335.1"), Actual(_release(), RECORDED))
+    assert (same.x64.sha256, same.arm64.sha256) == (SUM, "c" * 64)
 
 
 def _seen(**days: int) -> Recorded:

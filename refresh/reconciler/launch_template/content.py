@@ -54,6 +54,8 @@ def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
         user_data.Settings(
             region=desired.region,
             table=names.table(desired.repository),
+            repository_url=desired.repository_url,
+            runner_user=desired.runner_user,
             runner_version=release.version,
             runner_url_x64=release.x64.url,
             runner_sha256_x64=release.x64.sha256,
@@ -109,9 +111,9 @@ def digest(text: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Decode user data; what is no base64 or no text is compared as it is."""
+    """Decode user data and unpack it; what is no base64 or no text is compared as it is."""
     try:
-        return base64.b64decode(value, validate=True).decode()
+        return user_data.unpack(base64.b64decode(value, validate=True)).decode()
     except (binascii.Error, UnicodeDecodeError):
         return value
 

@@ -81,10 +81,13 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
 def effective(desired: DesiredState, actual: Actual) -> RunnerRelease:
     """Choose what new instances install: the pinned version or the newest one known."""
     newest, pinned = actual.newest, desired.runner_version
-    if pinned is None or pinned == newest.version:
+    if pinned is None:
         return newest
+    given = dict(desired.runner_checksums)
     return RunnerRelease(
-        pinned, *(_repinned(archive, newest.version, pinned) for archive in (newest.x64, newest.arm64))
+        pinned,
+        _repinned(newest.x64, newest.version, pinned, given.get("x64")),
+        _repinned(newest.arm64, newest.version, pinned, given.get("arm64")),
     )
 
 
@@ -111,5 +114,7 @@ def _pin_warnings(pinned: str, first_seen: tuple[tuple[str, str], ...], now: dat
             return
 
 
-def _repinned(archive: Archive, newest: str, pinned: str) -> Archive:
-    return evolve(archive, url=archive.url.replace(newest, pinned), sha256="")
+def _repinned(archive: Archive, newest: str, pinned: str, given: str | None) -> Archive:
+    """Address the pinned version's archive; GitHub tells the checksum of the newest alone."""
+    known = archive.sha256 if pinned == newest else ""
+    return evolve(archive, url=archive.url.replace(newest, pinned), sha256=given or known)

@@ -1,0 +1,84 @@
+"""An instance that runs what the launch template holds, beside the servers it talks to."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import define
+
+from refresh import user_data
+from tests import suites
+from tests.instance import machine
+from tests.instance.driver import Driver
+from tests.instance.machine import Machine
+from tests.instance.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from refresh.reconciler import Services
+    from tests.fakes.world import World
+
+
+@pytest.fixture(scope="session")
+def contained() -> bool:
+    """Tell whether instances are containers; skip where they can be neither that nor namespaces."""
+    try:
+        engine = subprocess.run(["docker", "version"], check=False, capture_output=True).returncode == 0  # noqa: S607 - the user's
+    except FileNotFoundError:
+        engine = False
+    if engine:
+        machine.build()
+    elif suites.ALL:
+        suites.leave_out("the suite of the instance needs a Docker engine, and none answers")
+    elif absent := machine.lacking():
+        suites.leave_out(f"the suite of the instance needs a Docker engine, or root and the AWS CLI: {absent}")
+    return engine
+
+
+@define
+class Instance:
+    """An instance and all around it."""
+
+    world: World
+    services: Services
+    surroundings: Surroundings
+    machine: Machine
+    driver: Driver
+
+    def boot(self, variables: dict[str, str] | None = None, **inputs: str) -> None:
+        """Refresh the pool with these inputs, then boot with what its launch template has."""
+        self.world.settle(**inputs)
+        data = self.world.default_version(self.services)["LaunchTemplateData"]
+        environ = {
+            "AWS_ENDPOINT_URL": self.world.aws.url,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.surroundings.url}/",
+            **(variables or {}),
+        }
+        self.machine.boot(user_data.unpack(base64.b64decode(data["UserData"])), environ)
+
+    def awaits(self, state: str, run: str, seconds: float) -> float:
+        """Wait for a signal; a failure shows the agent's log."""
+        return self.driver.await_signal(state, run, seconds, lambda: self.machine.log)
+
+
+@pytest.fixture
+def instance(*, contained: bool, world: World, services: Services, tmp_path: Path) -> Iterator[Instance]:
+    """Give an instance that was launched and recorded for run 42, and has not booted yet."""
+    with Surroundings() as surroundings:
+        world.github.answers["downloads"] = surroundings.offered()
+        assert world.refresh().exit_code == 0
+        (instance_id,) = world.launch(services)
+        surroundings.instance_id = instance_id
+        surroundings.tags = {"AllowSelfTermination": "true", "InitialRunId": "42"}
+        driver = Driver(world, services, instance_id)
+        driver.create()
+        launched = Machine(tmp_path / "machine", contained)
+        try:
+            yield Instance(world, services, surroundings, launched, driver)
+        finally:
+            launched.end()

@@ -1,0 +1,114 @@
+"""Plays provision and release on the table, as the contract describes them, and waits as long as they do."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from refresh import records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refresh.reconciler import Services
+    from tests.fakes.world import World
+
+CREATION_SECONDS, CLAIM_SECONDS, RELEASE_SECONDS = 180, 10, 120
+"""How long they wait for UD_REG_OK of a new instance, of a claimed one, and for UD_REMOVE_REG_REMOVE_RUN_OK."""
+
+
+def eventually(met: Callable[[], Any], seconds: float, what: Callable[[], object] = lambda: "") -> float:
+    """Wait until it holds and give the seconds that it took."""
+    began = time.monotonic()
+    while not met():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what()}"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+class Driver:
+    """One instance's life on the table."""
+
+    def __init__(self, world: World, services: Services, instance_id: str) -> None:
+        self.world = world
+        self.services = services
+        self.instance_id = instance_id
+
+    def create(self, run: str = "42", **changed: str) -> None:
+        """Record it as provision does when it has launched it."""
+        attributes = {
+            "state": "created",
+            "runId": run,
+            "threshold": self._in(minutes=10),
+            "resourceClass": "large",
+            "instanceType": "t3.micro",
+            "usageClass": "on-demand",
+            **changed,
+        }
+        item = records.item(records.INSTANCE, self.instance_id, datetime.now(UTC), **attributes)
+        self.services.dynamodb.put_item(TableName=self.world.table, Item=item)
+
+    def run(self, run: str) -> None:
+        """Tell that the run has it."""
+        self._move("running", run, run, minutes=30)
+
+    def release(self, run: str) -> None:
+        """Give it back."""
+        self._move("idle", "", run, minutes=7)
+
+    def claim(self, run: str) -> None:
+        """Take it from the pool."""
+        self._move("claimed", run, "", minutes=5)
+
+    def expire(self) -> None:
+        """Have its threshold pass so long ago that it ends itself."""
+        self.set("threshold", self._in(minutes=-2))
+
+    def set(self, attribute: str, value: str) -> None:
+        """Write an attribute of its record by hand."""
+        self.services.dynamodb.update_item(
+            TableName=self.world.table,
+            Key=records.key(records.INSTANCE, self.instance_id),
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": attribute},
+            ExpressionAttributeValues={":value": {"S": value}},
+        )
+
+    def item(self, entity: str) -> dict[str, Any]:
+        """Read one of its items; empty where there is none."""
+        return self.world.item(self.services, entity, self.instance_id)
+
+    @property
+    def signalled(self) -> tuple[str, str]:
+        """Its last signal: state and run."""
+        value = records.mapping(self.item(records.SIGNAL), "value")
+        return records.text(value, "state") or "", records.text(value, "runId") or ""
+
+    def await_signal(self, state: str, run: str, seconds: float, log: Callable[[], str]) -> float:
+        """Wait for a signal as provision and release do, and give the seconds that it took."""
+        return eventually(lambda: self.signalled == (state, run), seconds, lambda: f"{self.signalled}\n{log()}")
+
+    def ended(self) -> bool:
+        """Whether EC2 has been told to terminate it."""
+        return self.world.states(self.services)[self.instance_id] in ("shutting-down", "terminated")
+
+    def _move(self, state: str, run: str, judged_run: str, minutes: float) -> None:
+        self.services.dynamodb.update_item(
+            TableName=self.world.table,
+            Key=records.key(records.INSTANCE, self.instance_id),
+            UpdateExpression="SET #state = :state, runId = :run, threshold = :threshold",
+            ConditionExpression="runId = :judged AND threshold > :now",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={
+                ":state": {"S": state},
+                ":run": {"S": run},
+                ":judged": {"S": judged_run},
+                ":threshold": {"S": self._in(minutes=minutes)},
+                ":now": {"S": self._in(minutes=0)},
+            },
+        )
+
+    @staticmethod
+    def _in(minutes: float) -> str:
+        return records.wire_time(datetime.now(UTC) + timedelta(minutes=minutes))

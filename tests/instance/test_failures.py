@@ -1,0 +1,194 @@
+"""What the agent does on bad days: each failure is signalled or survived, and the threshold holds in all of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refresh import names
+from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
+from tests.instance.surroundings import VERSION, archive
+
+if TYPE_CHECKING:
+    from tests.instance.conftest import Instance
+
+pytestmark = pytest.mark.timeout(300)
+THROTTLED = {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "Rate exceeded"}
+DENIED = b"<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>"
+BAD_ANSWERS = {
+    "errors": (500, b'{"__type": "InternalServerError", "message": "oops"}'),
+    "throttling": (400, json.dumps(THROTTLED).encode()),
+}
+
+
+def _end_by_threshold(instance: Instance) -> None:
+    instance.driver.expire()
+    eventually(instance.driver.ended, 60, lambda: instance.machine.log)
+
+
+def test_a_failing_script_is_signalled_and_nothing_is_installed(instance: Instance) -> None:
+    """Provision ends the instance; if it does not, the threshold does."""
+    instance.boot(pre_runner_script="echo broken; exit 3")
+    instance.awaits("UD_FAILED", "42", CREATION_SECONDS)
+    eventually(lambda: instance.machine.booted == "1", 5)
+    assert "broken\n" in instance.machine.log
+    assert "script.failed exit=3" in instance.machine.log
+    assert instance.machine.calls == []
+    assert instance.surroundings.downloads == 0
+    _end_by_threshold(instance)
+
+
+def test_a_hanging_script_does_not_keep_the_instance_alive(instance: Instance) -> None:
+    """The threshold is watched from the first second on."""
+    instance.boot(pre_runner_script="sleep 1000")
+    eventually(lambda: "instance.started" in instance.machine.log, 60)
+    _end_by_threshold(instance)
+    assert instance.driver.signalled == ("", "")
+
+
+def test_a_registration_that_fails_again_and_again_is_signalled_and_the_next_claim_works(instance: Instance) -> None:
+    """Three attempts, then the word; the loop goes on."""
+    instance.machine.record.joinpath("refusals-to-register").write_text("3")
+    instance.boot()
+    instance.awaits("UD_REG_FAILED", "42", CREATION_SECONDS)
+    assert sum(call.startswith("config.sh") for call in instance.machine.calls) == 3
+    instance.driver.release("42")
+    instance.driver.claim("43")
+    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)  # it looks every 10 seconds whether the run has ended
+
+
+def test_a_registration_that_fails_once_is_tried_again(instance: Instance) -> None:
+    """Within what provision waits."""
+    instance.machine.record.joinpath("refusals-to-register").write_text("1")
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+
+
+def test_a_missing_token_is_no_registration(instance: Instance) -> None:
+    """The runner would ask for it on a terminal that is not there."""
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.world.delete_metadata(instance.services, names.REGISTRATION_TOKEN_IDENTIFIER)
+    instance.driver.release("42")
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
+    instance.driver.claim("43")
+    instance.awaits("UD_REG_FAILED", "43", 30)
+    assert not [call for call in instance.machine.calls if call.startswith("config.sh") and "--labels 43" in call]
+
+
+@pytest.mark.parametrize("kind", BAD_ANSWERS)
+def test_it_survives_a_table_that_answers_badly_for_a_while(instance: Instance, kind: str) -> None:
+    """At boot, and when it is released: signals are written until they are."""
+    aws = instance.world.aws
+
+    def bad_for(seconds: float) -> None:
+        aws.before_call = lambda call: BAD_ANSWERS[kind] if call.startswith("dynamodb:") else None
+        timer = threading.Timer(seconds, lambda: setattr(aws, "before_call", lambda _: None))
+        timer.daemon = True
+        timer.start()
+
+    instance.boot()
+    bad_for(8)
+    eventually(lambda: aws.before_call("dynamodb:GetItem") is None, 20)
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert "retried: 'put' 'WS'" in instance.machine.log
+    instance.driver.release("42")
+    bad_for(15)
+    eventually(lambda: aws.before_call("dynamodb:GetItem") is None, 20)
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
+
+
+def test_a_download_that_fails_is_tried_again(instance: Instance) -> None:
+    """Three times more."""
+    instance.surroundings.refusals = 2
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.surroundings.downloads == 3
+
+
+def test_an_archive_that_is_not_github_s_is_refused(instance: Instance) -> None:
+    """Its checksum is what GitHub said; provision hears of it, and the threshold is still watched."""
+    instance.surroundings.archive = archive("9.9.9")
+    instance.boot()
+    instance.awaits("UD_REG_FAILED", "42", CREATION_SECONDS)
+    assert "runner.not_installed" in instance.machine.log
+    assert instance.machine.calls == []
+    _end_by_threshold(instance)
+
+
+@pytest.mark.parametrize(("given", "outcome"), [("0" * 64, "UD_REG_FAILED"), ("", "UD_REG_OK")])
+def test_a_pinned_version_is_held_to_the_given_checksum(instance: Instance, given: str, outcome: str) -> None:
+    """GitHub tells the sum of the newest alone, so an older one without a given sum is taken as it is, and said so."""
+    sums = f"x64={given},arm64={given}" if given else ""
+    instance.boot(actions_runner_version="2.330.0", actions_runner_sha256=sums)
+    instance.awaits(outcome, "42", CREATION_SECONDS)
+    assert ("runner.unverified" in instance.machine.log) == (not given)
+
+
+@pytest.mark.parametrize(("folder", "home"), [("actions-runner", ""), ("my-runner", "/opt/my-runner")])
+def test_the_image_s_own_runner_is_used_if_it_is_the_wanted_one(instance: Instance, folder: str, home: str) -> None:
+    """Nothing is downloaded then."""
+    instance.surroundings.unpack(instance.machine.folder / "opt" / folder, VERSION)
+    instance.boot({"RUNNER_HOME": home} if home else {})
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.surroundings.downloads == 0
+    assert f"runner.found folder=/opt/{folder}" in instance.machine.log
+
+
+def test_an_older_runner_of_the_image_is_left_alone(instance: Instance) -> None:
+    """GitHub may refuse it."""
+    instance.surroundings.unpack(instance.machine.folder / "opt" / "actions-runner", "2.300.0")
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.surroundings.downloads == 1
+
+
+def test_a_registration_that_github_keeps_is_removed_here(instance: Instance) -> None:
+    """The stored token registers; not every GitHub takes it for removal."""
+    instance.machine.record.joinpath("refusals-to-remove").write_text("1")
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.driver.release("42")
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
+    removals = [call for call in instance.machine.calls if call.startswith("config.sh") and call.endswith("remove")]
+    assert len(removals) == 2
+    assert "no token" in removals[1]
+
+
+def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
+    """As long as the run has the instance."""
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
+    instance.machine.record.joinpath("crash").touch()
+    eventually(lambda: instance.machine.calls[-2:-1] == ["run.sh crashed"], 30, lambda: instance.machine.calls)
+    assert instance.machine.calls[-1].startswith("run.sh as")
+
+
+def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:
+    """Until the tag is gone."""
+    instance.surroundings.tags["refresh-action:protect"] = "true"
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.driver.expire()
+    asked = len(instance.surroundings.asked)
+    eventually(lambda: "tags/instance/refresh-action:protect" in instance.surroundings.asked[asked:], 40)
+    assert "instance.overdue" not in instance.machine.log
+    del instance.surroundings.tags["refresh-action:protect"]
+    eventually(instance.driver.ended, 60, lambda: instance.machine.log)
+
+
+def test_an_instance_that_may_not_terminate_itself_shuts_down(instance: Instance) -> None:
+    """The template has EC2 terminate it then."""
+    denied = (
+        b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>"
+    )
+    instance.world.aws.before_call = lambda call: (403, denied) if call == "ec2:TerminateInstances" else None
+    instance.driver.expire()
+    instance.boot(pre_runner_script="sleep 1000")
+    eventually(lambda: instance.machine.read("shutdown"), 110, lambda: instance.machine.log)
+    assert instance.machine.read("shutdown") == "-h now\n"
+    assert instance.world.aws.calls.count("ec2:TerminateInstances") >= 5

@@ -1,0 +1,127 @@
+"""What a job, a record or a tag can do to the agent: nothing; and where its secrets go: nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refresh import names, records
+from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, eventually
+
+if TYPE_CHECKING:
+    from tests.instance.conftest import Instance
+
+pytestmark = pytest.mark.timeout(300)
+HOSTILE = "$(touch /record/owned) `touch /record/owned` ' \" \\ ; touch /record/owned #\n42},x={S=1"
+CANARY = "REG-CANARY-"
+
+
+def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) -> None:
+    """It reaches the runner's configuration in its environment, and the runner itself not at all."""
+    instance.boot(pre_runner_script="env")
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
+    instance.driver.release("42")
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
+    with_token = [call for call in instance.machine.calls if CANARY in call]
+    assert [call.split(": ")[0].partition(" with ")[0] for call in with_token] == ["config.sh as root in /root"] * 2
+    assert not any(CANARY in call.partition(": ")[2] for call in instance.machine.calls)
+    assert CANARY not in instance.machine.read("processes")
+    assert "config.sh" in instance.machine.read("processes")
+    assert CANARY not in instance.machine.log
+
+
+@pytest.mark.parametrize("attribute", ["runId", "threshold", "state"])
+def test_a_hostile_record_is_a_value_and_nothing_else(instance: Instance, attribute: str) -> None:
+    """Jobs can write the table. It starts no command, ends nothing and claims nothing."""
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.driver.set(attribute, HOSTILE)
+    seen = instance.world.aws.calls.count("dynamodb:GetItem") + 5
+    eventually(lambda: instance.world.aws.calls.count("dynamodb:GetItem") >= seen, 60)
+    assert not (instance.machine.record / "owned").exists()
+    assert not instance.driver.ended()
+    registrations = [call for call in instance.machine.calls if "--labels" in call and call.startswith("config.sh")]
+    assert len(registrations) == 1
+
+
+def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None:
+    """It is stored in the same table."""
+    instance.boot(pre_runner_script="until [[ -e $RECORD/go ]]; do sleep 0.1; done")
+    hostile = records.to_wire({"token": HOSTILE})
+    instance.world.put_metadata(instance.services, names.REGISTRATION_TOKEN_IDENTIFIER, hostile)
+    (instance.machine.record / "go").touch()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert f"with {HOSTILE}: --unattended" in instance.machine.read("calls")
+    assert not (instance.machine.record / "owned").exists()
+
+
+@pytest.mark.parametrize(("instance_id", "run"), [("i-zzz", "42"), (HOSTILE, "42"), ("", HOSTILE), ("", "42},x={S=1")])
+def test_metadata_of_another_shape_is_refused(instance: Instance, instance_id: str, run: str) -> None:
+    """Both travel inside what is written."""
+    instance.surroundings.instance_id = instance_id or instance.driver.instance_id
+    instance.surroundings.tags["InitialRunId"] = run
+    instance.boot(pre_runner_script="touch $RECORD/ran")
+    eventually(lambda: instance.machine.booted == "1", 30, lambda: instance.machine.log)
+    assert "instance.refused" in instance.machine.log
+    assert not (instance.machine.record / "ran").exists()
+    assert not (instance.machine.record / "owned").exists()
+    assert instance.driver.signalled == ("", "")
+
+
+def test_an_instance_that_nobody_s_run_launched_still_ends_at_its_threshold(instance: Instance) -> None:
+    """Without the tag of provision it serves nobody."""
+    del instance.surroundings.tags["InitialRunId"]
+    instance.boot()
+    eventually(lambda: instance.machine.booted == "1", 30, lambda: instance.machine.log)
+    assert not instance.driver.ended()
+    instance.driver.expire()
+    eventually(instance.driver.ended, 60, lambda: instance.machine.log)
+
+
+def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance: Instance) -> None:
+    """A line `EOF`, quotes, `$` and backticks reach bash as they are; its log is root's alone."""
+    script = "cat >$RECORD/arrived <<'EOF'\n$(id) `id` \" ' \\ \\n\r\nEOF\necho oops >&2"
+    instance.boot(pre_runner_script=script)
+    instance.awaits("UD_OK", "42", CREATION_SECONDS)
+    assert (instance.machine.record / "arrived").read_bytes() == b"$(id) `id` \" ' \\ \\n\r\n"
+    assert "oops\n" in instance.machine.log
+
+
+def test_jobs_of_another_user_cannot_write_the_agent_s_files_and_leave_nothing_behind(instance: Instance) -> None:
+    """Nor its runner's; what they started ends with the run, so it does not see the next token."""
+    if not instance.machine.contained:
+        pytest.skip("a user is made, which needs a container of its own")
+    job = """
+for path in /var/log/user-data.log /var/log/actions-runner.log /opt/refresh-runner/config.sh /opt/refresh-runner/bin/x \
+        /root/.bashrc /usr/local/bin/aws; do
+    (echo owned >>"$path") 2>/dev/null && echo "wrote $path"
+done
+mv /opt/refresh-runner/config.sh /opt/refresh-runner/old 2>/dev/null && echo moved
+cat /var/log/user-data.log 2>/dev/null && echo read the log
+touch /opt/refresh-runner/_work.new && echo works
+id -Gn
+setsid sleep 1000 >/dev/null 2>&1 &
+"""
+    (instance.machine.record / "job.sh").write_text(job)
+    instance.boot(runner_user="builder")
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    eventually(lambda: instance.machine.read("job").endswith("builder\n"), 20, lambda: instance.machine.read("job"))
+    assert instance.machine.read("job") == "works\nbuilder\n"
+    assert any(call.startswith("config.sh as builder in /home/builder with REG-") for call in instance.machine.calls)
+    assert "run.sh as builder with no token" in instance.machine.calls
+    assert instance.machine.run("pgrep -u builder sleep").strip()
+    instance.driver.release("42")
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
+    assert not instance.machine.run("pgrep -u builder").strip()
+
+
+def test_the_agent_does_not_read_the_configuration_that_a_job_may_write(instance: Instance) -> None:
+    """A job of root can write /root/.aws; it must not lead the agent to another account."""
+    if not instance.machine.contained:
+        pytest.skip("root's home is written, which needs a container of its own")
+    script = "mkdir -p ~/.aws && echo '[default' >~/.aws/config && echo '[default' >~/.aws/credentials"
+    instance.boot(pre_runner_script=script)
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.machine.run("ls /root/.aws").split() == ["config", "credentials"]

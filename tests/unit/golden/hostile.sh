@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+readonly AWS_REGION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly TABLE_NAME='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly REPOSITORY_URL='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_USER='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_VERSION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_URL_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_SHA256_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_URL_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly RUNNER_SHA256_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+# EOF
+EOF
+'
+readonly PRE_RUNNER_SCRIPT_BASE64=JCh0b3VjaCBvd25lZCkgYHRvdWNoIG93bmVkYCAnICIgXCA7IHRvdWNoIG93bmVkCiMgRU9GCkVPRgo=
+set -u
+readonly LOG=/var/log/user-data.log
+readonly RUNNER_LOG=/var/log/actions-runner.log
+touch "$LOG" "$RUNNER_LOG" && chmod 600 "$LOG" "$RUNNER_LOG"
+exec </dev/null >>"$LOG" 2>&1
+export HOME=/root PATH="$PATH:/usr/local/bin:/snap/bin"
+say() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$*" >&2; }
+insist() {
+	until "$@"; do
+		say "retried: ${*@Q}"
+		sleep 2
+	done
+}
+readonly METADATA_URL="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254/}latest"
+ask_metadata() { curl -sS --max-time 5 -H @- "$@"; }
+metadata() {
+	local token answer
+	token=$(ask_metadata -f -X PUT "$METADATA_URL/api/token" <<<'X-aws-ec2-metadata-token-ttl-seconds: 300') || return
+	answer=$(ask_metadata -w '\n%{http_code}' "$METADATA_URL/meta-data/$1" <<<"X-aws-ec2-metadata-token: $token") || return
+	case "${answer##*$'\n'}" in
+	200) printf '%s' "${answer%$'\n'*}" ;;
+	404) ;;
+	*) return 1 ;;
+	esac
+}
+is_run() { [[ $1 =~ ^[A-Za-z0-9_.-]{1,64}$ ]]; }
+readonly ITEM_LIFETIME=86400
+call_aws() {
+	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER='' AWS_MAX_ATTEMPTS=2 \
+		aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
+}
+put() {
+	local now
+	now=$(date +%s)
+	call_aws dynamodb put-item --table-name "$TABLE_NAME" --item "PK={S=TYPE#$1},SK={S=ID#$instance_id},\
+entityType={S=$1},identifier={S=$instance_id},value=$2,\
+updatedAt={S=$(date -ud "@$now" +%FT%TZ)},expiresAt={N=$((now + ITEM_LIFETIME))}"
+}
+signal() {
+	insist put WS "{M={state={S=$1},runId={S=$2}}}"
+	say "signal.written $1 run=$2"
+}
+look_up() {
+	call_aws dynamodb get-item --consistent-read --table-name "$TABLE_NAME" --output text \
+		--key "PK={S=TYPE#$1},SK={S=ID#$2}" --query "Item.$3.S || ''"
+}
+own() { look_up INSTANCE "$instance_id" "$1"; }
+registration_token() { look_up METADATA gh_registration_token value.M.token; }
+beat() {
+	while :; do
+		sleep 5 &
+		put HEARTBEAT '{S=PING}'
+		wait "$!"
+	done
+}
+overdue() {
+	local threshold ends
+	threshold=$(own threshold) || return
+	[[ $threshold =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]] || return
+	ends=$(date -d "$threshold" +%s) || return
+	((ends + 60 < $(date +%s)))
+}
+protected() {
+	local tag
+	tag=$(metadata tags/instance/refresh-action:protect) && [[ $tag != true ]] && return 1
+	return 0
+}
+end_when_overdue() {
+	local refusals=0
+	while sleep 15; do
+		overdue || continue
+		protected && continue
+		say "instance.overdue refusals=$refusals"
+		call_aws ec2 terminate-instances --instance-ids "$instance_id" >/dev/null && continue
+		((++refusals < 5)) || shutdown -h now || poweroff
+	done
+}
+runner_folder=''
+runner_session=''
+registrations=0
+exec_runner() {
+	cd "$runner_folder" || exit
+	HOME=$(getent passwd "$RUNNER_USER" | cut -d: -f6)
+	export HOME RUNNER_ALLOW_RUNASROOT=1
+	[[ $RUNNER_USER == root ]] || set -- runuser -u "$RUNNER_USER" -- "$@"
+	exec "$@" >>"$RUNNER_LOG" 2>&1
+}
+add_user() { id "$RUNNER_USER" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$RUNNER_USER"; }
+hand_over() {
+	[[ $RUNNER_USER == root ]] && return
+	rm -f "$runner_folder/run-helper.sh"
+	chown -R "$RUNNER_USER:" "$runner_folder"
+	(shopt -s nullglob && chown -R root: "$runner_folder"/{bi[n],external[s],*.sh,*.template})
+	chown root "$runner_folder" && chmod 1770 "$runner_folder"
+}
+install_runner() {
+	for runner_folder in "${RUNNER_HOME:-}" /opt/actions-runner; do
+		[[ -x $runner_folder/config.sh ]] || continue
+		[[ $(cd "$runner_folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
+		say "runner.found folder=$runner_folder"
+		hand_over
+		return
+	done
+	runner_folder=/opt/refresh-runner
+	download_runner && hand_over
+}
+download_runner() {
+	local url sha256 attempt archive
+	case "$(uname -m)" in
+	x86_64) url=$RUNNER_URL_X64 sha256=$RUNNER_SHA256_X64 ;;
+	aarch64 | arm64) url=$RUNNER_URL_ARM64 sha256=$RUNNER_SHA256_ARM64 ;;
+	*) say "runner.unavailable machine=$(uname -m)" && return 1 ;;
+	esac
+	[[ $sha256 ]] || say 'runner.unverified: no checksum is known'
+	archive=$(mktemp) && mkdir -p "$runner_folder" || return
+	for attempt in 1 2 3 4; do
+		curl -fsSL --proto-redir =https --connect-timeout 10 --max-time 90 -o "$archive" "$url" &&
+			{ [[ -z $sha256 ]] || sha256sum --check <<<"$sha256  $archive"; } &&
+			tar -xzf "$archive" --no-same-owner -C "$runner_folder" && rm -f "$archive" && return
+		say "runner.download_failed attempt=$attempt url=$url"
+		sleep 3
+	done
+	rm -f "$archive"
+	return 1
+}
+configure() {
+	local token
+	token=$(registration_token) && [[ $token ]] || return
+	(export ACTIONS_RUNNER_INPUT_TOKEN=$token && exec_runner timeout 30 ./config.sh "$@")
+}
+register() {
+	local attempt
+	((++registrations))
+	for attempt in 1 2 3; do
+		rm -f "$runner_folder"/{.runner,.credentials,.credentials_rsaparams}
+		configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
+			--url "$REPOSITORY_URL" --name "$instance_id-$registrations" && return
+		say "registration.failed attempt=$attempt"
+		sleep 1
+	done
+	return 1
+}
+unregister() {
+	configure remove && return
+	say 'registration.left'
+	rm -f "$runner_folder/.runner"
+	(exec_runner timeout 15 ./config.sh remove)
+}
+start_runner() {
+	exec_runner setsid ./run.sh &
+	runner_session=$!
+}
+alive() { pgrep -s "$runner_session" >/dev/null; }
+stop_runner() {
+	local waited
+	pkill -TERM -s "$runner_session"
+	for ((waited = 0; waited < 30; waited++)); do
+		alive || break
+		sleep 1
+	done
+	pkill -KILL -s "$runner_session"
+	[[ $RUNNER_USER == root ]] || pkill -KILL -u "$RUNNER_USER"
+	sleep 0.2
+	! alive
+}
+await_run() {
+	local found
+	while :; do
+		found=$(own runId) || sleep 2
+		is_run "$found" && break
+		sleep 0.25
+	done
+	printf '%s' "$found"
+}
+await_release() {
+	local found
+	while :; do
+		found=$(own runId) && [[ $found != "$1" ]] && return
+		[[ -z $runner_session ]] || alive || start_runner
+		sleep 10
+	done
+}
+serve() {
+	local run outcome
+	while :; do
+		run=$(await_run)
+		runner_session=''
+		if ! register "$run"; then
+			signal UD_REG_FAILED "$run"
+			await_release "$run"
+			continue
+		fi
+		signal UD_REG_OK "$run"
+		start_runner
+		await_release "$run"
+		outcome=OK
+		unregister || outcome=FAILED
+		signal "UD_REMOVE_REG_$outcome" "$run"
+		stop_runner || outcome=FAILED
+		signal "UD_REMOVE_REG_REMOVE_RUN_$outcome" "$run"
+	done
+}
+run_script() {
+	local script code
+	script=$(mktemp) && base64 --decode >"$script" <<<"$PRE_RUNNER_SCRIPT_BASE64" || return
+	bash "$script"
+	code=$?
+	rm -f "$script"
+	return "$code"
+}
+fail() {
+	say "$2"
+	signal "$1" "$initial_run"
+	exit 1
+}
+instance_id=$(insist metadata instance-id)
+[[ $instance_id =~ ^i-[0-9a-f]{8,17}$ ]] || { say "instance.refused id=${instance_id@Q}"; exit 1; }
+end_when_overdue &
+initial_run=$(insist metadata tags/instance/InitialRunId)
+is_run "$initial_run" || { say "instance.refused run=${initial_run@Q}"; exit 1; }
+say "instance.started id=$instance_id run=$initial_run runner=$RUNNER_VERSION"
+add_user || fail UD_FAILED "user.failed name=$RUNNER_USER"
+run_script || fail UD_FAILED "script.failed exit=$?"
+signal UD_OK "$initial_run"
+install_runner || fail UD_REG_FAILED 'runner.not_installed'
+beat &
+serve &
