@@ -1,7 +1,6 @@
 # The release's build passes the tag with its digest; a tag alone is what anyone can build from here.
 ARG BASE_IMAGE=python:3.13-slim
 
-# hadolint ignore=DL3006 -- the base is pinned by the release, see above
 FROM ${BASE_IMAGE} AS build
 COPY requirements/runtime.txt requirements/build.txt /src/requirements/
 RUN python3 -m venv /opt/build \
@@ -27,7 +26,6 @@ RUN find /opt/refresh/lib/python3*/site-packages/botocore/data -mindepth 1 -maxd
     && find /opt/refresh/bin -type f -delete \
     && /opt/refresh/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/refresh/lib
 
-# hadolint ignore=DL3006 -- as above
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="refresh-action" \
       org.opencontainers.image.description="Keeps a pool of EC2 self-hosted GitHub runners as its owner wants it" \
