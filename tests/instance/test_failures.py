@@ -183,12 +183,10 @@ def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:
 
 def test_an_instance_that_may_not_terminate_itself_shuts_down(instance: Instance) -> None:
     """The template has EC2 terminate it then."""
-    denied = (
-        b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>"
-    )
-    instance.world.aws.before_call = lambda call: (403, denied) if call == "ec2:TerminateInstances" else None
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.world.aws.before_call = lambda call: (403, DENIED) if call == "ec2:TerminateInstances" else None
     instance.driver.expire()
-    instance.boot(pre_runner_script="sleep 1000")
-    eventually(lambda: instance.machine.read("shutdown"), 110, lambda: instance.machine.log)
+    eventually(lambda: instance.machine.read("shutdown"), 120, lambda: instance.machine.log)
     assert instance.machine.read("shutdown") == "-h now\n"
     assert instance.world.aws.calls.count("ec2:TerminateInstances") >= 5
