@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import names
+from tests.fakes.world import in_minutes
 from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
 from tests.instance.surroundings import VERSION, archive
 
@@ -158,6 +159,30 @@ def test_a_registration_that_github_keeps_is_removed_here(instance: Instance) ->
     assert "no token" in removals[1]
 
 
+def test_a_removal_that_fails_altogether_is_signalled_and_the_next_run_is_served(instance: Instance) -> None:
+    """Release expires the instance then; if somebody claims it all the same, nothing of the old one is in the way."""
+    instance.machine.record.joinpath("refusals-to-remove").write_text("2")
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.driver.release("42")
+    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_FAILED", "42", RELEASE_SECONDS)
+    assert "signal.written UD_REMOVE_REG_FAILED run=42" in instance.machine.log
+    assert instance.machine.calls[-1] == "run.sh ended"
+    instance.driver.claim("43")
+    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS)
+
+
+def test_a_runner_that_does_not_end_is_killed_while_release_still_waits(instance: Instance) -> None:
+    """Half a minute is what it gets."""
+    instance.machine.record.joinpath("stubborn").touch()
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
+    instance.driver.release("42")
+    assert instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS) > 25
+    assert "run.sh ended" not in instance.machine.calls
+
+
 def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
     """As long as the run has the instance."""
     instance.boot()
@@ -166,6 +191,14 @@ def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
     instance.machine.record.joinpath("crash").touch()
     eventually(lambda: instance.machine.calls[-2:-1] == ["run.sh crashed"], 30, lambda: instance.machine.calls)
     assert instance.machine.calls[-1].startswith("run.sh as")
+
+
+def test_it_ends_itself_a_minute_after_its_threshold_and_not_before(instance: Instance) -> None:
+    """Refresh comes first if it is there: it marks the instance before it ends it."""
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    instance.driver.set("threshold", in_minutes(-25 / 60))
+    assert eventually(instance.driver.ended, 80, lambda: instance.machine.log) > 30
 
 
 def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:

@@ -18,7 +18,7 @@ refused() {
     ((left)) && echo $((left - 1)) >"$RECORD/$1"
 }
 if [[ $1 == remove ]]; then
-    if [[ -e .runner ]]; then refused refusals-to-remove && exit 1; fi
+    refused refusals-to-remove && exit 1
     rm -f .runner .credentials .credentials_rsaparams
     exit
 fi
