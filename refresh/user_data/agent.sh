@@ -14,7 +14,7 @@ await_release() {
     local found
     while :; do
         found=$(own runId) && [[ $found != "$1" ]] && return
-        [[ -z $runner_session ]] || alive || start_runner
+        [[ -z $runner_session ]] || kill -0 "$runner_session" || { stop_runner; start_runner; }
         sleep 10
     done
 }

@@ -122,8 +122,9 @@ download_runner() {
 	aarch64 | arm64) url=$RUNNER_URL_ARM64 sha256=$RUNNER_SHA256_ARM64 ;;
 	*) say "runner.unavailable machine=$(uname -m)" && return 1 ;;
 	esac
-	[[ $sha256 ]] || say 'runner.unverified: no checksum is known'
-	archive=$(mktemp) && mkdir -p "$runner_folder" || return
+	[[ $sha256 ]] || say runner.unverified
+	archive=$runner_folder.tar.gz
+	mkdir -p "$runner_folder" || return
 	for attempt in 1 2 3 4; do
 		curl -fsSL --proto-redir =https --connect-timeout 10 --max-time 90 -o "$archive" "$url" &&
 			{ [[ -z $sha256 ]] || sha256sum --check <<<"$sha256  $archive"; } &&
@@ -187,7 +188,7 @@ await_release() {
 	local found
 	while :; do
 		found=$(own runId) && [[ $found != "$1" ]] && return
-		[[ -z $runner_session ]] || alive || start_runner
+		[[ -z $runner_session ]] || kill -0 "$runner_session" || { stop_runner; start_runner; }
 		sleep 10
 	done
 }
