@@ -30,7 +30,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck --shell=bash --exclude=SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
+	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck .ci/run .ci/engine
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py

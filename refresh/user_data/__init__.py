@@ -26,7 +26,7 @@ SIZE_LIMIT = 16384
 """Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
 PARTS = ("log.sh", "metadata.sh", "table.sh", "lifetime.sh", "runner.sh", "agent.sh", "boot.sh")
 """The shell files in their order."""
-LONGEST_URL = 136
+LONGEST_URL = 128
 """Of an archive of the runner, in characters."""
 LONGEST_SERVER_URL = 64
 """Of GitHub, in characters."""

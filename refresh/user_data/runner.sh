@@ -22,9 +22,10 @@ hand_over() {
     chown root "$runner_folder" && chmod 1770 "$runner_folder"
 }
 
-# The image's own runner if it is of the wanted version, else GitHub's archive.
+# The image's own runner if it is of the wanted version, else GitHub's archive. A boot has none of the variables that
+# logins get from /etc/environment.
 install_runner() {
-    for runner_folder in "${RUNNER_HOME:-}" /opt/actions-runner; do
+    for runner_folder in "${RUNNER_HOME:-$(. /etc/environment && echo "${RUNNER_HOME:-}")}" /opt/actions-runner; do
         [[ -x $runner_folder/config.sh ]] || continue
         [[ $(cd "$runner_folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
         say "runner.found folder=$runner_folder"
@@ -49,7 +50,7 @@ download_runner() {
         curl -fsSL --proto-redir =https --connect-timeout 10 --max-time 90 -o "$archive" "$url" &&
             { [[ -z $sha256 ]] || sha256sum --check <<<"$sha256  $archive"; } &&
             tar -xzf "$archive" --no-same-owner -C "$runner_folder" && rm -f "$archive" && return
-        say "runner.download_failed attempt=$attempt url=$url"
+        say "runner.download_failed attempt=$attempt"
         sleep 3
     done
     rm -f "$archive"

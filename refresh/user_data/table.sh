@@ -1,19 +1,17 @@
-# A dead instance's last beat and signal leave the table by themselves after a day.
-readonly ITEM_LIFETIME=86400
-
 # By the instance's role alone: a job may write AWS configuration for root, and it must not lead the agent elsewhere.
 call_aws() {
     AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER='' AWS_MAX_ATTEMPTS=2 \
         aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
 }
 
-# put ENTITY VALUE: write this instance's item. All of it is constant or was checked, so nothing can end a value early.
+# put ENTITY VALUE: write this instance's item, which leaves the table by itself after a day. All of it is constant or was
+# checked, so nothing can end a value early.
 put() {
     local now
     now=$(date +%s)
     call_aws dynamodb put-item --table-name "$TABLE_NAME" --item "PK={S=TYPE#$1},SK={S=ID#$instance_id},\
 entityType={S=$1},identifier={S=$instance_id},value=$2,\
-updatedAt={S=$(date -ud "@$now" +%FT%TZ)},expiresAt={N=$((now + ITEM_LIFETIME))}"
+updatedAt={S=$(date -ud "@$now" +%FT%TZ)},expiresAt={N=$((now + 86400))}"
 }
 
 # signal STATE RUN: tell provision and release, until it is written.

@@ -139,6 +139,16 @@ def test_the_image_s_own_runner_is_used_if_it_is_the_wanted_one(instance: Instan
     assert f"runner.found folder=/opt/{folder}" in instance.machine.log
 
 
+def test_the_image_names_its_runner_s_folder_where_it_names_its_variables(instance: Instance) -> None:
+    """The boot does not get them; images that Packer builds have them in /etc/environment."""
+    if not instance.machine.contained:
+        pytest.skip("/etc is written, which needs a container of its own")
+    instance.surroundings.unpack(instance.machine.folder / "opt" / "my-runner", VERSION)
+    instance.boot(pre_runner_script="echo 'RUNNER_HOME=\"/opt/my-runner\"' >/etc/environment")
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.surroundings.downloads == 0
+
+
 def test_an_older_runner_of_the_image_is_left_alone(instance: Instance) -> None:
     """GitHub may refuse it."""
     instance.surroundings.unpack(instance.machine.folder / "opt" / "actions-runner", "2.300.0")

@@ -35,7 +35,6 @@ metadata() {
 	esac
 }
 is_run() { [[ $1 =~ ^[A-Za-z0-9_.-]{1,64}$ ]]; }
-readonly ITEM_LIFETIME=86400
 call_aws() {
 	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER='' AWS_MAX_ATTEMPTS=2 \
 		aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
@@ -45,7 +44,7 @@ put() {
 	now=$(date +%s)
 	call_aws dynamodb put-item --table-name "$TABLE_NAME" --item "PK={S=TYPE#$1},SK={S=ID#$instance_id},\
 entityType={S=$1},identifier={S=$instance_id},value=$2,\
-updatedAt={S=$(date -ud "@$now" +%FT%TZ)},expiresAt={N=$((now + ITEM_LIFETIME))}"
+updatedAt={S=$(date -ud "@$now" +%FT%TZ)},expiresAt={N=$((now + 86400))}"
 }
 signal() {
 	insist put WS "{M={state={S=$1},runId={S=$2}}}"
@@ -105,7 +104,7 @@ hand_over() {
 	chown root "$runner_folder" && chmod 1770 "$runner_folder"
 }
 install_runner() {
-	for runner_folder in "${RUNNER_HOME:-}" /opt/actions-runner; do
+	for runner_folder in "${RUNNER_HOME:-$(. /etc/environment && echo "${RUNNER_HOME:-}")}" /opt/actions-runner; do
 		[[ -x $runner_folder/config.sh ]] || continue
 		[[ $(cd "$runner_folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
 		say "runner.found folder=$runner_folder"
@@ -129,7 +128,7 @@ download_runner() {
 		curl -fsSL --proto-redir =https --connect-timeout 10 --max-time 90 -o "$archive" "$url" &&
 			{ [[ -z $sha256 ]] || sha256sum --check <<<"$sha256  $archive"; } &&
 			tar -xzf "$archive" --no-same-owner -C "$runner_folder" && rm -f "$archive" && return
-		say "runner.download_failed attempt=$attempt url=$url"
+		say "runner.download_failed attempt=$attempt"
 		sleep 3
 	done
 	rm -f "$archive"
