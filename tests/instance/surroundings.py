@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 import threading
 from datetime import UTC, datetime, timedelta
@@ -66,8 +67,8 @@ class Surroundings:
     @staticmethod
     def unpack(folder: Path, version: str) -> None:
         """Have the image bring a runner along."""
-        with tarfile.open(fileobj=io.BytesIO(archive(version))) as file:
-            file.extractall(folder, filter="data")
+        folder.mkdir()
+        subprocess.run(["tar", "-xzf", "-", "-C", str(folder)], input=archive(version), check=True)  # noqa: S603, S607 - tar
 
     def answer(self, path: str, token: str | None) -> tuple[int, bytes]:
         """Answer a GET."""
