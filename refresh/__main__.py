@@ -42,7 +42,8 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     """Refresh once and give the exit code."""
     try:
         given = inputs.load(environ)
-        runner.mask(given.secrets.github_token.reveal())
+        for secret in given.secrets.all:
+            runner.mask(secret.reveal())
         clock = SystemClock(stop)
         called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
         shell = Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)

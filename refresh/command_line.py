@@ -5,17 +5,24 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from refresh.inputs import reader
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SECRETS = ("github-token",)
+SECRETS = reader.SECRETS
 """Read from the environment only: an option would show in the list of processes."""
 DESCRIPTIONS = {
     "ami": "image of the runners: an AMI id, or resolve:ssm:<parameter>",
     "iam-instance-profile": "name or ARN of the runners' instance profile",
     "security-group-ids": "their security groups, separated by white space or commas",
     "subnet-ids": "subnets to launch in, separated by white space or commas",
+    "github-app-id": "GitHub App in whose name GitHub is asked, with its private key in the environment",
+    "runner-scope": "register runners for the repository, or the organization [repository]",
     "aws-region": "region of the pool; else AWS_REGION",
+    "role-to-assume": "AWS role to take with GitHub's OIDC token",
+    "role-session-name": "name of its session [refresh-action-<run id>]",
+    "role-duration": "how long its credentials last, 20m to 12h [1h]",
     "max-idle-time": "how long an idle runner stays, as 420s, 7m or 1h [7m]",
     "max-runtime": "longest time from claim to release [30m]",
     "resource-class-config": 'sizes of runners as JSON: {"<class>": {"cpu": n, "mmem": MiB}}',
@@ -25,6 +32,9 @@ DESCRIPTIONS = {
     "runner-user": "the Linux user that jobs run as [root]",
     "registration-token-min-ttl": "replace a stored registration token with less life left [40m]",
     "metadata-hop-limit": "hop limit of the instance metadata service [1]",
+    "root-volume-size": "GiB of the instances' root volume; else the image's",
+    "root-volume-type": "gp2 or gp3; else the image's",
+    "tags": "lines of key=value for everything that is made",
     "max-instance-age": "end idle instances that were launched longer ago [7d]",
     "max-unexpected-terminations": "how many unrecorded instances a run may end [a fifth of the living, at least 1]",
     "clean-github-runners": "remove the registrations of ended instances, true or false [true]",
@@ -34,8 +44,8 @@ DESCRIPTIONS = {
     "log-format": "text, or json for one object a line [text]",
 }
 _EPILOG = """\
-The github-token is read from the variable INPUT_GITHUB_TOKEN, never from an option, which would show in the list of
-processes. Any other input can be given as a variable too, INPUT_<NAME>, as GitHub does. AWS credentials are found as by
+The github-token is read from the variable INPUT_GITHUB_TOKEN, the github-app-private-key from INPUT_GITHUB_APP_PRIVATE_KEY,
+neither from an option, which would show in the list of processes. Any other input can be given as a variable too, INPUT_<NAME>, as GitHub does. AWS credentials are found as by
 the AWS command line. Exit codes: 0 as desired, 1 something failed, 2 bad input and nothing was called."""
 
 

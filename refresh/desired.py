@@ -17,6 +17,35 @@ class Mode(Enum):
     PLAN = "plan"
 
 
+class RunnerScope(Enum):
+    """Where instances register as runners: for one repository, or for all that its organization lets use them."""
+
+    REPOSITORY = "repository"
+    ORGANIZATION = "organization"
+
+
+@frozen(kw_only=True)
+class Role:
+    """The AWS role that a run takes with GitHub's word for the job, and for how long."""
+
+    arn: str
+    session_name: str
+    """What CloudTrail shows of who called."""
+    duration: timedelta = timedelta(hours=1)
+
+
+@frozen
+class RootVolume:
+    """The volume that an instance boots from, always encrypted; None where the image's own holds."""
+
+    size_gib: int | None = None
+    type: str | None = None
+
+
+Tags = tuple[tuple[str, str], ...]
+"""Tags as (key, value), in the order of their keys."""
+
+
 @frozen
 class ResourceClass:
     """A size of runner: `cpu` virtual CPUs and at least `memory_mib` MiB."""
@@ -56,8 +85,13 @@ class DesiredState:
     runner_checksums: tuple[tuple[str, str], ...] = ()
     """Of a pinned version: (architecture, SHA-256 in hexadecimal)."""
     runner_user: str = "root"
+    runner_scope: RunnerScope = RunnerScope.REPOSITORY
     registration_token_min_ttl: timedelta = timedelta(minutes=40)
     metadata_hop_limit: int = 1
+    root_volume: RootVolume | None = None
+    """None where the image's own holds in all."""
+    tags: Tags = ()
+    """On the table, the queues and the template, and through it on instances and volumes."""
     max_instance_age: timedelta = timedelta(days=7)
     max_unexpected_terminations: int | None = None
     """None for the larger of 1 and a fifth of the living."""
@@ -69,13 +103,23 @@ class DesiredState:
     github_api_url: str = "https://api.github.com"
     github_server_url: str = "https://github.com"
     """Where people look, and where runners register."""
+    github_app_id: str = ""
+    """The App in whose name GitHub is asked; "" where a token is given."""
+    role: Role | None = None
+    """None where AWS's standard chain of credentials holds."""
     run_url: str = ""
     """The workflow run, written to what this run ends."""
 
     @property
-    def repository_url(self) -> str:
-        """Address of the repository on its server."""
-        return f"{self.github_server_url}/{self.repository}"
+    def runners_owner(self) -> str:
+        """Whose runners they are: `owner/name`, or the organization."""
+        organization = self.runner_scope is RunnerScope.ORGANIZATION
+        return self.repository.owner if organization else str(self.repository)
+
+    @property
+    def registration_url(self) -> str:
+        """Where instances register: the address of the repository or of the organization."""
+        return f"{self.github_server_url}/{self.runners_owner}"
 
 
 @frozen
@@ -93,7 +137,35 @@ class Secret:
 
 
 @frozen
+class AppKey:
+    """A GitHub App and its private key, in PEM."""
+
+    app_id: str
+    private_key: Secret
+
+
+@frozen
+class IdTokens:
+    """Where GitHub gives this job tokens that say who it is, and the token to ask with.
+
+    https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
+    """
+
+    url: str
+    request_token: Secret
+
+
+@frozen
 class Secrets:
     """What travels apart from the desired state."""
 
-    github_token: Secret
+    github: Secret | AppKey
+    """A token, or the App that issues itself one."""
+    id_tokens: IdTokens | None = None
+    """None where no role is asked for."""
+
+    @property
+    def all(self) -> tuple[Secret, ...]:
+        """List every secret, to be masked."""
+        given = self.github.private_key if isinstance(self.github, AppKey) else self.github
+        return (given, self.id_tokens.request_token) if self.id_tokens else (given,)

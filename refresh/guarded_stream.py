@@ -13,6 +13,8 @@ from typing import IO
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"^(\W*?)::")
 _SHORTEST_SECRET = 4
+_SHORTEST_LINE = 16
+"""Of a secret with several lines: a shorter one, the rest of a key, stands in other texts as well."""
 _COLOURS = tuple(
     (re.compile(look), colour)
     for look, colour in (
@@ -43,9 +45,9 @@ class GuardedStream:
         self._lock = RLock()
 
     def conceal(self, secret: str) -> None:
-        """Replace a value by `***` in all that is written from now on."""
-        if len(secret) >= _SHORTEST_SECRET:
-            self._secrets |= {secret}
+        """Replace a value by `***` in all that is written from now on; of one with several lines each long line too."""
+        lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
+        self._secrets |= {each for each in (secret, *lines) if len(each) >= _SHORTEST_SECRET}
 
     def redacted(self, text: str) -> str:
         """Replace every known secret in a text."""

@@ -7,22 +7,29 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-synt
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh.desired import DesiredState, Secret, Secrets
+from refresh.desired import DesiredState, Secrets
 from refresh.errors import InputErrors
-from refresh.inputs import actions_runner, checks, parsers
+from refresh.inputs import access, actions_runner, checks, parsers, resources
 from refresh.inputs.reader import Reader
 from refresh.inputs.resource_classes import resource_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REQUIRED = ("ami", "iam-instance-profile", "security-group-ids", "subnet-ids", "github-token")
+REQUIRED = ("ami", "iam-instance-profile", "security-group-ids", "subnet-ids")
 OPTIONAL = (
+    "github-token",
+    "github-app-id",
+    "github-app-private-key",
+    "runner-scope",
     "aws-region",
+    "role-to-assume",
+    "role-session-name",
+    "role-duration",
     "max-idle-time",
     "max-runtime",
     "resource-class-config",
@@ -32,6 +39,9 @@ OPTIONAL = (
     "runner-user",
     "registration-token-min-ttl",
     "metadata-hop-limit",
+    "root-volume-size",
+    "root-volume-type",
+    "tags",
     "max-instance-age",
     "max-unexpected-terminations",
     "clean-github-runners",
@@ -69,20 +79,20 @@ def load(environ: Mapping[str, str]) -> Inputs:
     Raises `InputErrors` with all problems; each names the input, the value (never of a secret) and the remedy.
     """
     reader = Reader(environ)
-    token = reader.required("github-token", parsers.github_token)
+    github = access.github(reader)
     given = {**_pool(reader), **_run(reader)}
+    id_tokens = access.id_tokens(reader) if given["role"] else None
     as_json = reader.optional("log-format", parsers.log_format) or False
     checks.credentials(reader)
-    checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", token)
+    checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", github)
     checks.checksums(reader, given["runner_checksums"], given["runner_version"])
     checks.unknown(reader, given["repository"], ALL)
     checks.ignored(reader, IGNORED)
-    if reader.problems:
+    if reader.problems or github is None:
         raise InputErrors(reader.problems)
     desired = DesiredState(**{name: value for name, value in given.items() if value is not None})
     checks.durations(reader, desired)
-    secrets = Secrets(github_token=Secret(cast("str", token)))
-    return Inputs(desired, secrets, tuple(reader.warnings), tuple(reader.notices), as_json)
+    return Inputs(desired, Secrets(github, id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
 def log_as_json(environ: Mapping[str, str]) -> bool:
@@ -105,7 +115,10 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "runner_version": reader.optional("actions-runner-version", actions_runner.runner_version),
         "runner_checksums": reader.optional("actions-runner-sha256", actions_runner.runner_checksums),
         "runner_user": reader.optional("runner-user", actions_runner.runner_user),
+        "runner_scope": reader.optional("runner-scope", actions_runner.runner_scope),
         "metadata_hop_limit": reader.optional("metadata-hop-limit", parsers.whole_number("hops", 1, 64)),
+        "root_volume": resources.root_volume(reader),
+        "tags": reader.optional("tags", resources.tags),
         "max_instance_age": reader.optional(
             "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
         ),
@@ -149,6 +162,8 @@ def _run(reader: Reader) -> dict[str, Any]:
         "mode": reader.optional("mode", parsers.mode),
         "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
         **_github(reader),
+        "github_app_id": reader.optional("github-app-id", access.app_id),
+        "role": access.role(reader),
         "run_url": _run_url(reader.environ),
     }
 

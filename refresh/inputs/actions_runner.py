@@ -1,9 +1,10 @@
-"""Parsers of the inputs that say which runner an instance installs, and as whom it runs."""
+"""Parsers of the inputs that say which runner an instance installs, as whom it runs and for whom it registers."""
 
 from __future__ import annotations
 
 import re
 
+from refresh.desired import RunnerScope
 from refresh.inputs.parsers import Problem
 
 _VERSION = re.compile(r"[vV]?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})")
@@ -36,3 +37,14 @@ def runner_user(value: str) -> str:
     if _USER.fullmatch(value):
         return value
     raise Problem("not the name of a Linux user", "write a to z, 0 to 9, _ and -, at most 32, beginning with a letter")
+
+
+def runner_scope(value: str) -> RunnerScope:
+    """Parse for whom instances register as runners."""
+    try:
+        return RunnerScope(value.lower())
+    except ValueError:
+        raise Problem(
+            "repository or organization expected",
+            "write repository, or organization for runners that all of the owner's repositories may use",
+        ) from None

@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from refresh import names, user_data
-from refresh.desired import DesiredState
+from refresh.desired import AppKey, DesiredState, Secret
 from refresh.inputs import parsers
 from refresh.inputs.reader import LONGEST_SHOWN, Reader, cut
 
@@ -48,12 +48,17 @@ def credentials(reader: Reader) -> None:
 
 
 def script(
-    reader: Reader, repository: names.Repository | None, region: str | None, text: str, token: str | None
+    reader: Reader,
+    repository: names.Repository | None,
+    region: str | None,
+    text: str,
+    github: Secret | AppKey | None,
 ) -> None:
-    """Refuse a script that holds the token, or that makes the user data larger than EC2 takes."""
-    if token and token in text:
+    """Refuse a script that holds GitHub's secret, or that makes the user data larger than EC2 takes."""
+    if github and any(fragment in text for fragment in _fragments(github)):
+        name = "github-app-private-key" if isinstance(github, AppKey) else "github-token"
         reader.problems.append(
-            "pre-runner-script: holds the github-token, and user data can be read by everyone on the instance; fetch "
+            f"pre-runner-script: holds the {name}, and user data can be read by everyone on the instance; fetch "
             "secrets on the instance, with its role"
         )
     if "\r\n" in text:
@@ -65,6 +70,14 @@ def script(
         user_data.render(longest)
     except user_data.TooLarge as error:
         reader.problems.append(f"pre-runner-script: at its longest {error}")
+
+
+def _fragments(github: Secret | AppKey) -> list[str]:
+    """Give what betrays the secret: the token, or any full line of the key, which may stand there indented."""
+    if isinstance(github, Secret):
+        return [github.reveal()]
+    lines = [line for line in github.private_key.reveal().splitlines() if not line.startswith("-----")]
+    return [line for line in lines if len(line) == len(lines[0])]
 
 
 def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version: str | None) -> None:

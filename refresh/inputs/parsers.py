@@ -182,13 +182,19 @@ def log_format(value: str) -> bool:
     return value.lower() == "json"
 
 
-def github_token(value: str) -> str:
-    """Parse a token without ever repeating it."""
+def unmasked(value: str) -> str:
+    """Refuse a secret that is only its name or its mask."""
     if "${{" in value or set(value) == {"*"}:
         raise Problem(
             "the secret was not expanded",
             "write ${{ secrets.NAME }} with a secret that this workflow can read",
         )
+    return value
+
+
+def github_token(value: str) -> str:
+    """Parse a token without ever repeating it."""
+    unmasked(value)
     if re.search(r"\s", value):
         raise Problem("white space inside", "store the secret again without it")
     if not value.isascii():

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LONGEST_SHOWN = 40
+SECRETS = ("github-token", "github-app-private-key")
+"""Inputs whose value is never shown."""
 _PARSED_AS_IS = "pre-runner-script"
 
 
@@ -103,7 +105,7 @@ class Reader:
             return None
 
     def _add(self, name: str, problem: Problem, value: str) -> None:
-        shown = "" if name == "github-token" else f"; got {cut(value)}"
+        shown = "" if name in SECRETS else f"; got {cut(value)}"
         remedy = f"; {problem.remedy}" if problem.remedy else ""
         text = f"{name}: {problem.problem}{shown}{remedy}"
         if text not in self.problems:

@@ -31,7 +31,7 @@ LONGEST_URL = 128
 LONGEST_SERVER_URL = 64
 """Of GitHub, in characters."""
 
-_LONGEST_REPOSITORY_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
+_LONGEST_REGISTRATION_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
 _LONGEST_VERSION = "9999.9999.9999"
 _LONGEST_USER = "u" * 32
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -56,7 +56,7 @@ class Settings:
 
     region: str
     table: str
-    repository_url: str
+    registration_url: str
     runner_user: str
     runner_version: str
     runner_url_x64: str
@@ -71,7 +71,7 @@ class Settings:
         return cls(
             region=region,
             table=table,
-            repository_url=_noise("https://", _LONGEST_REPOSITORY_URL),
+            registration_url=_noise("https://", _LONGEST_REGISTRATION_URL),
             runner_user=_LONGEST_USER,
             runner_version=_LONGEST_VERSION,
             runner_url_x64=_noise("https://x", LONGEST_URL),
@@ -125,7 +125,7 @@ def _header(settings: Settings) -> Mapping[str, str]:
     return {
         "AWS_REGION": settings.region,
         "TABLE_NAME": settings.table,
-        "REPOSITORY_URL": settings.repository_url,
+        "REGISTRATION_URL": settings.registration_url,
         "RUNNER_USER": settings.runner_user,
         "RUNNER_VERSION": settings.runner_version,
         "RUNNER_URL_X64": settings.runner_url_x64,

@@ -70,7 +70,7 @@ register() {
     for attempt in 1 2 3; do
         rm -f "$runner_folder"/{.runner,.credentials,.credentials_rsaparams}
         configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
-            --url "$REPOSITORY_URL" --name "$instance_id-$registrations" && return
+            --url "$REGISTRATION_URL" --name "$instance_id-$registrations" && return
         say "registration.failed attempt=$attempt"
         sleep 1
     done

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
@@ -117,9 +118,11 @@ class _Silent(WSGIRequestHandler):
 
 
 def _operation(environ: dict[str, Any], body: bytes) -> str:
+    """Name the call as IAM does: the service is in the signature's scope, but for an unsigned call of STS."""
+    scope = re.search(r"Credential=[^/]+/[0-9]+/[^/]+/([a-z0-9-]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    service = scope[1] if scope else "sts"
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
-        service, _, operation = target.partition(".")
-        return f"{'dynamodb' if service.startswith('DynamoDB') else 'sqs'}:{operation}"
+        return f"{service}:{target.partition('.')[2]}"
     action = parse_qs(body.decode("utf-8", "replace")).get("Action", ["unknown"])[0]
-    return f"ec2:{action}"
+    return f"{service}:{action}"

@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SETTINGS = Settings(
     region="eu-west-1",
     table="octo-widgets-ci-table",
-    repository_url="https://github.com/octo/widgets",
+    registration_url="https://github.com/octo/widgets",
     runner_user="root",
     runner_version="2.335.1",
     runner_url_x64="https://github.com/x64.tar.gz",
@@ -117,7 +117,7 @@ def test_no_real_value_is_longer_than_what_the_size_is_judged_with() -> None:
     url = "https://" + "u" * (user_data.LONGEST_URL - len("https://"))
     release = evolve(
         LONGEST,
-        repository_url="https://" + "s" * (user_data.LONGEST_SERVER_URL - 8) + "/" + "o" * 39 + "/" + "r" * 100,
+        registration_url="https://" + "s" * (user_data.LONGEST_SERVER_URL - 8) + "/" + "o" * 39 + "/" + "r" * 100,
         runner_user="u" * 32,
         runner_version="9999.9999.9999",
         runner_url_x64=url,

@@ -54,7 +54,7 @@ def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
         user_data.Settings(
             region=desired.region,
             table=names.table(desired.repository),
-            repository_url=desired.repository_url,
+            registration_url=desired.registration_url,
             runner_user=desired.runner_user,
             runner_version=release.version,
             runner_url_x64=release.x64.url,

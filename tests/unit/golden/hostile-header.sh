@@ -7,7 +7,7 @@ readonly TABLE_NAME='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
 EOF
 '
-readonly REPOSITORY_URL='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+readonly REGISTRATION_URL='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
 EOF
 '

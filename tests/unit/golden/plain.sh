@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 readonly AWS_REGION=eu-west-1
 readonly TABLE_NAME=octo-widgets-ci-table
-readonly REPOSITORY_URL=https://github.com/octo/widgets
+readonly REGISTRATION_URL=https://github.com/octo/widgets
 readonly RUNNER_USER=root
 readonly RUNNER_VERSION=2.335.1
 readonly RUNNER_URL_X64=https://github.com/x64.tar.gz
@@ -145,7 +145,7 @@ register() {
 	for attempt in 1 2 3; do
 		rm -f "$runner_folder"/{.runner,.credentials,.credentials_rsaparams}
 		configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
-			--url "$REPOSITORY_URL" --name "$instance_id-$registrations" && return
+			--url "$REGISTRATION_URL" --name "$instance_id-$registrations" && return
 		say "registration.failed attempt=$attempt"
 		sleep 1
 	done

@@ -1,0 +1,140 @@
+"""The inputs that say as whom GitHub and AWS are asked: a token or an App, and the role to take.
+
+A secret is never repeated in a problem.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from refresh.desired import AppKey, IdTokens, Role, Secret
+from refresh.inputs import parsers
+from refresh.inputs.parsers import Problem
+
+if TYPE_CHECKING:
+    from refresh.inputs.reader import Reader
+
+_APP_ID = re.compile(r"[0-9]{1,20}|Iv[A-Za-z0-9.]{4,60}")
+_PEM = re.compile(
+    r"-----BEGIN (?P<kind>(?:RSA )?PRIVATE KEY)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)\s*-----END (?P=kind)-----"
+)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
+_SHORTEST_SESSION, _LONGEST_SESSION = timedelta(minutes=20), timedelta(hours=12)
+"""AWS would give 15 minutes; the SDK takes such credentials for spent from the start."""
+_DER_SEQUENCE = 0x30
+_DER_LONG_LENGTH = 0x82
+
+
+def github(reader: Reader) -> Secret | AppKey | None:
+    """Read the token or the App, of which one has to be there; None where that is not so."""
+    names = ("github-token", "github-app-id", "github-app-private-key")
+    before = len(reader.problems)
+    token = reader.optional("github-token", parsers.github_token)
+    app = reader.optional("github-app-id", app_id)
+    key = reader.optional("github-app-private-key", private_key)
+    given = [name for name in names if reader.raw(name).strip()]
+    match given:
+        case []:
+            reader.problems.append(
+                "github-token: is required, or github-app-id with github-app-private-key in its place; set one of them "
+                "in the step's `with:` (elsewhere in INPUT_GITHUB_TOKEN)"
+            )
+        case ["github-token", another, *_]:
+            reader.problems.append(f"github-token: given together with {another}; keep the token or the App")
+        case ["github-app-id"] | ["github-app-private-key"]:
+            (missing,) = {"github-app-id", "github-app-private-key"} - set(given)
+            reader.problems.append(f"{missing}: is missing beside {given[0]}; set both, or github-token instead")
+    if len(reader.problems) > before:
+        return None
+    return Secret(token) if token else AppKey(app or "", Secret(key or ""))
+
+
+def app_id(value: str) -> str:
+    """Parse a GitHub App's id, or its client id, which GitHub takes as well."""
+    if _APP_ID.fullmatch(value):
+        return value
+    raise Problem("not the id of a GitHub App", "write the number on the App's settings page, or its client id (Iv...)")
+
+
+def private_key(value: str) -> str:
+    """Parse a GitHub App's private key without ever repeating it; line ends written as `\\n` are line ends."""
+    parsers.unmasked(value)
+    text = value if "\n" in value else value.replace("\\n", "\n")
+    found = _PEM.fullmatch(text.strip())
+    if not found:
+        raise Problem(
+            "not a private key in PEM", "store the whole .pem file that GitHub gave, from -----BEGIN to the last -----"
+        )
+    body = re.sub(r"\s+", "", found["body"])
+    if not _whole(body):
+        raise Problem("a private key with something missing", "store the whole .pem file again, every line of it")
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {found['kind']}-----", *lines, f"-----END {found['kind']}-----", ""])
+
+
+def role(reader: Reader) -> Role | None:
+    """Read the role to take, with its session's name and duration; None where there is none."""
+    arn = reader.optional("role-to-assume", _role_arn)
+    name = reader.optional("role-session-name", _session_name)
+    lasting = parsers.duration(_SHORTEST_SESSION, _LONGEST_SESSION)
+    duration = reader.optional("role-duration", lasting)
+    if not reader.raw("role-to-assume").strip():
+        reader.warnings += [
+            f"{each}: is ignored without role-to-assume."
+            for each in ("role-session-name", "role-duration")
+            if reader.raw(each).strip()
+        ]
+        return None
+    if arn is None:
+        return None
+    if reader.environ.get("AWS_ACCESS_KEY_ID"):
+        reader.notices.append("role-to-assume: is taken with GitHub's OIDC token; AWS_ACCESS_KEY_ID is not used.")
+    run = reader.environ.get("GITHUB_RUN_ID", "")
+    default = f"refresh-action-{run}" if run.isdecimal() and run.isascii() else "refresh-action"
+    return Role(arn=arn, session_name=name or default, duration=duration or timedelta(hours=1))
+
+
+def id_tokens(reader: Reader) -> IdTokens | None:
+    """Read where GitHub gives this job OIDC tokens: it offers them only to a job that may have them."""
+    url, token = (
+        reader.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "").strip() for name in ("URL", "TOKEN")
+    )
+    if not url or not token:
+        reader.problems.append(
+            "role-to-assume: GitHub offers this job no OIDC token; give the job `permissions: id-token: write` "
+            "(a pull request from a fork never has it)"
+        )
+        return None
+    try:
+        parsers.api_url(allow_http=reader.environ.get("REFRESH_ALLOW_HTTP") == "true")(url.partition("?")[0])
+    except Problem as problem:
+        reader.problems.append(f"ACTIONS_ID_TOKEN_REQUEST_URL: {problem.problem}; GitHub sets it")
+        return None
+    return IdTokens(url, Secret(token))
+
+
+def _role_arn(value: str) -> str:
+    if _ROLE.fullmatch(value):
+        return value
+    raise Problem("not the ARN of a role", "write arn:aws:iam::<account>:role/<name>")
+
+
+def _session_name(value: str) -> str:
+    if _SESSION_NAME.fullmatch(value):
+        return value
+    raise Problem("not a session name", "write 2 to 64 of A-Z a-z 0-9 _+=,.@-")
+
+
+def _whole(body: str) -> bool:
+    """Whether it is base64 of one DER sequence with all of its bytes: a key that lost a line is not."""
+    try:
+        content = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    long = len(content) > 4 and content[0] == _DER_SEQUENCE and content[1] == _DER_LONG_LENGTH  # noqa: PLR2004 - its header
+    return long and len(content) == 4 + int.from_bytes(content[2:4])

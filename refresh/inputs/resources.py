@@ -1,0 +1,69 @@
+"""The inputs that say what AWS resources are like: their tags, and the instances' root volume."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from refresh.desired import RootVolume, Tags
+from refresh.inputs import parsers
+from refresh.inputs.parsers import Problem
+from refresh.inputs.reader import cut
+
+if TYPE_CHECKING:
+    from refresh.inputs.reader import Reader
+
+VOLUME_TYPES = ("gp2", "gp3")
+"""Those that need no more than a size: io1 and io2 want their IOPS, magnetic ones cannot be booted from or are too slow."""
+_LARGEST_VOLUME_GIB = 16384
+_MOST_TAGS = 40
+"""AWS takes 50 on a resource; provision and people add some."""
+_TAG_KEY = re.compile(r"[0-9a-zA-Z\-_+,.@:]{1,128}")
+"""What the instance metadata service can carry: with any other key, every launch from the template fails."""
+_LONGEST_TAG_VALUE = 256
+_IN_TAG_VALUES = " _.:/=+-@"
+_RESERVED_TAGS = ("AllowSelfTermination", "InitialRunId", "refresh-action:protect")
+"""Tags of instances that say something to us, to provision or to the agent."""
+
+
+def root_volume(reader: Reader) -> RootVolume | None:
+    """Read size and type of the root volume; None where neither is given."""
+    size = reader.optional("root-volume-size", parsers.whole_number("GiB", 1, _LARGEST_VOLUME_GIB))
+    kind = reader.optional("root-volume-type", _volume_type)
+    return RootVolume(size, kind) if size or kind else None
+
+
+def _volume_type(value: str) -> str:
+    if value in VOLUME_TYPES:
+        return value
+    raise Problem(f"{' or '.join(VOLUME_TYPES)} expected", "other types need settings of their own")
+
+
+def tags(value: str) -> Tags:
+    """Parse lines of `key=value`; every line that is wrong is told."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for line in filter(None, map(str.strip, value.splitlines())):
+        key, separator, text = (part.strip() for part in line.partition("="))
+        if problem := _tag_problem(key, separator, text) or (f"{key} is given twice" if key in found else ""):
+            problems.append(problem)
+        found[key] = text
+    if len(found) > _MOST_TAGS:
+        problems.append(f"{len(found)} tags; at most {_MOST_TAGS}")
+    if problems:
+        raise Problem(", ".join(problems), "write lines of key=value")
+    return tuple(sorted(found.items()))
+
+
+def _tag_problem(key: str, separator: str, value: str) -> str:
+    if not separator:
+        return f"{cut(key)} has no ="
+    if not _TAG_KEY.fullmatch(key):
+        return f"the key {cut(key)} is none that instance metadata can carry (1 to 128 of A-Z a-z 0-9 -_+,.@:)"
+    if key.lower().startswith("aws:"):
+        return f"the key {cut(key)} is reserved by AWS"
+    if key in _RESERVED_TAGS:
+        return f"the key {key} is reserved: the pool itself uses it"
+    if len(value) > _LONGEST_TAG_VALUE or not all(each.isalnum() or each in _IN_TAG_VALUES for each in value):
+        return f"the value of {key} is none that AWS takes (at most 256 letters, digits, spaces and _.:/=+-@)"
+    return ""
