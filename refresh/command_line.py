@@ -44,9 +44,10 @@ DESCRIPTIONS = {
     "log-format": "text, or json for one object a line [text]",
 }
 _EPILOG = """\
-The github-token is read from the variable INPUT_GITHUB_TOKEN, the github-app-private-key from INPUT_GITHUB_APP_PRIVATE_KEY,
-neither from an option, which would show in the list of processes. Any other input can be given as a variable too, INPUT_<NAME>, as GitHub does. AWS credentials are found as by
-the AWS command line. Exit codes: 0 as desired, 1 something failed, 2 bad input and nothing was called."""
+The github-token is read from the variable INPUT_GITHUB_TOKEN and the github-app-private-key from
+INPUT_GITHUB_APP_PRIVATE_KEY, never from an option, which would show in the list of processes. Any other input can be
+given as a variable too, INPUT_<NAME>, as GitHub does. AWS credentials are found as by the AWS command line. Exit codes:
+0 as desired, 1 something failed, 2 bad input and nothing was called."""
 
 
 def environ(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:

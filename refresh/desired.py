@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import Enum
 
@@ -109,6 +110,21 @@ class DesiredState:
     """None where AWS's standard chain of credentials holds."""
     run_url: str = ""
     """The workflow run, written to what this run ends."""
+
+    @property
+    def resolves_image(self) -> bool:
+        """Whether the image behind a Systems Manager parameter has to be looked up."""
+        return self.root_volume is not None and self.image.startswith("resolve:ssm:")
+
+    @property
+    def access(self) -> Mapping[str, str]:
+        """Say as whom and for whom a run works, as far as that is not the default; for people."""
+        told = {
+            "runners of": self.runners_owner if self.runner_scope is RunnerScope.ORGANIZATION else "",
+            "GitHub App": self.github_app_id,
+            "role": self.role.arn if self.role else "",
+        }
+        return {name: value for name, value in told.items() if value}
 
     @property
     def runners_owner(self) -> str:

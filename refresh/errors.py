@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErro
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class ApiError(RefreshError):
 
     remedy = "See the message; if it stays, report it with this line."
 
-    def __init__(self, operation: str, code: str, message: str = "") -> None:
+    def __init__(self, operation: str, code: str, message: str = "", *, remedy: str = "") -> None:
         self.operation = operation
         self.code = code
         self.message = message
+        self.remedy = remedy or self.remedy
         super().__init__(f"{type(self).__name__}: {operation}: {code}: {message} {self.remedy}".replace(" : ", " "))
 
     @property
@@ -66,7 +68,7 @@ class ApiError(RefreshError):
 class PermissionDenied(ApiError):
     """The credentials may not do this."""
 
-    remedy = "Allow this operation in the IAM policy (or the token's permissions) that the run uses."
+    remedy = "Allow this to the credentials that the run uses."
 
 
 class CredentialsExpired(ApiError):
@@ -152,6 +154,7 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "InvalidLaunchTemplateName.NotFoundException": NotFound,
     "QueueDoesNotExist": NotFound,
     "ResourceNotFoundException": NotFound,
+    "InvalidAMIID.NotFound": NotFound,
     "InvalidLaunchTemplateName.AlreadyExistsException": AlreadyExists,
     "QueueAlreadyExists": AlreadyExists,
     "QueueNameExists": AlreadyExists,
@@ -159,6 +162,9 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "ConditionalCheckFailedException": ConditionFailed,
 }
 _FIRST_SERVER_ERROR = 500
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+"""Hundreds of characters that only somebody with sts:DecodeAuthorizationMessage can read."""
 
 
 def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiError:
@@ -171,6 +177,22 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return TransactionCancelled(operation, code, message, reasons)
-    if kind := _KINDS.get(code):
+    kind = _KINDS.get(code)
+    if kind is PermissionDenied:
+        return _denied(operation, code, message)
+    if kind:
         return kind(operation, code, message)
     return (Unavailable if status >= _FIRST_SERVER_ERROR else Rejected)(operation, code, message)
+
+
+def _denied(operation: str, code: str, message: str) -> PermissionDenied:
+    """Name the IAM action that is missing: AWS's message has it where it is another one than the operation's."""
+    found = _DENIED_ACTION.search(message)
+    action = found[1] if found else operation
+    if "explicit deny" in message:
+        remedy = f"A policy denies {action} explicitly; AWS's words say which kind. Only its owner can change that."
+    else:
+        remedy = (
+            f"Allow {action} in the IAM policy of the role or user that the run uses (docs/iam has it ready to paste)."
+        )
+    return PermissionDenied(operation, code, _ENCODED.sub("", message), remedy=remedy)

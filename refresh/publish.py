@@ -47,7 +47,8 @@ def input_errors(runner: Runner, error: InputErrors) -> None:
 def beginning(runner: Runner, given: Inputs) -> None:
     """Say what is refreshed, and what its owner should know of the inputs."""
     desired = given.desired
-    log.info("refresh.started", subject=str(desired.repository), region=desired.region, mode=desired.mode.value)
+    facts = {"region": desired.region, "mode": desired.mode.value, **desired.access}
+    log.info("refresh.started", subject=str(desired.repository), **facts)
     for level, messages in (("warning", given.warnings), ("notice", given.notices)):
         for message in messages:
             runner.annotate(level, "inputs", message)

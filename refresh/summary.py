@@ -60,6 +60,7 @@ def _status(report: Report) -> Iterator[str]:
     facts = []
     if report.desired:
         facts += [cell(str(report.desired.repository)), cell(report.desired.region), report.desired.mode.value]
+        facts += [f"{name} {cell(value)}" for name, value in report.desired.access.items()]
     if report.started_at and report.finished_at:
         facts.append(f"{(report.finished_at - report.started_at).total_seconds():.1f} s")
     if expires_at := report.pool.token_expires_at:

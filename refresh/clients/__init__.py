@@ -25,11 +25,12 @@ def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
     """
     quieten()
     skew = aws.ClockSkew(shell.now)
-    dynamodb, ec2, sqs = aws.connect(desired.region, shell, skew)
+    clients = aws.connect(desired, secrets.id_tokens, shell, skew)
     return Services(
-        dynamodb=dynamodb,
-        ec2=ec2,
-        sqs=sqs,
-        github=GitHub(desired.github_api_url, str(desired.repository), secrets.github_token, shell),
+        dynamodb=clients.dynamodb,
+        ec2=clients.ec2,
+        sqs=clients.sqs,
+        ssm=clients.ssm,
+        github=GitHub(desired, secrets.github, shell),
         skew=skew,
     )

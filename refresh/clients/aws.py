@@ -8,17 +8,25 @@ from email.utils import parsedate_to_datetime
 from threading import local
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from refresh import errors
+from refresh.clients import role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from botocore.client import BaseClient
+    from botocore.config import Config
+    from botocore.credentials import Credentials
+    from botocore.session import Session
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_sqs import SQSClient
 
     from refresh.clients.shell import Called, Shell
+    from refresh.desired import DesiredState, IdTokens
+    from refresh.reconciler.launch_template.root_device import ParameterStore
 
 CONCURRENCY = 32
 """Calls under way at once, and so connections kept: measured, 1,500 updates take 3.1 s with 32 and 6.7 s with 8."""
@@ -27,48 +35,91 @@ _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
 _CREDENTIALS_REMEDY = (
-    "run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
-    "its env"
+    "set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY in its env"
 )
 
 
-def connect(region: str, shell: Shell, skew: ClockSkew) -> tuple[DynamoDBClient, EC2Client, SQSClient]:
+@frozen
+class Clients:
+    """The clients of one region; `ssm` is there only for a pool that needs it."""
+
+    dynamodb: DynamoDBClient
+    ec2: EC2Client
+    sqs: SQSClient
+    ssm: ParameterStore | None
+
+
+def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, skew: ClockSkew) -> Clients:
     """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
     import boto3  # noqa: PLC0415 - see the package's docstring
     from botocore.config import Config  # noqa: PLC0415 - the same
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - the same
+    from botocore.session import Session  # noqa: PLC0415 - the same
 
-    try:
-        session = boto3.Session(region_name=region)
-        credentials = session.get_credentials()
-        if credentials:
-            # Fetched now, since botocore lets any error of theirs through later, in the middle of a call.
-            credentials.get_frozen_credentials()
-    except (BotoCoreError, ClientError, OSError) as error:
-        raise errors.InputErrors([f"AWS credentials: {error}; {_CREDENTIALS_REMEDY}"]) from None
-    if not credentials:
-        raise errors.InputErrors([f"AWS credentials: none found; {_CREDENTIALS_REMEDY}"])
-    config = Config(
+    shared = Config(
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=CONCURRENCY,
     )
-    try:
-        clients = (
-            session.client("dynamodb", config=config),
-            session.client("ec2", config=config),
-            session.client("sqs", config=config),
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
-    for client in clients:
+
+    def created(service: str, config: Config | None = None) -> Any:
+        client: Any = session.client(service, config=shared.merge(config) if config else shared)
         skew.listen(client)
         translate_errors(client)
         if shell.called:
             _Trace(shell.called).listen(client)
         _refuse_once_stopped(client, shell)
-    return clients
+        return client
+
+    try:
+        chain = Session()
+        if desired.role and id_tokens:
+            _take(chain, role.credentials(desired.role, id_tokens, shell, created))
+        # Any, since its stubs know clients by literal names only.
+        session: Any = boto3.Session(botocore_session=chain, region_name=desired.region)
+        _require_credentials(chain)
+        return Clients(
+            created("dynamodb"), created("ec2"), created("sqs"), created("ssm") if desired.resolves_image else None
+        )
+    except ProfileNotFound as error:
+        raise _no_credentials(error) from None
+    except (BotoCoreError, ValueError) as error:
+        raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
+
+
+def _take(chain: Session, taken: Credentials) -> None:
+    """Put the role's credentials before all others that the standard chain would find."""
+    from botocore.credentials import CredentialProvider  # noqa: PLC0415 - see the package's docstring
+
+    class Provider(CredentialProvider):
+        METHOD = "refresh-action-role"
+
+        def load(self) -> Credentials:
+            return taken
+
+    chain.get_component("credential_provider").insert_before("env", Provider())
+
+
+def _require_credentials(chain: Session) -> None:
+    """Fetch the credentials now, since botocore lets any error of theirs through later, in the middle of a call."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see the package's docstring
+
+    try:
+        credentials = chain.get_credentials()
+        if credentials:
+            credentials.get_frozen_credentials()
+    except errors.ApiError as error:
+        raise errors.InputErrors([f"role-to-assume: {error}"]) from None
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise _no_credentials(error) from None
+    if not credentials:
+        raise _no_credentials("none found")
+
+
+def _no_credentials(problem: object) -> errors.InputErrors:
+    return errors.InputErrors([f"AWS credentials: {problem}; {_CREDENTIALS_REMEDY}"])
 
 
 class ClockSkew:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.shell import quieten
-from refresh.desired import Secret
+from refresh.desired import AppKey, RunnerScope, Secret
 from refresh.reconciler.registration_token import IssuedToken
 from refresh.reconciler.runner_registrations import Registration
 
@@ -19,30 +20,42 @@ if TYPE_CHECKING:
     import github
 
     from refresh.clients.shell import Shell
+    from refresh.desired import DesiredState
 
 _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3
 _GITHUB_LONGEST_WAIT = 60
 _RUNNERS_PER_PAGE = 100
+_RENEWED_BEFORE = timedelta(minutes=1)
 
 
 class GitHub:
-    """GitHub's REST API, as far as the components need it; connects at the first call."""
+    """GitHub's REST API for the runners of a repository or an organization; connects at the first call."""
 
-    def __init__(self, api_url: str, repository: str, token: Secret, shell: Shell) -> None:
-        self._api_url = api_url
-        self._repository = repository
-        self._token = token
+    def __init__(self, desired: DesiredState, access: Secret | AppKey, shell: Shell) -> None:
+        organization = desired.runner_scope is RunnerScope.ORGANIZATION
+        self._owner = f"/{'orgs' if organization else 'repos'}/{desired.runners_owner}"
+        self._runners = f"{self._owner}/actions/runners"
+        self._asker = Asker(access, desired.runner_scope, desired.runners_owner)
+        self._repository = desired.repository.name
+        self._api_url = desired.github_api_url
         self._shell = shell
         self._lock = Lock()
-        self._github: github.Github | None = None
+        self._connected: github.Github | None = None
+        self._connected_until: datetime | None = None
+        """When an App's token ends; None for a token that was given."""
+
+    def require_administration(self) -> None:
+        """Raise what GitHub refuses to those who may not administer the runners, without changing anything."""
+        self._ask("GET", f"{self._runners}?per_page=1")
 
     def create_registration_token(self) -> IssuedToken:
         """Issue a registration token and mask it.
 
-        https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-a-repository
+        https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-a-repository,
+        https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-an-organization
         """
-        path = f"/repos/{self._repository}/actions/runners/registration-token"
+        path = f"{self._runners}/registration-token"
         answer = self._ask("POST", path)
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.strip() or not token.isprintable():
@@ -58,7 +71,7 @@ class GitHub:
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#list-runner-applications-for-a-repository
         """
-        path = f"/repos/{self._repository}/actions/runners/downloads"
+        path = f"{self._runners}/downloads"
         answer = self._ask("GET", path)
         if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
             raise _unexpected(path, "a list of downloads is expected")
@@ -68,11 +81,11 @@ class GitHub:
         return answer
 
     def runners(self) -> Iterator[Registration]:
-        """List every runner of the repository, page by page.
+        """List every runner of the repository or organization, page by page.
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#list-self-hosted-runners-for-a-repository
         """
-        path = f"/repos/{self._repository}/actions/runners"
+        path = self._runners
         page = 0
         while True:
             page += 1
@@ -89,51 +102,110 @@ class GitHub:
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#delete-a-self-hosted-runner-from-a-repository
         """
-        self._ask("DELETE", f"/repos/{self._repository}/actions/runners/{runner_id}")
+        self._ask("DELETE", f"{self._runners}/{runner_id}")
 
     def _ask(self, method: str, path: str) -> Any:
+        return self._request(self._connection(), method, path)
+
+    def _request(self, connection: github.Github, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         import github  # noqa: PLC0415 - see the package's docstring
         import requests  # noqa: PLC0415 - PyGithub's own transport, whose exceptions it lets through
 
         operation = f"GitHub {method} {path}"
         self._shell.require_going_on(operation)
-        began, told = time.monotonic(), "answered"
+        began, outcome = time.monotonic(), "answered"
         try:
-            _, answer = self._connection().requester.requestJsonAndCheck(method, path)
+            _, answer = connection.requester.requestJsonAndCheck(method, path, input=body)
         except github.RateLimitExceededException as error:
-            told = str(error.status)
-            raise errors.Throttled(operation, str(error.status), _text(error)) from None
+            outcome = str(error.status)
+            raise errors.Throttled(operation, outcome, told(error)) from None
         except github.GithubException as error:
-            told = str(error.status)
-            raise _github_error(operation, error.status, _text(error)) from None
+            outcome = str(error.status)
+            raise from_github(self._asker, operation, error) from None
         except (requests.RequestException, ValueError, AttributeError) as error:
-            told = type(error).__name__
+            outcome = type(error).__name__
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
-            raise errors.Unavailable(
-                operation, type(error).__name__, f"no usable answer from {self._api_url}."
-            ) from None
+            raise errors.Unavailable(operation, outcome, f"no usable answer from {self._api_url}.") from None
         finally:
             if self._shell.called:
-                self._shell.called(operation, 1, time.monotonic() - began, told)
+                self._shell.called(operation, 1, time.monotonic() - began, outcome)
         return answer
 
     def _connection(self) -> github.Github:
-        import github  # noqa: PLC0415 - see the package's docstring
+        """Give the connection; with an App a new one when its token is about to end."""
+        from github import Auth  # noqa: PLC0415 - see the package's docstring
 
         with self._lock:
-            if self._github is None:
-                quieten()
-                self._github = github.Github(
-                    auth=github.Auth.Token(self._token.reveal()),
-                    base_url=self._api_url,
-                    timeout=_GITHUB_SECONDS,
-                    retry=_retry(self._shell),
-                    seconds_between_requests=None,
-                    seconds_between_writes=None,
-                    lazy=True,
-                )
-                quieten()
-            return self._github
+            ended = self._connected_until is not None and self._shell.now() > self._connected_until - _RENEWED_BEFORE
+            if self._connected is None or ended:
+                access = self._asker.access
+                token = self._installation_token(access) if isinstance(access, AppKey) else access
+                self._connected = self._connect(Auth.Token(token.reveal()))
+            return self._connected
+
+    def _connect(self, auth: github.Auth.Auth) -> github.Github:
+        import github  # noqa: PLC0415 - see the package's docstring
+
+        quieten()
+        connection = github.Github(
+            auth=auth,
+            base_url=self._api_url,
+            timeout=_GITHUB_SECONDS,
+            retry=_retry(self._shell),
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+        )
+        quieten()
+        return connection
+
+    def _installation_token(self, app: AppKey) -> Secret:
+        """Find the App's installation and have a token issued that may administer runners and nothing else.
+
+        https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app: it lives an hour.
+        """
+        as_app = self._connect(_signing(app))
+        try:
+            installation = self._request(as_app, "GET", f"{self._owner}/installation")
+            path = f"/app/installations/{_number(installation)}/access_tokens"
+            answer = self._request(as_app, "POST", path, self._wanted())
+        except errors.ApiError as error:
+            raise of_app(self._asker, error) from None
+        token = answer.get("token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token.isprintable() or not token.strip():
+            raise _unexpected(path, "there is no token in the answer")
+        self._shell.mask(token)
+        self._connected_until = _moment(answer.get("expires_at")) or self._shell.now()
+        return Secret(token)
+
+    def _wanted(self) -> Mapping[str, Any]:
+        if self._asker.scope is RunnerScope.ORGANIZATION:
+            return {"permissions": {"organization_self_hosted_runners": "write"}}
+        return {"permissions": {"administration": "write"}, "repositories": [self._repository]}
+
+
+def _signing(app: AppKey) -> github.Auth.AppAuth:
+    """Sign as the App, once to see that the key can."""
+    from github import Auth  # noqa: PLC0415 - see the package's docstring
+
+    auth = Auth.AppAuth(app.app_id, app.private_key.reveal())
+    try:
+        auth.create_jwt()
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the key
+        raise errors.Rejected(
+            "GitHub App",
+            type(error).__name__,
+            "github-app-private-key cannot sign as the App.",
+            remedy="Store the whole .pem file that GitHub gave (an RSA key).",
+        ) from None
+    return auth
+
+
+def _number(installation: Any) -> int:
+    found = installation.get("id") if isinstance(installation, dict) else None
+    if not isinstance(found, int):
+        raise _unexpected("installation", "an installation has an id")
+    return found
 
 
 def _retry(shell: Shell) -> github.GithubRetry:
@@ -148,32 +220,6 @@ def _retry(shell: Shell) -> github.GithubRetry:
     return Retry(total=_GITHUB_RETRIES, max_rate_limit_wait=_GITHUB_LONGEST_WAIT)
 
 
-_UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 429, 500
-_ADMINISTRATION = (
-    "The token needs administration of the repository's runners: a fine-grained PAT with Administration: write, or a "
-    "classic one with the scope repo; the workflow's own GITHUB_TOKEN cannot have it."
-)
-
-
-def _github_error(operation: str, status: int, message: str) -> errors.ApiError:
-    code = str(status)
-    if status == _UNAUTHENTICATED:
-        return errors.CredentialsExpired(
-            operation, code, f"{message}. Replace the github-token: it is wrong or expired."
-        )
-    if status == _FORBIDDEN:
-        return errors.PermissionDenied(operation, code, f"{message}. {_ADMINISTRATION}")
-    if status == _ABSENT:
-        return errors.NotFound(
-            operation,
-            code,
-            f"{message}. GitHub says so too to a token that may not see it. {_ADMINISTRATION}",
-        )
-    if status == _TOO_MANY:
-        return errors.Throttled(operation, code, message)
-    return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
-
-
 def _registration(runner: Any) -> Registration:
     """Read a runner as listed; what is not clearly offline and idle counts as neither."""
     try:
@@ -186,11 +232,6 @@ def _registration(runner: Any) -> Registration:
 
 def _unexpected(path: str, problem: str) -> errors.Unavailable:
     return errors.Unavailable(f"GitHub {path}", "Unexpected", f"{problem}.")
-
-
-def _text(error: github.GithubException) -> str:
-    message = error.data.get("message") if isinstance(error.data, dict) else None
-    return str(message or "no message")[:300]
 
 
 def _moment(value: object) -> datetime | None:

@@ -45,3 +45,5 @@ def quieten() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)
         logger.handlers.clear()
+    # It warns, with a traceback, of credentials that could not be fetched, which is raised and told as well.
+    logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)

@@ -62,7 +62,7 @@ def app_id(value: str) -> str:
 
 
 def private_key(value: str) -> str:
-    """Parse a GitHub App's private key without ever repeating it; line ends written as `\\n` are line ends."""
+    r"""Parse a GitHub App's private key without ever repeating it; `\n` in words is a line end too."""
     parsers.unmasked(value)
     text = value if "\n" in value else value.replace("\\n", "\n")
     found = _PEM.fullmatch(text.strip())
@@ -101,9 +101,7 @@ def role(reader: Reader) -> Role | None:
 
 def id_tokens(reader: Reader) -> IdTokens | None:
     """Read where GitHub gives this job OIDC tokens: it offers them only to a job that may have them."""
-    url, token = (
-        reader.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "").strip() for name in ("URL", "TOKEN")
-    )
+    url, token = (reader.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "").strip() for name in ("URL", "TOKEN"))
     if not url or not token:
         reader.problems.append(
             "role-to-assume: GitHub offers this job no OIDC token; give the job `permissions: id-token: write` "

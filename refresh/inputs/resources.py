@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from refresh.inputs.reader import Reader
 
 VOLUME_TYPES = ("gp2", "gp3")
-"""Those that need no more than a size: io1 and io2 want their IOPS, magnetic ones cannot be booted from or are too slow."""
+"""Those that need no more than a size and can be booted from: io1 and io2 want their IOPS."""
 _LARGEST_VOLUME_GIB = 16384
 _MOST_TAGS = 40
 """AWS takes 50 on a resource; provision and people add some."""

@@ -25,8 +25,9 @@ from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
-from refresh.reconciler.launch_template import LaunchTemplate
+from refresh.reconciler.launch_template import LaunchTemplate, root_device
 from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.root_device import ParameterStore, RootDevice
 from refresh.reconciler.metadata import Metadata
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
@@ -72,6 +73,8 @@ class Services:
     ec2: EC2Client
     sqs: SQSClient
     github: GitHub
+    ssm: ParameterStore | None = None
+    """Only where the image is a parameter that has to be looked up."""
     skew: Callable[[], timedelta] = timedelta
     """Tells how far AWS's clock is ahead of ours, as far as its answers have shown."""
 
@@ -100,6 +103,7 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hook
     listing = Early(
         pool, partial(launch_template.list_versions, services.ec2, names.launch_template(desired.repository))
     )
+    device = _root_device(desired, services, pool)
     under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}
 
     def begin(component: Component[ActualT, Any], may_write: Callable[[], None]) -> Future[Converged[ActualT]]:
@@ -118,7 +122,7 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hook
     token = begin(RegistrationToken(desired, metadata, services.github, clock), after_table)
     gone = partial(_ended, collector, token)
     newest = partial(_release, desired, release)
-    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, newest), after_table)
+    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, newest, device), after_table)
     pools = begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock), after_table)
     listed: tuple[Future[Converged[Any]], ...] = (
         table,
@@ -143,6 +147,13 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hook
         pool=pool_now(*(converged[each].actual for each in (template, pools, token, collector))),
         ended=ended(converged[collector].report.done),
     )
+
+
+def _root_device(desired: DesiredState, services: Services, pool: Executor) -> Callable[[], RootDevice | None]:
+    """Begin to look the image's root device up, once for the whole run, where the root volume is to be another."""
+    if desired.root_volume is None:
+        return lambda: None
+    return Early(pool, partial(root_device.look_up, services.ec2, services.ssm, desired.image)).first
 
 
 def _as_they_end(

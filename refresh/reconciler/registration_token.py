@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import field, frozen
 
 from refresh import errors, names, records
+from refresh.desired import Mode, RunnerScope
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TOKEN_LIFE = timedelta(hours=1)
 """How long GitHub lets a new token be used."""
+_SCOPE = "scope"
 
 
 @frozen
@@ -43,6 +45,10 @@ class TokenIssuer(Protocol):
         """Issue a token and mask it before anything else happens to it."""
         ...
 
+    def require_administration(self) -> None:
+        """Raise what refuses a token, as far as GitHub shows it to who only reads."""
+        ...
+
 
 @frozen
 class Actual:
@@ -50,6 +56,8 @@ class Actual:
 
     present: bool = False
     expires_at: str = ""
+    scope: str = RunnerScope.REPOSITORY.value
+    """Whose runners it registers."""
 
 
 @frozen
@@ -77,6 +85,9 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ReplaceTo
     expires_at = records.read_time(actual.expires_at)
     if not actual.present:
         return Plan((ReplaceToken(actual.expires_at, "none is stored"),))
+    if actual.scope != desired.runner_scope.value:
+        reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
+        return Plan((ReplaceToken(actual.expires_at, reason),))
     if expires_at is None:
         return Plan((ReplaceToken(actual.expires_at, "the stored one's expiry cannot be read"),))
     left = expires_at - now
@@ -102,9 +113,16 @@ class RegistrationToken:
     clock: Clock
 
     def observe(self) -> Actual:
-        """Read the stored token's expiry."""
+        """Read the stored token's expiry and scope; in mode plan, see whether GitHub would give one that is due."""
         value = records.mapping(self.metadata.read(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
-        return Actual(bool(records.text(value, "token")), records.text(value, "expires_at") or "")
+        actual = Actual(
+            bool(records.text(value, "token")),
+            records.text(value, "expires_at") or "",
+            records.text(value, _SCOPE) or RunnerScope.REPOSITORY.value,
+        )
+        if self.desired.mode is Mode.PLAN and self.plan(actual, self.clock.now()).changes:
+            self.github.require_administration()
+        return actual
 
     def plan(self, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
         """See the module's `plan`."""
@@ -112,7 +130,8 @@ class RegistrationToken:
 
     def predict(self, actual: Actual, changes: Sequence[ReplaceToken], now: datetime) -> Actual:
         """Tell what will be stored once these changes are made."""
-        return Actual(present=True, expires_at=records.wire_time(now + TOKEN_LIFE)) if changes else actual
+        expires_at = records.wire_time(now + TOKEN_LIFE)
+        return Actual(present=True, expires_at=expires_at, scope=self.desired.runner_scope.value) if changes else actual
 
     def apply(self, changes: Sequence[ReplaceToken]) -> Iterator[Outcome]:
         """Replace the token."""
@@ -135,6 +154,9 @@ class RegistrationToken:
             "timestamp": records.wire_time(now),
             "expires_at": expires_at,
         }
+        # Left out for a repository's, so that the item is what the contract says.
+        if self.desired.runner_scope is not RunnerScope.REPOSITORY:
+            value[_SCOPE] = self.desired.runner_scope.value
         try:
             self.metadata.write(names.REGISTRATION_TOKEN_IDENTIFIER, value, _not_longer_lived(before, expires_at))
         except errors.RefreshError:

@@ -21,6 +21,7 @@ from refresh.clients.aws import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
+from tests.fakes.desired import desired
 from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
 from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE
@@ -193,7 +194,7 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
 
 
 def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> GitHub:
-    return GitHub(server.url, "octo/widgets", Secret(PAT_CANARY), evolve(SHELL, mask=mask))
+    return GitHub(desired(github_api_url=server.url), Secret(PAT_CANARY), evolve(SHELL, mask=mask))
 
 
 def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
@@ -314,7 +315,7 @@ def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhu
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(errors.Unavailable) as caught:
-            GitHub(url, "octo/widgets", Secret(PAT_CANARY), SHELL).runner_downloads()
+            GitHub(desired(github_api_url=url), Secret(PAT_CANARY), SHELL).runner_downloads()
     assert url in str(caught.value)
     assert PAT_CANARY not in str(caught.value)
     assert sum(unhurried) < 60
@@ -436,7 +437,7 @@ def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
     """Its own pauses between retries are the longest."""
     github.failure = FAILURE
     shell = evolve(SHELL, stopped=lambda: bool(github.calls))
-    stopping = GitHub(github.url, "octo/widgets", Secret(PAT_CANARY), shell)
+    stopping = GitHub(desired(github_api_url=github.url), Secret(PAT_CANARY), shell)
     with pytest.raises(errors.Interrupted, match=r"registration-token again was sent"):
         stopping.create_registration_token()
     with pytest.raises(errors.Interrupted, match=r"downloads was sent"):

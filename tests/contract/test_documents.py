@@ -57,7 +57,7 @@ def test_every_default_of_the_action_is_the_programs() -> None:
     defaults = {
         f"INPUT_{name.upper()}": each["default"] for name, each in ACTION["inputs"].items() if not each["required"]
     }
-    assert inputs.load({**good(), **defaults}).desired == inputs.load(good()).desired
+    assert inputs.load({**defaults, **good()}).desired == inputs.load(good()).desired
 
 
 @pytest.mark.parametrize("name", [*inputs.REQUIRED, *inputs.OPTIONAL, *inputs.DEPRECATED])
@@ -81,7 +81,14 @@ def test_the_described_defaults_are_the_programs() -> None:
         if (found := re.search(r"Default (\w+)\.$", each["description"]))
     }
     environ = {f"INPUT_{name.upper()}": value for name, value in told.items()}
-    assert set(told) == {"max-idle-time", "max-runtime", "registration-token-min-ttl", "max-instance-age", "timeout"}
+    assert set(told) == {
+        "role-duration",
+        "max-idle-time",
+        "max-runtime",
+        "registration-token-min-ttl",
+        "max-instance-age",
+        "timeout",
+    }
     assert inputs.load({**good(), **environ}).desired == inputs.load(good()).desired
 
 

@@ -23,11 +23,14 @@ from moto.ec2.models.tags import TagBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.fakes import operations
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet")
 TERMINATED_CODE = 48
+_MARK = f"HTTP_{operations.MARK[0].upper().replace('-', '_')}"
 
 
 def _own_tags(resource: Any) -> list[dict[str, str]]:
@@ -96,6 +99,8 @@ class AwsServer:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         operation = _operation(environ, body)
+        if environ.get(_MARK) is None:
+            operations.record(operation)
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)

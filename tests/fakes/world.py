@@ -111,7 +111,7 @@ class World:
     def services(self, **changed: str) -> Services:
         """Connect as a run does."""
         given = inputs.load(self.environ(**changed))
-        github = GitHub(given.desired.github_api_url, str(self.repository), given.secrets.github_token, SHELL)
+        github = GitHub(given.desired, given.secrets.github, SHELL)
         return evolve(self._connected(), github=github)
 
     def _connected(self) -> Services:

@@ -25,7 +25,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").
 ID = "i-0123456789abcdef0"
 RECORD = Instance(id=ID, state="running", run_id="42", threshold="2026-01-31T09:00:00Z", resource_class="large")
 MARK = Mark(RECORD, Reason.EXPIRED, NOW)
-VERSION = CreateVersion("lt-1", 1, (("UserData", "a\nb"),), (("ImageId", "ami-1"), ("UserData", "a\nc")), b"")
+VERSION = CreateVersion("lt-1", 1, (("UserData", "a\nb"),), (("ImageId", "ami-1"), ("UserData", "a\nc")), {})
 REFUSAL = errors.Rejected("ec2:X", "No", "no.")
 
 

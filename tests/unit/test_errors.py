@@ -14,8 +14,6 @@ def _from(code: str, status: int = 400, message: str = "because.") -> errors.Api
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("AccessDenied", 403, errors.PermissionDenied),
-        ("UnauthorizedOperation", 403, errors.PermissionDenied),
         ("ExpiredToken", 403, errors.CredentialsExpired),
         ("RequestExpired", 400, errors.CredentialsExpired),
         ("RequestLimitExceeded", 503, errors.Throttled),
@@ -72,3 +70,42 @@ def test_bad_inputs_are_one_error_with_every_problem() -> None:
     """A line each."""
     error = errors.InputErrors(["a: x", "b: y"])
     assert (error.problems, str(error)) == (("a: x", "b: y"), "a: x\nb: y")
+
+
+USER = "User: arn:aws:sts::123456789012:assumed-role/refresh/refresh-action-77"
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"]
+)
+@pytest.mark.parametrize(
+    ("message", "action"),
+    [
+        ("because.", "sqs:CreateQueue"),
+        (f"{USER} is not authorized to perform: sqs:createqueue on resource: arn:aws:sqs:x", "sqs:createqueue"),
+        (
+            f"{USER} is not authorized to perform: dynamodb:UpdateItem on resource: arn:aws:dynamodb:x",
+            "dynamodb:UpdateItem",
+        ),
+    ],
+)
+def test_a_denial_names_the_action_that_is_missing(code: str, message: str, action: str) -> None:
+    """AWS's word for it counts: a transaction needs the actions of its items, a template those of what it names."""
+    error = _from(code, 403, message)
+    assert type(error) is errors.PermissionDenied
+    assert message in str(error)
+    assert f"Allow {action} in the IAM policy of the role or user that the run uses" in str(error)
+
+
+def test_a_denial_that_nobody_here_can_lift_says_so() -> None:
+    """A service control policy stands above every policy of the account."""
+    message = f"{USER} is not authorized to perform: ec2:CreateTags with an explicit deny in a service control policy"
+    told = str(_from("UnauthorizedOperation", 403, message))
+    assert "A policy denies ec2:CreateTags explicitly" in told
+    assert "Allow" not in told
+
+
+def test_a_denial_is_told_without_the_part_that_nobody_can_read() -> None:
+    """EC2 adds hundreds of encoded characters."""
+    message = f"{USER} is not authorized to perform: ec2:CreateTags. Encoded authorization failure message: {'x' * 400}"
+    assert "xxx" not in str(_from("UnauthorizedOperation", 403, message))

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refresh import inputs, names, user_data
-from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, ResourceClass
+from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, ResourceClass, Secret
 from refresh.errors import InputErrors
 from refresh.inputs import Inputs, actions_runner, parsers
 from refresh.inputs.parsers import Problem
@@ -73,15 +73,16 @@ def test_the_smallest_good_input_gives_every_default() -> None:
         github_api_url="https://api.github.com",
     )
     assert (loaded.warnings, loaded.notices) == ((), ())
-    assert loaded.secrets.github_token.reveal() == "PAT-CANARY-5e1f"
+    assert loaded.secrets.github == Secret("PAT-CANARY-5e1f")
 
 
 def test_every_required_input_that_is_missing_is_named_at_once() -> None:
-    """Rows 1 to 6, 28 and 38: absent, empty and blank alike."""
+    """Rows 1 to 6, 28 and 38: absent, empty and blank alike; of token and App one is required."""
+    required = (*inputs.REQUIRED, "github-token")
     for blank in (None, "", " \t\r\n"):
-        environ: dict[str, str] = {} if blank is None else {f"INPUT_{name.upper()}": blank for name in inputs.REQUIRED}
+        environ: dict[str, str] = {} if blank is None else {f"INPUT_{name.upper()}": blank for name in required}
         problems = _problems(environ)
-        for name in (*inputs.REQUIRED, "GITHUB_REPOSITORY", "aws-region"):
+        for name in (*required, "GITHUB_REPOSITORY", "aws-region"):
             assert sum(problem.startswith(f"{name}: is required") for problem in problems) == 1, name
         assert len(problems) == 7
 
@@ -312,7 +313,7 @@ def test_a_bad_token_is_refused_without_repeating_it(token: str, expected: str) 
 
 def test_a_token_loses_the_line_end_of_its_secret() -> None:
     """Row 79: PyGithub would take it and the request would fail."""
-    assert _load(github_token=" abc\n").secrets.github_token.reveal() == "abc"
+    assert _load(github_token=" abc\n").secrets.github == Secret("abc")
 
 
 def test_both_spellings_of_an_input_are_read_and_differing_ones_refused() -> None:
@@ -589,7 +590,7 @@ def test_checksums_go_with_a_pinned_version(more: str | None, given: str) -> Non
 )
 def test_runners_register_where_github_is(given: dict[str, str], server: str) -> None:
     """From a terminal its API's address may be all that is known."""
-    assert inputs.load(good(**given)).desired.repository_url == f"{server}/octo/widgets"
+    assert inputs.load(good(**given)).desired.registration_url == f"{server}/octo/widgets"
 
 
 @pytest.mark.parametrize("server", ["http://github.example.com", "github.com", "https://" + "x" * 57])
@@ -615,9 +616,9 @@ def test_the_run_is_named_where_github_names_it() -> None:
 def test_the_secret_is_in_no_text_of_what_was_loaded() -> None:
     """Neither by repr nor by str."""
     loaded = inputs.load(good())
-    for shown in (repr(loaded), str(loaded), str(loaded.secrets.github_token), f"{loaded.secrets}"):
+    for shown in (repr(loaded), str(loaded), str(loaded.secrets.github), f"{loaded.secrets}"):
         assert "CANARY" not in shown
-    assert str(loaded.secrets.github_token) == "***"
+    assert str(loaded.secrets.github) == "***"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -23,6 +24,7 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
 )
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.reconciler.launch_template.root_device import RootDevice
 from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired
@@ -42,12 +44,13 @@ RELEASE = RunnerRelease(
     "2.335.1", Archive("https://github.com/x64.tar.gz", "a" * 64), Archive("https://github.com/arm64.tar.gz", "")
 )
 IDENTIFIER = names.LAUNCH_TEMPLATE_IDENTIFIER
+ROOT_DEVICE = RootDevice("ami-0123456789abcdef0", "/dev/xvda", 8)
 ABSENT = errors.NotFound("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateName.NotFoundException")
 
 
 def _data(wanted: DesiredState | None = None, **changed: Any) -> dict[str, Any]:
     wanted = wanted or desired()
-    data = dict(content.desired_data(wanted, content.desired_payload(wanted, RELEASE)))
+    data = dict(content.desired_data(wanted, RELEASE, None))
     return {name: value for name, value in {**data, **changed}.items() if value is not None}
 
 
@@ -267,10 +270,9 @@ def test_an_instance_profile_is_sent_as_what_it_is() -> None:
 
 def test_the_changes_say_what_they_do() -> None:
     """As the log and the summary show them."""
-    payload = b""
     changes = (
-        CreateTemplate(TEMPLATE, RIGHT, payload),
-        CreateVersion(ID, 3, WRONG, RIGHT, payload),
+        CreateTemplate(TEMPLATE, RIGHT, {}),
+        CreateVersion(ID, 3, WRONG, RIGHT, {}),
         SetDefaultVersion(ID, 3, 4),
         SetDefaultVersion(ID, None, 4),
         RecordTemplate(ID, 4, (), RIGHT, None),
@@ -350,9 +352,8 @@ class _Ec2:
 
 def _component(ec2: _Ec2, items: Items, wanted: DesiredState) -> LaunchTemplate:
     client = cast("EC2Client", ec2)
-    return LaunchTemplate(
-        wanted, client, metadata(items), lambda: launch_template.list_versions(client, TEMPLATE), lambda: RELEASE
-    )
+    listing = partial(launch_template.list_versions, client, TEMPLATE)
+    return LaunchTemplate(wanted, client, metadata(items), listing, lambda: RELEASE, lambda: ROOT_DEVICE)
 
 
 def _refresh(ec2: _Ec2, items: Items, **changes: Any) -> ComponentReport:

@@ -32,18 +32,24 @@ def _wire(left: timedelta) -> str:
 
 
 class _GitHub:
-    """Issues tokens of one life; `calls` counts them."""
+    """Issues tokens of one life; `calls` counts them, `looks` the questions whether it would."""
 
     def __init__(self, life: timedelta = timedelta(hours=1), refusal: Exception | None = None) -> None:
         self.life = life
         self.refusal = refusal
         self.calls = 0
+        self.looks = 0
 
     def create_registration_token(self) -> IssuedToken:
         self.calls += 1
         if self.refusal:
             raise self.refusal
         return IssuedToken(Secret(TOKEN), NOW + self.life)
+
+    def require_administration(self) -> None:
+        self.looks += 1
+        if self.refusal:
+            raise self.refusal
 
 
 def _stored(expires_at: str, token: str = "old") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import frozen
 
 from refresh import errors, names
+from refresh.reconciler import tagging
 from refresh.reconciler.batches import batches
 from refresh.reconciler.component import attempt
 from refresh.reconciler.launch_template import content, policy
@@ -25,6 +26,7 @@ from refresh.reconciler.launch_template.changes import (
     TemplateChange,
 )
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -32,9 +34,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef
+    from types_boto3_ec2.type_defs import (
+        CreateLaunchTemplateRequestTypeDef,
+        DescribeLaunchTemplateVersionsRequestTypeDef,
+    )
 
-    from refresh.desired import DesiredState
+    from refresh.desired import DesiredState, Tags
+    from refresh.reconciler.launch_template.root_device import RootDevice
     from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import RunnerRelease
     from refresh.report import Outcome
@@ -79,11 +85,13 @@ class LaunchTemplate:
     """Reads the listing; the first call gives the one that was begun at the start of the run."""
     release: Callable[[], RunnerRelease]
     """Waits for the runner release; raises where there is none."""
+    root_device: Callable[[], RootDevice | None]
+    """Waits for the image's root device; None where the root volume is left as the image has it."""
 
     def observe(self) -> Actual:
-        """Read every version and the record, and wait for the runner release."""
+        """Read every version, the record and the template's tags, and wait for the runner release and the image."""
         recorded = self.metadata.read(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
-        return Actual(self.listing(), recorded, self.release())
+        return Actual(self.listing(), recorded, self.release(), self.root_device(), self._tags())
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
         """See `policy.plan`."""
@@ -113,20 +121,39 @@ class LaunchTemplate:
                     yield attempt(change, self.metadata.write, names.LAUNCH_TEMPLATE_IDENTIFIER, value)
                 case DeleteVersions():
                     yield attempt(change, self._delete_versions, change)
+                case TagResource(address=template_id, tags=tags):
+                    yield attempt(change, self.ec2.create_tags, Resources=[template_id], Tags=tagging.written(tags))
                 case _:
                     assert_never(change)
 
+    def _tags(self) -> Tags:
+        """Read the template's own tags, where some are wanted."""
+        if not self.desired.tags:
+            return ()
+        name = names.launch_template(self.desired.repository)
+        try:
+            (template,) = self.ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
+        except errors.NotFound:
+            return ()
+        return tagging.read(template.get("Tags", []), self.desired.tags)
+
     def _create(self, change: CreateTemplate) -> None:
         # Without a client token: the name is unique, so a repeated call cannot make a second one.
-        self.ec2.create_launch_template(
-            LaunchTemplateName=change.name, LaunchTemplateData=content.desired_data(self.desired, change.payload)
-        )
+        request: CreateLaunchTemplateRequestTypeDef = {
+            "LaunchTemplateName": change.name,
+            "LaunchTemplateData": change.data,
+        }
+        # Tagged as it is made: organisations deny to make what is untagged.
+        if change.tags:
+            tags = tagging.written(change.tags)
+            request["TagSpecifications"] = [{"ResourceType": "launch-template", "Tags": tags}]
+        self.ec2.create_launch_template(**request)
 
     def _create_version(self, change: CreateVersion) -> None:
         token = json.dumps([change.template_id, change.latest, change.fields])
         self.ec2.create_launch_template_version(
             LaunchTemplateId=change.template_id,
-            LaunchTemplateData=content.desired_data(self.desired, change.payload),
+            LaunchTemplateData=change.data,
             # A repeated call gives the same version; content that returns after it was pruned gets a new one.
             ClientToken=content.digest(token),
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
+from refresh.desired import Tags
 from refresh.reconciler.launch_template import content
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Change, Difference
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef
 
 
 @frozen
@@ -20,7 +25,9 @@ class CreateTemplate(Change):
     sign: ClassVar[str] = "+"
     name: str
     fields: content.Fields
-    payload: bytes = field(repr=False)
+    # What is sent: `fields` says the same in the form that is compared.
+    data: RequestLaunchTemplateDataTypeDef = field(repr=False, eq=False)
+    tags: Tags = ()
 
     @property
     def subject(self) -> str:
@@ -28,7 +35,8 @@ class CreateTemplate(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return content.differences((), self.fields)
+        tags = (Difference(f"tag {key}", None, value) for key, value in self.tags)
+        return (*content.differences((), self.fields), *tags)
 
 
 @frozen
@@ -43,7 +51,7 @@ class CreateVersion(Change):
     latest: int
     before: content.Fields
     fields: content.Fields
-    payload: bytes = field(repr=False)
+    data: RequestLaunchTemplateDataTypeDef = field(repr=False, eq=False)
 
     @property
     def subject(self) -> str:
@@ -119,4 +127,4 @@ class DeleteVersions(Change):
         return f"{' '.join(map(str, self.versions))} of {self.template_id}"
 
 
-TemplateChange = CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions
+TemplateChange = CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions | TagResource

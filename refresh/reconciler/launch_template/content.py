@@ -7,17 +7,20 @@ import binascii
 import difflib
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from refresh import names, user_data
+from refresh.reconciler import tagging
 from refresh.report import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef
+    from types_boto3_ec2.literals import VolumeTypeType
+    from types_boto3_ec2.type_defs import LaunchTemplateEbsBlockDeviceRequestTypeDef, RequestLaunchTemplateDataTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.launch_template.root_device import RootDevice
     from refresh.reconciler.runner_release.releases import RunnerRelease
 
 _USER_DATA = "UserData"
@@ -26,18 +29,20 @@ Fields = tuple[tuple[str, str], ...]
 """A template's data as (name, comparable text), sorted by name."""
 
 
-def desired_data(desired: DesiredState, payload: bytes) -> RequestLaunchTemplateDataTypeDef:
+def desired_data(
+    desired: DesiredState, release: RunnerRelease, root_device: RootDevice | None
+) -> RequestLaunchTemplateDataTypeDef:
     """Give the whole content of the template.
 
     It fixes neither instance type nor subnet (provision chooses both), exposes tags to the instance (the agent reads
     its run id there) and, with a hop limit of 1, keeps the instance role out of job containers.
     """
     profile = desired.instance_profile
-    return {
+    data: RequestLaunchTemplateDataTypeDef = {
         "ImageId": desired.image,
         "IamInstanceProfile": {"Arn": profile} if profile.startswith("arn:") else {"Name": profile},
         "SecurityGroupIds": list(desired.security_group_ids),
-        "UserData": base64.b64encode(payload).decode(),
+        "UserData": base64.b64encode(desired_payload(desired, release)).decode(),
         "InstanceInitiatedShutdownBehavior": "terminate",
         "MetadataOptions": {
             "HttpEndpoint": "enabled",
@@ -46,6 +51,20 @@ def desired_data(desired: DesiredState, payload: bytes) -> RequestLaunchTemplate
             "InstanceMetadataTags": "enabled",
         },
     }
+    if desired.root_volume and root_device:
+        volume: LaunchTemplateEbsBlockDeviceRequestTypeDef = {"Encrypted": True, "DeleteOnTermination": True}
+        if desired.root_volume.size_gib:
+            volume["VolumeSize"] = desired.root_volume.size_gib
+        if desired.root_volume.type:
+            volume["VolumeType"] = cast("VolumeTypeType", desired.root_volume.type)
+        data["BlockDeviceMappings"] = [{"DeviceName": root_device.name, "Ebs": volume}]
+    if desired.tags:
+        tags = tagging.written(desired.tags)
+        data["TagSpecifications"] = [
+            {"ResourceType": "instance", "Tags": tags},
+            {"ResourceType": "volume", "Tags": tags},
+        ]
+    return data
 
 
 def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
@@ -74,20 +93,42 @@ def comparable(data: Mapping[str, Any]) -> Fields:
     """
     fields: dict[str, str] = {}
     for name, value in data.items():
-        match name:
-            case "SecurityGroupIds":
-                fields[name] = " ".join(sorted(set(value)))
-            case "UserData":
-                fields[name] = _decoded(value)
-            case "MetadataOptions":
-                fields.update({f"{name}.{option}": str(each) for option, each in value.items() if option != "State"})
-            case "IamInstanceProfile":
-                fields.update({f"{name}.{kind}": str(each) for kind, each in value.items()})
-            case _ if value not in ({}, [], None):
-                fields[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        fields |= _flattened(name, value)
     if fields.get("MetadataOptions.HttpProtocolIpv6") == "disabled":
         del fields["MetadataOptions.HttpProtocolIpv6"]
     return tuple(sorted(fields.items()))
+
+
+def _flattened(name: str, value: Any) -> dict[str, str]:  # noqa: PLR0911 - one return a kind of field
+    match name:
+        case "SecurityGroupIds":
+            return {name: " ".join(sorted(set(value)))}
+        case "UserData":
+            return {name: _decoded(value)}
+        case "MetadataOptions":
+            return {f"{name}.{option}": str(each) for option, each in value.items() if option != "State"}
+        case "IamInstanceProfile":
+            return {f"{name}.{kind}": str(each) for kind, each in value.items()}
+        case "BlockDeviceMappings":
+            devices = (_device(f"{name}.{device.get('DeviceName')}", device) for device in value)
+            return {field: each for device in devices for field, each in device.items()}
+        case "TagSpecifications":
+            return {
+                f"{name}.{each.get('ResourceType')}.{tag['Key']}": tag["Value"]
+                for each in value
+                for tag in each.get("Tags", [])
+            }
+        case _ if value in ({}, [], None):
+            return {}
+        case _:
+            return {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)}
+
+
+def _device(name: str, device: Mapping[str, Any]) -> dict[str, str]:
+    """Flatten one block device: whatever is said of it, and of its volume, counts."""
+    volume = {f"{name}.{option}": str(each) for option, each in device.get("Ebs", {}).items()}
+    others = {f"{name}.{option}": str(each) for option, each in device.items() if option not in ("DeviceName", "Ebs")}
+    return {**volume, **others}
 
 
 def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from attrs import evolve, frozen
 
-from refresh import names, records
+from refresh import errors, names, records
+from refresh.desired import Tags
+from refresh.reconciler import tagging
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -16,6 +18,8 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
+from refresh.reconciler.launch_template.root_device import RootDevice
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -59,6 +63,10 @@ class Actual:
     listing: Listing
     recorded: Mapping[str, Any] | None
     release: RunnerRelease
+    root_device: RootDevice | None = None
+    """None where the root volume is left as the image has it."""
+    tags: Tags = ()
+    """Those of the template itself whose keys are wanted."""
 
 
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
@@ -70,22 +78,24 @@ def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[st
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
-    """Plan the template one safe step at a time: version, then default, then record."""
-    payload = content.desired_payload(desired, actual.release)
-    fields = content.comparable(content.desired_data(desired, payload))
-    listing = actual.listing
+    """Plan the template one safe step at a time: version, then default, then record; its tags at any time."""
+    _require_room(desired, actual.root_device)
+    data = content.desired_data(desired, actual.release, actual.root_device)
+    fields = content.comparable(data)
+    name, listing = names.launch_template(desired.repository), actual.listing
     if not listing.template_id:
-        return Plan((CreateTemplate(names.launch_template(desired.repository), fields, payload),))
+        return Plan((CreateTemplate(name, fields, data, desired.tags),))
+    tags = tagging.due(f"launch template {name}", listing.template_id, desired.tags, actual.tags)
     default = listing.default
     if default is None or default.fields != fields:
         equal = next((version for version in listing.versions if version.fields == fields), None)
         if equal:
             number, present = (default.number, default.fields) if default else (None, ())
             differences = content.differences(present, equal.fields)
-            return Plan((SetDefaultVersion(listing.template_id, number, equal.number, differences),))
+            return Plan((*tags, SetDefaultVersion(listing.template_id, number, equal.number, differences)))
         latest = max((version.number for version in listing.versions), default=0)
         before = default.fields if default else ()
-        return Plan((CreateVersion(listing.template_id, latest, before, fields, payload),))
+        return Plan((*tags, CreateVersion(listing.template_id, latest, before, fields, data)))
     record = RecordTemplate(
         listing.template_id,
         default.number,
@@ -93,7 +103,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
         fields,
         _recorded_summary(actual.recorded),
     )
-    changes: list[TemplateChange] = []
+    changes: list[TemplateChange] = [*tags]
     if actual.recorded != records.to_wire(record_value(desired, record)):
         changes.append(record)
     if old := _superfluous(listing):
@@ -108,6 +118,9 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
         match change:
             case CreateTemplate():
                 listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
+                actual = evolve(actual, tags=change.tags)
+            case TagResource(tags=tags):
+                actual = evolve(actual, tags=tagging.merged(actual.tags, tags))
             case CreateVersion():
                 added = Version(change.latest + 1, default=False, fields=change.fields)
                 listing = evolve(listing, versions=(added, *listing.versions))
@@ -139,6 +152,16 @@ def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, 
         "version": change.version,
         "formerIds": change.former_ids,
     }
+
+
+def _require_room(desired: DesiredState, root_device: RootDevice | None) -> None:
+    """Refuse a volume that the image does not fit on: no instance could be launched from the template."""
+    size = desired.root_volume.size_gib if desired.root_volume else None
+    if size and root_device and size < root_device.size_gib:
+        raise errors.Refused(
+            f"root-volume-size: {size} GiB, but {root_device.image} needs {root_device.size_gib} GiB, so no instance "
+            "could be launched. The template was left as it is: write a larger size, or leave it out."
+        )
 
 
 def _superfluous(listing: Listing) -> tuple[int, ...]:

@@ -12,11 +12,12 @@ from attrs import field, frozen
 
 from refresh import errors, names, records
 from refresh.desired import ResourceClass
-from refresh.reconciler import items
+from refresh.reconciler import items, tagging
 from refresh.reconciler.component import attempt
 from refresh.reconciler.resource_pools import policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import RETENTION, VISIBILITY, Actual, Pool
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.literals import QueueAttributeNameType
+    from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
-    from refresh.desired import DesiredState
+    from refresh.desired import DesiredState, Tags
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
@@ -92,6 +94,8 @@ class ResourcePools:
                     QueueUrl=change.url,
                     Attributes=_named(change.attributes),
                 )
+            case TagResource(address=url, tags=tags):
+                return attempt(change, self.sqs.tag_queue, QueueUrl=url, Tags=dict(tags))
             case RecordPools():
                 return attempt(
                     change, self.metadata.write, names.RESOURCE_CLASS_CONFIG_IDENTIFIER, policy.config(change.pools)
@@ -100,7 +104,10 @@ class ResourcePools:
                 assert_never(change)
 
     def _create(self, change: CreateQueue) -> None:
-        response = self.sqs.create_queue(QueueName=change.queue, Attributes=_named(change.attributes))
+        request: CreateQueueRequestTypeDef = {"QueueName": change.queue, "Attributes": _named(change.attributes)}
+        if change.tags:
+            request["tags"] = dict(change.tags)
+        response = self.sqs.create_queue(**request)
         self.created[change.queue] = response["QueueUrl"]
 
     def _observe_pool(self, resource_class: ResourceClass, recorded_url: str) -> Pool:
@@ -108,10 +115,10 @@ class ResourcePools:
         plain = names.plain_queue(self.desired.repository, resource_class.name)
         known = self.created.get(queue) or (recorded_url if self._trusted(recorded_url, queue, plain) else "")
         if known and (found := self._attributes(known)) is not None:
-            return Pool(resource_class, known, found)
+            return Pool(resource_class, known, found, self._tags(known))
         url = self._url(queue)
         if url and (found := self._attributes(url)) is not None:
-            return Pool(resource_class, url, found)
+            return Pool(resource_class, url, found, self._tags(url))
         return Pool(resource_class)
 
     def _trusted(self, url: str, *queues: str) -> bool:
@@ -128,6 +135,12 @@ class ResourcePools:
             return None
         found = response.get("Attributes", {})
         return tuple((name, found[name]) for name in (VISIBILITY, RETENTION) if name in found)
+
+    def _tags(self, url: str) -> Tags:
+        """Read a queue's tags, where some are wanted."""
+        if not self.desired.tags:
+            return ()
+        return tagging.chosen(self.sqs.list_queue_tags(QueueUrl=url).get("Tags", {}), self.desired.tags)
 
     def _url(self, queue: str) -> str:
         try:

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.desired import ResourceClass
+from refresh.desired import ResourceClass, Tags
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Change, Difference
 
 
@@ -20,6 +21,7 @@ class CreateQueue(Change):
     sign: ClassVar[str] = "+"
     queue: str
     attributes: tuple[tuple[str, str], ...]
+    tags: Tags = ()
 
     @property
     def subject(self) -> str:
@@ -27,7 +29,8 @@ class CreateQueue(Change):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return tuple(Difference(name, None, value) for name, value in self.attributes)
+        tags = ((f"tag {key}", value) for key, value in self.tags)
+        return tuple(Difference(name, None, value) for name, value in (*self.attributes, *tags))
 
 
 @frozen
@@ -73,4 +76,4 @@ class RecordPools(Change):
         return (Difference("classes", self.before, " ".join(each.name for each, _ in self.pools)),)
 
 
-PoolChange = CreateQueue | SetQueueAttributes | RecordPools
+PoolChange = CreateQueue | SetQueueAttributes | TagResource | RecordPools

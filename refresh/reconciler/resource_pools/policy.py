@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from attrs import evolve, frozen
 
 from refresh import names, records
-from refresh.desired import ResourceClass
+from refresh.desired import ResourceClass, Tags
+from refresh.reconciler import tagging
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ class Pool:
     resource_class: ResourceClass
     url: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
+    tags: Tags = ()
+    """Those whose keys are wanted."""
+
+    @property
+    def queue(self) -> str:
+        """Name its queue."""
+        return self.url.rpartition("/")[2]
 
 
 @frozen
@@ -64,9 +73,12 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
     changes: list[PoolChange] = []
     for pool in actual.pools:
         if not pool.url:
-            changes.append(CreateQueue(names.queue(desired.repository, pool.resource_class.name), wanted))
-        elif dict(pool.attributes) != dict(wanted):
+            queue = names.queue(desired.repository, pool.resource_class.name)
+            changes.append(CreateQueue(queue, wanted, desired.tags))
+            continue
+        if dict(pool.attributes) != dict(wanted):
             changes.append(SetQueueAttributes(pool.url, pool.attributes, wanted))
+        changes += tagging.due(f"queue {pool.queue}", pool.url, desired.tags, pool.tags)
     warnings = [_shorter_retention(change) for change in changes if isinstance(change, SetQueueAttributes)]
     complete = all(pool.url for pool in actual.pools)
     if complete and actual.recorded != records.to_wire(
@@ -90,9 +102,9 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
     """Tell which queues and what record there will be once these changes are made."""
     for change in changes:
         match change:
-            case CreateQueue(queue=queue, attributes=wanted):
+            case CreateQueue(queue=queue, attributes=wanted, tags=tags):
                 pools = (
-                    Pool(each.resource_class, _future_url(actual, queue), wanted)
+                    Pool(each.resource_class, _future_url(actual, queue), wanted, tags)
                     if names.queue(desired.repository, each.resource_class.name) == queue
                     else each
                     for each in actual.pools
@@ -100,6 +112,12 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
                 actual = evolve(actual, pools=tuple(pools))
             case SetQueueAttributes(url=url, attributes=wanted):
                 pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
+                actual = evolve(actual, pools=tuple(pools))
+            case TagResource(address=url, tags=tags):
+                pools = (
+                    evolve(each, tags=tagging.merged(each.tags, tags)) if each.url == url else each
+                    for each in actual.pools
+                )
                 actual = evolve(actual, pools=tuple(pools))
             case RecordPools():
                 actual = evolve(actual, recorded=records.to_wire(config(change.pools)))

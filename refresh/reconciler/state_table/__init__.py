@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import frozen
 
 from refresh import errors, names, records
+from refresh.reconciler import tagging
 from refresh.reconciler.component import attempt
 from refresh.reconciler.state_table import policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import KEY_SCHEMA, Actual
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, ListTagsOfResourceInputTypeDef, TagTypeDef
 
-    from refresh.desired import DesiredState
+    from refresh.desired import DesiredState, Tags
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
@@ -62,6 +65,8 @@ class StateTable:
         )
         # A table with another key cannot even be asked for our items.
         readable = description.get("TableStatus") in _READABLE and keys == KEY_SCHEMA
+        arn = description.get("TableArn", "")
+        tags, tags_unread = self._tags(arn) if readable else ((), "")
         return Actual(
             status=description.get("TableStatus", "UNKNOWN"),
             keys=keys,
@@ -69,6 +74,9 @@ class StateTable:
             on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
             time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
             owner=self._owner() if readable else None,
+            arn=arn,
+            tags=tags,
+            tags_unread=tags_unread,
         )
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TableChange]:  # noqa: ARG002 - the protocol's shape
@@ -84,13 +92,15 @@ class StateTable:
         for change in changes:
             match change:
                 case CreateTable():
-                    yield attempt(change, self._create)
+                    yield attempt(change, self._create, change)
                 case AwaitTable():
                     yield attempt(change, self._await, "ACTIVE", None)
                 case EnableTimeToLive():
                     yield attempt(change, self._enable_time_to_live)
                 case ClaimTable(repository=repository):
                     yield attempt(change, self._claim, repository)
+                case TagResource(address=arn, tags=tags):
+                    yield attempt(change, self.dynamodb.tag_resource, ResourceArn=arn, Tags=tagging.written(tags))
                 case _:
                     assert_never(change)
 
@@ -105,20 +115,37 @@ class StateTable:
         # An item that names nobody is nobody's we know: it is shown as what it is and refused, not overwritten.
         return records.text(item, "value") or f"unknown ({item.get('value')!r})"
 
-    def _create(self) -> None:
+    def _tags(self, arn: str) -> tuple[Tags, str]:
+        """Read the table's tags, where some are wanted; or why they cannot be read."""
+        if not self.desired.tags:
+            return (), ""
+        listed: list[TagTypeDef] = []
+        request: ListTagsOfResourceInputTypeDef = {"ResourceArn": arn}
+        try:
+            while True:
+                page = self.dynamodb.list_tags_of_resource(**request)
+                listed += page.get("Tags", [])
+                if not page.get("NextToken"):
+                    return tagging.read(listed, self.desired.tags), ""
+                request["NextToken"] = page["NextToken"]
+        except (errors.PermissionDenied, errors.Rejected) as error:
+            return (), str(error)
+
+    def _create(self, change: CreateTable) -> None:
         # DescribeTable may not know it for a moment, also where another run has just created it; a look that took it
         # for absent would end the run for everybody.
+        request: CreateTableInputTypeDef = {
+            "TableName": self.table,
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _, _ in KEY_SCHEMA],
+            "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            "DeletionProtectionEnabled": True,
+        }
+        # Tagged as it is made: organisations deny to make what is untagged.
+        if change.tags:
+            request["Tags"] = tagging.written(change.tags)
         try:
-            self.dynamodb.create_table(
-                TableName=self.table,
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _, _ in KEY_SCHEMA],
-                KeySchema=[
-                    {"AttributeName": "PK", "KeyType": "HASH"},
-                    {"AttributeName": "SK", "KeyType": "RANGE"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-                DeletionProtectionEnabled=True,
-            )
+            self.dynamodb.create_table(**request)
         except errors.AlreadyExists:
             self._await("ACTIVE")
             raise

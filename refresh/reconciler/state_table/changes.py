@@ -7,7 +7,9 @@ from typing import ClassVar
 from attrs import frozen
 
 from refresh import records
-from refresh.report import Change
+from refresh.desired import Tags
+from refresh.reconciler.tagging import TagResource
+from refresh.report import Change, Difference
 
 
 @frozen
@@ -19,10 +21,15 @@ class CreateTable(Change):
     done: ClassVar[str] = "created"
     sign: ClassVar[str] = "+"
     table: str
+    tags: Tags = ()
 
     @property
     def subject(self) -> str:
         return self.table
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(Difference(f"tag {key}", None, value) for key, value in self.tags)
 
 
 @frozen
@@ -70,4 +77,4 @@ class ClaimTable(Change):
         return f"{self.table} for {self.repository}"
 
 
-TableChange = CreateTable | AwaitTable | EnableTimeToLive | ClaimTable
+TableChange = CreateTable | AwaitTable | EnableTimeToLive | ClaimTable | TagResource

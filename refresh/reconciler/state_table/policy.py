@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors, names, records
+from refresh.desired import Tags
+from refresh.reconciler import tagging
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
@@ -32,13 +35,18 @@ class Actual:
     """(status, attribute); a table that is not ACTIVE, or has another key, has not been asked."""
     owner: str | None = None
     """The repository that the table says it belongs to; None when it says nothing."""
+    arn: str = ""
+    tags: Tags = ()
+    """Those whose keys are wanted."""
+    tags_unread: str = ""
+    """Why its tags could not be read; that must not stop what needs the table."""
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     """Plan the table; one with another key schema or another owner is refused, never touched."""
     table, repository = names.table(desired.repository), str(desired.repository)
     if actual.status is None:
-        return Plan((CreateTable(table),))
+        return Plan((CreateTable(table, desired.tags),))
     if actual.keys != KEY_SCHEMA:
         raise errors.Refused(
             f"table {table}: its key is {_schema(actual.keys)} where {_schema(KEY_SCHEMA)} is expected; it is another "
@@ -57,15 +65,20 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     status, attribute = actual.time_to_live
     if status not in _USABLE_TIME_TO_LIVE:
         changes.append(EnableTimeToLive(table))
-    return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)))
+    if not actual.tags_unread:
+        changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
+    refusals = (f"its tags were not compared: {actual.tags_unread}",) if actual.tags_unread else ()
+    return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)), refusals)
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange]) -> Actual:
     """Tell how the table will be described once these changes are made."""
     for change in changes:
         match change:
-            case CreateTable():
-                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True)
+            case CreateTable(tags=tags):
+                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True, tags=tags)
+            case TagResource(tags=tags):
+                actual = evolve(actual, tags=tagging.merged(actual.tags, tags))
             case AwaitTable(status=status):
                 actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
             case EnableTimeToLive():

@@ -19,6 +19,7 @@ PAGE_BYTES = 1_000_000
 BATCH_BYTES = 16_000_000
 KEYS_PER_BATCH = 100
 ACTIONS_PER_TRANSACTION = 100
+_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 _SHOWN_AFTER = timedelta(seconds=1)
 _ACTIVE_AFTER = timedelta(seconds=8)
 _TTL_TAKES = timedelta(hours=1)
@@ -36,6 +37,7 @@ class Table:
     """(attribute, since when)."""
     items: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
     stale: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+    tags: dict[str, str] = field(factory=dict)
 
     def put(self, item: Mapping[str, Any]) -> None:
         """Replace an item."""
@@ -74,6 +76,7 @@ class DynamoDB:
             request["KeySchema"],
             request["AttributeDefinitions"],
             protected=request.get("DeletionProtectionEnabled", False),
+            tags={each["Key"]: each["Value"] for each in request.get("Tags", [])},
         )
 
     @operation("dynamodb:DescribeTable")
@@ -84,6 +87,7 @@ class DynamoDB:
             raise refused("dynamodb:DescribeTable", "ResourceNotFoundException", "Requested resource not found")
         return {
             "Table": {
+                "TableArn": _ARN + request["TableName"],
                 "TableStatus": "ACTIVE" if self._active(table) else "CREATING",
                 "KeySchema": table.keys,
                 "AttributeDefinitions": table.types,
@@ -109,6 +113,21 @@ class DynamoDB:
         attribute, since = table.time_to_live
         status = "ENABLED" if self.account.clock.now() - since > _TTL_TAKES else "ENABLING"
         return {"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": attribute}}
+
+    @operation("dynamodb:ListTagsOfResource")
+    def list_tags_of_resource(self, **request: Any) -> dict[str, Any]:
+        """List a table's tags, one a page."""
+        table = self._usable("dynamodb:ListTagsOfResource", {"TableName": request["ResourceArn"].removeprefix(_ARN)})
+        number = int(request.get("NextToken", "0"))
+        tags = [{"Key": key, "Value": value} for key, value in sorted(table.tags.items())]
+        more = {"NextToken": str(number + 1)} if number + 1 < len(tags) else {}
+        return {"Tags": tags[number : number + 1], **more}
+
+    @operation("dynamodb:TagResource", writes=True)
+    def tag_resource(self, **request: Any) -> None:
+        """Set tags of a table."""
+        table = self._usable("dynamodb:TagResource", {"TableName": request["ResourceArn"].removeprefix(_ARN)})
+        table.tags.update({each["Key"]: each["Value"] for each in request["Tags"]})
 
     @operation("dynamodb:BatchGetItem")
     def batch_get_item(self, **request: Any) -> dict[str, Any]:

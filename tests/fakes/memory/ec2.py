@@ -32,6 +32,7 @@ class Template:
     default: int = 1
     latest: int = 1
     tokens: dict[str, int] = field(factory=dict)
+    tags: dict[str, str] = field(factory=dict)
 
 
 @define
@@ -148,6 +149,31 @@ class Ec2:
             answer["NextToken"] = str(start + VERSIONS_PER_PAGE)
         return answer
 
+    @operation("ec2:DescribeLaunchTemplates")
+    def describe_launch_templates(self, **request: Any) -> dict[str, Any]:
+        """Describe one template by its name."""
+        (name,) = request["LaunchTemplateNames"]
+        template = self._asked_for({"LaunchTemplateName": name})
+        return {"LaunchTemplates": [{"Tags": [{"Key": key, "Value": value} for key, value in template.tags.items()]}]}
+
+    @operation("ec2:CreateTags", writes=True)
+    def create_tags(self, **request: Any) -> None:
+        """Set tags of a template."""
+        for each in request["Resources"]:
+            template = self._template("ec2:CreateTags", {"LaunchTemplateId": each})
+            template.tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
+
+    @operation("ec2:DescribeImages")
+    def describe_images(self, **request: Any) -> dict[str, Any]:
+        """Describe images, all of which boot from 8 GiB."""
+        volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
+        return {
+            "Images": [
+                {"ImageId": each, "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [volume]}
+                for each in request["ImageIds"]
+            ]
+        }
+
     def _asked_for(self, request: dict[str, Any]) -> Template:
         wanted = request.get("LaunchTemplateId") or request["LaunchTemplateName"]
         for template in self.account.state.templates.values():
@@ -165,7 +191,8 @@ class Ec2:
         if name in self.account.state.templates:
             raise refused("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", name)
         data = _checked("ec2:CreateLaunchTemplate", request["LaunchTemplateData"])
-        self.account.state.templates[name] = Template(self.account.next_id("lt"), name, {1: data})
+        tags = {tag["Key"]: tag["Value"] for each in request.get("TagSpecifications", []) for tag in each["Tags"]}
+        self.account.state.templates[name] = Template(self.account.next_id("lt"), name, {1: data}, tags=tags)
 
     @operation("ec2:CreateLaunchTemplateVersion", writes=True)
     def create_launch_template_version(self, **request: Any) -> None:

@@ -28,6 +28,10 @@ class GitHub:
         self.account.state.tokens += 1
         return IssuedToken(Secret(f"REG-CANARY-{self.account.state.tokens}"), self.account.clock.now() + _LIFE)
 
+    @operation("github:ListOneRunner")
+    def require_administration(self) -> None:
+        """Refuse nobody."""
+
     @operation("github:ListDownloads")
     def runner_downloads(self) -> list[dict[str, Any]]:
         """List the runner applications."""

@@ -28,6 +28,7 @@ class Queue:
     before: dict[str, str]
     changed_at: datetime
     messages: list[str] = field(factory=list)
+    tags: dict[str, str] = field(factory=dict)
 
 
 def url(name: str) -> str:
@@ -58,7 +59,7 @@ class Sqs:
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name."
             )
             raise refused("sqs:CreateQueue", "QueueDeletedRecently", problem)
-        self.account.state.queues[name] = Queue(now, attributes, attributes, now)
+        self.account.state.queues[name] = Queue(now, attributes, attributes, now, tags=dict(request.get("tags", {})))
         return {"QueueUrl": url(name)}
 
     @operation("sqs:GetQueueUrl")
@@ -83,6 +84,17 @@ class Sqs:
         queue.before = queue.attributes
         queue.attributes = {**queue.attributes, **request["Attributes"]}
         queue.changed_at = self.account.clock.now()
+
+    @operation("sqs:ListQueueTags")
+    def list_queue_tags(self, **request: Any) -> dict[str, Any]:
+        """List a queue's tags; one without any has no list of them."""
+        queue = self._shown("sqs:ListQueueTags", request["QueueUrl"].rpartition("/")[2])
+        return {"Tags": dict(queue.tags)} if queue.tags else {}
+
+    @operation("sqs:TagQueue", writes=True)
+    def tag_queue(self, **request: Any) -> None:
+        """Set tags."""
+        self._shown("sqs:TagQueue", request["QueueUrl"].rpartition("/")[2]).tags.update(request["Tags"])
 
     def delete(self, name: str) -> None:
         """Delete a queue, as somebody's hand does."""

@@ -1,0 +1,117 @@
+"""What GitHub's refusals mean, and what to do about each: it depends on who asks, and for whose runners.
+
+https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens,
+https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from refresh import errors
+from refresh.desired import AppKey, RunnerScope, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import github
+
+_UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 422, 429, 500
+_INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the beginning of all of them
+_PERMISSIONS = {
+    RunnerScope.REPOSITORY: "repository permission Administration",
+    RunnerScope.ORGANIZATION: "organization permission Self-hosted runners",
+}
+_CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "admin:org"}
+
+
+@frozen
+class Asker:
+    """Who asks GitHub, and for whose runners."""
+
+    access: Secret | AppKey
+    scope: RunnerScope
+    owner: str
+    """`owner/name`, or the organization."""
+
+    @property
+    def permission(self) -> str:
+        """Say what the token has to be allowed."""
+        permission = f"{_PERMISSIONS[self.scope]}: write"
+        if isinstance(self.access, AppKey):
+            return f"Give the App the {permission}, in its settings, and accept that where it is installed."
+        if self.access.reveal().startswith(_INSTALLATION_TOKEN):
+            return (
+                "This is the workflow's own GITHUB_TOKEN, which can never have that, or the token of an App that lacks "
+                f"the {permission}: give a PAT as github-token, or the App itself as github-app-id."
+            )
+        return (
+            f"The token needs administration of the runners of {self.owner}: a fine-grained PAT with the {permission}, "
+            f"or a classic one with the scope {_CLASSIC_SCOPES[self.scope]}; the workflow's own GITHUB_TOKEN cannot "
+            "have it."
+        )
+
+    @property
+    def wrong(self) -> str:
+        """Say what to do about credentials that GitHub does not know."""
+        if isinstance(self.access, AppKey):
+            return (
+                "Compare github-app-id with the App that github-app-private-key was made for, and see whether the key "
+                "still stands in its settings; a clock that is minutes off gives this as well."
+            )
+        return "Replace the github-token: it is wrong, revoked or expired."
+
+    @property
+    def absent(self) -> str:
+        """Say why GitHub may not find what is there."""
+        hint = ""
+        if self.scope is RunnerScope.ORGANIZATION:
+            hint = f"runner-scope organization needs {self.owner} to be an organization, not a person. "
+        return f"GitHub says so too to those who may not see it. {hint}{self.permission}"
+
+
+def from_github(asker: Asker, operation: str, error: github.GithubException) -> errors.ApiError:
+    """Turn PyGithub's exception into one of ours, with what helps whoever reads it."""
+    status, message, headers = error.status, f"{told(error)}.", error.headers or {}
+    code = str(status)
+    if status == _UNAUTHENTICATED:
+        return errors.CredentialsExpired(operation, code, message, remedy=asker.wrong)
+    if status == _FORBIDDEN:
+        return errors.PermissionDenied(operation, code, message, remedy=_forbidden(asker, message, headers))
+    if status == _ABSENT:
+        return errors.NotFound(operation, code, message, remedy=asker.absent)
+    if status == _TOO_MANY:
+        return errors.Throttled(operation, code, message)
+    return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
+
+
+def of_app(asker: Asker, error: errors.ApiError) -> errors.ApiError:
+    """Say what a refusal means while an App asks for its installation and for a token of it."""
+    if isinstance(error, errors.NotFound):
+        remedy = f"Install the App on {asker.owner}: its settings, Install App."
+        return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
+    if error.code == str(_UNPROCESSABLE):
+        return errors.PermissionDenied(error.operation, error.code, error.message, remedy=asker.permission)
+    return error
+
+
+def _forbidden(asker: Asker, message: str, headers: Mapping[str, str]) -> str:
+    """Tell single sign-on, suspension and a missing permission apart.
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+    """
+    found = {name.lower(): value for name, value in headers.items()}
+    if "SAML" in message or found.get("x-github-sso", "").startswith("required"):
+        return "Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO."
+    if "suspended" in message:
+        return f"Unsuspend the App's installation on {asker.owner}."
+    accepted = found.get("x-accepted-github-permissions", "")
+    return f"{f'GitHub would accept {accepted}. ' if accepted else ''}{asker.permission}"
+
+
+def told(error: github.GithubException) -> str:
+    """Give GitHub's own words, without its full stop."""
+    message = error.data.get("message") if isinstance(error.data, dict) else None
+    return str(message or "no message")[:300].rstrip(".")
