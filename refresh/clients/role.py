@@ -133,6 +133,8 @@ def _asked(id_tokens: IdTokens, wanted_audience: str) -> Response:
 
 def _explained(error: errors.ApiError, role_arn: str, token: str) -> errors.ApiError:
     """Say what STS's refusal means, and as whom GitHub's token names the job: its subject is no secret."""
+    if not token:
+        return error  # GitHub's, not STS's
     remedy = _TRUST if isinstance(error, errors.PermissionDenied) else _REMEDIES.get(error.code, error.remedy)
     told = remedy.format(sub=_subject(token), audience=audience(role_arn))
     return type(error)(error.operation, error.code, f"{role_arn}: {error.message}", remedy=told)

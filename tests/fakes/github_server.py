@@ -1,7 +1,8 @@
-"""A stand-in for GitHub's REST API: registration tokens and runner downloads, as github.com answers them."""
+"""A stand-in for GitHub: its REST API for runners and Apps, and a job's OIDC tokens, as github.com answers them."""
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import threading
@@ -10,11 +11,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
+from tests.fakes import app
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 REGISTRATION_CANARY = "REG-CANARY-"
 DOWNLOAD_CANARY = "DOWNLOAD-CANARY"
+INSTALLATION_CANARY = "INSTALLATION-CANARY-"
+ID_TOKEN_CANARY = "ID-TOKEN-CANARY"
+REQUEST_CANARY = "REQUEST-CANARY-77"
+"""With which the job asks for its OIDC token."""
+SUBJECT = "repo:octo@11/widgets@22:ref:refs/heads/main"
 
 
 class GitHubServer:
@@ -32,6 +40,14 @@ class GitHubServer:
         self.runners: list[dict[str, Any]] = []
         """As GitHub lists them: id, name, status, busy."""
         self.token_life = timedelta(hours=1)
+        self.installed = True
+        """Whether the App is installed where it is looked for."""
+        self.permissions: dict[str, str] = {"administration": "write", "organization_self_hosted_runners": "write"}
+        """What the App was given."""
+        self.asked: list[dict[str, Any]] = []
+        """What was asked of an installation token."""
+        self.audiences: list[str] = []
+        """For whom OIDC tokens were asked."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
@@ -54,19 +70,23 @@ class GitHubServer:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def answer(  # noqa: PLR0911 - one return an answer
-        self, method: str, path: str, headers: Mapping[str, str]
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, bytes]:
         """Answer one request."""
         self.calls.append(f"{method} {path}")
         if self.failure is not None:
             return self.failure
-        if not headers.get("Authorization", "").strip():
+        if not (authorization := headers.get("Authorization", "").strip()):
             return 401, b'{"message": "Requires authentication"}'
         plain, _, query = path.partition("?")
         last = plain.rpartition("/")[2]
         if last in self.answers:
             return 200, json.dumps(self.answers[last]).encode()
         match method, last:
+            case "GET", "id-token":
+                return self._id_token(authorization, parse_qs(query))
+            case _, "installation" | "access_tokens":
+                return self._as_app(authorization, last, body)
             case "POST", "registration-token":
                 self._issued += 1
                 expires_at = datetime.now(UTC) + self.token_life
@@ -82,6 +102,27 @@ class GitHubServer:
                 return 200, json.dumps(downloads(self.version)).encode()
             case _:
                 return 404, b'{"message": "Not Found"}'
+
+    def _as_app(self, authorization: str, last: str, body: bytes) -> tuple[int, bytes]:
+        if app.signed_by(authorization.removeprefix("Bearer ")) != app.APP_ID:
+            return 401, b'{"message": "A JSON web token could not be decoded"}'
+        if not self.installed:
+            return 404, b'{"message": "Not Found"}'
+        if last == "installation":
+            return 200, json.dumps({"id": app.INSTALLATION_ID}).encode()
+        self.asked.append(json.loads(body))
+        if not self.asked[-1]["permissions"].items() <= self.permissions.items():
+            return 422, b'{"message": "The permissions requested are not granted to this installation."}'
+        expires_at = datetime.now(UTC) + self.token_life
+        token = f"ghs_{INSTALLATION_CANARY}{len(self.asked)}"
+        return 201, json.dumps({"token": token, "expires_at": expires_at.isoformat()}).encode()
+
+    def _id_token(self, authorization: str, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        if authorization != f"bearer {REQUEST_CANARY}":
+            return 401, b'{"message": "no such job"}'
+        self.audiences += query["audience"]
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT}).encode()).decode().rstrip("=")
+        return 200, json.dumps({"value": f"e30.{claims}.{ID_TOKEN_CANARY}"}).encode()
 
     def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
         size, page = (int(query.get(name, [default])[0]) for name, default in (("per_page", "30"), ("page", "1")))
@@ -134,8 +175,8 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
             """Say nothing: the calls are counted."""
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = server.answer(self.command, self.path, dict(self.headers))
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = server.answer(self.command, self.path, dict(self.headers), sent)
             server.after_call(f"GitHub:{self.command} {self.path}")
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

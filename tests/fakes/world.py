@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import os
 import subprocess
@@ -20,9 +21,10 @@ from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
 from refresh.reconciler import reconcile
 from refresh.summary import markdown
+from tests.fakes import operations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
@@ -109,18 +111,22 @@ class World:
         }
 
     def services(self, **changed: str) -> Services:
-        """Connect as a run does."""
+        """Connect as a run does; the calls are the test's own."""
+        return self._services(_ours, **changed)
+
+    def _services(self, connect: Callable[..., Services], **changed: str) -> Services:
         given = inputs.load(self.environ(**changed))
         github = GitHub(given.desired, given.secrets.github, SHELL)
-        return evolve(self._connected(), github=github)
+        store = _with_parameters(connect, self.aws.url, self.dynamodb_url) if given.desired.resolves_image else None
+        return evolve(connect(self.aws.url, self.dynamodb_url), github=github, ssm=store)
 
     def _connected(self) -> Services:
-        return _connect(self.aws.url, self.dynamodb_url)
+        return _ours(self.aws.url, self.dynamodb_url)
 
     def refresh(self, **changed: str) -> Report:
         """Run once in this process."""
         desired = inputs.load(self.environ(**changed)).desired
-        services = self.services(**changed)
+        services = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
             return reconcile(desired, services, SystemClock(), pool)
 
@@ -250,6 +256,14 @@ class World:
         """Read the version from which provision launches."""
         return next(version for version in self.versions(services) if version["DefaultVersion"])
 
+    def parameter_store(self) -> Any:
+        """Connect to Systems Manager, where a parameter may name the image."""
+        return _with_parameters(_ours, self.aws.url, self.dynamodb_url)
+
+    def user_data(self, services: Services) -> str:
+        """Read the program with which instances start."""
+        return base64.b64decode(self.default_version(services)["LaunchTemplateData"]["UserData"]).decode()
+
     def queues(self, services: Services) -> dict[str, dict[Any, str]]:
         """Read every queue's attributes, by name."""
         return {
@@ -266,7 +280,7 @@ class World:
 
 
 @functools.cache
-def _connect(url: str, dynamodb_url: str) -> Services:
+def _connect(url: str, dynamodb_url: str, **changed: str) -> Services:
     """Create the clients of one endpoint once, as a run does: that takes longer than a run itself."""
     environ = {
         **CREDENTIALS,
@@ -276,10 +290,26 @@ def _connect(url: str, dynamodb_url: str) -> Services:
         **{f"INPUT_{name.upper()}": value for name, value in INPUTS.items()},
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
+        **changed,
     }
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
         return clients.connect(given.desired, given.secrets, SHELL)
+
+
+@functools.cache
+def _ours(url: str, dynamodb_url: str, **changed: str) -> Services:
+    """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
+    services = _connect.__wrapped__(url, dynamodb_url, **changed)
+    for client in (services.dynamodb, services.ec2, services.sqs, services.ssm):
+        if client:
+            operations.mark(client)
+    return services
+
+
+def _with_parameters(connect: Callable[..., Services], url: str, dynamodb_url: str) -> Any:
+    """Give the client of Systems Manager, which is made for a pool that needs it."""
+    return connect(url, dynamodb_url, **{"INPUT_AMI": "resolve:ssm:/any", "INPUT_ROOT-VOLUME-SIZE": "50"}).ssm
 
 
 def component(report: Report, name: str) -> ComponentReport:

@@ -219,10 +219,14 @@ def _check_result(pool: Pool) -> None:
     require(pool.table.time_to_live and pool.table.time_to_live[0] == "expiresAt", "L3", "time-to-live is off")
     template = state.templates.get(TEMPLATE)
     require(template and template.versions[template.default]["ImageId"] == wanted.image, "L3", "the template")
+    tags = dict(wanted.tags)
+    require(pool.table.tags == tags, "L3", "the table's tags")
+    require(template and template.tags == tags, "L3", "the template's tags")
     for each in wanted.resource_classes:
         queue = state.queues.get(names.queue(wanted.repository, each.name))
         recorded = metadata["resource_class_config"]["value"]["M"][each.name]["M"]
         require(queue and queue.attributes["MessageRetentionPeriod"] == "3600", "L3", f"the queue of {each.name}")
+        require(queue and queue.tags == tags, "L3", f"the tags of the queue of {each.name}")
         require(recorded["queueUrl"]["S"].endswith(names.queue(wanted.repository, each.name)), "L3", recorded)
 
 

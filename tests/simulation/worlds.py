@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from refresh import names, records
+from refresh.desired import RootVolume
 from refresh.summary import markdown
+from tests.fakes.desired import desired
 from tests.fakes.memory.account import Account
 from tests.simulation.pool import TABLE, TEMPLATE, Pool
 
@@ -21,7 +23,7 @@ LATER = timedelta(minutes=11)
 
 def build(name: str) -> Pool:
     """Give a fresh pool in the named world."""
-    return Pool(Account.restore(_snapshot(name)))
+    return Pool(Account.restore(_snapshot(name)), desired(**_WANTED.get(name, {})))
 
 
 @functools.cache
@@ -135,5 +137,10 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "mixed instances": _mixed,
     "marked, not terminated": _marked,
     "terminated, not cleaned": _terminated,
+    "tags and volume on an empty account": lambda _: None,
+    "tags and volume from now on": lambda _: None,
 }
-_BEFORE_REFRESH = ("empty account", "table only", "table creating")
+_TAGS_AND_VOLUME = {"tags": (("cost-center", "42"), ("team", "ci")), "root_volume": RootVolume(50, "gp3")}
+_WANTED: dict[str, dict[str, Any]] = {name: _TAGS_AND_VOLUME for name in WORLDS if name.startswith("tags")}
+"""What the owner wants in a world, other than usual."""
+_BEFORE_REFRESH = ("empty account", "table only", "table creating", "tags and volume on an empty account")

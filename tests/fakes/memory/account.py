@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from attrs import define, field
 
 from refresh import errors
+from tests.fakes import operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +122,7 @@ def operation(name: str, *, writes: bool = False) -> Callable[[MethodT], MethodT
             account: Account = self.account
             number = len(account.calls)
             account.calls.append(name)
+            operations.record(name)
             account.clock.moment += LATENCY
             account.seam.before(number, name)
             try:

@@ -1,0 +1,205 @@
+"""Who asks GitHub: what each kind of credentials is refused for, and what the reader is told to change."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import evolve
+
+from refresh import errors
+from refresh.clients.github import GitHub
+from refresh.desired import AppKey, RunnerScope, Secret
+from tests.fakes import app
+from tests.fakes.desired import desired
+from tests.fakes.github_server import INSTALLATION_CANARY
+from tests.fakes.world import PAT_CANARY, SHELL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.github_server import GitHubServer
+
+APP = AppKey(app.APP_ID, Secret(app.private_key()))
+TOKEN = Secret(PAT_CANARY)
+REPOSITORY, ORGANIZATION = RunnerScope.REPOSITORY, RunnerScope.ORGANIZATION
+
+
+def _github(
+    server: GitHubServer,
+    access: Secret | AppKey = APP,
+    scope: RunnerScope = REPOSITORY,
+    mask: Callable[[str], None] = lambda _: None,
+) -> GitHub:
+    wanted = desired(github_api_url=server.url, runner_scope=scope)
+    return GitHub(wanted, access, evolve(SHELL, mask=mask))
+
+
+def _refusal(github: GitHub, kind: type[errors.ApiError]) -> str:
+    with pytest.raises(kind) as caught:
+        github.create_registration_token()
+    assert type(caught.value) is kind
+    told = str(caught.value)
+    assert PAT_CANARY not in told
+    assert INSTALLATION_CANARY not in told
+    assert not any(line in told for line in app.private_key().splitlines())
+    return told
+
+
+def test_an_installation_token_is_masked_before_it_is_used(github: GitHubServer) -> None:
+    """GitHub knows it from nowhere else; it is asked for once."""
+    masked: list[str] = []
+    api = _github(github, mask=masked.append)
+    api.runner_downloads()
+    assert masked[0] == f"ghs_{INSTALLATION_CANARY}1"
+    api.create_registration_token()
+    assert len(github.asked) == 1
+
+
+def test_an_installation_token_that_is_about_to_end_is_renewed(github: GitHubServer) -> None:
+    """A run may last longer than an hour."""
+    github.token_life = timedelta(seconds=50)
+    api = _github(github)
+    api.runner_downloads()
+    api.runner_downloads()
+    assert len(github.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("scope", "where", "permission"),
+    [
+        (REPOSITORY, "octo/widgets", "repository permission Administration: write"),
+        (ORGANIZATION, "octo", "organization permission Self-hosted runners: write"),
+    ],
+)
+def test_what_an_app_lacks_is_told(github: GitHubServer, scope: RunnerScope, where: str, permission: str) -> None:
+    """Not installed, not allowed, suspended: each its own remedy, before anything is written."""
+    github.installed = False
+    assert f"Install the App on {where}: its settings, Install App." in _refusal(
+        _github(github, scope=scope), errors.NotFound
+    )
+    github.installed = True
+    github.permissions = {}
+    told = _refusal(_github(github, scope=scope), errors.PermissionDenied)
+    assert f"Give the App the {permission}, in its settings, and accept that where it is installed." in told
+    assert "not granted to this installation" in told
+    github.failure = (403, b'{"message": "This installation has been suspended"}')
+    assert f"Unsuspend the App's installation on {where}." in _refusal(
+        _github(github, scope=scope), errors.PermissionDenied
+    )
+
+
+def test_a_key_of_another_app_is_told(github: GitHubServer) -> None:
+    """As is an id that was mistyped."""
+    told = _refusal(_github(github, AppKey("999", APP.private_key)), errors.CredentialsExpired)
+    assert "Compare github-app-id with the App that github-app-private-key was made for" in told
+
+
+def test_a_key_that_cannot_sign_is_told_without_it(github: GitHubServer) -> None:
+    """It looks whole and is no RSA key; nothing is called."""
+    body = "MIIBAA" + "A" * 58
+    pem = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+    told = _refusal(_github(github, AppKey(app.APP_ID, Secret(pem))), errors.Rejected)
+    assert "github-app-private-key cannot sign as the App." in told
+    assert body not in told
+    assert github.calls == []
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"id": "7"}])
+def test_an_installation_without_an_id_is_unavailable(github: GitHubServer, answer: Any) -> None:
+    """A proxy may have answered."""
+    github.answers["installation"] = answer
+    assert "an installation has an id" in _refusal(_github(github), errors.Unavailable)
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"token": 7}, {"token": " "}, {"token": "a\nb"}])
+def test_an_answer_without_an_installation_token_is_unavailable(github: GitHubServer, answer: Any) -> None:
+    """Nothing is asked with what is none."""
+    github.answers["access_tokens"] = answer
+    assert "there is no token in the answer" in _refusal(_github(github), errors.Unavailable)
+
+
+def test_an_installation_token_without_an_end_serves_one_request(github: GitHubServer) -> None:
+    """GitHub always says when it ends; where it does not, another is asked for."""
+    github.answers["access_tokens"] = {"token": f"ghs_{INSTALLATION_CANARY}"}
+    api = _github(github)
+    api.runner_downloads()
+    api.runner_downloads()
+    assert sum(call.endswith("access_tokens") for call in github.calls) == 2
+
+
+OF_THE_REPOSITORY = (
+    "The token needs administration of the runners of octo/widgets: a fine-grained PAT with the repository permission "
+    "Administration: write, or a classic one with the scope repo; the workflow's own GITHUB_TOKEN cannot have it."
+)
+OF_THE_ORGANIZATION = (
+    "The token needs administration of the runners of octo: a fine-grained PAT with the organization permission "
+    "Self-hosted runners: write, or a classic one with the scope admin:org;"
+)
+OF_AN_INSTALLATION = (
+    "This is the workflow's own GITHUB_TOKEN, which can never have that, or the token of an App that lacks the "
+    "repository permission Administration: write: give a PAT as github-token, or the App itself as github-app-id."
+)
+
+
+@pytest.mark.parametrize(
+    ("access", "scope", "remedy"),
+    [
+        (TOKEN, REPOSITORY, OF_THE_REPOSITORY),
+        (TOKEN, ORGANIZATION, OF_THE_ORGANIZATION),
+        (Secret("ghs_PAT-CANARY"), REPOSITORY, OF_AN_INSTALLATION),
+    ],
+)
+def test_a_token_without_the_permission_is_told_which(
+    github: GitHubServer, access: Secret, scope: RunnerScope, remedy: str
+) -> None:
+    """By the kind of token and for whose runners it is."""
+    github.failure = (403, b'{"message": "Resource not accessible"}')
+    assert remedy in _refusal(_github(github, access, scope), errors.PermissionDenied)
+    github.failure = (404, b'{"message": "Not Found"}')
+    assert remedy in _refusal(_github(github, access, scope), errors.NotFound)
+
+
+def test_github_s_own_word_for_the_permission_is_told(github: GitHubServer) -> None:
+    """It names what it would accept in a header."""
+    github.failure = (403, b'{"message": "Resource not accessible by personal access token"}')
+    github.headers = {"X-Accepted-GitHub-Permissions": "administration=write"}
+    assert "GitHub would accept administration=write. The token needs" in _refusal(
+        _github(github, TOKEN), errors.PermissionDenied
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [
+        ("Resource protected by organization SAML enforcement.", {}),
+        ("Forbidden", {"X-GitHub-SSO": "required; url=https://github.com/orgs/octo/sso"}),
+    ],
+)
+def test_a_token_that_single_sign_on_has_not_seen_is_told(
+    github: GitHubServer, message: str, headers: dict[str, str]
+) -> None:
+    """The permissions are right, and nothing else helps."""
+    github.failure = (403, json.dumps({"message": message}).encode())
+    github.headers = headers
+    told = _refusal(_github(github, TOKEN), errors.PermissionDenied)
+    assert "Authorise the token for the organization's single sign-on" in told
+    assert "scope" not in told
+
+
+def test_a_person_s_account_has_no_runners_of_its_own(github: GitHubServer) -> None:
+    """GitHub says that there is no such organization."""
+    github.failure = (404, b'{"message": "Not Found"}')
+    told = _refusal(_github(github, TOKEN, ORGANIZATION), errors.NotFound)
+    assert "runner-scope organization needs octo to be an organization, not a person." in told
+
+
+def test_whoever_may_not_administer_is_found_out_without_a_write(github: GitHubServer) -> None:
+    """One runner is asked for."""
+    _github(github, TOKEN).require_administration()
+    assert github.calls == ["GET /repos/octo/widgets/actions/runners?per_page=1"]
+    github.failure = (403, b"{}")
+    with pytest.raises(errors.PermissionDenied, match="no message"):
+        _github(github, TOKEN).require_administration()
