@@ -1,8 +1,8 @@
 """The stand-ins for AWS and GitHub in a container, and a third port by which a test on the host directs them.
 
-GET /calls tells the calls since they were last forgotten and whether an answer is held back. POST /forget, /reset (an
-empty account), /hold?number=3 or /hold?operation=sqs:CreateQueue (that call from now is carried out, its answer
-waits) and /release.
+GET /calls tells the calls since they were last forgotten, whether an answer is held back, and the App's key. POST
+/forget, /reset (an empty account), /hold?number=3 or /hold?operation=sqs:CreateQueue (that call from now is carried out,
+its answer waits) and /release.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock
 from urllib.parse import parse_qs, urlsplit
 
+from tests.fakes import app
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.github_server import GitHubServer
 
@@ -61,7 +62,7 @@ class Stage:
                     self._release.set()
                 case _:
                     pass
-            return {"calls": list(self.calls), "held": self.held}
+            return {"calls": list(self.calls), "held": self.held, "key": app.private_key()}
 
 
 def main() -> None:

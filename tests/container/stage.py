@@ -35,6 +35,12 @@ class RemoteStage:
         return calls
 
     @property
+    def app_key(self) -> str:
+        """The private key of the App that GitHub knows there."""
+        key: str = self._direct("calls")["key"]
+        return key
+
+    @property
     def writes(self) -> list[str]:
         """The calls to AWS that change something, and GitHub's."""
         return [call for call in self.calls if not call.partition(":")[2].startswith((*READS, "GET "))]

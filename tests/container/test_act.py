@@ -12,6 +12,7 @@ import yaml
 from refresh import outputs
 from tests import suites
 from tests.container import workflow
+from tests.fakes.github_server import ID_TOKEN_CANARY, REQUEST_CANARY
 from tests.fakes.literals import TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
-
-SURROUNDINGS = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
-"""What the step that is left out would have set, and where AWS is played."""
 
 Acted = tuple[int, str, dict[str, str]]
 
@@ -37,8 +35,12 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
 
     def run(**changed: str) -> Acted:
         folder = tmp_path / f"checkout{len(list(tmp_path.iterdir()))}"
-        environ = world.environ()
-        given = {name: environ[name] for name in SURROUNDINGS}
+        given = {
+            # Where AWS is played, and what GitHub gives a job that may ask for OIDC tokens.
+            "AWS_ENDPOINT_URL": world.aws.url,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+        }
         inputs = {name: value for name, value in world.inputs.items() if name != "github-token"} | changed
         made = workflow.adapted(workflow.of_the_readme(), given, inputs)
         done = workflow.run(folder, made, str(world.repository), world.github.url)
@@ -49,14 +51,14 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
 
 
 def test_the_workflow_differs_from_the_readmes_in_nothing_but_its_surroundings() -> None:
-    """Trigger, where the action comes from, its credentials and inputs, and a step that looks."""
+    """Trigger, where the action comes from, its surroundings and inputs, and a step that looks."""
     shown = workflow.of_the_readme()
-    made = workflow.adapted(shown, {"AWS_REGION": "x"}, {"ami": "ami-1"})
+    made = workflow.adapted(shown, {"AWS_ENDPOINT_URL": "x"}, {"ami": "ami-1"})
     assert {key for key in made if made[key] != shown[key]} == {True, "jobs"}
     job, shown_job = made["jobs"]["refresh"], shown["jobs"]["refresh"]
     assert {key for key in job if job[key] != shown_job[key]} == {"steps"}
     assert (job["steps"][0], job["steps"][2]) == (workflow.CHECKOUT, workflow.NEXT_STEP)
-    action, shown_action = job["steps"][1], shown_job["steps"][1]
+    action, shown_action = job["steps"][1], shown_job["steps"][0]
     assert {key for key in action if action[key] != shown_action.get(key)} == {"id", "uses", "env", "with"}
     assert {key for key in action["with"] if action["with"][key] != shown_action["with"].get(key)} == {"ami"}
     assert set(action["with"]) == set(shown_action["with"])
@@ -73,12 +75,14 @@ def test_act_runs_the_workflow_on_an_empty_account_and_again_and_as_a_plan(
     assert created["changed"] == "true"
     assert "next step: changed=true" in printed
     assert "Runner pool refresh: changed" in printed
-    assert PAT_CANARY not in printed
-    assert "REG-CANARY-" not in printed
+    for secret in (PAT_CANARY, "REG-CANARY-", REQUEST_CANARY, ID_TOKEN_CANARY):
+        assert secret not in printed
+    assert world.aws.counted()["sts:AssumeRoleWithWebIdentity"] == 1
     world.forget_calls()
     code, printed, unchanged = acted()
     assert (code, unchanged["changed"], unchanged["plan"]) == (0, "false", "[]"), printed
-    assert (world.aws.writes, world.github.calls) == ([], [])
+    assert world.aws.writes == []
+    assert world.github.calls == ["GET /id-token?api-version=2.0&audience=sts.amazonaws.com"]
     world.forget_calls()
     code, printed, planned = acted(mode="plan", **{"max-idle-time": "9m"})
     assert (code, planned["drift"], world.aws.writes) == (0, "true", []), printed

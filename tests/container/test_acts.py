@@ -9,6 +9,9 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from refresh import outputs
+from tests.container.conftest import INSIDE
+from tests.fakes import app
+from tests.fakes.github_server import REQUEST_CANARY
 from tests.fakes.literals import HOSTILE_FILES, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from tests.container.stage import RemoteStage
     from tests.fakes.world import World
 
+ASSUME = "sts:AssumeRoleWithWebIdentity"
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
 
 
@@ -77,6 +81,39 @@ def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
     assert not [line for line in lines if "CANARY" in line and not line.startswith("::add-mask::")]
     for variable in ("GITHUB_STATE", "GITHUB_ENV", "GITHUB_PATH"):
         assert done.written(variable) == ""
+
+
+def test_the_image_asks_as_an_app_and_in_a_role_and_finds_the_image_s_root(
+    step: Callable[..., Step], stage: RemoteStage, contained: World
+) -> None:
+    """It brings what signs as an App, and AWS's models for roles and parameters."""
+    image_id = contained.services().ec2.register_image(Name="runner", RootDeviceName="/dev/sda1")["ImageId"]
+    contained.parameter_store().put_parameter(Name="/runners/image", Value=image_id, Type="String")
+    environ = {
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ""),
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{INSIDE['GITHUB_API_URL']}/id-token?api-version=2.0",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+    }
+    wanted = {
+        "github_token": "",
+        "github_app_id": app.APP_ID,
+        "github_app_private_key": stage.app_key,
+        "runner_scope": "organization",
+        "role_to_assume": "arn:aws:iam::123456789012:role/runner-pool-refresh",
+        "ami": "resolve:ssm:/runners/image",
+        "root_volume_size": "50",
+        "tags": "team=ci",
+    }
+    stage.forget_calls()
+    created = _finished(step(environ, **wanted))
+    assert stage.calls[:2] == ["GitHub:GET /id-token?api-version=2.0&audience=sts.amazonaws.com", ASSUME]
+    assert "GitHub:POST /orgs/octo/actions/runners/registration-token" in stage.calls
+    printed = [line for line in created.printed.splitlines() if not line.startswith("::add-mask::")]
+    key_lines = [line for line in stage.app_key.splitlines() if len(line) > 60]
+    assert not [line for line in printed if "CANARY" in line or any(each in line for each in key_lines)]
+    stage.forget_calls()
+    unchanged = _finished(step(environ, **wanted))
+    assert (stage.writes, unchanged.outputs["changed"]) == ([], "false")
 
 
 def test_ten_bad_inputs_are_annotated_and_nothing_is_called(step: Callable[..., Step], stage: RemoteStage) -> None:

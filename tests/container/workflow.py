@@ -37,11 +37,10 @@ def of_the_readme() -> dict[Any, Any]:
 
 
 def adapted(workflow: Mapping[Any, Any], environ: Mapping[str, str], inputs: Mapping[str, str]) -> dict[Any, Any]:
-    """Start it by a push, take the action from the checkout, its credentials from `env`, and read what it leaves."""
+    """Start it by a push, take the action from the checkout, its surroundings from `env`, and read what it leaves."""
     made = copy.deepcopy(dict(workflow))
     made[True] = "push"  # YAML 1.1 reads the key `on` as a boolean
-    credentials, action = made["jobs"]["refresh"]["steps"]
-    assert credentials["uses"].startswith("aws-actions/configure-aws-credentials@")
+    (action,) = made["jobs"]["refresh"]["steps"]
     action |= {"id": "refresh", "uses": "./", "env": dict(environ), "with": {**action["with"], **inputs}}
     made["jobs"]["refresh"]["steps"] = [CHECKOUT, action, NEXT_STEP]
     return made
