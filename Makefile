@@ -32,6 +32,8 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck .ci/run .ci/engine
+	$(BIN)/cfn-lint docs/cloudformation/refresh.yaml
+	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
 

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from tests.fakes.github_server import GitHubServer
 
 
-pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs"]
+_CANARIES = (
+    PAT_CANARY,
+    "REG-CANARY-",
+    "DOWNLOAD-CANARY",
+    "INSTALLATION-CANARY",
+    "ID-TOKEN-CANARY",
+    "REQUEST-CANARY",
+    "PRIVATE KEY-----",
+)
+"""The beginnings of every planted secret, and of a key."""
+
+pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam.recorded"]
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +103,4 @@ def _nothing_leaks(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     yield
     printed = capfd.readouterr()
     for line in (printed.out + printed.err).splitlines():
-        assert line.startswith("::add-mask::") or not any(canary in line for canary in (PAT_CANARY, "REG-CANARY-")), (
-            line
-        )
+        assert line.startswith("::add-mask::") or not any(canary in line for canary in _CANARIES), line

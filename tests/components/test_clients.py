@@ -21,6 +21,7 @@ from refresh.clients.aws import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
+from tests.fakes import operations
 from tests.fakes.desired import desired
 from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
@@ -398,6 +399,7 @@ def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurrie
     given = inputs.load(good())
     with mock.patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}):
         services = clients.connect(given.desired, given.secrets, evolve(SHELL, called=called))
+    operations.mark(services.sqs)
     answers = [THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
     services.sqs.list_queues()

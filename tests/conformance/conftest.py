@@ -17,6 +17,7 @@ from attrs import frozen
 from botocore.config import Config
 
 from refresh.clients import aws
+from tests.fakes import operations
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB
 from tests.fakes.memory.ec2 import Ec2
@@ -65,6 +66,7 @@ def _remote(name: str, url: str | None, *services: str) -> Backend:
     for service in services:
         client = boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **credentials)  # type: ignore[call-overload] # the name is a variable
         aws.translate_errors(client)
+        operations.mark(client)
         made[service] = client
 
     def launch(*, protected: bool = False, zone: str = "a") -> str:

@@ -7,6 +7,7 @@ handler. Calls are counted by service and operation, which is exact where second
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import threading
@@ -19,6 +20,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 from moto.backends import get_backend
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.models.tags import TagBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -28,9 +30,9 @@ from tests.fakes import operations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet")
+READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole")
 TERMINATED_CODE = 48
-_MARK = f"HTTP_{operations.MARK[0].upper().replace('-', '_')}"
+_DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
 
 def _own_tags(resource: Any) -> list[dict[str, str]]:
@@ -43,12 +45,40 @@ def _own_tags(resource: Any) -> list[dict[str, str]]:
 TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment] # mended, as the module says
 
 
+class _Tags:
+    """A template's tags as they are; moto keeps those that it was made with."""
+
+    def __get__(self, template: Any, _: object = None) -> list[dict[str, str]]:
+        return _own_tags(template)
+
+    def __set__(self, template: Any, _: object) -> None:
+        """Forget what moto would keep."""
+
+
+LaunchTemplate.tags = _Tags()  # type: ignore[assignment] # mended likewise
+_create_template = LaunchTemplateBackend.create_launch_template
+
+
+def _without_its_own_tags(backend: Any, name: str, description: str, data: dict[str, Any], tags: Any) -> Any:
+    """Keep a new template's own tags out of what instances are launched with, where moto puts them as well."""
+    kept = [each for each in data.get("TagSpecifications", []) if each["ResourceType"] != "launch-template"]
+    content = {name: each for name, each in data.items() if name != "TagSpecifications"}
+    return _create_template(
+        backend, name, description, {**content, "TagSpecifications": kept} if kept else content, tags
+    )
+
+
+LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # mended likewise
+
+
 class AwsServer:
     """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.calls: list[str] = []
         self.bodies: list[bytes] = []
+        self.signers: set[str] = set()
+        """The access keys with which calls were signed."""
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
         self.after_call: Callable[[str], None] = lambda _: None
@@ -86,6 +116,7 @@ class AwsServer:
         """Start counting anew."""
         self.calls.clear()
         self.bodies.clear()
+        self.signers.clear()
 
     def forget_everything(self) -> None:
         """Empty the account."""
@@ -99,18 +130,26 @@ class AwsServer:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         operation = _operation(environ, body)
-        if environ.get(_MARK) is None:
+        if operations.counts(environ):
             operations.record(operation)
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)
+            if signer := re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", "")):
+                self.signers.add(signer[1])
         if (instead := self.before_call(operation)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]
+        began: list[tuple[Any, ...]] = []
         with self._lock:
-            answer = list(self._moto(environ, start_response))
+            answer = list(self._moto(environ, lambda *given: began.append(given)))
         self.after_call(operation)
+        if "HTTP_X_AMZ_TARGET" in environ and (denied := _DENIED.search(b"".join(answer))):
+            # moto refuses in XML whoever asks in JSON.
+            answer = [json.dumps({"__type": "#AccessDeniedException", "Message": denied[1].decode()}).encode()]
+            began = [("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])]
+        start_response(*began[-1])
         return answer
 
 

@@ -1,7 +1,6 @@
-"""Which operations of AWS refresh made over the whole test suite, and whether the table of docs/iam has just these.
+"""Which operations of AWS refresh made in this process, and how they differ from the table of docs/iam.
 
-A plugin of pytest: it hands the names over from every worker and fails the session where the two differ. What a test
-itself calls, to prepare or to look, bears the header of `MARK` and does not count.
+What a test itself calls, to prepare or to look, bears the header of `MARK` and does not count.
 """
 
 from __future__ import annotations
@@ -10,18 +9,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from attrs import define, field
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Mapping
 
 MARK = ("X-Made-By", "test")
-"""The header of a call that is not refresh's."""
+"""The header of a call that is not refresh's; programs that set no headers say it in their User-Agent, `name/value`."""
 MADE: set[str] = set()
 """The operations that were made in this process, `service:Operation`."""
 PAGE = Path(__file__).parents[2] / "docs" / "iam" / "README.md"
-_OUTPUT = "operations"
 _ROW = re.compile(r"^\| `([a-z0-9]+:[A-Za-z]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 _ACTION = re.compile(r"`([a-z0-9]+:[A-Za-z]+)`")
 
@@ -30,6 +25,13 @@ def record(name: str) -> None:
     """Note that refresh made an operation; what it asks of GitHub needs no IAM."""
     if not name.startswith("github:"):
         MADE.add(name)
+
+
+def counts(environ: Mapping[str, Any]) -> bool:
+    """Tell from a request's WSGI environment whether it is refresh's."""
+    name, value = MARK
+    marked = environ.get(f"HTTP_{name.upper().replace('-', '_')}") == value
+    return not marked and f"{name}/{value}" not in environ.get("HTTP_USER_AGENT", "")
 
 
 def mark(client: Any) -> Any:
@@ -55,55 +57,3 @@ def differences(made: Collection[str], known: Collection[str], *, whole: bool) -
     unknown = [f"{name} was made and has no row in docs/iam/README.md" for name in sorted({*made} - {*known})]
     unmade = [f"{name} has a row in docs/iam/README.md and no test makes it" for name in sorted({*known} - {*made})]
     return [*unknown, *unmade] if whole else unknown
-
-
-def is_whole(arguments: Iterable[str], root: Path, filters: Iterable[object]) -> bool:
-    """Tell whether all tests are asked for: every folder, and no filter that leaves some out."""
-    asked = {(root / argument).resolve() for argument in arguments}
-    return bool(asked & {root.resolve(), (root / "tests").resolve()}) and not any(filters)
-
-
-@define
-class _Session:
-    """What this process knows of its session."""
-
-    deselected: bool = False
-    problems: list[str] = field(factory=list)
-
-
-_SESSION = _Session()
-_FILTERS = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "maxfail", "collectonly")
-
-
-def pytest_deselected(items: Sequence[Any]) -> None:
-    """Know of filters that no option shows."""
-    _SESSION.deselected |= bool(items)
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Hand a worker's names over; where all have come together, compare."""
-    config = session.config
-    if hasattr(config, "workeroutput"):
-        config.workeroutput[_OUTPUT] = (sorted(MADE), _SESSION.deselected)
-        return
-    filters = [getattr(config.option, name, None) for name in _FILTERS]
-    whole = exitstatus == 0 and is_whole(config.args, config.rootpath, [*filters, _SESSION.deselected])
-    _SESSION.problems = differences(MADE, documented(), whole=whole)
-    if _SESSION.problems and session.exitstatus == 0:
-        session.exitstatus = 1
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take a worker's names."""
-    made, deselected = getattr(node, "workeroutput", {}).get(_OUTPUT, ((), False))
-    MADE.update(made)
-    _SESSION.deselected |= deselected
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell what differs."""
-    if _SESSION.problems:
-        terminalreporter.section("operations of AWS that refresh made, and docs/iam/README.md", red=True)
-        for problem in _SESSION.problems:
-            terminalreporter.write_line(problem)

@@ -132,10 +132,10 @@ class LaunchTemplate:
             return ()
         name = names.launch_template(self.desired.repository)
         try:
-            (template,) = self.ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
+            found = self.ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
         except errors.NotFound:
             return ()
-        return tagging.read(template.get("Tags", []), self.desired.tags)
+        return tagging.read((tag for template in found for tag in template.get("Tags", [])), self.desired.tags)
 
     def _create(self, change: CreateTemplate) -> None:
         # Without a client token: the name is unique, so a repeated call cannot make a second one.

@@ -1,0 +1,106 @@
+# The policies are those of ../iam, with their placeholders replaced: there is no other copy of them.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  documents = "${path.module}/../iam"
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current
+  region    = coalesce(var.region, data.aws_region.current.name)
+  pool      = "${var.owner}-${var.repository}"
+  name      = coalesce(var.name, substr("runner-pool-${local.pool}", 0, 50))
+  issuer    = "token.actions.githubusercontent.com"
+  # As refresh maps the names of queues: no dots, and long ones are cut.
+  queues = "${substr("${replace(local.pool, ".", "_")}-", 0, 55)}*-ci-pool*"
+
+}
+
+# The names that somebody chose are put in last, so that nothing in them is taken for a placeholder.
+locals {
+  texts = {
+    for document in ["refresh", "plan-only", "instance-profile", "trust-policy", "instance-trust-policy"] :
+    document => replace(replace(replace(replace(replace(replace(replace(replace(replace(
+      file("${local.documents}/${document}.json"),
+      "arn:aws:", "arn:${local.partition.partition}:"),
+      "amazonaws.com", local.partition.dns_suffix),
+      "REGION", local.region),
+      "ACCOUNT", local.account),
+      "role/RUNNER-ROLE", "role/${local.name}-instance"),
+      "AMI-PARAMETER", trimprefix(coalesce(var.ami_parameter, "none"), "/")),
+      "OWNER-REPO-*-ci-pool*", local.queues),
+      "OWNER-REPO-ci-table", "${local.pool}-ci-table"),
+      "OWNER@OWNER_ID/REPO@REPO_ID", "${var.owner}@${var.owner_id}/${var.repository}@${var.repository_id}"
+    )
+  }
+  trusted = replace(local.texts["trust-policy"], "OWNER/REPO", "${var.owner}/${var.repository}")
+}
+
+locals {
+  policies = {
+    for document in ["refresh", "plan-only", "instance-profile"] : document => jsonencode(merge(
+      jsondecode(local.texts[document]),
+      {
+        Statement = [
+          for statement in jsondecode(local.texts[document]).Statement : statement
+          if var.ami_parameter != null || statement.Sid != "ImageParameter"
+        ]
+      }
+    ))
+  }
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.create_oidc_provider ? 1 : 0
+
+  url            = "https://${local.issuer}"
+  client_id_list = ["sts.${local.partition.dns_suffix}"]
+}
+
+resource "aws_iam_role" "refresh" {
+  name                 = "${local.name}-refresh"
+  description          = "Keeps the pool of runners of ${var.owner}/${var.repository} as desired"
+  assume_role_policy   = replace(local.trusted, "ref:refs/heads/main", var.job)
+  max_session_duration = var.max_session_duration
+}
+
+resource "aws_iam_role_policy" "refresh" {
+  name   = "refresh"
+  role   = aws_iam_role.refresh.id
+  policy = local.policies["refresh"]
+}
+
+resource "aws_iam_role" "plan_only" {
+  count = var.plan_only_job == null ? 0 : 1
+
+  name                 = "${local.name}-plan-only"
+  description          = "Reads the pool of runners of ${var.owner}/${var.repository} and changes nothing"
+  assume_role_policy   = replace(local.trusted, "ref:refs/heads/main", coalesce(var.plan_only_job, "-"))
+  max_session_duration = var.max_session_duration
+}
+
+resource "aws_iam_role_policy" "plan_only" {
+  count = var.plan_only_job == null ? 0 : 1
+
+  name   = "plan-only"
+  role   = aws_iam_role.plan_only[0].id
+  policy = local.policies["plan-only"]
+}
+
+resource "aws_iam_role" "instance" {
+  name               = "${local.name}-instance"
+  description        = "The runners of ${var.owner}/${var.repository}"
+  assume_role_policy = local.texts["instance-trust-policy"]
+}
+
+resource "aws_iam_role_policy" "instance" {
+  name   = "instance-profile"
+  role   = aws_iam_role.instance.id
+  policy = local.policies["instance-profile"]
+}
+
+resource "aws_iam_instance_profile" "instance" {
+  name = aws_iam_role.instance.name
+  role = aws_iam_role.instance.name
+}

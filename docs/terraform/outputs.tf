@@ -1,0 +1,14 @@
+output "refresh_role_arn" {
+  description = "For the input role-to-assume."
+  value       = aws_iam_role.refresh.arn
+}
+
+output "plan_only_role_arn" {
+  description = "The same for jobs with mode: plan; null where there is no such role."
+  value       = one(aws_iam_role.plan_only[*].arn)
+}
+
+output "instance_profile_name" {
+  description = "For the input iam-instance-profile."
+  value       = aws_iam_instance_profile.instance.name
+}

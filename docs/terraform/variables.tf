@@ -1,0 +1,86 @@
+variable "owner" {
+  description = "Owner of the repository, spelled as on GitHub."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+$", var.owner))
+    error_message = "This is no name of a GitHub user or organization."
+  }
+}
+
+variable "repository" {
+  description = "Name of the repository without its owner, spelled as on GitHub."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.repository))
+    error_message = "This is no name of a GitHub repository; leave out its owner."
+  }
+}
+
+variable "owner_id" {
+  description = "Id of the owner: gh api repos/OWNER/REPO --jq .owner.id"
+  type        = number
+}
+
+variable "repository_id" {
+  description = "Id of the repository: gh api repos/OWNER/REPO --jq .id"
+  type        = number
+}
+
+variable "region" {
+  description = "Region of the pool; null for the provider's."
+  type        = string
+  default     = null
+}
+
+variable "job" {
+  description = "End of the subject of the jobs that may take the refresh role."
+  type        = string
+  default     = "ref:refs/heads/main"
+
+  validation {
+    condition     = can(regex("^[^*?]+$", var.job))
+    error_message = "Name one branch or one environment: ref:refs/heads/NAME or environment:NAME, no wildcards."
+  }
+}
+
+variable "plan_only_job" {
+  description = "The same for a second role that may only read, for jobs with mode: plan; null for no such role."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.plan_only_job == null || can(regex("^[^*?]+$", coalesce(var.plan_only_job, "-")))
+    error_message = "Name one branch or one environment: ref:refs/heads/NAME or environment:NAME, no wildcards."
+  }
+}
+
+variable "create_oidc_provider" {
+  description = "Whether GitHub's identity provider is made here; an account can have one only."
+  type        = bool
+  default     = true
+}
+
+variable "ami_parameter" {
+  description = "Name of the Systems Manager parameter in ami: resolve:ssm:NAME; null where ami is an id."
+  type        = string
+  default     = null
+}
+
+variable "name" {
+  description = "Begin of the names of the roles and of the instance profile; null for runner-pool-OWNER-REPO, cut at 50 characters."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.name == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,50}$", coalesce(var.name, "-")))
+    error_message = "At most 50 of the characters that IAM allows in names."
+  }
+}
+
+variable "max_session_duration" {
+  description = "The longest role-duration, in seconds."
+  type        = number
+  default     = 3600
+}

@@ -1,0 +1,45 @@
+"""What a tool has made of docs/iam in an account, read back from IAM."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from tests.iam import policies
+
+if TYPE_CHECKING:
+    from tests.fakes.aws_server import AwsServer
+
+
+@frozen
+class Role:
+    """A role's documents, parsed, and the longest session in seconds."""
+
+    name: str
+    trust: policies.Document
+    policy: policies.Document
+    longest_session: int
+
+
+def roles(aws: AwsServer) -> dict[str, Role]:
+    """Read all roles, by the name of their one policy."""
+    iam = policies.client(aws, "iam")
+    found = {}
+    for each in iam.list_roles()["Roles"]:
+        name = each["RoleName"]
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        if isinstance(document, str):
+            # moto writes what CloudFormation gives it as Python, with a None where AWS::NoValue leaves nothing.
+            document = ast.literal_eval(document)
+            document["Statement"] = [statement for statement in document["Statement"] if statement]
+        found[policy] = Role(name, each["AssumeRolePolicyDocument"], document, int(each["MaxSessionDuration"]))
+    return found
+
+
+def profile(aws: AwsServer) -> tuple[str, list[str]]:
+    """Read the one instance profile: its name and its roles'."""
+    (found,) = policies.client(aws, "iam").list_instance_profiles()["InstanceProfiles"]
+    return found["InstanceProfileName"], [role["RoleName"] for role in found["Roles"]]
