@@ -51,6 +51,9 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     except errors.InputErrors as error:
         publish.input_errors(runner, error)
         return 2
+    except errors.Interrupted as error:
+        publish.interrupted(runner, error)
+        return 1
     publish.beginning(runner, given)
     pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     report = reconcile(

@@ -47,7 +47,8 @@ class GuardedStream:
     def conceal(self, secret: str) -> None:
         """Replace a value by `***` in all that is written from now on; of one with several lines each long line too."""
         lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
-        self._secrets |= {each for each in (secret, *lines) if len(each) >= _SHORTEST_SECRET}
+        with self._lock:
+            self._secrets |= {each for each in (secret, *lines) if len(each) >= _SHORTEST_SECRET}
 
     def redacted(self, text: str) -> str:
         """Replace every known secret in a text."""

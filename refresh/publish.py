@@ -17,7 +17,7 @@ from refresh.wording import problems
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-    from refresh.errors import InputErrors
+    from refresh.errors import InputErrors, Interrupted
     from refresh.inputs import Inputs
     from refresh.runner import Runner
 
@@ -41,6 +41,12 @@ def input_errors(runner: Runner, error: InputErrors) -> None:
         name, _, text = problem.partition(": ")
         runner.annotate("error", name, text)
     log.error("inputs.refused", problems=len(error.problems), calls_made=0)
+    runner.show_annotations()
+
+
+def interrupted(runner: Runner, error: Interrupted) -> None:
+    """Say that the run was asked to end while it asked for its credentials, before anything else."""
+    runner.annotate("error", "refresh", str(error))
     runner.show_annotations()
 
 

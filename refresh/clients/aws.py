@@ -74,7 +74,8 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         return client
 
     try:
-        chain = Session()
+        # With a role, a profile that an earlier step left is not looked for.
+        chain = Session(session_vars={"profile": (None, None, None, None)} if desired.role else None)
         if desired.role and id_tokens:
             _take(chain, role.credentials(desired.role, id_tokens, shell, created))
         # Any, since its stubs know clients by literal names only.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import github
 
 _UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 422, 429, 500
+_READING = "GitHub GET"
 _INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the beginning of all of them
 _PERMISSIONS = {
     RunnerScope.REPOSITORY: "repository permission Administration",
@@ -66,10 +67,14 @@ class Asker:
     @property
     def absent(self) -> str:
         """Say why GitHub may not find what is there."""
-        hint = ""
-        if self.scope is RunnerScope.ORGANIZATION:
-            hint = f"runner-scope organization needs {self.owner} to be an organization, not a person. "
-        return f"GitHub says so too to those who may not see it. {hint}{self.permission}"
+        return f"GitHub says so too to those who may not see it. {self.no_person}{self.permission}"
+
+    @property
+    def no_person(self) -> str:
+        """Say what the owner must be; nothing where that does not matter."""
+        if self.scope is RunnerScope.REPOSITORY:
+            return ""
+        return f"runner-scope organization needs {self.owner} to be an organization, not a person. "
 
 
 def from_github(asker: Asker, operation: str, error: github.GithubException) -> errors.ApiError:
@@ -79,7 +84,8 @@ def from_github(asker: Asker, operation: str, error: github.GithubException) -> 
     if status == _UNAUTHENTICATED:
         return errors.CredentialsExpired(operation, code, message, remedy=asker.wrong)
     if status == _FORBIDDEN:
-        return errors.PermissionDenied(operation, code, message, remedy=_forbidden(asker, message, headers))
+        remedy = _forbidden(asker, message, headers, reading=operation.startswith(_READING))
+        return errors.PermissionDenied(operation, code, message, remedy=remedy)
     if status == _ABSENT:
         return errors.NotFound(operation, code, message, remedy=asker.absent)
     if status == _TOO_MANY:
@@ -90,14 +96,14 @@ def from_github(asker: Asker, operation: str, error: github.GithubException) -> 
 def of_app(asker: Asker, error: errors.ApiError) -> errors.ApiError:
     """Say what a refusal means while an App asks for its installation and for a token of it."""
     if isinstance(error, errors.NotFound):
-        remedy = f"Install the App on {asker.owner}: its settings, Install App."
+        remedy = f"{asker.no_person}Install the App on {asker.owner}: its settings, Install App."
         return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
     if error.code == str(_UNPROCESSABLE):
         return errors.PermissionDenied(error.operation, error.code, error.message, remedy=asker.permission)
     return error
 
 
-def _forbidden(asker: Asker, message: str, headers: Mapping[str, str]) -> str:
+def _forbidden(asker: Asker, message: str, headers: Mapping[str, str], *, reading: bool) -> str:
     """Tell single sign-on, suspension and a missing permission apart.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
@@ -107,7 +113,8 @@ def _forbidden(asker: Asker, message: str, headers: Mapping[str, str]) -> str:
         return "Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO."
     if "suspended" in message:
         return f"Unsuspend the App's installation on {asker.owner}."
-    accepted = found.get("x-accepted-github-permissions", "")
+    # For a request that reads it names less than a run needs.
+    accepted = "" if reading else found.get("x-accepted-github-permissions", "")
     return f"{f'GitHub would accept {accepted}. ' if accepted else ''}{asker.permission}"
 
 

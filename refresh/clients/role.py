@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3
+_STS_ATTEMPTS = 4
 _OPERATION = "GitHub GET id-token"
 _REMEDIES = {
     "InvalidIdentityToken": (
-        "In the role's account, create the identity provider https://token.actions.githubusercontent.com with the "
-        "audience {audience}."
+        "In the role's account, create the identity provider {issuer} with the audience {audience}."
     ),
     "ValidationError": "Where it is about DurationSeconds: lower role-duration, or raise the role's maximum.",
 }
@@ -46,7 +46,7 @@ def audience(role_arn: str) -> str:
     return "sts.amazonaws.com.cn" if role_arn.startswith("arn:aws-cn:") else "sts.amazonaws.com"
 
 
-def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[[str, Config], BaseClient]) -> Credentials:
+def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[..., BaseClient]) -> Credentials:
     """Give credentials that fetch themselves at the first use, and anew with a new token before they end.
 
     `sts` makes the client, of a service and with a configuration. Every secret among them is masked as it arrives.
@@ -62,8 +62,13 @@ def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[[st
         seen["token"] = _id_token(id_tokens, audience(role.arn), shell)
         return seen["token"]
 
+    def patient(service: str, config: Config) -> Any:
+        client: Any = sts(service, config=config)
+        client.meta.events.register_first("needs-retry.sts", _retry_what_passes)
+        return client
+
     fetcher = AssumeRoleWithWebIdentityCredentialFetcher(
-        client_creator=sts,
+        client_creator=patient,
         web_identity_token_loader=id_token,
         role_arn=role.arn,
         extra_args={
@@ -131,20 +136,37 @@ def _asked(id_tokens: IdTokens, wanted_audience: str) -> Response:
         )
 
 
+def _retry_what_passes(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:
+    """Have botocore send it again, after so many seconds, where STS could not ask GitHub for its keys just now."""
+    error = response[1].get("Error", {}) if response else {}
+    passes = _passes(error.get("Code", ""), error.get("Message", ""))
+    return float(attempts) if passes and attempts < _STS_ATTEMPTS else None
+
+
+def _passes(code: str, message: str) -> bool:
+    """Whether it is a matter of the moment: STS asks GitHub for its keys, which fails now and then."""
+    lost_keys = code == "InvalidIdentityToken" and "retrieve verification key" in message
+    return lost_keys or code == "IDPCommunicationError"
+
+
 def _explained(error: errors.ApiError, role_arn: str, token: str) -> errors.ApiError:
     """Say what STS's refusal means, and as whom GitHub's token names the job: its subject is no secret."""
     if not token:
         return error  # GitHub's, not STS's
+    message = f"{role_arn}: {error.message}"
+    if _passes(error.code, error.message):
+        return errors.Unavailable(error.operation, error.code, message)
     remedy = _TRUST if isinstance(error, errors.PermissionDenied) else _REMEDIES.get(error.code, error.remedy)
-    told = remedy.format(sub=_subject(token), audience=audience(role_arn))
-    return type(error)(error.operation, error.code, f"{role_arn}: {error.message}", remedy=told)
+    subject, issuer = (_claim(token, name) for name in ("sub", "iss"))
+    told = remedy.format(sub=subject, issuer=issuer, audience=audience(role_arn))
+    return type(error)(error.operation, error.code, message, remedy=told)
 
 
-def _subject(token: str) -> str:
-    """Read `sub` of a token without judging it; what cannot be read is "unknown"."""
+def _claim(token: str, name: str) -> str:
+    """Read a claim of a token without judging it; what cannot be read is "unknown"."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["sub"])
+        return str(claims[name])
     except (IndexError, binascii.Error, ValueError, KeyError, TypeError):
         return "unknown"

@@ -83,7 +83,8 @@ def load(environ: Mapping[str, str]) -> Inputs:
     given = {**_pool(reader), **_run(reader)}
     id_tokens = access.id_tokens(reader) if given["role"] else None
     as_json = reader.optional("log-format", parsers.log_format) or False
-    checks.credentials(reader)
+    if not given["role"]:
+        checks.credentials(reader)
     checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", github)
     checks.checksums(reader, given["runner_checksums"], given["runner_version"])
     checks.unknown(reader, given["repository"], ALL)

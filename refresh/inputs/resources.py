@@ -18,8 +18,11 @@ VOLUME_TYPES = ("gp2", "gp3")
 _LARGEST_VOLUME_GIB = 16384
 _MOST_TAGS = 40
 """AWS takes 50 on a resource; provision and people add some."""
-_TAG_KEY = re.compile(r"[0-9a-zA-Z\-_+,.@:]{1,128}")
-"""What the instance metadata service can carry: with any other key, every launch from the template fails."""
+_TAG_KEY = re.compile(r"(?!(?:\.|\.\.|_index)\Z)[0-9a-zA-Z\-_+.@:]{1,128}")
+"""What the instance metadata service can carry and every service takes: with another key every launch would fail.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+"""
 _LONGEST_TAG_VALUE = 256
 _IN_TAG_VALUES = " _.:/=+-@"
 _RESERVED_TAGS = ("AllowSelfTermination", "InitialRunId", "refresh-action:protect")
@@ -59,7 +62,8 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
     if not separator:
         return f"{cut(key)} has no ="
     if not _TAG_KEY.fullmatch(key):
-        return f"the key {cut(key)} is none that instance metadata can carry (1 to 128 of A-Z a-z 0-9 -_+,.@:)"
+        allowed = "1 to 128 of A-Z a-z 0-9 -_+.@:, and not ., .. or _index"
+        return f"the key {cut(key)} is none that instance metadata can carry ({allowed})"
     if key.lower().startswith("aws:"):
         return f"the key {cut(key)} is reserved by AWS"
     if key in _RESERVED_TAGS:

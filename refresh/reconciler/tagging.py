@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
+from refresh import errors
 from refresh.desired import Tags
 from refresh.report import Change, Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @frozen
@@ -42,16 +43,48 @@ class TagResource(Change):
         return tuple(Difference(key, present.get(key), value) for key, value in self.tags)
 
 
-def due(resource: str, address: str, wanted: Tags, found: Tags) -> tuple[TagResource, ...]:
+@frozen
+class Found:
+    """The tags of a resource whose keys are wanted, or why they could not be read."""
+
+    tags: Tags = ()
+    unread: str = ""
+
+    def with_(self, tags: Tags) -> Found:
+        """Give what there is once some are set."""
+        return Found(tuple(sorted({**dict(self.tags), **dict(tags)}.items())))
+
+
+def look(wanted: Tags, read: Callable[[], Mapping[str, str]]) -> Found:
+    """Read a resource's tags, where some are wanted; that they cannot be read must stop nothing else.
+
+    A resource that was made a moment ago, with its tags, may not be known yet to who lists them: the next run looks.
+    """
+    if not wanted:
+        return Found()
+    try:
+        found = read()
+    except errors.NotFound:
+        return Found(wanted)
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        return Found(unread=str(error))
+    return Found(tuple((key, found[key]) for key, _ in wanted if key in found))
+
+
+def due(resource: str, address: str, wanted: Tags, found: Found) -> tuple[TagResource, ...]:
     """Plan the tags of a resource that exists: one change for all that differ, or none."""
-    present = dict(found)
+    if found.unread:
+        return ()
+    present = dict(found.tags)
     differing = tuple((key, value) for key, value in wanted if present.get(key) != value)
-    return (TagResource(resource, address, differing, found),) if differing else ()
+    return (TagResource(resource, address, differing, found.tags),) if differing else ()
 
 
-def merged(found: Tags, tags: Tags) -> Tags:
-    """Give the tags that a resource has once some are set."""
-    return tuple(sorted({**dict(found), **dict(tags)}.items()))
+def refusals(resource: str, found: Found) -> tuple[str, ...]:
+    """Say what was not compared; the run fails for it."""
+    return (f"the tags of {resource} were not compared: {found.unread}",) if found.unread else ()
 
 
 def written(tags: Tags) -> list[Any]:
@@ -59,11 +92,6 @@ def written(tags: Tags) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags]
 
 
-def read(listed: Iterable[Any], wanted: Tags) -> Tags:
-    """Read tags as DynamoDB and EC2 list them: those with keys that are wanted."""
-    return chosen({each["Key"]: each["Value"] for each in listed}, wanted)
-
-
-def chosen(found: Mapping[str, str], wanted: Tags) -> Tags:
-    """Keep the tags whose keys are wanted."""
-    return tuple((key, found[key]) for key, _ in wanted if key in found)
+def by_key(listed: Iterable[Any]) -> Mapping[str, str]:
+    """Read tags as DynamoDB and EC2 list them."""
+    return {each.get("Key", ""): each.get("Value", "") for each in listed}

@@ -169,6 +169,10 @@ def test_github_s_own_word_for_the_permission_is_told(github: GitHubServer) -> N
     assert "GitHub would accept administration=write. The token needs" in _refusal(
         _github(github, TOKEN), errors.PermissionDenied
     )
+    github.headers = {"X-Accepted-GitHub-Permissions": "administration=read"}
+    with pytest.raises(errors.PermissionDenied) as caught:
+        _github(github, TOKEN).require_administration()
+    assert "administration=read" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +196,9 @@ def test_a_token_that_single_sign_on_has_not_seen_is_told(
 def test_a_person_s_account_has_no_runners_of_its_own(github: GitHubServer) -> None:
     """GitHub says that there is no such organization."""
     github.failure = (404, b'{"message": "Not Found"}')
-    told = _refusal(_github(github, TOKEN, ORGANIZATION), errors.NotFound)
-    assert "runner-scope organization needs octo to be an organization, not a person." in told
+    for access in (TOKEN, APP):
+        told = _refusal(_github(github, access, ORGANIZATION), errors.NotFound)
+        assert "runner-scope organization needs octo to be an organization, not a person." in told
 
 
 def test_whoever_may_not_administer_is_found_out_without_a_write(github: GitHubServer) -> None:

@@ -122,14 +122,52 @@ def test_tags_that_are_no_longer_asked_for_stay_where_they_are(world: World, ser
     assert "TagSpecifications" not in world.default_version(services)["LaunchTemplateData"]
 
 
-def test_a_table_whose_tags_may_not_be_read_fails_alone(refreshed: World) -> None:
-    """Everything else needs the table, not its tags."""
-    denied = json.dumps({"__type": "AccessDeniedException", "message": "no."}).encode()
-    refreshed.aws.before_call = lambda call: (400, denied) if call == "dynamodb:ListTagsOfResource" else None
-    report = refreshed.refresh(tags=WRITTEN, max_idle_time="9m")
-    assert failed(report) == ["state table"]
-    assert "its tags were not compared: PermissionDenied: dynamodb:ListTagsOfResource" in told(report)
-    assert "dynamodb:PutItem" in refreshed.aws.writes
+UNREADABLE = {
+    "dynamodb:ListTagsOfResource": ("state table", f"the tags of table {TABLE} were not compared: "),
+    "sqs:ListQueueTags": ("resource pools", f"the tags of queue {LARGE} were not compared: "),
+    "ec2:DescribeLaunchTemplates": ("launch template", f"the tags of launch template {TEMPLATE} were not compared: "),
+}
+
+
+def _answer(operation: str, code: str) -> tuple[int, bytes]:
+    if operation.startswith("ec2:"):
+        return 400, f"<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>".encode()
+    return 400, json.dumps({"__type": code, "message": "no."}).encode()
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+@pytest.mark.parametrize("operation", UNREADABLE)
+def test_tags_that_cannot_be_read_are_told_and_stop_nothing_else(
+    world: World, services: Services, operation: str, code: str
+) -> None:
+    """A new image is rolled out and a parameter written all the same; only tags are not compared."""
+    world.settle(tags=WRITTEN)
+    world.aws.before_call = lambda call: _answer(call, code) if call == operation else None
+    report = world.refresh(tags=WRITTEN, max_idle_time="9m", ami="ami-0fffffffffffffff0")
+    name, problem = UNREADABLE[operation]
+    assert failed(report) == [name]
+    assert problem in told(report)
+    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == "ami-0fffffffffffffff0"
+    assert world.aws.counted()["dynamodb:PutItem"] == 2
+    assert not [call for call in world.aws.writes if "Tag" in call]
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("dynamodb:ListTagsOfResource", "ResourceNotFoundException"),
+        ("sqs:ListQueueTags", "QueueDoesNotExist"),
+        ("ec2:DescribeLaunchTemplates", "InvalidLaunchTemplateName.NotFoundException"),
+    ],
+)
+def test_who_lists_tags_may_not_know_yet_what_was_just_made(world: World, operation: str, code: str) -> None:
+    """It was made with its tags; the next run looks."""
+    world.aws.before_call = lambda call: _answer(call, code) if call == operation else None
+    report = world.refresh(tags=WRITTEN)
+    assert report.exit_code == 0, markdown(report)
+    assert not [call for call in world.aws.writes if "Tag" in call]
+    world.aws.before_call = lambda _: None
+    world.settle(tags=WRITTEN)
 
 
 def test_what_tags_and_the_root_volume_cost_in_a_run_that_changes_nothing(world: World, services: Services) -> None:

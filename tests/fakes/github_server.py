@@ -22,6 +22,7 @@ INSTALLATION_CANARY = "INSTALLATION-CANARY-"
 ID_TOKEN_CANARY = "ID-TOKEN-CANARY"
 REQUEST_CANARY = "REQUEST-CANARY-77"
 """With which the job asks for its OIDC token."""
+ISSUER = "https://token.actions.githubusercontent.com"
 SUBJECT = "repo:octo@11/widgets@22:ref:refs/heads/main"
 
 
@@ -121,7 +122,7 @@ class GitHubServer:
         if authorization != f"bearer {REQUEST_CANARY}":
             return 401, b'{"message": "no such job"}'
         self.audiences += query["audience"]
-        claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT}).encode()).decode().rstrip("=")
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT, "iss": ISSUER}).encode()).decode().rstrip("=")
         return 200, json.dumps({"value": f"e30.{claims}.{ID_TOKEN_CANARY}"}).encode()
 
     def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:

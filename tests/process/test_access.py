@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto.sts.models import sts_backends
 
 from refresh import records
 from tests.fakes import app
@@ -118,10 +122,14 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_nothing_else(world: World)
     masked = [line for line in printed.splitlines() if line.startswith("::add-mask::")]
     assert sum(ID_TOKEN_CANARY in line for line in masked) == 1
     assert f"::add-mask::{REQUEST_CANARY}" in masked
+    (taken,) = sts_backends["123456789012"]["aws"].assumed_roles
+    for secret in (taken.secret_access_key, taken.session_token):
+        assert f"::add-mask::{secret}" in masked
+        assert not any(secret in line for line in lines)
     world.forget_calls()
     assert world.run(_oidc(world), role_to_assume=ROLE)[0] == 0
     assert world.aws.counted()["sts:AssumeRoleWithWebIdentity"] == 1
-    assert len(world.aws.calls) <= 14 + 1
+    assert len(world.aws.calls) == 13 + 1
     assert len(world.github.calls) == 1
     assert b"RoleSessionName=refresh-action-77" in world.aws.bodies[0]
 
@@ -129,7 +137,7 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_nothing_else(world: World)
 def test_a_role_comes_before_every_other_credential(world: World) -> None:
     """Keys that an earlier step left would be somebody else's."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "other"}
-    code, printed = world.run({**_oidc(world), **keys}, role_to_assume=ROLE)
+    code, printed = world.run({**_oidc(world), **keys, "AWS_PROFILE": "nobody"}, role_to_assume=ROLE)
     assert code == 0, printed
     assert world.aws.signers.isdisjoint({"AKIAOTHER", "testing"})
     assert len(world.aws.signers) == 1
@@ -174,6 +182,48 @@ def test_a_role_that_cannot_be_taken_is_told_with_what_to_do(
     assert message in line
     assert set(world.aws.calls) == {"sts:AssumeRoleWithWebIdentity"}
     assert "Traceback" not in printed
+
+
+def test_a_passing_refusal_of_sts_is_asked_again(world: World) -> None:
+    """STS could not fetch GitHub's keys; a run every ten minutes must not fail for it, nor tell of a provider."""
+    message = "Couldn't retrieve verification key from your identity provider"
+    body = (
+        f"<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>{message}</Message></Error></ErrorResponse>"
+    )
+    answers = [(400, body.encode())]
+    world.aws.before_call = lambda call: answers.pop() if call.startswith("sts:") and answers else None
+    code, printed = world.run(_oidc(world), role_to_assume=ROLE)
+    assert code == 0, printed
+    assert world.aws.counted()["sts:AssumeRoleWithWebIdentity"] == 2
+    answers.extend([(400, body.encode())] * 9)
+    code, printed = world.run(_oidc(world), role_to_assume=ROLE)
+    assert code == 2
+    (line,) = [line for line in _shown(printed) if "error: role-to-assume: " in line]
+    assert "Unavailable: sts:AssumeRoleWithWebIdentity: InvalidIdentityToken" in line
+    assert "Nothing is lost: the next run continues." in line
+    assert len(answers) == 9 - 4
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancel_while_the_role_is_taken_ends_with_a_word(world: World, signal_number: int) -> None:
+    """Nothing has been done yet; there is no traceback, and AWS is not called."""
+    asked, ended = Event(), Event()
+
+    def hold(_: str) -> None:
+        asked.set()
+        ended.wait(60)
+
+    world.github.after_call = hold
+    child = world.start(_oidc(world), role_to_assume=ROLE)
+    assert asked.wait(60)
+    child.send_signal(signal_number)
+    time.sleep(0.3)  # the handler has run before the answer comes
+    ended.set()
+    printed, _ = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "error: refresh: stopped as asked, before sts:AssumeRoleWithWebIdentity was sent." in printed
+    assert "Traceback" not in printed
+    assert world.aws.calls == []
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,11 @@ def test_keys_beside_a_role_are_mentioned() -> None:
     assert loaded.notices == ("role-to-assume: is taken with GitHub's OIDC token; AWS_ACCESS_KEY_ID is not used.",)
 
 
+def test_half_a_pair_of_keys_beside_a_role_does_not_matter() -> None:
+    """It is not used, so it cannot be wrong."""
+    assert _load(**OFFERED, AWS_ACCESS_KEY_ID="a", **{"INPUT_ROLE-TO-ASSUME": ROLE}).desired.role
+
+
 def test_what_differs_from_the_default_is_told_to_people() -> None:
     """In the log's first line and in the summary's second."""
     assert _load().desired.access == {}

@@ -30,7 +30,7 @@ def test_tags_are_lines_of_key_and_value() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["a", "A-Z_0-9", "org:team", "a+b,c.d@e", "k" * 128])
+@pytest.mark.parametrize("key", ["a", "A-Z_0-9", "org:team", "a+b.c@d", "...", "_indexes", "k" * 128])
 def test_a_key_that_instance_metadata_can_carry_is_taken(key: str) -> None:
     """The template exposes tags there."""
     assert resources.tags(f"{key}=x") == ((key, "x"),)
@@ -43,6 +43,10 @@ def test_a_key_that_instance_metadata_can_carry_is_taken(key: str) -> None:
         ("cost center=42", "the key 'cost center' is none that instance metadata can carry"),
         ("org/team=ci", "the key 'org/team' is none that instance metadata can carry"),
         ("größe=1", "the key 'größe' is none that instance metadata can carry"),
+        ("a,b=x", "the key 'a,b' is none that instance metadata can carry"),
+        (".=x", "the key '.' is none that instance metadata can carry"),
+        ("..=x", "the key '..' is none that instance metadata can carry"),
+        ("_index=x", "the key '_index' is none that instance metadata can carry"),
         ("=x", "the key '' is none that instance metadata can carry"),
         (f"{'k' * 129}=x", "is none that instance metadata can carry"),
         ("aws:team=ci", "the key 'aws:team' is reserved by AWS"),

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors, names, records, user_data
-from refresh.desired import Mode
+from refresh.desired import Mode, RootVolume
 from refresh.reconciler import launch_template
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
@@ -471,3 +471,32 @@ def test_the_user_data_is_within_ec2_s_limit() -> None:
     """With everything at its longest and no script of the user's."""
     longest = user_data.Settings.at_their_longest("ap-southeast-2", "t" * 150, "")
     assert len(user_data.render(longest)) < 8 * 1024
+
+
+@pytest.mark.parametrize(
+    ("wanted", "provisioned", "problem"),
+    [
+        (RootVolume(8, None), False, ""),
+        (RootVolume(None, "gp2"), False, ""),
+        (RootVolume(7, "gp3"), False, "root-volume-size: 7 GiB, but ami-0123456789abcdef0 needs 8 GiB"),
+        (RootVolume(None, "gp3"), True, ""),
+        (RootVolume(None, "gp2"), True, "root-volume-type: gp2 has no IOPS or throughput to set"),
+    ],
+)
+def test_a_root_volume_with_which_nothing_could_be_launched_is_refused(
+    wanted: RootVolume, *, provisioned: bool, problem: str
+) -> None:
+    """Before the template is touched; a run that was green and a pool that launches nothing would be worse."""
+    actual = Actual(Listing(), None, RELEASE, evolve(ROOT_DEVICE, provisioned=provisioned))
+    if not problem:
+        assert policy.plan(desired(root_volume=wanted), actual).changes
+        return
+    with pytest.raises(errors.Refused, match=problem) as caught:
+        policy.plan(desired(root_volume=wanted), actual)
+    assert "No instance could be launched, so the template was left as it is." in str(caught.value)
+
+
+def test_tags_of_a_version_that_lack_their_value_are_compared_all_the_same() -> None:
+    """Whoever made it by hand must not stop the collector, which reads every version."""
+    odd = content.comparable({"TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "team"}, {}]}]})
+    assert odd == (("TagSpecifications.instance.", ""), ("TagSpecifications.instance.team", ""))

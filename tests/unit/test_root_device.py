@@ -27,6 +27,13 @@ def test_the_root_device_is_the_one_that_the_image_names() -> None:
     assert found == RootDevice(IMAGE, "/dev/xvda", 8)
 
 
+@pytest.mark.parametrize("more", [{"Iops": 3000}, {"Throughput": 125}, {"Iops": 20000, "VolumeType": "io1"}])
+def test_what_the_image_asks_of_its_volume_is_noticed(more: dict[str, Any]) -> None:
+    """A volume of another type inherits it."""
+    volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, **more}}
+    assert _look_up({"RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [volume]}).provisioned
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -30,7 +30,7 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         DescribeLaunchTemplateVersionsRequestTypeDef,
     )
 
-    from refresh.desired import DesiredState, Tags
+    from refresh.desired import DesiredState
     from refresh.reconciler.launch_template.root_device import RootDevice
     from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import RunnerRelease
@@ -91,7 +91,8 @@ class LaunchTemplate:
     def observe(self) -> Actual:
         """Read every version, the record and the template's tags, and wait for the runner release and the image."""
         recorded = self.metadata.read(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
-        return Actual(self.listing(), recorded, self.release(), self.root_device(), self._tags())
+        tags = tagging.look(self.desired.tags, self._tags)
+        return Actual(self.listing(), recorded, self.release(), self.root_device(), tags)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
         """See `policy.plan`."""
@@ -126,16 +127,11 @@ class LaunchTemplate:
                 case _:
                     assert_never(change)
 
-    def _tags(self) -> Tags:
-        """Read the template's own tags, where some are wanted."""
-        if not self.desired.tags:
-            return ()
+    def _tags(self) -> Mapping[str, str]:
+        """Read the template's own tags."""
         name = names.launch_template(self.desired.repository)
-        try:
-            found = self.ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
-        except errors.NotFound:
-            return ()
-        return tagging.read((tag for template in found for tag in template.get("Tags", [])), self.desired.tags)
+        found = self.ec2.describe_launch_templates(LaunchTemplateNames=[name])["LaunchTemplates"]
+        return tagging.by_key(tag for template in found for tag in template.get("Tags", []))
 
     def _create(self, change: CreateTemplate) -> None:
         # Without a client token: the name is unique, so a repeated call cannot make a second one.

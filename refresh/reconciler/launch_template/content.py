@@ -114,9 +114,9 @@ def _flattened(name: str, value: Any) -> dict[str, str]:  # noqa: PLR0911 - one 
             return {field: each for device in devices for field, each in device.items()}
         case "TagSpecifications":
             return {
-                f"{name}.{each.get('ResourceType')}.{tag['Key']}": tag["Value"]
+                f"{name}.{each.get('ResourceType')}.{key}": text
                 for each in value
-                for tag in each.get("Tags", [])
+                for key, text in tagging.by_key(each.get("Tags", [])).items()
             }
         case _ if value in ({}, [], None):
             return {}

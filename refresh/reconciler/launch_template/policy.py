@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors, names, records
-from refresh.desired import Tags
 from refresh.reconciler import tagging
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
@@ -65,8 +64,8 @@ class Actual:
     release: RunnerRelease
     root_device: RootDevice | None = None
     """None where the root volume is left as the image has it."""
-    tags: Tags = ()
-    """Those of the template itself whose keys are wanted."""
+    tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
+    """Those of the template itself."""
 
 
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
@@ -79,23 +78,32 @@ def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[st
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     """Plan the template one safe step at a time: version, then default, then record; its tags at any time."""
-    _require_room(desired, actual.root_device)
+    _require_bootable(desired, actual.root_device)
+    changes = _step(desired, actual)
+    if not actual.listing.template_id:
+        return Plan(changes)
+    resource = f"launch template {names.launch_template(desired.repository)}"
+    tags = tagging.due(resource, actual.listing.template_id, desired.tags, actual.tags)
+    return Plan((*tags, *changes), refusals=tagging.refusals(resource, actual.tags))
+
+
+def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
+    """List the next changes to what launches and to its record."""
     data = content.desired_data(desired, actual.release, actual.root_device)
     fields = content.comparable(data)
-    name, listing = names.launch_template(desired.repository), actual.listing
+    listing = actual.listing
     if not listing.template_id:
-        return Plan((CreateTemplate(name, fields, data, desired.tags),))
-    tags = tagging.due(f"launch template {name}", listing.template_id, desired.tags, actual.tags)
+        return (CreateTemplate(names.launch_template(desired.repository), fields, data, desired.tags),)
     default = listing.default
     if default is None or default.fields != fields:
         equal = next((version for version in listing.versions if version.fields == fields), None)
         if equal:
             number, present = (default.number, default.fields) if default else (None, ())
             differences = content.differences(present, equal.fields)
-            return Plan((*tags, SetDefaultVersion(listing.template_id, number, equal.number, differences)))
+            return (SetDefaultVersion(listing.template_id, number, equal.number, differences),)
         latest = max((version.number for version in listing.versions), default=0)
         before = default.fields if default else ()
-        return Plan((*tags, CreateVersion(listing.template_id, latest, before, fields, data)))
+        return (CreateVersion(listing.template_id, latest, before, fields, data),)
     record = RecordTemplate(
         listing.template_id,
         default.number,
@@ -103,12 +111,12 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
         fields,
         _recorded_summary(actual.recorded),
     )
-    changes: list[TemplateChange] = [*tags]
+    changes: list[TemplateChange] = []
     if actual.recorded != records.to_wire(record_value(desired, record)):
         changes.append(record)
     if old := _superfluous(listing):
         changes.append(DeleteVersions(listing.template_id, old))
-    return Plan(tuple(changes))
+    return tuple(changes)
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateChange]) -> Actual:
@@ -118,9 +126,9 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
         match change:
             case CreateTemplate():
                 listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
-                actual = evolve(actual, tags=change.tags)
+                actual = evolve(actual, tags=tagging.Found(change.tags))
             case TagResource(tags=tags):
-                actual = evolve(actual, tags=tagging.merged(actual.tags, tags))
+                actual = evolve(actual, tags=actual.tags.with_(tags))
             case CreateVersion():
                 added = Version(change.latest + 1, default=False, fields=change.fields)
                 listing = evolve(listing, versions=(added, *listing.versions))
@@ -154,14 +162,20 @@ def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, 
     }
 
 
-def _require_room(desired: DesiredState, root_device: RootDevice | None) -> None:
-    """Refuse a volume that the image does not fit on: no instance could be launched from the template."""
-    size = desired.root_volume.size_gib if desired.root_volume else None
-    if size and root_device and size < root_device.size_gib:
-        raise errors.Refused(
-            f"root-volume-size: {size} GiB, but {root_device.image} needs {root_device.size_gib} GiB, so no instance "
-            "could be launched. The template was left as it is: write a larger size, or leave it out."
+def _require_bootable(desired: DesiredState, root_device: RootDevice | None) -> None:
+    """Refuse a volume that the image does not fit on, or whose type lacks what the image asks for."""
+    if desired.root_volume is None or root_device is None:
+        return
+    size, problem = desired.root_volume.size_gib, ""
+    if size and size < root_device.size_gib:
+        problem = (
+            f"root-volume-size: {size} GiB, but {root_device.image} needs {root_device.size_gib} GiB; write a larger "
+            "size, or leave it out"
         )
+    elif desired.root_volume.type == "gp2" and root_device.provisioned:
+        problem = f"root-volume-type: gp2 has no IOPS or throughput to set, as {root_device.image} does; write gp3"
+    if problem:
+        raise errors.Refused(f"{problem}. No instance could be launched, so the template was left as it is.")
 
 
 def _superfluous(listing: Listing) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ class RootDevice:
     name: str
     """`/dev/xvda`, `/dev/sda1` or another."""
     size_gib: int
+    provisioned: bool = False
+    """Whether the image sets IOPS or throughput of its own, which a volume of another type inherits."""
 
 
 def look_up(ec2: EC2Client, parameters: ParameterStore | None, image: str) -> RootDevice:
@@ -54,17 +56,14 @@ def look_up(ec2: EC2Client, parameters: ParameterStore | None, image: str) -> Ro
     if not found:
         raise errors.NotFound("ec2:DescribeImages", "NoImage", f"{image_id} is not to be seen.", remedy=_COMPARE)
     name = found[0].get("RootDeviceName", "")
-    sizes = {
-        each.get("DeviceName"): each.get("Ebs", {}).get("VolumeSize")
-        for each in found[0].get("BlockDeviceMappings", [])
-    }
-    size = sizes.get(name)
-    if not name or size is None:
+    volumes = {each.get("DeviceName"): each.get("Ebs", {}) for each in found[0].get("BlockDeviceMappings", [])}
+    volume = volumes.get(name, {})
+    if "VolumeSize" not in volume:
         raise errors.Refused(
             f"ami: {image_id} does not boot from an EBS volume, so root-volume-size and root-volume-type mean nothing "
             "to it; leave them out or choose another image."
         )
-    return RootDevice(image_id, name, size)
+    return RootDevice(image_id, name, volume["VolumeSize"], provisioned="Iops" in volume or "Throughput" in volume)
 
 
 def _resolved(parameters: ParameterStore, image: str) -> str:

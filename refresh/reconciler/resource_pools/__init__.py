@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQue
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
 
 from attrs import field, frozen
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
     from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
-    from refresh.desired import DesiredState, Tags
+    from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
@@ -115,10 +116,10 @@ class ResourcePools:
         plain = names.plain_queue(self.desired.repository, resource_class.name)
         known = self.created.get(queue) or (recorded_url if self._trusted(recorded_url, queue, plain) else "")
         if known and (found := self._attributes(known)) is not None:
-            return Pool(resource_class, known, found, self._tags(known))
+            return Pool(resource_class, known, found, tagging.look(self.desired.tags, partial(self._tags, known)))
         url = self._url(queue)
         if url and (found := self._attributes(url)) is not None:
-            return Pool(resource_class, url, found, self._tags(url))
+            return Pool(resource_class, url, found, tagging.look(self.desired.tags, partial(self._tags, url)))
         return Pool(resource_class)
 
     def _trusted(self, url: str, *queues: str) -> bool:
@@ -136,11 +137,8 @@ class ResourcePools:
         found = response.get("Attributes", {})
         return tuple((name, found[name]) for name in (VISIBILITY, RETENTION) if name in found)
 
-    def _tags(self, url: str) -> Tags:
-        """Read a queue's tags, where some are wanted."""
-        if not self.desired.tags:
-            return ()
-        return tagging.chosen(self.sqs.list_queue_tags(QueueUrl=url).get("Tags", {}), self.desired.tags)
+    def _tags(self, url: str) -> Mapping[str, str]:
+        return self.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
 
     def _url(self, queue: str) -> str:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from attrs import evolve, frozen
 
 from refresh import names, records
-from refresh.desired import ResourceClass, Tags
+from refresh.desired import ResourceClass
 from refresh.reconciler import tagging
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.tagging import TagResource
@@ -32,8 +32,7 @@ class Pool:
     resource_class: ResourceClass
     url: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
-    tags: Tags = ()
-    """Those whose keys are wanted."""
+    tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
 
     @property
     def queue(self) -> str:
@@ -95,7 +94,8 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
         f"resource class {name}: no longer asked for, but living instances are of it; it stays recorded until they end."
         for name in actual.draining
     ]
-    return Plan(tuple(changes), tuple(filter(None, warnings)))
+    unread = (refusal for pool in actual.pools for refusal in tagging.refusals(f"queue {pool.queue}", pool.tags))
+    return Plan(tuple(changes), tuple(filter(None, warnings)), tuple(unread))
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
@@ -104,7 +104,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
         match change:
             case CreateQueue(queue=queue, attributes=wanted, tags=tags):
                 pools = (
-                    Pool(each.resource_class, _future_url(actual, queue), wanted, tags)
+                    Pool(each.resource_class, _future_url(actual, queue), wanted, tagging.Found(tags))
                     if names.queue(desired.repository, each.resource_class.name) == queue
                     else each
                     for each in actual.pools
@@ -114,10 +114,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
                 pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
                 actual = evolve(actual, pools=tuple(pools))
             case TagResource(address=url, tags=tags):
-                pools = (
-                    evolve(each, tags=tagging.merged(each.tags, tags)) if each.url == url else each
-                    for each in actual.pools
-                )
+                pools = (evolve(each, tags=each.tags.with_(tags)) if each.url == url else each for each in actual.pools)
                 actual = evolve(actual, pools=tuple(pools))
             case RecordPools():
                 actual = evolve(actual, recorded=records.to_wire(config(change.pools)))

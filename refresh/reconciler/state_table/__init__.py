@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.Core
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from attrs import frozen
@@ -21,13 +22,13 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, ListTagsOfResourceInputTypeDef, TagTypeDef
 
-    from refresh.desired import DesiredState, Tags
+    from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
@@ -66,7 +67,6 @@ class StateTable:
         # A table with another key cannot even be asked for our items.
         readable = description.get("TableStatus") in _READABLE and keys == KEY_SCHEMA
         arn = description.get("TableArn", "")
-        tags, tags_unread = self._tags(arn) if readable else ((), "")
         return Actual(
             status=description.get("TableStatus", "UNKNOWN"),
             keys=keys,
@@ -75,8 +75,7 @@ class StateTable:
             time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
             owner=self._owner() if readable else None,
             arn=arn,
-            tags=tags,
-            tags_unread=tags_unread,
+            tags=tagging.look(self.desired.tags, partial(self._tags, arn)) if readable else tagging.Found(),
         )
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TableChange]:  # noqa: ARG002 - the protocol's shape
@@ -115,21 +114,16 @@ class StateTable:
         # An item that names nobody is nobody's we know: it is shown as what it is and refused, not overwritten.
         return records.text(item, "value") or f"unknown ({item.get('value')!r})"
 
-    def _tags(self, arn: str) -> tuple[Tags, str]:
-        """Read the table's tags, where some are wanted; or why they cannot be read."""
-        if not self.desired.tags:
-            return (), ""
+    def _tags(self, arn: str) -> Mapping[str, str]:
+        """Read the table's tags to the last page."""
         listed: list[TagTypeDef] = []
         request: ListTagsOfResourceInputTypeDef = {"ResourceArn": arn}
-        try:
-            while True:
-                page = self.dynamodb.list_tags_of_resource(**request)
-                listed += page.get("Tags", [])
-                if not page.get("NextToken"):
-                    return tagging.read(listed, self.desired.tags), ""
-                request["NextToken"] = page["NextToken"]
-        except (errors.PermissionDenied, errors.Rejected) as error:
-            return (), str(error)
+        while True:
+            page = self.dynamodb.list_tags_of_resource(**request)
+            listed += page.get("Tags", [])
+            if not page.get("NextToken"):
+                return tagging.by_key(listed)
+            request["NextToken"] = page["NextToken"]
 
     def _create(self, change: CreateTable) -> None:
         # DescribeTable may not know it for a moment, also where another run has just created it; a look that took it

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors, names, records
-from refresh.desired import Tags
 from refresh.reconciler import tagging
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.tagging import TagResource
@@ -36,10 +35,7 @@ class Actual:
     owner: str | None = None
     """The repository that the table says it belongs to; None when it says nothing."""
     arn: str = ""
-    tags: Tags = ()
-    """Those whose keys are wanted."""
-    tags_unread: str = ""
-    """Why its tags could not be read; that must not stop what needs the table."""
+    tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
@@ -65,9 +61,8 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     status, attribute = actual.time_to_live
     if status not in _USABLE_TIME_TO_LIVE:
         changes.append(EnableTimeToLive(table))
-    if not actual.tags_unread:
-        changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
-    refusals = (f"its tags were not compared: {actual.tags_unread}",) if actual.tags_unread else ()
+    changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
+    refusals = tagging.refusals(f"table {table}", actual.tags)
     return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)), refusals)
 
 
@@ -76,9 +71,9 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
     for change in changes:
         match change:
             case CreateTable(tags=tags):
-                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True, tags=tags)
+                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True, tags=tagging.Found(tags))
             case TagResource(tags=tags):
-                actual = evolve(actual, tags=tagging.merged(actual.tags, tags))
+                actual = evolve(actual, tags=actual.tags.with_(tags))
             case AwaitTable(status=status):
                 actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
             case EnableTimeToLive():

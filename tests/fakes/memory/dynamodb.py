@@ -22,6 +22,7 @@ ACTIONS_PER_TRANSACTION = 100
 _ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 _SHOWN_AFTER = timedelta(seconds=1)
 _ACTIVE_AFTER = timedelta(seconds=8)
+_TAGS_SHOWN_AFTER = timedelta(seconds=12)
 _TTL_TAKES = timedelta(hours=1)
 
 
@@ -116,8 +117,10 @@ class DynamoDB:
 
     @operation("dynamodb:ListTagsOfResource")
     def list_tags_of_resource(self, **request: Any) -> dict[str, Any]:
-        """List a table's tags, one a page."""
+        """List a table's tags, one a page; those of a new table are not found for a while."""
         table = self._usable("dynamodb:ListTagsOfResource", {"TableName": request["ResourceArn"].removeprefix(_ARN)})
+        if self._age(table) < _TAGS_SHOWN_AFTER:
+            raise refused("dynamodb:ListTagsOfResource", "ResourceNotFoundException", "Requested resource not found")
         number = int(request.get("NextToken", "0"))
         tags = [{"Key": key, "Value": value} for key, value in sorted(table.tags.items())]
         more = {"NextToken": str(number + 1)} if number + 1 < len(tags) else {}
