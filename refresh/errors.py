@@ -57,7 +57,8 @@ class ApiError(RefreshError):
         self.code = code
         self.message = message
         self.remedy = remedy or self.remedy
-        super().__init__(f"{type(self).__name__}: {operation}: {code}: {message} {self.remedy}".replace(" : ", " "))
+        sentence = message if message.endswith((".", "!", "?")) or not message else f"{message}."
+        super().__init__(f"{type(self).__name__}: {operation}: {code}: {sentence} {self.remedy}".replace(" : ", " "))
 
     @property
     def kind(self) -> str:
@@ -163,6 +164,8 @@ _KINDS: Mapping[str, type[ApiError]] = {
 }
 _FIRST_SERVER_ERROR = 500
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_ACTIONS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem"}
+"""Where IAM knows no action of the operation's name."""
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
 """Hundreds of characters that only somebody with sts:DecodeAuthorizationMessage can read."""
 
@@ -189,6 +192,7 @@ def _denied(operation: str, code: str, message: str) -> PermissionDenied:
     """Name the IAM action that is missing: AWS's message has it where it is another one than the operation's."""
     found = _DENIED_ACTION.search(message)
     action = found[1] if found else operation
+    action = _ACTIONS.get(action, action)
     if "explicit deny" in message:
         remedy = f"A policy denies {action} explicitly; AWS's words say which kind. Only its owner can change that."
     else:

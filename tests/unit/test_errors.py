@@ -97,6 +97,18 @@ def test_a_denial_names_the_action_that_is_missing(code: str, message: str, acti
     assert f"Allow {action} in the IAM policy of the role or user that the run uses" in str(error)
 
 
+def test_a_denied_transaction_names_the_actions_of_its_items() -> None:
+    """There is no action of its own name to allow."""
+    error = errors.from_aws("dynamodb:TransactWriteItems", 400, {"Error": {"Code": "AccessDeniedException"}})
+    assert "Allow dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem in the IAM policy" in str(error)
+
+
+@pytest.mark.parametrize(("message", "told"), [("because", "because. "), ("because.", "because. "), ("why?", "why? ")])
+def test_aws_s_words_and_the_remedy_are_two_sentences(message: str, told: str) -> None:
+    """AWS ends some of its messages without a full stop."""
+    assert f"ValidationException: {told}Change what" in str(_from("ValidationException", 400, message))
+
+
 def test_a_denial_that_nobody_here_can_lift_says_so() -> None:
     """A service control policy stands above every policy of the account."""
     message = f"{USER} is not authorized to perform: ec2:CreateTags with an explicit deny in a service control policy"
