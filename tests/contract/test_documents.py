@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import json
 import pkgutil
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
@@ -18,6 +20,9 @@ from refresh import inputs, outputs, user_data
 from refresh.desired import DesiredState, Mode
 from tests.fakes import operations
 from tests.fakes.literals import good
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -175,3 +180,27 @@ def test_the_agent_s_page_promises_the_room_that_there_is() -> None:
     longest = user_data.Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
     room = (user_data.SIZE_LIMIT - len(user_data.render(longest))) // 4 * 3
     assert told <= room < told + 200
+
+
+def test_what_docs_access_says_that_a_run_says_is_said() -> None:
+    """Each message of its tables stands in the code, or is AWS's or GitHub's own and stands in a test."""
+    page = (ROOT / "docs" / "access.md").read_text()
+    quoted = [cell for line in page.splitlines() for cell in re.findall(r"^\| `([^`]+)`(?: `[^`]+`)* ", line)]
+    assert len(quoted) > 14
+    said = " ".join(_texts(ROOT / "refresh")) + " ".join(_texts(ROOT / "tests"))
+    for message in quoted:
+        # Operations, actions and addresses are put in by the run.
+        for piece in re.split(r"\.\.\.|: |/|\b[a-z0-9]+:[A-Z]\w+|GitHub (?:GET|POST)|[0-9]{3}", message):
+            assert piece.strip() in said, f"{message!r}: nothing says {piece!r}"
+
+
+def _texts(folder: Path) -> Iterator[str]:
+    """Give every text of the code below a folder, those over several lines in one piece, and the names of classes."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+                yield node.value.decode("utf-8", "replace")
+            elif isinstance(node, ast.ClassDef):
+                yield node.name
