@@ -50,7 +50,7 @@ class Found:
     tags: Tags = ()
     unread: str = ""
 
-    def with_(self, tags: Tags) -> Found:
+    def after(self, tags: Tags) -> Found:
         """Give what there is once some are set."""
         return Found(tuple(sorted({**dict(self.tags), **dict(tags)}.items())))
 

@@ -128,7 +128,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
                 listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
                 actual = evolve(actual, tags=tagging.Found(change.tags))
             case TagResource(tags=tags):
-                actual = evolve(actual, tags=actual.tags.with_(tags))
+                actual = evolve(actual, tags=actual.tags.after(tags))
             case CreateVersion():
                 added = Version(change.latest + 1, default=False, fields=change.fields)
                 listing = evolve(listing, versions=(added, *listing.versions))

@@ -114,7 +114,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
                 pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
                 actual = evolve(actual, pools=tuple(pools))
             case TagResource(address=url, tags=tags):
-                pools = (evolve(each, tags=each.tags.with_(tags)) if each.url == url else each for each in actual.pools)
+                pools = (evolve(each, tags=each.tags.after(tags)) if each.url == url else each for each in actual.pools)
                 actual = evolve(actual, pools=tuple(pools))
             case RecordPools():
                 actual = evolve(actual, recorded=records.to_wire(config(change.pools)))

@@ -73,7 +73,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
             case CreateTable(tags=tags):
                 actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True, tags=tagging.Found(tags))
             case TagResource(tags=tags):
-                actual = evolve(actual, tags=actual.tags.with_(tags))
+                actual = evolve(actual, tags=actual.tags.after(tags))
             case AwaitTable(status=status):
                 actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
             case EnableTimeToLive():
