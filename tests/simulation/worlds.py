@@ -137,10 +137,9 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "mixed instances": _mixed,
     "marked, not terminated": _marked,
     "terminated, not cleaned": _terminated,
-    "tags and volume on an empty account": lambda _: None,
-    "tags and volume from now on": lambda _: None,
 }
 _TAGS_AND_VOLUME = {"tags": (("cost-center", "42"), ("team", "ci")), "root_volume": RootVolume(50, "gp3")}
-_WANTED: dict[str, dict[str, Any]] = {name: _TAGS_AND_VOLUME for name in WORLDS if name.startswith("tags")}
-"""What the owner wants in a world, other than usual."""
-_BEFORE_REFRESH = ("empty account", "table only", "table creating", "tags and volume on an empty account")
+_WANTED: dict[str, dict[str, Any]] = {"table creating": _TAGS_AND_VOLUME, "outdated template": _TAGS_AND_VOLUME}
+"""What the owner wants in a world, other than usual: all is made with tags, but for a table that others made; and a
+pool that was made without any gets them."""
+_BEFORE_REFRESH = ("empty account", "table only", "table creating")
