@@ -180,12 +180,17 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return TransactionCancelled(operation, code, message, reasons)
-    kind = _KINDS.get(code)
+    kind = Rejected if _of_others(code, message) else _KINDS.get(code)
     if kind is PermissionDenied:
         return _denied(operation, code, message)
     if kind:
         return kind(operation, code, message)
     return (Unavailable if status >= _FIRST_SERVER_ERROR else Rejected)(operation, code, message)
+
+
+def _of_others(code: str, message: str) -> bool:
+    """Whether EC2 says with a code for bad credentials that a resource is somebody else's, a private image say."""
+    return code == "AuthFailure" and message.startswith("Not authorized for")
 
 
 def _denied(operation: str, code: str, message: str) -> PermissionDenied:

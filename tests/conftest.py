@@ -9,7 +9,7 @@ import pytest
 from refresh.summary import markdown
 from tests import suites
 from tests.fakes import dynamodb_local
-from tests.fakes.world import PAT_CANARY, World
+from tests.fakes.world import PAT_CANARY, World, forget_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,13 @@ def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> Wo
 def services(world: World) -> Services:
     """Give the clients of the pool's account."""
     return world.services()
+
+
+@pytest.fixture
+def expiring() -> Iterator[None]:
+    """Let the clients' credentials be refused, which no other test shall feel."""
+    yield
+    forget_clients()
 
 
 @pytest.fixture

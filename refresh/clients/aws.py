@@ -33,6 +33,8 @@ CONCURRENCY = 32
 _ATTEMPTS = 5
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
+_FIRST_ERROR = 300
+"""The first status that botocore itself calls an error."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
 _CREDENTIALS_REMEDY = (
     "set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and "
@@ -64,10 +66,13 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         max_pool_connections=CONCURRENCY,
     )
 
+    refused = _Refused()
+
     def created(service: str, config: Config | None = None) -> Any:
         client: Any = session.client(service, config=shared.merge(config) if config else shared)
         skew.listen(client)
         translate_errors(client)
+        refused.listen(client)
         if shell.called:
             _Trace(shell.called).listen(client)
         _refuse_once_stopped(client, shell)
@@ -179,12 +184,37 @@ def _refuse_once_stopped(client: BaseClient, shell: Shell) -> None:
     client.meta.events.register("before-send", sending)
 
 
+class _Refused:
+    """Sends nothing more with credentials that AWS has refused: every further call could only fail the same way."""
+
+    def __init__(self) -> None:
+        self._by: errors.CredentialsExpired | None = None
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the answers to a client's calls, and refuse later ones."""
+        service = client.meta.service_model.service_name
+
+        def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+            if self._by is None and http_response.status_code >= _FIRST_ERROR:
+                error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+                self._by = error if isinstance(error, errors.CredentialsExpired) else None
+
+        def sending(event_name: str, **_: Any) -> None:
+            if self._by:
+                operation = ":".join(event_name.split(".")[1:])
+                message = f"not sent, since {self._by.operation} was answered so before."
+                raise errors.CredentialsExpired(operation, self._by.code, message)
+
+        client.meta.events.register_first("after-call", answered)
+        client.meta.events.register("before-send", sending)
+
+
 def translate_errors(client: BaseClient) -> None:
     """Make every error of a boto3 client one of ours, through botocore's own events."""
     service = client.meta.service_model.service_name
 
     def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-        if http_response.status_code >= 300:  # noqa: PLR2004 - what botocore itself calls an error
+        if http_response.status_code >= _FIRST_ERROR:
             raise errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
 
     def unanswered(exception: Exception, event_name: str, **_: Any) -> None:

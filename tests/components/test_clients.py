@@ -85,6 +85,7 @@ def test_a_call_is_given_up_after_five_tries(
     ("code", "kind"),
     [("AccessDeniedException", errors.PermissionDenied), ("ExpiredTokenException", errors.CredentialsExpired)],
 )
+@pytest.mark.usefixtures("expiring")
 def test_a_refusal_is_not_tried_again(
     aws: AwsServer, services: Services, code: str, kind: type[errors.ApiError]
 ) -> None:
@@ -94,6 +95,20 @@ def test_a_refusal_is_not_tried_again(
         _describe(services)
     assert len(aws.calls) == 1
     assert str(caught.value).startswith(f"{kind.__name__}: dynamodb:DescribeTable: {code}: no. ")
+
+
+def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServer, world: World) -> None:
+    """Through no client: every call could only fail the same way."""
+    with mock.patch.dict(os.environ, world.environ()):
+        given = inputs.load(os.environ)
+        services = clients.connect(given.desired, given.secrets, SHELL)
+    aws.before_call = lambda _: (400, b'{"__type": "ExpiredTokenException", "message": "The token is expired."}')
+    with pytest.raises(errors.CredentialsExpired, match=r"DescribeTable: ExpiredTokenException: The token is expired"):
+        _describe(services)
+    for call in (services.sqs.list_queues, services.ec2.describe_subnets, services.sqs.list_queues):
+        with pytest.raises(errors.CredentialsExpired, match="not sent, since dynamodb:DescribeTable was answered so"):
+            call()
+    assert aws.calls == ["dynamodb:DescribeTable"]
 
 
 def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:

@@ -307,6 +307,12 @@ def _ours(url: str, dynamodb_url: str, **changed: str) -> Services:
     return services
 
 
+def forget_clients() -> None:
+    """Have clients made anew: those with credentials that a stand-in has refused send nothing more."""
+    _connect.cache_clear()
+    _ours.cache_clear()
+
+
 def _with_parameters(connect: Callable[..., Services], url: str, dynamodb_url: str) -> Any:
     """Give the client of Systems Manager, which is made for a pool that needs it."""
     return connect(url, dynamodb_url, **{"INPUT_AMI": "resolve:ssm:/any", "INPUT_ROOT-VOLUME-SIZE": "50"}).ssm

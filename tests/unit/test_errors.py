@@ -39,6 +39,12 @@ def test_an_answer_becomes_its_type(code: str, status: int, kind: type[errors.Ap
     assert str(error) == f"{kind.__name__}: sqs:CreateQueue: {code}: because. {kind.remedy}"
 
 
+def test_somebody_else_s_image_is_no_matter_of_credentials() -> None:
+    """Though EC2 uses one code for both: with bad ones a run would end."""
+    assert type(_from("AuthFailure", 401, "Not authorized for images: [ami-01234567]")) is errors.Rejected
+    assert type(_from("AuthFailure", 401, "AWS was not able to validate the credentials")) is errors.CredentialsExpired
+
+
 def test_an_answer_without_an_error_in_it_is_still_told() -> None:
     """A proxy may have answered."""
     assert isinstance(errors.from_aws("ec2:X", 502, {}), errors.Unavailable)
