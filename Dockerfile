@@ -14,12 +14,12 @@ RUN /opt/build/bin/python -m pip wheel --quiet --no-cache-dir --no-deps --no-bui
         --wheel-dir /opt/wheels /src \
     && /opt/build/bin/python -m pip --python /opt/refresh/bin/python install --quiet --no-cache-dir --no-deps \
         --no-index /opt/wheels/*.whl
-# Of AWS's hundreds of services only what is called stays, each in its newest version (sts is where credentials of a role
-# come from, ssm where a parameter names the image); then the packages' own commands and boto3's resources, which nothing
-# here uses.
+# Of AWS's hundreds of services only what is called stays, each in its newest version (sts gives the credentials of a role
+# and tells the account, ssm which image a parameter names, iam whether the instance profile is there); then the packages'
+# own commands and boto3's resources, which nothing here uses.
 # Copying breaks time stamps, so the bytecode is checked by nothing but the image itself.
 RUN find /opt/refresh/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
-        ! -name dynamodb ! -name ec2 ! -name sqs ! -name ssm ! -name sts -exec rm -r {} + \
+        ! -name dynamodb ! -name ec2 ! -name iam ! -name sqs ! -name ssm ! -name sts -exec rm -r {} + \
     && for service in /opt/refresh/lib/python3*/site-packages/botocore/data/*/; do \
         set -- "${service}"*/; while [ $# -gt 1 ]; do rm -r "$1"; shift; done; done \
     && find /opt/refresh/lib/python3*/site-packages/botocore/data -name 'examples-*' -delete \

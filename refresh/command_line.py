@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "role-to-assume": "AWS role to take with GitHub's OIDC token",
     "role-session-name": "name of its session [refresh-action-<run id>]",
     "role-duration": "how long its credentials last, 20m to 12h [1h]",
+    "allowed-account-ids": "AWS accounts in which a run may write, 12 digits each [any]",
     "max-idle-time": "how long an idle runner stays, as 420s, 7m or 1h [7m]",
     "max-runtime": "longest time from claim to release [30m]",
     "resource-class-config": 'sizes of runners as JSON: {"<class>": {"cpu": n, "mmem": MiB}}',

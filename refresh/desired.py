@@ -10,6 +10,9 @@ from attrs import field, frozen
 
 from refresh import names
 
+RESOLVE = "resolve:ssm:"
+"""Before the name of a parameter that names the image."""
+
 
 class Mode(Enum):
     """Whether a run changes what differs or only tells."""
@@ -108,13 +111,10 @@ class DesiredState:
     """The App in whose name GitHub is asked; "" where a token is given."""
     role: Role | None = None
     """None where AWS's standard chain of credentials holds."""
+    allowed_account_ids: tuple[str, ...] = ()
+    """The AWS accounts in which a run may write; () for any."""
     run_url: str = ""
     """The workflow run, written to what this run ends."""
-
-    @property
-    def resolves_image(self) -> bool:
-        """Whether the image behind a Systems Manager parameter has to be looked up."""
-        return self.root_volume is not None and self.image.startswith("resolve:ssm:")
 
     @property
     def access(self) -> Mapping[str, str]:

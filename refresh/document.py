@@ -78,6 +78,7 @@ def _component(report: ComponentReport) -> dict[str, Any]:
         "outcomes": map(_outcome, report.outcomes),
         "pending": map(change, report.pending),
         "warnings": list(report.warnings),
+        "notes": list(report.notes),
         "refusals": list(report.refusals),
         "error": str(report.error) if report.error else None,
     }

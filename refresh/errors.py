@@ -153,6 +153,7 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "InvalidInstanceID.NotFound": NotFound,
     "InvalidLaunchTemplateId.NotFound": NotFound,
     "InvalidLaunchTemplateName.NotFoundException": NotFound,
+    "NoSuchEntity": NotFound,
     "QueueDoesNotExist": NotFound,
     "ResourceNotFoundException": NotFound,
     "InvalidAMIID.NotFound": NotFound,
@@ -163,6 +164,8 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "ConditionalCheckFailedException": ConditionFailed,
 }
 _FIRST_SERVER_ERROR = 500
+_LONGEST = 1000
+"""Characters of a message that are shown."""
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _ACTIONS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem"}
 """Where IAM knows no action of the operation's name."""
@@ -176,7 +179,8 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
     `operation` is `service:Operation`, which is nearly always the IAM action; `response` is botocore's parsed one.
     """
     error = response.get("Error", {})
-    code, message = str(error.get("Code", "Unknown")), str(error.get("Message", ""))
+    # What a proxy answers in AWS's place is a page of HTML.
+    code, message = str(error.get("Code", "Unknown")), " ".join(str(error.get("Message", "")).split())[:_LONGEST]
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return TransactionCancelled(operation, code, message, reasons)

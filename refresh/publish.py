@@ -61,7 +61,7 @@ def beginning(runner: Runner, given: Inputs) -> None:
 
 
 def component(runner: Runner, report: ComponentReport) -> None:
-    """Show one component: a group with a line a change, then its warnings and errors."""
+    """Show one component: a group with a line a change, then its notes, warnings and errors."""
     seconds = f"{report.duration.total_seconds():.1f}"
     facts = {"component": report.name, "status": report.status, "seconds": seconds}
     with runner.group(f"{report.name}: {report.status} ({seconds} s)", facts):
@@ -73,6 +73,8 @@ def component(runner: Runner, report: ComponentReport) -> None:
             log.info("change.postponed", number=len(report.postponed), note="left for the next run")
         for change in report.pending:
             log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
+    for note in report.notes:
+        runner.annotate("notice", report.name, note)
     for warning in report.warnings:
         runner.annotate("warning", report.name, warning)
     for problem in problems(report):

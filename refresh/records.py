@@ -49,6 +49,15 @@ def read_time(text: str) -> datetime | None:
     return moment if wire_time(moment) == text else None
 
 
+def read_moment(value: object) -> datetime | None:
+    """Read a time as AWS and GitHub tell it, ISO 8601 with a zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
 def to_wire(value: object) -> dict[str, Any]:
     """Write a value in DynamoDB's low-level form: text S, whole number N, sequence L, mapping M."""
     match value:

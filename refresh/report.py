@@ -133,6 +133,8 @@ class ComponentReport:
     pending: tuple[Change, ...] = ()
     """Acknowledged by AWS in this run but not yet read back; the next run looks again."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be looked at, and stopped nothing."""
     refusals: tuple[str, ...] = ()
     """What the last look found due and must not be done."""
     error: RefreshError | None = None

@@ -16,7 +16,7 @@ from refresh.pool import UNRECORDED
 from refresh.wording import lasting, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from refresh.pool import Ended, InstanceNow
@@ -41,7 +41,8 @@ def markdown(report: Report) -> str:
         _pool(report),
         _changes(report),
         _ended(report),
-        _warnings(report),
+        _told("Warnings", report, lambda component: component.warnings),
+        _told("Notes", report, lambda component: component.notes),
     )
     return "\n".join(line for section in sections for line in (*section, ""))
 
@@ -75,10 +76,10 @@ def _problems(report: Report) -> Iterator[str]:
     yield from _bullets(listed)
 
 
-def _warnings(report: Report) -> Iterator[str]:
-    listed = [f"{component.name}: {cell(warning)}" for component in report.components for warning in component.warnings]
+def _told(title: str, report: Report, of: Callable[[ComponentReport], Sequence[str]]) -> Iterator[str]:
+    listed = [f"{component.name}: {cell(text)}" for component in report.components for text in of(component)]
     if listed:
-        yield "#### Warnings"
+        yield f"#### {title}"
         yield ""
         yield from _bullets(listed)
 

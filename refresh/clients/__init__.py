@@ -30,7 +30,7 @@ def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
         dynamodb=clients.dynamodb,
         ec2=clients.ec2,
         sqs=clients.sqs,
-        ssm=clients.ssm,
+        on_demand=clients.on_demand,
         github=GitHub(desired, secrets.github, shell),
         skew=skew,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from threading import local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from refresh.clients.shell import Called, Shell
     from refresh.desired import DesiredState, IdTokens
-    from refresh.reconciler.launch_template.root_device import ParameterStore
+    from refresh.reconciler.launch_template.image import ParameterStore
+    from refresh.reconciler.preflight import Iam, Sts
 
 CONCURRENCY = 32
 """Calls under way at once, and so connections kept: measured, 1,500 updates take 3.1 s with 32 and 6.7 s with 8."""
@@ -44,12 +45,49 @@ _CREDENTIALS_REMEDY = (
 
 @frozen
 class Clients:
-    """The clients of one region; `ssm` is there only for a pool that needs it."""
+    """The clients of one region."""
 
     dynamodb: DynamoDBClient
     ec2: EC2Client
     sqs: SQSClient
-    ssm: ParameterStore | None
+    on_demand: OnDemand
+
+
+class OnDemand:
+    """Clients that few runs need, each made when it is asked for; a session makes one at a time."""
+
+    def __init__(self, create: Callable[[str], Any]) -> None:
+        self._create = create
+        self._created: dict[str, Any] = {}
+        self._lock = Lock()
+
+    def sts(self) -> Sts:
+        """Give the Security Token Service's."""
+        client: Sts = self._client("sts")
+        return client
+
+    def iam(self) -> Iam:
+        """Give IAM's."""
+        client: Iam = self._client("iam")
+        return client
+
+    def ssm(self) -> ParameterStore:
+        """Give Systems Manager's."""
+        client: ParameterStore = self._client("ssm")
+        return client
+
+    def _client(self, service: str) -> Any:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - see the package's docstring
+
+        with self._lock:
+            if service not in self._created:
+                try:
+                    self._created[service] = self._create(service)
+                except (BotoCoreError, ValueError) as error:
+                    raise errors.Unavailable(
+                        f"{service}:client", type(error).__name__, str(error), remedy=_CONFIGURATION_REMEDY
+                    ) from None
+            return self._created[service]
 
 
 def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, skew: ClockSkew) -> Clients:
@@ -86,9 +124,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         # Any, since its stubs know clients by literal names only.
         session: Any = boto3.Session(botocore_session=chain, region_name=desired.region)
         _require_credentials(chain)
-        return Clients(
-            created("dynamodb"), created("ec2"), created("sqs"), created("ssm") if desired.resolves_image else None
-        )
+        return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
     except ProfileNotFound as error:
         raise _no_credentials(error) from None
     except (BotoCoreError, ValueError) as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors
+from refresh import errors, records
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.shell import quieten
 from refresh.desired import AppKey, RunnerScope, Secret
@@ -16,6 +16,7 @@ from refresh.reconciler.runner_registrations import Registration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import github
 
@@ -61,7 +62,7 @@ class GitHub:
         if not isinstance(token, str) or not token.strip() or not token.isprintable():
             raise _unexpected(path, "there is no token in the answer")
         self._shell.mask(token)
-        expires_at = _moment(answer.get("expires_at"))
+        expires_at = records.read_moment(answer.get("expires_at"))
         if expires_at is None:
             raise _unexpected(path, "the answer's expires_at is no time with a zone")
         return IssuedToken(Secret(token), expires_at)
@@ -175,7 +176,7 @@ class GitHub:
         if not isinstance(token, str) or not token.isprintable() or not token.strip():
             raise _unexpected(path, "there is no token in the answer")
         self._shell.mask(token)
-        self._connected_until = _moment(answer.get("expires_at")) or self._shell.now()
+        self._connected_until = records.read_moment(answer.get("expires_at")) or self._shell.now()
         return Secret(token)
 
     def _wanted(self) -> Mapping[str, Any]:
@@ -232,11 +233,3 @@ def _registration(runner: Any) -> Registration:
 
 def _unexpected(path: str, problem: str) -> errors.Unavailable:
     return errors.Unavailable(f"GitHub {path}", "Unexpected", f"{problem}.")
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

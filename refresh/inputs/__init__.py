@@ -30,6 +30,7 @@ OPTIONAL = (
     "role-to-assume",
     "role-session-name",
     "role-duration",
+    "allowed-account-ids",
     "max-idle-time",
     "max-runtime",
     "resource-class-config",
@@ -154,6 +155,7 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
 
 def _run(reader: Reader) -> dict[str, Any]:
     """Read how this run has to go about it, by field of the desired state; None where the default holds."""
+    role = access.role(reader)
     return {
         "max_unexpected_terminations": reader.optional(
             "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
@@ -164,7 +166,8 @@ def _run(reader: Reader) -> dict[str, Any]:
         "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
         **_github(reader),
         "github_app_id": reader.optional("github-app-id", access.app_id),
-        "role": access.role(reader),
+        "role": role,
+        "allowed_account_ids": access.allowed_account_ids(reader, role),
         "run_url": _run_url(reader.environ),
     }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from refresh.desired import AppKey, IdTokens, Role, Secret
 from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem
+from refresh.inputs.reader import cut
 
 if TYPE_CHECKING:
     from refresh.inputs.reader import Reader
@@ -23,6 +24,7 @@ _PEM = re.compile(
     r"-----BEGIN (?P<kind>(?:RSA )?PRIVATE KEY)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)\s*-----END (?P=kind)-----"
 )
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _SHORTEST_SESSION, _LONGEST_SESSION = timedelta(minutes=20), timedelta(hours=12)
 """AWS would give 15 minutes; the SDK takes such credentials for spent from the start."""
@@ -114,6 +116,27 @@ def id_tokens(reader: Reader) -> IdTokens | None:
         reader.problems.append(f"ACTIONS_ID_TOKEN_REQUEST_URL: {problem.problem}; GitHub sets it")
         return None
     return IdTokens(url, Secret(token))
+
+
+def allowed_account_ids(reader: Reader, taken: Role | None) -> tuple[str, ...] | None:
+    """Read in which accounts a run may write; the role that it takes has to be one of theirs."""
+    found = reader.optional("allowed-account-ids", _account_ids)
+    if found and taken and (account := taken.arn.split(":")[4]) not in found:
+        reader.problems.append(
+            f"role-to-assume: is a role of account {account}, which allowed-account-ids leaves out; correct one of them"
+        )
+    return found
+
+
+def _account_ids(value: str) -> tuple[str, ...]:
+    listed = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", value))))
+    wrong = [each for each in listed if not _ACCOUNT_ID.fullmatch(each)]
+    if wrong or not listed:
+        raise Problem(
+            f"{cut(wrong[0]) if wrong else 'nothing'} is not the id of an AWS account",
+            "write its 12 digits, in quotes where the first is a 0; several separated by spaces",
+        )
+    return listed
 
 
 def _role_arn(value: str) -> str:

@@ -20,18 +20,20 @@ from refresh.desired import Mode
 from refresh.reconciler import launch_template, registration_token, runner_registrations, runner_release
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import Convergence
-from refresh.reconciler.early import Early
+from refresh.reconciler.early import Early, Once
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
-from refresh.reconciler.launch_template import LaunchTemplate, root_device
+from refresh.reconciler.launch_template import LaunchTemplate
+from refresh.reconciler.launch_template import image as images
 from refresh.reconciler.launch_template import policy as template_policy
-from refresh.reconciler.launch_template.root_device import ParameterStore, RootDevice
+from refresh.reconciler.launch_template.image import Image, RootDevice
 from refresh.reconciler.metadata import Metadata
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
 from refresh.reconciler.pool_now import ended, pool_now
+from refresh.reconciler.preflight import OnDemand, Preflight
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock, Component, Converged
+    from refresh.reconciler.component import Clock, Component, Converged, Gate
     from refresh.report import Change
 
 
@@ -73,8 +75,7 @@ class Services:
     ec2: EC2Client
     sqs: SQSClient
     github: GitHub
-    ssm: ParameterStore | None = None
-    """Only where the image is a parameter that has to be looked up."""
+    on_demand: OnDemand
     skew: Callable[[], timedelta] = timedelta
     """Tells how far AWS's clock is ahead of ours, as far as its answers have shown."""
 
@@ -103,33 +104,40 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hook
     listing = Early(
         pool, partial(launch_template.list_versions, services.ec2, names.launch_template(desired.repository))
     )
-    device = _root_device(desired, services, pool)
+    image = Once(pool, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
+    if desired.root_volume:
+        image.begin()
+    preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, pool)
     under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}
 
-    def begin(component: Component[ActualT, Any], may_write: Callable[[], None]) -> Future[Converged[ActualT]]:
-        convergence = Convergence(component, run, may_write)
+    def begin(component: Component[ActualT, Any], *gates: Gate) -> Future[Converged[ActualT]]:
+        convergence = Convergence(component, run, preflight.require_account, *gates)
         future = pool.submit(convergence.converge)
         under_way[future] = convergence
         return future
 
-    table = begin(StateTable(desired, services.dynamodb, metadata, clock), lambda: None)
+    table = begin(StateTable(desired, services.dynamodb, metadata, clock))
     after_table = partial(_require_table, desired, table)
     release = begin(ReleaseOfRunner(desired, metadata, services.github, clock), after_table)
     template_ids = partial(_template_ids, metadata, listing)
     collector = begin(
         GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress), after_table
     )
-    token = begin(RegistrationToken(desired, metadata, services.github, clock), after_table)
+    issue = partial(_require_administration, desired, services.github)
+    token = begin(RegistrationToken(desired, metadata, services.github, clock), after_table, issue)
     gone = partial(_ended, collector, token)
     newest = partial(_release, desired, release)
-    template = begin(LaunchTemplate(desired, services.ec2, metadata, listing, newest, device), after_table)
+    device = partial(_root_device, desired, image)
+    template = begin(
+        LaunchTemplate(desired, services.ec2, metadata, listing, newest, device), after_table, preflight.launch_template
+    )
     pools = begin(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock), after_table)
     listed: tuple[Future[Converged[Any]], ...] = (
         table,
         release,
         template,
         pools,
-        begin(Parameters(desired, metadata), after_table),
+        begin(Parameters(desired, metadata), after_table, preflight.parameters),
         token,
         collector,
         begin(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone), after_table),
@@ -149,11 +157,15 @@ def reconcile(  # noqa: PLR0913 - the four things a run is made of, and its hook
     )
 
 
-def _root_device(desired: DesiredState, services: Services, pool: Executor) -> Callable[[], RootDevice | None]:
-    """Begin to look the image's root device up, once for the whole run, where the root volume is to be another."""
-    if desired.root_volume is None:
-        return lambda: None
-    return Early(pool, partial(root_device.look_up, services.ec2, services.ssm, desired.image)).first
+def _root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:
+    """Wait for the image, where the root volume is to be another than its own."""
+    return image().root_device() if desired.root_volume else None
+
+
+def _require_administration(desired: DesiredState, github: GitHub) -> None:
+    """See in mode plan whether GitHub would give the token that is due."""
+    if desired.mode is Mode.PLAN:
+        github.require_administration()
 
 
 def _as_they_end(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from refresh.desired import Mode
 from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from refresh.report import Change, Outcome, Plan
@@ -66,6 +67,18 @@ class Converged(Generic[ActualT]):
 
     report: ComponentReport
     actual: ActualT | None = None
+
+
+@frozen
+class Clearance:
+    """Leave to write, and what a person should know about it."""
+
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Gate = Callable[[], Clearance | None]
+"""Asked before anything is written, and in mode plan where something would be; raises where nothing may be."""
 
 
 @frozen(kw_only=True)

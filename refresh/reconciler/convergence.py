@@ -9,11 +9,11 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.reconciler.component import ActualT, Component, Converged, Run
+from refresh.reconciler.component import ActualT, Component, Converged, Gate, Run
 from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from refresh.report import Change, Outcome, Plan
@@ -40,22 +40,22 @@ def following(
     return tuple(listed)
 
 
-def converge(component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> Converged[ActualT]:
+def converge(component: Component[ActualT, ChangeT], run: Run, *gates: Gate) -> Converged[ActualT]:
     """Observe, plan and apply until the plan is empty, and report what happened; see `Convergence`."""
-    return Convergence(component, run, may_write).converge()
+    return Convergence(component, run, *gates).converge()
 
 
 class Convergence(Generic[ActualT, ChangeT]):
     """One component on its way to an empty plan.
 
-    `may_write` is called before the first change is applied; it waits for what must come first and raises if it failed.
-    Whatever goes wrong ends this component only.
+    The gates are asked in their order before changes are applied: they wait for what must come first, and look at what
+    the owner named; one that raises ends the component. Whatever goes wrong ends this component only.
     """
 
-    def __init__(self, component: Component[ActualT, ChangeT], run: Run, may_write: Callable[[], None]) -> None:
+    def __init__(self, component: Component[ActualT, ChangeT], run: Run, *gates: Gate) -> None:
         self.component = component
         self.run = run
-        self.may_write = may_write
+        self.gates = gates
         self.started_at = run.clock.now()
         self.actual: ActualT | None = None
         self.report = ComponentReport(name=component.name, mode=run.mode)
@@ -104,7 +104,7 @@ class Convergence(Generic[ActualT, ChangeT]):
                 self.report = evolve(self.report, planned=plan.changes)
             if self.run.mode is Mode.PLAN:
                 if plan.changes:
-                    self.may_write()
+                    self._ask_gates()
                     later = following(self.component, self.actual, plan.changes, now)
                     self.report = evolve(self.report, following=later)
                 return
@@ -112,7 +112,7 @@ class Convergence(Generic[ActualT, ChangeT]):
             if not due:
                 self._close(plan)
                 return
-            self.may_write()
+            self._ask_gates()
             self._stop_if_asked()
             repeats += self._tried_before(due)
             self._apply(due)
@@ -122,6 +122,15 @@ class Convergence(Generic[ActualT, ChangeT]):
             f"{self.component.name}: changes were still planned after {number + 1} passes "
             f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
         )
+
+    def _ask_gates(self) -> None:
+        for gate in self.gates:
+            if cleared := gate():
+                self.report = evolve(
+                    self.report,
+                    warnings=_merged(self.report.warnings, cleared.warnings),
+                    notes=_merged(self.report.notes, cleared.notes),
+                )
 
     def _tried_before(self, due: list[ChangeT]) -> bool:
         """Whether something of the kind was tried on the same subject before, in this run."""

@@ -1,4 +1,4 @@
-"""A read that is begun at the start of a run, so that it overlaps with everything else."""
+"""Reads that are shared: asked once, whoever needs them first, and beside everything else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,29 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
 T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Reads when it is asked first; everybody gets that result, or its error."""
+
+    def __init__(self, pool: Executor, read: Callable[[], T]) -> None:
+        self._pool = pool
+        self._read = read
+        self._begun: Future[T] | None = None
+        self._lock = Lock()
+
+    def begin(self) -> Future[T]:
+        """Have it read, without waiting."""
+        with self._lock:
+            self._begun = self._begun or self._pool.submit(self._read)
+            return self._begun
+
+    def __call__(self) -> T:
+        """Wait for the result."""
+        return self.begin().result()
 
 
 class Early(Generic[T]):
@@ -17,13 +37,11 @@ class Early(Generic[T]):
 
     def __init__(self, pool: Executor, read: Callable[[], T]) -> None:
         self._read = read
-        self._begun = pool.submit(read)
+        self.first = Once(pool, read)
+        """What was read at the start, however often it is asked for."""
+        self.first.begin()
         self._taken = False
         self._lock = Lock()
-
-    def first(self) -> T:
-        """Give what was read at the start, however often."""
-        return self._begun.result()
 
     def __call__(self) -> T:
         """Give a reading that nobody has had yet."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import field, frozen
 
 from refresh import errors, names, records
-from refresh.desired import Mode, RunnerScope
+from refresh.desired import RunnerScope
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -113,16 +113,13 @@ class RegistrationToken:
     clock: Clock
 
     def observe(self) -> Actual:
-        """Read the stored token's expiry and scope; in mode plan, see whether GitHub would give one that is due."""
+        """Read the stored token's expiry and scope."""
         value = records.mapping(self.metadata.read(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
-        actual = Actual(
+        return Actual(
             bool(records.text(value, "token")),
             records.text(value, "expires_at") or "",
             records.text(value, _SCOPE) or RunnerScope.REPOSITORY.value,
         )
-        if self.desired.mode is Mode.PLAN and self.plan(actual, self.clock.now()).changes:
-            self.github.require_administration()
-        return actual
 
     def plan(self, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
         """See the module's `plan`."""

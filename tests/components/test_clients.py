@@ -170,6 +170,16 @@ def test_a_configuration_that_cannot_be_used_is_bad_input(
         _connect(monkeypatch, **{**keys, variable: value})
 
 
+def test_a_client_that_cannot_be_made_when_it_is_needed_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is only looked at stops nothing; it is made once, when it can be."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    on_demand = _connect(monkeypatch, **keys, AWS_ENDPOINT_URL_IAM="nonsense").on_demand
+    with pytest.raises(errors.Unavailable, match=r"iam:client: ValueError: .*correct it in the step's env"):
+        on_demand.iam()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", "http://127.0.0.1:9")
+    assert on_demand.iam() is on_demand.iam()
+
+
 def test_a_credential_process_that_fails_is_bad_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is run before any call."""
     config = tmp_path / "config"

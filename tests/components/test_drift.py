@@ -84,7 +84,8 @@ def test_an_edited_field_is_repaired(refreshed: World, services: Services, chang
 def test_a_security_group_added_in_place_is_repaired(refreshed: World, services: Services) -> None:
     """When no version is right any more, one is added."""
     services.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
-    refreshed.refresh(security_group_ids=f"{refreshed.inputs['security-group-ids']} sg-0fffffffffffffff0")
+    another = refreshed.security_group(services)
+    refreshed.refresh(security_group_ids=f"{refreshed.inputs['security-group-ids']} {another}")
     _repaired_with(refreshed, *NEW_VERSION)
     groups = refreshed.default_version(services)["LaunchTemplateData"]["SecurityGroupIds"]
     assert groups == [refreshed.inputs["security-group-ids"]]

@@ -252,7 +252,7 @@ def test_a_volume_on_which_the_image_does_not_fit_fails_the_template_before_its_
 @pytest.mark.parametrize(
     ("ami", "problem"),
     [
-        ("ami-0fffffffffffffff0", "NotFound: ec2:DescribeImages: InvalidAMIID.NotFound"),
+        ("ami-0eeeeeeeeeeeeeee0", "NotFound: ec2:DescribeImages: InvalidAMIID.NotFound"),
         ("resolve:ssm:/nobody", "NotFound: ssm:GetParameters: NoImage: there is no parameter /nobody."),
         ("resolve:ssm:/word", "NotFound: ssm:GetParameters: NoImage: the parameter /word holds 'ubuntu', no AMI id."),
     ],

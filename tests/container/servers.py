@@ -1,8 +1,8 @@
 """The stand-ins for AWS and GitHub in a container, and a third port by which a test on the host directs them.
 
 GET /calls tells the calls since they were last forgotten, whether an answer is held back, and the App's key. POST
-/forget, /reset (an empty account), /hold?number=3 or /hold?operation=sqs:CreateQueue (that call from now is carried
-out, its answer waits) and /release.
+/forget, /reset (an empty account), /furnish (what a pool's owner has there before), /hold?number=3 or
+/hold?operation=sqs:CreateQueue (that call from now is carried out, its answer waits) and /release.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Stage:
                 case "/reset":
                     self.aws.forget_everything()
                     self.calls.clear()
+                case "/furnish":
+                    self.aws.furnish()
                 case "/hold":
                     self.calls.clear()
                     self._release.clear()

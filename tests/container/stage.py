@@ -53,6 +53,10 @@ class RemoteStage:
         """Empty the account."""
         self._direct("reset")
 
+    def furnish(self) -> None:
+        """Put into the account what a pool's owner has there before."""
+        self._direct("furnish")
+
     def hold(self, number: int) -> None:
         """Count anew, carry the call of this number out and hold its answer back."""
         self._direct(f"hold?number={number}")

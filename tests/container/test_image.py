@@ -40,7 +40,7 @@ def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
         "pip": False,
         "compilers": [],
         "tests": [],
-        "services": ["dynamodb", "ec2", "sqs", "ssm", "sts"],
+        "services": ["dynamodb", "ec2", "iam", "sqs", "ssm", "sts"],
         "versions": [1, 1, 1, 1, 1],
         "without bytecode": [],
     }

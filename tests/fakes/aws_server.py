@@ -126,6 +126,12 @@ class AwsServer:
                     region.reset()
         self.forget_calls()
 
+    def furnish(self) -> None:
+        """Put into the account what a pool's owner has there before."""
+        from tests.fakes import surroundings  # noqa: PLC0415 - it knows a pool's inputs, as which this module is loaded
+
+        surroundings.furnish()
+
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)

@@ -38,7 +38,10 @@ REPOSITORY = names.Repository("octo", "widgets")
 TABLE = names.table(REPOSITORY)
 TEMPLATE = names.launch_template(REPOSITORY)
 REGION = "eu-west-1"
+ACCOUNT_ID = "123456789012"
 IMAGE = "ami-0123456789abcdef0"
+NEW_IMAGE = "ami-0fffffffffffffff0"
+PROFILE = "runner-profile"
 RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 CREDENTIALS = {
     "AWS_REGION": REGION,
@@ -52,7 +55,7 @@ ROOT = Path(__file__).parents[2]
 
 INPUTS = {
     "ami": IMAGE,
-    "iam-instance-profile": "runner-profile",
+    "iam-instance-profile": PROFILE,
     "github-token": PAT_CANARY,
 }
 
@@ -89,6 +92,7 @@ class World:
         """Where the table is; elsewhere than the rest if asked for."""
         self.table = names.table(repository)
         self.template = names.launch_template(repository)
+        aws.furnish()
         ec2 = self._connected().ec2
         group = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
         subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
@@ -117,8 +121,7 @@ class World:
     def _services(self, connect: Callable[..., Services], **changed: str) -> Services:
         given = inputs.load(self.environ(**changed))
         github = GitHub(given.desired, given.secrets.github, SHELL)
-        store = _with_parameters(connect, self.aws.url, self.dynamodb_url) if given.desired.resolves_image else None
-        return evolve(connect(self.aws.url, self.dynamodb_url), github=github, ssm=store)
+        return evolve(connect(self.aws.url, self.dynamodb_url), github=github)
 
     def _connected(self) -> Services:
         return _ours(self.aws.url, self.dynamodb_url)
@@ -256,9 +259,15 @@ class World:
         """Read the version from which provision launches."""
         return next(version for version in self.versions(services) if version["DefaultVersion"])
 
+    def security_group(self, services: Services, vpc: str = "") -> str:
+        """Make another security group, in the VPC of the pool's subnets unless another one is named."""
+        subnet = self.inputs["subnet-ids"].partition(",")[0]
+        found = services.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        return services.ec2.create_security_group(GroupName="another", Description="-", VpcId=vpc or found)["GroupId"]
+
     def parameter_store(self) -> Any:
         """Connect to Systems Manager, where a parameter may name the image."""
-        return _with_parameters(_ours, self.aws.url, self.dynamodb_url)
+        return self._connected().on_demand.ssm()
 
     def user_data(self, services: Services) -> str:
         """Read the program with which instances start."""
@@ -280,7 +289,7 @@ class World:
 
 
 @functools.cache
-def _connect(url: str, dynamodb_url: str, **changed: str) -> Services:
+def _connect(url: str, dynamodb_url: str) -> Services:
     """Create the clients of one endpoint once, as a run does: that takes longer than a run itself."""
     environ = {
         **CREDENTIALS,
@@ -290,20 +299,26 @@ def _connect(url: str, dynamodb_url: str, **changed: str) -> Services:
         **{f"INPUT_{name.upper()}": value for name, value in INPUTS.items()},
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
-        **changed,
     }
+    return connected(environ)
+
+
+def connected(environ: Mapping[str, str]) -> Services:
+    """Create the clients in an environment, also those that a run makes when it needs them."""
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        return clients.connect(given.desired, given.secrets, SHELL)
+        services = clients.connect(given.desired, given.secrets, SHELL)
+        for create in (services.on_demand.sts, services.on_demand.iam, services.on_demand.ssm):
+            create()
+    return services
 
 
 @functools.cache
-def _ours(url: str, dynamodb_url: str, **changed: str) -> Services:
+def _ours(url: str, dynamodb_url: str) -> Services:
     """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
-    services = _connect.__wrapped__(url, dynamodb_url, **changed)
-    for client in (services.dynamodb, services.ec2, services.sqs, services.ssm):
-        if client:
-            operations.mark(client)
+    services = _connect.__wrapped__(url, dynamodb_url)
+    for client in (services.dynamodb, services.ec2, services.sqs, services.on_demand.ssm()):
+        operations.mark(client)
     return services
 
 
@@ -311,11 +326,6 @@ def forget_clients() -> None:
     """Have clients made anew: those with credentials that a stand-in has refused send nothing more."""
     _connect.cache_clear()
     _ours.cache_clear()
-
-
-def _with_parameters(connect: Callable[..., Services], url: str, dynamodb_url: str) -> Any:
-    """Give the client of Systems Manager, which is made for a pool that needs it."""
-    return connect(url, dynamodb_url, **{"INPUT_AMI": "resolve:ssm:/any", "INPUT_ROOT-VOLUME-SIZE": "50"}).ssm
 
 
 def component(report: Report, name: str) -> ComponentReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -10,6 +11,8 @@ from attrs import frozen
 from tests.iam import policies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.fakes.aws_server import AwsServer
 
 
@@ -37,6 +40,16 @@ def roles(aws: AwsServer) -> dict[str, Role]:
             document["Statement"] = [statement for statement in document["Statement"] if statement]
         found[policy] = Role(name, each["AssumeRolePolicyDocument"], document, int(each["MaxSessionDuration"]))
     return found
+
+
+def require_trust(found: Mapping[str, Role], plan_only_job: str, longest_session: int) -> None:
+    """Compare who may take the three roles, and for how long, with what docs/iam says."""
+    trust = policies.filled("trust-policy")
+    assert found["refresh"].trust == trust
+    planning = json.loads(json.dumps(trust).replace("ref:refs/heads/main", plan_only_job))
+    assert found["plan-only"].trust == planning
+    assert found["instance-profile"].trust == policies.filled("instance-trust-policy")
+    assert {found[name].longest_session for name in ("refresh", "plan-only")} == {longest_session}
 
 
 def profile(aws: AwsServer) -> tuple[str, list[str]]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import html
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from attrs import evolve
 from moto.core.authorization import enable_iam_authentication
 
-from refresh import clients, inputs, records
+from refresh import inputs, records
 from refresh.clients.aws import CONCURRENCY
 from refresh.reconciler import Services, reconcile
 from refresh.summary import markdown
 from tests.fakes.aws_server import READS
-from tests.fakes.world import SHELL, SystemClock, World
+from tests.fakes.world import SystemClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
 
@@ -30,8 +28,10 @@ EVERYTHING = {"ami": f"resolve:ssm:{PARAMETER}", "root_volume_size": "20", "tags
 REFRESH = policies.document("refresh")
 FIRST_RUN = ("CreateTable", "UpdateTimeToLive", "CreateLaunchTemplate", "CreateQueue", "GetQueueUrl")
 """Operations that only a run on an empty account makes."""
-UNCHECKED = {"iam:PassRole"}
-"""EC2 would check it for whoever launches; moto does not."""
+UNCHECKED = {"iam:PassRole", "ec2:DescribeSecurityGroupVpcAssociations"}
+"""EC2 would check the first for whoever launches, moto does not; the second moto does not know."""
+LOOKED_AT = {"ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile"}
+"""Actions with which a run only looks before it writes."""
 IN_TRANSACTIONS = {"dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 """What moto refuses by the transaction's name, see `policies.enforceable`."""
 _CONNECTED: dict[str, Services] = {}
@@ -67,10 +67,7 @@ def _run(world: World, key: dict[str, str], **changed: str) -> Report:
 
 def _connected(world: World) -> Services:
     if world.aws.url not in _CONNECTED:
-        environ = world.environ(**EVERYTHING)
-        given = inputs.load(environ)
-        with mock.patch.dict(os.environ, environ):
-            _CONNECTED[world.aws.url] = clients.connect(given.desired, given.secrets, SHELL)
+        _CONNECTED[world.aws.url] = connected(world.environ(**EVERYTHING))
     return evolve(_CONNECTED[world.aws.url], github=world.services().github)
 
 
@@ -169,7 +166,18 @@ def test_plan_only_json_cannot_create_anything(asked: World) -> None:
     assert policies.missing(printed, ["PermissionDenied", "dynamodb:CreateTable"]) == [], printed
 
 
-@pytest.mark.parametrize("action", sorted(set(policies.actions(REFRESH)) - UNCHECKED))
+@pytest.mark.parametrize("action", sorted(LOOKED_AT))
+def test_an_action_with_which_a_run_only_looks_stops_nothing(asked: World, action: str) -> None:
+    """What was not looked at is told with the action that is missing, and everything is made."""
+    key = policies.credentials(asked.aws, policies.enforceable(REFRESH, without=[action]))
+    report = _run(asked, key, **EVERYTHING)
+    told = html.unescape(markdown(report))
+    assert report.exit_code == 0, told
+    assert "was not looked at before writing: PermissionDenied" in told
+    assert policies.missing(told, [action]) == [], told
+
+
+@pytest.mark.parametrize("action", sorted(set(policies.actions(REFRESH)) - UNCHECKED - LOOKED_AT))
 def test_an_action_that_the_policy_lacks_is_told_by_its_name(asked: World, action: str) -> None:
     """Whichever it is, where a run needs it; and nobody has to read AWS's documents to find it."""
     if not action.endswith(FIRST_RUN):

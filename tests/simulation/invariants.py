@@ -234,10 +234,10 @@ def _clean_run(pool: Pool) -> Report:
     return watched(pool, Watch())
 
 
-def watched(pool: Pool, seam: Seam) -> Report:
-    """Run under a seam, every call and the report checked."""
+def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
+    """Run under a seam, every call and the report checked; `changes` are wishes other than the pool's."""
     Guard(pool, seam).start()
-    report = pool.run()
+    report = pool.run(**changes)
     require(not _SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
     require(not any("defect" in str(each.error) for each in report.components), "no defect", markdown(report))
     return report

@@ -14,6 +14,7 @@ from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table
 from tests.fakes.memory.ec2 import Ec2, Instance
 from tests.fakes.memory.github import GitHub
+from tests.fakes.memory.on_demand import OnDemand
 from tests.fakes.memory.sqs import Sqs
 from tests.fakes.serial import Serial
 
@@ -65,9 +66,8 @@ class Pool:
 
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""
-        services = Services(
-            cast("Any", self.dynamodb), cast("Any", self.ec2), cast("Any", self.sqs), GitHub(self.account)
-        )
+        dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
+        services = Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
         return reconcile(evolve(self.desired, **changes), self.mask(services), self.account.clock, Serial())
 
     def in_time(self, seconds: float) -> str:

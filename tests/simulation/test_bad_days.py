@@ -61,6 +61,34 @@ def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
     assert _alive(pool) == []
 
 
+def test_in_another_account_than_was_named_nobody_ends() -> None:
+    """A hundred are due there, and the very same table."""
+    pool, _ = _hundred()
+    report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
+    assert (report.exit_code, pool.account.writes) == (1, [])
+    assert len(_alive(pool)) == 100
+    assert "are those of account 123456789012, and allowed-account-ids has 999999999999" in told(report)
+    settle(pool)
+    assert _alive(pool) == []
+
+
+def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
+    """Image, profile and subnets are gone; the template and the parameters wait for the owner, the expired end."""
+    pool, _ = _hundred()
+    state = pool.account.state
+    state.images["ami-0fffffffffffffff0"] = {"State": "deregistered"}
+    state.profiles["nobody"] = {"absent": True}
+    state.vpcs["subnet-9"] = ""
+    report = watched(pool, Watch(), image="ami-0fffffffffffffff0", instance_profile="nobody", subnet_ids=("subnet-9",))
+    assert [each.name for each in report.failed] == ["launch template", "parameters"]
+    assert _alive(pool) == []
+    words = told(report)
+    assert "ami: ami-0fffffffffffffff0 is deregistered, not available" in words
+    assert "iam-instance-profile: NotFound: iam:GetInstanceProfile: NoSuchEntity" in words
+    assert "subnet-ids: subnet-9 cannot be seen" in words
+    assert not [each for each in pool.account.writes if each.startswith("ec2:") and "Template" in each]
+
+
 @define
 class _Down(Watch):
     """TerminateInstances fails so many times."""

@@ -51,6 +51,12 @@ def test_an_answer_without_an_error_in_it_is_still_told() -> None:
     assert isinstance(errors.from_aws("ec2:X", 400, {}), errors.Rejected)
 
 
+def test_a_page_in_an_error_s_place_is_told_in_one_line_and_cut() -> None:
+    """A proxy answers with HTML."""
+    assert _from("502", 502, "<html>\r\n  down\n</html>").message == "<html> down </html>"
+    assert len(_from("502", 502, "x" * 10**6).message) == 1000
+
+
 def test_errors_of_a_kind_are_told_together_whatever_their_words() -> None:
     """By the operation and the code where there are any."""
     first, second = errors.Throttled("ec2:X", "Slow", "one."), errors.Throttled("ec2:X", "Slow", "two.")

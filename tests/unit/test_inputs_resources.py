@@ -105,18 +105,3 @@ def test_a_volume_that_ec2_would_refuse_is_bad_input(name: str, value: str, prob
     """Before anything is called."""
     (told,) = _problems(**{name: value})
     assert told.startswith(f"{name.replace('_', '-')}: {problem}; got '{value}'")
-
-
-@pytest.mark.parametrize(
-    ("ami", "size", "looked_up"),
-    [
-        ("ami-0123456789abcdef0", "", False),
-        ("ami-0123456789abcdef0", "50", False),
-        ("resolve:ssm:/image", "", False),
-        ("resolve:ssm:/image", "50", True),
-    ],
-)
-def test_a_parameter_is_resolved_only_for_a_root_volume(ami: str, size: str, *, looked_up: bool) -> None:
-    """Else new instances follow it without us."""
-    loaded = inputs.load(good(**{"INPUT_AMI": ami, "INPUT_ROOT-VOLUME-SIZE": size}))
-    assert loaded.desired.resolves_image is looked_up

@@ -23,8 +23,8 @@ from refresh.reconciler.launch_template.changes import (
     RecordTemplate,
     SetDefaultVersion,
 )
+from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
-from refresh.reconciler.launch_template.root_device import RootDevice
 from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired

@@ -134,10 +134,10 @@ def test_what_was_ended_is_told_with_reason_state_overdue_class_and_run() -> Non
     assert "| 42 |" in summary.markdown(_report(ended=ended, desired=desired(run_url="")))
 
 
-def test_warnings_come_last() -> None:
+def test_warnings_and_notes_come_last() -> None:
     """By component."""
-    text = summary.markdown(_report(ComponentReport(name="fence", warnings=("peeling",))))
-    assert text.rstrip().endswith("#### Warnings\n\n- fence: peeling")
+    text = summary.markdown(_report(ComponentReport(name="fence", warnings=("peeling",), notes=("locked",))))
+    assert text.rstrip().endswith("#### Warnings\n\n- fence: peeling\n\n#### Notes\n\n- fence: locked")
 
 
 def test_long_lists_are_cut_with_their_number_and_stay_below_the_limit() -> None:
@@ -193,7 +193,8 @@ def test_nothing_from_outside_can_end_the_list_of_changes(text: str) -> None:
     opening = next(number for number, line in enumerate(lines) if line.endswith("diff") and line.startswith("```"))
     fence = lines[opening].removesuffix("diff")
     closing = next(n for n in range(opening + 1, len(lines)) if lines[n].strip().startswith(fence))
-    assert lines[closing:] == [fence, "", "</details>", "", ""][: len(lines) - closing]
+    assert lines[closing : closing + 3] == [fence, "", "</details>"]
+    assert not any(lines[closing + 3 :])
 
 
 @pytest.mark.parametrize("text", ["a b", "octo/widgets", "it is 5 min, (ok); 10% + 3 = 'x' \"y\"?", "é", "is: so"])

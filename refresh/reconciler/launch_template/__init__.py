@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.launch_template.root_device import RootDevice
+    from refresh.reconciler.launch_template.image import RootDevice
     from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import RunnerRelease
     from refresh.report import Outcome

@@ -17,7 +17,7 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
-from refresh.reconciler.launch_template.root_device import RootDevice
+from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 

@@ -47,6 +47,12 @@ class State:
     templates: dict[str, Any] = field(factory=dict)
     instances: dict[str, Any] = field(factory=dict)
     queues: dict[str, Any] = field(factory=dict)
+    images: dict[str, dict[str, Any]] = field(factory=dict)
+    """What is to be said of an image, by id; every other one is there and available."""
+    vpcs: dict[str, str] = field(factory=dict)
+    """The VPC of a subnet or security group, by id; "" for one that is not there, and all others share one."""
+    profiles: dict[str, dict[str, Any]] = field(factory=dict)
+    """What is to be said of an instance profile, by name; every other one is there."""
     deleted_queues: dict[str, datetime] = field(factory=dict)
     runners: dict[int, Any] = field(factory=dict)
     serial: int = 0

@@ -165,14 +165,34 @@ class Ec2:
 
     @operation("ec2:DescribeImages")
     def describe_images(self, **request: Any) -> dict[str, Any]:
-        """Describe images, all of which boot from 8 GiB."""
+        """Describe images, all of which boot from 8 GiB, and are there unless the account says something else."""
         volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
+        usual = {"State": "available", "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [volume]}
         return {
             "Images": [
-                {"ImageId": each, "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [volume]}
-                for each in request["ImageIds"]
+                {"ImageId": each, **usual, **self.account.state.images.get(each, {})} for each in request["ImageIds"]
             ]
         }
+
+    @operation("ec2:DescribeSubnets")
+    def describe_subnets(self, **request: Any) -> dict[str, Any]:
+        """Give the VPC of each subnet that is there."""
+        return {"Subnets": [{"SubnetId": each, "VpcId": vpc} for each, vpc in self._placed(request)]}
+
+    @operation("ec2:DescribeSecurityGroups")
+    def describe_security_groups(self, **request: Any) -> dict[str, Any]:
+        """Give the VPC of each security group that is there."""
+        return {"SecurityGroups": [{"GroupId": each, "VpcId": vpc} for each, vpc in self._placed(request)]}
+
+    @operation("ec2:DescribeSecurityGroupVpcAssociations")
+    def describe_security_group_vpc_associations(self, **_: Any) -> dict[str, Any]:
+        """Give none."""
+        return {"SecurityGroupVpcAssociations": []}
+
+    def _placed(self, request: dict[str, Any]) -> list[tuple[str, str]]:
+        (condition,) = request["Filters"]
+        placed = [(each, self.account.state.vpcs.get(each, "vpc-1")) for each in condition["Values"]]
+        return [(each, vpc) for each, vpc in placed if vpc]
 
     def _asked_for(self, request: dict[str, Any]) -> Template:
         wanted = request.get("LaunchTemplateId") or request["LaunchTemplateName"]

@@ -1,0 +1,96 @@
+"""EC2 and Systems Manager: the image as it is, and under which name it has its root volume.
+
+A template that changes the root volume has to call it as the image does; under another name it would add a second one.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import frozen
+
+from refresh import errors, records
+from refresh.desired import RESOLVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from types_boto3_ec2 import EC2Client
+
+_IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
+_COMPARE = "Compare the input ami with the images of this region and account."
+
+
+class ParameterStore(Protocol):
+    """What is needed of Systems Manager."""
+
+    def get_parameters(self, *, Names: list[str]) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+        """Give `Parameters` with their `Value`; a name that is none is in `InvalidParameters`."""
+        ...
+
+
+@frozen
+class RootDevice:
+    """The root volume as the image has it."""
+
+    image: str
+    name: str
+    """`/dev/xvda`, `/dev/sda1` or another."""
+    size_gib: int
+    provisioned: bool = False
+    """Whether the image sets IOPS or throughput of its own, which a volume of another type inherits."""
+
+
+@frozen
+class Image:
+    """An image that this account can see."""
+
+    id: str
+    state: str = "available"
+    deprecated_at: datetime | None = None
+    """When its owner declares it old; None for never."""
+    device_name: str = ""
+    volume: Mapping[str, Any] | None = None
+    """The EBS volume at its root device; None where it boots from something else."""
+
+    def root_device(self) -> RootDevice:
+        """Give the root volume; raises `Refused` where there is none."""
+        volume = self.volume or {}
+        if "VolumeSize" not in volume:
+            raise errors.Refused(
+                f"ami: {self.id} does not boot from an EBS volume, so root-volume-size and root-volume-type mean "
+                "nothing to it; leave them out or choose another image."
+            )
+        provisioned = "Iops" in volume or "Throughput" in volume
+        return RootDevice(self.id, self.device_name, volume["VolumeSize"], provisioned=provisioned)
+
+
+def look_up(ec2: EC2Client, parameters: Callable[[], ParameterStore], image: str) -> Image:
+    """Read an image, or the image that a parameter names now; raises `NotFound` where there is none."""
+    image_id = _resolved(parameters(), image.removeprefix(RESOLVE)) if image.startswith(RESOLVE) else image
+    try:
+        # Others' images that are deprecated or disabled are not shown otherwise.
+        images = ec2.describe_images(ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True)["Images"]
+    except errors.NotFound as error:
+        raise errors.NotFound(error.operation, error.code, error.message, remedy=_COMPARE) from None
+    if not images:
+        raise errors.NotFound("ec2:DescribeImages", "NoImage", f"{image_id} is not to be seen.", remedy=_COMPARE)
+    found = images[0]
+    name = found.get("RootDeviceName", "")
+    volumes = {each.get("DeviceName"): each.get("Ebs", {}) for each in found.get("BlockDeviceMappings", [])}
+    deprecated_at = records.read_moment(found.get("DeprecationTime"))
+    return Image(image_id, found.get("State", ""), deprecated_at, name, dict(volumes.get(name, {})))
+
+
+def _resolved(parameters: ParameterStore, name: str) -> str:
+    found = parameters.get_parameters(Names=[name])["Parameters"]
+    value = str(found[0].get("Value", "")) if found else ""
+    if not _IMAGE_ID.fullmatch(value):
+        problem = (
+            f"the parameter {name} holds {value[:40]!r}, no AMI id." if found else f"there is no parameter {name}."
+        )
+        raise errors.NotFound("ssm:GetParameters", "NoImage", problem, remedy=_COMPARE)
+    return value

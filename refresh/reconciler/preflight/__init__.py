@@ -1,0 +1,169 @@
+"""EC2, IAM and STS: a look at what the owner named, before anything is written of it.
+
+Nothing is asked in a run that changes nothing. Each thing is read once, for all components that write of it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from attrs import frozen
+
+from refresh import errors
+from refresh.reconciler.component import Clearance
+from refresh.reconciler.early import Once
+from refresh.reconciler.preflight import policy
+from refresh.reconciler.preflight.policy import Findings, Network, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+
+    from types_boto3_ec2 import EC2Client
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
+    from refresh.reconciler.launch_template.image import Image, ParameterStore
+    from refresh.reconciler.preflight.policy import Read
+
+T = TypeVar("T")
+
+
+class Sts(Protocol):
+    """What is needed of the Security Token Service."""
+
+    def get_caller_identity(self) -> Mapping[str, Any]:
+        """Tell whose credentials these are, `Account` among it; nobody needs a permission for it."""
+        ...
+
+
+class Iam(Protocol):
+    """What is needed of IAM."""
+
+    def get_instance_profile(self, *, InstanceProfileName: str) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+        """Give the `InstanceProfile` with its `Arn` and `Roles`."""
+        ...
+
+
+class OnDemand(Protocol):
+    """Clients that few runs need, each made when it is asked for."""
+
+    def sts(self) -> Sts:
+        """Give the Security Token Service's."""
+        ...
+
+    def iam(self) -> Iam:
+        """Give IAM's."""
+        ...
+
+    def ssm(self) -> ParameterStore:
+        """Give Systems Manager's."""
+        ...
+
+
+@frozen(init=False)
+class Preflight:
+    """The gates before writing: the account for everything, and for some components what they write of."""
+
+    _desired: DesiredState
+    _clock: Clock
+    _account: Once[str]
+    _image: Once[Image]
+    _profile: Once[Profile]
+    _network: Once[Network]
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what reads, and what it reads for
+        self,
+        desired: DesiredState,
+        ec2: EC2Client,
+        on_demand: OnDemand,
+        image: Once[Image],
+        clock: Clock,
+        pool: Executor,
+    ) -> None:
+        self.__attrs_init__(
+            desired,
+            clock,
+            Once(pool, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
+            image,
+            Once(pool, lambda: _profile(on_demand.iam(), desired.instance_profile)),
+            Once(pool, partial(_network, ec2, desired)),
+        )
+
+    def require_account(self) -> None:
+        """Raise where the credentials are of an account that the owner did not name; any is right where none is."""
+        allowed = self._desired.allowed_account_ids
+        if allowed and (found := self._account()) not in allowed:
+            raise errors.Refused(
+                f"nothing was written: the AWS credentials are those of account {found}, and allowed-account-ids has "
+                f"{', '.join(allowed)}; use other credentials, or correct the input."
+            )
+
+    def launch_template(self) -> Clearance:
+        """Look at what instances are launched from; raises `Refused` with every problem."""
+        self._image.begin()
+        self._network.begin()
+        profile = _look(self._profile)
+        return _cleared(
+            policy.image(self._desired, _look(self._image), self._clock.now()),
+            policy.profile(self._desired, profile),
+            policy.groups(self._desired, self._network()),
+        )
+
+    def parameters(self) -> Clearance:
+        """Look at the subnets, where instances are launched; raises `Refused` with every problem."""
+        return _cleared(policy.subnets(self._desired, self._network()))
+
+
+def _cleared(*findings: Findings) -> Clearance:
+    found = policy.together(*findings)
+    if found.problems:
+        raise errors.Refused(f"nothing was written here: {' '.join(found.problems)}")
+    return Clearance(found.warnings, found.notes)
+
+
+def _look(read: Callable[[], T]) -> Read[T]:
+    """Read, or give the error as what was found; with refused credentials nothing more can be done."""
+    try:
+        return read()
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        return error
+
+
+def _profile(iam: Iam, given: str) -> Profile:
+    found = iam.get_instance_profile(InstanceProfileName=given.rpartition("/")[2])["InstanceProfile"]
+    return Profile(str(found.get("Arn", "")), tuple(each.get("RoleName", "") for each in found.get("Roles", [])))
+
+
+def _network(ec2: EC2Client, desired: DesiredState) -> Network:
+    """Read where subnets and security groups are; filters give those that exist, where ids would fail as a whole."""
+    found = Network(
+        _look(partial(_subnets, ec2, desired.subnet_ids)), _look(partial(_groups, ec2, desired.security_group_ids))
+    )
+    if policy.apart(found):
+        associated = _look(partial(_associated, ec2, desired.security_group_ids))
+        return Network(found.subnets, found.groups, associated)
+    return found
+
+
+def _subnets(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, str]:
+    listed = ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": list(ids)}])["Subnets"]
+    return {each.get("SubnetId", ""): each.get("VpcId", "") for each in listed}
+
+
+def _groups(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, str]:
+    listed = ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": list(ids)}])["SecurityGroups"]
+    return {each.get("GroupId", ""): each.get("VpcId", "") for each in listed}
+
+
+def _associated(ec2: EC2Client, ids: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Read in which VPCs beside its own each security group can be used.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/security-group-assoc.html
+    """
+    filters = [{"Name": "group-id", "Values": list(ids)}, {"Name": "state", "Values": ["associated"]}]
+    listed = ec2.describe_security_group_vpc_associations(Filters=filters)["SecurityGroupVpcAssociations"]  # type: ignore[arg-type] # a list is a sequence of its kind
+    return frozenset((each.get("GroupId", ""), each.get("VpcId", "")) for each in listed)

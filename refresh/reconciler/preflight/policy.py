@@ -1,0 +1,134 @@
+"""What the owner named, judged before anything is written of it; pure.
+
+What is known to be wrong is a problem, for which nothing is written; what may not be read, or not just now, is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from refresh import errors, records
+from refresh.desired import DesiredState
+from refresh.reconciler.launch_template.image import Image
+from refresh.wording import enumerated
+
+T = TypeVar("T")
+Read: TypeAlias = T | errors.ApiError
+"""What was read, or why it could not be."""
+_ARN = "arn:"
+
+
+@frozen
+class Profile:
+    """An instance profile."""
+
+    arn: str
+    roles: tuple[str, ...]
+
+
+@frozen
+class Network:
+    """The VPC of each subnet and of each security group that is there, by id."""
+
+    subnets: Read[Mapping[str, str]]
+    groups: Read[Mapping[str, str]]
+    associated: Read[frozenset[tuple[str, str]]] = field(default=frozenset())
+    """Security groups that can be used in another VPC than their own, as (group, VPC); read where it matters."""
+
+
+@frozen
+class Findings:
+    """What was found, for people."""
+
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def together(*findings: Findings) -> Findings:
+    """Join findings."""
+    return Findings(
+        tuple(each for one in findings for each in one.problems),
+        tuple(each for one in findings for each in one.warnings),
+        tuple(each for one in findings for each in one.notes),
+    )
+
+
+def image(desired: DesiredState, found: Read[Image], now: datetime) -> Findings:
+    """Judge the image: it has to be there and available; that its owner declared it old is a warning."""
+    if isinstance(found, errors.ApiError):
+        return _unread("ami", found)
+    name = found.id if found.id == desired.image else f"{found.id} ({desired.image})"
+    if found.state != "available":
+        return Findings((f"ami: {name} is {found.state or 'in no state'}, not available; choose another image.",))
+    if found.deprecated_at is None or found.deprecated_at > now:
+        return Findings()
+    since = records.wire_time(found.deprecated_at)
+    return Findings(warnings=(f"ami: {name} is deprecated since {since}; choose a newer one before it is gone.",))
+
+
+def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
+    """Judge the instance profile: without it, or without a role in it, nothing could be launched."""
+    given = desired.instance_profile
+    if isinstance(found, errors.ApiError):
+        return _unread("iam-instance-profile", found)
+    if given.startswith(_ARN) and given != found.arn:
+        return Findings((f"iam-instance-profile: the one of this account with that name is {found.arn}, not {given}.",))
+    if not found.roles:
+        return Findings((f"iam-instance-profile: {given} has no role in it; add the runners' role to it.",))
+    return Findings()
+
+
+def groups(desired: DesiredState, network: Network) -> Findings:
+    """Judge the security groups: all have to be there, and usable where the subnets are."""
+    missing = _missing("security-group-ids", desired.security_group_ids, network.groups, desired.region)
+    return together(missing, _apart(network))
+
+
+def subnets(desired: DesiredState, network: Network) -> Findings:
+    """Judge the subnets: all have to be there, and where the security groups can be used."""
+    return together(_missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region), _apart(network))
+
+
+def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
+    """List what does not belong together, as (group, its VPC, subnet, its VPC); nothing where either is not known."""
+    if isinstance(network.subnets, errors.ApiError) or isinstance(network.groups, errors.ApiError):
+        return ()
+    known = frozenset() if isinstance(network.associated, errors.ApiError) else network.associated
+    return tuple(
+        (group, group_vpc, subnet, subnet_vpc)
+        for group, group_vpc in network.groups.items()
+        for subnet, subnet_vpc in network.subnets.items()
+        if subnet_vpc != group_vpc and (group, subnet_vpc) not in known
+    )
+
+
+def _apart(network: Network) -> Findings:
+    pairs = apart(network)
+    if not pairs:
+        return Findings()
+    told = enumerated(f"{group} ({its_vpc}) in {subnet} ({vpc})" for group, its_vpc, subnet, vpc in pairs)
+    inputs = "security-group-ids and subnet-ids"
+    if isinstance(network.associated, errors.ApiError):
+        return Findings(notes=(f"{inputs}: whether one can use {told} is not known: {network.associated}",))
+    return Findings((f"{inputs}: one cannot use {told}; all of them have to share a VPC.",))
+
+
+def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], region: str) -> Findings:
+    if isinstance(found, errors.ApiError):
+        return _unread(name, found)
+    missing = [each for each in wanted if each not in found]
+    if not missing:
+        return Findings()
+    return Findings((f"{name}: {enumerated(missing)} cannot be seen in {region} by this account; correct the input.",))
+
+
+def _unread(name: str, error: errors.ApiError) -> Findings:
+    """Tell what is not there from what may not be read."""
+    if isinstance(error, errors.NotFound | errors.Rejected):
+        return Findings((f"{name}: {error}",))
+    return Findings(notes=(f"{name}: was not looked at before writing: {error}",))

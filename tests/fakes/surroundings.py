@@ -1,0 +1,20 @@
+"""What moto's account holds before refresh comes: images, and an instance profile with the runners' role."""
+
+from __future__ import annotations
+
+from moto.backends import get_backend
+from moto.ec2.models.amis import Ami
+
+from tests.fakes.world import ACCOUNT_ID, IMAGE, NEW_IMAGE, PROFILE, REGION
+
+
+def furnish() -> None:
+    """Put it into the account of this process, unless it is there."""
+    ec2 = get_backend("ec2")[ACCOUNT_ID][REGION]
+    for each in (IMAGE, NEW_IMAGE):
+        if each not in ec2.amis:
+            ec2.amis[each] = Ami(ec2, each, name=each)
+    iam = get_backend("iam")[ACCOUNT_ID]["aws"]
+    if PROFILE not in iam.instance_profiles:
+        role = iam.create_role("runner", "{}", "/", None, "", [], "3600")
+        iam.create_instance_profile(PROFILE, "/", [role.name])
