@@ -178,7 +178,8 @@ def _github(reader: Reader) -> dict[str, str | None]:
     api = reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None)
     server = reader.variable("GITHUB_SERVER_URL", parsers.server_url(allow_http=allow_http), default=None)
     if api and not server:
-        server = api.removesuffix("/api/v3").replace("https://api.", "https://")
+        derived = api.removesuffix("/api/v3").replace("https://api.", "https://")
+        server = reader.parsed("GITHUB_SERVER_URL", derived, parsers.server_url(allow_http=allow_http))
     return {"github_api_url": api, "github_server_url": server}
 
 

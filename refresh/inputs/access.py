@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 
 from refresh.desired import AppKey, IdTokens, Role, Secret
 from refresh.inputs import parsers
-from refresh.inputs.parsers import Problem
-from refresh.inputs.reader import cut
+from refresh.inputs.parsers import Problem, cut
 
 if TYPE_CHECKING:
     from refresh.inputs.reader import Reader
 
 _APP_ID = re.compile(r"[0-9]{1,20}|Iv[A-Za-z0-9.]{4,60}")
-_PEM = re.compile(
-    r"-----BEGIN (?P<kind>(?:RSA )?PRIVATE KEY)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)\s*-----END (?P=kind)-----"
-)
+_PEM = re.compile(r"-----BEGIN (?P<kind>(?:RSA )?PRIVATE KEY)-----(?P<body>[A-Za-z0-9+/=\s]+)-----END (?P=kind)-----")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
@@ -39,7 +36,7 @@ def github(reader: Reader) -> Secret | AppKey | None:
     token = reader.optional("github-token", parsers.github_token)
     app = reader.optional("github-app-id", app_id)
     key = reader.optional("github-app-private-key", private_key)
-    given = [name for name in names if reader.raw(name).strip()]
+    given = [name for name in names if reader.given(name)]
     match given:
         case []:
             reader.problems.append(
@@ -85,11 +82,11 @@ def role(reader: Reader) -> Role | None:
     name = reader.optional("role-session-name", _session_name)
     lasting = parsers.duration(_SHORTEST_SESSION, _LONGEST_SESSION)
     duration = reader.optional("role-duration", lasting)
-    if not reader.raw("role-to-assume").strip():
+    if not reader.given("role-to-assume"):
         reader.warnings += [
             f"{each}: is ignored without role-to-assume."
             for each in ("role-session-name", "role-duration")
-            if reader.raw(each).strip()
+            if reader.given(each)
         ]
         return None
     if arn is None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from refresh import names, user_data
 from refresh.desired import AppKey, DesiredState, Secret
-from refresh.inputs import parsers
-from refresh.inputs.reader import LONGEST_SHOWN, Reader, cut
+from refresh.inputs import bash, parsers
+from refresh.inputs.parsers import LONGEST_SHOWN, Problem
+from refresh.inputs.reader import Reader
+from refresh.inputs.regions import KNOWN_REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,13 @@ _TABLE_NAME = "table-name"
 
 def region(reader: Reader) -> str | None:
     """Tell the pool's region: the input, else the environment."""
+    found = _region(reader)
+    if found and found not in KNOWN_REGIONS:
+        reader.warnings.append(f"aws-region: {found} is not known to this version of botocore; is it spelled right?")
+    return found
+
+
+def _region(reader: Reader) -> str | None:
     given = reader.optional("aws-region", parsers.region)
     configured = reader.environ.get("AWS_REGION", "").strip()
     if given:
@@ -61,6 +70,8 @@ def script(
             f"pre-runner-script: holds the {name}, and user data can be read by everyone on the instance; fetch "
             "secrets on the instance, with its role"
         )
+    if bash.refuses(text):
+        reader.problems.append("pre-runner-script: is not valid bash; correct what `bash -n` says of it")
     if "\r\n" in text:
         reader.warnings.append("pre-runner-script: has CRLF line ends; bash will see them.")
     if repository is None or region is None:
@@ -111,9 +122,7 @@ def _check_table_name(reader: Reader, repository: names.Repository | None) -> No
     expected = names.table(repository) if repository else ""
     given = reader.text(_TABLE_NAME)
     if expected and given != expected:
-        reader.problems.append(
-            f"{_TABLE_NAME}: the table of this pool is {expected}; got {cut(given)}; leave the input out"
-        )
+        reader.refuse(_TABLE_NAME, Problem(f"the table of this pool is {expected}", "leave the input out"), given)
 
 
 def ignored(reader: Reader, inputs: Iterable[str]) -> None:

@@ -17,15 +17,17 @@ from refresh.desired import Mode
 from refresh.names import Repository
 
 Parser = Callable[[str], Any]
-_DIGITS = re.compile(r"[0-9]+")
+LONGEST_SHOWN = 40
+_WHOLE = re.compile(r"-?[0-9]+")
 _DURATION = re.compile(r"([0-9]+)([smhd]?)")
+_TOO_MANY_DIGITS = 10  # for a `timedelta` of days, and far less than `int` refuses
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
 _KINDS = {"security group": "sg", "subnet": "subnet"}
 _RESOLVE = re.compile(r"resolve:ssm:[A-Za-z0-9_./:-]{1,1000}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
-_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-[0-9]+")
 _OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/([A-Za-z0-9._-]{1,100})")
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
@@ -38,6 +40,11 @@ class Problem(Exception):
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
+
+
+def cut(value: str) -> str:
+    """Show a value, the beginning of a long one."""
+    return repr(value if len(value) <= LONGEST_SHOWN else value[:LONGEST_SHOWN] + "...")
 
 
 def decoded(value: str) -> str:
@@ -63,9 +70,14 @@ def whole_number(unit: str, smallest: int, largest: int) -> Callable[[str], int]
     """Parse a whole number of `unit` in a range; ASCII digits only."""
 
     def parse(value: str) -> int:
-        if not _DIGITS.fullmatch(value):
+        if not _WHOLE.fullmatch(value):
             raise Problem(f"whole {unit} expected", f"write a number from {smallest} to {largest}")
-        return _bounded(value, smallest, largest, unit)
+        negative, digits = value.startswith("-"), value.lstrip("-0") or "0"
+        if not negative and (len(digits) > len(str(largest)) or int(digits) > largest):
+            raise Problem(f"too large: at most {largest} {unit}", f"write {smallest} to {largest}")
+        if negative or int(digits) < smallest:
+            raise Problem(f"too small: at least {smallest} {unit}", f"write {smallest} to {largest}")
+        return int(digits)
 
     return parse
 
@@ -73,15 +85,16 @@ def whole_number(unit: str, smallest: int, largest: int) -> Callable[[str], int]
 def duration(smallest: timedelta, largest: timedelta, *, bare_seconds: bool = False) -> Callable[[str], timedelta]:
     """Parse `420s`, `7m` or `1h`; a bare number is seconds only where the original allowed it."""
     example = "420, 420s, 7m or 1h" if bare_seconds else "30s, 30m or 1h"
+    expected = f"a duration of {shown(smallest)} to {shown(largest)} expected", f"write {example}"
 
     def parse(value: str) -> timedelta:
         found = _DURATION.fullmatch(value)
         if not found or not (found[2] or bare_seconds):
-            raise Problem("a duration expected", f"write {example}")
-        amount = _bounded(found[1], 0, 10**9, _UNITS[found[2]])
-        length = timedelta(**{_UNITS[found[2]]: amount}) if amount < 10**7 else timedelta.max
+            raise Problem(*expected)
+        digits = found[1].lstrip("0") or "0"
+        length = timedelta(**{_UNITS[found[2]]: int(digits)}) if len(digits) < _TOO_MANY_DIGITS else timedelta.max
         if not smallest <= length <= largest:
-            raise Problem(f"{shown(smallest)} to {shown(largest)} expected", f"write {example}")
+            raise Problem(*expected)
         return length
 
     return parse
@@ -106,13 +119,13 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         if re.fullmatch(rf"{prefix}-{_ID_LENGTHS}", value):
             return
         if value[0] in "\"'":
-            raise Problem("quotes around an id", f"remove the quotes: {value.strip(chr(34) + chr(39))}")
+            raise Problem(f"quotes around an id: {cut(value)}", "remove the quotes")
         if strange := next((character for character in value if not character.isascii()), ""):
-            raise Problem(f"{value!r} is not an id: it holds U+{ord(strange):04X}", "type the id anew")
+            raise Problem(f"{cut(value)} is not an id: it holds U+{ord(strange):04X}", "type the id anew")
         if other:
-            raise Problem(f"a {other} id where a {kind} id is expected: {value!r}", f"write {prefix}-...")
+            raise Problem(f"a {other} id where a {kind} id is expected: {cut(value)}", f"write {prefix}-...")
         raise Problem(
-            f"{value!r} is not a {kind} id",
+            f"{cut(value)} is not a {kind} id",
             f"give the id ({prefix}- and 8 or 17 hexadecimal digits), not a name",
         )
 
@@ -228,18 +241,10 @@ def server_url(*, allow_http: bool) -> Callable[[str], str]:
 def script(value: str) -> str:
     """Check a shell script without changing a byte; one of white space alone is none."""
     decoded(value)
-    if not value.strip():
+    text = value.removeprefix("\ufeff")
+    if not text.strip():
         return ""
-    first = value.lstrip("\ufeff").splitlines()[0]
+    first = text.splitlines()[0]
     if first.startswith("#cloud-config") or (first.startswith("#!") and "sh" not in first.rpartition("/")[2]):
         raise Problem(f"a bash script expected, not {first[:40]!r}", "write shell; it is run by bash")
     return value
-
-
-def _bounded(digits: str, smallest: int, largest: int, unit: str) -> int:
-    significant = digits.lstrip("0") or "0"
-    if len(significant) > len(str(largest)) or int(significant) > largest:
-        raise Problem(f"too large: at most {largest} {unit}", f"write {smallest} to {largest}")
-    if int(significant) < smallest:
-        raise Problem(f"too small: at least {smallest} {unit}", f"write {smallest} to {largest}")
-    return int(significant)

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 import cattrs
-from attrs import field, frozen
+from attrs import frozen
+from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from refresh.desired import ResourceClass
-from refresh.inputs.parsers import Problem
+from refresh.inputs.parsers import LONGEST_SHOWN, Problem, cut
 
 _LARGEST_CPU = 1024
 _LARGEST_MEMORY_MIB = 33_554_432
@@ -31,7 +32,7 @@ def resource_classes(value: str) -> tuple[ResourceClass, ...]:
     if not 1 <= len(content) <= _MOST_CLASSES:
         raise Problem(f"{len(content)} classes", f"at least one class and at most {_MOST_CLASSES}")
     if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
-        raise Problem(f"class name {wrong[:40]!r}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
+        raise Problem(f"class name {cut(wrong)}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
     classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
     _check_order(classes)
     return classes
@@ -50,30 +51,36 @@ def _check_order(classes: tuple[ResourceClass, ...]) -> None:
             )
 
 
-def _in_range(largest: int, what: str) -> Callable[[object, object, int], None]:
-    def check(_: object, __: object, value: int) -> None:
-        if not 1 <= value <= largest:
-            raise ValueError(f"1 to {largest} {what} expected")
-
-    return check
-
-
 @frozen
 class _Size:
-    cpu: int = field(validator=_in_range(_LARGEST_CPU, "CPUs"))
-    mmem: int = field(validator=_in_range(_LARGEST_MEMORY_MIB, "MiB"))
+    cpu: int
+    mmem: int
 
 
-def _strict_int(value: object, _: type) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
+def _whole_number(largest: int, what: str) -> Callable[[object, type], int]:
+    def structure(value: object, _: type) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"expected int, got {_cut(value)}")  # noqa: TRY004 - cattrs tells of it
+        if not 1 <= value <= largest:
+            raise ValueError(f"1 to {largest} {what} expected")
         return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value)
-    raise ValueError(f"expected int, got {_cut(value)}")
+
+    return structure
 
 
-_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
-_CONVERTER.register_structure_hook(int, _strict_int)
+_CONVERTER = cattrs.Converter()
+_CONVERTER.register_structure_hook(
+    _Size,
+    make_dict_structure_fn(
+        _Size,
+        _CONVERTER,
+        _cattrs_forbid_extra_keys=True,
+        cpu=override(struct_hook=_whole_number(_LARGEST_CPU, "CPUs")),
+        mmem=override(struct_hook=_whole_number(_LARGEST_MEMORY_MIB, "MiB")),
+    ),
+)
 
 
 def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
@@ -111,13 +118,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise Problem(f"{key!r} given twice", "keep one of the two")
+            raise Problem(f"{cut(key)} given twice", "keep one of the two")
         content[key] = value
     return content
 
 
 def _no_number(constant: str) -> NoReturn:
-    raise Problem(f"{constant} is not a number", "write whole numbers")
+    raise Problem(f"{constant[:LONGEST_SHOWN]} is not a number", "write whole numbers")
 
 
 def _finite(literal: str) -> float:
@@ -129,4 +136,4 @@ def _finite(literal: str) -> float:
 
 def _cut(value: object) -> str:
     text = json.dumps(value)
-    return text if len(text) <= 40 else text[:40] + "..."  # noqa: PLR2004 - reliability: values are cut at 40
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from refresh.desired import RootVolume, Tags
 from refresh.inputs import parsers
-from refresh.inputs.parsers import Problem
-from refresh.inputs.reader import cut
+from refresh.inputs.parsers import Problem, cut
 
 if TYPE_CHECKING:
     from refresh.inputs.reader import Reader

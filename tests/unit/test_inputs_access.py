@@ -92,8 +92,9 @@ def test_exactly_one_of_token_and_app_is_needed(given: dict[str, str], problem: 
         KEY.strip().replace("\n", "\\n"),
         "\n".join(f"  {line}  " for line in LINES),
         " ".join(LINES),
+        "".join(LINES),
     ],
-    ids=["as it is", "without its end", "of Windows", "in words", "indented", "in one line"],
+    ids=["as it is", "without its end", "of Windows", "in words", "indented", "in one line", "in one word"],
 )
 def test_a_key_survives_the_ways_in_which_people_store_it(value: str) -> None:
     """Line ends of Windows, in words, or none; spaces around lines."""
@@ -112,13 +113,14 @@ def test_a_key_survives_the_ways_in_which_people_store_it(value: str) -> None:
         (KEY.replace("RSA PRIVATE", "EC PRIVATE"), "not a private key in PEM"),
         (base64.b64encode(KEY.encode()).decode(), "not a private key in PEM"),
         ("SHA256:abc=", "not a private key in PEM"),
+        (f"{LINES[0]}{' ' * 90_000}?{LINES[-1]}", "not a private key in PEM"),
         (f"{LINES[0]}\n=\n{LINES[-1]}", "a private key with something missing"),
         (f"{LINES[0]}\nMAo=\n{LINES[-1]}", "a private key with something missing"),
         ("${{ secrets.KEY }}", "the secret was not expanded"),
         ("***", "the secret was not expanded"),
     ],
     # The key is another one in each process of the tests.
-    ids=map(str, range(13)),
+    ids=map(str, range(14)),
 )
 def test_what_is_no_whole_key_is_refused_without_showing_it(value: str, problem: str) -> None:
     """Before anything is called; a key that lost a line would fail in the middle of a run."""
@@ -128,6 +130,23 @@ def test_what_is_no_whole_key_is_refused_without_showing_it(value: str, problem:
     told = _problems(**{**AS_APP, "INPUT_GITHUB-APP-PRIVATE-KEY": value})[0]
     assert told.startswith(f"github-app-private-key: {problem}; ")
     assert "got" not in told
+
+
+@pytest.mark.parametrize("around", ["{}", "x{} y", "#!/usr/bin/python {}", "a={}"])
+@pytest.mark.parametrize("name", ["ami", "mode", "github-app-id", "resource-class-config"])
+def test_a_key_that_stands_in_another_input_is_not_repeated(name: str, around: str) -> None:
+    """Nor is a line of it: people mix inputs up."""
+    for part in (KEY, LINES[3]):
+        (told,) = _problems(**{**AS_APP, f"INPUT_{name.upper()}": around.replace("{}", part)})
+        assert told == f"{name}: holds the github-app-private-key, so it is not shown; take it out of this input"
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "APP-ID", "APP-PRIVATE-KEY"])
+def test_a_byte_order_mark_is_no_credential(name: str) -> None:
+    """An editor leaves it in an otherwise empty secret."""
+    blank = dict.fromkeys(("INPUT_GITHUB-TOKEN", "INPUT_GITHUB-APP-ID", "INPUT_GITHUB-APP-PRIVATE-KEY"), "")
+    (told,) = _problems(**{**blank, f"INPUT_GITHUB-{name}": "\ufeff"})
+    assert told.startswith("github-token: is required")
 
 
 @pytest.mark.parametrize("indent", ["", "    "])
@@ -195,9 +214,9 @@ def test_a_session_has_a_name_without_a_run_too(run: str) -> None:
         ("role-to-assume", "arn:aws:sts::123456789012:assumed-role/a/b", "not the ARN of a role"),
         ("role-session-name", "a b", "not a session name"),
         ("role-session-name", "x" * 65, "not a session name"),
-        ("role-duration", "15m", "20m to 12h expected"),
-        ("role-duration", "13h", "20m to 12h expected"),
-        ("role-duration", "3600", "a duration expected"),
+        ("role-duration", "15m", "a duration of 20m to 12h expected"),
+        ("role-duration", "13h", "a duration of 20m to 12h expected"),
+        ("role-duration", "3600", "a duration of 20m to 12h expected"),
     ],
 )
 def test_a_role_that_aws_would_refuse_is_bad_input(name: str, value: str, problem: str) -> None:

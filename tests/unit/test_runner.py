@@ -239,7 +239,7 @@ def test_without_a_summary_file_nothing_is_written() -> None:
 )
 def test_an_event_is_one_line(level: str, event: dict[str, object], line: str) -> None:
     """Name, subject, facts."""
-    assert runner.render(None, level, event) == line
+    assert runner.render(None, level, dict(event)) == line
 
 
 def _values(content: str) -> dict[str, str]:
@@ -311,6 +311,27 @@ def test_a_file_that_cannot_be_written_is_a_warning(variable: str, tmp_path: Pat
     (line,) = raw.getvalue().splitlines()
     assert line.startswith("warning: ")
     assert "missing" in line
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        pytest.param(None, "", id="85-unset"),
+        pytest.param(".", "GITHUB_OUTPUT: .: the outputs ", id="85-directory"),
+        # Root may write to any file but the kernel's own.
+        pytest.param("/proc/version", "GITHUB_OUTPUT: /proc/version: the outputs ", id="85-read-only"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_a_warning_and_the_run_goes_on(file: str | None, expected: str) -> None:
+    """Where there is no file at all, as on a laptop, nobody waits for outputs and nothing is said."""
+    raw = io.StringIO()
+    to = Runner({"GITHUB_OUTPUT": file} if file else {}, GuardedStream(raw))
+    to.write_outputs({"a": "b"})
+    to.line("goes on")
+    *warnings, last = raw.getvalue().splitlines()
+    assert last == "goes on"
+    assert len(warnings) == bool(expected)
+    assert all(each.startswith(f"warning: {expected}") for each in warnings)
 
 
 def test_github_gets_ten_annotations_of_a_level_the_most_important_first() -> None:

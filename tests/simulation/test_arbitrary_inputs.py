@@ -1,0 +1,96 @@
+"""Inputs that nobody foresaw, and what is said of them: the state that they ask for, or problems, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from refresh import inputs, user_data
+from refresh.desired import DesiredState
+from refresh.errors import InputErrors
+from refresh.inputs.reader import SECRETS
+from tests.fakes import arbitrary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import SearchStrategy
+
+    from tests.simulation.figures import Tally
+
+EXAMPLES = {"short": 1_000, "push": 4_000, "nightly": 200_000}
+"""Of each kind and part; ten of them are 10,000 in every run of the tests."""
+ROUND_TRIPS = {"short": 25, "push": 500, "nightly": 20_000}
+PARTS = (1, 2)
+KNOWN = {*arbitrary.NAMED, *arbitrary.READ}
+
+
+def _examine(tally: Tally, what: str, number: int, strategy: SearchStrategy[Any], check: Callable[[Any], None]) -> None:
+    """Check examples; a push checks the same ones as the one before it, a night new ones."""
+
+    def examined(example: Any) -> None:
+        tally.add(what)
+        check(example)
+
+    bounded = settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck))
+    test = bounded(given(strategy)(examined))
+    (test if tally.budget == "nightly" else seed(what)(test))()
+
+
+def _told(environ: dict[str, str]) -> tuple[str, ...]:
+    """Load an environment and give the problems; whatever else is raised goes through."""
+    try:
+        loaded = inputs.load(environ)
+    except InputErrors as error:
+        return error.problems or ("no problem at all",)
+    assert isinstance(loaded.desired, DesiredState)
+    assert all(secret.reveal() for secret in loaded.secrets.all)
+    assert len(loaded.desired.registration_url) <= user_data._LONGEST_REGISTRATION_URL
+    return ()
+
+
+def _loads_or_is_told(environ: dict[str, str]) -> None:
+    for problem in _told(environ):
+        name, separator, text = problem.partition(": ")
+        assert separator
+        assert name in KNOWN
+        assert text
+        assert len(problem) < 2000
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", arbitrary.VALUES)
+def test_whatever_is_given_it_loads_or_every_problem_is_told(kind: str, part: int, tally: Tally) -> None:
+    """No other exception ever escapes, and each problem begins with what it is about."""
+    strategy = arbitrary.environments(kind)
+    what = f"arbitrary inputs loaded or refused: {kind}, part {part}"
+    _examine(tally, what, EXAMPLES[tally.budget], strategy, _loads_or_is_told)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_problem_repeats_a_secret(name: str, tally: Tally) -> None:
+    """Whatever else is wrong, and wherever else it stands."""
+
+    def check(given_: tuple[str, dict[str, str]]) -> None:
+        secret, environ = given_
+        pieces = [secret.strip(), *(word for word in secret.split() if len(word) >= 20)]
+        assert not any(piece in problem for piece in pieces if len(piece) >= 20 for problem in _told(environ))
+
+    strategy = arbitrary.SECRET.flatmap(
+        lambda secret: arbitrary.environments_with(secret, name).map(lambda environ: (secret, environ))
+    )
+    number = EXAMPLES[tally.budget] // 8
+    _examine(tally, f"arbitrary inputs that hold the {name}", number, strategy, check)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_desired_state_that_is_written_as_inputs_loads_as_itself(part: int, tally: Tally) -> None:
+    """Nothing of it is lost, rounded or taken for something else."""
+
+    def check(desired: DesiredState) -> None:
+        assert inputs.load(arbitrary.dump(desired)).desired == desired
+
+    strategy = arbitrary.desired_states()
+    _examine(tally, f"desired states written and loaded, part {part}", ROUND_TRIPS[tally.budget], strategy, check)

@@ -1,0 +1,49 @@
+"""The desired state: what it says of itself, and the secrets that travel apart from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from refresh.desired import AppKey, IdTokens, Role, RunnerScope, Secret, Secrets
+from tests.fakes.desired import desired
+
+TOKEN, KEY, REQUEST = Secret("token"), Secret("key"), Secret("request")
+
+
+def test_runners_register_where_they_belong() -> None:
+    """At the repository, or at the organization that owns it."""
+    assert (desired().runners_owner, desired().registration_url) == (
+        "octo/widgets",
+        "https://github.com/octo/widgets",
+    )
+    wide = desired(runner_scope=RunnerScope.ORGANIZATION, github_server_url="https://ghes.example.com")
+    assert (wide.runners_owner, wide.registration_url) == ("octo", "https://ghes.example.com/octo")
+
+
+def test_as_whom_a_run_works_is_told_where_it_is_not_the_default() -> None:
+    """And nothing otherwise."""
+    assert desired().access == {}
+    role = Role(arn="arn:aws:iam::123456789012:role/x", session_name="s")
+    assert desired(runner_scope=RunnerScope.ORGANIZATION, github_app_id="7", role=role).access == {
+        "runners of": "octo",
+        "GitHub App": "7",
+        "role": role.arn,
+    }
+
+
+def test_a_secret_shows_itself_to_nobody() -> None:
+    """Neither as a text nor in whatever holds it."""
+    assert (str(TOKEN), f"{TOKEN}", repr(TOKEN), TOKEN.reveal()) == ("***", "***", "Secret()", "token")
+
+
+@pytest.mark.parametrize(
+    ("secrets", "masked"),
+    [
+        (Secrets(TOKEN), (TOKEN,)),
+        (Secrets(AppKey("7", KEY)), (KEY,)),
+        (Secrets(TOKEN, IdTokens("https://x", REQUEST)), (TOKEN, REQUEST)),
+    ],
+)
+def test_every_secret_is_masked(secrets: Secrets, masked: tuple[Secret, ...]) -> None:
+    """Whoever asks GitHub, and the token with which a role is asked for."""
+    assert secrets.all == masked
