@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors, records
 from refresh.clients.github_errors import Asker, from_github, of_app, told
+from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
 from refresh.desired import AppKey, RunnerScope, Secret
 from refresh.reconciler.registration_token import IssuedToken
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
 
 _GITHUB_SECONDS = 15
-_GITHUB_RETRIES = 3
-_GITHUB_LONGEST_WAIT = 60
 _RUNNERS_PER_PAGE = 100
 _RENEWED_BEFORE = timedelta(minutes=1)
 
@@ -123,6 +122,9 @@ class GitHub:
         except github.GithubException as error:
             outcome = str(error.status)
             raise from_github(self._asker, operation, error) from None
+        except errors.ApiError as error:
+            outcome = error.code
+            raise
         except (requests.RequestException, ValueError, AttributeError) as error:
             outcome = type(error).__name__
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
@@ -152,7 +154,7 @@ class GitHub:
             auth=auth,
             base_url=self._api_url,
             timeout=_GITHUB_SECONDS,
-            retry=_retry(self._shell),
+            retry=retry(self._shell, self._asker),
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,
@@ -207,18 +209,6 @@ def _number(installation: Any) -> int:
     if not isinstance(found, int):
         raise _unexpected("installation", "an installation has an id")
     return found
-
-
-def _retry(shell: Shell) -> github.GithubRetry:
-    """Retry with a bound (PyGithub's own would wait for up to an hour), and not once the run was asked to end."""
-    import github  # noqa: PLC0415 - see the package's docstring
-
-    class Retry(github.GithubRetry):
-        def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> Any:
-            shell.require_going_on(f"GitHub {method} {url} again")
-            return super().increment(method, url, *args, **kwargs)
-
-    return Retry(total=_GITHUB_RETRIES, max_rate_limit_wait=_GITHUB_LONGEST_WAIT)
 
 
 def _registration(runner: Any) -> Registration:

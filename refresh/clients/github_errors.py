@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     import github
 
 _UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 422, 429, 500
+_LONGEST_ADDRESS = 200
 _READING = "GitHub GET"
 _INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the beginning of all of them
 _PERMISSIONS = {
     RunnerScope.REPOSITORY: "repository permission Administration",
     RunnerScope.ORGANIZATION: "organization permission Self-hosted runners",
 }
+_PAGE = "docs/access.md says how"
 _CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "admin:org"}
 
 
@@ -42,16 +44,16 @@ class Asker:
         """Say what the token has to be allowed."""
         permission = f"{_PERMISSIONS[self.scope]}: write"
         if isinstance(self.access, AppKey):
-            return f"Give the App the {permission}, in its settings, and accept that where it is installed."
+            return f"Give the App the {permission}, in its settings, and accept that where it is installed ({_PAGE})."
         if self.access.reveal().startswith(_INSTALLATION_TOKEN):
             return (
                 "This is the workflow's own GITHUB_TOKEN, which can never have that, or the token of an App that lacks "
-                f"the {permission}: give a PAT as github-token, or the App itself as github-app-id."
+                f"the {permission}: give a PAT as github-token, or the App itself as github-app-id ({_PAGE})."
             )
         return (
             f"The token needs administration of the runners of {self.owner}: a fine-grained PAT with the {permission}, "
             f"or a classic one with the scope {_CLASSIC_SCOPES[self.scope]}; the workflow's own GITHUB_TOKEN cannot "
-            "have it."
+            f"have it ({_PAGE})."
         )
 
     @property
@@ -93,10 +95,20 @@ def from_github(asker: Asker, operation: str, error: github.GithubException) -> 
     return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
 
 
+def moved(asker: Asker, operation: str, status: int, location: str) -> errors.Rejected:
+    """Say that GitHub has it elsewhere now; the token is not sent there, and no AWS name may change by itself."""
+    remedy = (
+        f"If {asker.owner} was renamed or moved, run refresh under its new name (GITHUB_REPOSITORY, --repository): in "
+        "AWS that is a new pool. Else correct GITHUB_API_URL."
+    )
+    problem = f"GitHub says that this has moved to {location[:_LONGEST_ADDRESS] or 'an address that it does not tell'}."
+    return errors.Rejected(operation, str(status), problem, remedy=remedy)
+
+
 def of_app(asker: Asker, error: errors.ApiError) -> errors.ApiError:
     """Say what a refusal means while an App asks for its installation and for a token of it."""
     if isinstance(error, errors.NotFound):
-        remedy = f"{asker.no_person}Install the App on {asker.owner}: its settings, Install App."
+        remedy = f"{asker.no_person}Install the App on {asker.owner}: its settings, Install App ({_PAGE})."
         return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
     if error.code == str(_UNPROCESSABLE):
         return errors.PermissionDenied(error.operation, error.code, error.message, remedy=asker.permission)
@@ -110,7 +122,10 @@ def _forbidden(asker: Asker, message: str, headers: Mapping[str, str], *, readin
     """
     found = {name.lower(): value for name, value in headers.items()}
     if "SAML" in message or found.get("x-github-sso", "").startswith("required"):
-        return "Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO."
+        return (
+            "Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO "
+            f"({_PAGE})."
+        )
     if "suspended" in message:
         return f"Unsuspend the App's installation on {asker.owner}."
     # For a request that reads it names less than a run needs.

@@ -77,13 +77,13 @@ def test_an_installation_token_that_is_about_to_end_is_renewed(github: GitHubSer
 def test_what_an_app_lacks_is_told(github: GitHubServer, scope: RunnerScope, where: str, permission: str) -> None:
     """Not installed, not allowed, suspended: each its own remedy, before anything is written."""
     github.installed = False
-    assert f"Install the App on {where}: its settings, Install App." in _refusal(
+    assert f"Install the App on {where}: its settings, Install App (docs/access.md says how)." in _refusal(
         _github(github, scope=scope), errors.NotFound
     )
     github.installed = True
     github.permissions = {}
     told = _refusal(_github(github, scope=scope), errors.PermissionDenied)
-    assert f"Give the App the {permission}, in its settings, and accept that where it is installed." in told
+    assert f"Give the App the {permission}, in its settings, and accept that where it is installed (docs/" in told
     assert "not granted to this installation" in told
     github.failure = (403, b'{"message": "This installation has been suspended"}')
     assert f"Unsuspend the App's installation on {where}." in _refusal(
@@ -132,7 +132,8 @@ def test_an_installation_token_without_an_end_serves_one_request(github: GitHubS
 
 OF_THE_REPOSITORY = (
     "The token needs administration of the runners of octo/widgets: a fine-grained PAT with the repository permission "
-    "Administration: write, or a classic one with the scope repo; the workflow's own GITHUB_TOKEN cannot have it."
+    "Administration: write, or a classic one with the scope repo; the workflow's own GITHUB_TOKEN cannot "
+    "have it (docs/access.md says how)."
 )
 OF_THE_ORGANIZATION = (
     "The token needs administration of the runners of octo: a fine-grained PAT with the organization permission "
@@ -140,7 +141,8 @@ OF_THE_ORGANIZATION = (
 )
 OF_AN_INSTALLATION = (
     "This is the workflow's own GITHUB_TOKEN, which can never have that, or the token of an App that lacks the "
-    "repository permission Administration: write: give a PAT as github-token, or the App itself as github-app-id."
+    "repository permission Administration: write: give a PAT as github-token, or the App itself as "
+    "github-app-id (docs/access.md says how)."
 )
 
 
@@ -149,7 +151,7 @@ OF_AN_INSTALLATION = (
     [
         (TOKEN, REPOSITORY, OF_THE_REPOSITORY),
         (TOKEN, ORGANIZATION, OF_THE_ORGANIZATION),
-        (Secret("ghs_PAT-CANARY"), REPOSITORY, OF_AN_INSTALLATION),
+        pytest.param(Secret(f"ghs_{PAT_CANARY}"), REPOSITORY, OF_AN_INSTALLATION, id="83-github-token"),
     ],
 )
 def test_a_token_without_the_permission_is_told_which(

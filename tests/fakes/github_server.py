@@ -11,16 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
-from tests.fakes import app
+from tests.fakes import app, canaries, outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-REGISTRATION_CANARY = "REG-CANARY-"
-DOWNLOAD_CANARY = "DOWNLOAD-CANARY"
-INSTALLATION_CANARY = "INSTALLATION-CANARY-"
-ID_TOKEN_CANARY = "ID-TOKEN-CANARY"
-REQUEST_CANARY = "REQUEST-CANARY-77"
+REGISTRATION_CANARY = canaries.REGISTRATION
+DOWNLOAD_CANARY = canaries.DOWNLOAD
+INSTALLATION_CANARY = canaries.INSTALLATION
+ID_TOKEN_CANARY = canaries.ID_TOKEN
+REQUEST_CANARY = canaries.REQUEST
 """With which the job asks for its OIDC token."""
 ISSUER = "https://token.actions.githubusercontent.com"
 SUBJECT = "repo:octo@11/widgets@22:ref:refs/heads/main"
@@ -75,6 +75,7 @@ class GitHubServer:
     ) -> tuple[int, bytes]:
         """Answer one request."""
         self.calls.append(f"{method} {path}")
+        outgoing.github_request(method, path, headers, body)
         if self.failure is not None:
             return self.failure
         if not (authorization := headers.get("Authorization", "").strip()):

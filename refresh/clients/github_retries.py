@@ -1,0 +1,73 @@
+"""How often and how long GitHub is asked again: a minute in all, and never elsewhere than where it was asked first.
+
+Measured: urllib3 sleeps for as long as `Retry-After` says, an hour three times over; PyGithub follows a 301 without the
+query, takes every other redirect for an answer, so that a removal is told as done that was none, and asks for ever
+where the answer is 202.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors
+from refresh.clients.github_errors import Asker, moved
+
+if TYPE_CHECKING:
+    import github
+
+    from refresh.clients.shell import Shell
+
+LONGEST_WAIT_SECONDS = 60
+_RETRIES = 3
+_LIMITED = (403, 429)
+_MOVED = (301, 302, 303, 307, 308)
+_NOT_YET = 202
+
+
+def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
+    """Retry with a bound, and not once the run was asked to end; what has moved is told instead of followed."""
+    import github  # noqa: PLC0415 - see the package's docstring
+    from urllib3.exceptions import InvalidHeader, MaxRetryError  # noqa: PLC0415 - PyGithub's transport
+
+    class Retry(github.GithubRetry):
+        waited: float = 0
+
+        def increment(self, method: Any = None, url: Any = None, response: Any = None, *args: Any, **more: Any) -> Any:
+            try:
+                return self._following(f"GitHub {method} {url}", method, url, response, *args, **more)
+            except errors.RefreshError:
+                if response is not None:
+                    response.drain_conn()  # else the connection stays open
+                raise
+
+        def _following(self, operation: str, method: Any, url: Any, response: Any, *args: Any, **more: Any) -> Any:
+            shell.require_going_on(f"{operation} again")
+            if response is not None and response.status in _MOVED:
+                raise moved(asker, operation, response.status, response.headers.get("Location", ""))
+            try:
+                following: Any = super().increment(method, url, response, *args, **more)
+            except MaxRetryError:
+                if response is None:
+                    raise
+                raise _given_up(operation, response.status, f"the same answer {_RETRIES + 1} times.") from None
+            pause = following.get_backoff_time()
+            if response is not None:
+                pause = self.get_retry_after(response) or pause
+            following.waited = self.waited + pause
+            if following.waited > LONGEST_WAIT_SECONDS:
+                problem = f"GitHub asks to wait {pause:.0f} s; no more than {LONGEST_WAIT_SECONDS} s in all are waited."
+                raise _given_up(operation, response.status, problem)
+            return following
+
+        def get_retry_after(self, response: Any) -> float | None:
+            try:
+                return super().get_retry_after(response)
+            except InvalidHeader:
+                return None
+
+    again = [_NOT_YET, *_MOVED, _LIMITED[0], *range(500, 600)]
+    return Retry(total=_RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS, status_forcelist=again)
+
+
+def _given_up(operation: str, status: int, problem: str) -> errors.ApiError:
+    return (errors.Throttled if status in _LIMITED else errors.Unavailable)(operation, str(status), problem)

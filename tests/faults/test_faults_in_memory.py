@@ -1,0 +1,133 @@
+"""Every operation of AWS fails in every way, on the account in memory: who fails, and that nothing is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import frozen
+
+from refresh import errors, records
+from tests.fakes.memory.account import Watch, refused
+from tests.fakes.told import told
+from tests.faults.faults import Refuse, failed, of, worlds, writing
+from tests.simulation.invariants import settle, watched
+from tests.simulation.pool import Pool
+from tests.simulation.schedules import FailAlways, calls_of
+from tests.simulation.worlds import build
+
+if TYPE_CHECKING:
+    from tests.simulation.schedules import Phase
+
+GATED = ["state table", "runner release", "launch template", "resource pools", "parameters", "registration token"]
+LOOKS = ("ec2:DescribeImages", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile")
+"""What is only looked at before writing: where it cannot be, a note says so."""
+COLLECTION = (
+    "dynamodb:Query",
+    "dynamodb:TransactWriteItems",
+    "ec2:DescribeInstances",
+    "ec2:TerminateInstances",
+)
+FINISH = ("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "dynamodb:UpdateTimeToLive")
+"""What a table gets that is ready for the others."""
+KINDS = {
+    "F1": ("ThrottlingException", errors.Throttled),
+    "F2": ("InternalError", errors.Unavailable),
+    "F3": ("ConnectTimeoutError", errors.Unavailable),
+    "F5": ("UnauthorizedOperation", errors.PermissionDenied),
+}
+
+
+def _fails(operation: str) -> list[str]:
+    """Name who fails without an operation; without most of DynamoDB's it is all that must not be written."""
+    if operation in LOOKS:
+        return []
+    if operation in COLLECTION:
+        return ["garbage collector"]
+    if operation in FINISH:
+        return ["state table"]
+    if operation == "dynamodb:BatchGetItem":
+        return [*GATED, "garbage collector"]
+    return {"sqs": ["resource pools"], "ec2": ["launch template"]}.get(operation.partition(":")[0], GATED)
+
+
+@pytest.mark.parametrize("operation", [each for row in KINDS for each in of(row, worlds())])
+def test_an_operation_that_stays_refused_fails_who_needs_it_and_nobody_else(
+    operation: str, request: pytest.FixtureRequest
+) -> None:
+    """With its kind and its name, once each try; what is only looked at is a note. The next run does the rest."""
+    code, kind = KINDS[request.node.callspec.id.partition("-")[0]]
+    error = refused(operation, code, status=503) if kind is not errors.Unavailable else kind(operation, code, "no.")
+    assert type(error) is kind
+    pool = build(worlds()[operation])
+    report = watched(pool, Refuse(operation, error))
+    assert failed(report) == _fails(operation)
+    assert report.exit_code == bool(_fails(operation))
+    words = told(report) if _fails(operation) else "\n".join(each for one in report.components for each in one.notes)
+    assert f"{kind.__name__}: {operation}: {code}" in words
+    if kind is errors.PermissionDenied:
+        assert "in the IAM policy of the role or user that the run uses" in words
+    settle(pool)
+
+
+@pytest.mark.parametrize("operation", of("F4", writing()))
+def test_a_lost_answer_of_a_write_has_no_second_effect(operation: str) -> None:
+    """No version, queue or record twice: the next look finds what was done."""
+    pool = build(worlds()[operation])
+    report = watched(pool, FailAlways(operation, "after", errors.Unavailable))
+    assert operation in pool.account.writes
+    assert report.exit_code in (0, 1)
+    settle(pool)
+    undisturbed = build(worlds()[operation])
+    settle(undisturbed)
+    assert _there(pool) == _there(undisturbed)
+
+
+def _there(pool: Pool) -> tuple[object, ...]:
+    """Give what would show that something was done twice."""
+    state = pool.account.state
+    versions = {name: (each.default, sorted(each.versions)) for name, each in state.templates.items()}
+    return versions, sorted(state.queues), sorted(pool.table.of(records.HISTORY)), sorted(state.tables)
+
+
+EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
+def test_credentials_that_end_in_the_middle_end_the_collection_with_a_report(code: str) -> None:
+    """Before the terminations: the marks stand, no call for the others is tried, and the next run ends them."""
+    pool = build("mixed instances")
+    error = refused("ec2:TerminateInstances", code)
+    assert type(error) is errors.CredentialsExpired
+    report = watched(pool, Refuse("ec2:TerminateInstances", error))
+    assert (report.exit_code, failed(report)) == (1, ["garbage collector"])
+    assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in told(report)
+    assert "Give valid credentials" in told(report)
+    assert pool.account.calls.count("ec2:TerminateInstances") == 1
+    settle(pool)
+
+
+@pytest.mark.parametrize("phase", [pytest.param("before", id="F29-before"), pytest.param("after", id="F29-after")])
+@pytest.mark.parametrize("world", ["mixed instances", "empty account"])
+def test_a_run_that_is_asked_to_stop_at_any_call_reports_and_the_next_one_finishes(world: str, phase: Any) -> None:
+    """As the clients say it: nothing is sent from then on."""
+    calls = calls_of(build(world))
+    for number in range(calls if phase == "before" else calls - 1):
+        pool = build(world)
+        report = watched(pool, _Stop(number, phase))
+        assert report.exit_code == 1
+        assert "stopped as asked" in told(report)
+        settle(pool)
+
+
+@frozen
+class _Stop(Watch):
+    """The run is asked to stop before or after a call, whose answer it takes."""
+
+    number: int
+    phase: Phase
+
+    def before(self, number: int, operation: str) -> None:
+        """Send nothing once it was asked to stop."""
+        if number > self.number or (number == self.number and self.phase == "before"):
+            raise errors.Interrupted(f"stopped as asked, before {operation} was sent.")

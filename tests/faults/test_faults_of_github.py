@@ -1,0 +1,146 @@
+"""GitHub fails in every way that it has, over HTTP: what is waited for, what is told, and that nobody else fails."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from refresh import errors, records
+from refresh.clients.github import GitHub
+from refresh.desired import Secret
+from tests.fakes.desired import desired
+from tests.fakes.github_server import GitHubServer
+from tests.fakes.told import told
+from tests.fakes.world import PAT_CANARY, SHELL, World, failed, in_minutes
+
+if TYPE_CHECKING:
+    from refresh.reconciler import Services
+
+SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
+PRIMARY = b'{"message": "API rate limit exceeded for user ID 1."}'
+MOVED = b'{"message": "Moved Permanently"}'
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """List the seconds that the libraries would sleep between tries."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def stale(refreshed: World, services: Services) -> World:
+    """Give a pool whose token is due, so that GitHub is asked, and with it an expired instance."""
+    old = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
+    refreshed.put_metadata(services, "gh_registration_token", old)
+    (instance_id,) = refreshed.launch(services)
+    refreshed.record(services, instance_id)
+    refreshed.forget_calls()
+    return refreshed
+
+
+def _github(server: GitHubServer) -> GitHub:
+    return GitHub(desired(github_api_url=server.url), Secret(PAT_CANARY), SHELL)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        pytest.param(401, b"{}", "Replace the github-token", id="F21-401"),
+        pytest.param(403, b"{}", "Administration: write", id="F21-403"),
+        pytest.param(404, b"{}", "may not see it", id="F21-404"),
+        pytest.param(422, b"{}", "Change what the message names", id="F21-422"),
+        pytest.param(503, b"{}", "Unavailable: ", id="F24-503"),
+        pytest.param(200, b"<html>log in</html>", "there is no token in the answer", id="F24-html"),
+        pytest.param(200, b"{}", "there is no token in the answer", id="F24-empty"),
+        pytest.param(201, b'{"token": "x-1", "expires_at": "soon"}', "no time with a zone", id="F24-unparsable"),
+        pytest.param(201, b'{"token": "x-1", "expires_at": "2026-01-31T09:05:00"}', "no time with", id="F24-zone"),
+        pytest.param(201, b'{"token": "x-1", "expires_at": "2020-01-31T09:05:00Z"}', "expire", id="F24-past"),
+        pytest.param(301, MOVED, "GitHub says that this has moved to", id="F25"),
+    ],
+)
+@pytest.mark.usefixtures("slept")
+def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
+    stale: World, services: Services, status: int, body: bytes, words: str
+) -> None:
+    """The instance ends all the same; once GitHub answers, the next run has the token."""
+    stored = stale.metadata(services, "gh_registration_token")
+    stale.github.failure = (status, body)
+    report = stale.refresh()
+    assert report.exit_code == 1
+    assert set(failed(report)) <= {"registration token", "runner registrations"}
+    assert "registration token" in failed(report)
+    assert words in told(report)
+    assert stale.metadata(services, "gh_registration_token") == stored
+    assert set(stale.states(services).values()) == {"terminated"}
+    asked = [call for call in stale.github.calls if call.startswith("POST")]
+    assert len(asked) == (4 if status == 503 else 1)
+    stale.github.failure = None
+    stale.settle()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "waits"),
+    [
+        pytest.param(403, PRIMARY, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "in 55 min"}, [], id="F22"),
+        pytest.param(403, SECONDARY, {"Retry-After": "5"}, [5, 5, 5], id="F23-5"),
+        pytest.param(429, SECONDARY, {"Retry-After": "5"}, [5, 5, 5], id="F23-429-5"),
+        pytest.param(403, SECONDARY, {"Retry-After": "3600"}, [], id="F23-3600"),
+        pytest.param(429, SECONDARY, {"Retry-After": "3600"}, [], id="F23-429-3600"),
+        pytest.param(403, SECONDARY, {"Retry-After": "garbage"}, [], id="F23-garbage"),
+        pytest.param(403, SECONDARY, {"Retry-After": "45"}, [45], id="F23-45"),
+        pytest.param(403, SECONDARY, {}, [60], id="F23-without"),
+    ],
+)
+def test_a_limit_is_waited_for_a_minute_at_most_in_all(  # noqa: PLR0913, PLR0917 - a table
+    github: GitHubServer, slept: list[float], status: int, body: bytes, headers: dict[str, str], waits: list[float]
+) -> None:
+    """By itself urllib3 would sleep for three hours, and PyGithub for 55 minutes."""
+    if "X-RateLimit-Reset" in headers:
+        headers = {**headers, "X-RateLimit-Reset": str(int(time.time()) + 3300)}
+    github.failure, github.headers = (status, body), headers
+    with pytest.raises(errors.Throttled, match="the next run continues"):
+        _github(github).create_registration_token()
+    assert slept == waits
+    assert len(github.calls) == (4 if headers.get("Retry-After") == "garbage" else len(waits) + 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "location"),
+    [
+        pytest.param(301, "/repositories/5/actions", id="F25-301"),
+        pytest.param(302, "/repositories/5/actions", id="F25-302"),
+        pytest.param(307, "/repositories/5/actions", id="F25-307"),
+        pytest.param(308, "/repositories/5/actions", id="F25-308"),
+        pytest.param(301, "elsewhere", id="F25-elsewhere"),
+        pytest.param(301, "", id="F25-nowhere"),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_what_has_moved_is_told_and_not_followed(github: GitHubServer, status: int, location: str, method: str) -> None:
+    """The token goes to no other address, no removal counts as done, and the new name is the owner's to give."""
+    with GitHubServer() as other:
+        github.failure = (status, MOVED)
+        github.headers = {"Location": f"{other.url}/x" if location == "elsewhere" else location} if location else {}
+        client = _github(github)
+        ask: dict[str, Any] = {
+            "POST": client.create_registration_token,
+            "GET": client.runner_downloads,
+            "DELETE": lambda: client.remove_runner(5),
+        }
+        with pytest.raises(errors.Rejected, match=r"has moved to .*run refresh under its new name"):
+            ask[method]()
+        assert other.calls == []
+    assert [call.partition(" ")[0] for call in github.calls] == [method]
+
+
+@pytest.mark.parametrize("method", [pytest.param("GET", id="F24-202")])
+def test_an_answer_that_is_never_ready_has_an_end(github: GitHubServer, slept: list[float], method: str) -> None:
+    """PyGithub by itself would ask until the stack is full."""
+    github.failure = (202, b"{}")
+    with pytest.raises(errors.Unavailable, match="202: the same answer 4 times"):
+        _github(github).runner_downloads()
+    assert (slept, [call.partition(" ")[0] for call in github.calls]) == ([], [method] * 4)

@@ -1,0 +1,196 @@
+"""What goes wrong with instances and their records, on the account in memory: the others end all the same."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from refresh import records
+from refresh.report import Skipped
+from tests.fakes.memory.account import Watch, refused
+from tests.fakes.memory.ec2 import ALIVE
+from tests.fakes.told import told
+from tests.faults.faults import Refuse, failed
+from tests.simulation.invariants import settle, watched
+from tests.simulation.pool import TEMPLATE, Pool
+from tests.simulation.worlds import build
+
+
+def _expired(number: int = 10, **more: Any) -> tuple[Pool, list[str]]:
+    pool = build("up to date")
+    launched = pool.ec2.launch(TEMPLATE, number, **more)
+    for each in launched:
+        pool.record(each)
+    return pool, [each.id for each in launched]
+
+
+def _alive(pool: Pool) -> list[str]:
+    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
+
+
+@pytest.mark.parametrize("unknown", [pytest.param(1, id="F8-one"), pytest.param(10, id="F8-all")])
+def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown: int) -> None:
+    """They count as gone: no failure, and their records go like the others'."""
+    pool, ids = _expired()
+    for each in ids[:unknown]:
+        del pool.account.state.instances[each]
+    report = watched(pool, Watch())
+    assert (report.exit_code, _alive(pool)) == (0, [])
+    settle(pool)
+    assert set(pool.table.of(records.HISTORY)) == set(ids)
+
+
+@pytest.mark.parametrize("zones", [pytest.param("aa", id="F9-one-zone"), pytest.param("ab", id="F9-two-zones")])
+def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> None:
+    """EC2 spares its whole zone for it; those are sent again without it."""
+    pool, ids = _expired()
+    for number, each in enumerate(ids):
+        pool.account.state.instances[each].zone = zones[number % 2]
+    pool.account.state.instances[ids[3]].protected = True
+    for _ in range(2):
+        report = watched(pool, Watch())
+        assert (failed(report), _alive(pool)) == (["garbage collector"], [ids[3]])
+        assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
+    pool.account.state.instances[ids[3]].protected = False
+    settle(pool)
+
+
+@pytest.mark.parametrize("answer", [pytest.param("running", id="F10"), pytest.param("stopping", id="F10-stopping")])
+def test_an_instance_that_is_still_there_after_its_termination_is_not_cleaned(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Success is the state in the answer; the next run ends it."""
+    pool, (instance_id,) = _expired(1)
+
+    def ignored(_: object, **request: Any) -> dict[str, Any]:
+        listed = [{"InstanceId": each, "CurrentState": {"Name": answer}} for each in request["InstanceIds"]]
+        return {"TerminatingInstances": listed}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.fakes.memory.ec2.Ec2.terminate_instances", ignored)
+        report = watched(pool, Watch())
+    assert (report.exit_code, f"{instance_id} is {answer}" in told(report)) == (1, True)
+    assert set(pool.table.of(records.INSTANCE)) == set(pool.table.of(records.HEARTBEAT)) == {instance_id}
+    settle(pool)
+    assert set(pool.table.of(records.HISTORY)) == {instance_id}
+
+
+@pytest.mark.parametrize("minutes", [pytest.param(9, id="F12-young"), pytest.param(11, id="F12-old")])
+def test_what_ec2_does_not_show_is_gone_only_ten_minutes_after_its_mark(minutes: int) -> None:
+    """EC2 answers late; F11 is why nobody is asked for by `InstanceIds`."""
+    pool, (instance_id,) = _expired(1)
+    del pool.account.state.instances[instance_id]
+    pool.record(instance_id, state=records.TERMINATED, written=-60 * minutes)
+    watched(pool, Watch())
+    assert (instance_id in pool.table.of(records.INSTANCE)) is (minutes < 10)
+    settle(pool)
+
+
+@pytest.mark.parametrize("known", [pytest.param(True, id="F11"), pytest.param(False, id="F11-none")])
+def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
+    known: bool,  # noqa: FBT001 - pytest's shape
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`InstanceIds` would fail as a whole for one that is unknown; an empty answer kills nobody."""
+    pool, ids = _expired(2)
+    for each in ids if not known else ids[:1]:
+        del pool.account.state.instances[each]
+    asked: list[dict[str, Any]] = []
+    describe = type(pool.ec2).describe_instances
+
+    def described(ec2: Any, **request: Any) -> dict[str, Any]:
+        asked.append(request)
+        return describe(ec2, **request)
+
+    monkeypatch.setattr("tests.fakes.memory.ec2.Ec2.describe_instances", described)
+    report = watched(pool, Watch())
+    assert asked
+    assert not any("InstanceIds" in each for each in asked)
+    assert (report.exit_code, _alive(pool)) == (0, [])
+    settle(pool)
+
+
+@pytest.mark.parametrize("state", [pytest.param("claimed", id="F14-claimed"), pytest.param("idle", id="F14-renewed")])
+def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
+    """Somebody claimed or renewed it between the look and the mark: it lives."""
+    pool, (instance_id,) = _expired(1)
+
+    class _Claim(Watch):
+        def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+            if operation == "dynamodb:TransactWriteItems":
+                pool.record(instance_id, state=state, threshold=pool.in_time(7200))
+
+    report = watched(pool, _Claim())
+    collector = next(each for each in report.components if each.name == "garbage collector")
+    assert [type(each) for each in collector.outcomes] == [Skipped]
+    assert (report.exit_code, _alive(pool)) == (0, [instance_id])
+    settle(pool)
+
+
+@pytest.mark.parametrize("minutes", [pytest.param(each, id=f"F26{each:+}min") for each in (-10, -1, 1, 10)])
+def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> None:
+    """More than a minute to either side: the collector fails with the remedy, and ends and cleans all the same."""
+    pool = build("mixed instances")
+    marked = pool.launch()
+    pool.record(marked, state=records.TERMINATED)
+    off = abs(minutes) > 1
+    pool.mask = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
+    report = watched(pool, Watch())
+    assert (report.exit_code, failed(report)) == ((1, ["garbage collector"]) if off else (0, []))
+    assert ("Set the runner's clock" in told(report)) is off
+    assert pool.ec2.state(marked.id) not in ALIVE
+    assert pool.account.writes.count("ec2:TerminateInstances") == (1 if off else 2)
+    ended = [each for each in pool.table.of(records.INSTANCE).values() if records.text(each, "endedReason")]
+    assert (ended == []) is off
+    pool.mask = lambda services: services
+    settle(pool)
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "missing-state": {},
+    "number-as-string": {"state": {"S": "idle"}, "threshold": {"N": "1"}},
+    "unknown-state": {"state": {"S": "asleep"}, "threshold": {"S": ""}},
+}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "attributes"),
+    [
+        *(pytest.param("", each, id=f"F30-{name}") for name, each in BROKEN.items()),
+        pytest.param("nonsense", {"state": {"S": "idle"}}, id="F30-id"),
+    ],
+)
+def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attributes: dict[str, Any]) -> None:
+    """It is never ended; the expired one beside it is. An attribute that nobody knows does no harm."""
+    pool, (instance_id,) = _expired(1)
+    kept = pool.launch()
+    identifier = identifier or kept.id
+    pool.record(kept.id, threshold=pool.in_time(7200))
+    pool.table.put({**records.key(records.INSTANCE, identifier), **attributes, "more": {"S": "x"}})
+    report = watched(pool, Watch())
+    assert (report.exit_code, _alive(pool)) == (0, [kept.id])
+    assert f"{identifier}" in told(report)
+    assert pool.ec2.state(instance_id) not in ALIVE
+    assert identifier in pool.table.of(records.INSTANCE)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        pytest.param(each, id=f"F32-{each}")
+        for each in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+    ],
+)
+def test_a_cancelled_transaction_is_sent_again_without_those_who_lost_their_condition(reason: str) -> None:
+    """The SDK does not retry these."""
+    pool, ids = _expired(3)
+    reasons = [{"Code": reason}, {"Code": "None"}, {"Code": "None"}]
+    error = refused("dynamodb:TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons)
+    report = watched(pool, Refuse("dynamodb:TransactWriteItems", error, 3))
+    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert pool.account.calls.count("dynamodb:TransactWriteItems") == 3 + 1
+    settle(pool)
+    assert set(pool.table.of(records.HISTORY)) == set(ids)
