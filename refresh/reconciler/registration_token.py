@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 
+_CLOCKS_APART = timedelta(minutes=15)
+"""How far GitHub's clock may be ahead of ours."""
 TOKEN_LIFE = timedelta(hours=1)
 """How long GitHub lets a new token be used."""
 _SCOPE = "scope"
@@ -91,6 +93,9 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ReplaceTo
     if expires_at is None:
         return Plan((ReplaceToken(actual.expires_at, "the stored one's expiry cannot be read"),))
     left = expires_at - now
+    if left > TOKEN_LIFE + _CLOCKS_APART:
+        # Nobody but a job that writes to the table can have put it there, and no instance could register with it.
+        return Plan((ReplaceToken(actual.expires_at, "the stored one claims to live longer than GitHub lets any"),))
     if left >= desired.registration_token_min_ttl:
         return Plan()
     if left > timedelta():

@@ -67,7 +67,9 @@ def _refresh(items: Items, github: _GitHub, mode: Mode = Mode.APPLY) -> Componen
 @pytest.mark.parametrize(
     ("left", "reason"),
     [
-        (timedelta(hours=2), None),
+        (timedelta(days=3650), "(the stored one claims to live longer than GitHub lets any)"),
+        (timedelta(hours=1, minutes=15, seconds=1), "(the stored one claims to live longer than GitHub lets any)"),
+        (timedelta(hours=1, minutes=15), None),
         (timedelta(minutes=40), None),
         (timedelta(minutes=39, seconds=59), "(the stored one has 39m left)"),
         (timedelta(seconds=1), "(the stored one has 0m left)"),
@@ -75,7 +77,7 @@ def _refresh(items: Items, github: _GitHub, mode: Mode = Mode.APPLY) -> Componen
         (timedelta(days=-3), "(the stored one has expired)"),
     ],
 )
-def test_a_token_is_replaced_when_less_than_its_minimum_is_left(left: timedelta, reason: str | None) -> None:
+def test_a_token_is_replaced_when_its_life_is_not_between_its_minimum_and_github_s_own(left: timedelta, reason: str | None) -> None:
     """At the minimum itself it is still good; an expired one is told."""
     plan = registration_token.plan(desired(), Actual(present=True, expires_at=_wire(left)), NOW)
     assert [change.subject for change in plan.changes] == ([reason] if reason else [])

@@ -15,6 +15,7 @@ from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_release import ReleaseOfRunner, policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
 from refresh.reconciler.runner_release.releases import Archive, Recorded, RunnerRelease
+from refresh.report import Difference
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
@@ -205,7 +206,7 @@ def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None
     url = "https://example.com/".ljust(user_data.LONGEST_URL, "a")
     downloads = [_download(each, longest, download_url=url) for each in ("x64", "arm64")]
     items, github = Items(), _GitHub(*downloads)
-    report = _refresh(items, github)
+    report = _refresh(items, github, github_server_url="https://example.com")
     assert (github.calls, report.pending, report.failed) == (1, (), False)
     assert releases.read_recorded(items.items[IDENTIFIER]) is not None
 
@@ -313,3 +314,51 @@ def test_only_the_newest_twenty_versions_are_remembered() -> None:
 def test_two_plans_of_one_run_are_the_same_change() -> None:
     """An acknowledged record is not written twice because a second went by."""
     assert RecordRelease(None, _release(), ()) == RecordRelease(None, _release(), (("2.335.1", "x"),))
+
+
+def test_a_pin_is_warned_of_with_what_to_do() -> None:
+    """Word for word, after what GitHub's answer gave to note."""
+    actual = Actual(_release(), _seen(v2_330_0=31), notes=("noted.",))
+    since = records.wire_time(NOW - timedelta(days=31))
+    assert policy.plan(desired(runner_version="2.328.9"), actual, NOW).warnings == (
+        "noted.",
+        (
+            "actions-runner-version 2.328.9: GitHub refuses to register runners below 2.329.0. Set "
+            "actions-runner-version to 'latest'."
+        ),
+        (
+            f"actions-runner-version 2.328.9: 2.330.0 is out since {since} or earlier, and GitHub gives no jobs to a "
+            "runner that is more than 30 days behind. Set actions-runner-version to 'latest'."
+        ),
+    )
+
+
+def test_a_pin_has_the_checksum_of_each_architecture() -> None:
+    """Each its own."""
+    given = desired(runner_version="2.330.0", runner_checksums=(("x64", "d" * 64), ("arm64", "c" * 64)))
+    chosen = policy.effective(given, Actual(_release(), RECORDED))
+    assert (chosen.x64.sha256, chosen.arm64.sha256) == ("d" * 64, "c" * 64)
+
+
+def test_a_newer_version_is_shown_with_the_one_before() -> None:
+    """As the log and the summary show it."""
+    assert RecordRelease("2.334.0", _release(), ()).differences == (Difference("version", "2.334.0", "2.335.1"),)
+
+
+@pytest.mark.parametrize(
+    ("downloads", "listed"),
+    [([], "none"), ([_download("x64"), _download("arm64", "2.334.0")], "{'x64': '2.335.1', 'arm64': '2.334.0'}")],
+)
+def test_a_list_that_is_refused_is_told(downloads: list[dict[str, object]], listed: str) -> None:
+    """What GitHub gave and what it should have given."""
+    with pytest.raises(errors.Unavailable) as caught:
+        releases.read_downloads(downloads)
+    assert (caught.value.operation, caught.value.code) == ("GitHub runner downloads", "Unexpected")
+    assert caught.value.message == (f"linux archives of one version for x64 and arm64 are expected; it lists {listed}.")
+
+
+def test_a_time_that_cannot_be_read_is_none() -> None:
+    """The version is known all the same."""
+    recorded = releases.read_recorded({"value": _value(firstSeen={"2.335.1": 7})})
+    assert recorded is not None
+    assert recorded.first_seen == (("2.335.1", ""),)

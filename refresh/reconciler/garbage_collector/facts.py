@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
@@ -14,6 +15,7 @@ TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 SELF_TERMINATION_TAG = "AllowSelfTermination"
 INITIAL_RUN_TAG = "InitialRunId"
 PROTECTION_TAG = "refresh-action:protect"
+_TEMPLATE_ID = re.compile(r"lt-[0-9A-Za-z]{1,32}")
 
 
 class Ec2State(Enum):
@@ -66,8 +68,12 @@ class TemplateIds:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Every id that instances of this pool may carry."""
-        return tuple(filter(None, (self.current, *self.former)))
+        """Every id that instances of this pool may carry.
+
+        Jobs may write the former ones: a wildcard would ask EC2 for the whole account, and at a text of another
+        shape it would refuse every look.
+        """
+        return tuple(each for each in (self.current, *self.former) if _TEMPLATE_ID.fullmatch(each))
 
 
 @frozen

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQue
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 _USABLE_AFTER_SECONDS = 1
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 @frozen
@@ -115,7 +117,7 @@ class ResourcePools:
         queue = names.queue(self.desired.repository, resource_class.name)
         plain = names.plain_queue(self.desired.repository, resource_class.name)
         known = self.created.get(queue) or (recorded_url if self._trusted(recorded_url, queue, plain) else "")
-        if known and (found := self._attributes(known)) is not None:
+        if known and (found := self._attributes_if_any(known)) is not None:
             return Pool(resource_class, known, found, tagging.look(self.desired.tags, partial(self._tags, known)))
         url = self._url(queue)
         if url and (found := self._attributes(url)) is not None:
@@ -123,11 +125,21 @@ class ResourcePools:
         return Pool(resource_class)
 
     def _trusted(self, url: str, *queues: str) -> bool:
-        """Take a recorded URL for one of ours only at the host that we talk to and with our name.
+        """Take a recorded URL for one of ours only at the host that we talk to, in an account and with our name.
 
-        Instances write to the table too, and provision talks to whatever host is recorded.
+        Instances write to the table too, and provision talks to whatever is recorded.
         """
-        return url.startswith(f"{self.sqs.meta.endpoint_url.rstrip('/')}/") and url.rpartition("/")[2] in queues
+        host, account, queue = (["", "", *url.rsplit("/", 2)])[-3:]
+        allowed = self.desired.allowed_account_ids
+        ours = account in allowed if allowed else _ACCOUNT.fullmatch(account)
+        return host == self.sqs.meta.endpoint_url.rstrip("/") and bool(ours) and queue in queues
+
+    def _attributes_if_any(self, url: str) -> tuple[tuple[str, str], ...] | None:
+        """Read a recorded queue; where AWS refuses that, it is looked for by its name as if it were not recorded."""
+        try:
+            return self._attributes(url)
+        except (errors.PermissionDenied, errors.Rejected):
+            return None
 
     def _attributes(self, url: str) -> tuple[tuple[str, str], ...] | None:
         try:

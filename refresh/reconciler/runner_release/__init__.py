@@ -20,6 +20,7 @@ from refresh.reconciler.runner_release.releases import (
     Recorded,
     read_downloads,
     read_recorded,
+    trusted,
 )
 from refresh.report import Plan
 
@@ -58,6 +59,8 @@ class ReleaseOfRunner:
         Raises GitHub's error where nothing is recorded: nobody knows then what to install.
         """
         recorded = read_recorded(self.metadata.read(names.RUNNER_RELEASE_IDENTIFIER))
+        if recorded and not trusted(recorded.release, self.desired.github_server_url):
+            recorded = None
         if recorded and timedelta() <= self.clock.now() - recorded.asked_at < ASK_AGAIN_AFTER:
             return Actual(recorded.release, recorded)
         try:

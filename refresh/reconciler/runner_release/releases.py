@@ -19,6 +19,7 @@ _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 _FILENAME = re.compile(rf"actions-runner-linux-(x64|arm64)-({_VERSION.pattern})\.tar\.gz", re.ASCII)
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_GITHUB = "https://github.com"
 
 
 @frozen
@@ -92,6 +93,19 @@ def read_recorded(item: Mapping[str, object]) -> Recorded | None:
     first_seen = records.mapping(value, "firstSeen")
     seen = tuple((each, records.text(first_seen, each) or "") for each in first_seen if _VERSION.fullmatch(each))
     return Recorded(RunnerRelease(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
+
+
+def trusted(release: RunnerRelease, server_url: str) -> bool:
+    """Whether its archives are GitHub's own, or are kept by the GitHub Enterprise Server that is asked.
+
+    Jobs may write to the table, and what is recorded runs on every new instance.
+    """
+    for architecture, archive in zip(ARCHITECTURES, (release.x64, release.arm64), strict=True):
+        own = f"v{release.version}/actions-runner-linux-{architecture}-{release.version}.tar.gz"
+        elsewhere = server_url != _GITHUB and archive.url.startswith(f"{server_url}/")
+        if archive.url != f"{_GITHUB}/actions/runner/releases/download/{own}" and not elsewhere:
+            return False
+    return True
 
 
 def parts(version: str) -> tuple[int, ...]:

@@ -39,7 +39,8 @@ class GitHub:
             {
                 "os": "linux",
                 "architecture": architecture,
-                "download_url": f"https://github.com/actions-runner-linux-{architecture}-2.335.1.tar.gz",
+                "download_url": "https://github.com/actions/runner/releases/download/v2.335.1/"
+                f"actions-runner-linux-{architecture}-2.335.1.tar.gz",
                 "filename": f"actions-runner-linux-{architecture}-2.335.1.tar.gz",
                 "sha256_checksum": "a" * 64,
             }

@@ -1,0 +1,236 @@
+"""What a job could write to the table with a role that is wider than the documented one, and what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from attrs import evolve
+
+from refresh import errors, names, records
+from refresh.desired import Mode
+from refresh.runner import SUMMARY_LIMIT
+from refresh.summary import markdown
+from tests.fakes.memory import ec2, sqs
+from tests.simulation import worlds
+from tests.simulation.pool import TEMPLATE, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from refresh.report import Report
+
+EVIL = "evil-example"
+QUEUE = "octo-widgets-large-ci-pool"
+STRANGER = f"{sqs.HOST}/999999999999/{QUEUE}"
+REFUSALS = (
+    errors.PermissionDenied("sqs:GetQueueAttributes", "AccessDenied", "no"),
+    errors.Rejected("sqs:GetQueueAttributes", "InvalidAddress", "no"),
+    errors.NotFound("sqs:GetQueueAttributes", "QueueDoesNotExist", "no"),
+)
+HUGE = "##[error]" + "x" * 390_000
+SHAPES: Mapping[str, dict[str, Any]] = {
+    "a huge text": {"S": HUGE},
+    "another type": {"NULL": True},
+    "a list": {"L": [{"L": []}, {"S": HUGE}]},
+    "an empty map": {"M": {}},
+    "a map of nonsense": {"M": {name: {"BOOL": True} for name in ("formerIds", "token", "x64", "large", "repository")}},
+    "a map of maps": {"M": {name: {"M": {"url": {"L": []}, "queueUrl": {"N": "1"}}} for name in ("x64", "large")}},
+}
+
+
+@pytest.fixture
+def pool() -> Pool:
+    """Give a pool that is as desired."""
+    return worlds.build("up to date")
+
+
+def _write(pool: Pool, identifier: str, value: Mapping[str, Any]) -> None:
+    """Write a parameter as a job could."""
+    item = records.item(records.METADATA, identifier, pool.account.clock.now())
+    pool.table.put({**item, "value": dict(value)})
+
+
+def _value(pool: Pool, identifier: str) -> Any:
+    return pool.table.of(records.METADATA)[identifier]["value"]
+
+
+def _user_data(pool: Pool) -> str:
+    template = pool.account.state.templates[TEMPLATE]
+    return base64.b64decode(template.versions[template.default]["UserData"]).decode()
+
+
+def _poison_release(pool: Pool, url: str) -> None:
+    archive = {"url": url, "sha256": "e" * 64}
+    moment = pool.in_time(0)
+    value = {"version": "2.999.0", "x64": archive, "arm64": archive, "asked_at": moment, "firstSeen": {}}
+    _write(pool, names.RUNNER_RELEASE_IDENTIFIER, records.to_wire(value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://{EVIL}/actions-runner-linux-x64-2.999.0.tar.gz",
+        f"https://github.com/{EVIL}/runner/releases/download/v2.999.0/actions-runner-linux-x64-2.999.0.tar.gz",
+        f"https://github.com.{EVIL}/actions/runner/releases/download/v2.999.0/actions-runner-linux-x64-2.999.0.tar.gz",
+        f"https://github.com/actions/runner/../../{EVIL}/actions-runner-linux-x64-2.999.0.tar.gz",
+    ],
+)
+def test_a_runner_of_somebody_else_s_never_reaches_an_instance(pool: Pool, url: str) -> None:
+    """Its checksum is right, it was recorded just now, and it would run as root on every new instance."""
+    before = _user_data(pool)
+    _poison_release(pool, url)
+    assert pool.run().exit_code == 0
+    assert _user_data(pool) == before
+    assert EVIL not in repr(_value(pool, names.RUNNER_RELEASE_IDENTIFIER))
+
+
+def test_while_github_is_down_no_runner_is_better_than_somebody_else_s(pool: Pool) -> None:
+    """The template stays as it is, and the run fails."""
+    before = _user_data(pool)
+    _poison_release(pool, f"https://{EVIL}/runner.tar.gz")
+
+    class Down:
+        def __getattr__(self, _: str) -> Callable[..., Any]:
+            def refuse(*_: Any) -> Any:
+                raise errors.Unavailable("GitHub", "503")
+
+            return refuse
+
+    pool.mask = lambda services: evolve(services, github=cast("Any", Down()))
+    report = pool.run()
+    assert [each.name for each in report.failed] == ["runner release", "launch template"]
+    assert _user_data(pool) == before
+
+
+class _Foreign(sqs.Sqs):
+    """SQS with a queue of our name in another account, which refuses or answers."""
+
+    refusal: errors.ApiError | None = None
+
+    def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        if self.refusal and request["QueueUrl"] == STRANGER:
+            raise self.refusal
+        return super().get_queue_attributes(**request)
+
+
+def _with_foreign_queue(pool: Pool, refusal: errors.ApiError | None = None) -> None:
+    config = _value(pool, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)
+    config["M"]["large"]["M"]["queueUrl"] = {"S": STRANGER}
+    foreign = _Foreign(pool.account)
+    foreign.refusal = refusal
+    pool.mask = lambda services: evolve(services, sqs=cast("Any", foreign))
+
+
+def _recorded_queue(pool: Pool) -> str:
+    return str(_value(pool, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"]["large"]["M"]["queueUrl"]["S"])
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: type(each).__name__)
+def test_a_queue_of_another_account_that_may_not_be_read_leaves_the_record(
+    pool: Pool, refusal: errors.ApiError
+) -> None:
+    """The documented policy allows the own account's only; the pool's queue is found by its name and recorded again."""
+    _with_foreign_queue(pool, refusal)
+    report = pool.run()
+    assert report.exit_code == 0, markdown(report)
+    assert _recorded_queue(pool) == sqs.url(QUEUE)
+
+
+def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) -> None:
+    """It would answer, to a role that may read every queue."""
+    _with_foreign_queue(pool)
+    component = next(
+        each for each in pool.run(allowed_account_ids=("123456789012",)).components if "pools" in each.name
+    )
+    assert not component.failed
+    assert _recorded_queue(pool) == sqs.url(QUEUE)
+
+
+class _Asked(ec2.Ec2):
+    """EC2, which keeps what it was asked."""
+
+    filters: list[list[str]]
+
+    def describe_instances(self, **request: Any) -> dict[str, Any]:
+        self.filters += [each["Values"] for each in request["Filters"]]
+        return super().describe_instances(**request)
+
+
+def test_a_poisoned_list_of_former_templates_asks_for_nobody_else_s_instances(pool: Pool) -> None:
+    """A filter takes wildcards, and refuses what is too long: then nothing would be collected any more."""
+    ours = pool.launch()
+    pool.record(ours)
+    current = pool.account.state.templates[TEMPLATE].id
+    value = _value(pool, names.LAUNCH_TEMPLATE_IDENTIFIER)
+    former = ["*", "lt-*", "lt-????????", "", HUGE, "lt-00000001\n", "lt-0fedcba9876543210"]
+    _write(pool, names.LAUNCH_TEMPLATE_IDENTIFIER, {"M": {**value["M"], "formerIds": records.to_wire(former)}})
+    asked = _Asked(pool.account)
+    asked.filters = []
+    pool.mask = lambda services: evolve(services, ec2=cast("Any", asked))
+    pool.run()
+    assert {each for values in asked.filters for each in values} == {current, "lt-0fedcba9876543210"}
+    assert pool.ec2.state(ours.id) != "running"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("identifier", names.METADATA_IDENTIFIERS)
+def test_a_parameter_of_any_shape_is_replaced_or_refused(pool: Pool, identifier: str, shape: str) -> None:
+    """No run trips over it, and no run says it back at length."""
+    before = _value(pool, identifier)
+    _write(pool, identifier, SHAPES[shape])
+    report = pool.run()
+    assert not _defects(report)
+    assert len(markdown(report)) < SUMMARY_LIMIT
+    if identifier == names.POOL_IDENTIFIER:
+        # Whose the table is, only a person can say again.
+        assert report.exit_code == 1
+        assert pool.account.writes == []
+        return
+    assert report.exit_code == 0, markdown(report)
+    after = _value(pool, identifier)
+    assert _without_times(after) == _without_times(before)
+
+
+@pytest.mark.parametrize("artifacts", ["none", "nonsense", "of yesterday"])
+def test_heartbeats_and_signals_judge_nobody(pool: Pool, artifacts: str) -> None:
+    """Whoever deletes or forges them ends no instance and keeps none."""
+    living, due = pool.launch(), pool.launch()
+    pool.record(living, state="running", runId="42", threshold=pool.in_time(600), artifacts=False)
+    pool.record(due, artifacts=False)
+    for entity in (records.HEARTBEAT, records.SIGNAL):
+        for each in (living, due):
+            item = records.item(entity, each.id, pool.account.clock.now(), value="PING")
+            if artifacts == "nonsense":
+                item |= {"updatedAt": {"L": []}, "value": {"S": HUGE}, "state": {"S": "terminated"}}
+            if artifacts == "of yesterday":
+                item |= {"updatedAt": {"S": pool.in_time(-86_400)}}
+            if artifacts != "none":
+                pool.table.put(item)
+    report = pool.run()
+    assert report.exit_code == 0, markdown(report)
+    assert [each.id for each in report.ended] == [due.id]
+    assert pool.ec2.state(living.id) == "running"
+
+
+def test_huge_records_hinder_nobody_and_are_not_told_at_length(pool: Pool) -> None:
+    """Each is as large as DynamoDB takes; those that are due end, and the page keeps its limit."""
+    due = [pool.launch() for _ in range(12)]
+    for each in due:
+        pool.record(each, resourceClass=HUGE)
+    pool.record(pool.launch(), state=HUGE)
+    assert len(markdown(pool.run(mode=Mode.PLAN))) < SUMMARY_LIMIT
+    report = pool.run()
+    assert {each.id for each in report.ended} == {each.id for each in due}
+    assert len(markdown(report)) < SUMMARY_LIMIT
+
+
+def _defects(report: Report) -> list[str]:
+    return [str(each.error) for each in report.components if "defect" in str(each.error)]
+
+
+def _without_times(value: Any) -> Any:
+    """Leave out what says when something was asked or issued."""
+    times = ("asked_at", "firstSeen", "timestamp", "expires_at", "token", "formerIds")
+    return {key: each for key, each in value["M"].items() if key not in times} if "M" in value else value
