@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_SECRETS = (
+    *("INPUT_GITHUB-TOKEN", "INPUT_GITHUB_TOKEN", "INPUT_GITHUB-APP-PRIVATE-KEY", "INPUT_GITHUB_APP_PRIVATE_KEY"),
+    *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+"""Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
+
+
 class SystemClock:
     """The machine's clock; its sleep ends when the run is asked to stop."""
 
@@ -76,6 +83,9 @@ def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
     environ = command_line.environ(arguments, os.environ) if arguments else os.environ
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
+    for name in _SECRETS:
+        out.conceal(environ.get(name, ""))
+        err.conceal(environ.get(name, ""))
     stop = stop or Stop().listen()
     as_json = inputs.log_as_json(environ)
     publish.configure(as_json=as_json)

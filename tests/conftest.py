@@ -1,4 +1,4 @@
-"""What every tier shares: the emulators, a pool's inputs, and a search for leaked secrets in all that is printed."""
+"""What every tier shares: the emulators, a pool's surroundings, and the plugins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from refresh.summary import markdown
 from tests import suites
 from tests.fakes import dynamodb_local
-from tests.fakes.world import PAT_CANARY, World, forget_clients
+from tests.fakes.world import World, forget_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +19,7 @@ if TYPE_CHECKING:
     from tests.fakes.github_server import GitHubServer
 
 
-_CANARIES = (
-    PAT_CANARY,
-    "REG-CANARY-",
-    "DOWNLOAD-CANARY",
-    "INSTALLATION-CANARY",
-    "ID-TOKEN-CANARY",
-    "REQUEST-CANARY",
-    "PRIVATE KEY-----",
-)
-"""The beginnings of every planted secret, and of a key."""
-
-pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam.recorded"]
+pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam.recorded", "tests.canaries.watched"]
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +91,3 @@ def refreshed(world: World) -> World:
     assert report.exit_code == 0, markdown(report)
     world.forget_calls()
     return world
-
-
-@pytest.fixture(autouse=True)
-def _nothing_leaks(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail any test during which a planted secret was printed, but for the line that masks it."""
-    yield
-    printed = capfd.readouterr()
-    for line in (printed.out + printed.err).splitlines():
-        assert line.startswith("::add-mask::") or not any(canary in line for canary in _CANARIES), line

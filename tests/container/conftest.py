@@ -101,11 +101,12 @@ def _answers(stage: RemoteStage) -> bool:
 
 
 @pytest.fixture
-def stage(_stage: RemoteStage) -> RemoteStage:
-    """Give an empty account in a container."""
+def stage(_stage: RemoteStage) -> Iterator[RemoteStage]:
+    """Give an empty account in a container; at the end it tells which secrets it found in requests."""
     _stage.release()
     _stage.reset()
-    return _stage
+    yield _stage
+    _stage.release()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The stand-ins for AWS and GitHub in a container, and a third port by which a test on the host directs them.
 
-GET /calls tells the calls since they were last forgotten, whether an answer is held back, and the App's key. POST
+GET /calls tells the calls since they were last forgotten, whether an answer is held back, the App's key, and the
+secrets in requests that were found since it last told. POST
 /forget, /reset (an empty account), /furnish (what a pool's owner has there before), /hold?number=3 or
 /hold?operation=sqs:CreateQueue (that call from now is carried out, its answer waits) and /release.
 """
@@ -12,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock
 from urllib.parse import parse_qs, urlsplit
 
-from tests.fakes import app
+from attrs import asdict
+
+from tests.fakes import app, canaries
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.github_server import GitHubServer
 
@@ -64,7 +67,8 @@ class Stage:
                     self._release.set()
                 case _:
                     pass
-            return {"calls": list(self.calls), "held": self.held, "key": app.private_key()}
+            hits = [asdict(hit) for hit in canaries.taken()]
+            return {"calls": list(self.calls), "held": self.held, "key": app.private_key(), "hits": hits}
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 from attrs import frozen
 
+from tests.fakes import canaries
 from tests.fakes.aws_server import READS
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ class RemoteStage:
     @property
     def app_key(self) -> str:
         """The private key of the App that GitHub knows there."""
-        key: str = self._direct("calls")["key"]
-        return key
+        return canaries.plant("App's private key", self._direct("calls")["key"])
 
     @property
     def writes(self) -> list[str]:
@@ -83,4 +83,6 @@ class RemoteStage:
         request = Request(f"{self.control_url}/{what}", method="POST")  # noqa: S310 - http, to our own server
         with urlopen(request, timeout=WAIT_SECONDS) as answer:  # noqa: S310 - as above
             answered: dict[str, Any] = json.load(answer)
+        for hit in answered["hits"]:
+            canaries.SEARCH.add(canaries.Hit(**hit))
         return answered

@@ -8,6 +8,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.fakes import canaries
+
 APP_ID = "123456"
 INSTALLATION_ID = 7
 
@@ -17,9 +19,13 @@ def _key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@functools.cache
 def private_key() -> str:
-    """Give the key as GitHub's .pem file has it."""
+    """Give the key as GitHub's .pem file has it; the test that asks for it must not let it out."""
+    return canaries.plant("App's private key", _written())
+
+
+@functools.cache
+def _written() -> str:
     form = serialization.PrivateFormat.TraditionalOpenSSL
     return _key().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 

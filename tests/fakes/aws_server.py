@@ -25,13 +25,14 @@ from moto.ec2.models.tags import TagBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.fakes import operations
+from tests.fakes import canaries, operations, outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole")
 TERMINATED_CODE = 48
+_CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
 
@@ -138,6 +139,7 @@ class AwsServer:
         operation = _operation(environ, body)
         if operations.counts(environ):
             operations.record(operation)
+        outgoing.aws_request(operation, _headers(environ), body)
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)
@@ -150,6 +152,9 @@ class AwsServer:
         began: list[tuple[Any, ...]] = []
         with self._lock:
             answer = list(self._moto(environ, lambda *given: began.append(given)))
+        if operation.startswith("sts:AssumeRole"):
+            for secret in _CREDENTIALS.findall(b"".join(answer)):
+                canaries.plant("role's credentials", secret.decode())
         self.after_call(operation)
         if "HTTP_X_AMZ_TARGET" in environ and (denied := _DENIED.search(b"".join(answer))):
             # moto refuses in XML whoever asks in JSON.
@@ -165,6 +170,14 @@ class _Silent(WSGIRequestHandler):
 
     def log(self, *_: object, **__: object) -> None:
         """Say nothing: the calls are counted."""
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    """Give the request's first line and headers by their names."""
+    named = {
+        name.removeprefix("HTTP_").replace("_", "-"): value for name, value in environ.items() if name[:5] == "HTTP_"
+    }
+    return {"path": environ.get("PATH_INFO", ""), "query": environ.get("QUERY_STRING", ""), **named}
 
 
 def _operation(environ: dict[str, Any], body: bytes) -> str:

@@ -21,7 +21,7 @@ from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
 from refresh.reconciler import reconcile
 from refresh.summary import markdown
-from tests.fakes import operations
+from tests.fakes import canaries, operations, outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
-PAT_CANARY = "PAT-CANARY-5e1f"
+PAT_CANARY = canaries.PAT
 REPOSITORY = names.Repository("octo", "widgets")
 TABLE = names.table(REPOSITORY)
 TEMPLATE = names.launch_template(REPOSITORY)
@@ -46,7 +46,8 @@ RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 CREDENTIALS = {
     "AWS_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SECRET_ACCESS_KEY": canaries.AWS_SECRET_KEY,
+    "AWS_SESSION_TOKEN": canaries.AWS_SESSION_TOKEN,
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -300,7 +301,10 @@ def _connect(url: str, dynamodb_url: str) -> Services:
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
     }
-    return connected(environ)
+    services = connected(environ)
+    if dynamodb_url != url:
+        outgoing.watch(services.dynamodb)
+    return services
 
 
 def connected(environ: Mapping[str, str]) -> Services:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from refresh import names
-from tests.fakes import operations
+from tests.fakes import canaries, operations
 from tests.fakes.aws_server import READS
 from tests.fakes.world import REGION, REPOSITORY, ROOT
 
@@ -127,12 +127,13 @@ def client(aws: AwsServer, service: str) -> Any:
 
 
 def credentials(aws: AwsServer, policy: Document) -> dict[str, str]:
-    """Make a user with just this policy and give the environment of its key."""
+    """Make a user with just this policy and give the environment of its key, with which there is no session."""
     iam = client(aws, "iam")
     iam.create_user(UserName="refresh")
     iam.put_user_policy(UserName="refresh", PolicyName="refresh", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName="refresh")["AccessKey"]
-    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    secret = canaries.plant("AWS secret key", key["SecretAccessKey"])
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
 
 
 def missing(told: str, wanted: Iterable[str]) -> list[str]:

@@ -60,7 +60,7 @@ def _run(world: World, key: dict[str, str], **changed: str) -> Report:
     desired = inputs.load(world.environ(**changed)).desired
     services = _connected(world)
     credentials: Any = services.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
-    credentials.access_key, credentials.secret_key = key.values()
+    credentials.access_key, credentials.secret_key, credentials.token = key.values()
     with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
         return reconcile(desired, services, SystemClock(), pool)
 

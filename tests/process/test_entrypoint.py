@@ -37,7 +37,13 @@ def test_ten_bad_inputs_are_told_at_once_and_nothing_is_called(world: World) -> 
     assert world.github.calls == []
 
 
-@pytest.mark.parametrize("absent", [("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY",)])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        pytest.param(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), id="F7-none"),
+        pytest.param(("AWS_SECRET_ACCESS_KEY",), id="F7-half"),
+    ],
+)
 def test_without_credentials_nothing_is_called(world: World, absent: tuple[str, ...]) -> None:
     """No or half credentials are bad input, told before any call."""
     code, printed = world.run(dict.fromkeys(absent, ""))
@@ -75,7 +81,9 @@ def test_a_run_killed_between_mark_and_terminate_loses_nothing(world: World) -> 
     assert left == [f"TYPE#HISTORY ID#{instance_id}"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, id="F29-SIGINT"), pytest.param(signal.SIGTERM, id="F29-SIGTERM")]
+)
 def test_a_cancelled_run_stops_says_so_and_the_next_one_continues(world: World, number: signal.Signals) -> None:
     """After a signal no further pass or write is begun; what is left is named; exit code 1."""
     child = world.start()

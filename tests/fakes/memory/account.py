@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from attrs import define, field
 
 from refresh import errors
-from tests.fakes import operations
+from tests.fakes import operations, outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,7 @@ def operation(name: str, *, writes: bool = False) -> Callable[[MethodT], MethodT
                 raise
             if writes:
                 account.requests.append((name, kwargs))
+                outgoing.memory_request(name, kwargs)
             else:
                 account.look(name, result)
             account.seam.after(number, name)

@@ -1,0 +1,152 @@
+"""Searches what leaves for planted secrets: what is printed, files, and requests to AWS and GitHub.
+
+Each secret may be in one place only, and only that place is left out: the registration token in the attribute that
+stores it, a token for GitHub in `Authorization`, the job's token in the call that exchanges it for a role.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from refresh import user_data
+from tests.fakes import canaries
+from tests.fakes.canaries import SEARCH, search
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PRINTED, CHILDREN, FILES = "what is printed", "what child processes print", "files"
+LOGGED, USER_DATA = "log records", "user data"
+AWS, LOCAL, MEMORY, GITHUB = "requests to AWS", "requests to DynamoDB Local", "requests in memory", "requests to GitHub"
+
+_MASK = re.compile(r"^(\[[^\n]*\] *\| )?::add-mask::.*$", re.MULTILINE)
+"""`act` puts the job's name before each line."""
+_REGISTRATION = re.compile(re.escape(canaries.REGISTRATION) + r"[\w-]+")
+_FOR_GITHUB = re.compile(
+    rf"(token|bearer) ((ghs_)?{canaries.PAT}|ghs_{canaries.INSTALLATION}\d*|{canaries.REQUEST})", re.IGNORECASE
+)
+_TOLD_TO_RUNNER = re.compile(rb"with " + canaries.REGISTRATION.encode() + rb"\d+")
+"""The stub of the runner writes down the token that it was given, as it has to be."""
+_INSTALLED = ".dist-info"
+"""Stands in a folder of installed packages, beside each."""
+_CLEAN: set[str] = set()
+"""User data in which nothing was found."""
+
+
+def printed(text: str, kind: str = PRINTED, where: str = "") -> None:
+    """Search what was printed, but for the lines by which the runner learns what to conceal."""
+    search(kind, _MASK.sub("", text) if "::add-mask::" in text else text, where)
+
+
+def files(folder: Path) -> None:
+    """Search every file of a test, but for packages that were installed."""
+    for root, folders, names in os.walk(folder):
+        if any(name.endswith(_INSTALLED) for name in folders):
+            folders.clear()
+            continue
+        for path in (Path(root, name) for name in names):
+            if path.is_symlink() or not path.is_file():
+                continue
+            content = path.read_bytes()
+            if path.match("record/calls"):
+                content = _TOLD_TO_RUNNER.sub(b"", content)
+            search(FILES, content, str(path.relative_to(folder)))
+
+
+def aws_request(operation: str, headers: Mapping[str, Any], body: bytes, kind: str = AWS) -> None:
+    """Search a request to AWS: its headers, its body, and the user data in it as an instance unpacks it."""
+    shown = [f"{name}: {_text(value)}" for name, value in headers.items() if not _session(name, value)]
+    search(kind, "\n".join(shown), f"the headers of {operation}")
+    if body.lstrip().startswith(b"{"):
+        search(kind, _json(body), operation)
+        return
+    parameters = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    for name, value in parameters:
+        if name.endswith("UserData"):
+            search(USER_DATA, _unpacked(value), operation)
+    search(kind, "&".join(f"{name}={value}" for name, value in parameters if not _job(name, value)), operation)
+
+
+def memory_request(operation: str, request: Mapping[str, Any]) -> None:
+    """Search a request to AWS in memory; there are millions, so the same user data is searched once."""
+    if data := request.get("LaunchTemplateData"):
+        encoded = data.get("UserData", "")
+        if encoded not in _CLEAN and not search(USER_DATA, _unpacked(encoded), operation):
+            _CLEAN.add(encoded)
+        request = {**request, "LaunchTemplateData": {**data, "UserData": ""}}
+    text = repr(request)
+    if canaries.REGISTRATION in text:
+        text = repr(_without_token(request))
+    search(MEMORY, text, operation)
+
+
+def github_request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Search a request to GitHub, whose token may be in one header only."""
+    shown = [
+        f"{name}: {value}"
+        for name, value in headers.items()
+        if name.lower() != "authorization" or not _FOR_GITHUB.fullmatch(value.strip())
+    ]
+    search(GITHUB, "\n".join([f"{method} {path}", *shown]), f"{method} {path.partition('?')[0]}")
+    search(GITHUB, body, f"{method} {path.partition('?')[0]}")
+
+
+def watch(client: Any, kind: str = LOCAL) -> None:
+    """Search what a boto3 client sends, where its server is none of ours."""
+
+    def sending(event_name: str, request: Any, **_: Any) -> None:
+        body = request.body or b""
+        aws_request(event_name, request.headers, body if isinstance(body, bytes) else body.encode(), kind)
+
+    client.meta.events.register("before-send", sending)
+
+
+def _json(body: bytes) -> str:
+    try:
+        return json.dumps(_without_token(json.loads(body)), ensure_ascii=False)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def _without_token(request: Any) -> Any:
+    """Leave out the registration token where it is stored, and nothing else."""
+    match request:
+        case {"Item": {"identifier": {"S": "gh_registration_token"}, "value": {"M": {"token": {"S": str(token)}}}}}:
+            if not _REGISTRATION.fullmatch(token):
+                return request
+            value = request["Item"]["value"]["M"]
+            kept = {name: each for name, each in value.items() if name != "token"}
+            return {**request, "Item": {**request["Item"], "value": {"M": kept}}}
+        case _:
+            return request
+
+
+def _session(name: str, value: Any) -> bool:
+    """Whether it is the header in which AWS is given the session's token."""
+    return name.lower() == "x-amz-security-token" and (
+        _text(value) == canaries.AWS_SESSION_TOKEN or _text(value) in SEARCH.planted
+    )
+
+
+def _job(name: str, value: str) -> bool:
+    """Whether it is the parameter in which STS is given the job's token."""
+    return name == "WebIdentityToken" and value.endswith(f".{canaries.ID_TOKEN}")
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _unpacked(encoded: str) -> bytes:
+    try:
+        return user_data.unpack(base64.b64decode(encoded))
+    except (binascii.Error, ValueError, OSError, EOFError, zlib.error):
+        return encoded.encode()
