@@ -86,6 +86,7 @@ def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
     assert "sts:GetCallerIdentity: AccessDenied" in told(report)
 
 
+@pytest.mark.parametrize("mode", ["apply", "plan"])
 @pytest.mark.parametrize(
     ("name", "value", "fails", "problem"),
     [
@@ -116,7 +117,6 @@ def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("mode", ["apply", "plan"])
 def test_what_is_not_there_fails_what_needs_it(  # noqa: PLR0913, PLR0917 - a table
     refreshed: World, name: str, value: str, fails: list[str], problem: str, mode: str
 ) -> None:
@@ -186,6 +186,17 @@ def test_what_may_not_be_read_is_a_note_and_stops_nothing(world: World, services
     assert all(f"was not looked at before writing: PermissionDenied: {operation}: " in note for note in notes)
     assert all(f"Allow {operation} in the IAM policy" in note for note in notes)
     assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == ami
+
+
+@pytest.mark.usefixtures("expiring")
+def test_credentials_that_end_while_it_is_looked_are_no_note(world: World) -> None:
+    """Nothing that would be written after it could be."""
+    ended = b"<Response><Errors><Error><Code>RequestExpired</Code><Message>no.</Message></Error></Errors></Response>"
+    world.aws.before_call = lambda call: (400, ended) if call == "ec2:DescribeImages" else None
+    report = world.refresh()
+    assert "launch template" in failed(report)
+    assert "CredentialsExpired: ec2:DescribeImages: RequestExpired" in told(report)
+    assert "ec2:CreateLaunchTemplate" not in world.aws.calls
 
 
 def test_a_deprecated_image_is_a_warning(world: World) -> None:
