@@ -4,14 +4,17 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+SHOWN := build/shown
 
-.PHONY: help demo test simulate lint format lock clean
+.PHONY: help demo test simulate mutants lint audit format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
 	@echo 'make test    run every test suite'
 	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly for all of it)'
-	@echo 'make lint    check style, types, shell and import rules'
+	@echo 'make mutants change the pure modules one expression at a time, and require that a unit test notices'
+	@echo 'make lint    check style, types, shell, workflows and import rules'
+	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make format  format the code'
 	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
 	@echo 'make clean   delete what the others made'
@@ -26,16 +29,34 @@ test: $(INSTALLED)
 simulate: $(INSTALLED)
 	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutation
+
+# SC2034 and SC2016: the rendered header is no whole program, and is about what must not be expanded.
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
+	$(BIN)/shellcheck --exclude=SC1091 tests/unit/golden/plain.sh
+	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/golden/hostile-header.sh
 	$(BIN)/shellcheck .ci/run .ci/engine
+	$(BIN)/python -m tests.gates.shown $(SHOWN)
+	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(SHOWN)/.github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --persona pedantic --config zizmor.yml --strict-collection \
+		action.yml composite/action.yml $(SHOWN)/.github/workflows
+	@if command -v actionlint >/dev/null; then actionlint -shellcheck=$(BIN)/shellcheck $(SHOWN)/.github/workflows/*.yml; \
+		elif [ -n "$$REFRESH_ALL_SUITES" ]; then echo 'actionlint is not here' >&2; exit 1; \
+		else echo 'left out: actionlint (https://github.com/rhysd/actionlint) is not here'; fi
 	$(BIN)/cfn-lint docs/cloudformation/refresh.yaml
 	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
+
+audit: $(INSTALLED)
+	@$(BIN)/python -m tests.gates.audit
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

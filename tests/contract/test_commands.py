@@ -1,0 +1,130 @@
+"""The Makefile, its help, the README and the gates behind them say the same."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.gates import audit, shown
+from tests.mutation import __main__ as mutation
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+SOUND = {"name": "attrs", "version": "1.0", "vulns": []}
+VULNERABLE = {"name": "boto3", "version": "2.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2.1", "3.0"]}]}
+UNKNOWN = {"name": "cattrs", "skip_reason": "not found"}
+
+
+def test_the_help_tells_every_command() -> None:
+    """And no other."""
+    assert set(re.findall(r"'make (\w+) ", MAKEFILE)) == TARGETS - {"help"}
+
+
+def test_the_readme_tells_commands_that_exist() -> None:
+    """Those for who tries the project or changes it."""
+    told = set(re.findall(r"`make (\w+)`", (ROOT / "README.md").read_text()))
+    assert {"demo", "test", "simulate", "mutants", "audit"} <= told <= TARGETS
+
+
+@pytest.mark.parametrize(
+    ("packages", "vulnerable", "told"),
+    [
+        ([SOUND], False, ["l: 1 packages audited"]),
+        ([SOUND, VULNERABLE], True, ["l: 2 packages audited", "l: boto3 2.0: PYSEC-1, fixed in 2.1, 3.0"]),
+        (
+            [UNKNOWN, VULNERABLE],
+            True,
+            [
+                "l: 1 packages audited",
+                "l: NOT AUDITED, the database had no answer for 1: cattrs",
+                "l: boto3 2.0: PYSEC-1, fixed in 2.1, 3.0",
+            ],
+        ),
+        ([UNKNOWN], False, ["l: 0 packages audited", "l: NOT AUDITED, the database had no answer for 1: cattrs"]),
+    ],
+)
+def test_the_audit_fails_for_a_vulnerability_and_for_nothing_else(
+    packages: list[dict[str, Any]], *, vulnerable: bool, told: list[str]
+) -> None:
+    """What nobody answered for is told, never taken for sound."""
+    assert audit.judge("l", json.dumps({"dependencies": packages}), "") == (vulnerable, told)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"), [("Trace\nNo route to host\n\n", "No route to host"), ("", "it said nothing")]
+)
+def test_an_audit_without_an_answer_says_so(complaint: str, reason: str) -> None:
+    """A machine may have no way to the database."""
+    told = [f"l: NOT AUDITED, the database was not reached: {reason}"]
+    assert audit.judge("l", "", complaint) == (False, told)
+
+
+def test_every_workflow_of_the_pages_is_linted(tmp_path: Path) -> None:
+    """With the shell of the composite action; a finding is only ever ignored in one that exists."""
+    shown.write(tmp_path)
+    workflows = sorted(path.name for path in (tmp_path / ".github" / "workflows").iterdir())
+    assert workflows == ["README-0.yml"]
+    assert len(list((tmp_path / "steps").iterdir())) == 3
+    rules = yaml.safe_load((ROOT / "zizmor.yml").read_text())["rules"]
+    assert {name for rule in rules.values() for name in rule.get("ignore", ())} <= set(workflows)
+
+
+def test_no_security_rule_is_off_for_the_program_without_a_reason() -> None:
+    """Each exception stands at its line."""
+    settings = SETTINGS["ruff"]["lint"]
+    off = [rule for path, rules in settings["per-file-ignores"].items() if path.startswith("refresh") for rule in rules]
+    assert not [rule for rule in (*settings["ignore"], *off) if rule.startswith("S") and rule[1:].isdigit()]
+    lines = [line for path in (ROOT / "refresh").rglob("*.py") for line in path.read_text().splitlines()]
+    assert not [line for line in lines if re.search(r"noqa: (\w+, )*S\d+(?!.* - \w)", line)]
+
+
+def test_every_rule_is_mutated() -> None:
+    """A new component's policy and changes are among them by their names; no pattern has lost its file."""
+    patterns = {pattern: {*ROOT.glob(pattern)} for pattern in SETTINGS["mutmut"]["only_mutate"]}
+    assert all(patterns.values()), patterns
+    rules = {path for name in ("policy", "changes") for path in (ROOT / "refresh" / "reconciler").rglob(f"{name}.py")}
+    assert rules <= set.union(*patterns.values())
+
+
+def test_a_mutant_that_may_survive_is_of_code_that_exists() -> None:
+    """And has a reason."""
+    for mutant, reason in mutation.accepted().items():
+        assert len(reason) > 20, mutant
+        words = mutant.function.split(".")
+        module = next(
+            ".".join(words[:number]) for number in (len(words) - 1, len(words) - 2) if _module(words[:number])
+        )
+        found: object = importlib.import_module(module)
+        for word in mutant.function.removeprefix(f"{module}.").split("."):
+            found = getattr(found, word)
+
+
+def _module(words: list[str]) -> bool:
+    path = ROOT.joinpath(*words)
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def test_a_property_is_mutated_as_the_function_that_it_is() -> None:
+    """What is decorated is not mutated at all; what is decorated twice stays as it is."""
+    source = (
+        "class Fence:\n"
+        "    @property\n"
+        "    def colour(self) -> str:\n"
+        "        return 'green'\n"
+        "\n"
+        "    @property\n"
+        "    @abstractmethod\n"
+        "    def height(self) -> int: ...\n"
+    )
+    assert mutation.with_plain_properties(source) == source.replace("    @property\n    def", "    def").replace(
+        "'green'\n", "'green'\n    colour = property(colour)\n"
+    )

@@ -1,0 +1,45 @@
+"""What linters want as files: the workflows that the pages show, and the shell of the composite action's steps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```ya?ml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def workflows() -> Iterator[tuple[str, str]]:
+    """Give each whole workflow that README.md or a page below docs/ shows, with a file name; parts of one are none."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for number, block in enumerate(_BLOCK.findall(page.read_text())):
+            if re.search(r"^jobs:", block, re.MULTILINE):
+                yield f"{page.relative_to(ROOT).with_suffix('').as_posix().replace('/', '-')}-{number}.yml", block
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """Give the shell of each step of the composite action, with a file name."""
+    for number, step in enumerate(yaml.safe_load((ROOT / "composite" / "action.yml").read_text())["runs"]["steps"]):
+        if "run" in step:
+            yield f"step-{number}.sh", f"#!/usr/bin/env {step['shell']}\n{step['run']}"
+
+
+def write(folder: Path) -> None:
+    """Write them into a folder that is emptied before: workflows where GitHub has them, steps into `steps`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for place, files in ((folder / ".github" / "workflows", workflows()), (folder / "steps", steps())):
+        place.mkdir(parents=True)
+        for name, text in files:
+            (place / name).write_text(text)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
