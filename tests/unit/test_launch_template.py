@@ -12,7 +12,7 @@ from attrs import evolve
 
 from refresh import errors, names, records, user_data
 from refresh.desired import Mode, RootVolume
-from refresh.reconciler import launch_template
+from refresh.reconciler import launch_template, tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
@@ -22,10 +22,12 @@ from refresh.reconciler.launch_template.changes import (
     DeleteVersions,
     RecordTemplate,
     SetDefaultVersion,
+    TemplateChange,
 )
 from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
 from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
+from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired
 from tests.fakes.items import Items, metadata
@@ -478,9 +480,17 @@ def test_the_user_data_is_within_ec2_s_limit() -> None:
     [
         (RootVolume(8, None), False, ""),
         (RootVolume(None, "gp2"), False, ""),
-        (RootVolume(7, "gp3"), False, "root-volume-size: 7 GiB, but ami-0123456789abcdef0 needs 8 GiB"),
+        (
+            RootVolume(7, "gp3"),
+            False,
+            "root-volume-size: 7 GiB, but ami-0123456789abcdef0 needs 8 GiB; write a larger size, or leave it out. No",
+        ),
         (RootVolume(None, "gp3"), True, ""),
-        (RootVolume(None, "gp2"), True, "root-volume-type: gp2 has no IOPS or throughput to set"),
+        (
+            RootVolume(None, "gp2"),
+            True,
+            "root-volume-type: gp2 has no IOPS or throughput to set, as ami-0123456789abcdef0 does; write gp3. No",
+        ),
     ],
 )
 def test_a_root_volume_with_which_nothing_could_be_launched_is_refused(
@@ -500,3 +510,168 @@ def test_tags_of_a_version_that_lack_their_value_are_compared_all_the_same() -> 
     """Whoever made it by hand must not stop the collector, which reads every version."""
     odd = content.comparable({"TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "team"}, {}]}]})
     assert odd == (("TagSpecifications.instance.", ""), ("TagSpecifications.instance.team", ""))
+
+
+TAGS = (("team", "ci"),)
+
+
+@pytest.mark.parametrize(
+    ("volume", "asked"),
+    [
+        (RootVolume(50, "gp3"), {"VolumeSize": 50, "VolumeType": "gp3"}),
+        (RootVolume(50, None), {"VolumeSize": 50}),
+        (RootVolume(None, "gp2"), {"VolumeType": "gp2"}),
+    ],
+)
+def test_a_root_volume_is_encrypted_and_ends_with_its_instance(volume: RootVolume, asked: dict[str, Any]) -> None:
+    """What is left out is the image's own."""
+    data = content.desired_data(desired(root_volume=volume), RELEASE, ROOT_DEVICE)
+    assert data["BlockDeviceMappings"] == [
+        {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "DeleteOnTermination": True, **asked}}
+    ]
+
+
+def test_instances_and_volumes_get_the_owner_s_tags() -> None:
+    """Through the template that launches them."""
+    tags = [{"Key": "team", "Value": "ci"}]
+    assert _data(desired(tags=TAGS))["TagSpecifications"] == [
+        {"ResourceType": "instance", "Tags": tags},
+        {"ResourceType": "volume", "Tags": tags},
+    ]
+
+
+def test_the_instance_verifies_the_archive_of_its_own_architecture() -> None:
+    """Each with its own checksum."""
+    release = evolve(RELEASE, arm64=Archive("https://github.com/arm64.tar.gz", "b" * 64))
+    payload = content.desired_payload(desired(), release).decode()
+    assert f"RUNNER_SHA256_X64={'a' * 64}\n" in payload
+    assert f"RUNNER_SHA256_ARM64={'b' * 64}\n" in payload
+
+
+def test_whatever_is_said_of_a_device_counts() -> None:
+    """Of its volume and of itself; one field each, named after the device."""
+    devices = [
+        {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 50, "Encrypted": True}, "NoDevice": ""},
+        {"DeviceName": "/dev/xvdb", "VirtualName": "ephemeral0"},
+    ]
+    assert content.comparable({"BlockDeviceMappings": devices}) == (
+        ("BlockDeviceMappings./dev/xvda.Encrypted", "True"),
+        ("BlockDeviceMappings./dev/xvda.NoDevice", ""),
+        ("BlockDeviceMappings./dev/xvda.VolumeSize", "50"),
+        ("BlockDeviceMappings./dev/xvdb.VirtualName", "ephemeral0"),
+    )
+
+
+def test_a_field_that_nobody_foresaw_is_compared_whatever_its_order() -> None:
+    """As JSON; times are what EC2's answers have besides."""
+    assert content.comparable({"SpotOptions": [{"b": NOW, "a": 1}], "KeyName": "x"}) == (
+        ("KeyName", "x"),
+        ("SpotOptions", '[{"a": 1, "b": "2026-01-31 09:05:00+00:00"}]'),
+    )
+    assert content.comparable({"TagSpecifications": [{"ResourceType": "instance"}]}) == ()
+
+
+def test_user_data_that_is_not_quite_base64_is_compared_as_it_is() -> None:
+    """Decoded leniently it could pass for ours."""
+    assert content.comparable({"UserData": "ZW No bwo="}) == (("UserData", "ZW No bwo="),)
+
+
+def test_both_sides_of_user_data_are_told_by_size_and_hash() -> None:
+    """And what changed between them line by line."""
+    (difference,) = content.differences((("UserData", "a\n"),), (("UserData", "b\n"),))
+    assert difference == Difference(
+        "UserData",
+        f"2 bytes, sha256 {content.digest('a' + chr(10))[:12]}",
+        f"2 bytes, sha256 {content.digest('b' + chr(10))[:12]}",
+        ("--- user data now", "+++ user data wanted", "@@ -1 +1 @@", "-a", "+b"),
+    )
+
+
+def test_a_former_id_that_cannot_be_read_is_none() -> None:
+    """Jobs can write the table."""
+    recorded = {"M": {"formerIds": {"L": [{"S": "lt-old"}, {"N": "1"}]}}}
+    assert policy.former_ids(recorded, ID) == ("lt-old",)
+
+
+def test_a_template_is_made_with_its_tags_and_gets_them_back() -> None:
+    """Before the next step of what launches; those that cannot be read are told."""
+    tagged = desired(tags=TAGS)
+    (create,) = policy.plan(tagged, Actual(Listing(), None, RELEASE)).changes
+    assert isinstance(create, CreateTemplate)
+    assert create.tags == TAGS
+    assert create.differences[-1] == Difference("tag team", None, "ci")
+    plan = policy.plan(tagged, Actual(_listing(WRONG), None, RELEASE))
+    assert plan.changes[0] == TagResource(f"launch template {TEMPLATE}", ID, TAGS, ())
+    assert [type(each) for each in plan.changes[1:]] == [CreateVersion]
+    unread = policy.plan(tagged, Actual(_listing(WRONG), None, RELEASE, tags=tagging.Found(unread="no.")))
+    assert unread.refusals == (f"the tags of launch template {TEMPLATE} were not compared: no.",)
+    assert [type(each) for each in unread.changes] == [CreateVersion]
+
+
+def test_a_template_with_the_root_volume_that_is_asked_for_is_left_alone() -> None:
+    """One without it is not."""
+    wanted = desired(root_volume=RootVolume(50, None))
+    right = content.comparable(content.desired_data(wanted, RELEASE, ROOT_DEVICE))
+    actual = Actual(_listing(right), _recorded(), RELEASE, ROOT_DEVICE)
+    assert policy.plan(wanted, actual) == Plan()
+    (change,) = policy.plan(wanted, evolve(actual, listing=_listing(RIGHT))).changes
+    assert isinstance(change, CreateVersion)
+    assert (change.template_id, change.latest) == (ID, 1)
+
+
+def test_a_default_that_moves_is_shown_with_what_it_changes() -> None:
+    """From which version to which, and field by field; from nothing where there is no default."""
+    (change,) = _plan(_listing(WRONG, RIGHT)).changes
+    image = Difference("ImageId", "ami-0fffffffffffffff0", "ami-0123456789abcdef0")
+    assert change == SetDefaultVersion(ID, 1, 2)
+    assert change.differences == (Difference("default", "1", "2"), image)
+    (change,) = _plan(_listing(RIGHT, default=0)).changes
+    assert change.differences == (Difference("default", None, "1"), *content.differences((), RIGHT))
+
+
+def test_a_template_without_a_version_gets_its_first() -> None:
+    """A listing may be late in both."""
+    (change,) = _plan(Listing(ID)).changes
+    assert isinstance(change, CreateVersion)
+    assert (change.template_id, change.latest, change.note) == (ID, 0, "after version 0")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "before"),
+    [
+        (None, None),
+        ({"S": "nonsense"}, None),
+        (_recorded("lt-old", 7), "lt-old version 7"),
+        ({"M": {"name": {"S": "old"}, "version": {"N": "7"}}}, "old version 7"),
+    ],
+)
+def test_the_record_shows_which_template_it_named(recorded: Any, before: str | None) -> None:
+    """By its id, or by its name where it had none."""
+    (change,) = _plan(_listing(RIGHT), recorded).changes
+    assert change.differences == (Difference("template", before, f"{ID} version 1"),)
+
+
+def test_what_will_be_is_what_the_changes_say() -> None:
+    """A dry run tells what would follow by it."""
+    tagged = desired(tags=TAGS)
+    made = policy.predict(tagged, Actual(Listing(), None, RELEASE), [CreateTemplate(TEMPLATE, WRONG, {}, TAGS)])
+    new = "(its new id)"
+    assert made == Actual(Listing(new, (Version(1, True, WRONG),)), None, RELEASE, tags=tagging.Found(TAGS))
+    record = RecordTemplate(new, 2, (), RIGHT, None)
+    steps: list[TemplateChange] = [
+        CreateVersion(new, 1, WRONG, RIGHT, {}),
+        SetDefaultVersion(new, 1, 2),
+        record,
+        TagResource("launch template", new, (("env", "prod"),), ()),
+        DeleteVersions(new, (1,)),
+    ]
+    assert policy.predict(tagged, made, steps[:1]).listing.versions == (
+        Version(2, False, RIGHT),
+        Version(1, True, WRONG),
+    )
+    assert policy.predict(tagged, made, steps) == Actual(
+        Listing(new, (Version(2, True, RIGHT),)),
+        records.to_wire(policy.record_value(tagged, record)),
+        RELEASE,
+        tags=tagging.Found((("env", "prod"), *TAGS)),
+    )

@@ -15,7 +15,7 @@ from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from refresh.reconciler.transactions import Sender
 from refresh.report import Plan
-from tests.fakes.desired import desired
+from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
@@ -36,8 +36,12 @@ class _DynamoDB:
         self.items = list(items)
         self.queries: list[str] = []
         self.deleted: list[records.Item] = []
+        self.requests: list[dict[str, Any]] = []
+        self.transactions: list[int] = []
 
     def query(self, **request: Any) -> dict[str, Any]:
+        assert request["TableName"] == TABLE
+        assert sorted(request["ExpressionAttributeNames"].values()) == ["SK", "updatedAt"]
         entity = request["ExpressionAttributeValues"][":entity"]["S"]
         self.queries.append(entity)
         assert request["ConsistentRead"] is True
@@ -47,6 +51,8 @@ class _DynamoDB:
         return {"Items": found[:1], "LastEvaluatedKey": {"PK": {"S": entity}}}
 
     def transact_write_items(self, **request: Any) -> None:
+        self.requests += request["TransactItems"]
+        self.transactions.append(len(request["TransactItems"]))
         for action in request["TransactItems"]:
             delete = action["Delete"]
             (item,) = [each for each in self.items if delete["Key"].items() <= each.items()]
@@ -142,3 +148,40 @@ def test_those_of_a_living_instance_stay() -> None:
     dynamodb = _DynamoDB(_artifact(identifier="i-00000001"))
     assert _refresh(dynamodb, _Ec2(i_00000001="running")).status == "as desired"
     assert dynamodb.deleted == []
+
+
+def test_an_artifact_is_deleted_only_as_it_was_judged() -> None:
+    """An instance that beats again in between keeps it."""
+    dynamodb = _DynamoDB(_artifact())
+    _refresh(dynamodb, _Ec2())
+    assert dynamodb.requests == [
+        {
+            "Delete": {
+                "TableName": TABLE,
+                "Key": records.key(records.HEARTBEAT, ID),
+                "ConditionExpression": "#updatedAt = :judged",
+                "ExpressionAttributeNames": {"#updatedAt": "updatedAt"},
+                "ExpressionAttributeValues": {":judged": {"S": OLD}},
+            }
+        }
+    ]
+
+
+def test_a_hundred_are_deleted_together() -> None:
+    """A transaction takes no more."""
+    dynamodb = _DynamoDB(*(_artifact(identifier=f"i-{number:08x}") for number in range(101)))
+    report = _refresh(dynamodb, _Ec2())
+    assert (len(report.done), dynamodb.transactions) == (101, [100, 1])
+
+
+def test_what_will_be_is_what_the_deletions_leave() -> None:
+    """A dry run tells what would follow by it."""
+    other = Artifact(records.SIGNAL, ID, OLD)
+    component = OrphanedArtifacts(
+        desired(),
+        cast("EC2Client", _Ec2()),
+        Sender(cast("DynamoDBClient", _DynamoDB()), StillClock(), Serial()),
+        frozenset,
+    )
+    after = component.predict(Actual((ARTIFACT, other), {}), [DeleteArtifact(ARTIFACT)], NOW)
+    assert after == Actual((other,), {})

@@ -13,9 +13,10 @@ from refresh.reconciler import parameters
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.parameters import Parameters, WriteParameter
+from refresh.report import Difference
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
-from tests.fakes.serial import StillClock
+from tests.fakes.serial import NOW, StillClock
 
 if TYPE_CHECKING:
     from refresh.report import ComponentReport
@@ -107,3 +108,17 @@ def test_a_refused_write_fails_its_parameter() -> None:
     items.refusal = errors.PermissionDenied("dynamodb:PutItem", "AccessDeniedException")
     assert len(_refresh(items).failures) == 3
     assert len(items.puts) == 3
+
+
+def test_a_parameter_is_shown_as_it_will_be() -> None:
+    """Beside what it was."""
+    assert WriteParameter(SUBNETS, "subnet-3", ("subnet-1", "subnet-2")).differences == (
+        Difference("value", "subnet-3", "subnet-1 subnet-2"),
+    )
+
+
+def test_what_will_be_is_what_the_changes_say() -> None:
+    """A dry run tells what would follow by it."""
+    component = Parameters(desired(), metadata(Items()))
+    changes = [WriteParameter(IDLE, None, 420)]
+    assert component.predict({SUBNETS: {"S": "x"}}, changes, NOW) == {SUBNETS: {"S": "x"}, IDLE: {"N": "420"}}

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh import records
-from refresh.reconciler.garbage_collector import doubts, facts, policy
-from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector import doubts, facts, policy, prediction
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual, Ec2State, Machine, TemplateIds
 from refresh.records import Instance, Unreadable, wire_time
@@ -490,3 +490,82 @@ def test_whatever_is_recorded_the_rules_hold(record: Instance, machine: Machine)
     if machine.state.alive:
         assert policy.proven(machine, TEMPLATES)
         assert not machine.protected
+
+
+def test_a_program_is_told_of_a_mark_what_a_person_is() -> None:
+    """By how much it was overdue, and 0 where it was not."""
+    assert Mark(_record("running", run_id="42", resource_class="large"), Reason.EXPIRED, NOW).facts == {
+        "reason": "expired",
+        "state": "running",
+        "class": "large",
+        "run_id": "42",
+        "overdue_seconds": 301,
+    }
+    for threshold in (None, "soon", FUTURE):
+        assert Mark(_record(threshold=threshold, run_id=None), Reason.VANISHED, NOW).facts == {
+            "reason": "vanished",
+            "state": "idle",
+            "class": "",
+            "run_id": "",
+            "overdue_seconds": 0,
+        }
+
+
+def test_only_an_aged_instance_is_told_by_its_launch() -> None:
+    """The others end for another reason."""
+    assert Mark(_record(), Reason.VANISHED, NOW, NOW).note == "vanished"
+
+
+def test_a_program_is_told_of_an_adoption_why_and_for_which_run_it_was_launched() -> None:
+    """It has no record that could say more."""
+    assert Adopt(ID, "42", NOW, NOW).facts == {"reason": "unrecorded", "run_id": "42"}
+
+
+def test_a_termination_tells_what_it_was_marked_as() -> None:
+    """As its record says, if it does."""
+    marked = _record("terminated", ended=(("endedBy", "x"), ("endedReason", "expired")))
+    assert Terminate(ID, marked).note == "marked as expired"
+    assert [Terminate(ID, each).note for each in (None, _record("terminated"))] == ["", ""]
+    verdict = _judge(marked, _machine())
+    assert isinstance(verdict, Terminate)
+    assert verdict.record is marked
+
+
+@pytest.mark.parametrize("launched_at", [None, NOW])
+def test_an_unreadable_threshold_of_a_young_instance_is_a_warning(launched_at: datetime | None) -> None:
+    """It fails the run only once the instance is older than any may be."""
+    young = evolve(_machine(), launched_at=launched_at)
+    assert _judge(_record(threshold="soon"), young) is doubts.UNREADABLE_THRESHOLD
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(0, None), (1, doubts.FAR_THRESHOLD)])
+def test_a_threshold_may_be_as_far_away_as_any_run_may_last(seconds: int, verdict: Doubt | None) -> None:
+    """And not a second further."""
+    old = evolve(_machine(), launched_at=NOW - timedelta(days=8))
+    far = wire_time(NOW + policy.LONGEST_LEASE + timedelta(seconds=seconds))
+    assert _judge(_record("running", far), old) is verdict
+
+
+def test_what_will_be_is_what_the_changes_say() -> None:
+    """A dry run tells by it what the next passes have to do."""
+    marked, gone, ended = (_record(id=f"i-0000000{number}", run_id="7") for number in (1, 2, 3))
+    unreadable = Unreadable("x", "y")
+    there = {each: Machine(each, Ec2State.RUNNING, tags={"kept": "x"}) for each in (marked.id, ID)}
+    changes: list[CollectorChange] = [
+        Mark(marked, Reason.EXPIRED, NOW),
+        Mark(gone, Reason.EXPIRED, NOW),
+        Adopt(ID, "42", NOW, None),
+        Clean(ended),
+        Terminate(marked.id),
+    ]
+    now = wire_time(NOW)
+    written: dict[str, Any] = {"state": "terminated", "run_id": "", "threshold": now, "updated_at": now}
+    assert prediction.predict(Actual(there, (marked, unreadable, gone, ended), TEMPLATES), changes, NOW) == Actual(
+        {
+            marked.id: Machine(marked.id, Ec2State.TERMINATED, tags={"kept": "x"}),
+            ID: there[ID],
+            gone.id: Machine(gone.id, Ec2State.TERMINATED),
+        },
+        (evolve(marked, **written), evolve(gone, **written), Instance(id=ID, **written), unreadable),
+        TEMPLATES,
+    )

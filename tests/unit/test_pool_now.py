@@ -105,3 +105,24 @@ def test_what_was_ended_is_told_by_what_its_mark_wrote() -> None:
         ),
         Ended(id=STRAY, reason="aged", state="idle", resource_class="large"),
     )
+
+
+def test_what_neither_mark_nor_tag_tells_is_empty() -> None:
+    """The original's marks told nothing, and anybody may launch from the template by hand."""
+    old = evolve(RECORD, state=records.TERMINATED, threshold=None)
+    vanished = evolve(RECORD, id=STRAY, run_id=None)
+    assert ended((Terminate(ID, old), Mark(vanished, Reason.VANISHED, NOW))) == (
+        Ended(id=ID, reason="", state="", resource_class="large"),
+        Ended(id=STRAY, reason="vanished", state="idle", resource_class="large"),
+    )
+    stray = Machine(STRAY, Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"})
+    told = pool_now(None, None, None, Actual({STRAY: stray}, (), TemplateIds("lt-1")))
+    assert told.instances == (InstanceNow(id=STRAY, state="unrecorded", ec2_state="running", launched_at=NOW),)
+
+
+def test_only_what_has_expired_is_overdue() -> None:
+    """One that was too old may have had hours left."""
+    told = (("endedReason", "aged"), ("endedThreshold", THRESHOLD))
+    aged = evolve(RECORD, state=records.TERMINATED, updated_at="2026-01-31T09:05:00Z", ended=told)
+    (one,) = ended((Terminate(ID, aged),))
+    assert one.overdue is None

@@ -151,3 +151,9 @@ def test_findings_are_joined_in_their_order() -> None:
     """Nothing is lost."""
     texts: Any = [Findings((f"p{number}",), (f"w{number}",), (f"n{number}",)) for number in range(3)]
     assert policy.together(*texts) == Findings(("p0", "p1", "p2"), ("w0", "w1", "w2"), ("n0", "n1", "n2"))
+
+
+@pytest.mark.parametrize("network", [Network(DENIED, GROUPS), Network(SUBNETS, DENIED)])
+def test_what_could_not_be_looked_at_is_not_told_to_be_apart(network: Network) -> None:
+    """Half of the answer is no answer."""
+    assert policy.apart(network) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_sequence_is_a_list_and_never_a_set() -> None:
 @pytest.mark.parametrize("value", [None, True, 1.5, b"x", {"a"}])
 def test_what_has_no_place_in_the_contract_has_no_wire_form(value: object) -> None:
     """A boolean is no number."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=f"^no wire form for {type(value).__name__}$"):
         records.to_wire(value)
 
 
@@ -130,3 +131,53 @@ def test_a_history_item_without_a_mark_s_time_ends_now() -> None:
     """The original's terminated records have none that can be read."""
     old = Instance(id="i-00000001", state="terminated", run_id=None, threshold=None)
     assert records.history_item(old, NOW)["endedAt"] == {"S": "2026-01-31T09:05:00Z"}
+
+
+def test_a_time_is_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own zone is not what the others read."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert records.wire_time(NOW) == "2026-01-31T09:05:00Z"
+        assert str(records.read_moment("2026-01-31T11:05:00+02:00")) == "2026-01-31 09:05:00+00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("wire", "identifier"),
+    [
+        (records.key(records.INSTANCE, "i-00000001"), "i-00000001"),
+        ({"SK": {"S": "id#x"}}, "(key 'id#x')"),
+        ({"SK": {"S": "x" * 41}}, f"(key '{'x' * 40}')"),
+        ({}, "(key '')"),
+    ],
+)
+def test_an_item_is_named_by_its_key_whatever_the_key_is(wire: records.Item, identifier: str) -> None:
+    """A person can find it by that; a long one is cut."""
+    assert records.identifier_of(wire) == identifier
+
+
+@pytest.mark.parametrize(
+    ("identifier", "attributes", "problem"),
+    [
+        ("nonsense", {"state": "idle"}, "its identifier is not an instance id"),
+        ("i-00000001", {"state": "asleep"}, "its state is none that is known"),
+        ("i-00000001", {}, "it has no state"),
+        ("i-00000001", {"state": "idle", "runId": 7}, "its runId is not a string"),
+        ("i-00000001", {"state": "idle", "threshold": 7}, "its threshold is not a string"),
+    ],
+)
+def test_what_no_rule_may_judge_is_named_with_what_is_wrong_with_it(
+    identifier: str, attributes: dict[str, Any], problem: str
+) -> None:
+    """The warning is made of these words."""
+    written = records.item(records.INSTANCE, identifier, NOW, **attributes)
+    assert records.read_instance(written) == Unreadable(identifier, problem)
+
+
+def test_a_record_need_not_have_more_than_its_state() -> None:
+    """What is absent is nothing, not some text."""
+    written = {**records.key(records.INSTANCE, "i-00000001"), "state": {"S": "idle"}}
+    assert records.read_instance(written) == Instance(id="i-00000001", state="idle", run_id=None, threshold=None)

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from refresh import errors
 from refresh.desired import Mode
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
-from refresh.wording import lasting, problems
+from refresh.wording import enumerated, lasting, problems
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 
@@ -86,3 +87,46 @@ def test_a_run_is_summed_up_in_a_few_words(component: ComponentReport, status: s
 def test_a_duration_is_told_in_its_largest_unit(seconds: int, told: str) -> None:
     """Nobody reads 604800 seconds."""
     assert lasting(timedelta(seconds=seconds)) == told
+
+
+def test_every_component_that_failed_is_named() -> None:
+    """In the order of the components."""
+    failed = [ComponentReport(name=name, error=REFUSAL) for name in ("fence", "gate")]
+    assert Report((failed[0], ComponentReport(name="lawn"), failed[1])).status == "failed: fence, gate"
+
+
+def test_what_was_planned_and_done_is_told_as_done() -> None:
+    """Only a dry run tells of what would be."""
+    done = ComponentReport(name="fence", planned=(Paint(), Paint("red")), outcomes=(Done(Paint()),))
+    assert Report((done,)).status == "changed 1"
+
+
+def _failed(number: int, error: type[errors.ApiError] = errors.Rejected) -> Failed:
+    return Failed(Paint(str(number)), error("paint:Fence", "NoPaint", f"none left of {number}."))
+
+
+@pytest.mark.parametrize(
+    ("number", "more"), [(10, []), (11, ["paint garden fence: 1 more (Rejected: paint:Fence: NoPaint)"])]
+)
+def test_of_failures_that_read_differently_the_first_ten_are_told(number: int, more: list[str]) -> None:
+    """And how many there are besides."""
+    failures = [_failed(each) for each in range(number)]
+    told = [f"{each.change}: {each.error}" for each in failures[:10]]
+    assert problems(ComponentReport(name="fence", outcomes=tuple(failures))) == [*told, *more]
+
+
+@pytest.mark.parametrize(("number", "more"), [(10, ""), (11, " and 1 more")])
+def test_of_many_names_the_first_ten_are_told(number: int, more: str) -> None:
+    """And how many there are besides."""
+    listed = [f"i-{each}" for each in range(number)]
+    assert enumerated(listed) == ", ".join(listed[:10]) + more
+
+
+def test_failures_of_two_kinds_of_changes_are_told_apart() -> None:
+    """Even where the same error made them fail."""
+    ended = Failed(Terminate("i-00000001"), REFUSAL)
+    report = ComponentReport(name="fence", outcomes=(Failed(Paint(), REFUSAL), ended))
+    assert problems(report) == [
+        f"paint garden fence green: {REFUSAL}",
+        f"terminate instance i-00000001: {REFUSAL}",
+    ]

@@ -7,15 +7,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from attrs import evolve
 
 from refresh import errors, names, records
 from refresh.desired import Mode, ResourceClass
+from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.resource_pools import ResourcePools, policy
-from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools, SetQueueAttributes
+from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import Actual, Pool
-from refresh.report import Plan
+from refresh.reconciler.tagging import TagResource
+from refresh.report import Difference, Plan
 from tests.fakes.desired import LARGE, XLARGE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import Serial, StillClock
@@ -407,3 +410,77 @@ def test_a_new_queue_is_waited_for_once_so_that_the_same_run_records_it() -> Non
     converge(component, Run(mode=Mode.APPLY, clock=clock), lambda: None)
     converge(component, Run(mode=Mode.APPLY, clock=clock), lambda: None)
     assert clock.slept == [1]
+
+
+TAGS = (("team", "ci"),)
+OTHER_TAGS = (("env", "prod"),)
+
+
+def test_queues_are_made_with_their_tags_and_get_them_back() -> None:
+    """By their URL; those that cannot be read are told."""
+    tagged = desired(tags=TAGS)
+    (create,) = policy.plan(tagged, Actual((Pool(LARGE),), None)).changes
+    assert isinstance(create, CreateQueue)
+    assert (create.tags, create.differences[-1]) == (TAGS, Difference("tag team", None, "ci"))
+    pools = (POOLS[0], evolve(POOLS[1], tags=tagging.Found(unread="no.")))
+    assert policy.plan(tagged, Actual(pools, RECORDED)) == Plan(
+        (TagResource(f"queue {LARGE_QUEUE}", _url(LARGE_QUEUE), TAGS, ()),),
+        refusals=(f"the tags of queue {XLARGE_QUEUE} were not compared: no.",),
+    )
+
+
+def test_the_record_shows_which_classes_it_had() -> None:
+    """And none where there was nothing that could be read."""
+    for recorded, before in ((_config(xlarge="x", large="y"), "large xlarge"), ({"S": "nonsense"}, None), (None, None)):
+        (change,) = policy.plan(desired(), Actual(POOLS, recorded)).changes
+        assert change.differences == (Difference("classes", before, "large xlarge"),)
+
+
+def test_one_warning_hides_no_other() -> None:
+    """A lowered retention, a class that is dropped and one that drains."""
+    pools = (Pool(LARGE, _url(LARGE_QUEUE), (RIGHT[0], ("MessageRetentionPeriod", "345600"))), POOLS[1])
+    actual = Actual(pools, None, draining=("old",), dropped=(("gone", "https://x/gone"),))
+    assert policy.plan(desired(), actual).warnings == (
+        f"queue {LARGE_QUEUE}: retention is lowered from 345600 s to 3600 s; messages older than that go.",
+        (
+            "resource class gone: nothing uses it any more, so it leaves the table; its queue https://x/gone stays "
+            "and can be deleted."
+        ),
+        "resource class old: no longer asked for, but living instances are of it; it stays recorded until they end.",
+    )
+
+
+def test_what_will_be_is_what_the_changes_say() -> None:
+    """A dry run tells what would follow by it."""
+    tagged = desired(tags=TAGS)
+    actual = Actual((Pool(LARGE, _url(LARGE_QUEUE), (), tagging.Found(OTHER_TAGS)), Pool(XLARGE)), None, ("old",))
+    changes: list[PoolChange] = [
+        CreateQueue(XLARGE_QUEUE, RIGHT, TAGS),
+        SetQueueAttributes(_url(LARGE_QUEUE), (), RIGHT[:1]),
+        TagResource("queue", _url(LARGE_QUEUE), (("a", "1"),), ()),
+        RecordPools(((LARGE, _url(LARGE_QUEUE)), (XLARGE, _url(XLARGE_QUEUE))), None),
+    ]
+    assert policy.predict(tagged, actual, changes) == Actual(
+        (
+            Pool(LARGE, _url(LARGE_QUEUE), RIGHT[:1], tagging.Found((("a", "1"), *OTHER_TAGS))),
+            Pool(XLARGE, _url(XLARGE_QUEUE), RIGHT, tagging.Found(TAGS)),
+        ),
+        RECORDED,
+        ("old",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "url"),
+    [
+        (None, XLARGE_QUEUE),
+        (_config(large="nowhere"), XLARGE_QUEUE),
+        ({"M": {"large": {"S": "nonsense"}}}, XLARGE_QUEUE),
+        (_config(large=f"{HOST}/9/any"), f"{HOST}/9/{XLARGE_QUEUE}"),
+    ],
+)
+def test_a_queue_that_is_to_be_made_is_told_by_the_url_that_it_will_have(recorded: Any, url: str) -> None:
+    """Like those that are recorded; by its name alone where nothing tells the account."""
+    actual = Actual((Pool(XLARGE),), recorded)
+    (pool,) = policy.predict(desired(), actual, [CreateQueue(XLARGE_QUEUE, RIGHT)]).pools
+    assert pool == Pool(XLARGE, url, RIGHT)

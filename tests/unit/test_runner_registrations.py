@@ -18,9 +18,9 @@ from refresh.reconciler.runner_registrations import (
     RunnerRegistrations,
     plan,
 )
-from refresh.report import Plan
+from refresh.report import Plan, Skipped
 from tests.fakes.desired import TABLE, desired
-from tests.fakes.serial import StillClock
+from tests.fakes.serial import NOW, StillClock
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -163,3 +163,56 @@ def test_a_refused_removal_fails_this_component() -> None:
     github = _GitHub(_runner())
     github.refusal = errors.PermissionDenied("GitHub DELETE", "403", "no.")
     assert _refresh(github, _History(), frozenset({ID})).failed
+
+
+@pytest.mark.parametrize(
+    ("over", "warnings"), [(0, ()), (1, ("1 more registrations of ended instances are left for the next runs.",))]
+)
+def test_what_is_left_is_told_only_if_something_is(over: int, warnings: tuple[str, ...]) -> None:
+    """To the very last one."""
+    runners = tuple(_runner(number) for number in range(REMOVED_PER_RUN + over))
+    assert plan(Actual(runners, frozenset({ID}))).warnings == warnings
+
+
+@pytest.mark.parametrize("runner", [_runner(busy=True), _runner(offline=False), _runner(name="laptop")])
+def test_of_a_runner_that_stays_anyway_no_history_is_read(runner: Registration) -> None:
+    """Most of an organisation's are of that kind."""
+    history = _History(ID)
+    _refresh(_GitHub(runner), history, frozenset())
+    assert history.asked == []
+
+
+def test_what_will_be_is_what_the_removals_leave() -> None:
+    """A dry run tells by it what the next run has to do."""
+    component = RunnerRegistrations(desired(), cast("DynamoDBClient", _History()), _GitHub(), StillClock(), frozenset)
+    actual = Actual((_runner(1), _runner(2)), frozenset({ID}), removed=5)
+    after = component.predict(actual, [RemoveRegistration(1, f"{ID}-1")], NOW)
+    assert after == Actual((_runner(2),), frozenset({ID}), removed=6)
+
+
+def test_a_registration_that_was_gone_is_told_as_such() -> None:
+    """In GitHub's words and ours."""
+    github = _GitHub(_runner())
+    github.refusal = errors.NotFound("GitHub DELETE", "404", "Not Found")
+    component = RunnerRegistrations(
+        desired(), cast("DynamoDBClient", _History()), github, StillClock(), lambda: frozenset({ID})
+    )
+    (outcome,) = component.apply([RemoveRegistration(1, f"{ID}-1")])
+    expected = errors.ConditionFailed("GitHub DELETE", "404", "it is gone already.")
+    assert outcome == Skipped(RemoveRegistration(1, f"{ID}-1"), str(expected))
+
+
+def test_history_that_was_left_out_is_asked_for_again_after_a_while() -> None:
+    """As DynamoDB does under load."""
+
+    class _Busy(_History):
+        def batch_get_item(self, **request: Any) -> dict[str, Any]:
+            if self.asked:
+                return super().batch_get_item(**request)
+            self.asked.append([])
+            return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+
+    github, history, clock = _GitHub(_runner()), _Busy(ID), StillClock()
+    component = RunnerRegistrations(desired(), cast("DynamoDBClient", history), github, clock, frozenset)
+    assert component.observe().ended == {ID}
+    assert clock.slept == [0.1]

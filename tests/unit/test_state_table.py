@@ -9,12 +9,14 @@ from attrs import evolve
 
 from refresh import errors, names, records
 from refresh.desired import Mode
+from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import Actual
-from refresh.report import Done, Plan
+from refresh.reconciler.tagging import TagResource
+from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import StillClock
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 KEYS = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 OURS = "octo/widgets"
+TAGS = (("team", "ci"),)
 RIGHT = Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=("ENABLED", "expiresAt"), owner=OURS)
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
 
@@ -349,3 +352,72 @@ def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
     assert [failure.change for failure in converged.report.failures] == [EnableTimeToLive(TABLE)]
     assert converged.actual is not None
     assert policy.usable(desired(), converged.actual)
+
+
+@pytest.mark.parametrize(
+    ("actual", "told"),
+    [
+        (
+            _actual(keys=()),
+            (
+                f"table {TABLE}: its key is empty where PK (HASH, S), SK (RANGE, S) is expected; it is "
+                "another application's. Nothing was changed: rename one of the two, or delete the table if it is yours "
+                "to delete."
+            ),
+        ),
+        (
+            _actual(owner="octo-widgets/x"),
+            (
+                f"table {TABLE}: it belongs to the runner pool of octo-widgets/x, not of {OURS}; the two names give "
+                "the same table. Nothing was changed: use another AWS account or region for one of them."
+            ),
+        ),
+    ],
+)
+def test_a_refusal_tells_what_was_found_and_what_to_do(actual: Actual, told: str) -> None:
+    """Word for word: a person has nothing else to go by."""
+    with pytest.raises(errors.Refused) as refused:
+        policy.plan(desired(), actual)
+    assert str(refused.value) == told
+
+
+def test_each_warning_names_the_table_and_what_is_lost() -> None:
+    """Word for word, as the summary shows it."""
+    actual = _actual(time_to_live=("ENABLED", "gone_at"), deletion_protection=False, on_demand=False)
+    assert policy.plan(desired(), actual).warnings == (
+        (
+            "table octo-widgets-ci-table: its time-to-live is on 'gone_at' and was left alone; history and heartbeats "
+            "do not expire by themselves until it is on 'expiresAt'."
+        ),
+        "table octo-widgets-ci-table: it has no deletion protection; switch it on, it was not created by this action.",
+        f"table {TABLE}: it has provisioned throughput, not on-demand; a burst of runners may be throttled.",
+    )
+
+
+def test_a_table_is_made_with_its_tags_and_gets_them_back() -> None:
+    """By its ARN; those that cannot be read are told."""
+    tagged, tags = desired(tags=TAGS), tagging.Found(unread="no.")
+    (create,) = policy.plan(tagged, Actual()).changes
+    assert create == CreateTable(TABLE, TAGS)
+    assert create.differences == (Difference("tag team", None, "ci"),)
+    assert policy.plan(tagged, _actual(arn="arn:t")).changes == (TagResource(f"table {TABLE}", "arn:t", TAGS, ()),)
+    unread = policy.plan(tagged, _actual(arn="arn:t", tags=tags))
+    assert unread == Plan(refusals=(f"the tags of table {TABLE} were not compared: no.",))
+
+
+def test_what_will_be_is_what_the_changes_say() -> None:
+    """A dry run tells what would follow by it."""
+    tagged = desired(tags=TAGS)
+    made = policy.predict(tagged, Actual(), [CreateTable(TABLE, TAGS)])
+    assert made == Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, tags=tagging.Found(TAGS))
+    steps: list[TableChange] = [
+        ClaimTable(TABLE, OURS),
+        EnableTimeToLive(TABLE),
+        TagResource("table", "arn", (("a", "1"),), ()),
+    ]
+    assert policy.predict(tagged, made, steps) == evolve(
+        made, owner=OURS, time_to_live=("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
+    )
+    creating = _actual(status="CREATING")
+    assert policy.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT
+    assert policy.predict(tagged, creating, [AwaitTable(TABLE, "DELETING")]) == Actual()

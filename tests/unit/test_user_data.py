@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,16 @@ def _values(given_settings: Settings) -> dict[str, str]:
     ).stdout
     words = printed.decode().split("\0")[:-1]
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_the_size_is_judged_with_long_values_that_do_not_compress() -> None:
+    """The caller's own values are taken as they are."""
+    longest = Settings.at_their_longest("eu-west-1", "table", "script")
+    assert (longest.region, longest.table, longest.pre_runner_script) == ("eu-west-1", "table", "script")
+    assert (longest.runner_user, longest.runner_version) == ("u" * 32, "9999.9999.9999")
+    assert re.fullmatch("https://[0-9a-f]{197}", longest.registration_url)
+    assert re.fullmatch("https://x[0-9a-f]{119}", longest.runner_url_x64)
+    assert re.fullmatch("https://a[0-9a-f]{119}", longest.runner_url_arm64)
+    sums = {longest.runner_sha256_x64, longest.runner_sha256_arm64}
+    assert len(sums) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", each) for each in sums)
