@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 
+_EXPIRED = "the stored one has expired"
 _CLOCKS_APART = timedelta(minutes=15)
 """How far GitHub's clock may be ahead of ours."""
 TOKEN_LIFE = timedelta(hours=1)
@@ -83,28 +84,34 @@ class ReplaceToken(Change):
 
 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ReplaceToken]:
-    """Plan a new token when the stored one is absent, unreadable or has less life left than the minimum."""
-    expires_at = records.read_time(actual.expires_at)
-    if not actual.present:
-        return Plan((ReplaceToken(actual.expires_at, "none is stored"),))
-    if actual.scope != desired.runner_scope.value:
-        reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
-        return Plan((ReplaceToken(actual.expires_at, reason),))
-    if expires_at is None:
-        return Plan((ReplaceToken(actual.expires_at, "the stored one's expiry cannot be read"),))
-    left = expires_at - now
-    if left > TOKEN_LIFE + _CLOCKS_APART:
-        # Nobody but a job that writes to the table can have put it there, and no instance could register with it.
-        return Plan((ReplaceToken(actual.expires_at, "the stored one claims to live longer than GitHub lets any"),))
-    if left >= desired.registration_token_min_ttl:
-        return Plan()
-    if left > timedelta():
-        return Plan((ReplaceToken(actual.expires_at, f"the stored one has {_minutes(left)} left"),))
+    """Plan a new token when the stored one is absent, unreadable or has too little or too much life left."""
+    reason = _reason(desired, actual, now)
     warning = (
         f"the stored registration token expired at {actual.expires_at}: no instance could register since then. "
         "GitHub delays and drops scheduled runs; run this workflow more often or start it by workflow_dispatch."
     )
-    return Plan((ReplaceToken(actual.expires_at, "the stored one has expired"),), (warning,))
+    changes = (ReplaceToken(actual.expires_at, reason),) if reason else ()
+    return Plan(changes, (warning,) if reason == _EXPIRED else ())
+
+
+def _reason(desired: DesiredState, actual: Actual, now: datetime) -> str:
+    """Say why the stored token has to be replaced; "" where it is good."""
+    expires_at = records.read_time(actual.expires_at)
+    left = expires_at - now if expires_at else timedelta()
+    if not actual.present:
+        reason = "none is stored"
+    elif actual.scope != desired.runner_scope.value:
+        reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
+    elif expires_at is None:
+        reason = "the stored one's expiry cannot be read"
+    elif left > TOKEN_LIFE + _CLOCKS_APART:
+        # Nobody but a job that writes to the table can have put it there, and no instance could register with it.
+        reason = "the stored one claims to live longer than GitHub lets any"
+    elif left >= desired.registration_token_min_ttl:
+        reason = ""
+    else:
+        reason = f"the stored one has {_minutes(left)} left" if left > timedelta() else _EXPIRED
+    return reason
 
 
 @frozen

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from refresh import errors, records
 from refresh.clients.github import GitHub
@@ -144,3 +145,16 @@ def test_an_answer_that_is_never_ready_has_an_end(github: GitHubServer, slept: l
     with pytest.raises(errors.Unavailable, match="202: the same answer 4 times"):
         _github(github).runner_downloads()
     assert (slept, [call.partition(" ")[0] for call in github.calls]) == ([], [method] * 4)
+
+
+@pytest.mark.parametrize("stops", [pytest.param([False, True], id="F29-unanswered")])
+def test_a_run_that_is_asked_to_stop_does_not_try_again_where_nobody_answered(
+    slept: list[float], stops: list[bool]
+) -> None:
+    """There is no answer to look at then."""
+    with GitHubServer() as gone:
+        wanted = desired(github_api_url=gone.url)
+    client = GitHub(wanted, Secret(PAT_CANARY), evolve(SHELL, stopped=lambda: stops.pop(0)))
+    with pytest.raises(errors.Interrupted, match="downloads again was sent"):
+        client.runner_downloads()
+    assert (slept, stops) == ([], [])

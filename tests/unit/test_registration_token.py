@@ -77,7 +77,7 @@ def _refresh(items: Items, github: _GitHub, mode: Mode = Mode.APPLY) -> Componen
         (timedelta(days=-3), "(the stored one has expired)"),
     ],
 )
-def test_a_token_is_replaced_when_its_life_is_not_between_its_minimum_and_github_s_own(left: timedelta, reason: str | None) -> None:
+def test_a_token_with_too_little_or_too_much_life_left_is_replaced(left: timedelta, reason: str | None) -> None:
     """At the minimum itself it is still good; an expired one is told."""
     plan = registration_token.plan(desired(), Actual(present=True, expires_at=_wire(left)), NOW)
     assert [change.subject for change in plan.changes] == ([reason] if reason else [])
