@@ -161,7 +161,7 @@ class Runner:
             with Path(path).open("ab") as file:
                 file.write(content)
         except OSError as error:
-            self.annotate("warning", variable, f"{path}: {what} was not written: {error}")
+            self.annotate("warning", variable, f"{path}: {what} could not be written: {error}")
 
     def _annotation(self, each: _Annotation) -> None:
         title = _escaped(harmless_lines(each.title), _PROPERTY_ESCAPES)

@@ -94,7 +94,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         repeats = 0
         for number in range(MOST_PASSES):
             self._stop_if_asked()
-            self.actual = self.component.observe()
+            self.actual = self._observe()
             now = self.run.clock.now()
             plan = self.component.plan(self.actual, now)
             self.report = evolve(
@@ -122,6 +122,14 @@ class Convergence(Generic[ActualT, ChangeT]):
             f"{self.component.name}: changes were still planned after {number + 1} passes "
             f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
         )
+
+    def _observe(self) -> ActualT:
+        try:
+            return self.component.observe()
+        except errors.Rejected:
+            # A table that is not ours refuses every look at it; the gates say so in better words.
+            self._ask_gates()
+            raise
 
     def _ask_gates(self) -> None:
         for gate in self.gates:

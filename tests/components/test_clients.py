@@ -17,7 +17,7 @@ from attrs import evolve
 from botocore.exceptions import EndpointConnectionError
 
 from refresh import clients, errors, inputs
-from refresh.clients.aws import ClockSkew
+from refresh.clients.aws import CONCURRENCY, ClockSkew
 from refresh.clients.github import GitHub
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
@@ -168,6 +168,15 @@ def test_a_configuration_that_cannot_be_used_is_bad_input(
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with pytest.raises(errors.InputErrors, match=r"AWS configuration: .*correct it"):
         _connect(monkeypatch, **{**keys, variable: value})
+
+
+@pytest.mark.parametrize("service", [pytest.param(name, id=f"F3-{name}") for name in ("dynamodb", "ec2", "sqs", "iam")])
+def test_every_client_has_one_policy_of_retries_and_time_outs(services: Services, service: str) -> None:
+    """Five tries in all, three seconds to connect, ten for an answer, and a connection for every call under way."""
+    client: Any = services.on_demand.iam() if service == "iam" else getattr(services, service)
+    config = client.meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 5}
+    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (3, 10, CONCURRENCY)
 
 
 def test_a_client_that_cannot_be_made_when_it_is_needed_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

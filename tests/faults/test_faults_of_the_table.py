@@ -87,6 +87,9 @@ def test_a_table_with_another_key_is_refused_and_never_made_anew(key: str) -> No
     report = watched(pool, Watch())
     assert (report.exit_code, pool.account.writes) == (1, [])
     assert "it is another application's. Nothing was changed" in told(report)
+    others = [str(each.error) for each in report.failed if each.name != "state table"]
+    assert len(others) == 5
+    assert all(f"the state table {TABLE} is not ready; see there." in each for each in others)
 
 
 @pytest.mark.parametrize("operation", [pytest.param("dynamodb:CreateTable", id="F15-in-use")])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
+from unittest import mock
 
 import pytest
 from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.reconciler.component import Converged, Run, attempt
+from refresh.reconciler.component import Clearance, Converged, Gate, Run, attempt
 from refresh.reconciler.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
 from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped
 from refresh.wording import problems
@@ -208,6 +209,31 @@ def test_nothing_is_applied_when_what_comes_first_has_failed() -> None:
     component = _Scripted(_plan(ONE))
     converged = _converge(component, may_write=refuse)
     assert (component.sent, str(converged.report.error), converged.actual) == ([], "not ready", 1)
+
+
+@pytest.mark.parametrize(("ready", "told"), [(False, "not ready"), (True, "Rejected: dynamodb:Query: X")])
+def test_a_look_that_is_refused_is_told_in_the_words_of_what_comes_first(*, ready: bool, told: str) -> None:
+    """A table of another application refuses every look, and says why in no word."""
+    component = _Scripted(_plan(ONE))
+
+    def observe() -> int:
+        raise errors.Rejected("dynamodb:Query", "X")
+
+    def gate() -> None:
+        if not ready:
+            raise errors.Refused("not ready")
+
+    with mock.patch.object(component, "observe", observe):
+        report = _converge(component, may_write=gate).report
+    assert str(report.error).startswith(told)
+
+
+def test_notes_and_warnings_of_what_comes_first_are_told_once() -> None:
+    """However many passes ask."""
+    component = _Scripted(_plan(ONE, warnings=("old",)), _plan(TWO), _plan())
+    gates: list[Gate] = [lambda: Clearance(("old", "new"), ("locked",)), lambda: None]
+    report = converge(component, Run(mode=Mode.APPLY, clock=StillClock()), *gates).report
+    assert (report.warnings, report.notes, len(report.done)) == (("old", "new"), ("locked",), 2)
 
 
 def test_an_unexpected_exception_becomes_an_error_without_its_text() -> None:
