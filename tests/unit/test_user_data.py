@@ -216,3 +216,12 @@ def test_the_size_is_judged_with_long_values_that_do_not_compress() -> None:
     sums = {longest.runner_sha256_x64, longest.runner_sha256_arm64}
     assert len(sums) == 2
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in sums)
+
+
+def test_user_data_of_exactly_the_limit_is_not_compressed() -> None:
+    """Not one byte before it has to be."""
+    room = (user_data.SIZE_LIMIT - len(user_data.render(SETTINGS))) // 4 * 3
+    nearly = evolve(SETTINGS, pre_runner_script="#" * room)
+    padding = "x" * (user_data.SIZE_LIMIT - len(user_data.render(nearly)))
+    exactly = user_data.render(evolve(nearly, region=SETTINGS.region + padding))
+    assert (len(exactly), exactly[:2]) == (user_data.SIZE_LIMIT, b"#!")
