@@ -26,6 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.fakes import canaries, operations, outgoing
+from tests.fakes.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,7 +73,7 @@ def _without_its_own_tags(backend: Any, name: str, description: str, data: dict[
 LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # mended likewise
 
 
-class AwsServer:
+class AwsServer(Serving):
     """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -86,23 +87,16 @@ class AwsServer:
         """Told of the operation when it has had its effect and before it is answered."""
         self._lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(host, port, self._answer, threaded=True, request_handler=_Silent)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(make_server(host, port, self._answer, threaded=True, request_handler=_Silent))
 
     def __enter__(self) -> Self:
         self.forget_everything()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return super().__enter__()
 
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def writes(self) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from tests.fakes import app, canaries, outgoing
+from tests.fakes.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ ISSUER = "https://token.actions.githubusercontent.com"
 SUBJECT = "repo:octo@11/widgets@22:ref:refs/heads/main"
 
 
-class GitHubServer:
+class GitHubServer(Serving):
     """A GitHub endpoint; `calls` lists method and path, `answers` replaces single answers."""
 
     def __init__(self, version: str = "2.335.1", host: str = "127.0.0.1", port: int = 0) -> None:
@@ -52,23 +52,14 @@ class GitHubServer:
         self.after_call: Callable[[str], None] = lambda _: None
         """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
-        self._server = _Server((host, port), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = _Server((host, port), _handler(self))
+        server.daemon_threads = True
+        super().__init__(server)
 
     @property
     def url(self) -> str:
         """The API's address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def answer(  # noqa: PLR0911 - one return an answer
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""

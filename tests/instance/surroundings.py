@@ -7,11 +7,12 @@ import io
 import json
 import subprocess
 import tarfile
-import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from tests.fakes.serving import Serving
 
 VERSION = "2.335.1"
 STUBS = Path(__file__).parent / "stubs"
@@ -19,7 +20,7 @@ _TOKEN = "IMDS-TOKEN"
 _ROLE = "runner-role"
 
 
-class Surroundings:
+class Surroundings(Serving):
     """A server for both; what it answers can be changed while an instance runs."""
 
     def __init__(self) -> None:
@@ -33,23 +34,14 @@ class Surroundings:
         """Paths of metadata that were asked for."""
         self.without_token: list[str] = []
         """Paths that were asked for without a session's token."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server.daemon_threads = True
+        super().__init__(server)
 
     @property
     def url(self) -> str:
         """The address of both."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def offered(self, checksum: str | None = None) -> list[dict[str, str]]:
         """List the runner applications as GitHub does."""

@@ -7,19 +7,20 @@ import datetime as dt
 import ipaddress
 import socketserver
 import ssl
-import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.fakes.serving import Serving
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
 
-class Listener:
+class Listener(Serving):
     """Answers every request with the same bytes; `heard` is all that arrived, as it was after TLS."""
 
     def __init__(self, answer: bytes, certificate: Path | None = None) -> None:
@@ -44,23 +45,9 @@ class Listener:
                     heard.append(received)
                     connection.sendall(answer)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_address[1])
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server)
 
 
 def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
