@@ -193,8 +193,11 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
 
 
 def _of_others(code: str, message: str) -> bool:
-    """Whether EC2 says with a code for bad credentials that a resource is somebody else's, a private image say."""
-    return code == "AuthFailure" and message.startswith("Not authorized for")
+    """Whether EC2 uses its code for bad credentials for something else, as for an image that is somebody else's.
+
+    Bad ones it was "not able to validate"; with credentials taken for bad a whole run would end.
+    """
+    return code == "AuthFailure" and "validate" not in message
 
 
 def _denied(operation: str, code: str, message: str) -> PermissionDenied:

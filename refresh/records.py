@@ -53,9 +53,9 @@ def read_moment(value: object) -> datetime | None:
     """Read a time as AWS and GitHub tell it, ISO 8601 with a zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def to_wire(value: object) -> dict[str, Any]:

@@ -34,6 +34,8 @@ CONCURRENCY = 32
 _ATTEMPTS = 5
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
+_ALWAYS = ("dynamodb", "ec2", "sqs")
+"""The services of which every run needs the client."""
 _FIRST_ERROR = 300
 """The first status that botocore itself calls an error."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
@@ -110,7 +112,11 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         client: Any = session.client(service, config=shared.merge(config) if config else shared)
         skew.listen(client)
         translate_errors(client)
-        refused.listen(client)
+        # What is only looked at, or the exchange for a role's credentials, says nothing about those that are in use.
+        if service in _ALWAYS:
+            refused.listen(client)
+        if service != "sts":
+            refused.guard(client)
         if shell.called:
             _Trace(shell.called).listen(client)
         _refuse_once_stopped(client, shell)
@@ -227,21 +233,28 @@ class _Refused:
         self._by: errors.CredentialsExpired | None = None
 
     def listen(self, client: BaseClient) -> None:
-        """Look at the answers to a client's calls, and refuse later ones."""
+        """Look at the answers to a client's calls."""
         service = client.meta.service_model.service_name
 
         def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-            if self._by is None and http_response.status_code >= _FIRST_ERROR:
-                error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
-                self._by = error if isinstance(error, errors.CredentialsExpired) else None
-
-        def sending(event_name: str, **_: Any) -> None:
-            if self._by:
-                operation = ":".join(event_name.split(".")[1:])
-                message = f"not sent, since {self._by.operation} was answered so before."
-                raise errors.CredentialsExpired(operation, self._by.code, message)
+            if http_response.status_code < _FIRST_ERROR:
+                return
+            error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            if isinstance(error, errors.CredentialsExpired):
+                self._by = error  # of several at once any will do
 
         client.meta.events.register_first("after-call", answered)
+
+    def guard(self, client: BaseClient) -> None:
+        """Refuse a client's later calls."""
+
+        def sending(event_name: str, **_: Any) -> None:
+            if by := self._by:
+                operation = ":".join(event_name.split(".")[1:])
+                raise errors.CredentialsExpired(
+                    operation, by.code, f"not sent, since {by.operation} was answered so before."
+                )
+
         client.meta.events.register("before-send", sending)
 
 

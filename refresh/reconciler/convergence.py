@@ -104,9 +104,9 @@ class Convergence(Generic[ActualT, ChangeT]):
                 self.report = evolve(self.report, planned=plan.changes)
             if self.run.mode is Mode.PLAN:
                 if plan.changes:
-                    self._ask_gates()
                     later = following(self.component, self.actual, plan.changes, now)
                     self.report = evolve(self.report, following=later)
+                    self._ask_gates()
                 return
             due = [change for change in plan.changes if change not in self.settled]
             if not due:

@@ -111,6 +111,46 @@ def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServ
     assert aws.calls == ["dynamodb:DescribeTable"]
 
 
+def test_what_is_only_looked_at_says_nothing_about_the_credentials(aws: AwsServer, world: World) -> None:
+    """A proxy that breaks the signature for one host must not stop terminations; nor does another's image."""
+    with mock.patch.dict(os.environ, world.environ()):
+        given = inputs.load(os.environ)
+        services = clients.connect(given.desired, given.secrets, SHELL)
+        broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
+        aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
+        with pytest.raises(errors.CredentialsExpired):
+            services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
+        theirs = (
+            b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
+        )
+        aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
+        with pytest.raises(errors.Rejected):
+            services.ec2.describe_images(ImageIds=["ami-1"])
+        operations.mark(services.sqs).list_queues()
+    assert aws.calls[-1] == "sqs:ListQueues"
+
+
+def test_an_answer_that_comes_after_a_refusal_does_not_undo_it(aws: AwsServer, world: World) -> None:
+    """Many calls are under way at once, and others are refused for reasons of their own."""
+    with mock.patch.dict(os.environ, world.environ()):
+        given = inputs.load(os.environ)
+        services = clients.connect(given.desired, given.secrets, SHELL)
+    operations.mark(services.sqs)
+
+    def others(call: str) -> tuple[int, bytes]:
+        if call == "dynamodb:DescribeTable":
+            with pytest.raises(errors.CredentialsExpired):
+                services.sqs.list_queues()
+            return 400, b'{"__type": "ConditionalCheckFailedException"}'
+        return 400, b'{"__type": "InvalidClientTokenId"}'
+
+    aws.before_call = others
+    with pytest.raises(errors.ConditionFailed):
+        _describe(services)
+    with pytest.raises(errors.CredentialsExpired, match="not sent, since sqs:ListQueues"):
+        _describe(services)
+
+
 def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)

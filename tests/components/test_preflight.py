@@ -83,6 +83,7 @@ def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
     world.aws.before_call = lambda call: (403, refused) if call == "sts:GetCallerIdentity" else None
     report = world.refresh(allowed_account_ids=ACCOUNT_ID)
     assert (report.exit_code, world.aws.writes) == (1, [])
+    assert "allowed-account-ids is set, and AWS did not say whose credentials these are: " in told(report)
     assert "sts:GetCallerIdentity: AccessDenied" in told(report)
 
 
@@ -189,13 +190,13 @@ def test_what_may_not_be_read_is_a_note_and_stops_nothing(world: World, services
 
 
 @pytest.mark.usefixtures("expiring")
-def test_credentials_that_end_while_it_is_looked_are_no_note(world: World) -> None:
-    """Nothing that would be written after it could be."""
+def test_credentials_that_end_while_it_is_looked_fail_the_write(world: World) -> None:
+    """Which is not sent any more."""
     ended = b"<Response><Errors><Error><Code>RequestExpired</Code><Message>no.</Message></Error></Errors></Response>"
     world.aws.before_call = lambda call: (400, ended) if call == "ec2:DescribeImages" else None
     report = world.refresh()
     assert "launch template" in failed(report)
-    assert "CredentialsExpired: ec2:DescribeImages: RequestExpired" in told(report)
+    assert "RequestExpired: not sent, since ec2:DescribeImages was answered so before." in told(report)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
 
 
@@ -214,14 +215,14 @@ def _without_role() -> None:
 
 
 def _unavailable() -> None:
-    get_backend("ec2")[ACCOUNT_ID][REGION].amis[IMAGE].state = "pending"
+    get_backend("ec2")[ACCOUNT_ID][REGION].amis[IMAGE].state = "failed"
 
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
         (_without_role, f"iam-instance-profile: {PROFILE} has no role in it"),
-        (_unavailable, f"ami: {IMAGE} is pending, not available"),
+        (_unavailable, f"ami: {IMAGE} is failed, not available"),
     ],
 )
 def test_what_nothing_can_be_launched_with_fails_the_template(

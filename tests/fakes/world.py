@@ -89,6 +89,8 @@ class World:
         self.aws = aws
         self.github = github
         self.repository = repository
+        self.server_url = "https://github.com"
+        """Where people look for the repository, and where GitHub's archives may be."""
         self.dynamodb_url = dynamodb_url or aws.url
         """Where the table is; elsewhere than the rest if asked for."""
         self.table = names.table(repository)
@@ -110,7 +112,7 @@ class World:
             "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_url,
             "GITHUB_API_URL": self.github.url,
             "GITHUB_REPOSITORY": str(self.repository),
-            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_SERVER_URL": self.server_url,
             "GITHUB_RUN_ID": "77",
             **{f"INPUT_{name.upper()}": value for name, value in given.items()},
         }

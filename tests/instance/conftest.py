@@ -70,6 +70,8 @@ class Instance:
 def instance(*, contained: bool, world: World, services: Services, tmp_path: Path) -> Iterator[Instance]:
     """Give an instance that was launched and recorded for run 42, and has not booted yet."""
     with Surroundings() as surroundings:
+        # As on a GitHub Enterprise Server, which keeps the archives itself.
+        world.server_url = surroundings.url
         world.github.answers["downloads"] = surroundings.offered()
         assert world.refresh().exit_code == 0
         (instance_id,) = world.launch(services)

@@ -42,6 +42,7 @@ def test_an_answer_becomes_its_type(code: str, status: int, kind: type[errors.Ap
 def test_somebody_else_s_image_is_no_matter_of_credentials() -> None:
     """Though EC2 uses one code for both: with bad ones a run would end."""
     assert type(_from("AuthFailure", 401, "Not authorized for images: [ami-01234567]")) is errors.Rejected
+    assert type(_from("AuthFailure", 401, "Unauthorized attempt to access restricted resource")) is errors.Rejected
     assert type(_from("AuthFailure", 401, "AWS was not able to validate the credentials")) is errors.CredentialsExpired
 
 

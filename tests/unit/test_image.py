@@ -74,8 +74,8 @@ def test_when_an_image_is_deprecated_is_read_as_ec2_tells_it(told: str, expected
     assert _look_up({"State": "available", "DeprecationTime": told}).deprecated_at == expected
 
 
-def test_others_images_are_seen_also_when_they_are_deprecated_or_disabled() -> None:
-    """EC2 hides them from those who do not ask."""
+def test_images_are_seen_also_when_they_are_deprecated_or_disabled() -> None:
+    """EC2 hides the first from all but their owner who do not ask, the second from the owner too."""
     asked: dict[str, Any] = {}
 
     def describe_images(**request: Any) -> dict[str, Any]:

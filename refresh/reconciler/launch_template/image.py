@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
-_COMPARE = "Compare the input ami with the images of this region and account."
+_COMPARE = (
+    "Compare the input ami with the images of this region that this account may use (shared with it, and within its "
+    "setting Allowed AMIs)."
+)
+_PARAMETER = "Correct the parameter, or the input ami."
 
 
 class ParameterStore(Protocol):
@@ -72,7 +76,7 @@ def look_up(ec2: EC2Client, parameters: Callable[[], ParameterStore], image: str
     """Read an image, or the image that a parameter names now; raises `NotFound` where there is none."""
     image_id = _resolved(parameters(), image.removeprefix(RESOLVE)) if image.startswith(RESOLVE) else image
     try:
-        # Others' images that are deprecated or disabled are not shown otherwise.
+        # Others' images that are deprecated, and our own that are disabled, are not shown otherwise.
         images = ec2.describe_images(ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True)["Images"]
     except errors.NotFound as error:
         raise errors.NotFound(error.operation, error.code, error.message, remedy=_COMPARE) from None
@@ -89,8 +93,7 @@ def _resolved(parameters: ParameterStore, name: str) -> str:
     found = parameters.get_parameters(Names=[name])["Parameters"]
     value = str(found[0].get("Value", "")) if found else ""
     if not _IMAGE_ID.fullmatch(value):
-        problem = (
-            f"the parameter {name} holds {value[:40]!r}, no AMI id." if found else f"there is no parameter {name}."
-        )
-        raise errors.NotFound("ssm:GetParameters", "NoImage", problem, remedy=_COMPARE)
+        # Its value is not shown: the input may name a parameter that holds a secret by mistake.
+        problem = f"the parameter {name} holds no AMI id." if found else f"there is no parameter {name}."
+        raise errors.NotFound("ssm:GetParameters", "NoImage", problem, remedy=_PARAMETER)
     return value

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from refresh.reconciler.preflight.policy import Read
 
 T = TypeVar("T")
+_PROFILE = (
+    "Correct iam-instance-profile, or create it in this account; of one that was made a moment ago IAM may not know "
+    "everywhere, and the next run looks again."
+)
 
 
 class Sts(Protocol):
@@ -94,7 +98,16 @@ class Preflight:
     def require_account(self) -> None:
         """Raise where the credentials are of an account that the owner did not name; any is right where none is."""
         allowed = self._desired.allowed_account_ids
-        if allowed and (found := self._account()) not in allowed:
+        if not allowed:
+            return
+        try:
+            found = self._account()
+        except errors.ApiError as error:
+            raise errors.Refused(
+                "nothing was written: allowed-account-ids is set, and AWS did not say whose credentials these are: "
+                f"{error}"
+            ) from None
+        if found not in allowed:
             raise errors.Refused(
                 f"nothing was written: the AWS credentials are those of account {found}, and allowed-account-ids has "
                 f"{', '.join(allowed)}; use other credentials, or correct the input."
@@ -124,17 +137,18 @@ def _cleared(*findings: Findings) -> Clearance:
 
 
 def _look(read: Callable[[], T]) -> Read[T]:
-    """Read, or give the error as what was found; with refused credentials nothing more can be done."""
+    """Read, or give the error as what was found; where the credentials are refused, the writes will tell."""
     try:
         return read()
-    except errors.CredentialsExpired:
-        raise
     except errors.ApiError as error:
         return error
 
 
 def _profile(iam: Iam, given: str) -> Profile:
-    found = iam.get_instance_profile(InstanceProfileName=given.rpartition("/")[2])["InstanceProfile"]
+    try:
+        found = iam.get_instance_profile(InstanceProfileName=given.rpartition("/")[2]).get("InstanceProfile", {})
+    except errors.NotFound as error:
+        raise errors.NotFound(error.operation, error.code, error.message, remedy=_PROFILE) from None
     return Profile(str(found.get("Arn", "")), tuple(each.get("RoleName", "") for each in found.get("Roles", [])))
 
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 Read: TypeAlias = T | errors.ApiError
 """What was read, or why it could not be."""
 _ARN = "arn:"
+_NOT_OURS = ("AuthFailure", "InvalidAMIID.")
+"""With which EC2 refuses an image that is not there, or not for this account."""
 
 
 @frozen
@@ -63,6 +65,8 @@ def image(desired: DesiredState, found: Read[Image], now: datetime) -> Findings:
     if isinstance(found, errors.ApiError):
         return _unread("ami", found)
     name = found.id if found.id == desired.image else f"{found.id} ({desired.image})"
+    if found.state == "pending":
+        return Findings((f"ami: {name} is still being made; the next run looks again.",))
     if found.state != "available":
         return Findings((f"ami: {name} is {found.state or 'in no state'}, not available; choose another image.",))
     if found.deprecated_at is None or found.deprecated_at > now:
@@ -86,12 +90,14 @@ def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
 def groups(desired: DesiredState, network: Network) -> Findings:
     """Judge the security groups: all have to be there, and usable where the subnets are."""
     missing = _missing("security-group-ids", desired.security_group_ids, network.groups, desired.region)
-    return together(missing, _apart(network))
+    return together(missing, _apart(network, network.subnets))
 
 
 def subnets(desired: DesiredState, network: Network) -> Findings:
     """Judge the subnets: all have to be there, and where the security groups can be used."""
-    return together(_missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region), _apart(network))
+    return together(
+        _missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region), _apart(network, network.groups)
+    )
 
 
 def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
@@ -107,12 +113,14 @@ def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
     )
 
 
-def _apart(network: Network) -> Findings:
+def _apart(network: Network, other: Read[Mapping[str, str]]) -> Findings:
+    inputs = "security-group-ids and subnet-ids"
+    if isinstance(other, errors.ApiError):
+        return Findings(notes=(f"{inputs}: whether they share a VPC was not looked at before writing: {other}",))
     pairs = apart(network)
     if not pairs:
         return Findings()
     told = enumerated(f"{group} ({its_vpc}) in {subnet} ({vpc})" for group, its_vpc, subnet, vpc in pairs)
-    inputs = "security-group-ids and subnet-ids"
     if isinstance(network.associated, errors.ApiError):
         return Findings(notes=(f"{inputs}: whether one can use {told} is not known: {network.associated}",))
     return Findings((f"{inputs}: one cannot use {told}; all of them have to share a VPC.",))
@@ -128,7 +136,7 @@ def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], r
 
 
 def _unread(name: str, error: errors.ApiError) -> Findings:
-    """Tell what is not there from what may not be read."""
-    if isinstance(error, errors.NotFound | errors.Rejected):
+    """Tell what is not there, or is somebody else's, from what may not be read or not just now."""
+    if isinstance(error, errors.NotFound) or error.code.startswith(_NOT_OURS):
         return Findings((f"{name}: {error}",))
     return Findings(notes=(f"{name}: was not looked at before writing: {error}",))
