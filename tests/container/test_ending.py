@@ -75,6 +75,7 @@ def test_a_first_run_killed_at_any_request_is_finished_by_the_next_one(
     """From the empty account on."""
     for number in range(1, _calls_of(step, stage) + 1, EVERY):
         stage.reset()
+        contained.furnish()
         killed = _killed_at(step, stage, number)
         tally.add("first runs killed at a request" if killed else "first runs over before it")
         _settle(step, stage, contained)

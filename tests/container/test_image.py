@@ -41,7 +41,7 @@ def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
         "compilers": [],
         "tests": [],
         "services": ["dynamodb", "ec2", "iam", "sqs", "ssm", "sts"],
-        "versions": [1, 1, 1, 1, 1],
+        "versions": [1, 1, 1, 1, 1, 1],
         "without bytecode": [],
     }
 

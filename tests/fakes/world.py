@@ -95,13 +95,18 @@ class World:
         """Where the table is; elsewhere than the rest if asked for."""
         self.table = names.table(repository)
         self.template = names.launch_template(repository)
-        aws.furnish()
+        self.inputs = dict(INPUTS)
+        """The required inputs, with a security group and subnets that exist."""
+        self.furnish()
+
+    def furnish(self) -> None:
+        """Put into an empty account what the pool's owner has there before, and name it in the inputs."""
+        self.aws.furnish()
         ec2 = self._connected().ec2
         group = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
         subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
-        self.inputs = {**INPUTS, "security-group-ids": group, "subnet-ids": ", ".join(subnets)}
-        """The required inputs, with a security group and subnets that exist."""
-        aws.forget_calls()
+        self.inputs |= {"security-group-ids": group, "subnet-ids": ", ".join(subnets)}
+        self.aws.forget_calls()
 
     def environ(self, **changed: str) -> dict[str, str]:
         """Give the environment of the step; `changed` holds inputs by name (`_` for `-`)."""

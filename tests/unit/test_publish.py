@@ -53,12 +53,13 @@ def _component(report: ComponentReport) -> list[str]:
 
 
 def test_a_component_is_a_group_with_a_line_a_change() -> None:
-    """Then what was skipped, what failed, what is pending, warnings and errors."""
+    """Then what was skipped, what failed, what is pending, notes, warnings and errors."""
     report = ComponentReport(
         name="garden",
         outcomes=(Done(Paint()), Skipped(Paint("red"), "raced"), Failed(Paint("blue"), REFUSAL), Done(Mow())),
         pending=(Paint(),),
         warnings=("it rains",),
+        notes=("the gate is locked",),
         duration=timedelta(seconds=2),
     )
     assert _component(report) == [
@@ -67,6 +68,7 @@ def test_a_component_is_a_group_with_a_line_a_change() -> None:
         "lawn.mown                     front  reason: too long",
         "change.skipped                paint garden fence red  reason: raced",
         "change.pending                paint garden fence green  note: acknowledged by AWS, not yet read back",
+        "notice: garden: the gate is locked",
         "warning: garden: it rains",
         f"error: garden: paint garden fence blue: {REFUSAL}",
     ]
