@@ -106,8 +106,8 @@ def accepted() -> dict[Mutant, str]:
     return {Mutant(*mutant): group["reason"] for group in groups for mutant in group["mutants"]}
 
 
-def report(found: dict[str, str]) -> int:
-    """Print the figures and what is wrong with them; give the exit code."""
+def report(found: dict[str, str], *, whole: bool) -> int:
+    """Print the figures and what is wrong with them; give the exit code. What was not tried may be listed."""
     made, lived = Counter[str](), Counter[str]()
     survivors: dict[Mutant, str] = {}
     for name, verdict in found.items():
@@ -129,6 +129,7 @@ def report(found: dict[str, str]) -> int:
             print(*(f"  - {line}" for line in mutant.before.splitlines()), sep="\n")
             print(*(f"  + {line}" for line in mutant.after.splitlines()), sep="\n")
     stale = set(known) - set(survivors) - {described(name) for name, verdict in found.items() if verdict == "timeout"}
+    stale = stale if whole else set()
     for mutant in known:
         if mutant in stale:
             print(f"\n{mutant.function}: {mutant.after!r} is listed as a survivor and is none; take it out")
@@ -141,7 +142,7 @@ def main(patterns: Sequence[str]) -> int:
     subprocess.run([MUTMUT, "run", *patterns], cwd=COPY, check=True)  # noqa: S603 - ours
     found = verdicts()
     tried = {name: verdict for name, verdict in found.items() if verdict != "not checked"}
-    return report(tried if patterns else found)
+    return report(tried if patterns else found, whole=not patterns)
 
 
 if __name__ == "__main__":
