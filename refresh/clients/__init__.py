@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from refresh.clients import aws
 from refresh.clients.github import GitHub
+from refresh.clients.hooks import ClockSkew
 from refresh.clients.shell import quieten
 from refresh.reconciler import Services
 
@@ -24,7 +25,7 @@ def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
     Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched.
     """
     quieten()
-    skew = aws.ClockSkew(shell.now)
+    skew = ClockSkew(shell.now)
     clients = aws.connect(desired, secrets.id_tokens, shell, skew)
     return Services(
         dynamodb=clients.dynamodb,

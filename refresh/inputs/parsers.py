@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from refresh import user_data
-from refresh.desired import Mode
+from refresh.desired import RESOLVE, Mode
 from refresh.names import Repository
 
 Parser = Callable[[str], Any]
@@ -24,7 +24,7 @@ _TOO_MANY_DIGITS = 10  # for a `timedelta` of days, and far less than `int` refu
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
 _KINDS = {"security group": "sg", "subnet": "subnet"}
-_RESOLVE = re.compile(r"resolve:ssm:[A-Za-z0-9_./:-]{1,1000}")
+_RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-[0-9]+")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import inner
 from tests.canaries.encodings import ENCODINGS, base64_of
 from tests.fakes import app, canaries
-from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,22 +66,10 @@ def test_a_test_that_lets_a_secret_out_fails_and_the_session_tells(workers: list
         "def test_masked():\n    print(f'::add-mask::{canaries.PAT}')\n"
     )
     with canaries.expected():
-        ran = subprocess.run(  # noqa: S603 - our own tests
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "tests.canaries.watched", "-p", "no:cacheprovider"),
-                *workers,
-                tmp_path,
-            ],
-            cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    assert ran.returncode == 1, ran.stdout
-    assert "5 passed, 4 errors" in ran.stdout
+        code, printed = inner.run(tmp_path, "tests.canaries.watched", workers)
+    assert code == 1, printed
+    assert "5 passed, 4 errors" in printed
     for place in ("what is printed", "log records, any", "files, file"):
-        assert f"personal access token (plain) in {place}" in ran.stdout
-    assert ", 4 hits" in ran.stdout
-    assert "canary search: " in ran.stdout
+        assert f"personal access token (plain) in {place}" in printed
+    assert ", 4 hits" in printed
+    assert "canary search: " in printed

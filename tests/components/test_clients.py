@@ -17,8 +17,9 @@ from attrs import evolve
 from botocore.exceptions import EndpointConnectionError
 
 from refresh import clients, errors, inputs
-from refresh.clients.aws import CONCURRENCY, ClockSkew
+from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
+from refresh.clients.hooks import ClockSkew
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes import operations

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import inner
 from tests.fakes import operations
-from tests.fakes.world import ROOT
 from tests.iam import policies, recorded
 
 if TYPE_CHECKING:
@@ -106,26 +103,7 @@ def test_a_session_in_which_something_undocumented_was_made_fails(workers: list[
     (tmp_path / "test_it.py").write_text(
         "from tests.fakes import operations\n\ndef test_it():\n    operations.record('iam:CreateUser')\n"
     )
-    ran = subprocess.run(  # noqa: S603 - our own test
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "tests.iam.recorded",
-            "-p",
-            "no:cacheprovider",
-            *workers,
-            tmp_path,
-        ],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1, ran.stdout
-    assert "1 passed" in ran.stdout
-    assert "iam:CreateUser was made and has no row in docs/iam/README.md" in ran.stdout
+    code, printed = inner.run(tmp_path, "tests.iam.recorded", workers)
+    assert code == 1, printed
+    assert "1 passed" in printed
+    assert "iam:CreateUser was made and has no row in docs/iam/README.md" in printed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import names, records
+from tests import suites
 from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, eventually
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance:
 def test_jobs_of_another_user_cannot_write_the_agent_s_files_and_leave_nothing_behind(instance: Instance) -> None:
     """Nor its runner's; what they started ends with the run, so it does not see the next token."""
     if not instance.machine.contained:
-        pytest.skip("a user is made, which needs a container of its own")
+        suites.leave_out("a user is made, which needs a container of its own")
     job = """
 for path in /var/log/user-data.log /var/log/actions-runner.log /opt/refresh-runner/config.sh /opt/refresh-runner/bin/x \
         /root/.bashrc /usr/local/bin/aws; do
@@ -120,7 +121,7 @@ setsid sleep 1000 >/dev/null 2>&1 &
 def test_the_agent_does_not_read_the_configuration_that_a_job_may_write(instance: Instance) -> None:
     """A job of root can write /root/.aws; it must not lead the agent to another account."""
     if not instance.machine.contained:
-        pytest.skip("root's home is written, which needs a container of its own")
+        suites.leave_out("root's home is written, which needs a container of its own")
     script = "mkdir -p ~/.aws && echo '[default' >~/.aws/config && echo '[default' >~/.aws/credentials"
     instance.boot(pre_runner_script=script)
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)

@@ -128,7 +128,7 @@ def test_what_is_just_right_is_taken(given: dict[str, str], field: str, value: A
 
 def test_a_token_may_be_of_any_letters() -> None:
     """GitHub changes their form without notice."""
-    assert load(github_token="XXX").secrets.all == (Secret("XXX"),)
+    assert load(github_token="xyz").secrets.all == (Secret("xyz"),)
 
 
 def test_forty_tags_are_taken_and_one_more_is_not() -> None:

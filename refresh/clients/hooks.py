@@ -1,0 +1,133 @@
+"""What every call to AWS goes through: the clocks, the errors and the end of the run, in botocore's events."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from threading import local
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from botocore.client import BaseClient
+
+    from refresh.clients.shell import Called, Shell
+
+_FIRST_ERROR = 300
+"""The first status that botocore itself calls an error."""
+
+
+class ClockSkew:
+    """How far AWS's clock is ahead of ours, by the `Date` header of the first answer that has one."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._skew: timedelta | None = None
+
+    def __call__(self) -> timedelta:
+        """Give what is known; nothing before the first answer."""
+        return self._skew or timedelta()
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the answers to a client's calls."""
+        client.meta.events.register("after-call", self._answered)
+
+    def _answered(self, http_response: Any, **_: Any) -> None:
+        if self._skew is None:
+            try:
+                theirs = parsedate_to_datetime(http_response.headers.get("date", ""))
+                self._skew = theirs - self._now()
+            except (ValueError, TypeError):
+                return  # no such header, or one without a zone
+
+
+class Trace:
+    """Tells of every attempt of every call: how long it took and what came back, never what was in it."""
+
+    def __init__(self, called: Called) -> None:
+        self._called = called
+        self._began = local()
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the calls of a client."""
+        client.meta.events.register("before-send", self._sent)
+        client.meta.events.register_first("needs-retry", self._answered)
+
+    def _sent(self, **_: Any) -> None:
+        self._began.at = time.monotonic()
+
+    def _answered(
+        self, event_name: str, attempts: int, response: Any, caught_exception: Exception | None, **_: Any
+    ) -> None:
+        answer = type(caught_exception).__name__ if response is None else str(response[0].status_code)
+        operation = ":".join(event_name.split(".")[1:])
+        self._called(operation, attempts, time.monotonic() - self._began.at, answer)
+
+
+def refuse_once_stopped(client: BaseClient, shell: Shell) -> None:
+    """Send nothing more once the run was asked to end, neither a new call nor a retry."""
+
+    def sending(event_name: str, **_: Any) -> None:
+        shell.require_going_on(":".join(event_name.split(".")[1:]))
+
+    client.meta.events.register("before-send", sending)
+
+
+class RefusedCredentials:
+    """Sends nothing more with credentials that AWS has refused: every further call could only fail the same way."""
+
+    def __init__(self) -> None:
+        self._by: errors.CredentialsExpired | None = None
+
+    def listen(self, client: BaseClient) -> None:
+        """Look at the answers to a client's calls."""
+        service = client.meta.service_model.service_name
+
+        def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+            if http_response.status_code < _FIRST_ERROR:
+                return
+            error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            if isinstance(error, errors.CredentialsExpired):
+                self._by = error  # of several at once any will do
+
+        client.meta.events.register_first("after-call", answered)
+
+    def guard(self, client: BaseClient) -> None:
+        """Refuse a client's later calls."""
+
+        def sending(event_name: str, **_: Any) -> None:
+            if by := self._by:
+                operation = ":".join(event_name.split(".")[1:])
+                raise errors.CredentialsExpired(
+                    operation, by.code, f"not sent, since {by.operation} was answered so before."
+                )
+
+        client.meta.events.register("before-send", sending)
+
+
+def translate_errors(client: BaseClient) -> None:
+    """Make every error of a boto3 client one of ours, through botocore's own events."""
+    service = client.meta.service_model.service_name
+
+    def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+        if http_response.status_code >= _FIRST_ERROR:
+            raise errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+
+    def unanswered(exception: Exception, event_name: str, **_: Any) -> None:
+        if not isinstance(exception, errors.RefreshError):
+            raise _unanswered(f"{service}:{event_name.rpartition('.')[2]}", exception) from None
+
+    client.meta.events.register("after-call", answered)
+    client.meta.events.register("after-call-error", unanswered)
+
+
+def _unanswered(operation: str, error: Exception) -> errors.ApiError:
+    from botocore.exceptions import CredentialRetrievalError, NoCredentialsError  # noqa: PLC0415 - loaded by now
+
+    if isinstance(error, NoCredentialsError | CredentialRetrievalError):
+        return errors.CredentialsExpired(operation, type(error).__name__, str(error))
+    return errors.Unavailable(operation, type(error).__name__, str(error))
