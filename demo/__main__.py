@@ -18,7 +18,7 @@ from tests.fakes.world import REGION, REPOSITORY, TEMPLATE, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 EXPIRED = 3
 FOREIGN_IMAGE = "ami-0fedcba9876543210"

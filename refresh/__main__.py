@@ -1,21 +1,25 @@
 """The shell around the program: environment in, exit code out, and nothing decided.
 
 Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was called.
+
+Half of a run that changes nothing is the loading of code. So AWS is asked as early as it can be, and the components and
+what tells people of them are loaded while it answers.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from refresh import clients, command_line, errors, inputs, publish
+from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
-from refresh.reconciler import reconcile
+from refresh.reconciler import first_look
 from refresh.runner import Runner
 from refresh.stop import Stop
 
@@ -47,27 +51,28 @@ class SystemClock:
 
 def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     """Refresh once and give the exit code."""
+    clock = SystemClock(stop)
     try:
         given = inputs.load(environ)
         for secret in given.secrets.all:
             runner.mask(secret.reveal())
-        clock = SystemClock(stop)
-        called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
-        shell = Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
-        services = clients.connect(given.desired, given.secrets, shell)
-    except errors.InputErrors as error:
-        publish.input_errors(runner, error)
-        return 2
-    except errors.Interrupted as error:
-        publish.interrupted(runner, error)
-        return 1
-    publish.beginning(runner, given)
+        services = clients.connect(given.desired, given.secrets, _shell(environ, runner, clock, stop))
+    except (errors.InputErrors, errors.Interrupted) as error:
+        return _refused(runner, error)
     pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    first = first_look.look(given.desired, services, clock, pool)
+    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+    from refresh.reconciler.reconciliation import reconcile  # noqa: PLC0415 - the same
+
+    _collect_garbage_again()
+    publish.configure(as_json=runner.as_json)
+    publish.beginning(runner, given)
     report = reconcile(
         given.desired,
         services,
         clock,
         pool,
+        first=first,
         stopped=stop.asked,
         abandoned=stop.out_of_patience,
         finished=lambda component: publish.component(runner, component),
@@ -78,9 +83,41 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     return report.exit_code
 
 
+def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop: Stop) -> Shell:
+    called = None
+    if environ.get("RUNNER_DEBUG") == "1":
+        from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+        publish.configure(as_json=runner.as_json)
+        called = publish.called
+    return Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
+
+
+def _refused(runner: Runner, error: errors.InputErrors | errors.Interrupted) -> int:
+    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+    publish.configure(as_json=runner.as_json)
+    if isinstance(error, errors.InputErrors):
+        publish.input_errors(runner, error)
+        return 2
+    publish.interrupted(runner, error)
+    return 1
+
+
+def _collect_garbage_again() -> None:
+    """Switch the collector on, if it was off while code was loaded, and have it leave alone what stays to the end."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
     """Guard the output streams, listen for cancellation and run; arguments stand for inputs of the same names."""
-    environ = command_line.environ(arguments, os.environ) if arguments else os.environ
+    environ: Mapping[str, str] = os.environ
+    if arguments:
+        from refresh import command_line  # noqa: PLC0415 - the action has none
+
+        environ = command_line.environ(arguments, os.environ)
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
     for name in _SECRETS:
@@ -88,17 +125,25 @@ def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
         err.conceal(environ.get(name, ""))
     stop = stop or Stop().listen()
     as_json = inputs.log_as_json(environ)
-    publish.configure(as_json=as_json)
     try:
-        code = run(environ, Runner(environ, out, err, as_json=as_json), stop)
+        return run(environ, Runner(environ, out, err, as_json=as_json), stop)
     finally:
         out.flush()
         err.flush()
-    if stop.asked():
-        # The interpreter would wait for threads that still wait for an answer.
-        os._exit(code)
-    return code
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whose output is flushed, at once.
+
+    The interpreter would wait for threads that still wait for an answer, and tidy up for 40 ms what ends with it.
+    """
+    os._exit(code)
+
+
+def command() -> NoReturn:
+    """Run with the arguments of the command line."""
+    leave(main(sys.argv[1:]))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command()

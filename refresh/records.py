@@ -32,6 +32,7 @@ LIVING_STATES = frozenset({"created", "idle", "claimed", "running"})
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 _WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_WIRE_TIME_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
 
 
 def wire_time(moment: datetime) -> str:
@@ -40,13 +41,13 @@ def wire_time(moment: datetime) -> str:
 
 
 def read_time(text: str) -> datetime | None:
-    """Read `wire_time`'s form; None for anything else."""
+    """Read `wire_time`'s form; None for anything else: other forms of a time do not compare as strings."""
+    if not _WIRE_TIME_SHAPE.fullmatch(text):
+        return None
     try:
-        moment = datetime.strptime(text, _WIRE_TIME).replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    # strptime also takes unpadded fields, which do not compare as strings.
-    return moment if wire_time(moment) == text else None
 
 
 def read_moment(value: object) -> datetime | None:

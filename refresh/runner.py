@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from attrs import frozen
 
 from refresh.guarded_stream import GuardedStream, harmless_lines
@@ -30,8 +28,6 @@ _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 _MOST_ANNOTATIONS = 10
 """GitHub shows no more of a level in a step."""
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "notice": logging.INFO}
-
-log = structlog.get_logger()
 
 
 @frozen
@@ -80,7 +76,7 @@ class Runner:
         """Fold what is printed inside under a title, or indent it for a person; `facts` says the same for programs."""
         if self.as_json:
             yield
-            log.info("component.finished", **facts)
+            _log().info("component.finished", **facts)
             return
         if self._on_github:
             self._command(f"::group::{_escaped(title, _ESCAPES)}")
@@ -97,7 +93,7 @@ class Runner:
         message = self._stream.redacted(message)
         self._annotations.append(_Annotation(level, title, message, first))
         if self.as_json:
-            log.log(_LEVELS[level], "problem.found", subject=title, message=message)
+            _log().log(_LEVELS[level], "problem.found", subject=title, message=message)
         else:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
@@ -143,6 +139,8 @@ class Runner:
         workspace = self._environ.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
+        import tempfile  # noqa: PLC0415 - AWS is not kept waiting for it
+
         path = Path(workspace) / REPORT_FILE
         try:
             # Another file takes its place, so a link that somebody left there is not followed.
@@ -170,6 +168,13 @@ class Runner:
 
     def _command(self, line: str) -> None:
         (self._others if self.as_json else self._stream).command(line)
+
+
+def _log() -> Any:
+    """Give the log; it is loaded where something is told, and a run's first calls do not wait for it."""
+    import structlog  # noqa: PLC0415 - as it says
+
+    return structlog.get_logger()
 
 
 def render(_: object, level: str, event: MutableMapping[str, Any]) -> str:

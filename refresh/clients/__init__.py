@@ -12,7 +12,7 @@ from refresh.clients import aws
 from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
 from refresh.clients.shell import quieten
-from refresh.reconciler import Services
+from refresh.reconciler.services import Services
 
 if TYPE_CHECKING:
     from refresh.clients.shell import Shell

@@ -90,8 +90,7 @@ class OnDemand:
 
 def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, skew: ClockSkew) -> Clients:
     """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
-    import boto3  # noqa: PLC0415 - see the package's docstring
-    from botocore.config import Config  # noqa: PLC0415 - the same
+    from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
     from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - the same
     from botocore.session import Session  # noqa: PLC0415 - the same
 
@@ -105,7 +104,9 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
     refused = RefusedCredentials()
 
     def created(service: str, config: Config | None = None) -> Any:
-        client: Any = session.client(service, config=shared.merge(config) if config else shared)
+        both = shared.merge(config) if config else shared
+        # Any, since its stubs know no client by a name that varies.
+        client: Any = chain.create_client(service, region_name=desired.region, config=both)
         skew.listen(client)
         translate_errors(client)
         # What is only looked at, or the exchange for a role's credentials, says nothing about those that are in use.
@@ -123,8 +124,6 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         chain = Session(session_vars={"profile": (None, None, None, None)} if desired.role else None)
         if desired.role and id_tokens:
             _take(chain, role.credentials(desired.role, id_tokens, shell, created))
-        # Any, since its stubs know clients by literal names only.
-        session: Any = boto3.Session(botocore_session=chain, region_name=desired.region)
         _require_credentials(chain)
         return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
     except ProfileNotFound as error:

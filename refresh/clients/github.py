@@ -12,8 +12,6 @@ from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
 from refresh.desired import AppKey, RunnerScope, Secret
-from refresh.reconciler.registration_token import IssuedToken
-from refresh.reconciler.runner_registrations import Registration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 
     from refresh.clients.shell import Shell
     from refresh.desired import DesiredState
+    from refresh.reconciler.registration_token import IssuedToken
+    from refresh.reconciler.runner_registrations import Registration
 
 _GITHUB_SECONDS = 15
 _RUNNERS_PER_PAGE = 100
@@ -55,6 +55,8 @@ class GitHub:
         https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-a-repository,
         https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-an-organization
         """
+        from refresh.reconciler.registration_token import IssuedToken  # noqa: PLC0415 - as the clients are made first
+
         path = f"{self._runners}/registration-token"
         answer = self._ask("POST", path)
         token = answer.get("token") if isinstance(answer, dict) else None
@@ -213,6 +215,8 @@ def _number(installation: Any) -> int:
 
 def _registration(runner: Any) -> Registration:
     """Read a runner as listed; what is not clearly offline and idle counts as neither."""
+    from refresh.reconciler.runner_registrations import Registration  # noqa: PLC0415 - as the clients are made first
+
     try:
         return Registration(
             int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh.desired import DesiredState, Secrets
+from refresh.desired import DesiredState, ResourceClass, Secrets
 from refresh.errors import InputErrors
 from refresh.inputs import access, actions_runner, checks, parsers, resources
 from refresh.inputs.reader import Reader
-from refresh.inputs.resource_classes import resource_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +111,7 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "instance_profile": reader.required("iam-instance-profile", parsers.instance_profile),
         "security_group_ids": reader.id_list("security-group-ids", "security group", _MOST_SECURITY_GROUPS),
         "subnet_ids": reader.id_list("subnet-ids", "subnet", _MOST_SUBNETS),
-        "resource_classes": reader.optional("resource-class-config", resource_classes),
+        "resource_classes": reader.optional("resource-class-config", _resource_classes),
         "pre_runner_script": reader.optional("pre-runner-script", parsers.script),
         "runner_version": reader.optional("actions-runner-version", actions_runner.runner_version),
         "runner_checksums": reader.optional("actions-runner-sha256", actions_runner.runner_checksums),
@@ -125,6 +124,12 @@ def _pool(reader: Reader) -> dict[str, Any]:
             "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
         ),
     }
+
+
+def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
+    from refresh.inputs.resource_classes import resource_classes  # noqa: PLC0415 - cattrs is loaded for it alone
+
+    return resource_classes(value)
 
 
 def _durations(reader: Reader) -> dict[str, timedelta | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from pathlib import Path
 
 _BASH = Path("/bin/bash")
@@ -19,6 +18,8 @@ def refuses(script: str) -> bool:
     """
     if not script or platform.system() != "Linux" or not _BASH.exists():
         return False
+    import subprocess  # noqa: PLC0415 - few runs have a script
+
     # Patterns as !(a|b) are syntax only once the script has run its `shopt`, and nothing of it is run.
     command = [str(_BASH), "-O", "extglob", "-n"]
     nowhere = subprocess.DEVNULL

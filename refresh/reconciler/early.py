@@ -33,18 +33,20 @@ class Once(Generic[T]):
 
 
 class Early(Generic[T]):
-    """Begins `read` at once; the first call gives that result, later calls read anew."""
+    """Begins `read` at once; whoever asks gets that result, until something has changed what it tells of."""
 
     def __init__(self, pool: Executor, read: Callable[[], T]) -> None:
+        self._pool = pool
         self._read = read
         self.first = Once(pool, read)
         """What was read at the start, however often it is asked for."""
         self.first.begin()
-        self._taken = False
-        self._lock = Lock()
+        self._latest = self.first
 
     def __call__(self) -> T:
-        """Give a reading that nobody has had yet."""
-        with self._lock:
-            taken, self._taken = self._taken, True
-        return self._read() if taken else self.first()
+        """Give the latest reading."""
+        return self._latest()
+
+    def outdated(self) -> None:
+        """Have it read anew when it is asked for next."""
+        self._latest = Once(self._pool, self._read)

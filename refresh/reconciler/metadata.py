@@ -1,6 +1,7 @@
-"""DynamoDB: the METADATA items, read together once at the start of a run and each anew afterwards.
+"""DynamoDB: the METADATA items, read together once at the start of a run.
 
-Several components keep one item each. A run that changes nothing pays one BatchGetItem for all of them.
+Several components keep one item each. A run that changes nothing pays one BatchGetItem for all of them, and one that
+writes does not read back what DynamoDB has acknowledged: a consistent read would give the same.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Metadata:
         self._table = table
         self._clock = clock
         self._first_look = pool.submit(self._read_all)
-        self._fresh = set(names.METADATA_IDENTIFIERS)
+        self._written: dict[str, records.Item] = {}
+        self._doubtful: set[str] = set()
+        """What a write was tried on that was refused or not answered."""
         self._lock = Lock()
 
     def first(self, identifier: str) -> records.Item:
@@ -36,12 +39,28 @@ class Metadata:
         return self._first_look.result().get(identifier, {})
 
     def read(self, identifier: str) -> records.Item:
-        """Give the item as it is; the first reader of each item gets the first look. Empty when there is none."""
+        """Give the item as this run found or left it, anew only where that is not known; empty when there is none."""
         with self._lock:
-            first_reader = identifier in self._fresh
-            self._fresh.discard(identifier)
-        if first_reader:
-            return self.first(identifier)
+            doubtful = identifier in self._doubtful
+            self._doubtful.discard(identifier)
+            written = self._written.get(identifier)
+        if doubtful:
+            written = self._written[identifier] = self._read_one(identifier)
+        return self.first(identifier) if written is None else written
+
+    def write(self, identifier: str, value: object, condition: Mapping[str, Any] | None = None) -> None:
+        """Put the whole item, so that a crash leaves the old or the new one; `condition` holds PutItem's parameters."""
+        item = records.item(records.METADATA, identifier, self._clock.now(), value=value)
+        try:
+            self._dynamodb.put_item(TableName=self._table, Item=item, **(condition or {}))
+        except errors.RefreshError:
+            with self._lock:
+                self._doubtful.add(identifier)
+            raise
+        with self._lock:
+            self._written[identifier] = item
+
+    def _read_one(self, identifier: str) -> records.Item:
         try:
             response = self._dynamodb.get_item(
                 TableName=self._table, Key=records.key(records.METADATA, identifier), ConsistentRead=True
@@ -49,14 +68,6 @@ class Metadata:
         except errors.NotFound:
             return {}
         return dict(response.get("Item", {}))
-
-    def write(self, identifier: str, value: object, condition: Mapping[str, Any] | None = None) -> None:
-        """Put the whole item, so that a crash leaves the old or the new one; `condition` holds PutItem's parameters."""
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item=records.item(records.METADATA, identifier, self._clock.now(), value=value),
-            **(condition or {}),
-        )
 
     def _read_all(self) -> dict[str, records.Item]:
         try:

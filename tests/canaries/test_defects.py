@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFECT = """
 import os, runpy, sys, threading
-import refresh.__main__, refresh.publish, refresh.reconciler.parameters
+import refresh.__main__, refresh.publish, refresh.reconciler.parameters, refresh.reconciler.reconciliation
 
 def broken(*arguments, **named):
     held = [value for value in os.environ.values() if "CANARY" in value]
@@ -45,12 +45,12 @@ PLACES = {
     "reading the inputs": ("refresh.__main__.inputs", "load", "broken"),
     "asking how to log": ("refresh.__main__.inputs", "log_as_json", "broken"),
     "connecting": ("refresh.__main__.clients", "connect", "broken"),
-    "telling of the beginning": ("refresh.__main__.publish", "beginning", "broken"),
-    "reconciling": ("refresh.__main__", "reconcile", "broken"),
-    "telling of a component": ("refresh.__main__.publish", "component", "broken"),
-    "telling of the end": ("refresh.__main__.publish", "ending", "broken"),
-    "a thread": ("refresh.__main__.publish", "beginning", "in_a_thread"),
-    "a finalizer": ("refresh.__main__.publish", "beginning", "unraisable"),
+    "telling of the beginning": ("refresh.publish", "beginning", "broken"),
+    "reconciling": ("refresh.reconciler.reconciliation", "reconcile", "broken"),
+    "telling of a component": ("refresh.publish", "component", "broken"),
+    "telling of the end": ("refresh.publish", "ending", "broken"),
+    "a thread": ("refresh.publish", "beginning", "in_a_thread"),
+    "a finalizer": ("refresh.publish", "beginning", "unraisable"),
 }
 AT_MOST = {"RUNNER_DEBUG": "1", "GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST}
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
     from tests.fakes.world import World

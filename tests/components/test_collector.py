@@ -13,7 +13,7 @@ from tests.fakes.told import told
 from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, SystemClock, World, component, in_minutes
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 STRANGER = "i-0fffffffffffffff0"
 

@@ -15,7 +15,7 @@ from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 FOREIGN_IMAGE = "ami-0fffffffffffffff0"
 LARGE_QUEUE = "octo-widgets-large-ci-pool"

@@ -10,7 +10,7 @@ from refresh.summary import markdown
 from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World, component
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
     from refresh.report import Report
 
 FOREIGN_IMAGE = "ami-0fffffffffffffff0"

@@ -12,7 +12,7 @@ from tests.fakes.told import told
 from tests.fakes.world import World, component, failed, in_minutes
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 DENIED = (400, json.dumps({"__type": "AccessDeniedException", "message": "not authorized."}).encode())
 DENIED_BY_EC2 = (

@@ -15,7 +15,7 @@ from tests.fakes.world import ACCOUNT_ID, IMAGE, NEW_IMAGE, PROFILE, REGION, Wor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 LOOKS = {
     "ec2:DescribeImages",

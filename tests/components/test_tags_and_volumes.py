@@ -15,7 +15,7 @@ from tests.fakes.world import TABLE, TEMPLATE, World, component, failed
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 TAGS = {"cost-center": "42", "team": "ci platform"}
 WRITTEN = "team = ci platform\n\ncost-center=42\n"

@@ -14,7 +14,7 @@ from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World, component, failed, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 KEYS = {"PK": "HASH", "SK": "RANGE"}
 DEAD = "i-0123456789abcdef0"

@@ -17,7 +17,7 @@ from refresh import names, records
 from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 DEFAULT_CLASSES = {

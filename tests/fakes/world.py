@@ -19,7 +19,7 @@ from refresh import clients, errors, inputs, names, records
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
-from refresh.reconciler import reconcile
+from refresh.reconciler.reconciliation import reconcile
 from refresh.summary import markdown
 from tests.fakes import canaries, operations, outgoing
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
     from refresh.report import ComponentReport, Report
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer

@@ -17,7 +17,7 @@ from tests.fakes.told import told
 from tests.fakes.world import PAT_CANARY, SHELL, World, failed, in_minutes
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
 PRIMARY = b'{"message": "API rate limit exceeded for user ID 1."}'

@@ -15,7 +15,7 @@ from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 ROWS = {"F1": ("Throttling", 400, errors.Throttled), "F2": ("InternalError", 503, errors.Unavailable)}
 FIRST = [each for each in operations_of(build("empty account")) if not each.startswith("github:")]

@@ -12,7 +12,8 @@ from moto.core.authorization import enable_iam_authentication
 
 from refresh import inputs, records
 from refresh.clients.aws import CONCURRENCY
-from refresh.reconciler import Services, reconcile
+from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler.services import Services
 from refresh.summary import markdown
 from tests.fakes.aws_server import READS
 from tests.fakes.world import SystemClock, World, connected

@@ -11,7 +11,7 @@ from refresh import records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
     from tests.fakes.world import World
 
 CREATION_SECONDS, CLAIM_SECONDS, RELEASE_SECONDS = 180, 10, 120

@@ -16,7 +16,7 @@ from refresh import __main__, clients
 from refresh.clients import aws
 
 if TYPE_CHECKING:
-    from refresh.reconciler import Services
+    from refresh.reconciler.services import Services
 
 # moto takes its time to describe thousands of instances, and that is not what is measured.
 aws._READ_SECONDS = 300

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, evolve, field
 
 from refresh import names, records
-from refresh.reconciler import Services, reconcile
+from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler.services import Services
 from tests.fakes.desired import desired
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table

@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from moto.backends import get_backend
 
 from refresh import errors, inputs, names, records
-from refresh.reconciler import reconcile
+from refresh.reconciler.reconciliation import reconcile
 from refresh.summary import markdown
 from tests.fakes.aws_server import READS
 from tests.fakes.memory.account import Crash
@@ -24,7 +24,7 @@ from tests.simulation.invariants import require
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from refresh.reconciler import GitHub, Services
+    from refresh.reconciler.services import GitHub, Services
     from refresh.report import Report
     from tests.simulation.schedules import Phase
 

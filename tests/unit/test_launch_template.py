@@ -15,6 +15,8 @@ from refresh.desired import Mode, RootVolume
 from refresh.reconciler import launch_template, tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
+from refresh.reconciler.early import Early
+from refresh.reconciler.first_look import template_versions
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -31,7 +33,7 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired
 from tests.fakes.items import Items, metadata
-from tests.fakes.serial import NOW, StillClock
+from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -354,8 +356,8 @@ class _Ec2:
 
 def _component(ec2: _Ec2, items: Items, wanted: DesiredState) -> LaunchTemplate:
     client = cast("EC2Client", ec2)
-    listing = partial(launch_template.list_versions, client, TEMPLATE)
-    return LaunchTemplate(wanted, client, metadata(items), listing, lambda: RELEASE, lambda: ROOT_DEVICE)
+    versions = Early(Serial(), partial(template_versions, client, TEMPLATE))
+    return LaunchTemplate(wanted, client, metadata(items), versions, lambda: RELEASE, lambda: ROOT_DEVICE)
 
 
 def _refresh(ec2: _Ec2, items: Items, **changes: Any) -> ComponentReport:
@@ -401,7 +403,7 @@ def test_a_repeated_version_has_the_same_client_token_and_other_content_another(
 
 def test_every_page_of_versions_is_read_newest_first() -> None:
     """Also when EC2 lists them in another order."""
-    listing = launch_template.list_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE)
+    listing = launch_template.listing(template_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE))
     assert listing.template_id == ID
     assert [version.number for version in listing.versions] == [8, 7, 6, 5, 4, 3, 2, 1]
     assert [version.number for version in listing.versions if version.default] == [1]
@@ -409,7 +411,7 @@ def test_every_page_of_versions_is_read_newest_first() -> None:
 
 def test_no_template_is_no_versions() -> None:
     """`NotFound` is an answer."""
-    assert launch_template.list_versions(cast("EC2Client", _Ec2()), TEMPLATE) == Listing()
+    assert launch_template.listing(template_versions(cast("EC2Client", _Ec2()), TEMPLATE)) == Listing()
 
 
 def test_old_versions_are_deleted_200_at_a_time_and_the_default_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from refresh.__main__ import SystemClock, main
+from refresh.__main__ import SystemClock, command, main
 from refresh.stop import Stop
 from tests.fakes.literals import good
 
@@ -41,8 +42,8 @@ def test_a_second_signal_does_not_prolong_the_wait(monkeypatch: pytest.MonkeyPat
     assert [stop.out_of_patience(), stop.out_of_patience()] == [False, True]
 
 
-def test_a_run_that_was_asked_to_end_does_not_wait_for_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interpreter would join those that wait for an answer."""
+def test_the_command_does_not_wait_for_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter would join those that still wait for an answer; it takes the arguments along."""
 
     class Left(Exception):
         pass
@@ -50,11 +51,42 @@ def test_a_run_that_was_asked_to_end_does_not_wait_for_its_threads(monkeypatch: 
     def leave(code: int) -> None:
         raise Left(code)
 
+    given: list[list[str]] = []
+
+    def run(arguments: list[str]) -> int:
+        given.append(arguments)
+        return 1
+
     monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(sys, "argv", ["refresh-action", "--mode=plan"])
+    monkeypatch.setattr("refresh.__main__.main", run)
+    with pytest.raises(Left, match="1"):
+        command()
+    assert given == [["--mode=plan"]]
+
+
+def test_a_run_that_was_asked_to_end_writes_all_that_it_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gives its exit code to whoever started it."""
     monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     stop = Stop()
     stop.ask()
-    with pytest.raises(Left, match="1"):
+    assert main(stop=stop) == 1
+
+
+def test_the_garbage_collector_works_again_once_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was off while nothing could be garbage; a long collection needs it."""
+    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    stop = Stop()
+    stop.ask()
+    gc.disable()
+    try:
         main(stop=stop)
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -27,15 +27,34 @@ def test_the_first_readers_of_all_items_pay_one_call() -> None:
     assert items.calls == ["BatchGetItem"]
 
 
-def test_a_later_read_sees_what_was_written_since() -> None:
-    """The first look is given once; a second pass must not judge the past."""
+def test_a_later_read_sees_what_was_written_since_and_asks_for_nothing() -> None:
+    """DynamoDB has acknowledged it; a second pass must not judge the past."""
     items = Items({IDLE: {"N": "420"}})
     found = metadata(items)
     found.read(IDLE)
     found.write(IDLE, 600)
+    assert found.read(IDLE) == found.read(IDLE) == items.items[IDLE]
     assert found.read(IDLE)["value"] == {"N": "600"}
     assert found.first(IDLE)["value"] == {"N": "420"}
-    assert items.calls == ["BatchGetItem", "PutItem", "GetItem"]
+    assert items.calls == ["BatchGetItem", "PutItem"]
+
+
+@pytest.mark.parametrize("theirs", [{"N": "900"}, None])
+def test_what_a_refused_or_unanswered_write_left_is_read_anew_once(theirs: dict[str, Any] | None) -> None:
+    """Somebody else's item may be there, or ours all the same; and another write is known again."""
+    items = Items({IDLE: {"N": "420"}})
+    found = metadata(items)
+    found.write(IDLE, 480)
+    items.refusal = errors.Unavailable("dynamodb:PutItem", "ReadTimeoutError")
+    with pytest.raises(errors.Unavailable):
+        found.write(IDLE, 600)
+    items.refusal = None
+    left = {**records.item(records.METADATA, IDLE, NOW), "value": theirs} if theirs else {}
+    items.items = {IDLE: left} if theirs else {}
+    assert [found.read(IDLE), found.read(IDLE)] == [left, left]
+    found.write(IDLE, 60)
+    assert found.read(IDLE)["value"] == {"N": "60"}
+    assert items.calls == ["BatchGetItem", "PutItem", "PutItem", "GetItem", "PutItem"]
 
 
 def test_the_start_can_be_looked_at_without_using_up_the_first_look() -> None:
@@ -49,8 +68,10 @@ def test_the_start_can_be_looked_at_without_using_up_the_first_look() -> None:
 
 def test_an_item_that_is_gone_is_empty() -> None:
     """Also on a later read."""
-    found = metadata(Items())
+    items = Items()
+    found = metadata(items)
     assert (found.read(IDLE), found.read(IDLE)) == ({}, {})
+    assert items.calls == ["BatchGetItem"]
 
 
 def test_a_table_that_is_not_there_holds_nothing() -> None:
@@ -63,8 +84,14 @@ def test_a_table_that_is_not_there_holds_nothing() -> None:
         def get_item(self, **_: Any) -> None:
             raise ABSENT
 
+        def put_item(self, **_: Any) -> None:
+            raise ABSENT
+
     found = metadata(_NoTable())
-    assert (found.read(IDLE), found.read(IDLE)) == ({}, {})
+    assert found.read(IDLE) == {}
+    with pytest.raises(errors.NotFound):
+        found.write(IDLE, 420)
+    assert found.read(IDLE) == {}
 
 
 def test_reads_are_consistent() -> None:
@@ -80,8 +107,12 @@ def test_reads_are_consistent() -> None:
             asked.append(request["ConsistentRead"])
             return super().get_item(**request)
 
-    found = metadata(_Asked())
+    items = _Asked()
+    found = metadata(items)
     found.read(IDLE)
+    items.refusal = ABSENT
+    with pytest.raises(errors.NotFound):
+        found.write(IDLE, 420)
     found.read(IDLE)
     assert asked == [True, True]
 
@@ -155,16 +186,18 @@ def test_an_error_of_the_first_look_reaches_every_reader() -> None:
             found.read(identifier)
 
 
-def test_an_early_read_begins_at_once_and_is_given_once() -> None:
-    """Later calls read anew; `first` always gives the start."""
+def test_an_early_read_begins_at_once_and_holds_until_it_is_outdated() -> None:
+    """Then it is read once more; `first` always gives the start."""
     answers = iter("abc")
     early = Early(Serial(), lambda: next(answers))
     assert next(answers) == "b"
-    assert (early.first(), early(), early(), early.first()) == ("a", "a", "c", "a")
+    assert (early.first(), early(), early()) == ("a", "a", "a")
+    early.outdated()
+    assert (early(), early(), early.first()) == ("c", "c", "a")
 
 
 def test_an_early_read_that_failed_is_raised_where_it_is_needed() -> None:
-    """Not where it was begun; and the next call tries again."""
+    """Not where it was begun; and another one is tried when it is outdated."""
     answers = iter([ABSENT, None])
 
     def read() -> str:
@@ -177,4 +210,5 @@ def test_an_early_read_that_failed_is_raised_where_it_is_needed() -> None:
         early.first()
     with pytest.raises(errors.NotFound):
         early()
+    early.outdated()
     assert early() == "there"

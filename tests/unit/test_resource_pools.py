@@ -245,8 +245,8 @@ def test_a_queue_that_cannot_be_created_keeps_the_record_back() -> None:
     assert (_url(XLARGE_QUEUE) in sqs.queues, dynamodb.puts) == (True, [])
 
 
-def test_a_queue_that_is_not_shown_yet_is_not_created_twice_and_not_recorded() -> None:
-    """The next run looks again."""
+def test_a_queue_that_is_not_shown_yet_is_not_created_twice_and_is_recorded_as_acknowledged() -> None:
+    """SQS gave its URL and has it usable within a second; asking for it again could only be answered late."""
 
     class _Late(_Sqs):
         def create_queue(self, **request: Any) -> dict[str, Any]:
@@ -255,8 +255,12 @@ def test_a_queue_that_is_not_shown_yet_is_not_created_twice_and_not_recorded() -
 
     sqs, dynamodb = _Late(LARGE_QUEUE), _DynamoDB()
     report = _refresh(sqs, dynamodb)
-    assert (report.pending, report.failed) == ((CreateQueue(XLARGE_QUEUE, RIGHT),), False)
-    assert (len(sqs.writes), dynamodb.puts) == (1, [])
+    assert (report.pending, report.failed) == ((), False)
+    assert (len(sqs.writes), len(dynamodb.puts)) == (1, 1)
+    assert _url(XLARGE_QUEUE) in str(dynamodb.items[CONFIG])
+    # The next run has its doubts and asks; SQS gives the same queue again.
+    assert not _refresh(sqs, dynamodb).failed
+    assert len(dynamodb.puts) == 1
 
 
 def test_a_created_queue_is_found_by_its_url_while_its_name_is_not_known_yet() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -12,6 +13,8 @@ from refresh.desired import Mode
 from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
+from refresh.reconciler.early import Early
+from refresh.reconciler.first_look import table_description
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import Actual
@@ -19,7 +22,7 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
-from tests.fakes.serial import StillClock
+from tests.fakes.serial import Serial, StillClock
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -166,7 +169,9 @@ class _DynamoDB(Items):
 
 
 def _component(dynamodb: _DynamoDB, clock: StillClock | None = None) -> StateTable:
-    return StateTable(desired(), cast("DynamoDBClient", dynamodb), metadata(dynamodb), clock or StillClock())
+    client = cast("DynamoDBClient", dynamodb)
+    description = Early(Serial(), partial(table_description, client, TABLE))
+    return StateTable(desired(), client, metadata(dynamodb), description, clock or StillClock())
 
 
 def _converge(dynamodb: _DynamoDB, clock: StillClock | None = None) -> Converged[Actual]:

@@ -34,43 +34,34 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import (
-        CreateLaunchTemplateRequestTypeDef,
-        DescribeLaunchTemplateVersionsRequestTypeDef,
-    )
+    from types_boto3_ec2.type_defs import CreateLaunchTemplateRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.early import Early
     from refresh.reconciler.launch_template.image import RootDevice
     from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import RunnerRelease
     from refresh.report import Outcome
 
-_PAGE = 200
 _DELETED_PER_CALL = 200
 
 
-def list_versions(ec2: EC2Client, name: str) -> Listing:
-    """Read all versions of the template in one listing: it serves the comparison and the pruning."""
-    versions: list[Version] = []
-    template_id = ""
-    request: DescribeLaunchTemplateVersionsRequestTypeDef = {"LaunchTemplateName": name, "MaxResults": _PAGE}
-    while True:
-        try:
-            page = ec2.describe_launch_template_versions(**request)
-        except errors.NotFound:
-            return Listing()
-        for each in page["LaunchTemplateVersions"]:
-            template_id = each.get("LaunchTemplateId", template_id)
-            versions.append(
-                Version(
-                    each.get("VersionNumber", 0),
-                    each.get("DefaultVersion", False),
-                    content.comparable(each.get("LaunchTemplateData", {})),
-                )
-            )
-        if not page.get("NextToken"):
-            return Listing(template_id, tuple(sorted(versions, key=lambda version: -version.number)))
-        request["NextToken"] = page["NextToken"]
+def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
+    """Give the id of the template that has these versions; "" where there are none."""
+    return next((each["LaunchTemplateId"] for each in versions if "LaunchTemplateId" in each), "")
+
+
+def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:
+    """Read versions as EC2 gives them into what is compared, the newest first."""
+    read = (
+        Version(
+            each.get("VersionNumber", 0),
+            each.get("DefaultVersion", False),
+            content.comparable(each.get("LaunchTemplateData", {})),
+        )
+        for each in versions
+    )
+    return Listing(template_id(versions), tuple(sorted(read, key=lambda version: -version.number)))
 
 
 @frozen
@@ -81,8 +72,8 @@ class LaunchTemplate:
     desired: DesiredState
     ec2: EC2Client
     metadata: Metadata
-    listing: Callable[[], Listing]
-    """Reads the listing; the first call gives the one that was begun at the start of the run."""
+    versions: Early[list[LaunchTemplateVersionTypeDef]]
+    """Reads every version of the template."""
     release: Callable[[], RunnerRelease]
     """Waits for the runner release; raises where there is none."""
     root_device: Callable[[], RootDevice | None]
@@ -92,7 +83,7 @@ class LaunchTemplate:
         """Read every version, the record and the template's tags, and wait for the runner release and the image."""
         recorded = self.metadata.read(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
         tags = tagging.look(self.desired.tags, self._tags)
-        return Actual(self.listing(), recorded, self.release(), self.root_device(), tags)
+        return Actual(listing(self.versions()), recorded, self.release(), self.root_device(), tags)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
         """See `policy.plan`."""
@@ -105,6 +96,8 @@ class LaunchTemplate:
     def apply(self, changes: Sequence[TemplateChange]) -> Iterator[Outcome]:
         """Make the changes in order."""
         for change in changes:
+            if not isinstance(change, RecordTemplate):
+                self.versions.outdated()
             match change:
                 case CreateTemplate():
                     yield attempt(change, self._create, change)

@@ -53,7 +53,7 @@ class ResourcePools:
     pool: Executor
     clock: Clock
     created: dict[str, str] = field(factory=dict, init=False, eq=False)
-    """URLs of queues that this run created, by name: the record does not have them yet."""
+    """URLs of queues that this run created, by name: SQS has acknowledged their attributes, and lists them late."""
 
     def observe(self) -> Actual:
         """Read the record, and the attributes of each queue by its recorded URL (else by its name)."""
@@ -116,7 +116,10 @@ class ResourcePools:
     def _observe_pool(self, resource_class: ResourceClass, recorded_url: str) -> Pool:
         queue = names.queue(self.desired.repository, resource_class.name)
         plain = names.plain_queue(self.desired.repository, resource_class.name)
-        known = self.created.get(queue) or (recorded_url if self._trusted(recorded_url, queue, plain) else "")
+        if created := self.created.get(queue):
+            wanted = policy.attributes(self.desired)
+            return Pool(resource_class, created, wanted, tagging.Found(self.desired.tags))
+        known = recorded_url if self._trusted(recorded_url, queue, plain) else ""
         if known and (found := self._attributes_if_any(known)) is not None:
             return Pool(resource_class, known, found, tagging.look(self.desired.tags, partial(self._tags, known)))
         url = self._url(queue)

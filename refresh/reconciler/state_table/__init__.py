@@ -26,10 +26,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, ListTagsOfResourceInputTypeDef, TagTypeDef
+    from types_boto3_dynamodb.type_defs import (
+        CreateTableInputTypeDef,
+        ListTagsOfResourceInputTypeDef,
+        TableDescriptionTypeDef,
+        TagTypeDef,
+    )
 
     from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
+    from refresh.reconciler.early import Early
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
 
@@ -46,6 +52,8 @@ class StateTable:
     desired: DesiredState
     dynamodb: DynamoDBClient
     metadata: Metadata
+    description: Early[TableDescriptionTypeDef | None]
+    """Reads DynamoDB's description of the table; None where there is no table."""
     clock: Clock
 
     @property
@@ -55,9 +63,8 @@ class StateTable:
 
     def observe(self) -> Actual:
         """Describe the table, its time-to-live and whose it is."""
-        try:
-            description = self.dynamodb.describe_table(TableName=self.table)["Table"]
-        except errors.NotFound:
+        description = self.description()
+        if description is None:
             return Actual()
         types = {each["AttributeName"]: each["AttributeType"] for each in description.get("AttributeDefinitions", [])}
         keys = tuple(
@@ -158,10 +165,9 @@ class StateTable:
         )
 
     def _status(self) -> str | None:
-        try:
-            return self.dynamodb.describe_table(TableName=self.table)["Table"].get("TableStatus", "UNKNOWN")
-        except errors.NotFound:
-            return None
+        self.description.outdated()
+        description = self.description()
+        return description.get("TableStatus", "UNKNOWN") if description else None
 
     def _enable_time_to_live(self) -> None:
         self.dynamodb.update_time_to_live(

@@ -1,0 +1,70 @@
+"""DynamoDB and EC2: what every run asks first; light on imports, so that AWS answers while the rest is loaded."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from refresh import errors, names
+from refresh.reconciler.early import Early
+from refresh.reconciler.metadata import Metadata
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef, LaunchTemplateVersionTypeDef
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
+    from refresh.reconciler.services import Services
+
+_PAGE = 200
+
+
+@frozen
+class FirstLook:
+    """The reads on which the others wait."""
+
+    metadata: Metadata
+    table: Early[TableDescriptionTypeDef | None]
+    """DynamoDB's description of the state table; None where there is none."""
+    versions: Early[list[LaunchTemplateVersionTypeDef]]
+    """Every version of the launch template; none where there is no template."""
+
+
+def look(desired: DesiredState, services: Services, clock: Clock, pool: Executor) -> FirstLook:
+    """Ask for all of it at once, without waiting."""
+    table, template = names.table(desired.repository), names.launch_template(desired.repository)
+    return FirstLook(
+        Metadata(services.dynamodb, table, clock, pool),
+        Early(pool, partial(table_description, services.dynamodb, table)),
+        Early(pool, partial(template_versions, services.ec2, template)),
+    )
+
+
+def table_description(dynamodb: DynamoDBClient, table: str) -> TableDescriptionTypeDef | None:
+    """Describe the table."""
+    try:
+        return dynamodb.describe_table(TableName=table)["Table"]
+    except errors.NotFound:
+        return None
+
+
+def template_versions(ec2: EC2Client, template: str) -> list[LaunchTemplateVersionTypeDef]:
+    """Read all versions in one listing: it serves the comparison and the pruning."""
+    versions: list[LaunchTemplateVersionTypeDef] = []
+    request: DescribeLaunchTemplateVersionsRequestTypeDef = {"LaunchTemplateName": template, "MaxResults": _PAGE}
+    while True:
+        try:
+            page = ec2.describe_launch_template_versions(**request)
+        except errors.NotFound:
+            return []
+        versions += page["LaunchTemplateVersions"]
+        if not page.get("NextToken"):
+            return versions
+        request["NextToken"] = page["NextToken"]
