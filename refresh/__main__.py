@@ -13,6 +13,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from refresh import clients, errors, inputs
@@ -61,26 +62,30 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
         return _refused(runner, error)
     pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     first = first_look.look(given.desired, services, clock, pool)
-    from refresh import publish  # noqa: PLC0415 - see the module's docstring
-    from refresh.reconciler.reconciliation import reconcile  # noqa: PLC0415 - the same
+    from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
+
+    progress = partial(_progress, runner)
+    under_way = reconciliation.begin(
+        given.desired, services, clock, pool, first=first, stopped=stop.asked, progress=progress
+    )
+    from refresh import publish  # noqa: PLC0415 - the same
 
     _collect_garbage_again()
     publish.configure(as_json=runner.as_json)
     publish.beginning(runner, given)
-    report = reconcile(
-        given.desired,
-        services,
-        clock,
-        pool,
-        first=first,
-        stopped=stop.asked,
-        abandoned=stop.out_of_patience,
-        finished=lambda component: publish.component(runner, component),
-        progress=publish.progress,
+    report = under_way.report(
+        abandoned=stop.out_of_patience, finished=lambda component: publish.component(runner, component)
     )
     pool.shutdown(wait=False, cancel_futures=True)
     publish.ending(runner, report)
     return report.exit_code
+
+
+def _progress(runner: Runner, done: str, number: int, total: int) -> None:
+    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+    publish.configure(as_json=runner.as_json)
+    publish.progress(done, number, total)
 
 
 def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop: Stop) -> Shell:

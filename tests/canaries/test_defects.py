@@ -46,7 +46,7 @@ PLACES = {
     "asking how to log": ("refresh.__main__.inputs", "log_as_json", "broken"),
     "connecting": ("refresh.__main__.clients", "connect", "broken"),
     "telling of the beginning": ("refresh.publish", "beginning", "broken"),
-    "reconciling": ("refresh.reconciler.reconciliation", "reconcile", "broken"),
+    "reconciling": ("refresh.reconciler.reconciliation", "begin", "broken"),
     "telling of a component": ("refresh.publish", "component", "broken"),
     "telling of the end": ("refresh.publish", "ending", "broken"),
     "a thread": ("refresh.publish", "beginning", "in_a_thread"),

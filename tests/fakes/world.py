@@ -19,7 +19,7 @@ from refresh import clients, errors, inputs, names, records
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
-from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler import reconciliation
 from refresh.summary import markdown
 from tests.fakes import canaries, operations, outgoing
 
@@ -139,7 +139,7 @@ class World:
         desired = inputs.load(self.environ(**changed)).desired
         services = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return reconcile(desired, services, SystemClock(), pool)
+            return reconciliation.begin(desired, services, SystemClock(), pool).report()
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""

@@ -12,7 +12,7 @@ from moto.core.authorization import enable_iam_authentication
 
 from refresh import inputs, records
 from refresh.clients.aws import CONCURRENCY
-from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from refresh.summary import markdown
 from tests.fakes.aws_server import READS
@@ -63,7 +63,7 @@ def _run(world: World, key: dict[str, str], **changed: str) -> Report:
     credentials: Any = services.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
     credentials.access_key, credentials.secret_key, credentials.token = key.values()
     with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return reconcile(desired, services, SystemClock(), pool)
+        return reconciliation.begin(desired, services, SystemClock(), pool).report()
 
 
 def _connected(world: World) -> Services:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, evolve, field
 
 from refresh import names, records
-from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from tests.fakes.desired import desired
 from tests.fakes.memory.account import Account
@@ -69,7 +69,9 @@ class Pool:
         """Run refresh once, in one thread."""
         dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
         services = Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
-        return reconcile(evolve(self.desired, **changes), self.mask(services), self.account.clock, Serial())
+        return reconciliation.begin(
+            evolve(self.desired, **changes), self.mask(services), self.account.clock, Serial()
+        ).report()
 
     def in_time(self, seconds: float) -> str:
         """Write the time in some seconds as the table holds it."""

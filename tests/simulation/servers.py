@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from moto.backends import get_backend
 
 from refresh import errors, inputs, names, records
-from refresh.reconciler.reconciliation import reconcile
+from refresh.reconciler import reconciliation
 from refresh.summary import markdown
 from tests.fakes.aws_server import READS
 from tests.fakes.memory.account import Crash
@@ -103,7 +103,7 @@ def run(world: World, boundary: Boundary) -> Report:
     """Run refresh once, in one thread."""
     desired = inputs.load(world.environ()).desired
     with boundary.around(world.services()) as services:
-        return reconcile(desired, services, SystemClock(), Serial())
+        return reconciliation.begin(desired, services, SystemClock(), Serial()).report()
 
 
 def build(world: World, name: str) -> World:

@@ -1,0 +1,110 @@
+"""What one component waits for of another, or of the first look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refresh import errors, names
+from refresh.desired import Mode
+from refresh.reconciler import launch_template
+from refresh.reconciler.garbage_collector.changes import Clean, Terminate
+from refresh.reconciler.garbage_collector.facts import Actual as Collected
+from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
+from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.image import Image, RootDevice
+from refresh.reconciler.runner_release import policy as release_policy
+from refresh.reconciler.runner_release.releases import RunnerRelease
+from refresh.reconciler.state_table import policy as table_policy
+from refresh.report import ComponentReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler import registration_token
+    from refresh.reconciler.component import Converged
+    from refresh.reconciler.first_look import FirstLook
+    from refresh.reconciler.services import GitHub
+    from refresh.report import Change
+
+
+def root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:
+    """Wait for the image, where the root volume is to be another than its own."""
+    return image().root_device() if desired.root_volume else None
+
+
+def require_administration(desired: DesiredState, github: GitHub) -> None:
+    """See in mode plan whether GitHub would give the token that is due."""
+    if desired.mode is Mode.PLAN:
+        github.require_administration()
+
+
+def require_table(desired: DesiredState, table: Future[Converged[table_policy.Actual]]) -> None:
+    """Wait for the table, without which nothing may be written; in mode plan one that could be made is enough."""
+    converged = table.result()
+    planned = desired.mode is Mode.PLAN and converged.report.error is None
+    if not planned and (converged.actual is None or not table_policy.usable(desired, converged.actual)):
+        raise errors.Refused(
+            f"nothing was written here: the state table {names.table(desired.repository)} is not ready; see there."
+        )
+
+
+def release(desired: DesiredState, found: Future[Converged[release_policy.Actual]]) -> RunnerRelease:
+    """Wait for the runner release; raises where none is known."""
+    converged = found.result()
+    if converged.actual is None:
+        raise errors.Refused(f"the runner release is not known: {converged.report.error}")
+    return release_policy.effective(desired, converged.actual)
+
+
+def template_ids(first: FirstLook) -> TemplateIds:
+    """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
+
+    Where EC2 does not answer, the recorded id proves as little as a former one.
+    """
+    recorded = first.metadata.first(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
+    try:
+        current = launch_template.template_id(first.versions.first())
+    except errors.ApiError:
+        current = ""
+    return TemplateIds(current, template_policy.former_ids(recorded, current))
+
+
+def ended(
+    collector: Future[Converged[Collected]], token: Future[Converged[registration_token.Actual]]
+) -> frozenset[str] | None:
+    """Give the recorded instances that EC2 calls terminated; None in a run that ended nothing and needed no token."""
+    collected, issued = collector.result(), token.result()
+    ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))
+    if collected.actual is None or not (ended_some or _made(issued.report)):
+        return None
+    machines = collected.actual.machines
+    cleaned = _cleaned(collected)
+    return cleaned | {
+        record.id
+        for record in collected.actual.records
+        if record.id in machines and machines[record.id].state is Ec2State.TERMINATED
+    }
+
+
+def recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | None:
+    """Give every id that has a record; None in a run that cleaned nothing."""
+    collected = collector.result()
+    if collected.actual is None or not _cleaned(collected):
+        return None
+    return frozenset(record.id for record in collected.actual.records)
+
+
+def _cleaned(collected: Converged[Collected]) -> frozenset[str]:
+    """Give the ids whose records this run cleans."""
+    return frozenset(change.record.id for change in _made(collected.report) if isinstance(change, Clean))
+
+
+def _made(report: ComponentReport) -> tuple[Change, ...]:
+    """Give what a run does: in mode plan what is planned, and what follows before EC2 has ended anything more."""
+    if report.mode is Mode.APPLY:
+        return report.done
+    later = {change.id for change in (*report.planned, *report.following) if isinstance(change, Terminate)}
+    cleanings = (change for change in report.following if isinstance(change, Clean) and change.record.id not in later)
+    return (*report.planned, *cleanings)
