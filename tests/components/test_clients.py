@@ -15,9 +15,10 @@ from unittest import mock
 import pytest
 from attrs import evolve
 from botocore.exceptions import EndpointConnectionError
+from botocore.utils import parse_timestamp
 
 from refresh import clients, errors, inputs
-from refresh.clients.aws import CONCURRENCY
+from refresh.clients.aws import CONCURRENCY, moment
 from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
 from refresh.desired import Secret
@@ -443,6 +444,39 @@ def test_aws_s_own_clock_is_compared_with_ours(aws: AwsServer, services: Service
     first = ahead()
     services.sqs.list_queues()
     assert ahead() == first
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2026-01-31T09:05:00.000Z",
+        "2026-01-31T09:05:00Z",
+        "2026-01-31T10:05:00+01:00",
+        "Sat, 31 Jan 2026 09:05:00 GMT",
+        "1769850300",
+        "20260131",
+        1769850300,
+        1769850300.25,
+    ],
+)
+def test_a_time_is_read_as_botocore_reads_it(told: Any) -> None:
+    """Only faster where it is written as EC2 does."""
+    assert moment(told) == parse_timestamp(told)
+    assert moment(told).utcoffset() == parse_timestamp(told).utcoffset()
+
+
+@pytest.mark.parametrize("told", ["", "T", "2026-13-31T09:05:00Z", "yesterday"])
+def test_what_is_no_time_is_refused_as_by_botocore(told: str) -> None:
+    """It is told as an answer that cannot be read."""
+    with pytest.raises(ValueError, match="Invalid timestamp"):
+        moment(told)
+
+
+def test_the_clients_read_times_by_it(refreshed: World, services: Services) -> None:
+    """The standard library's own zone shows it."""
+    refreshed.launch(services)
+    (reservation,) = services.ec2.describe_instances()["Reservations"]
+    assert reservation["Instances"][0]["LaunchTime"].tzinfo is UTC
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Sat, 31 Jan 2026 09:05:00 -0000"])
