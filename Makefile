@@ -40,7 +40,7 @@ lint: $(INSTALLED)
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/golden/plain.sh
 	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/golden/hostile-header.sh
-	$(BIN)/shellcheck .ci/run .ci/engine
+	$(BIN)/shellcheck .ci/run .ci/engine image/environment.sh
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml

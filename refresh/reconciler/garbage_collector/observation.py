@@ -44,7 +44,7 @@ def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template: str,
     """
     machines: dict[str, Machine] = {}
     for some in batches(template_ids.known, _FILTER_VALUES):
-        machines |= _described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
+        machines |= described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
     found = tuple(
         map(records.read_instance, items.of_entity(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES))
     )
@@ -59,7 +59,7 @@ def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
     machines: dict[str, Machine] = {}
     for some in batches(identifiers, _FILTER_VALUES):
         # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
-        machines |= _described(ec2, {"Name": "instance-id", "Values": some})
+        machines |= described(ec2, {"Name": "instance-id", "Values": some})
     return machines
 
 
@@ -75,7 +75,8 @@ def _is_another_s(ec2: EC2Client, template_id: str, template: str) -> bool:
     return any(each.get("LaunchTemplateName") != template for each in versions["LaunchTemplateVersions"])
 
 
-def _described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
+def described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
+    """Read every instance that a filter finds, by id; the image's models have no more of one than is read here."""
     machines: dict[str, Machine] = {}
     request: DescribeInstancesRequestTypeDef = {"Filters": [condition], "MaxResults": _PAGE}
     while True:

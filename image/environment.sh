@@ -1,0 +1,45 @@
+#!/bin/sh
+# The environment in which refresh runs: an interpreter, the pinned packages and refresh itself, and nothing else.
+# The Dockerfile makes the image of it; the benchmark makes the same on a bare machine.
+#
+#   image/environment.sh packages TARGET   a virtual environment with the packages of requirements/runtime.txt
+#   image/environment.sh program TARGET    refresh in it, the models of AWS reduced, everything compiled
+#   image/environment.sh all TARGET        both
+#
+# PYTHON names the interpreter, by default python3. What is run then: TARGET/bin/python -I TARGET/entrypoint.py
+set -eu
+cd "$(dirname "$0")/.."
+
+packages() {
+    tools=$1.tools
+    "${PYTHON:-python3}" -m venv "$tools"
+    "$tools/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes \
+        -r requirements/build.txt
+    "${PYTHON:-python3}" -m venv --without-pip "$1"
+    "$tools/bin/python" -m pip --python "$1/bin/python" install --quiet --no-cache-dir --disable-pip-version-check \
+        --require-hashes --no-deps -r requirements/runtime.txt
+}
+
+program() {
+    tools=$1.tools
+    source=$(mktemp -d)
+    # A copy, since setuptools leaves its own folders beside what it builds.
+    cp -r pyproject.toml README.md LICENSE refresh "$source"
+    "$tools/bin/python" -m pip wheel --quiet --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
+        --no-index --wheel-dir "$source/wheels" "$source"
+    "$tools/bin/python" -m pip --python "$1/bin/python" install --quiet --no-cache-dir --disable-pip-version-check \
+        --no-deps --no-index "$source"/wheels/*.whl
+    rm -r "$source" "$tools"
+    "$1/bin/python" image/reduced_models.py
+    # The packages' own commands are of no use here.
+    find "$1/bin" -type f -delete
+    cp entrypoint.py "$1/entrypoint.py"
+    # Copying breaks time stamps, so the bytecode is checked by nothing but the image itself.
+    "$1/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$1/lib"
+}
+
+case $1 in
+    packages | program) "$1" "$2" ;;
+    all) packages "$2" && program "$2" ;;
+    *) sed -n '2,9p' "$0" >&2 && exit 2 ;;
+esac
