@@ -6,12 +6,13 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 SHOWN := build/shown
 
-.PHONY: help demo test simulate mutants lint audit format lock clean
+.PHONY: help demo test simulate bench mutants lint audit format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
 	@echo 'make test    run every test suite'
 	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly for all of it)'
+	@echo 'make bench   measure what runs cost: seconds, memory and calls (docs/performance.md)'
 	@echo 'make mutants change the pure modules one expression at a time, and require that a unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
@@ -28,6 +29,9 @@ test: $(INSTALLED)
 
 simulate: $(INSTALLED)
 	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m bench
 
 mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutation

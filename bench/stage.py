@@ -1,0 +1,153 @@
+"""AWS and GitHub as they are played for the benchmark, each behind the proxy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from refresh import records
+from tests.fakes import dynamodb_local
+from tests.fakes.aws_server import AwsServer
+from tests.fakes.github_server import GitHubServer
+from tests.fakes.world import ROOT, TABLE, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bench.figures import Call
+
+_AT_ONCE = 8
+_PER_WRITE = 25
+
+
+class _Behind:
+    """A server that is reached through the proxy and is itself in all else."""
+
+    def __init__(self, server: object, port: int) -> None:
+        self._server = server
+        self.url = f"http://127.0.0.1:{port}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+
+class Stage:
+    """A pool, its emulators, the proxy before them, and the responder that takes their place for thousands."""
+
+    def __init__(self) -> None:
+        self._exit = ExitStack()
+        self._responder: subprocess.Popen[str] | None = None
+        self._responder_port = 0
+
+    def __enter__(self) -> Self:
+        aws, github = self._exit.enter_context(AwsServer()), self._exit.enter_context(GitHubServer())
+        self._emulators = [aws.port, aws.port, github.port]
+        self.lacking = dynamodb_local.lacking()
+        if not self.lacking:
+            dynamodb_local.fetch()
+            table = self._exit.enter_context(dynamodb_local.DynamoDBLocal())
+            self._emulators[1] = int(table.url.rpartition(":")[2])
+        self._proxy = self._started("bench.proxy", *map(str, self._emulators))
+        ports = json.loads(self._line(self._proxy))
+        seen_aws: Any = _Behind(aws, ports[0])
+        seen_github: Any = _Behind(github, ports[2])
+        self.world = World(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end(self._responder)
+        self._end(self._proxy)
+        self._exit.close()
+
+    @property
+    def backend(self) -> str:
+        """Say what answers."""
+        if self._responder:
+            return "responder"
+        return "moto" if self.lacking else "moto, table on DynamoDB Local"
+
+    def settle(self, *, anew: bool = False) -> None:
+        """Bring the pool to its desired state on the emulators; `anew` in an account that was emptied before."""
+        if anew:
+            self.empty()
+        self._on_emulators()
+        self.world.settle()
+
+    def empty(self) -> None:
+        """Give an account in which nothing is but what the pool's owner has there before."""
+        self._on_emulators()
+        self.world.delete_table()
+        self.world.aws.forget_everything()
+        self.world.furnish()
+
+    def fill(self, number: int) -> None:
+        """Launch instances that have expired, and record them."""
+        services = self.world.services()
+        for identifier in self.world.launch(services, number):
+            self.world.record(services, identifier)
+
+    def remember(self, number: int) -> None:
+        """Write the history of so many instances."""
+        now = datetime.now(UTC)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(self._write, _batches(number, now)):
+                pass
+
+    def play(self, number: int, kind: str) -> None:
+        """Have the responder answer for so many instances, `living` or `expired`."""
+        self._on_emulators()
+        self._responder = self._started("bench.responder", *map(str, self._emulators[:2]), str(number), kind)
+        self._responder_port = int(self._line(self._responder))
+
+    def expect(self, latency: float) -> None:
+        """Count the calls anew, each delayed by so many seconds."""
+        upstreams = list(self._emulators)
+        if self._responder:
+            upstreams[:2] = [self._responder_port] * 2
+        self._order({"latency": latency, "upstreams": upstreams})
+
+    def calls(self) -> tuple[Call, ...]:
+        """Give what was called since."""
+        return tuple((name, began, ended) for name, began, ended in self._order({}))
+
+    def _on_emulators(self) -> None:
+        self._end(self._responder)
+        self._responder = None
+        self._order({"latency": 0, "upstreams": self._emulators})
+
+    def _write(self, items: list[records.Item]) -> None:
+        requests: Any = [{"PutRequest": {"Item": item}} for item in items]
+        while requests:
+            dynamodb = self.world.services().dynamodb
+            requests = dynamodb.batch_write_item(RequestItems={TABLE: requests})["UnprocessedItems"].get(TABLE)
+
+    def _started(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", module, *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own modules
+
+    def _order(self, order: Mapping[str, object]) -> Any:
+        print(json.dumps(order), file=self._proxy.stdin, flush=True)
+        return json.loads(self._line(self._proxy))
+
+    def _line(self, child: subprocess.Popen[str]) -> str:
+        return child.stdout.readline() if child.stdout else ""
+
+    def _end(self, child: subprocess.Popen[str] | None) -> None:
+        if child:
+            child.kill()
+            child.communicate()
+
+
+def _batches(number: int, now: datetime) -> Iterator[list[records.Item]]:
+    for start in range(0, number, _PER_WRITE):
+        ended = (
+            records.Instance(id=f"i-{each:017x}", state="terminated", run_id="", threshold=records.wire_time(now))
+            for each in range(start, min(start + _PER_WRITE, number))
+        )
+        yield [records.history_item(each, now - timedelta(days=1)) for each in ended]
