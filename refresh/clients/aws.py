@@ -93,6 +93,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
     """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
     from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
     from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - the same
+    from botocore.loaders import Loader  # noqa: PLC0415 - the same
     from botocore.session import Session  # noqa: PLC0415 - the same
 
     shared = Config(
@@ -127,6 +128,8 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         chain = Session(session_vars={"profile": (None, None, None, None)} if desired.role else None)
         if desired.role and id_tokens:
             _take(chain, role.credentials(desired.role, id_tokens, shell, created))
+        # Models in HOME or where AWS_DATA_PATH points would choose what is sent, and to whom.
+        chain.register_component("data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False))
         chain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
         _require_credentials(chain)
         return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))

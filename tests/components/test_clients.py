@@ -472,6 +472,20 @@ def test_what_is_no_time_is_refused_as_by_botocore(told: str) -> None:
         moment(told)
 
 
+def test_models_in_home_or_elsewhere_choose_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """HOME is shared between the steps of a job; botocore would take the addresses of services from there."""
+    models = tmp_path / ".aws" / "models"
+    models.mkdir(parents=True)
+    for name in ("endpoints.json", "partitions.json"):
+        (models / name).write_text("{}")
+    monkeypatch.setattr("botocore.loaders.Loader.CUSTOMER_DATA_PATH", str(models))
+    for name, value in {**CREDENTIALS, "HOME": str(tmp_path), "AWS_DATA_PATH": str(models)}.items():
+        monkeypatch.setenv(name, value)
+    given = inputs.load({**good(), **CREDENTIALS})
+    services = clients.connect(given.desired, given.secrets, SHELL)
+    assert services.sqs.meta.endpoint_url == f"https://sqs.{given.desired.region}.amazonaws.com"
+
+
 def test_the_clients_read_times_by_it(refreshed: World, services: Services) -> None:
     """The standard library's own zone shows it."""
     refreshed.launch(services)

@@ -1,0 +1,109 @@
+"""Where the time of a run goes: what is imported, and what a collection of thousands computes.
+
+python -m bench.profiles imports|collection [--environment FOLDER] [--instances NUMBER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import pstats
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import thread
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from bench.environments import ROOT
+from bench.stage import Stage
+from refresh.__main__ import main as refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LINE = re.compile(r"^import time: *([0-9]+) \| *([0-9]+) \| *(\S+)$", re.MULTILINE)
+_SHOWN = 15
+_FUNCTIONS = 25
+_ONE_PROFILE_AT_A_TIME = (3, 12)
+
+
+def imported(told: str) -> list[tuple[str, int, int]]:
+    """Sum up what `-X importtime` tells: (package, milliseconds of its own modules, how many), the longest first."""
+    microseconds: Counter[str] = Counter()
+    modules: Counter[str] = Counter()
+    for own, _, module in _LINE.findall(told):
+        package = module.partition(".")[0]
+        microseconds[package] += int(own)
+        modules[package] += 1
+    return [(package, round(total / 1000), modules[package]) for package, total in microseconds.most_common()]
+
+
+def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
+    """Print what a run that changes nothing imports, and one whose input is missing."""
+    stage.settle()
+    for title, inputs in (("no-op", {}), ("missing input", {"ami": ""})):
+        command = [str(python), "-I", "-X", "importtime", str(entrypoint)]
+        environ = stage.world.environ(**inputs)
+        told = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
+        found = imported(told)
+        total, number = sum(each[1] for each in found), sum(each[2] for each in found)
+        print(f"{title}: {number} modules, {total} ms (the measuring is part of it)")
+        for package, milliseconds, modules in found[:_SHOWN]:
+            print(f"  {milliseconds:4} ms  {modules:3} modules  {package}")
+
+
+def collection(stage: Stage, instances: int) -> None:
+    """Print what a collection computes, in all threads; it is some ten times slower for that."""
+    if sys.version_info >= _ONE_PROFILE_AT_A_TIME:
+        sys.exit("Since Python 3.12 one thread at a time can be profiled: run it with an older one.")
+    stage.settle()
+    stage.play(instances, "expired")
+    stage.expect(0)
+    profiles: list[cProfile.Profile] = []
+    run = thread._WorkItem.run  # noqa: SLF001 - there is no other place through which all work goes
+
+    def profiled(item: Any) -> None:
+        profile = cProfile.Profile(time.thread_time)
+        profiles.append(profile)
+        profile.runcall(run, item)
+
+    with (
+        mock.patch.object(thread._WorkItem, "run", profiled),  # noqa: SLF001 - as above
+        mock.patch.dict(os.environ, stage.world.environ(), clear=True),
+    ):
+        code = refresh()
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    print(f"exit code {code}, {instances} instances, {len(stage.calls())} calls")
+    _show(profiles)
+
+
+def _show(profiles: Iterable[cProfile.Profile]) -> None:
+    merged = pstats.Stats(*[each for each in profiles if each.getstats()])
+    for order in ("tottime", "cumtime"):
+        merged.sort_stats(order).print_stats(_FUNCTIONS)
+
+
+def main() -> None:
+    """Print the profile that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.profiles", description=__doc__)
+    parser.add_argument("profile", choices=["imports", "collection"])
+    parser.add_argument("--environment", type=Path, help="folder with bin/python and entrypoint.py [this one's]")
+    parser.add_argument("--instances", type=int, default=5000)
+    asked = parser.parse_args()
+    folder = asked.environment
+    with Stage() as stage:
+        if asked.profile == "collection":
+            collection(stage, asked.instances)
+        elif folder:
+            imports(stage, folder / "bin" / "python", folder / "entrypoint.py")
+        else:
+            imports(stage, Path(sys.executable), ROOT / "entrypoint.py")
+
+
+if __name__ == "__main__":
+    main()
