@@ -50,10 +50,11 @@ class Bare:
     entrypoint: Path
     with_boto3: Path
     """The interpreter of the yardstick's environment."""
+    flags: tuple[str, ...] = ("-I",)
 
     def refresh(self, environ: Mapping[str, str], code: int) -> Sample:
         """As the image's entrypoint does."""
-        return self._run([str(self.python), "-I", str(self.entrypoint)], environ, code)
+        return self._run([str(self.python), *self.flags, str(self.entrypoint)], environ, code)
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""
@@ -77,7 +78,7 @@ class Container:
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""
-        return self._run(["/bench/yardstick.py"], {"PYTHONPATH": "/yardstick"}, 0)
+        return self._run(["-P", "/bench/yardstick.py"], {"PYTHONPATH": "/yardstick"}, 0)
 
     def _run(self, arguments: list[str], environ: Mapping[str, str], code: int) -> Sample:
         mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]

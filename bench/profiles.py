@@ -47,7 +47,7 @@ def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
     """Print what a run that changes nothing imports, and one whose input is missing."""
     stage.settle()
     for title, inputs in (("no-op", {}), ("missing input", {"ami": ""})):
-        command = [str(python), "-I", "-X", "importtime", str(entrypoint)]
+        command = [str(python), "-X", "importtime", str(entrypoint)]
         environ = stage.world.environ(**inputs)
         told = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
         found = imported(told)

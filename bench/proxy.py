@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from attrs import evolve
 
-from bench.http import LIMIT, Message, read
+from bench.messages import LIMIT, Message, read
 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
 _SCOPE = re.compile(r"Credential=[^/]*/[0-9]*/[^/]*/([a-z0-9]+)/")

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from attrs import evolve
 
-from bench.http import LIMIT, Message, read
+from bench.messages import LIMIT, Message, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

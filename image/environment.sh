@@ -30,7 +30,8 @@ program() {
     "$tools/bin/python" -m pip --python "$1/bin/python" install --quiet --no-cache-dir --disable-pip-version-check \
         --no-deps --no-index "$source"/wheels/*.whl
     rm -r "$source" "$tools"
-    "$1/bin/python" image/reduced_models.py
+    # Whoever builds may have a configuration of AWS, with a profile or an endpoint of its own.
+    env -i AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$1/bin/python" -I image/reduced_models.py
     # The packages' own commands are of no use here.
     find "$1/bin" -type f -delete
     cp entrypoint.py "$1/entrypoint.py"
@@ -38,8 +39,15 @@ program() {
     "$1/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$1/lib"
 }
 
-case $1 in
-    packages | program) "$1" "$2" ;;
-    all) packages "$2" && program "$2" ;;
-    *) sed -n '2,9p' "$0" >&2 && exit 2 ;;
+# Two commands and no `&&` between them, which would have the first go on after an error.
+case "${1:-} ${2:-}" in
+    'packages '?* | 'program '?*) "$1" "$2" ;;
+    'all '?*)
+        packages "$2"
+        program "$2"
+        ;;
+    *)
+        sed -n '2,9p' image/environment.sh >&2
+        exit 2
+        ;;
 esac

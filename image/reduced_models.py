@@ -79,6 +79,10 @@ class Lacking(Exception):
     """The models do not have what refresh calls or reads."""
 
 
+class Changed(Exception):
+    """By the reduced models botocore would do something else than by the whole ones."""
+
+
 def reduced(model: Mapping[str, Any], operations: Collection[str], members: Mapping[str, set[str]]) -> dict[str, Any]:
     """Keep these operations of a service's model, the members that are read, and the shapes that both lead to.
 
@@ -132,13 +136,17 @@ def _undocumented(node: Any) -> Any:
 
 
 def reduce_all(data: Path) -> None:
-    """Reduce botocore's data folder in place; raises `Lacking` before anything is changed."""
+    """Reduce botocore's data folder in place, and look at it with botocore.
+
+    Raises `Lacking` before anything is changed, and `Changed` where the outcome must not be used.
+    """
     models = {service: _newest(data / service) for service in OPERATIONS}
     small = {
         service: reduced(_read(folder, "service-2.json"), OPERATIONS[service], MEMBERS.get(service, {}))
         for service, folder in models.items()
     }
     rules = {service: _read(folder, "endpoint-rule-set-1.json") for service, folder in models.items()}
+    before = endpoints(data)
     for folder in data.iterdir():
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -146,10 +154,14 @@ def reduce_all(data: Path) -> None:
         folder.mkdir(parents=True)
         for name, content in zip(_KEPT, (small[service], rules[service]), strict=True):
             _write(folder / name, content)
-    endpoints = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
-    for partition in endpoints["partitions"]:
+    listed = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
+    for partition in listed["partitions"]:
         partition["services"] = {name: each for name, each in partition["services"].items() if name in OPERATIONS}
-    _write(data / "endpoints.json", endpoints)
+    _write(data / "endpoints.json", listed)
+    if operations(data) != OPERATIONS:
+        raise Changed("there are other operations than refresh calls")
+    if endpoints(data) != before:
+        raise Changed("a service is looked for elsewhere than before")
 
 
 def _newest(folder: Path) -> Path:
@@ -168,17 +180,38 @@ def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
 
-def endpoints() -> dict[tuple[str, str], str]:
-    """Give the URL at which botocore, with the data that it has now, finds each service in each partition."""
-    from botocore.session import Session  # noqa: PLC0415 - the data may be reduced where botocore cannot be loaded
+def endpoints(data: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    """Give where botocore finds each service in each partition by this data: by its list of endpoints, by its rules."""
+    from botocore import xform_name  # noqa: PLC0415 - the data may be reduced where botocore cannot be loaded
+    from botocore.config import Config  # noqa: PLC0415 - as above
 
-    session = Session()
+    session, unchecked = _session(data), Config(parameter_validation=False)
+    found = {}
+    for service, names in OPERATIONS.items():
+        for region in REGIONS:
+            client = session.create_client(service, region_name=region, config=unchecked)
+            request = client.generate_presigned_url(xform_name(max(names)), Params={})
+            found[service, region] = (client.meta.endpoint_url, request.partition("?")[0])
+    return found
+
+
+def operations(data: Path) -> dict[str, set[str]]:
+    """Give the operations that botocore has by this data."""
+    session = _session(data)
+    return {name: set(session.get_service_model(name).operation_names) for name in session.get_available_services()}
+
+
+def _session(data: Path) -> Any:
+    from botocore.loaders import Loader  # noqa: PLC0415 - as above
+    from botocore.session import Session  # noqa: PLC0415 - as above
+
+    loader = Loader([str(data)], include_default_search_paths=False)
+    # A list of endpoints that is not in botocore's own folder overrides the rules, which would not be looked at then.
+    loader.BUILTIN_DATA_PATH = str(data)
+    session: Any = Session()
+    session.register_component("data_loader", loader)
     session.set_credentials("none", "none")
-    return {
-        (service, region): session.create_client(service, region_name=region).meta.endpoint_url
-        for service in OPERATIONS
-        for region in REGIONS
-    }
+    return session
 
 
 def main(arguments: list[str]) -> int:
@@ -186,15 +219,14 @@ def main(arguments: list[str]) -> int:
     import botocore  # noqa: PLC0415 - as above
 
     data = Path(arguments[0]) if arguments else Path(botocore.__file__).parent / "data"
-    before = endpoints()
     size = sum(each.stat().st_size for each in data.rglob("*.*"))
     try:
         reduce_all(data)
     except Lacking as lacking:
         print(f"botocore's models lack what refresh calls or reads: {lacking}", file=sys.stderr)
         return 1
-    if before != endpoints():
-        print("with the reduced models a service is looked for elsewhere than before", file=sys.stderr)
+    except Changed as changed:
+        print(f"with the reduced models {changed}", file=sys.stderr)
         return 1
     left = sum(each.stat().st_size for each in data.rglob("*.*"))
     print(f"botocore's models: {size:,} bytes reduced to {left:,}")

@@ -14,7 +14,7 @@ from bench import environments
 from bench.cases import Case, cases
 from bench.environments import Bare, Failed
 from bench.figures import COLUMNS, Result, Sample, chain, table
-from bench.http import Message, read
+from bench.messages import Message, read
 from bench.profiles import imported
 from bench.proxy import Proxy, name
 from bench.stage import Stage
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
 HERE = Path(sys.executable)
-BARE = Bare(HERE, ROOT / "entrypoint.py", HERE)
+BARE = Bare(HERE, ROOT / "entrypoint.py", HERE, flags=())
 """This very environment, which has boto3 as well."""
 
 

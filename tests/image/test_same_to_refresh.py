@@ -1,0 +1,144 @@
+"""With reduced models refresh asks the same and reads the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from image.reduced_models import MEMBERS, OPERATIONS
+from refresh.reconciler.garbage_collector import observation
+from tests.fakes import operations
+from tests.fakes.world import IMAGE, PROFILE
+from tests.image.models import FULL, client
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from refresh.reconciler.services import Services
+    from tests.fakes.world import World
+
+DEEPEST = 5
+EVERY = [(service, name) for service, names in sorted(OPERATIONS.items()) for name in sorted(names)]
+PLAIN: Mapping[str, Any] = {
+    "boolean": True,
+    "integer": 3600,
+    "long": 3600,
+    "double": 0.5,
+    "timestamp": "2026-01-31T09:05:00Z",
+    "blob": b"blob",
+    "string": "a text of twenty letters",
+}
+
+
+def _arguments(shape: Any, depth: int = 0) -> Any:
+    """Make up a value of a shape, with every member down to some depth; of DynamoDB's values only a string."""
+    match shape.type_name:
+        case "structure":
+            members = {"S": shape.members["S"]} if shape.name == "AttributeValue" else shape.members
+            kept = members.items() if depth < DEEPEST else ()
+            return {name: _arguments(member, depth + 1) for name, member in kept}
+        case "list":
+            return [_arguments(shape.member, depth + 1)]
+        case "map":
+            return {"key": _arguments(shape.value, depth + 1)}
+        case _:
+            return shape.enum[0] if getattr(shape, "enum", None) else PLAIN[shape.type_name]
+
+
+def _request(client: Any, operation: str, arguments: Mapping[str, Any]) -> tuple[str, str, Any, dict[str, str]]:
+    """Give what would be sent, without sending it."""
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 500, HTTPHeaders(), None)
+
+    client.meta.events.register("before-send", answer)
+    client.meta.events.register("needs-retry", lambda **_: None)
+    with pytest.raises(Exception, match=r"."):  # the answer has no body to read
+        getattr(client, xform_name(operation))(**arguments)
+    headers = {name: str(value) for name, value in sent[0].headers.items()}
+    varying = ("X-Amz-Date", "Authorization", "amz-sdk-invocation-id", "User-Agent", "X-Amz-User-Agent")
+    kept = {name: value for name, value in headers.items() if name not in varying}
+    return sent[0].method, sent[0].url, sent[0].body, kept
+
+
+@pytest.mark.parametrize(("service", "operation"), EVERY, ids=[f"{service}-{name}" for service, name in EVERY])
+def test_every_request_is_the_same(data: str, service: str, operation: str) -> None:
+    """Method, address, headers and body, with every argument there is."""
+    full, small = (client(service, each) for each in (FULL, data))
+    arguments = _arguments(full.meta.service_model.operation_model(operation).input_shape or _Nothing())
+    # The token that makes a repeated call the same call would be made up anew for each.
+    arguments |= {name: "token" for name in arguments if name == "ClientToken"}
+    assert _request(small, operation, arguments) == _request(full, operation, arguments)
+
+
+class _Nothing:
+    """The input of an operation that takes none."""
+
+    type_name = "structure"
+    members: Mapping[str, Any] = {}
+
+
+READS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "images": ("ec2", "describe_images", {"ImageIds": [IMAGE]}),
+    "versions": (
+        "ec2",
+        "describe_launch_template_versions",
+        {"LaunchTemplateName": "octo-widgets-ci-launch-template"},
+    ),
+    "templates": ("ec2", "describe_launch_templates", {}),
+    "groups": ("ec2", "describe_security_groups", {}),
+    "subnets": ("ec2", "describe_subnets", {}),
+    "profile": ("iam", "get_instance_profile", {"InstanceProfileName": PROFILE}),
+    "queue": ("sqs", "get_queue_url", {"QueueName": "octo-widgets-large-ci-pool"}),
+    "table": ("dynamodb", "describe_table", {"TableName": "octo-widgets-ci-table"}),
+    "time to live": ("dynamodb", "describe_time_to_live", {"TableName": "octo-widgets-ci-table"}),
+    "item": (
+        "dynamodb",
+        "get_item",
+        {
+            "TableName": "octo-widgets-ci-table",
+            "Key": {"PK": {"S": "TYPE#METADATA"}, "SK": {"S": "ID#resource_class_config"}},
+        },
+    ),
+    "account": ("sts", "get_caller_identity", {}),
+    "an error": ("ec2", "describe_launch_template_versions", {"LaunchTemplateName": "nobody-s"}),
+    "another error": ("dynamodb", "describe_table", {"TableName": "nobody-s"}),
+}
+
+
+def _answered(client: Any, method: str, arguments: Mapping[str, Any]) -> Any:
+    operations.mark(client)
+    try:
+        answer = dict(getattr(client, method)(**arguments))
+    except client.exceptions.ClientError as error:
+        answer = dict(error.response)
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_every_answer_is_read_the_same(refreshed: World, data: str, read: str) -> None:
+    """Also one that is an error."""
+    service, method, arguments = READS[read]
+    found = [
+        _answered(client(service, each, endpoint_url=refreshed.aws.url), method, arguments) for each in (FULL, data)
+    ]
+    assert found[0] == found[1]
+    assert found[0]
+
+
+def test_of_an_instance_all_is_read_that_is_judged(refreshed: World, services: Services, data: str) -> None:
+    """And nothing else, which is where the time goes."""
+    refreshed.launch(services, 2)
+    full, small = (operations.mark(client("ec2", each, endpoint_url=refreshed.aws.url)) for each in (FULL, data))
+    condition: Any = {"Name": "instance-state-name", "Values": ["running"]}
+    found = observation.described(small, condition)
+    assert found == observation.described(full, condition)
+    assert len(found) == 2
+    (reservation,) = small.describe_instances()["Reservations"]
+    assert {name for each in reservation["Instances"] for name in each} == MEMBERS["ec2"]["Instance"]
