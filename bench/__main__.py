@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import sysconfig
 from pathlib import Path
 
 from attrs import evolve
@@ -19,7 +18,7 @@ from bench.environments import CACHE, Bare, Container, Environment, Failed, Star
 from bench.figures import Result, table
 from bench.stage import Stage
 
-IN_CONTAINERS = ("missing input", "no-op")
+IN_CONTAINERS = ("missing input", "no-op", "no-op, nobody living")
 IMAGE = "refresh-action-under-test"
 
 
@@ -27,9 +26,8 @@ def main() -> int:
     """Measure what is asked for."""
     asked = _arguments()
     CACHE.mkdir(parents=True, exist_ok=True)
-    optimized = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
     python = asked.interpreter or getattr(sys, "_base_executable", sys.executable)
-    print(f"interpreter: {python}, this one is {'' if optimized else 'not '}built with optimizations", file=sys.stderr)
+    print(f"interpreter: {environments.described(python)}", file=sys.stderr)
     folder = asked.environment or environments.built(python)
     with_boto3 = environments.yardstick(python)
     bare = Bare(folder / "bin" / "python", folder / "entrypoint.py", with_boto3)
@@ -64,7 +62,10 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(names: str | None, stage: Stage) -> list[Case]:
     known = {case.name: case for case in cases()}
-    chosen = [known[name.strip()] for name in names.split(";")] if names else list(known.values())
+    wanted = [name.strip() for name in names.split(";")] if names else list(known)
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"no such case: {', '.join(sorted(unknown))}; there are: {'; '.join(known)}")
+    chosen = [known[name] for name in wanted]
     return [case for case in chosen if not (stage.lacking and "ever" in case.name)]
 
 

@@ -39,18 +39,17 @@ class Case:
         return 3 if self.instances >= THOUSANDS else 9
 
     def measured(self, stage: Stage, where: Environment, runs: int) -> Iterator[Result]:
-        """Run it at each latency, the yardstick between."""
+        """Run it at each latency, the yardstick between; once before for the calls."""
+        calls: tuple[Call, ...] = ()
         for latency in self.latencies:
             samples: list[Sample] = []
             yardstick: list[Sample] = []
-            calls: tuple[Call, ...] = ()
+            if not calls:
+                self._run(stage, where, AMPLE)
+                calls = stage.calls()
             for _ in range(runs):
                 yardstick.append(where.yardstick())
                 samples.append(self._run(stage, where, latency))
-                calls = stage.calls()
-            if self.instances < THOUSANDS:
-                self._run(stage, where, AMPLE)
-                calls = stage.calls()
             yield Result(
                 case=self.name,
                 backend=stage.backend,
@@ -81,11 +80,7 @@ def _due(number: int) -> Callable[[Stage], None]:
 
 
 def _played(number: int, kind: str) -> Callable[[Stage], None]:
-    def prepare(stage: Stage) -> None:
-        stage.settle()
-        stage.play(number, kind)
-
-    return prepare
+    return lambda stage: stage.play(number, kind)
 
 
 def _remembered(number: int) -> Callable[[Stage], None]:
@@ -106,6 +101,7 @@ def cases() -> tuple[Case, ...]:
         Case(name="missing input", prepare=_nothing, inputs={"ami": ""}, code=2, latencies=(0.0,)),
         Case(name="fresh account", prepare=lambda stage: stage.empty()),
         Case(name="no-op", prepare=lambda stage: stage.settle()),
+        Case(name="no-op, nobody living", prepare=_played(0, "living")),
         Case(name="plan", prepare=_due(10), inputs={"mode": "plan"}, instances=10),
         Case(name="collection of 10", prepare=_due(10), instances=10),
         Case(name="collection of 100", prepare=_due(100), instances=100),

@@ -23,6 +23,7 @@ CACHE = ROOT / ".cache" / "bench"
 LAUNCHER = ROOT / "bench" / "launcher.py"
 YARDSTICK = ROOT / "bench" / "yardstick.py"
 _YARDSTICK_PACKAGES = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+_NO_CONFIGURATION = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _IN_IMAGE = "/opt/refresh/bin/python"
 
 
@@ -58,7 +59,7 @@ class Bare:
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""
-        return self._run([str(self.with_boto3), "-I", str(YARDSTICK)], {}, 0)
+        return self._run([str(self.with_boto3), "-I", str(YARDSTICK)], _NO_CONFIGURATION, 0)
 
     def _run(self, command: list[str], environ: Mapping[str, str], code: int) -> Sample:
         return _measured([sys.executable, "-I", "-S", str(LAUNCHER)], command, environ, str(CACHE / "printed"), code)
@@ -78,7 +79,7 @@ class Container:
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""
-        return self._run(["-P", "/bench/yardstick.py"], {"PYTHONPATH": "/yardstick"}, 0)
+        return self._run(["-P", "/bench/yardstick.py"], {**_NO_CONFIGURATION, "PYTHONPATH": "/yardstick"}, 0)
 
     def _run(self, arguments: list[str], environ: Mapping[str, str], code: int) -> Sample:
         mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
@@ -89,17 +90,16 @@ class Container:
 
 @frozen
 class Started(Container):
-    """The same from `docker run` to its end, as GitHub's runner starts an action; whose CPU time is not told."""
+    """Both from `docker run` to their end, as GitHub's runner starts an action; their CPU time is not docker's."""
 
     def _run(self, arguments: list[str], environ: Mapping[str, str], code: int) -> Sample:
-        if arguments[-1] != "/opt/refresh/entrypoint.py":
-            return Container._run(self, arguments, environ, code)  # noqa: SLF001 - its base's
         names = [word for name in environ for word in ("-e", name)]
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
+        mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
         docker = shutil.which("docker") or "docker"
-        command = [docker, "run", "--rm", "--network=host", *names, self.image]
+        command = [docker, "run", "--rm", "--network=host", *mounts, *names, f"--entrypoint={_IN_IMAGE}", self.image]
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
         given = {**os.environ, **environ}
-        return Sample(_measured(launcher, command, given, str(CACHE / "printed"), code).wall, 0, 0)
+        return Sample(_measured(launcher, [*command, *arguments], given, str(CACHE / "printed"), code).wall)
 
 
 def _measured(
@@ -143,6 +143,14 @@ def yardstick(python: str) -> Path:
     ):
         subprocess.run(command, check=True)  # noqa: S603 - our own words
     return interpreter
+
+
+def described(python: str) -> str:
+    """Say which interpreter it is, and whether it was built with optimizations, as those of distributions are."""
+    program = "import sys, sysconfig; print(sys.version.split()[0], sysconfig.get_config_var('CONFIG_ARGS'))"
+    told = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+    how = "with" if "--enable-optimizations" in told else "without"
+    return f"{python}, {told.split()[0]}, built {how} optimizations"
 
 
 def compiling(interpreter: str, folder: str) -> list[str]:

@@ -24,8 +24,9 @@ class Sample:
     """One run of a process."""
 
     wall: float
-    cpu: float
-    peak: float
+    cpu: float | None = None
+    """None where it is not this process's, as of `docker run`."""
+    peak: float | None = None
     """In MiB."""
 
 
@@ -49,9 +50,15 @@ class Result:
         return median(each.wall for each in self.samples)
 
     @property
-    def cpu(self) -> float:
-        """Give the median of the CPU seconds."""
-        return median(each.cpu for each in self.samples)
+    def cpu(self) -> float | None:
+        """Give the median of the CPU seconds, where they are known."""
+        known = [each.cpu for each in self.samples if each.cpu is not None]
+        return median(known) if known else None
+
+    @property
+    def peak(self) -> float | None:
+        """Give the largest peak of memory."""
+        return max((each.peak for each in self.samples if each.peak is not None), default=None)
 
     @property
     def ratio(self) -> float:
@@ -73,8 +80,8 @@ class Result:
             "runs": len(self.samples),
             "wall_s": round(self.wall, 3),
             "of_yardstick": round(self.ratio, 2),
-            "cpu_s": round(self.cpu, 3),
-            "peak_mb": round(max(each.peak for each in self.samples)),
+            "cpu_s": None if self.cpu is None else round(self.cpu, 3),
+            "peak_mb": None if self.peak is None else round(self.peak),
             "calls": len(self.calls),
             "calls_by_name": dict(sorted(Counter(name for name, _, _ in self.calls).items())),
             "writes": self.writes,
@@ -94,6 +101,8 @@ def chain(calls: Iterable[Call]) -> int:
     return len(ends)
 
 
+START_UP = "no-op"
+"""The case whose CPU time a run takes in any case."""
 COLUMNS = ("case", "0 ms", "20 ms", "of the yardstick", "CPU", "CPU an instance", "peak", "calls", "writes", "chain")
 
 
@@ -102,23 +111,25 @@ def table(results: Sequence[Result]) -> str:
     cases: dict[str, dict[float, Result]] = {}
     for each in results:
         cases.setdefault(each.case, {})[each.latency] = each
-    no_op = next((each.cpu for each in results if each.case == "no-op"), 0.0)
-    rows = [_row(by_latency, no_op) for by_latency in cases.values()]
+    rows = [_row(by_latency, cases.get(START_UP, {})) for by_latency in cases.values()]
     lines = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _row(by_latency: Mapping[float, Result], no_op: float) -> list[str]:
-    last = by_latency[max(by_latency)]
-    each = 1000 * (last.cpu - no_op) / last.instances if last.instances else 0
+def _row(by_latency: Mapping[float, Result], start_up: Mapping[float, Result]) -> list[str]:
+    latency, last = max(by_latency.items())
+    first = start_up[latency].cpu if latency in start_up else None
+    # Of fewer instances the start-up is the most.
+    many = last.instances >= 1000 and last.cpu is not None and first is not None  # noqa: PLR2004 - see above
+    each = f"{1000 * (last.cpu - first) / last.instances:.2f} ms" if many else ""  # type: ignore[operator] # as `many` says
     walls = [f"{by_latency[at].wall:.2f} s" if at in by_latency else "" for at in (0.0, 0.02)]
     counted = [str(len(last.calls)), str(last.writes), str(chain(last.calls))] if last.calls else ["0", "0", "0"]
     return [
         last.case,
         *walls,
         f"{last.ratio:.2f}",
-        f"{last.cpu:.2f} s" if last.cpu else "",
-        f"{each:.2f} ms" if last.instances >= 1000 else "",  # noqa: PLR2004 - of fewer the start-up is the most
-        f"{max(sample.peak for sample in last.samples):.0f} MB" if last.cpu else "",
+        "" if last.cpu is None else f"{last.cpu:.2f} s",
+        each,
+        "" if last.peak is None else f"{last.peak:.0f} MB",
         *counted,
     ]

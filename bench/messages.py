@@ -47,7 +47,8 @@ async def read(reader: asyncio.StreamReader) -> Message:
         return evolve(message, body=await reader.readexactly(int(length)))
     if message.header("transfer-encoding") == "chunked":
         return evolve(message, body=await _chunks(reader))
-    return evolve(message, body=await reader.read()) if start.startswith("HTTP/") else message
+    to_the_end = start.startswith("HTTP/") and start.split(" ")[1] not in ("204", "304")
+    return evolve(message, body=await reader.read()) if to_the_end else message
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:

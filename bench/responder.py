@@ -146,7 +146,7 @@ class Responder:
     """Answers by the pool what concerns instances, and the rest as the emulators did the first time."""
 
     def __init__(self, pool: Pool, aws: int, dynamodb: int) -> None:
-        self._pool = pool
+        self.pool = pool
         self._aws = aws
         self._dynamodb = dynamodb
         self._answers: dict[tuple[str, bytes], bytes] = {}
@@ -164,16 +164,16 @@ class Responder:
     def _own(self, request: Message) -> bytes | None:
         target = request.header("x-amz-target")
         if target.endswith(".Query"):
-            return _answer(self._pool.query(json.loads(request.body)))
+            return _answer(self.pool.query(json.loads(request.body)))
         if target.endswith(".TransactWriteItems"):
-            return _answer(self._pool.transact(json.loads(request.body)))
+            return _answer(self.pool.transact(json.loads(request.body)))
         if target:
             return None
         asked = dict(parse_qsl(request.body.decode()))
         if asked.get("Action") == "DescribeInstances":
-            return _answer(self._pool.describe(asked), "text/xml")
+            return _answer(self.pool.describe(asked), "text/xml")
         if asked.get("Action") == "TerminateInstances":
-            return _answer(self._pool.terminate(asked), "text/xml")
+            return _answer(self.pool.terminate(asked), "text/xml")
         return None
 
     async def _theirs(self, request: Message) -> bytes:
@@ -196,12 +196,17 @@ def _answer(content: str, kind: str = "application/x-amz-json-1.0") -> bytes:
 
 
 async def main(arguments: Iterable[str]) -> None:
-    """Serve: the ports of the emulators, how many instances, `expired` or `living`; prints the port."""
+    """Serve: the ports of the emulators, how many instances, `expired` or `living`; prints the port.
+
+    Each line on stdin has all instances there again.
+    """
     aws, dynamodb, number, kind = arguments
     responder = Responder(Pool(int(number), expired=kind == "expired"), int(aws), int(dynamodb))
     server = await asyncio.start_server(responder.serve, "127.0.0.1", 0, limit=LIMIT)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    while await asyncio.to_thread(sys.stdin.readline):
+        responder.pool = Pool(int(number), expired=kind == "expired")
+        print("there", flush=True)
 
 
 if __name__ == "__main__":

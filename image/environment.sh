@@ -8,6 +8,9 @@
 #
 # PYTHON names the interpreter, by default python3. What is run then: TARGET/bin/python -I TARGET/entrypoint.py
 set -eu
+# TARGET is where the caller means it to be.
+target=${2:-}
+case $target in '' | /*) ;; *) target=$PWD/$target ;; esac
 cd "$(dirname "$0")/.."
 
 packages() {
@@ -40,11 +43,11 @@ program() {
 }
 
 # Two commands and no `&&` between them, which would have the first go on after an error.
-case "${1:-} ${2:-}" in
-    'packages '?* | 'program '?*) "$1" "$2" ;;
+case "${1:-} $target" in
+    'packages '?* | 'program '?*) "$1" "$target" ;;
     'all '?*)
-        packages "$2"
-        program "$2"
+        packages "$target"
+        program "$target"
         ;;
     *)
         sed -n '2,9p' image/environment.sh >&2

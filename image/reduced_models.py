@@ -62,6 +62,9 @@ OPERATIONS = {
     "sts": {"AssumeRoleWithWebIdentity", "GetCallerIdentity"},
 }
 """What refresh calls; the tests compare it with what they recorded."""
+BY_BOTOCORE = {"sts": {"AssumeRole"}}
+"""What botocore calls for credentials, for a profile that takes its role from another."""
+KEPT = {service: names | BY_BOTOCORE.get(service, set()) for service, names in OPERATIONS.items()}
 MEMBERS = {
     "ec2": {
         "Reservation": {"Instances"},
@@ -72,7 +75,7 @@ MEMBERS = {
 REGIONS = ("eu-west-1", "us-gov-west-1", "cn-north-1")
 """One of each partition, in which the endpoints have to stay what they are."""
 _TEXTS = ("documentation", "documentationUrl")
-_KEPT = ("service-2.json", "endpoint-rule-set-1.json")
+_FILES = ("service-2.json", "endpoint-rule-set-1.json")
 
 
 class Lacking(Exception):
@@ -140,9 +143,9 @@ def reduce_all(data: Path) -> None:
 
     Raises `Lacking` before anything is changed, and `Changed` where the outcome must not be used.
     """
-    models = {service: _newest(data / service) for service in OPERATIONS}
+    models = {service: _newest(data / service) for service in KEPT}
     small = {
-        service: reduced(_read(folder, "service-2.json"), OPERATIONS[service], MEMBERS.get(service, {}))
+        service: reduced(_read(folder, "service-2.json"), KEPT[service], MEMBERS.get(service, {}))
         for service, folder in models.items()
     }
     rules = {service: _read(folder, "endpoint-rule-set-1.json") for service, folder in models.items()}
@@ -152,14 +155,14 @@ def reduce_all(data: Path) -> None:
             shutil.rmtree(folder)
     for service, folder in models.items():
         folder.mkdir(parents=True)
-        for name, content in zip(_KEPT, (small[service], rules[service]), strict=True):
+        for name, content in zip(_FILES, (small[service], rules[service]), strict=True):
             _write(folder / name, content)
     listed = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
     for partition in listed["partitions"]:
-        partition["services"] = {name: each for name, each in partition["services"].items() if name in OPERATIONS}
+        partition["services"] = {name: each for name, each in partition["services"].items() if name in KEPT}
     _write(data / "endpoints.json", listed)
-    if operations(data) != OPERATIONS:
-        raise Changed("there are other operations than refresh calls")
+    if operations(data) != KEPT:
+        raise Changed("there are other operations than those that are kept")
     if endpoints(data) != before:
         raise Changed("a service is looked for elsewhere than before")
 
@@ -187,7 +190,7 @@ def endpoints(data: Path) -> dict[tuple[str, str], tuple[str, str]]:
 
     session, unchecked = _session(data), Config(parameter_validation=False)
     found = {}
-    for service, names in OPERATIONS.items():
+    for service, names in KEPT.items():
         for region in REGIONS:
             client = session.create_client(service, region_name=region, config=unchecked)
             request = client.generate_presigned_url(xform_name(max(names)), Params={})

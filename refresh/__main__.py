@@ -27,6 +27,7 @@ from refresh.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from refresh.reconciler.services import Services
 
 _SECRETS = (
     *("INPUT_GITHUB-TOKEN", "INPUT_GITHUB_TOKEN", "INPUT_GITHUB-APP-PRIVATE-KEY", "INPUT_GITHUB_APP_PRIVATE_KEY"),
@@ -61,6 +62,19 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     except (errors.InputErrors, errors.Interrupted) as error:
         return _refused(runner, error)
     pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    try:
+        return _reconciled(given, services, clock, pool, runner, stop)
+    except BaseException:
+        # A defect: nobody would be told of what the components go on with.
+        stop.ask()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
+    given: inputs.Inputs, services: Services, clock: SystemClock, pool: ThreadPoolExecutor, runner: Runner, stop: Stop
+) -> int:
     first = first_look.look(given.desired, services, clock, pool)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
@@ -76,7 +90,6 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     report = under_way.report(
         abandoned=stop.out_of_patience, finished=lambda component: publish.component(runner, component)
     )
-    pool.shutdown(wait=False, cancel_futures=True)
     publish.ending(runner, report)
     return report.exit_code
 
@@ -133,8 +146,10 @@ def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
     try:
         return run(environ, Runner(environ, out, err, as_json=as_json), stop)
     finally:
-        out.flush()
-        err.flush()
+        try:
+            out.flush()
+        finally:
+            err.flush()
 
 
 def leave(code: int) -> NoReturn:

@@ -101,7 +101,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=CONCURRENCY,
-        # The types of the stubs check it before, and AWS after; an eighth of a collection's time would go into it.
+        # AWS checks them, and the stubs' types most of them; an eighth of a collection's time would go into it.
         parameter_validation=False,
     )
 
@@ -110,7 +110,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
     def created(service: str, config: Config | None = None) -> Any:
         both = shared.merge(config) if config else shared
         # Any, since its stubs know no client by a name that varies.
-        client: Any = chain.create_client(service, region_name=desired.region, config=both)
+        client: Any = chain.create_client(service, config=both)
         skew.listen(client)
         translate_errors(client)
         # What is only looked at, or the exchange for a role's credentials, says nothing about those that are in use.
@@ -126,11 +126,13 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
     try:
         # With a role, a profile that an earlier step left is not looked for.
         chain = Session(session_vars={"profile": (None, None, None, None)} if desired.role else None)
-        if desired.role and id_tokens:
-            _take(chain, role.credentials(desired.role, id_tokens, shell, created))
+        # The providers of credentials make clients of their own, of the session's region.
+        chain.set_config_variable("region", desired.region)
         # Models in HOME or where AWS_DATA_PATH points would choose what is sent, and to whom.
         chain.register_component("data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False))
         chain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+        if desired.role and id_tokens:
+            _take(chain, role.credentials(desired.role, id_tokens, shell, created))
         _require_credentials(chain)
         return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
     except ProfileNotFound as error:

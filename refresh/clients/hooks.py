@@ -110,7 +110,7 @@ class RefusedCredentials:
 
 
 def translate_errors(client: BaseClient) -> None:
-    """Make every error of a boto3 client one of ours, through botocore's own events."""
+    """Make every error of a client one of ours, through botocore's own events."""
     service = client.meta.service_model.service_name
 
     def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:

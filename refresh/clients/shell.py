@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Called = Callable[[str, int, float, str], None]
 
-_TALKATIVE = ("boto3", "botocore", "urllib3", "github")
+_TALKATIVE = ("botocore", "urllib3", "github")
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from refresh.reconciler.metadata import Metadata
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+    from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
@@ -30,6 +31,7 @@ _PAGE = 200
 class FirstLook:
     """The reads on which the others wait."""
 
+    began_at: datetime
     metadata: Metadata
     table: Early[TableDescriptionTypeDef | None]
     """DynamoDB's description of the state table; None where there is none."""
@@ -39,12 +41,23 @@ class FirstLook:
 
 def look(desired: DesiredState, services: Services, clock: Clock, pool: Executor) -> FirstLook:
     """Ask for all of it at once, without waiting."""
+    began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
+    description = Early(pool, partial(table_description, services.dynamodb, table))
     return FirstLook(
-        Metadata(services.dynamodb, table, clock, pool),
-        Early(pool, partial(table_description, services.dynamodb, table)),
+        began_at,
+        Metadata(services.dynamodb, table, clock, pool, partial(_gone, description)),
+        description,
         Early(pool, partial(template_versions, services.ec2, template)),
     )
+
+
+def _gone(description: Early[TableDescriptionTypeDef | None]) -> bool:
+    try:
+        found = description.first()
+    except errors.ApiError:
+        return False  # nobody writes then, and what is read is worth telling
+    return found is None or found.get("TableStatus") == "DELETING"
 
 
 def table_description(dynamodb: DynamoDBClient, table: str) -> TableDescriptionTypeDef | None:

@@ -13,7 +13,7 @@ from refresh import errors, names, records
 from refresh.reconciler import items
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,12 +24,22 @@ if TYPE_CHECKING:
 class Metadata:
     """The METADATA items of one table; its reads are consistent."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, clock: Clock, pool: Executor) -> None:
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table: str,
+        clock: Clock,
+        pool: Executor,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`gone` tells whether the table is as good as deleted, for which DynamoDB may still answer."""
         self._dynamodb = dynamodb
+        self._gone = gone
         self._table = table
         self._clock = clock
         self._first_look = pool.submit(self._read_all)
-        self._written: dict[str, records.Item] = {}
+        self._known: dict[str, records.Item] = {}
+        """What was written, or read anew since."""
         self._doubtful: set[str] = set()
         """What a write was tried on that was refused or not answered."""
         self._lock = Lock()
@@ -40,13 +50,11 @@ class Metadata:
 
     def read(self, identifier: str) -> records.Item:
         """Give the item as this run found or left it, anew only where that is not known; empty when there is none."""
+        if identifier in self._doubtful:
+            self._settle(identifier, self._read_one(identifier))
         with self._lock:
-            doubtful = identifier in self._doubtful
-            self._doubtful.discard(identifier)
-            written = self._written.get(identifier)
-        if doubtful:
-            written = self._written[identifier] = self._read_one(identifier)
-        return self.first(identifier) if written is None else written
+            known = self._known.get(identifier)
+        return self.first(identifier) if known is None else known
 
     def write(self, identifier: str, value: object, condition: Mapping[str, Any] | None = None) -> None:
         """Put the whole item, so that a crash leaves the old or the new one; `condition` holds PutItem's parameters."""
@@ -57,8 +65,12 @@ class Metadata:
             with self._lock:
                 self._doubtful.add(identifier)
             raise
+        self._settle(identifier, item)
+
+    def _settle(self, identifier: str, item: records.Item) -> None:
         with self._lock:
-            self._written[identifier] = item
+            self._known[identifier] = item
+            self._doubtful.discard(identifier)
 
     def _read_one(self, identifier: str) -> records.Item:
         try:
@@ -71,8 +83,9 @@ class Metadata:
 
     def _read_all(self) -> dict[str, records.Item]:
         try:
-            return items.by_identifier(
+            found = items.by_identifier(
                 self._dynamodb, self._clock, self._table, records.METADATA, names.METADATA_IDENTIFIERS
             )
         except errors.NotFound:
             return {}
+        return {} if self._gone() else found

@@ -107,9 +107,8 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     `first` holds what AWS was asked before this was loaded; it is asked here where it was not.
     Once `stopped`, nothing new is begun. `progress` is called in other threads while long work goes on.
     """
-    started_at = clock.now()
-    run = Run(mode=desired.mode, clock=clock, deadline=started_at + desired.timeout, stopped=stopped)
     first = first or first_look.look(desired, services, clock, pool)
+    run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
     sender = Sender(services.dynamodb, clock, pool, run.over)
     image = Once(pool, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
@@ -156,7 +155,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     return Reconciliation(
         desired=desired,
         clock=clock,
-        started_at=started_at,
+        started_at=first.began_at,
         listed=listed,
         template=template,
         pools=pools,

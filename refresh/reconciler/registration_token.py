@@ -171,7 +171,7 @@ class RegistrationToken:
         except errors.RefreshError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the token
-            # botocore quotes a parameter that it refuses, and this one is the token.
+            # A library may quote what it refuses to send, and this is the token.
             raise errors.RefreshError(f"storing the token failed: {type(error).__name__}") from None
 
 

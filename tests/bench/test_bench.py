@@ -81,6 +81,7 @@ def test_a_call_is_named_as_iam_names_it(request_: Message, expected: str) -> No
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b""),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", b"abc"),
         (b"HTTP/1.0 200 OK\r\nX: y\r\n\r\nto the end", b"to the end"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     ],
 )
 def test_messages_are_read_whole_and_written_with_their_length(written: bytes, body: bytes) -> None:
@@ -105,23 +106,30 @@ def test_the_proxy_passes_calls_on_and_writes_them_down_with_their_wait() -> Non
     """On a connection that stays open, also where the emulator closes its own."""
 
     async def passed() -> tuple[list[bytes], Any]:
+        over = asyncio.Event()
+
         async def emulator(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             request = await read(reader)
             writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + request.body * 2)
             writer.close()
 
+        async def serve(*pair: Any) -> None:
+            await proxy.serve(0, *pair)
+            over.set()
+
         upstream = await asyncio.start_server(emulator, "127.0.0.1", 0)
         proxy = Proxy([upstream.sockets[0].getsockname()[1]])
         assert proxy.told(json.dumps({"latency": 0.05, "upstreams": proxy.upstreams})) == []
-        front = await asyncio.start_server(lambda *pair: proxy.serve(0, *pair), "127.0.0.1", 0)
+        front = await asyncio.start_server(serve, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", front.sockets[0].getsockname()[1])
         bodies = []
-        for body in (b"Action=A", b"Action=B"):
-            writer.write(_request("POST / HTTP/1.1", body).written())
-            bodies.append((await read(reader)).body)
-        writer.close()
-        while len(asyncio.all_tasks()) > 1:
-            await asyncio.sleep(0)  # the connection ends in tasks of its own
+        async with upstream, front:
+            for body in (b"Action=A", b"Action=B"):
+                writer.write(_request("POST / HTTP/1.1", body).written())
+                bodies.append((await read(reader)).body)
+            writer.close()
+            await writer.wait_closed()
+            await over.wait()
         return bodies, proxy.told("{}")
 
     bodies, calls = asyncio.run(passed())
@@ -162,19 +170,19 @@ def test_a_result_is_one_object_with_all_that_was_counted() -> None:
 
 
 def test_the_table_has_a_row_a_case_and_says_nothing_where_nothing_was_measured() -> None:
-    """CPU time an instance is that above a run that changes nothing."""
+    """CPU time an instance is that above a run that changes nothing, at the same latency."""
     calls = (("ec2:TerminateInstances", 0.0, 1.0),)
     ended = (Sample(3.0, 2.6, 90.0),)
     results = [
         _result("no-op", 0.0, 0.25),
-        _result("no-op", 0.02, 0.3),
+        _result("no-op", 0.02, 0.3, samples=(Sample(0.3, 0.7, 50.0),)),
         _result("collection", 0.0, 3.0, samples=ended, calls=calls, instances=1000),
-        _result("docker run", 0.0, 0.6, samples=(Sample(0.6, 0, 0),)),
+        _result("docker run", 0.0, 0.6, samples=(Sample(0.6),)),
     ]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table(results).splitlines()]
     assert lines[0] == list(COLUMNS)
     assert lines[2:] == [
-        ["no-op", "0.25 s", "0.30 s", "0.60", "0.60 s", "", "60 MB", "0", "0", "0"],
+        ["no-op", "0.25 s", "0.30 s", "0.60", "0.70 s", "", "50 MB", "0", "0", "0"],
         ["collection", "3.00 s", "", "6.00", "2.60 s", "2.00 ms", "90 MB", "1", "1", "1"],
         ["docker run", "0.60 s", "", "1.20", "", "", "", "0", "0", "0"],
     ]

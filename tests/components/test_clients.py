@@ -249,6 +249,29 @@ def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPa
         )
 
 
+def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unhurried: list[float]
+) -> None:
+    """Whatever AWS_DEFAULT_REGION says: the STS of another partition knows nobody of this one."""
+    (tmp_path / "token").write_text("a.b.c")
+    asked: list[str] = []
+
+    def send(_: object, request: Any) -> None:
+        asked.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", send)
+    with pytest.raises(errors.InputErrors, match="AWS credentials: "):
+        _connect(
+            monkeypatch,
+            AWS_DEFAULT_REGION="us-west-2",
+            AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+            AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
+        )
+    assert set(asked) == {f"https://sts.{good()['AWS_REGION']}.amazonaws.com/"}
+    assert len(unhurried) > 0
+
+
 def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
     """As botocore says it when it signs."""
     from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - only here
@@ -263,7 +286,7 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
     """At DEBUG they print bodies with tokens, and PyGithub's has a handler of its own."""
     services.github.create_registration_token()
     services.sqs.list_queues()
-    for name in ("boto3", "botocore", "urllib3", "github"):
+    for name in ("botocore", "urllib3", "github"):
         logger = logging.getLogger(name)
         assert logger.level == logging.WARNING
         assert logger.handlers == []

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from image.reduced_models import OPERATIONS
+from image.reduced_models import KEPT
 
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
 
@@ -41,13 +41,13 @@ def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
     assert found.pop("megabytes") < 40
     models = found.pop("models")
     assert set(models) == {"service-2.json", "endpoint-rule-set-1.json"}
-    assert len(models) == 2 * len(OPERATIONS)
+    assert len(models) == 2 * len(KEPT)
     assert found == {
         "user": 0,
         "pip": False,
         "compilers": [],
         "tests": [],
-        "operations": {service: sorted(names) for service, names in OPERATIONS.items()},
+        "operations": {service: sorted(names) for service, names in KEPT.items()},
         "without bytecode": [],
     }
 

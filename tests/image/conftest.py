@@ -9,7 +9,7 @@ import botocore
 import pytest
 
 from image import reduced_models
-from image.reduced_models import OPERATIONS
+from image.reduced_models import KEPT
 
 DATA = Path(botocore.__file__).parent / "data"
 
@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("models") / "data"
     folder.mkdir()
     for path in DATA.iterdir():
-        if path.name in OPERATIONS:
+        if path.name in KEPT:
             shutil.copytree(path, folder / path.name)
         elif path.is_file():
             shutil.copy(path, folder / path.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from image import reduced_models
-from image.reduced_models import OPERATIONS, Lacking, reduced
+from image.reduced_models import KEPT, OPERATIONS, Lacking, reduced
 from tests.fakes import operations
 from tests.image.models import FULL, client
 
@@ -64,7 +64,7 @@ def test_a_refused_build_says_so_and_leaves_the_data_as_it_was(
     """Its exit code ends the image's build."""
     copy = tmp_path / "data"
     shutil.copytree(data, copy)
-    monkeypatch.setitem(OPERATIONS, "sqs", {"GetQueueUrl", "PaintQueue"})
+    monkeypatch.setitem(KEPT, "sqs", {"GetQueueUrl", "PaintQueue"})
     before = sorted(copy.rglob("*"))
     assert reduced_models.main([str(copy)]) == 1
     assert capfd.readouterr().err == "botocore's models lack what refresh calls or reads: PaintQueue\n"
@@ -109,7 +109,7 @@ def test_models_are_reduced_to_less_than_a_megabyte(
 ) -> None:
     """Of nineteen; what is reduced already stays as it is."""
     assert sum(path.stat().st_size for path in Path(data).rglob("*.*")) < 1_000_000
-    assert {path.name for path in Path(data).iterdir() if path.is_dir()} == set(OPERATIONS)
+    assert {path.name for path in Path(data).iterdir() if path.is_dir()} == set(KEPT)
     copy = tmp_path / "data"
     shutil.copytree(data, copy)
     assert reduced_models.main([str(copy)]) == 0
@@ -117,10 +117,10 @@ def test_models_are_reduced_to_less_than_a_megabyte(
     assert told[2] == told[-1]
 
 
-@pytest.mark.parametrize("service", sorted(OPERATIONS))
+@pytest.mark.parametrize("service", sorted(KEPT))
 def test_a_client_has_these_operations_and_no_others(data: str, service: str) -> None:
     """In every partition at the same address as with all of the data."""
     for region in reduced_models.REGIONS:
         small, full = (client(service, each, region) for each in (data, FULL))
-        assert set(small.meta.service_model.operation_names) == OPERATIONS[service]
+        assert set(small.meta.service_model.operation_names) == KEPT[service]
         assert small.meta.endpoint_url == full.meta.endpoint_url

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from image.reduced_models import MEMBERS, OPERATIONS
+from image.reduced_models import KEPT, MEMBERS
 from refresh.reconciler.garbage_collector import observation
 from tests.fakes import operations
 from tests.fakes.world import IMAGE, PROFILE
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 DEEPEST = 5
-EVERY = [(service, name) for service, names in sorted(OPERATIONS.items()) for name in sorted(names)]
+EVERY = [(service, name) for service, names in sorted(KEPT.items()) for name in sorted(names)]
 PLAIN: Mapping[str, Any] = {
     "boolean": True,
     "integer": 3600,

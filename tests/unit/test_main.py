@@ -75,6 +75,23 @@ def test_a_run_that_was_asked_to_end_writes_all_that_it_told(monkeypatch: pytest
     assert main(stop=stop) == 1
 
 
+def test_a_defect_after_the_components_have_begun_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would be told of what they go on with."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
+    monkeypatch.setattr("refresh.publish.beginning", broken)
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", broken)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    stop = Stop()
+    with pytest.raises(ZeroDivisionError):
+        main(stop=stop)
+    assert stop.asked()
+
+
 def test_the_garbage_collector_works_again_once_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was off while nothing could be garbage; a long collection needs it."""
     monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})

@@ -230,6 +230,21 @@ def test_a_table_that_somebody_else_creates_first_is_taken_as_it_comes() -> None
     assert converged.actual == RIGHT
 
 
+def test_a_table_whose_creation_was_not_answered_is_found_and_awaited() -> None:
+    """The answer was lost, not the table; nothing else would be written in this run."""
+
+    class _Lost(_DynamoDB):
+        def create_table(self, **request: Any) -> None:
+            super().create_table(**request)
+            raise errors.Unavailable("dynamodb:CreateTable", "ReadTimeoutError")
+
+    dynamodb = _Lost(None, "CREATING", "ACTIVE")
+    converged = _converge(dynamodb)
+    assert not converged.report.failed
+    assert converged.actual == RIGHT
+    assert dynamodb.calls.count("CreateTable") == 1
+
+
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING"])
 def test_a_table_on_its_way_is_awaited(status: str) -> None:
     """One second at a time, until it is ACTIVE."""

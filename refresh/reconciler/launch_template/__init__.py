@@ -96,7 +96,7 @@ class LaunchTemplate:
     def apply(self, changes: Sequence[TemplateChange]) -> Iterator[Outcome]:
         """Make the changes in order."""
         for change in changes:
-            if not isinstance(change, RecordTemplate):
+            if not isinstance(change, RecordTemplate | TagResource):
                 self.versions.outdated()
             match change:
                 case CreateTemplate():

@@ -31,7 +31,7 @@ _PARAMETER = "Correct the parameter, or the input ami."
 class ParameterStore(Protocol):
     """What is needed of Systems Manager."""
 
-    def get_parameters(self, *, Names: list[str]) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+    def get_parameters(self, *, Names: list[str]) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
         """Give `Parameters` with their `Value`; a name that is none is in `InvalidParameters`."""
         ...
 

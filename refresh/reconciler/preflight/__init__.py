@@ -45,7 +45,7 @@ class Sts(Protocol):
 class Iam(Protocol):
     """What is needed of IAM."""
 
-    def get_instance_profile(self, *, InstanceProfileName: str) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+    def get_instance_profile(self, *, InstanceProfileName: str) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
         """Give the `InstanceProfile` with its `Arn` and `Roles`."""
         ...
 

@@ -117,8 +117,9 @@ class ResourcePools:
         queue = names.queue(self.desired.repository, resource_class.name)
         plain = names.plain_queue(self.desired.repository, resource_class.name)
         if created := self.created.get(queue):
-            wanted = policy.attributes(self.desired)
-            return Pool(resource_class, created, wanted, tagging.Found(self.desired.tags))
+            # One that another run made in between has our attributes, or it was an error; its tags may be others.
+            tags = tagging.look(self.desired.tags, partial(self._tags, created))
+            return Pool(resource_class, created, policy.attributes(self.desired), tags)
         known = recorded_url if self._trusted(recorded_url, queue, plain) else ""
         if known and (found := self._attributes_if_any(known)) is not None:
             return Pool(resource_class, known, found, tagging.look(self.desired.tags, partial(self._tags, known)))

@@ -145,6 +145,8 @@ class StateTable:
         # Tagged as it is made: organisations deny to make what is untagged.
         if change.tags:
             request["Tags"] = tagging.written(change.tags)
+        # Its answer may be lost, and the table be there.
+        self.description.outdated()
         try:
             self.dynamodb.create_table(**request)
         except errors.AlreadyExists:
@@ -158,6 +160,7 @@ class StateTable:
             if self._status() in statuses:
                 return
             self.clock.sleep(_POLL_SECONDS)
+        self.description.outdated()
         raise errors.Unavailable(
             "dynamodb:DescribeTable",
             "NotActive",
