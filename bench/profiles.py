@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from botocore.loaders import Loader
+
 from bench.environments import ROOT
 from bench.stage import Stage
 from refresh.__main__ import main as refresh
@@ -57,8 +59,8 @@ def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
             print(f"  {milliseconds:4} ms  {modules:3} modules  {package}")
 
 
-def collection(stage: Stage, instances: int) -> None:
-    """Print what a collection computes, in all threads; it is some ten times slower for that."""
+def collection(stage: Stage, instances: int, models: str) -> None:
+    """Print what a collection computes by these models, in all threads; it is some ten times slower for that."""
     if sys.version_info >= _ONE_PROFILE_AT_A_TIME:
         sys.exit("Since Python 3.12 one thread at a time can be profiled: run it with an older one.")
     stage.settle()
@@ -74,6 +76,7 @@ def collection(stage: Stage, instances: int) -> None:
 
     with (
         mock.patch.object(thread._WorkItem, "run", profiled),  # noqa: SLF001 - as above
+        mock.patch.object(Loader, "BUILTIN_DATA_PATH", models),
         mock.patch.dict(os.environ, stage.world.environ(), clear=True),
     ):
         code = refresh()
@@ -92,13 +95,14 @@ def main() -> None:
     """Print the profile that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench.profiles", description=__doc__)
     parser.add_argument("profile", choices=["imports", "collection"])
-    parser.add_argument("--environment", type=Path, help="folder with bin/python and entrypoint.py [this one's]")
+    parser.add_argument("--environment", type=Path, help="whose interpreter and models to use [this one's]")
     parser.add_argument("--instances", type=int, default=5000)
     asked = parser.parse_args()
     folder = asked.environment
+    models = [str(each) for each in folder.glob("lib/python3*/site-packages/botocore/data")] if folder else []
     with Stage() as stage:
         if asked.profile == "collection":
-            collection(stage, asked.instances)
+            collection(stage, asked.instances, next(iter(models), Loader.BUILTIN_DATA_PATH))
         elif folder:
             imports(stage, folder / "bin" / "python", folder / "entrypoint.py")
         else:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors, names
+from refresh.reconciler import instances
 from refresh.reconciler.early import Early
+from refresh.reconciler.machines import TemplateIds, former_ids
 from refresh.reconciler.metadata import Metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
     from datetime import datetime
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
+    from refresh.reconciler.machines import Launched
     from refresh.reconciler.services import Services
 
 _PAGE = 200
@@ -29,7 +33,7 @@ _PAGE = 200
 
 @frozen
 class FirstLook:
-    """The reads on which the others wait."""
+    """The reads on which the others wait, and the longest row of them: template, its instances."""
 
     began_at: datetime
     metadata: Metadata
@@ -37,19 +41,37 @@ class FirstLook:
     """DynamoDB's description of the state table; None where there is none."""
     versions: Early[list[LaunchTemplateVersionTypeDef]]
     """Every version of the launch template; none where there is no template."""
+    launched: Early[Launched]
+    """The instances that were launched from the pool's templates."""
 
 
 def look(desired: DesiredState, services: Services, clock: Clock, pool: Executor) -> FirstLook:
-    """Ask for all of it at once, without waiting."""
+    """Ask for all of it, without waiting."""
     began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
     description = Early(pool, partial(table_description, services.dynamodb, table))
-    return FirstLook(
-        began_at,
-        Metadata(services.dynamodb, table, clock, pool, partial(_gone, description)),
-        description,
-        Early(pool, partial(template_versions, services.ec2, template)),
-    )
+    metadata = Metadata(services.dynamodb, table, clock, pool, partial(_gone, description))
+    versions = Early(pool, partial(template_versions, services.ec2, template))
+    launched = Early(pool, lambda: instances.launched_from(services.ec2, _template_ids(metadata, versions)))
+    return FirstLook(began_at, metadata, description, versions, launched)
+
+
+def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
+    """Give the id of the template that has these versions; "" where there are none."""
+    return next((each["LaunchTemplateId"] for each in versions if "LaunchTemplateId" in each), "")
+
+
+def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersionTypeDef]]) -> TemplateIds:
+    """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
+
+    Where EC2 does not answer, the recorded id proves as little as a former one.
+    """
+    recorded = metadata.first(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
+    try:
+        current = template_id(versions.first())
+    except errors.ApiError:
+        current = ""
+    return TemplateIds(current, former_ids(recorded, current))
 
 
 def _gone(description: Early[TableDescriptionTypeDef | None]) -> bool:

@@ -1,4 +1,4 @@
-"""What one component waits for of another, or of the first look."""
+"""What one component waits for of another."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from refresh import errors, names
 from refresh.desired import Mode
-from refresh.reconciler import launch_template
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
-from refresh.reconciler.garbage_collector.facts import Ec2State, TemplateIds
-from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.image import Image, RootDevice
+from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.runner_release.releases import RunnerRelease
 from refresh.reconciler.state_table import policy as table_policy
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.reconciler import registration_token
     from refresh.reconciler.component import Converged
-    from refresh.reconciler.first_look import FirstLook
     from refresh.reconciler.services import GitHub
     from refresh.report import Change
 
@@ -56,19 +53,6 @@ def release(desired: DesiredState, found: Future[Converged[release_policy.Actual
     if converged.actual is None:
         raise errors.Refused(f"the runner release is not known: {converged.report.error}")
     return release_policy.effective(desired, converged.actual)
-
-
-def template_ids(first: FirstLook) -> TemplateIds:
-    """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
-
-    Where EC2 does not answer, the recorded id proves as little as a former one.
-    """
-    recorded = first.metadata.first(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
-    try:
-        current = launch_template.template_id(first.versions.first())
-    except errors.ApiError:
-        current = ""
-    return TemplateIds(current, template_policy.former_ids(recorded, current))
 
 
 def ended(

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, frozen
 
 from refresh import names, records
-from refresh.reconciler import items
-from refresh.reconciler.garbage_collector import observation
-from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
+from refresh.reconciler import instances, items
+from refresh.reconciler.machines import Ec2State, Machine
 from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
 from refresh.report import Change, Plan
 
@@ -107,7 +106,7 @@ class OrphanedArtifacts:
             if each.identifier not in recorded
         )
         identifiers = sorted({each.identifier for each in artifacts})
-        return Actual(artifacts, observation.by_id(self.ec2, identifiers))
+        return Actual(artifacts, instances.by_id(self.ec2, identifiers))
 
     def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
         """See the module's `plan`."""

@@ -8,7 +8,7 @@ from refresh import records
 from refresh.pool import UNRECORDED, Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector import policy
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.facts import INITIAL_RUN_TAG, Ec2State, Machine
+from refresh.reconciler.machines import INITIAL_RUN_TAG, Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -126,9 +126,8 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     table = started(StateTable(desired, services.dynamodb, metadata, first.table, clock))
     after_table = partial(handovers.require_table, desired, table)
     release = started(ReleaseOfRunner(desired, metadata, services.github, clock), after_table)
-    template_ids = partial(handovers.template_ids, first)
     collector = started(
-        GarbageCollector(desired, services.ec2, sender, template_ids, services.skew, progress), after_table
+        GarbageCollector(desired, services.ec2, sender, first.launched, services.skew, progress), after_table
     )
     issue = partial(handovers.require_administration, desired, services.github)
     token = started(RegistrationToken(desired, metadata, services.github, clock), after_table, issue)

@@ -11,9 +11,9 @@ from refresh import errors
 from refresh.reconciler import items, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
-from refresh.reconciler.garbage_collector.facts import Ec2State
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
+from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
 from refresh.report import Done, Plan

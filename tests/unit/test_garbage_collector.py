@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from attrs import evolve
 
 from refresh import errors, records
+from refresh.reconciler import machines
+from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.facts import Ec2State, Machine, TemplateIds
+from refresh.reconciler.instances import launched_from
+from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
 from refresh.reconciler.transactions import Sender
 from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Done, Failed, Postponed, Skipped
@@ -90,7 +94,7 @@ def _matches(instance: dict[str, Any], condition: dict[str, Any]) -> bool:
 
 
 def _instance(number: int, state: str = "running", **tags: str) -> dict[str, Any]:
-    named = {facts.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
+    named = {machines.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
     return {
         "InstanceId": _id(number),
         "State": {"Name": state},
@@ -129,9 +133,7 @@ def _item(number: int, **changed: str) -> records.Item:
 
 
 def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> facts.Actual:
-    return observation.observe(
-        cast("EC2Client", ec2), cast("DynamoDBClient", dynamodb), TABLE, TEMPLATE, TemplateIds("lt-ours", former)
-    )
+    return evolve(_collector(ec2, dynamodb, former=former).observe(), skew=timedelta())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_former_template_that_lives_under_another_name_is_somebody_else_s(
     answer: str | errors.ApiError | None, *, kept: bool
 ) -> None:
     """Only the table says which ones a pool had, and jobs may write to it."""
-    ec2 = _Ec2({_id(1): _instance(1, **{facts.TEMPLATE_TAG: "lt-former"})})
+    ec2 = _Ec2({_id(1): _instance(1, **{machines.TEMPLATE_TAG: "lt-former"})})
     if answer is not None:
         ec2.templates["lt-former"] = answer
     assert _observe(ec2, _DynamoDB([]), "lt-former", "lt-unused").template_ids.former == (
@@ -158,8 +160,10 @@ def test_a_former_template_that_lives_under_another_name_is_somebody_else_s(
 def test_ec2_is_read_before_the_table() -> None:
     """So an instance that was launched a moment ago is never seen without its record."""
     calls: list[str] = []
-    _observe(_Ec2({}, calls), _DynamoDB([], calls=calls))
-    assert calls == ["DescribeInstances", "Query"]
+    collector = _collector(_Ec2({}, calls), _DynamoDB([], calls=calls))
+    collector.observe()
+    collector.observe()
+    assert calls == ["DescribeInstances", "Query"] * 2
 
 
 def test_every_page_of_instances_and_of_records_is_read() -> None:
@@ -184,10 +188,10 @@ def test_the_table_is_read_consistently_and_only_what_is_judged() -> None:
 
 def test_only_the_pool_s_own_instances_and_recorded_ones_are_asked_for() -> None:
     """By the tag that EC2 itself sets, and by a filter that returns what exists instead of failing."""
-    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{facts.TEMPLATE_TAG: "lt-neighbour"})})
+    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{machines.TEMPLATE_TAG: "lt-neighbour"})})
     actual = _observe(ec2, _DynamoDB([_item(1), _item(2)]), "lt-former")
     assert [request["Filters"] for request in ec2.described] == [
-        [{"Name": f"tag:{facts.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
+        [{"Name": f"tag:{machines.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
         [{"Name": "instance-id", "Values": [_id(2)]}],
     ]
     assert all(request["MaxResults"] == 1000 for request in ec2.described)
@@ -204,9 +208,8 @@ def test_recorded_ids_are_asked_for_200_at_a_time() -> None:
 def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
     """An unfiltered listing would show the whole account."""
     ec2 = _Ec2({_id(1): _instance(1)})
-    actual = observation.observe(
-        cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TEMPLATE, TemplateIds()
-    )
+    launched = launched_from(cast("EC2Client", ec2), TemplateIds())
+    actual = observation.observe(cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TEMPLATE, launched)
     assert (actual, ec2.described) == (facts.Actual(), [])
 
 
@@ -214,7 +217,9 @@ def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
     """The others may hold anything."""
     actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
     assert actual.machines == {
-        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {facts.TEMPLATE_TAG: "lt-ours", facts.INITIAL_RUN_TAG: "42"})
+        _id(1): Machine(
+            _id(1), Ec2State.STOPPED, NOW, {machines.TEMPLATE_TAG: "lt-ours", machines.INITIAL_RUN_TAG: "42"}
+        )
     }
 
 
@@ -439,12 +444,14 @@ def _collector(
     dynamodb: _DynamoDB,
     over: Callable[[], bool] = lambda: False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    former: tuple[str, ...] = (),
 ) -> GarbageCollector:
+    client = cast("EC2Client", ec2)
     return GarbageCollector(
         desired(),
-        cast("EC2Client", ec2),
+        client,
         Sender(cast("DynamoDBClient", dynamodb), StillClock(), Serial(), over),
-        lambda: TemplateIds("lt-ours"),
+        Early(Serial(), partial(launched_from, client, TemplateIds("lt-ours", former))),
         lambda: timedelta(seconds=3),
         progress,
     )

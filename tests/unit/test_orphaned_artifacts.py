@@ -11,7 +11,7 @@ from refresh import errors, records
 from refresh.desired import Mode
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
-from refresh.reconciler.garbage_collector.facts import Ec2State, Machine
+from refresh.reconciler.machines import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from refresh.reconciler.transactions import Sender
 from refresh.report import Plan

@@ -11,9 +11,10 @@ from refresh.desired import ResourceClass
 from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.facts import TEMPLATE_TAG, Actual, Ec2State, Machine, TemplateIds
+from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.policy import Listing, Version
+from refresh.reconciler.machines import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
 from refresh.reconciler.pool_now import ended, pool_now
 from refresh.reconciler.resource_pools.policy import Actual as Queues
 from refresh.reconciler.resource_pools.policy import Pool

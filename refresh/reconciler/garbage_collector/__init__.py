@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.early import Early
     from refresh.reconciler.garbage_collector.changes import CollectorChange
-    from refresh.reconciler.garbage_collector.facts import Actual, TemplateIds
+    from refresh.reconciler.garbage_collector.facts import Actual
+    from refresh.reconciler.machines import Launched
     from refresh.report import Outcome, Plan
 
 LONG_WORK = 50
@@ -35,7 +37,8 @@ class GarbageCollector:
     desired: DesiredState
     ec2: EC2Client
     sender: Sender
-    template_ids: Callable[[], TemplateIds]
+    launched: Early[Launched]
+    """Reads the instances that were launched from the pool's templates."""
     skew: Callable[[], timedelta]
     """Tells how far AWS's clock is ahead of ours."""
     progress: Callable[[str, int, int], None]
@@ -44,9 +47,11 @@ class GarbageCollector:
     """What this run has begun with, by id: in a busy pool something new is due at every look."""
 
     def observe(self) -> Actual:
-        """Read EC2, then the table, then the clocks."""
+        """Read EC2, then the table, then the clocks; of the first look the reading of EC2 has begun before."""
         table, template = names.table(self.desired.repository), names.launch_template(self.desired.repository)
-        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, self.template_ids())
+        launched = self.launched()
+        self.launched.outdated()
+        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, launched)
         return evolve(actual, skew=self.skew())
 
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.reconciler.garbage_collector.facts import (
-    PROTECTION_TAG,
-)
+from refresh.reconciler.machines import PROTECTION_TAG
 from refresh.wording import enumerated
 
 if TYPE_CHECKING:

@@ -2,78 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import timedelta
 
 from attrs import field, frozen
 
 from refresh import records
-
-TEMPLATE_TAG = "aws:ec2launchtemplate:id"
-SELF_TERMINATION_TAG = "AllowSelfTermination"
-INITIAL_RUN_TAG = "InitialRunId"
-PROTECTION_TAG = "refresh-action:protect"
-_TEMPLATE_ID = re.compile(r"lt-[0-9A-Za-z]{1,32}")
-
-
-class Ec2State(Enum):
-    """The instance states of EC2, and two that it has no word for.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-    """
-
-    PENDING = "pending"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    SHUTTING_DOWN = "shutting-down"
-    TERMINATED = "terminated"
-    UNKNOWN = "unknown"
-    OTHER = "other"
-    """One that EC2 has learnt since: it counts as alive, so nothing of it is cleaned."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Ec2State:  # noqa: ARG003 - the enum's shape
-        return cls.OTHER
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can still run a job or cost money for one."""
-        return self not in (Ec2State.SHUTTING_DOWN, Ec2State.TERMINATED, Ec2State.UNKNOWN)
-
-
-@frozen
-class Machine:
-    """An instance as EC2 describes it."""
-
-    id: str
-    state: Ec2State
-    launched_at: datetime | None = None
-    tags: Mapping[str, str] = field(factory=dict)
-
-    @property
-    def protected(self) -> bool:
-        """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(PROTECTION_TAG) == "true"
-
-
-@frozen
-class TemplateIds:
-    """The pool's launch template in EC2: its id now ("" if there is none) and the ids it had before."""
-
-    current: str = ""
-    former: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Every id that instances of this pool may carry.
-
-        Jobs may write the former ones: a wildcard would ask EC2 for the whole account, and at a text of another
-        shape it would refuse every look.
-        """
-        return tuple(each for each in (self.current, *self.former) if _TEMPLATE_ID.fullmatch(each))
+from refresh.reconciler.machines import Machine, TemplateIds
 
 
 @frozen
@@ -82,6 +17,6 @@ class Actual:
 
     machines: Mapping[str, Machine] = field(factory=dict)
     records: tuple[records.Instance | records.Unreadable, ...] = ()
-    template_ids: TemplateIds = TemplateIds()
+    template_ids: TemplateIds = TemplateIds()  # noqa: RUF009 - it is frozen
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of ours."""

@@ -17,11 +17,11 @@ from refresh import records
 from refresh.reconciler.garbage_collector import doubts
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
-from refresh.reconciler.garbage_collector.facts import (
+from refresh.reconciler.garbage_collector.facts import Actual
+from refresh.reconciler.machines import (
     INITIAL_RUN_TAG,
     SELF_TERMINATION_TAG,
     TEMPLATE_TAG,
-    Actual,
     Ec2State,
     Machine,
     TemplateIds,

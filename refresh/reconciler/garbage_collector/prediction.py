@@ -8,7 +8,8 @@ from attrs import evolve
 
 from refresh import records
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
-from refresh.reconciler.garbage_collector.facts import Actual, Ec2State, Machine
+from refresh.reconciler.garbage_collector.facts import Actual
+from refresh.reconciler.machines import Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,6 +16,7 @@ from refresh import errors, names
 from refresh.reconciler import tagging
 from refresh.reconciler.batches import batches
 from refresh.reconciler.component import attempt
+from refresh.reconciler.first_look import template_id
 from refresh.reconciler.launch_template import content, policy
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -44,11 +45,6 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 _DELETED_PER_CALL = 200
-
-
-def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
-    """Give the id of the template that has these versions; "" where there are none."""
-    return next((each["LaunchTemplateId"] for each in versions if "LaunchTemplateId" in each), "")
 
 
 def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors, names, records
-from refresh.reconciler import tagging
+from refresh.reconciler import machines, tagging
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from refresh.reconciler.runner_release.releases import RunnerRelease
 
 VERSIONS_KEPT = 10
-_FORMER_IDS_KEPT = 20
 _NEW_ID = "(its new id)"
 """Stands for an id that EC2 has yet to give, where it is told what will follow."""
 
@@ -68,14 +67,6 @@ class Actual:
     """Those of the template itself."""
 
 
-def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
-    """List the ids that this pool's template had before `template_id`, the newest last."""
-    value = records.mapping({"value": recorded}, "value")
-    listed = value.get("formerIds", {}).get("L", [])
-    known = [*(each.get("S", "") for each in listed), records.text(value, "id") or ""]
-    return tuple(each for each in dict.fromkeys(known) if each and each != template_id)[-_FORMER_IDS_KEPT:]
-
-
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     """Plan the template one safe step at a time: version, then default, then record; its tags at any time."""
     _require_bootable(desired, actual.root_device)
@@ -107,7 +98,7 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
     record = RecordTemplate(
         listing.template_id,
         default.number,
-        former_ids(actual.recorded, listing.template_id),
+        machines.former_ids(actual.recorded, listing.template_id),
         fields,
         _recorded_summary(actual.recorded),
     )
