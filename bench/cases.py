@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bench.figures import Result
 
@@ -32,6 +32,8 @@ class Case:
     code: int = 0
     instances: int = 0
     latencies: tuple[float, ...] = LATENCIES
+    apart: bool = True
+    """Whether its calls are taken from a run of their own, at an ample latency."""
 
     @property
     def runs(self) -> int:
@@ -39,25 +41,27 @@ class Case:
         return 3 if self.instances >= THOUSANDS else 9
 
     def measured(self, stage: Stage, where: Environment, runs: int) -> Iterator[Result]:
-        """Run it at each latency, the yardstick between; once before for the calls."""
+        """Run it in rounds, so that noise hits all latencies and the yardstick alike; once before for the calls."""
         calls: tuple[Call, ...] = ()
+        samples: dict[float, list[Sample]] = {latency: [] for latency in self.latencies}
+        yardstick: dict[float, list[Sample]] = {latency: [] for latency in self.latencies}
+        if self.apart:
+            self._run(stage, where, AMPLE)
+            calls = stage.calls()
+        for _ in range(runs):
+            for latency in self.latencies:
+                yardstick[latency].append(where.yardstick())
+                samples[latency].append(self._run(stage, where, latency))
         for latency in self.latencies:
-            samples: list[Sample] = []
-            yardstick: list[Sample] = []
-            if not calls:
-                self._run(stage, where, AMPLE)
-                calls = stage.calls()
-            for _ in range(runs):
-                yardstick.append(where.yardstick())
-                samples.append(self._run(stage, where, latency))
             yield Result(
                 case=self.name,
                 backend=stage.backend,
                 latency=latency,
-                samples=tuple(samples),
-                yardstick=tuple(yardstick),
-                calls=calls,
+                samples=tuple(samples[latency]),
+                yardstick=tuple(yardstick[latency]),
+                calls=calls if self.apart else stage.calls(),
                 instances=self.instances,
+                code=self.code,
             )
 
     def _run(self, stage: Stage, where: Environment, latency: float) -> Sample:
@@ -93,6 +97,12 @@ def _remembered(number: int) -> Callable[[Stage], None]:
             written.append(number)
 
     return prepare
+
+
+def quick() -> tuple[Case, ...]:
+    """List a few, once at no latency: to see that all works."""
+    wanted = ("missing input", "fresh account", "no-op", "collection of 10")
+    return tuple(evolve(case, latencies=(0.0,), apart=False) for case in cases() if case.name in wanted)
 
 
 def cases() -> tuple[Case, ...]:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,7 +63,7 @@ class Bare:
         return self._run([str(self.with_boto3), "-I", str(YARDSTICK)], _NO_CONFIGURATION, 0)
 
     def _run(self, command: list[str], environ: Mapping[str, str], code: int) -> Sample:
-        return _measured([sys.executable, "-I", "-S", str(LAUNCHER)], command, environ, str(CACHE / "printed"), code)
+        return _launched(command, environ, code)
 
 
 @frozen
@@ -97,9 +98,14 @@ class Started(Container):
         mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
         docker = shutil.which("docker") or "docker"
         command = [docker, "run", "--rm", "--network=host", *mounts, *names, f"--entrypoint={_IN_IMAGE}", self.image]
+        return Sample(_launched([*command, *arguments], {**os.environ, **environ}, code).wall)
+
+
+def _launched(command: list[str], environ: Mapping[str, str], code: int) -> Sample:
+    """Measure a process on this machine; what it prints goes to a folder of its own, as benchmarks may run at once."""
+    with tempfile.TemporaryDirectory() as folder:
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
-        given = {**os.environ, **environ}
-        return Sample(_measured(launcher, [*command, *arguments], given, str(CACHE / "printed"), code).wall)
+        return _measured(launcher, command, environ, f"{folder}/printed", code)
 
 
 def _measured(

@@ -43,6 +43,8 @@ class Result:
     calls: tuple[Call, ...] = ()
     instances: int = 0
     """How many the case ends or finds."""
+    code: int = 0
+    """With which every run ended."""
 
     @property
     def wall(self) -> float:
@@ -86,8 +88,15 @@ class Result:
             "calls_by_name": dict(sorted(Counter(name for name, _, _ in self.calls).items())),
             "writes": self.writes,
             "chain": chain(self.calls),
+            "exit_code": self.code,
         }
         return json.dumps(figures)
+
+
+def of_yardstick(results: Sequence[Result]) -> Result:
+    """Give the yardstick's own figures, of all its runs."""
+    samples = tuple(each for result in results for each in result.yardstick)
+    return Result(case="yardstick", backend="none", latency=0.0, samples=samples, yardstick=samples)
 
 
 def chain(calls: Iterable[Call]) -> int:

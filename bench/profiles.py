@@ -37,12 +37,18 @@ _ONE_PROFILE_AT_A_TIME = (3, 12)
 def imported(told: str) -> list[tuple[str, int, int]]:
     """Sum up what `-X importtime` tells: (package, milliseconds of its own modules, how many), the longest first."""
     microseconds: Counter[str] = Counter()
-    modules: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for own, _, module in _LINE.findall(told):
         package = module.partition(".")[0]
         microseconds[package] += int(own)
-        modules[package] += 1
-    return [(package, round(total / 1000), modules[package]) for package, total in microseconds.most_common()]
+        counted[package] += 1
+    return [(package, round(total / 1000), counted[package]) for package, total in microseconds.most_common()]
+
+
+def modules(told: str) -> list[tuple[str, float]]:
+    """List what `-X importtime` tells: (module, milliseconds of its own), the longest first."""
+    listed = [(module, int(own) / 1000) for own, _, module in _LINE.findall(told)]
+    return sorted(listed, key=lambda each: -each[1])
 
 
 def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
@@ -55,8 +61,11 @@ def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
         found = imported(told)
         total, number = sum(each[1] for each in found), sum(each[2] for each in found)
         print(f"{title}: {number} modules, {total} ms (the measuring is part of it)")
-        for package, milliseconds, modules in found[:_SHOWN]:
-            print(f"  {milliseconds:4} ms  {modules:3} modules  {package}")
+        for package, milliseconds, number in found[:_SHOWN]:
+            print(f"  {milliseconds:4} ms  {number:3} modules  {package}")
+        print("  the longest modules:")
+        for module, own in modules(told)[:_SHOWN]:
+            print(f"  {own:6.1f} ms  {module}")
 
 
 def collection(stage: Stage, instances: int, models: str) -> None:
@@ -79,14 +88,18 @@ def collection(stage: Stage, instances: int, models: str) -> None:
         mock.patch.object(Loader, "BUILTIN_DATA_PATH", models),
         mock.patch.dict(os.environ, stage.world.environ(), clear=True),
     ):
-        code = refresh()
+        own = cProfile.Profile(time.thread_time)
+        profiles.append(own)
+        code = own.runcall(refresh)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     print(f"exit code {code}, {instances} instances, {len(stage.calls())} calls")
-    _show(profiles)
+    _show(profiles, instances)
 
 
-def _show(profiles: Iterable[cProfile.Profile]) -> None:
-    merged = pstats.Stats(*[each for each in profiles if each.getstats()])
+def _show(profiles: Iterable[cProfile.Profile], instances: int) -> None:
+    merged: Any = pstats.Stats(*[each for each in profiles if each.getstats()])
+    total = 1000 * merged.total_tt
+    print(f"{total / max(1, instances):.2f} ms of CPU an instance, the profiler's own and the start included")
     for order in ("tottime", "cumtime"):
         merged.sort_stats(order).print_stats(_FUNCTIONS)
 

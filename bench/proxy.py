@@ -26,7 +26,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def name(request: Message) -> str:
-    """Name a call as IAM does, `service:Operation`; GitHub's by method and path without numbers and queries."""
+    """Name a call as IAM does, `service:Operation`; GitHub's by method and path, `{}` for whose and which."""
     if target := request.header("x-amz-target"):
         prefix, _, operation = target.partition(".")
         return f"{_SERVICES.get(prefix, prefix)}:{operation}"
@@ -34,7 +34,9 @@ def name(request: Message) -> str:
         scope = _SCOPE.search(request.header("authorization"))
         return f"{scope[1] if scope else 'sts'}:{action[0]}"
     method, path, _ = request.start.split(" ")
-    return f"github:{method} {re.sub('[0-9]+', 'n', path.partition('?')[0])}"
+    path = re.sub(r"^/repos/[^/]+/[^/]+", "/repos/{}/{}", path.partition("?")[0])
+    path = re.sub(r"^/orgs/[^/]+", "/orgs/{}", path)
+    return f"github:{method} {re.sub('/[0-9]+(?=/|$)', '/{}', path)}"
 
 
 class Proxy:

@@ -17,7 +17,7 @@ from tests.fakes.github_server import GitHubServer
 from tests.fakes.world import ROOT, TABLE, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench.figures import Call
 
@@ -46,6 +46,12 @@ class Stage:
         self._played = (0, "")
 
     def __enter__(self) -> Self:
+        with self._exit:  # what was begun ends where the rest cannot begin
+            self._begin()
+            self._exit = self._exit.pop_all()
+        return self
+
+    def _begin(self) -> None:
         aws, github = self._exit.enter_context(AwsServer()), self._exit.enter_context(GitHubServer())
         self._emulators = [aws.port, aws.port, github.port]
         self.lacking = dynamodb_local.lacking()
@@ -58,7 +64,6 @@ class Stage:
         seen_aws: Any = _Behind(aws, ports[0])
         seen_github: Any = _Behind(github, ports[2])
         self.world = World(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._end(self._responder)
@@ -108,7 +113,9 @@ class Stage:
             return
         self.settle()
         self._played = played
-        self._responder = self._started("bench.responder", *map(str, self._emulators[:2]), str(number), kind)
+        due = ["--expired"] if kind == "expired" else []
+        emulators = map(str, self._emulators[:2])
+        self._responder = self._started("bench.responder", f"--instances={number}", *due, "--emulators", *emulators)
         self._responder_port = int(self._line(self._responder))
 
     def expect(self, latency: float) -> None:
@@ -149,6 +156,19 @@ class Stage:
         if child:
             child.kill()
             child.communicate()
+
+
+def settled(port: int, opened: ExitStack, reach: Callable[[int, int], None]) -> dict[str, str]:
+    """Bring a pool to its desired state on emulators of its own, which `reach` is told; gives what refresh is given.
+
+    Its AWS is seen at a port that passes on what it is asked.
+    """
+    aws, github = opened.enter_context(AwsServer()), opened.enter_context(GitHubServer())
+    reach(aws.port, aws.port)
+    seen_aws: Any = _Behind(aws, port)
+    world = World(seen_aws, github)
+    world.settle()
+    return world.environ()
 
 
 def _batches(number: int, now: datetime) -> Iterator[list[records.Item]]:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench import environments
 from bench.cases import Case, cases
 from bench.environments import Bare, Failed
-from bench.figures import COLUMNS, Result, Sample, chain, table
+from bench.figures import COLUMNS, Result, Sample, chain, of_yardstick, table
 from bench.messages import Message, read
-from bench.profiles import imported
+from bench.profiles import imported, modules
 from bench.proxy import Proxy, name
 from bench.stage import Stage
 from tests.fakes.world import ROOT
@@ -66,7 +65,8 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20260131/eu-west-1/ec2/aws4_reques
         (_request("POST / HTTP/1.1", X_Amz_Target="AmazonSSM.GetParameters"), "ssm:GetParameters"),
         (_request("POST / HTTP/1.1", b"Action=CreateTags&Version=1", Authorization=SIGNED), "ec2:CreateTags"),
         (_request("POST / HTTP/1.1", b"Action=AssumeRoleWithWebIdentity"), "sts:AssumeRoleWithWebIdentity"),
-        (_request("DELETE /repos/o/r/actions/runners/7?a=1 HTTP/1.1"), "github:DELETE /repos/o/r/actions/runners/n"),
+        (_request("DELETE /repos/o/r/actions/runners/7?a=1 HTTP/1.1"), "github:DELETE /repos/{}/{}/actions/runners/{}"),
+        (_request("GET /orgs/o1/actions/runners HTTP/1.1"), "github:GET /orgs/{}/actions/runners"),
     ],
 )
 def test_a_call_is_named_as_iam_names_it(request_: Message, expected: str) -> None:
@@ -166,6 +166,7 @@ def test_a_result_is_one_object_with_all_that_was_counted() -> None:
         "calls_by_name": {"dynamodb:PutItem": 1, "ec2:DescribeInstances": 1, "github:GET /x": 1},
         "writes": 1,
         "chain": 2,
+        "exit_code": 0,
     }
 
 
@@ -198,6 +199,15 @@ def test_what_is_imported_is_told_by_package() -> None:
         "error: something else\n"
     )
     assert imported(told) == [("botocore", 10, 2), ("refresh", 4, 1)]
+    assert modules(told) == [("botocore.session", 9.1), ("refresh.__main__", 4.0), ("botocore.compat", 0.7)]
+
+
+def test_the_yardstick_has_a_row_of_its_own_over_all_its_runs() -> None:
+    """It is run beside every case."""
+    result = of_yardstick(
+        [_result("no-op", 0.0, 0.25), _result("no-op", 0.02, 0.3, yardstick=(Sample(0.7, 0.6, 80.0),))]
+    )
+    assert (result.case, len(result.samples), result.ratio, result.peak) == ("yardstick", 2, 1.0, 80.0)
 
 
 @pytest.fixture(scope="module")
@@ -221,17 +231,10 @@ def _case(title: str) -> Case:
         ("collection of 1,000", 130, 80, 130),
     ],
 )
-def test_what_runs_cost_in_calls(  # noqa: PLR0913, PLR0917 - a table
-    stage: Stage,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    title: str,
-    most_calls: int,
-    most_writes: int,
-    longest_chain: int,
+def test_what_runs_cost_in_calls(
+    stage: Stage, title: str, most_calls: int, most_writes: int, longest_chain: int
 ) -> None:
     """Calls are exact, seconds are not: only the former are held."""
-    monkeypatch.setattr(environments, "CACHE", tmp_path)
     (first, *_) = _case(title).measured(stage, BARE, runs=1)
     assert len(first.calls) <= most_calls, first.written()
     assert first.writes <= most_writes, first.written()
@@ -239,11 +242,8 @@ def test_what_runs_cost_in_calls(  # noqa: PLR0913, PLR0917 - a table
     assert json.loads(first.written())["peak_mb"] > 5
 
 
-def test_a_run_that_ends_otherwise_than_it_should_fails_the_benchmark(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_run_that_ends_otherwise_than_it_should_fails_the_benchmark(stage: Stage) -> None:
     """With all that it printed."""
-    monkeypatch.setattr(environments, "CACHE", tmp_path)
     stage.settle()
     with pytest.raises(Failed, match=r"exit code 2, 0 expected:\n(?s:.*)ami: is required"):
         BARE.refresh(stage.world.environ(ami=""), 0)
