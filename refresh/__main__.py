@@ -13,10 +13,9 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from refresh import clients, errors, inputs
+from refresh import clients, errors, inputs, log
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
@@ -78,14 +77,12 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     first = first_look.look(given.desired, services, clock, pool)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
-    progress = partial(_progress, runner)
     under_way = reconciliation.begin(
-        given.desired, services, clock, pool, first=first, stopped=stop.asked, progress=progress
+        given.desired, services, clock, pool, first=first, stopped=stop.asked, progress=_progress
     )
     from refresh import publish  # noqa: PLC0415 - the same
 
     _collect_garbage_again()
-    publish.configure(as_json=runner.as_json)
     publish.beginning(runner, given)
     report = under_way.report(
         abandoned=stop.out_of_patience, finished=lambda component: publish.component(runner, component)
@@ -94,10 +91,9 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     return report.exit_code
 
 
-def _progress(runner: Runner, done: str, number: int, total: int) -> None:
+def _progress(done: str, number: int, total: int) -> None:
     from refresh import publish  # noqa: PLC0415 - see the module's docstring
 
-    publish.configure(as_json=runner.as_json)
     publish.progress(done, number, total)
 
 
@@ -106,7 +102,6 @@ def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop:
     if environ.get("RUNNER_DEBUG") == "1":
         from refresh import publish  # noqa: PLC0415 - see the module's docstring
 
-        publish.configure(as_json=runner.as_json)
         called = publish.called
     return Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
 
@@ -114,7 +109,6 @@ def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop:
 def _refused(runner: Runner, error: errors.InputErrors | errors.Interrupted) -> int:
     from refresh import publish  # noqa: PLC0415 - see the module's docstring
 
-    publish.configure(as_json=runner.as_json)
     if isinstance(error, errors.InputErrors):
         publish.input_errors(runner, error)
         return 2
@@ -143,6 +137,7 @@ def main(arguments: Sequence[str] = (), stop: Stop | None = None) -> int:
         err.conceal(environ.get(name, ""))
     stop = stop or Stop().listen()
     as_json = inputs.log_as_json(environ)
+    log.configure(as_json=as_json)
     try:
         return run(environ, Runner(environ, out, err, as_json=as_json), stop)
     finally:

@@ -5,34 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import structlog
-
-from refresh import document, listing, summary
+from refresh import document, listing, log, summary
 from refresh import outputs as step_outputs
-from refresh import runner as runner_protocol
 from refresh.desired import Mode
 from refresh.report import Change, ComponentReport, Report, Skipped
 from refresh.wording import problems
 
 if TYPE_CHECKING:
-    from structlog.typing import Processor
-
     from refresh.errors import InputErrors, Interrupted
     from refresh.inputs import Inputs
     from refresh.runner import Runner
-
-log = structlog.get_logger()
-
-
-def configure(*, as_json: bool) -> None:
-    """Write the log for people, or one JSON object a line."""
-    processors: list[Processor] = [runner_protocol.render]
-    if as_json:
-        processors = [structlog.processors.TimeStamper(fmt="iso", utc=True), runner_protocol.render_json]
-    structlog.configure(processors=processors, cache_logger_on_first_use=False)
-
-
-configure(as_json=False)
 
 
 def input_errors(runner: Runner, error: InputErrors) -> None:

@@ -6,19 +6,19 @@ goes through `guarded_stream`, and commands are written by this room alone.
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from refresh import log
 from refresh.guarded_stream import GuardedStream, harmless_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SUMMARY_LIMIT = 900 * 1024
 """The runner shows nothing of a summary above 1 MiB."""
@@ -76,7 +76,7 @@ class Runner:
         """Fold what is printed inside under a title, or indent it for a person; `facts` says the same for programs."""
         if self.as_json:
             yield
-            _log().info("component.finished", **facts)
+            log.info("component.finished", **facts)
             return
         if self._on_github:
             self._command(f"::group::{_escaped(title, _ESCAPES)}")
@@ -93,7 +93,7 @@ class Runner:
         message = self._stream.redacted(message)
         self._annotations.append(_Annotation(level, title, message, first))
         if self.as_json:
-            _log().log(_LEVELS[level], "problem.found", subject=title, message=message)
+            log.tell(_LEVELS[level], "problem.found", subject=title, message=message)
         else:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
@@ -168,27 +168,6 @@ class Runner:
 
     def _command(self, line: str) -> None:
         (self._others if self.as_json else self._stream).command(line)
-
-
-def _log() -> Any:
-    """Give the log; it is loaded where something is told, and a run's first calls do not wait for it."""
-    import structlog  # noqa: PLC0415 - as it says
-
-    return structlog.get_logger()
-
-
-def render(_: object, level: str, event: MutableMapping[str, Any]) -> str:
-    """Render a structlog event as one line for people: `queue.created  o-r-large-ci-pool  name: before -> after`."""
-    name = str(event.pop("event"))
-    subject = str(event.pop("subject", ""))
-    facts = [f"{key}: {value}" for key, value in event.items()]
-    prefix = "" if level == "info" else f"{level}: "
-    return " ".join("  ".join(filter(None, [f"{prefix}{name:<28}", subject, *facts])).rstrip().splitlines())
-
-
-def render_json(_: object, level: str, event: MutableMapping[str, Any]) -> str:
-    """Render a structlog event as one JSON object."""
-    return json.dumps({"level": level, **event}, default=str)
 
 
 def _assigned(name: str, value: str) -> str:

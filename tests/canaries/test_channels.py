@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import github as pygithub
 import pytest
-import structlog
 from botocore.exceptions import ParamValidationError
 
-from refresh import publish
+from refresh import log
 from refresh.clients.github import GitHub
 from refresh.desired import Secret
 from refresh.reconciler import registration_token
@@ -144,31 +143,19 @@ def _raises(token: str) -> None:
     raise ZeroDivisionError(len(held))
 
 
-def _logged(log: Any) -> None:
+def _logged(logger: logging.Logger) -> None:
     try:
         _raises(TOKEN)
     except ZeroDivisionError:
-        log.exception("component.failed")
-
-
-def test_structlog_s_tracebacks_hold_the_locals(capfd: pytest.CaptureFixture[str]) -> None:
-    """With the processors that its own guide names for JSON."""
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()])
-    with canaries.expected() as hits:
-        _logged(structlog.get_logger())
-        capfd.readouterr()
-    structlog.configure(**before)
-    assert {hit.canary for hit in hits} == {"registration token"}
+        logger.exception("component.failed")
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
 def test_refresh_s_log_holds_none(capfd: pytest.CaptureFixture[str], *, as_json: bool) -> None:
     """However an exception comes to it."""
-    before = structlog.get_config()
-    publish.configure(as_json=as_json)
-    _logged(structlog.get_logger())
-    structlog.configure(**before)
+    log.configure(as_json=as_json)
+    _logged(logging.getLogger("refresh"))
+    log.configure(as_json=False)
     printed = capfd.readouterr()
     assert "component.failed" in printed.out
     assert "held" not in printed.out + printed.err

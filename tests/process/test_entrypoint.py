@@ -200,7 +200,7 @@ def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World,
 
 def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(world: World, tmp_path: Path) -> None:
     """The working directory is the user's; nothing in it is imported."""
-    for name in ("attr", "attrs", "boto3", "json", "refresh", "structlog"):
+    for name in ("attr", "attrs", "botocore", "json", "logging", "refresh"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
     here = os.getcwd()  # noqa: PTH109 - paired with chdir
     os.chdir(tmp_path)

@@ -111,11 +111,11 @@ def test_the_container_starts_isolated_from_the_checkout_and_the_job_s_variables
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert json.loads(entry)[1] == "-I"
     (tmp_path / "sitecustomize.py").write_text("print('owned')\n")
-    (tmp_path / "structlog.py").write_text("print('owned')\n")
+    (tmp_path / "cattrs.py").write_text("print('owned')\n")
     for option, owned in (("-I", False), ("-B", True)):
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, option, "-c", "import structlog"],
-            env={"PYTHONPATH": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "structlog.py")},
+            [sys.executable, option, "-c", "import cattrs"],
+            env={"PYTHONPATH": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "cattrs.py")},
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from attrs import frozen
 
-from refresh import errors, publish
+from refresh import errors, log, publish
 from refresh.desired import Mode
 from refresh.guarded_stream import GuardedStream
 from refresh.pool import Ended, InstanceNow, PoolNow
@@ -108,7 +108,7 @@ def test_nothing_is_commanded_or_forged(tmp_path: Path, tally: Tally, *, as_json
     chance = random.Random(7)  # noqa: S311 - no secret is made of it
     output, page = tmp_path / "output", tmp_path / "summary"
     environ = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(page), "GITHUB_WORKSPACE": str(tmp_path)}
-    publish.configure(as_json=as_json)
+    log.configure(as_json=as_json)
     try:
         for number in range(0, VALUES[tally.budget] // 2, 10):
             texts = ["".join(chance.choices(PIECES, k=chance.randrange(1, 8))) for _ in range(10)]
@@ -125,7 +125,7 @@ def test_nothing_is_commanded_or_forged(tmp_path: Path, tally: Tally, *, as_json
             _check_files(output, page, tmp_path / "refresh-report.json", texts)
             tally.add("hostile values through log, annotations, outputs, report and summary", 10)
     finally:
-        publish.configure(as_json=False)
+        log.configure(as_json=False)
 
 
 def _check(out: str, err: str, *, as_json: bool) -> None:

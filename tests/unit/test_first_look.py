@@ -68,7 +68,7 @@ def test_the_items_of_a_table_that_goes_are_gone(table: str | errors.ApiError) -
 
 def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
     """AWS answers while they are; half of a run that changes nothing is loading."""
-    late = ("refresh.reconciler.component", "refresh.report", "refresh.publish", "structlog", "cattrs", "argparse")
+    late = ("refresh.reconciler.component", "refresh.report", "refresh.publish", "asyncio", "cattrs", "argparse")
     program = (
         "import sys, refresh.__main__, refresh.reconciler.first_look, botocore.session;"
         f"print([each for each in {late!r} if each in sys.modules])"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from attrs import frozen
 
-from refresh import errors, inputs, listing, publish
+from refresh import errors, inputs, listing, log, publish
 from refresh.desired import Mode
 from refresh.guarded_stream import GuardedStream
 from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
@@ -161,14 +161,14 @@ def test_long_work_tells_its_progress() -> None:
 def test_in_json_a_plan_is_an_event_a_change() -> None:
     """As the report has them."""
     raw = io.StringIO()
-    publish.configure(as_json=True)
+    log.configure(as_json=True)
     try:
         with contextlib.redirect_stdout(raw):
             runner = Runner({}, GuardedStream(raw), as_json=True)
             report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(),), following=(Mow(),))
             publish.component(runner, report)
     finally:
-        publish.configure(as_json=False)
+        log.configure(as_json=False)
     events = [json.loads(line) for line in raw.getvalue().splitlines()]
     assert [(each["event"], each.get("action")) for each in events] == [
         ("change.planned", "paint"),

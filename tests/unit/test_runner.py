@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import guarded_stream, publish, runner
+from refresh import guarded_stream, log, runner
 from refresh.guarded_stream import GuardedStream
 from refresh.runner import Runner
+from tests.fakes.serial import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,16 +231,16 @@ def test_without_a_summary_file_nothing_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "event", "line"),
+    ("level", "event", "facts", "line"),
     [
-        ("info", {"event": "queue.created", "subject": "q"}, "queue.created                 q"),
-        ("info", {"event": "x.done", "a": 1, "b": "x\ny"}, "x.done                        a: 1  b: x y"),
-        ("error", {"event": "change.failed", "subject": ""}, "error: change.failed"),
+        ("info", "queue.created", {"subject": "q"}, "queue.created                 q"),
+        ("info", "x.done", {"a": 1, "b": "x\ny"}, "x.done                        a: 1  b: x y"),
+        ("error", "change.failed", {"subject": ""}, "error: change.failed"),
     ],
 )
-def test_an_event_is_one_line(level: str, event: dict[str, object], line: str) -> None:
+def test_an_event_is_one_line(level: str, event: str, facts: dict[str, object], line: str) -> None:
     """Name, subject, facts."""
-    assert runner.render(None, level, dict(event)) == line
+    assert log.as_line(level, event, facts, NOW) == line
 
 
 def _values(content: str) -> dict[str, str]:
@@ -355,17 +356,17 @@ def test_github_gets_ten_annotations_of_a_level_the_most_important_first() -> No
 def test_in_json_every_line_is_an_object_and_commands_go_to_the_error_stream() -> None:
     """So that a program can read it."""
     out, err = io.StringIO(), io.StringIO()
-    publish.configure(as_json=True)
+    log.configure(as_json=True)
     try:
         with contextlib.redirect_stdout(GuardedStream(out)):
             to = Runner({"GITHUB_ACTIONS": "true"}, GuardedStream(out), GuardedStream(err), as_json=True)
             to.mask("s3cret-value")
             with to.group("thing: as desired", {"component": "thing", "status": "as desired"}):
-                publish.log.info("queue.created", subject="##[error]x\n::error::y")
+                log.info("queue.created", subject="##[error]x\n::error::y")
             to.annotate("warning", "thing", "odd")
             to.show_annotations()
     finally:
-        publish.configure(as_json=False)
+        log.configure(as_json=False)
     events = [json.loads(line) for line in out.getvalue().splitlines()]
     assert all(event.pop("timestamp") for event in events)
     assert events == [

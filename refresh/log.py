@@ -1,0 +1,78 @@
+"""The log: events called `noun.past_participle` with keyed facts, rendered in one place.
+
+It is the standard library's, which every library here has loaded anyway. Nothing but event and facts is rendered: what
+else a record may hold, an exception with its values, is not shown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOG = logging.getLogger("refresh")
+
+
+class _Lines(logging.Handler):
+    """Prints each event where the output goes at that moment."""
+
+    as_json = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        render = as_object if self.as_json else as_line
+        facts: Mapping[str, Any] = getattr(record, "facts", {})
+        moment = datetime.fromtimestamp(record.created, UTC)
+        sys.stdout.write(f"{render(record.levelname.lower(), record.getMessage(), facts, moment)}\n")
+
+
+_LINES = _Lines()
+
+
+def configure(*, as_json: bool) -> None:
+    """Write the log for people, or one JSON object a line."""
+    _LINES.as_json = as_json
+    _LOG.handlers[:] = [_LINES]
+    _LOG.propagate = False
+    _LOG.setLevel(logging.DEBUG)
+
+
+configure(as_json=False)
+
+
+def debug(event: str, /, **facts: object) -> None:
+    """Tell what only few want to know."""
+    tell(logging.DEBUG, event, **facts)
+
+
+def info(event: str, /, **facts: object) -> None:
+    """Tell what happened; `subject` is what it happened to."""
+    tell(logging.INFO, event, **facts)
+
+
+def error(event: str, /, **facts: object) -> None:
+    """Tell what went wrong."""
+    tell(logging.ERROR, event, **facts)
+
+
+def tell(level: int, event: str, /, **facts: object) -> None:
+    """Tell an event of a level of `logging`."""
+    _LOG.log(level, event, extra={"facts": facts})
+
+
+def as_line(level: str, event: str, facts: Mapping[str, Any], _: datetime) -> str:
+    """Render for people: `queue.created  o-r-large-ci-pool  name: before -> after`."""
+    subject = str(facts.get("subject", ""))
+    others = [f"{key}: {value}" for key, value in facts.items() if key != "subject"]
+    prefix = "" if level == "info" else f"{level}: "
+    return " ".join("  ".join(filter(None, [f"{prefix}{event:<28}", subject, *others])).rstrip().splitlines())
+
+
+def as_object(level: str, event: str, facts: Mapping[str, Any], moment: datetime) -> str:
+    """Render as one JSON object."""
+    timestamp = moment.isoformat().replace("+00:00", "Z")
+    return json.dumps({"level": level, "event": event, **facts, "timestamp": timestamp}, default=str)
