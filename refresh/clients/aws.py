@@ -92,7 +92,7 @@ class OnDemand:
 def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, skew: ClockSkew) -> Clients:
     """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
     from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
-    from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
     from botocore.loaders import Loader  # noqa: PLC0415 - the same
     from botocore.session import Session  # noqa: PLC0415 - the same
 
@@ -135,8 +135,6 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
             _take(chain, role.credentials(desired.role, id_tokens, shell, created))
         _require_credentials(chain)
         return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
-    except ProfileNotFound as error:
-        raise _no_credentials(error) from None
     except (BotoCoreError, ValueError) as error:
         raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from refresh.__main__ import SystemClock, command, main
+from refresh import log
+from refresh.__main__ import SystemClock, _progress, command, main
 from refresh.stop import Stop
 from tests.fakes.literals import good
 
@@ -63,6 +64,13 @@ def test_the_command_does_not_wait_for_its_threads(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Left, match="1"):
         command()
     assert given == [["--mode=plan"]]
+
+
+def test_the_progress_of_long_work_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """Also where it is the first thing that is."""
+    log.configure(as_json=False)
+    _progress("terminated", 300, 5000)
+    assert "collector.progressed          terminated 300 of 5000" in capfd.readouterr().out
 
 
 def test_a_run_that_was_asked_to_end_writes_all_that_it_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,19 @@ def test_times_survive_and_sort_as_texts(moment: datetime) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-01-31", "2026-1-31T09:05:00Z", "2026-01-31T09:05:00", "2026-01-31T09:05:00+00:00", "1769850300"],
+    [
+        "",
+        "now",
+        "2026-01-31",
+        "2026-1-31T09:05:00Z",
+        "2026-01-31T09:05:00",
+        "2026-01-31T09:05:00+00:00",
+        "1769850300",
+        "2026-02-30T09:05:00Z",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T09:05:60Z",
+        "2026-01-31T09:05:00Z\n",
+    ],
 )
 def test_no_other_form_of_a_time_is_read(text: str) -> None:
     """It would not compare as a string."""
