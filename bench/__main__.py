@@ -31,7 +31,8 @@ def main() -> int:
     """Measure what is asked for."""
     asked = _arguments()
     # What was started ends with it, also where somebody's patience does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM before all was measured."))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("Ended by a signal before all was measured."))
     bare = _bare(asked)
     results: list[Result] = []
     try:
