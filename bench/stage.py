@@ -143,7 +143,10 @@ class Stage:
     def _started(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", module, *arguments]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own modules
+        # In a session of its own: Ctrl-C is for the benchmark, which ends it.
+        return subprocess.Popen(  # noqa: S603 - our own modules
+            command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+        )
 
     def _order(self, order: Mapping[str, object]) -> Any:
         print(json.dumps(order), file=self._proxy.stdin, flush=True)
