@@ -31,6 +31,12 @@ MODEL = {
 }
 
 
+@pytest.fixture
+def copy(data: str, tmp_path: Path) -> Path:
+    """Give a folder of such models to change."""
+    return Path(shutil.copytree(data, tmp_path / "data"))
+
+
 def test_what_is_kept_is_what_refresh_calls() -> None:
     """The page of IAM lists it, and a run of all tests compares that with every call that was made."""
     kept = {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
@@ -59,11 +65,9 @@ def test_the_build_is_refused_with_every_name_that_is_lacking() -> None:
 
 
 def test_a_refused_build_says_so_and_leaves_the_data_as_it_was(
-    data: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    copy: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its exit code ends the image's build."""
-    copy = tmp_path / "data"
-    shutil.copytree(data, copy)
     monkeypatch.setitem(KEPT, "sqs", {"GetQueueUrl", "PaintQueue"})
     before = sorted(copy.rglob("*"))
     assert reduced_models.main([str(copy)]) == 1
@@ -75,11 +79,9 @@ def test_a_refused_build_says_so_and_leaves_the_data_as_it_was(
 
 
 def test_a_build_after_which_a_service_is_elsewhere_is_refused(
-    data: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    copy: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is reduced must not change whom the credentials are sent to."""
-    copy = tmp_path / "data"
-    shutil.copytree(data, copy)
     answers = iter([{("sqs", "eu-west-1"): "https://here"}, {("sqs", "eu-west-1"): "https://there"}])
     monkeypatch.setattr(reduced_models, "endpoints", lambda _: next(answers))
     assert reduced_models.main([str(copy)]) == 1
@@ -87,11 +89,9 @@ def test_a_build_after_which_a_service_is_elsewhere_is_refused(
 
 
 def test_a_build_after_which_the_rules_lead_elsewhere_is_refused(
-    data: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    copy: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By them requests are sent, not by the list of endpoints."""
-    copy = tmp_path / "data"
-    shutil.copytree(data, copy)
     write = reduced_models._write
 
     def write_wrong_rules(path: Path, content: object) -> None:
@@ -104,17 +104,18 @@ def test_a_build_after_which_the_rules_lead_elsewhere_is_refused(
     assert "looked for elsewhere" in capfd.readouterr().err
 
 
-def test_models_are_reduced_to_less_than_a_megabyte(
-    data: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_models_are_reduced_to_less_than_a_megabyte(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Of nineteen; what is reduced already stays as it is."""
-    assert sum(path.stat().st_size for path in Path(data).rglob("*.*")) < 1_000_000
-    assert {path.name for path in Path(data).iterdir() if path.is_dir()} == set(KEPT)
-    copy = tmp_path / "data"
-    shutil.copytree(data, copy)
+    assert sum(path.stat().st_size for path in copy.rglob("*.*")) < 1_000_000
+    assert {path.name for path in copy.iterdir() if path.is_dir()} == set(KEPT)
     assert reduced_models.main([str(copy)]) == 0
     told = capfd.readouterr().out.split()
     assert told[2] == told[-1]
+
+
+def test_credentials_of_a_profile_that_takes_its_role_from_another_can_be_asked_for(data: str) -> None:
+    """Botocore asks for them by itself; refresh never does."""
+    assert callable(client("sts", data).assume_role)
 
 
 @pytest.mark.parametrize("service", sorted(KEPT))

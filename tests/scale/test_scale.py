@@ -28,7 +28,7 @@ OLD = int(os.environ.get("REFRESH_OLD", "50000"))
 def pool(servers: World, tmp_path: Path, tally: Tally) -> _Pool:
     """Give a pool that a first run has made, its table on DynamoDB Local."""
     if tally.budget != "nightly":
-        # Ten minutes of every `make test` would go into it; the nightly run, where it counts, takes it whole.
+        # Ten minutes of every `make test` would go into it; tests/bench has the same calls against a quick responder.
         pytest.skip("thousands of instances take ten minutes on moto: make simulate BUDGET=nightly")
     made = _Pool(servers, tmp_path, tally)
     made.run("first run")

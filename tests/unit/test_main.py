@@ -16,6 +16,14 @@ from refresh.stop import Stop
 from tests.fakes.literals import good
 
 
+@pytest.fixture
+def good_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `main` find good inputs and credentials, and the streams as they were afterwards."""
+    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+
+
 def test_the_time_is_utc() -> None:
     """It is written to a table that others compare."""
     before = datetime.now(UTC)
@@ -73,38 +81,32 @@ def test_the_progress_of_long_work_is_told(capfd: pytest.CaptureFixture[str]) ->
     assert "collector.progressed          terminated 300 of 5000" in capfd.readouterr().out
 
 
-def test_a_run_that_was_asked_to_end_writes_all_that_it_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("good_environ")
+def test_a_run_that_was_asked_to_end_writes_all_that_it_told() -> None:
     """And gives its exit code to whoever started it."""
-    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
-    for name in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, name, getattr(sys, name))
     stop = Stop()
     stop.ask()
     assert main(stop=stop) == 1
 
 
+@pytest.mark.usefixtures("good_environ")
 def test_a_defect_after_the_components_have_begun_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody would be told of what they go on with."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
     monkeypatch.setattr("refresh.publish.beginning", broken)
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", broken)
-    for name in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, name, getattr(sys, name))
     stop = Stop()
     with pytest.raises(ZeroDivisionError):
         main(stop=stop)
     assert stop.asked()
 
 
-def test_the_garbage_collector_works_again_once_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("good_environ")
+def test_the_garbage_collector_works_again_once_all_is_loaded() -> None:
     """It was off while nothing could be garbage; a long collection needs it."""
-    monkeypatch.setattr(os, "environ", {**good(), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"})
-    for name in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, name, getattr(sys, name))
     stop = Stop()
     stop.ask()
     gc.disable()
