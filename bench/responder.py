@@ -1,16 +1,14 @@
 """Plays EC2 and DynamoDB for thousands of instances, much faster than the emulators.
 
-python -m bench.responder --instances 5000 --expired --port 4600 --environ FILE
+python -m bench.responder --instances 5000 --expired --emulators AWS TABLE
 
-FILE gets the environment, as JSON, in which refresh finds this pool: it was brought to its desired state on emulators
-that live as long as this does. Then the port is printed. Without --expired all instances live on; `POST /reset` begins
-anew with what was asked for. After 20 minutes the stored registration token is due: start another one then.
+The port is printed. The pool is one that is settled on the emulators, whose ports are named; without --expired all
+instances live on. Each line on stdin begins anew with what was asked for, and the end of stdin ends it.
 
 moto answers about 200 requests a second and takes 43 s to describe 5,000 instances, which would be all that is
 measured. What concerns instances is answered here, from memory; every other read is asked of the emulators once and
 answered from memory afterwards. Whatever else is asked is refused, and told on standard error: it must not look as if
-it had been done. With --emulators (the ports of AWS's and of the table's) the pool is one that is settled there, each
-line on stdin begins anew, and the end of stdin ends it.
+it had been done.
 """
 
 from __future__ import annotations
@@ -19,8 +17,6 @@ import argparse
 import asyncio
 import json
 import sys
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -39,22 +35,17 @@ _PLAYED = (b"TYPE#INSTANCE", b"TYPE#HEARTBEAT", b"TYPE#WS")
 class Responder:
     """Answers by the pool what concerns instances, and other reads as the emulators did the first time."""
 
-    def __init__(self, number: int, *, expired: bool) -> None:
+    def __init__(self, number: int, *, expired: bool, emulators: tuple[int, int]) -> None:
+        """`emulators` are the ports of AWS's and of the table's."""
         self._number = number
         self._expired = expired
-        self.begin()
+        self._emulators = emulators
         self._answers: dict[tuple[str, bytes], bytes] = {}
-        self._emulators: tuple[int, int] = (0, 0)
-        self.settling = False
-        """Whether all is passed on, since the pool is being made."""
+        self.begin()
 
     def begin(self) -> None:
         """Have all instances there again."""
         self._pool = Pool(self._number, expired=self._expired)
-
-    def reach(self, aws: int, table: int) -> None:
-        """Ask emulators at these ports from now on."""
-        self._emulators = aws, table
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -69,11 +60,6 @@ class Responder:
             writer.close()
 
     async def _answered(self, request: Message) -> bytes:
-        if request.start.startswith("POST /reset "):
-            self.begin()
-            return _answer("{}")
-        if self.settling:
-            return await self._passed_on(request)
         try:
             return self._own(request) or await self._theirs(request)
         except (Unknown, LookupError, ValueError, OSError, EOFError) as problem:
@@ -128,46 +114,23 @@ def _answer(content: str, kind: str = "application/x-amz-json-1.0", status: str 
     return Message(f"HTTP/1.1 {status}", (("Content-Type", kind),), content.encode()).written()
 
 
-def _settled(responder: Responder, port: int, opened: ExitStack) -> dict[str, str]:
-    """Make the pool through this very port, since refresh trusts a queue's URL only there; gives its environment."""
-    from bench.stage import settled  # noqa: PLC0415 - it loads the emulators, which take a second
-
-    responder.settling = True
-    environ = settled(port, opened, responder.reach)
-    responder.settling = False
-    return environ
-
-
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.responder")
-    parser.add_argument("--port", type=int, default=0, help="where to listen [a free port]")
     parser.add_argument("--instances", type=int, default=0)
     parser.add_argument("--expired", action="store_true", help="all of them are due [none is]")
-    parser.add_argument("--emulators", type=int, nargs=2, help="ports of AWS's and of the table's [its own]")
-    parser.add_argument("--environ", type=Path, help="file for the environment, where it has its own emulators")
+    parser.add_argument("--emulators", type=int, nargs=2, required=True, help="ports of AWS's and of the table's")
     return parser.parse_args(given)
 
 
 async def main(arguments: Sequence[str]) -> None:
-    """Serve until it is ended; prints the port when all is ready."""
+    """Serve until stdin ends; prints the port when all is ready."""
     asked = _arguments(arguments)
-    responder = Responder(asked.instances, expired=asked.expired)
-    server = await asyncio.start_server(responder.serve, "127.0.0.1", asked.port, limit=LIMIT)
-    port = server.sockets[0].getsockname()[1]
-    with ExitStack() as opened:
-        if asked.emulators:
-            responder.reach(*asked.emulators)
-        else:
-            environ = await asyncio.to_thread(_settled, responder, port, opened)
-            if asked.environ:
-                asked.environ.write_text(json.dumps(environ), encoding="utf-8")
-        print(port, flush=True)
-        if not asked.emulators:
-            await server.serve_forever()
-        # The benchmark speaks on stdin, and where it is gone this ends as well.
-        while await asyncio.to_thread(sys.stdin.readline):
-            responder.begin()
-            print("there", flush=True)
+    responder = Responder(asked.instances, expired=asked.expired, emulators=tuple(asked.emulators))
+    server = await asyncio.start_server(responder.serve, "127.0.0.1", 0, limit=LIMIT)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        responder.begin()
+        print("there", flush=True)
 
 
 if __name__ == "__main__":

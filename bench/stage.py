@@ -8,16 +8,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from refresh import records
 from tests.fakes import dynamodb_local
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.github_server import GitHubServer
-from tests.fakes.world import ROOT, TABLE, World
+from tests.fakes.world import ROOT, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from bench.figures import Call
 
@@ -99,9 +100,9 @@ class Stage:
 
     def remember(self, number: int) -> None:
         """Write the history of so many instances."""
-        now = datetime.now(UTC)
+        services = self.world.services()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(self._write, _batches(number, now)):
+            for _ in pool.map(partial(self.world.write, services), _batches(number, datetime.now(UTC))):
                 pass
 
     def play(self, number: int, kind: str) -> None:
@@ -134,12 +135,6 @@ class Stage:
         self._responder = None
         self._order({"latency": 0, "upstreams": self._emulators})
 
-    def _write(self, items: list[records.Item]) -> None:
-        requests: Any = [{"PutRequest": {"Item": item}} for item in items]
-        while requests:
-            dynamodb = self.world.services().dynamodb
-            requests = dynamodb.batch_write_item(RequestItems={TABLE: requests})["UnprocessedItems"].get(TABLE)
-
     def _started(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", module, *arguments]
         pipe = subprocess.PIPE
@@ -159,19 +154,6 @@ class Stage:
         if child:
             child.kill()
             child.communicate()
-
-
-def settled(port: int, opened: ExitStack, reach: Callable[[int, int], None]) -> dict[str, str]:
-    """Bring a pool to its desired state on emulators of its own, which `reach` is told; gives what refresh is given.
-
-    Its AWS is seen at a port that passes on what it is asked.
-    """
-    aws, github = opened.enter_context(AwsServer()), opened.enter_context(GitHubServer())
-    reach(aws.port, aws.port)
-    seen_aws: Any = _Behind(aws, port)
-    world = World(seen_aws, github)
-    world.settle()
-    return world.environ()
 
 
 def _batches(number: int, now: datetime) -> Iterator[list[records.Item]]:

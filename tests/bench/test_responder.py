@@ -76,7 +76,7 @@ def test_the_responder_refuses_loudly_what_it_cannot_play(request_: Message, cap
     """Nothing that it does not do may look as if it were done."""
 
     async def asked() -> bytes:
-        return await Responder(1, expired=False)._answered(request_)
+        return await Responder(1, expired=False, emulators=(0, 0))._answered(request_)
 
     assert asyncio.run(asked()).startswith(b"HTTP/1.1 400 ")
     assert "bench.responder does not answer" in capfd.readouterr().err

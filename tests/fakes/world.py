@@ -20,6 +20,7 @@ from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
 from refresh.reconciler import reconciliation
+from refresh.reconciler.batches import batches
 from refresh.summary import markdown
 from tests.fakes import canaries, operations, outgoing
 
@@ -227,6 +228,14 @@ class World:
             records.item(records.SIGNAL, instance_id, now, value=signal),
         ):
             services.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def write(self, services: Services, items: list[records.Item]) -> None:
+        """Write many items, as many at once as DynamoDB takes."""
+        for some in batches(items, 25):
+            requests: Any = [{"PutRequest": {"Item": item}} for item in some]
+            while requests:
+                answer = services.dynamodb.batch_write_item(RequestItems={self.table: requests})
+                requests = answer["UnprocessedItems"].get(self.table)
 
     def states(self, services: Services) -> dict[str, str]:
         """Read every instance's state in EC2, by id."""

@@ -59,14 +59,6 @@ class _Pool:
         (self.folder / f"{title}.log").write_text(child.stdout)
         return figures
 
-    def write(self, items: list[records.Item]) -> None:
-        """Write many items."""
-        for start in range(0, len(items), 25):
-            requests: Any = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
-            while requests:
-                answer = self.dynamodb.batch_write_item(RequestItems={TABLE: requests})
-                requests = answer["UnprocessedItems"].get(TABLE)
-
     def count(self, entity: str) -> int:
         """Count the items of an entity."""
         pages = self.dynamodb.get_paginator("query").paginate(
@@ -104,7 +96,7 @@ def test_5000_expired_instances_end_within_two_runs(pool: _Pool) -> None:
     instance_ids = [each for _ in range(EXPIRED) for each in pool.world.launch(pool.world.services(), 1)]
     states = ("idle", "claimed", "running", "created")
     listed = [_recorded(each, expired_at, states[number % 4]) for number, each in enumerate(instance_ids)]
-    pool.write([item for items in listed for item in items])
+    pool.world.write(pool.world.services(), [item for items in listed for item in items])
     figures = [pool.run(f"{EXPIRED} expired")]
     if figures[-1]["exit code"]:
         figures.append(pool.run(f"{EXPIRED} expired, second run"))
@@ -120,7 +112,9 @@ def test_50000_terminated_records_are_cleaned_within_deadlines(pool: _Pool) -> N
     """What the original left behind; a run that has no time for all of it goes on in the next one."""
     without = pool.run("no-op that never had them")
     long_ago = datetime.now(UTC) - timedelta(days=100)
-    pool.write([_recorded(f"i-{number:017x}", long_ago, "terminated")[0] for number in range(OLD)])
+    pool.world.write(
+        pool.world.services(), [_recorded(f"i-{number:017x}", long_ago, "terminated")[0] for number in range(OLD)]
+    )
     runs = 0
     while pool.count("INSTANCE"):
         runs += 1
