@@ -433,6 +433,25 @@ def test_queues_are_made_with_their_tags_and_get_them_back() -> None:
     )
 
 
+def test_a_queue_that_another_run_made_in_between_gets_the_tags_that_it_lacks() -> None:
+    """SQS takes its creation for ours and sets none."""
+
+    class _Untagged(_Sqs):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tags: dict[str, dict[str, str]] = {}
+
+        def list_queue_tags(self, **request: Any) -> dict[str, Any]:
+            return {"Tags": self.tags.get(request["QueueUrl"], {})}
+
+        def tag_queue(self, **request: Any) -> None:
+            self.tags[request["QueueUrl"]] = request["Tags"]
+
+    sqs = _Untagged()
+    assert not _refresh(sqs, _DynamoDB(), tags=TAGS).failed
+    assert sqs.tags == {_url(name): dict(TAGS) for name in (LARGE_QUEUE, XLARGE_QUEUE)}
+
+
 def test_the_record_shows_which_classes_it_had() -> None:
     """And none where there was nothing that could be read."""
     for recorded, before in ((_config(xlarge="x", large="y"), "large xlarge"), ({"S": "nonsense"}, None), (None, None)):
