@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors, names
-from refresh.reconciler import instances
+from refresh.reconciler import instances, machines
 from refresh.reconciler.early import Early
-from refresh.reconciler.machines import TemplateIds, former_ids
 from refresh.reconciler.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
-    from refresh.reconciler.machines import Launched
+    from refresh.reconciler.machines import Launched, TemplateIds
     from refresh.reconciler.services import Services
 
 _PAGE = 200
@@ -71,7 +70,7 @@ def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersion
         current = template_id(versions.first())
     except errors.ApiError:
         current = ""
-    return TemplateIds(current, former_ids(recorded, current))
+    return machines.TemplateIds(current, machines.former_ids(recorded, current))
 
 
 def _gone(description: Early[TableDescriptionTypeDef | None]) -> bool:

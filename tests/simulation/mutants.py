@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import items, registration_token
+from refresh.reconciler import items, machines, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.launch_template import policy as template_policy
@@ -139,7 +139,7 @@ def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[obj
 
 def forget_former_templates() -> AbstractContextManager[object]:
     """Forget the ids that the template had before it was made anew."""
-    return mock.patch.object(template_policy, "former_ids", return_value=())
+    return mock.patch.object(machines, "former_ids", return_value=())
 
 
 def adopt_at_once() -> AbstractContextManager[object]:
