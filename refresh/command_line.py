@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "subnet-ids": "subnets to launch in, separated by white space or commas",
     "github-app-id": "GitHub App in whose name GitHub is asked, with its private key in the environment",
     "runner-scope": "register runners for the repository, or the organization [repository]",
+    "repository": "whose pool it is, as owner/name; else GITHUB_REPOSITORY",
     "aws-region": "region of the pool; else AWS_REGION",
     "role-to-assume": "AWS role to take with GitHub's OIDC token",
     "role-session-name": "name of its session [refresh-action-<run id>]",
@@ -59,14 +60,13 @@ def environ(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[st
         epilog=_EPILOG,
         allow_abbrev=False,
     )
-    parser.add_argument("--repository", metavar="OWNER/NAME", help="whose pool it is; else GITHUB_REPOSITORY")
     parser.add_argument(
         "--report-directory", metavar="DIRECTORY", help="write refresh-report.json there; else GITHUB_WORKSPACE"
     )
     for name, description in DESCRIPTIONS.items():
         parser.add_argument(f"--{name}", metavar="VALUE", help=description)
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    variables = {"repository": "GITHUB_REPOSITORY", "report_directory": "GITHUB_WORKSPACE"}
+    variables = {"report_directory": "GITHUB_WORKSPACE"}
     named = {variables.get(name, f"INPUT_{name.upper()}"): value for name, value in given.items()}
     # An option takes the place of both spellings of its variable.
     replaced = {name for name in named if name.startswith("INPUT_")}

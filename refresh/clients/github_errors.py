@@ -98,8 +98,9 @@ def from_github(asker: Asker, operation: str, error: github.GithubException) -> 
 def moved(asker: Asker, operation: str, status: int, location: str) -> errors.Rejected:
     """Say that GitHub has it elsewhere now; the token is not sent there, and no AWS name may change by itself."""
     remedy = (
-        f"If {asker.owner} was renamed or moved, run refresh under its new name (GITHUB_REPOSITORY, --repository): in "
-        "AWS that is a new pool. Else correct GITHUB_API_URL."
+        f"If {asker.owner} was renamed or moved, run refresh under its new name (the workflow's own, or the input "
+        "repository): in AWS that is a new pool. Instances of the old one are ended all the same by runs under the old "
+        "name. Else correct GITHUB_API_URL."
     )
     problem = f"GitHub says that this has moved to {location[:_LONGEST_ADDRESS] or 'an address that it does not tell'}."
     return errors.Rejected(operation, str(status), problem, remedy=remedy)

@@ -19,12 +19,15 @@ from refresh.inputs.reader import Reader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from refresh.names import Repository
+
 REQUIRED = ("ami", "iam-instance-profile", "security-group-ids", "subnet-ids")
 OPTIONAL = (
     "github-token",
     "github-app-id",
     "github-app-private-key",
     "runner-scope",
+    "repository",
     "aws-region",
     "role-to-assume",
     "role-session-name",
@@ -104,7 +107,7 @@ def log_as_json(environ: Mapping[str, str]) -> bool:
 def _pool(reader: Reader) -> dict[str, Any]:
     """Read what the pool has to be, by field of the desired state; None where the default holds."""
     return {
-        "repository": reader.variable("GITHUB_REPOSITORY", parsers.repository),
+        "repository": _repository(reader),
         "region": checks.region(reader),
         **_durations(reader),
         "image": reader.required("ami", parsers.image),
@@ -124,6 +127,13 @@ def _pool(reader: Reader) -> dict[str, Any]:
             "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
         ),
     }
+
+
+def _repository(reader: Reader) -> Repository | None:
+    """Read whose pool it is: another repository's than the workflow's own only where the input says so."""
+    if reader.given("repository"):
+        return reader.optional("repository", parsers.repository)
+    return reader.variable("GITHUB_REPOSITORY", parsers.repository)
 
 
 def _resource_classes(value: str) -> tuple[ResourceClass, ...]:

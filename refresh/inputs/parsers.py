@@ -169,7 +169,7 @@ def repository(value: str) -> Repository:
     """Parse `owner/name`."""
     found = _OWNER_AND_NAME.fullmatch(value)
     if not found or set(found[2]) == {"."}:
-        raise Problem("owner/name expected", "GitHub sets it; elsewhere set GITHUB_REPOSITORY=owner/name")
+        raise Problem("owner/name expected", "write it as GitHub spells it, such as octo/widgets")
     return Repository(found[1], found[2])
 
 

@@ -76,7 +76,7 @@ class Reader:
             return self.parsed(name, value, parse)
         if default is not None:
             self.problems.append(
-                f"{name}: is required; GitHub sets it, elsewhere set {name} (or --repository) to owner/name"
+                f"{name}: is required; GitHub sets it, elsewhere set it (or the input repository) to owner/name"
             )
         return None
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import errors, records
+from refresh import errors, names, records
 from refresh.clients.github import GitHub
 from refresh.desired import Secret
+from refresh.names import Repository
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer
 from tests.fakes.told import told
@@ -81,6 +82,18 @@ def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
     assert len(asked) == (4 if status == 503 else 1)
     stale.github.failure = None
     stale.settle()
+
+
+@pytest.mark.usefixtures("slept")
+def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: World, services: Services) -> None:
+    """The workflow has moved to the new name, GitHub answers to it alone, and the old pool's instances cost money."""
+    old = str(stale.repository)
+    stale.repository = Repository("octo", "renamed")
+    stale.github.failure = (301, MOVED)
+    report = stale.refresh(repository=old)
+    assert set(failed(report)) <= {"registration token", "runner registrations"}
+    assert set(stale.states(services).values()) == {"terminated"}
+    assert services.dynamodb.list_tables()["TableNames"] == [names.table(Repository(*old.split("/")))]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region
             control="o/r\x00",
             surrogate="o/r\udc80",
         ),
+        *rows("30", "repository", NO_REPOSITORY, command="o/$(id)", three="a/b/c", dots="o/..", newline="o/r\nx"),
         row("32", "101", REPOSITORY, f"o/{'r' * 101}", NO_REPOSITORY),
         row("35", "zone", "aws-region", "us-east-1a", "an availability zone, not a region; got 'us-east-1a'"),
         row("35", "remedy", "aws-region", "eu-central-1b", "write eu-central-1"),
@@ -51,7 +52,14 @@ def test_a_variable_that_cannot_be_right_is_told(name: str, value: str, expected
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [row("28", "absent", None, "is required; GitHub sets it, elsewhere set GITHUB_REPOSITORY (or --repository)")]
+    [
+        row(
+            "28",
+            "absent",
+            None,
+            "is required; GitHub sets it, elsewhere set it (or the input repository)",
+        )
+    ]
     + [row("28", what, value, "is required") for what, value in (("empty", ""), ("blank", " \n"))],
 )
 def test_without_a_repository_there_is_no_pool(value: str | None, expected: str) -> None:
@@ -60,6 +68,20 @@ def test_without_a_repository_there_is_no_pool(value: str | None, expected: str)
     del given[REPOSITORY]
     (problem,) = problems(given if value is None else {**given, REPOSITORY: value})
     assert problem.startswith(f"{REPOSITORY}: {expected}")
+
+
+@pytest.mark.parametrize("own", [row("28a", "other", "octo/renamed"), row("28a", "none", ""), row("28a", "bad", "x")])
+def test_the_pool_of_another_repository_is_kept_where_the_input_names_it(own: str) -> None:
+    """One workflow keeps the pools of many, or what a repository's old name has left."""
+    given = inputs.load(good(**{REPOSITORY: own, "INPUT_REPOSITORY": " octo/widgets ", "GITHUB_RUN_ID": "5"}))
+    assert names.table(given.desired.repository) == "octo-widgets-ci-table"
+
+
+def test_a_run_is_where_it_runs_whosever_pool_it_keeps() -> None:
+    """Its address in the records leads people to the workflow."""
+    run = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "5"}
+    given = inputs.load(good(INPUT_REPOSITORY="octo/old", **run))
+    assert given.desired.run_url == "https://github.com/octo/widgets/actions/runs/5"
 
 
 @pytest.mark.parametrize(
