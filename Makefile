@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 SHOWN := build/shown
 
-.PHONY: help demo test simulate bench mutants lint audit format lock clean
+.PHONY: help demo test simulate bench mutants lint docs audit format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench   measure what runs cost: seconds, memory and calls (docs/performance.md)'
 	@echo 'make mutants change the pure modules one expression at a time, and require that a unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
+	@echo 'make docs    write the page of inputs and build the documentation site, strictly, into build/site'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make format  format the code'
 	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
@@ -58,6 +59,10 @@ lint: $(INSTALLED)
 	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
+
+docs: $(INSTALLED)
+	$(BIN)/python -m documentation.inputs_page
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 audit: $(INSTALLED)
 	@$(BIN)/python -m tests.gates.audit
