@@ -5,8 +5,9 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALLED := .venv/installed
 SHOWN := build/shown
+WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 
-.PHONY: help demo test simulate bench mutants lint docs audit format lock clean
+.PHONY: help demo test simulate bench mutants lint docs audit release-dry-run format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
@@ -17,6 +18,7 @@ help:
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make docs    write the page of inputs and build the documentation site, strictly, into build/site'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
+	@echo 'make release-dry-run  all of a release but push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'
 	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
 	@echo 'make clean   delete what the others made'
@@ -49,10 +51,13 @@ lint: $(INSTALLED)
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(SHOWN)/.github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet --persona pedantic --config zizmor.yml --strict-collection \
-		action.yml composite/action.yml $(SHOWN)/.github/workflows
-	@if command -v actionlint >/dev/null; then actionlint -shellcheck=$(BIN)/shellcheck $(SHOWN)/.github/workflows/*.yml; \
+		action.yml composite/action.yml .github $(SHOWN)/.github/workflows
+	@if command -v actionlint >/dev/null; then actionlint -shellcheck=$(BIN)/shellcheck $(WORKFLOWS); \
 		elif [ -n "$$REFRESH_ALL_SUITES" ]; then echo 'actionlint is not here' >&2; exit 1; \
 		else echo 'left out: actionlint (https://github.com/rhysd/actionlint) is not here'; fi
 	$(BIN)/cfn-lint docs/cloudformation/refresh.yaml
@@ -63,6 +68,12 @@ lint: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m documentation.inputs_page
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# A Docker engine is needed, whose daemon has the base image or reaches a registry.
+release-dry-run:
+	@test -n '$(VERSION)' || { echo 'Say which: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
+	@docker version >/dev/null 2>&1 || { echo 'A Docker engine is needed and was not found (on Debian: .ci/engine starts one).' >&2; exit 1; }
+	@$(PYTHON) -m release dry-run '$(VERSION)'
 
 audit: $(INSTALLED)
 	@$(BIN)/python -m tests.gates.audit

@@ -1,4 +1,4 @@
-"""What linters want as files: every workflow, those that the pages show too, and the shell of the composite action."""
+"""What linters want as files: the workflows that the pages show, and the shell of the composite action's steps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _BLOCK = re.compile(r"^```ya?ml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def workflows() -> Iterator[tuple[str, str]]:
-    """Give each whole workflow with a file name: ours, the examples, and what README.md and the pages show of them."""
-    for path in sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("docs/examples/*.yml")]):
+    """Give each whole workflow that is an example, or that README.md or a page below docs/ shows, with a file name."""
+    for path in sorted(ROOT.glob("docs/examples/*.yml")):
         yield path.relative_to(ROOT).as_posix().replace("/", "-"), path.read_text()
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for number, block in enumerate(_BLOCK.findall(page.read_text())):

@@ -1,0 +1,95 @@
+"""The steps of a release: `python -m release check|image|publish|dry-run VERSION [DIGEST]`.
+
+The workflow runs the first three, and signs and attests between the last two of them; a dry run runs all of it on a
+clone, and shows what it does not do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from release import image, publication, version
+from release.commands import CommandFailed, Commands, say
+from release.version import Version
+
+ROOT = Path(__file__).parents[1]
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "org/refresh-action")
+NAME = f"ghcr.io/{REPOSITORY.lower()}"
+
+
+def check(wanted: Version) -> None:
+    """Refuse a version that cannot be released, with all reasons."""
+    if found := list(version.problems(wanted, ROOT, publication.tags(Commands(ROOT, dry=False)))):
+        raise CommandFailed("\n".join(found))
+
+
+def build(wanted: Version) -> None:
+    """Build and push the image; the digest becomes an output of the workflow's step."""
+    digest = image.push(Commands(ROOT, dry=False), NAME, wanted)
+    say(f"{NAME}@{digest}")
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a") as outputs:
+        outputs.write(f"name={NAME}\ndigest={digest}\n")
+
+
+def publish(wanted: Version, digest: str) -> None:
+    """Commit, tag and release."""
+    commands = Commands(ROOT, dry=False)
+    listed = publication.tags(commands)
+    publication.commit(commands, wanted, f"{NAME}@{digest}")
+    publication.publish(commands, REPOSITORY, wanted, listed)
+
+
+def rehearse(wanted: Version) -> None:
+    """Do all of it on a clone that is thrown away; what others would see, and who signs, is shown alone."""
+    with tempfile.TemporaryDirectory() as place:
+        clone = Path(place) / "refresh-action"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)  # noqa: S603, S607 - our own
+        commands = Commands(clone, dry=True)
+        listed = publication.tags(commands)
+        for problem in version.problems(wanted, clone, listed):
+            say(f"THE RELEASE WOULD BE REFUSED: {problem}")
+        say("\n== Image\n")
+        digest = image.try_out(commands, NAME, wanted)
+        say(f"The digest here is the one of this machine's image: {digest}")
+        _show_push(commands, wanted, digest)
+        say("\n== Commit and tags, in a clone\n")
+        publication.commit(commands, wanted, f"{NAME}@{digest}")
+        commands.run("git", "show", "--format=%h %s%d", "--unified=0", wanted.tag)
+        say("\n== Release\n")
+        publication.publish(commands, REPOSITORY, wanted, listed)
+        say(f"\nNotes:\n\n{(clone / 'build' / 'notes.md').read_text()}")
+    say("\nNothing was pushed, signed or attested.")
+
+
+def _show_push(commands: Commands, wanted: Version, digest: str) -> None:
+    say("\n== Push, signature, attestation\n")
+    commands.publish(*image.build_command(commands, NAME, wanted, "sha256:(what the registry has then)"))
+    commands.publish("cosign", "sign", "--yes", f"{NAME}@{digest}")
+    say(f"not run: the action actions/attest-build-provenance for {NAME}@{digest}")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one step; tell what is wrong in a line each."""
+    steps = {"check": check, "image": build, "dry-run": rehearse, "publish": publish}
+    match arguments:
+        case ["publish", text, digest]:
+            more = [digest]
+        case ["check" | "image" | "dry-run", text]:
+            more = []
+        case _:
+            say(__doc__ or "")
+            return 2
+    try:
+        steps[arguments[0]](Version.parse(text), *more)  # type: ignore[operator]
+    except (CommandFailed, ValueError) as failure:
+        say("".join(f"error: {line}\n" for line in str(failure).splitlines()).rstrip())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

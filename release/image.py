@@ -1,0 +1,98 @@
+"""The image of a release: two platforms under one digest, pushed without a tag."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from release.commands import say
+
+if TYPE_CHECKING:
+    from release.commands import Commands
+    from release.version import Version
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+_EMULATORS = Path("/proc/sys/fs/binfmt_misc")
+_BASES = {"linux/amd64": "", "linux/arm64": "arm64v8/"}
+"""Where each platform's own base image is found by name, for who builds one at a time."""
+_METADATA = "build/image.json"
+_BAD_INPUT = 2
+
+
+def build_command(commands: Commands, name: str, version: Version, base_digest: str) -> tuple[str, ...]:
+    """Give the command that builds for both platforms, with provenance and a bill of materials, and pushes."""
+    return (
+        *("docker", "buildx", "build", f"--platform={','.join(PLATFORMS)}"),
+        f"--build-arg=BASE_IMAGE={base_image(commands.folder)}@{base_digest}",
+        *_labels(commands, name, version),
+        *("--provenance=mode=max", "--sbom=true", f"--metadata-file={_METADATA}"),
+        f"--output=type=image,name={name},push-by-digest=true,name-canonical=true,push=true",
+        ".",
+    )
+
+
+def push(commands: Commands, name: str, version: Version) -> str:
+    """Build and push, on the base image as it is now; give the digest."""
+    inspect = (
+        "docker",
+        "buildx",
+        "imagetools",
+        "inspect",
+        base_image(commands.folder),
+        "--format={{.Manifest.Digest}}",
+    )
+    (commands.folder / _METADATA).parent.mkdir(exist_ok=True)
+    commands.run(*build_command(commands, name, version, commands.ask(*inspect)))
+    return str(json.loads((commands.folder / _METADATA).read_text())["containerimage.digest"])
+
+
+def try_out(commands: Commands, name: str, version: Version) -> str:
+    """Build each platform that this machine can run, start the program in it, and give the first one's digest."""
+    built = {
+        platform: _tried(commands, platform, name, version) for platform in PLATFORMS if _can_run(commands, platform)
+    }
+    for platform in PLATFORMS:
+        if platform not in built:
+            say(
+                f"LEFT OUT: {platform}, since this machine emulates no {_MACHINES[platform]} (Debian: qemu-user-static)"
+            )
+    return next(iter(built.values()))
+
+
+def base_image(root: Path) -> str:
+    """Name the image that the Dockerfile builds on."""
+    (base,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", (root / "Dockerfile").read_text(), re.MULTILINE)
+    return str(base)
+
+
+def _labels(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
+    """Say in the image what it was built from."""
+    told = {
+        "version": str(version),
+        "revision": commands.ask("git", "rev-parse", "HEAD"),
+        "source": f"https://github.com/{name.partition('/')[2]}",
+    }
+    return tuple(f"--label=org.opencontainers.image.{key}={value}" for key, value in told.items())
+
+
+def _can_run(commands: Commands, platform: str) -> bool:
+    machine = _MACHINES[platform]
+    return commands.ask("uname", "--machine") == machine or (_EMULATORS / f"qemu-{machine}").exists()
+
+
+def _tried(commands: Commands, platform: str, name: str, version: Version) -> str:
+    base, tag = f"{_BASES[platform]}{base_image(commands.folder)}", f"{name}:{version}-{platform.rpartition('/')[2]}"
+    commands.run(
+        *("docker", "build", "--quiet", f"--platform={platform}", f"--build-arg=BASE_IMAGE={base}"),
+        *_labels(commands, name, version),
+        f"--tag={tag}",
+        ".",
+    )
+    # Without inputs the program names every one that it needs, and calls nobody.
+    started = ("docker", "run", "--rm", f"--platform={platform}", tag)
+    commands.run("sh", "-c", f'"$@"; test $? = {_BAD_INPUT}', "sh", *started)
+    say(f"{platform}: built, started, and refused to run without inputs")
+    return commands.ask("docker", "image", "inspect", "--format={{.Id}}", tag)

@@ -1,0 +1,75 @@
+"""The commit whose action.yml names the image, its tags, and the release."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from release.commands import CommandFailed, say
+from release.version import notes
+
+if TYPE_CHECKING:
+    from release.commands import Commands
+    from release.version import Version
+
+_BOT = ("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com")
+_AS_GH = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def tags(commands: Commands) -> list[str]:
+    """List the tags of the repository that this one was cloned from."""
+    listed = commands.ask("git", "ls-remote", "--tags", "--refs", "origin")
+    return [line.rpartition("refs/tags/")[2] for line in listed.splitlines()]
+
+
+def with_image(action: str, image: str) -> str:
+    """Give action.yml with the image in the Dockerfile's place; raises `ValueError` where there is no such place."""
+    changed, found = re.subn(r"^  image: Dockerfile$", f"  image: docker://{image}", action, flags=re.MULTILINE)
+    if found != 1:
+        raise ValueError("action.yml: one line `  image: Dockerfile` expected")
+    return changed
+
+
+def commit(commands: Commands, version: Version, image: str) -> None:
+    """Commit action.yml with the image's digest, on no branch, and tag the commit."""
+    if not _DIGEST.fullmatch(image.rpartition("@")[2]):
+        raise ValueError(f"an image by its digest expected, name@sha256:...; got {image[:120]!r}")
+    action = commands.folder / "action.yml"
+    action.write_text(with_image(action.read_text(), image))
+    commands.run("git", "switch", "--quiet", "--detach")
+    commands.run("git", *_BOT, "commit", "--quiet", "--message", f"Release {version}", "action.yml")
+    commands.run("git", "tag", version.tag)
+
+
+def publish(commands: Commands, repository: str, version: Version, listed: list[str]) -> None:
+    """Push the tag, publish the release, see that it is immutable, and only then move the floating tag."""
+    address = f"https://github.com/{repository}"
+    told = commands.folder / "build" / "notes.md"
+    told.parent.mkdir(exist_ok=True)
+    told.write_text(f"{notes(version, commands.folder, address)}\n")
+    origin = f"{address}.git"
+    commands.publish("git", *_AS_GH, "push", origin, f"refs/tags/{version.tag}")
+    # A draft is published in a step of its own: GitHub locks a release at that moment.
+    commands.publish(
+        *("gh", "release", "create", version.tag, f"--repo={repository}", "--verify-tag", "--draft"),
+        *(f"--title={version}", f"--notes-file={told}"),
+    )
+    commands.publish("gh", "release", "edit", version.tag, f"--repo={repository}", "--draft=false")
+    _require_immutable(commands, repository, version)
+    if version.is_newest(listed):
+        commands.run("git", "tag", "--force", version.floating_tag, version.tag)
+        commands.publish("git", *_AS_GH, "push", "--force", origin, f"refs/tags/{version.floating_tag}")
+    else:
+        say(f"{version.floating_tag} stays where it is: there is a newer version")
+
+
+def _require_immutable(commands: Commands, repository: str, version: Version) -> None:
+    question = ("gh", "api", f"repos/{repository}/releases/tags/{version.tag}", "--jq=.immutable")
+    if commands.dry:
+        commands.publish(*question)
+    elif commands.ask(*question) != "true":
+        raise CommandFailed(
+            f"{version.tag} can still be changed: switch on Settings, Releases, Enable release immutability, "
+            f"delete the release and its tag, and start again. {version.floating_tag} was not moved"
+        )

@@ -1,0 +1,137 @@
+"""docs/quick-start.md, done to the letter: its commands by the AWS CLI and git, its workflow by the entrypoint."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+import yaml
+from moto.backends import get_backend
+from moto.ec2.models.amis import Ami
+
+from tests import suites
+from tests.fakes import canaries, operations
+from tests.fakes.world import ACCOUNT_ID, CREDENTIALS, REGION, ROOT
+
+if TYPE_CHECKING:
+    from tests.fakes.world import World
+
+PAGE = (ROOT / "docs" / "quick-start.md").read_text()
+GH = """\
+#!/bin/sh
+echo "$*" >>"$GH_LOG"
+case "$1 $2" in
+'api repos/octo/widgets') echo OwnerId=11 RepositoryId=22 ;;
+'secret set') cat >/dev/null ;;
+'run list') echo 77 ;;
+'run watch') [ "$3 $4 $5 $6" = '--repo octo/widgets --exit-status 77' ] ;;
+esac
+"""
+"""The GitHub CLI, as far as the page asks it."""
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def shell(world: World, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Give a way to run shell as a reader would, in a folder of his own, with nothing but stand-ins around."""
+    if not shutil.which("aws"):
+        suites.leave_out("the quick start needs the AWS CLI, and there is no aws command")
+    folder = tmp_path_factory.mktemp("reader")  # not the test's own, in which the tests' source would be a find
+    origin = folder / "origin.git"
+    for words in (["clone", "--quiet", "--bare", str(ROOT), str(origin)], ["-C", str(origin), "tag", "--force", "v1"]):
+        subprocess.run(["git", *words], check=True, capture_output=True)  # noqa: S603, S607 - this very repository
+    tool = folder / "bin" / "gh"
+    tool.parent.mkdir()
+    tool.write_text(GH)
+    tool.chmod(0o755)
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))},
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": world.aws.url,
+        "GH_LOG": str(folder / "gh.log"),
+        "PATH": f"{tool.parent}:{os.environ['PATH']}",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{origin.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/org/refresh-action.git",
+    }
+
+    def run(script: str) -> str:
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        with mock.patch.object(operations, "MADE", set()):  # what the AWS CLI calls is not refresh's doing
+            done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - the page's
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def _with_outputs(operation: str) -> None:
+    """Have moto tell the outputs of a stack that a change set made; by itself it has none of it."""
+    if operation == "cloudformation:DescribeStacks":
+        for stack in get_backend("cloudformation")[ACCOUNT_ID][REGION].stacks.values():
+            if stack.status == "CREATE_COMPLETE":
+                stack.template_dict = stack.parse_template(str(stack.template))
+                stack.output_map = stack._create_output_map()
+
+
+def _share_image(world: World, parameter: str) -> None:
+    """Have moto know the image that AWS's own parameter names; by itself it knows the parameter alone."""
+    image = world.parameter_store().get_parameter(Name=parameter)["Parameter"]["Value"]
+    ec2 = get_backend("ec2")[ACCOUNT_ID][REGION]
+    ec2.amis[image] = Ami(ec2, image, name=image)
+
+
+def _job(world: World) -> dict[str, str]:
+    """Give what GitHub gives a job that may ask for OIDC tokens."""
+    return {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+    }
+
+
+def test_every_step_of_the_quick_start_does_what_it_says(world: World, shell: Any) -> None:
+    """From nothing to a run that creates everything, and another one that changes nothing."""
+    roles, network, secret, start = _blocks("shell")
+    world.aws.before_call = _with_outputs
+    # moto knows no identity provider in stacks; the page says what to write where it is there already.
+    told = shell(roles.replace("CreateOidcProvider=yes", "CreateOidcProvider=no"))
+    made = dict(line.split("\t") for line in told.splitlines() if "\t" in line)
+    *subnets, group = shell(network).split()
+    shell(secret)
+    shell(start)
+    asked = shell('cat "$GH_LOG"').splitlines()
+    assert [line.split()[0] for line in asked] == ["api", "secret", "workflow", "run", "run"]
+    given = yaml.safe_load(_blocks("yaml")[0])["jobs"]["refresh"]["steps"][0]["with"]
+    printed = {
+        "role-to-assume": made["RefreshRoleArn"],
+        "iam-instance-profile": made["InstanceProfileName"],
+        "security-group-ids": group,
+        "subnet-ids": " ".join(subnets),
+        "github-token": world.inputs["github-token"],
+    }
+    assert set(printed) <= set(given)
+    world.inputs = {**given, **printed}
+    _share_image(world, given["ami"].removeprefix("resolve:ssm:"))
+    for changes in ("18", "0"):
+        code, log = world.run(_job(world))
+        assert code == 0, log
+        assert re.search(rf"refresh.finished +changes: {changes}  planned: 0  failed: none$", log, re.MULTILINE), log
+
+
+def test_the_quick_start_s_workflow_is_the_readme_s_but_for_what_it_names() -> None:
+    """Who has read one knows the other."""
+    (readme, *_) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    shown, here = yaml.safe_load(readme), yaml.safe_load(_blocks("yaml")[0])
+    for each in (shown, here):
+        each["jobs"]["refresh"]["steps"][0].pop("with")
+    assert here == shown

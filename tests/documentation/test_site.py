@@ -1,0 +1,129 @@
+"""The documentation site is whole, and what its pages and the repository's own say can be done."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from documentation import inputs_page
+from refresh import command_line, inputs
+from tests.fakes.literals import good
+
+ROOT = Path(__file__).parents[2]
+TOP = [*ROOT.glob("*.md"), ROOT / ".github" / "pull_request_template.md"]
+PAGES = [*TOP, *sorted((ROOT / "docs").rglob("*.md"))]
+MAKEFILE = (ROOT / "Makefile").read_text()
+ACTION, TYPES = (yaml.safe_load((ROOT / name).read_text()) for name in ("action.yml", "action-types.yml"))
+WORKFLOWS = [*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / "docs" / "examples").glob("*.yml")]
+_LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
+_PIN = re.compile(r"[\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+_NOT_PINNED = ("org/refresh-action", "fleet-actions/ec2-runner-pool-manager")
+"""This action, as its users write it, and one whose tags move no more."""
+
+
+def _named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_page_of_inputs_is_what_action_yml_says() -> None:
+    """`make docs` writes it."""
+    assert inputs_page.PAGE.read_text() == inputs_page.current()
+
+
+def test_the_site_is_built_strictly_and_draws_every_diagram(tmp_path: Path) -> None:
+    """A broken link, a missing anchor or a page that is nowhere in the navigation is an error."""
+    mkdocs = str(Path(sysconfig.get_path("scripts")) / "mkdocs")
+    command = [
+        mkdocs,
+        "build",
+        "--quiet",
+        "--config-file",
+        str(ROOT / "mkdocs.yml"),
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own pages
+    assert built.returncode == 0, built.stdout + built.stderr
+    drawn = [page.read_text().count('<pre class="mermaid">') for page in (tmp_path / "site").rglob("*.html")]
+    assert sum(drawn) == sum(page.read_text().count("```mermaid\n") for page in PAGES) > 4
+
+
+@pytest.mark.parametrize("page", TOP, ids=_named)
+def test_links_of_the_pages_at_the_top_lead_somewhere(page: Path) -> None:
+    """GitHub shows them as they are; those of the others are the site's."""
+    assert [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_shell_on_a_page_is_shell(page: Path, tmp_path: Path) -> None:
+    """And calls commands of make that there are."""
+    script = tmp_path / "shown.sh"
+    script.write_text("\n".join(re.findall(r"^```shell\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)))
+    checked = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)  # noqa: S603, S607 - reads it
+    assert checked.stderr == ""
+    targets = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
+    assert set(re.findall(r"`make ([\w-]+)", page.read_text())) <= targets
+
+
+def test_the_command_line_on_a_page_is_taken() -> None:
+    """Each option is there, and with them the inputs are whole."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    (shown,) = re.findall(r"^python -m refresh (--mode.*?)^```", page, re.DOTALL | re.MULTILINE)
+    arguments = shown.replace("\\\n", " ").split()
+    assert inputs.load(command_line.environ(arguments, {"INPUT_GITHUB_TOKEN": "x" * 20})).desired.mode.name == "PLAN"
+
+
+@pytest.mark.parametrize("kind", ["inputs", "outputs"])
+def test_every_input_and_output_has_a_type(kind: str) -> None:
+    """In their order; https://github.com/typesafegithub/github-actions-typing knows six."""
+    assert list(TYPES[kind]) == list(ACTION[kind])
+    assert {each["type"] for each in TYPES[kind].values()} <= {"string", "boolean", "integer", "float", "enum", "list"}
+
+
+def _typical() -> list[tuple[str, str]]:
+    """Give values that the types allow, where a type says which."""
+    for_types = {"boolean": ["true", "false"], "integer": ["60"]}
+    return [
+        (name, value)
+        for name, each in TYPES["inputs"].items()
+        if name not in ("metadata-hop-limit", "github-reg-token-refresh-min", *inputs.IGNORED)
+        for value in each.get("allowed-values", for_types.get(each["type"], []))
+    ]
+
+
+@pytest.mark.parametrize(("name", "value"), _typical())
+def test_what_a_type_allows_is_taken(name: str, value: str) -> None:
+    """Editors and generated code go by the types."""
+    inputs.load(good(**{f"INPUT_{name.upper()}": value}))
+
+
+def _steps(workflow: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    return [step for job in jobs for step in job.get("steps", ())]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=_named)
+def test_a_workflow_gives_the_action_what_it_needs(workflow: Path) -> None:
+    """Only inputs that exist, all that are required; one of the two ways to ask GitHub."""
+    given = [step["with"] for step in _steps(workflow) if re.match(r"org/refresh-action|\./$", step.get("uses", ""))]
+    for each in given:
+        assert {*inputs.REQUIRED} <= {*each} <= {*inputs.REQUIRED, *inputs.OPTIONAL}
+        assert ("github-token" in each) is not ("github-app-id" in each)
+    assert given or workflow.name in ("build.yml", "ci.yml", "docs.yml", "nightly.yml", "release.yml")
+
+
+def test_other_actions_are_named_by_their_commit_the_same_everywhere() -> None:
+    """With the version beside it, which Dependabot moves together with the commit."""
+    lines = [
+        line for path in WORKFLOWS for line in path.read_text().splitlines() if re.search(r"\buses: (?!\./)", line)
+    ]
+    others = [line.partition("uses: ")[2] for line in lines if not any(name in line for name in _NOT_PINNED)]
+    assert [each for each in others if not _PIN.fullmatch(each)] == []
+    pins = {each.partition("@")[0]: each for each in others}
+    assert {*others} == {*pins.values()}

@@ -1,0 +1,238 @@
+"""A release, step by step, with git for real and stand-ins for Docker, GitHub's CLI and cosign."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from release import image, publication
+from release.commands import CommandFailed, Commands
+from release.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+DOCKER = f"""\
+#!/bin/sh
+echo "docker $*" >>"$LOG"
+case "$*" in
+*imagetools*) echo sha256:base ;;
+*--metadata-file=*) mkdir -p build; echo '{{"containerimage.digest": "{DIGEST}"}}' >build/image.json ;;
+'image inspect'*) echo {DIGEST} ;;
+run*) exit "${{STARTED:-2}}" ;;
+esac
+"""
+GH = """\
+#!/bin/sh
+echo "gh $*" >>"$LOG"
+case "$1" in api) echo "${IMMUTABLE:-true}" ;; esac
+"""
+
+
+def _git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
+    command = ["git", "-C", str(folder), *identity, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Give a clone of a small repository that is ready for 1.2.3, as the workflow checks it out."""
+    origin, clone = tmp_path / "origin.git", tmp_path / "clone"
+    _git(tmp_path, "init", "--quiet", "--bare", str(origin))
+    _git(tmp_path, "clone", "--quiet", str(origin), str(clone))
+    shutil.copytree(ROOT / "release", clone / "release", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("action.yml", "Dockerfile"):
+        shutil.copy(ROOT / name, clone / name)
+    (clone / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3\n\n- Ends [more](docs/x.md).\n")
+    (clone / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    _git(clone, "add", ".")
+    _git(clone, "commit", "--quiet", "--message", "Prepare 1.2.3")
+    _git(clone, "push", "--quiet", "origin", "HEAD:main")
+    return clone
+
+
+@pytest.fixture
+def run(checkout: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Give a way to run a step: exit code and what it said."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, script in (("docker", DOCKER), ("gh", GH), ("cosign", GH)):
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+
+    def started(*arguments: str, **changed: str) -> tuple[int, str]:
+        environ = {
+            "HOME": str(tmp_path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LOG": str(tmp_path / "log"),
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "GITHUB_REPOSITORY": "Org/refresh-action",
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{(tmp_path / 'origin.git').as_uri()}.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/Org/refresh-action.git",
+            **changed,
+        }
+        command = [sys.executable, "-m", "release", *arguments]
+        done = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        return done.returncode, done.stdout + done.stderr
+
+    return started
+
+
+def _called(tmp_path: Path) -> list[str]:
+    log = tmp_path / "log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def _tags(tmp_path: Path) -> dict[str, str]:
+    """Give the tags of the repository on GitHub, with what their commits say of the image."""
+    origin = tmp_path / "origin.git"
+    return {
+        tag: re.findall(r"^  image: (.*)$", _git(origin, "show", f"{tag}:action.yml"), re.MULTILINE)[0]
+        for tag in _git(origin, "tag").split()
+    }
+
+
+def test_the_image_is_built_for_two_platforms_on_the_base_as_it_is_and_pushed_without_a_tag(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """What follows goes by the digest that is an output of the step."""
+    code, told = run("image", "1.2.3")
+    assert code == 0, told
+    (built,) = [call for call in _called(tmp_path) if "buildx build" in call]
+    assert "--platform=linux/amd64,linux/arm64" in built
+    assert f"--build-arg=BASE_IMAGE={image.base_image(ROOT)}@sha256:base" in built
+    assert "name=ghcr.io/org/refresh-action,push-by-digest=true" in built
+    assert "--provenance=mode=max --sbom=true" in built
+    assert "--tag" not in built
+    assert (tmp_path / "output").read_text() == f"name=ghcr.io/org/refresh-action\ndigest={DIGEST}\n"
+
+
+def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_floating_tag(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """The release is a draft until it is whole, and locked at the moment of its publication."""
+    assert run("check", "1.2.3") == (0, "")
+    code, told = run("publish", "1.2.3", DIGEST)
+    assert code == 0, told
+    named = f"docker://ghcr.io/org/refresh-action@{DIGEST}"
+    assert _tags(tmp_path) == {"v1": named, "v1.2.3": named}
+    origin = tmp_path / "origin.git"
+    assert (
+        _git(origin, "diff", "--stat", "main", "v1.2.3").splitlines()[-1]
+        == " 1 file changed, 1 insertion(+), 1 deletion(-)"
+    )
+    assert _git(origin, "rev-list", "--count", "main..v1.2.3") == "1"
+    create, edit, asked = _called(tmp_path)
+    assert create.startswith("gh release create v1.2.3 --repo=Org/refresh-action --verify-tag --draft")
+    assert edit == "gh release edit v1.2.3 --repo=Org/refresh-action --draft=false"
+    assert asked.startswith("gh api repos/Org/refresh-action/releases/tags/v1.2.3")
+    notes = (tmp_path / "clone" / "build" / "notes.md").read_text()
+    assert notes == "- Ends [more](https://github.com/Org/refresh-action/blob/v1.2.3/docs/x.md).\n"
+
+
+def test_what_a_release_names_is_an_action(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    """By GitHub's own schema."""
+    assert run("publish", "1.2.3", DIGEST)[0] == 0
+    (tmp_path / "action.yml").write_text(_git(tmp_path / "origin.git", "show", "v1:action.yml"))
+    checker = str(Path(sysconfig.get_path("scripts")) / "check-jsonschema")
+    command = [checker, "--builtin-schema", "vendor.github-actions", str(tmp_path / "action.yml")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a linter
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_release_that_could_be_changed_fails_before_the_floating_tag_moves(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """Nobody gets it by @v1, and the remedy is told."""
+    code, told = run("publish", "1.2.3", DIGEST, IMMUTABLE="false")
+    assert (code, [*_tags(tmp_path)]) == (1, ["v1.2.3"])
+    assert "Enable release immutability" in told
+    code, told = run("check", "1.2.3")
+    assert (code, "git push origin :v1.2.3" in told) == (1, True)
+
+
+def test_the_floating_tag_stays_with_a_newer_version(
+    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
+) -> None:
+    """A repair of an older one is a release all the same."""
+    for tag in ("v1.3.0", "v1"):
+        _git(checkout, "push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
+    code, told = run("publish", "1.2.3", DIGEST)
+    assert code == 0, told
+    assert "v1 stays where it is" in told
+    assert _tags(tmp_path)["v1"] == "Dockerfile"
+
+
+def test_a_dry_run_shows_what_others_would_see_and_does_none_of_it(
+    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
+) -> None:
+    """It builds and commits, elsewhere than in the working tree."""
+    before = _git(checkout, "status", "--short", "--branch")
+    code, told = run("dry-run", "1.2.3")
+    assert code == 0, told
+    for word in ("docker buildx build", "cosign sign", "gh release create", "gh release edit", "push --force"):
+        assert re.search(rf"^not run: .*{word}", told, re.MULTILINE), word
+    assert "actions/attest-build-provenance" in told
+    assert not [call for call in _called(tmp_path) if re.search(r"^gh|buildx|push", call)]
+    assert (_tags(tmp_path), _git(checkout, "status", "--short", "--branch")) == ({}, before)
+    assert f"+  image: docker://ghcr.io/org/refresh-action@{DIGEST}" in told
+    assert told.endswith("Nothing was pushed, signed or attested.\n")
+
+
+def test_a_dry_run_says_why_a_release_would_be_refused(run: Callable[..., tuple[int, str]]) -> None:
+    """And goes on: it is there to look."""
+    code, told = run("dry-run", "1.2.4")
+    assert (code, told.count("THE RELEASE WOULD BE REFUSED: ")) == (0, 2)
+
+
+def test_an_image_that_does_not_start_fails_the_dry_run(run: Callable[..., tuple[int, str]]) -> None:
+    """Without inputs the program ends with 2, and with nothing else."""
+    code, told = run("dry-run", "1.2.3", STARTED="0")
+    assert (code, "error: exit code 1" in told) == (1, True)
+
+
+def test_a_platform_that_this_machine_cannot_run_is_left_out_aloud(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Emulation is the machine's matter."""
+    monkeypatch.setattr(image, "_EMULATORS", tmp_path)
+    monkeypatch.setattr(image, "_tried", lambda *_: DIGEST)
+    monkeypatch.setattr(Commands, "ask", lambda *_: "x86_64")
+    assert image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3)) == DIGEST
+    assert "LEFT OUT: linux/arm64" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((), 2), (("check",), 2), (("publish", "1.2.3"), 2), (("check", "1.2"), 1)]
+)
+def test_what_is_no_step_is_told(run: Callable[..., tuple[int, str]], arguments: tuple[str, ...], code: int) -> None:
+    """Before anything is done."""
+    assert run(*arguments)[0] == code
+
+
+@pytest.mark.parametrize("named", ["name", "name@latest", f"name@{DIGEST}0"])
+def test_an_image_without_its_digest_is_not_committed(tmp_path: Path, named: str) -> None:
+    """A tag could move."""
+    with pytest.raises(ValueError, match="by its digest expected"):
+        publication.commit(Commands(tmp_path, dry=True), Version(1, 2, 3), named)
+
+
+def test_an_action_that_names_an_image_already_is_not_released(tmp_path: Path) -> None:
+    """It was released before, or is not this one."""
+    with pytest.raises(ValueError, match="one line `  image: Dockerfile` expected"):
+        publication.with_image("runs:\n  image: docker://x\n", "y")
+    with pytest.raises(CommandFailed):
+        Commands(tmp_path, dry=False).ask("false")

@@ -1,0 +1,94 @@
+"""Which versions can be released, and with which notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from release import version
+from release.version import Version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHANGELOG = """\
+# Changelog
+
+## Unreleased
+
+## 1.2.3 - 2026-11-25
+
+- Ends more.
+  Much more, see [it](docs/instance.md).
+
+## 1.2.2
+
+- Ends less.
+"""
+V = Version(1, 2, 3)
+
+
+def _tree(folder: Path, changelog: str = CHANGELOG, named: str = "1.2.3") -> Path:
+    (folder / "CHANGELOG.md").write_text(changelog)
+    (folder / "pyproject.toml").write_text(f'[project]\nversion = "{named}"\n')
+    return folder
+
+
+@pytest.mark.parametrize("text", ["1.2", "v1.2.3", "1.2.3-rc.1", "01.2.3", "1.2.3\n", "", "1.2.3; rm"])
+def test_a_version_is_three_numbers(text: str) -> None:
+    """It becomes part of commands and addresses."""
+    with pytest.raises(ValueError, match="three numbers expected"):
+        Version.parse(text)
+
+
+def test_a_version_knows_its_tags() -> None:
+    """The one that stays, and the one that follows."""
+    assert (str(V), V.tag, V.floating_tag) == ("1.2.3", "v1.2.3", "v1")
+    assert Version.parse("1.2.3") == V
+
+
+@pytest.mark.parametrize(
+    ("tags", "newest"),
+    [([], True), (["v1.2.2", "v2.0.0", "v1", "nightly"], True), (["v1.10.0"], False), (["v1.2.3"], True)],
+)
+def test_a_repair_of_an_old_version_does_not_move_the_floating_tag(tags: list[str], *, newest: bool) -> None:
+    """Its users would lose what newer versions brought."""
+    assert V.is_newest(tags) is newest
+
+
+def test_a_version_that_is_prepared_can_be_released(tmp_path: Path) -> None:
+    """With the notes of its section and no other."""
+    root = _tree(tmp_path)
+    assert list(version.problems(V, root, ["v1.2.2", "v1"])) == []
+    told = "- Ends more.\n  Much more, see [it](https://host/o/r/blob/v1.2.3/docs/instance.md)."
+    assert version.notes(V, root, "https://host/o/r") == told
+
+
+@pytest.mark.parametrize(
+    ("changelog", "named", "tags", "told"),
+    [
+        (CHANGELOG, "1.2.2", [], "pyproject.toml: version is 1.2.2; write 1.2.3 there first"),
+        (CHANGELOG.replace("## 1.2.3", "## 1.2.30"), "1.2.3", [], "CHANGELOG.md has no section 1.2.3"),
+        (CHANGELOG.replace("## 1.2.3 - 2026-11-25\n", "## 1.2.3\n## 1.2.2\n"), "1.2.3", [], "has no section 1.2.3"),
+        (CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n"), "1.2.3", [], "has more under Unreleased"),
+        (CHANGELOG, "1.2.3", ["v1.2.3"], "v1.2.3 is a tag already"),
+    ],
+)
+def test_what_is_not_prepared_is_refused_with_the_remedy(
+    tmp_path: Path, changelog: str, named: str, tags: list[str], told: str
+) -> None:
+    """Before anything is built."""
+    (problem,) = version.problems(V, _tree(tmp_path, changelog, named), tags)
+    assert told in problem
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    """One pull request mends them."""
+    assert len(list(version.problems(V, _tree(tmp_path, "# Changelog\n", "0.1.0"), ["v1.2.3"]))) == 3
+
+
+def test_before_it_is_prepared_the_notes_are_of_what_is_unreleased(tmp_path: Path) -> None:
+    """A dry run shows something."""
+    root = _tree(tmp_path, CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n").replace("1.2.3", "1.2.1"))
+    assert version.notes(V, root, "https://host/o/r") == "- New."
