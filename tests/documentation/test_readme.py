@@ -1,0 +1,44 @@
+"""What the README shows of a run is what a run says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.fakes.world import NEW_IMAGE
+
+if TYPE_CHECKING:
+    from refresh.reconciler.services import Services
+    from tests.fakes.world import World
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+QUEUE = "octo-widgets-large-ci-pool"
+_VARYING = re.compile(r"\b(i|lt)-[0-9a-f]{17}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\(\d+\.\d s\)")
+
+
+def _steady(text: str) -> list[str]:
+    """Give the lines with what differs from run to run blanked."""
+    return [_VARYING.sub("~", line) for line in text.splitlines()]
+
+
+def test_the_plan_that_the_readme_shows_is_one(refreshed: World, services: Services) -> None:
+    """Of a pool with an expired instance and a queue that somebody has edited, when the image is to change."""
+    (instance,) = refreshed.launch(services)
+    refreshed.record(services, instance)
+    url = services.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
+    code, printed = refreshed.run(mode="plan", ami=NEW_IMAGE)
+    shown = _steady(re.findall(r"^```text\n(.*?)^```", README, re.DOTALL | re.MULTILINE)[0])
+    told = _steady(printed)
+    assert code == 0, printed
+    # Components end in any order.
+    assert all("\n".join(part) in "\n".join(told) for part in _parts(shown)), printed
+    assert {*told} - {*shown} == {line for line in told if "as desired" in line or line.startswith("refresh.started")}
+
+
+def _parts(lines: list[str]) -> list[list[str]]:
+    """Give a component's line with those below it."""
+    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    return [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
