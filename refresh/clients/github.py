@@ -151,8 +151,8 @@ class GitHub:
     def _connect(self, auth: github.Auth.Auth) -> github.Github:
         import github  # noqa: PLC0415 - see the package's docstring
 
-        quieten()
-        connection = github.Github(
+        quieten()  # importing PyGithub gives its logger a handler
+        return github.Github(
             auth=auth,
             base_url=self._api_url,
             timeout=_GITHUB_SECONDS,
@@ -161,8 +161,6 @@ class GitHub:
             seconds_between_writes=None,
             lazy=True,
         )
-        quieten()
-        return connection
 
     def _installation_token(self, app: AppKey) -> Secret:
         """Find the App's installation and have a token issued that may administer runners and nothing else.
