@@ -19,6 +19,7 @@ from refresh import clients, errors, inputs, log
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
+from refresh.inputs.reader import SECRETS, spellings
 from refresh.reconciler import first_look
 from refresh.runner import Runner
 from refresh.stop import Stop
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.services import Services
 
 _SECRETS = (
-    *("INPUT_GITHUB-TOKEN", "INPUT_GITHUB_TOKEN", "INPUT_GITHUB-APP-PRIVATE-KEY", "INPUT_GITHUB_APP_PRIVATE_KEY"),
+    *(variable for name in SECRETS for variable in spellings(name)),
     *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
 """Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
