@@ -12,6 +12,12 @@ from refresh import names
 
 RESOLVE = "resolve:ssm:"
 """Before the name of a parameter that names the image."""
+ARCHITECTURES = ("x64", "arm64")
+"""What instances may be, in GitHub's words; each has a runner of its own."""
+LONGEST_RUNTIME = timedelta(hours=120)
+"""What max-runtime may be at most."""
+REGISTRATION_TOKEN_LIFE = timedelta(hours=1)
+"""How long GitHub lets a registration token live."""
 
 
 class Mode(Enum):

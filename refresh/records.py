@@ -173,7 +173,7 @@ INSTANCE_ATTRIBUTES = (
 """What the collector reads of a record: all that is judged or kept as history."""
 
 
-_ID = "ID#"
+_ID = names.sort_key("")
 _LONGEST_SHOWN = 40
 
 

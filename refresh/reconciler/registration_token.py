@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import field, frozen
 
 from refresh import errors, names, records
-from refresh.desired import RunnerScope
+from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _EXPIRED = "the stored one has expired"
 _CLOCKS_APART = timedelta(minutes=15)
 """How far GitHub's clock may be ahead of ours."""
-TOKEN_LIFE = timedelta(hours=1)
-"""How long GitHub lets a new token be used."""
 _SCOPE = "scope"
 
 
@@ -104,7 +102,7 @@ def _reason(desired: DesiredState, actual: Actual, now: datetime) -> str:
         reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
     elif expires_at is None:
         reason = "the stored one's expiry cannot be read"
-    elif left > TOKEN_LIFE + _CLOCKS_APART:
+    elif left > REGISTRATION_TOKEN_LIFE + _CLOCKS_APART:
         # Nobody but a job that writes to the table can have put it there, and no instance could register with it.
         reason = "the stored one claims to live longer than GitHub lets any"
     elif left >= desired.registration_token_min_ttl:
@@ -139,7 +137,7 @@ class RegistrationToken:
 
     def predict(self, actual: Actual, changes: Sequence[ReplaceToken], now: datetime) -> Actual:
         """Tell what will be stored once these changes are made."""
-        expires_at = records.wire_time(now + TOKEN_LIFE)
+        expires_at = records.wire_time(now + REGISTRATION_TOKEN_LIFE)
         return Actual(present=True, expires_at=expires_at, scope=self.desired.runner_scope.value) if changes else actual
 
     def apply(self, changes: Sequence[ReplaceToken]) -> Iterator[Outcome]:

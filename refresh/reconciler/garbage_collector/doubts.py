@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.reconciler.machines import PROTECTION_TAG
+from refresh import names
 from refresh.wording import enumerated
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ UNPROVEN = Doubt(
     "Nothing was done to it. Find out who wrote the record: jobs on a runner can",
 )
 PROTECTED = Doubt(
-    f"it is due to end but tagged {PROTECTION_TAG}=true",
+    f"it is due to end but tagged {names.PROTECTION_TAG}=true",
     "Remove the tag when you are done with it",
 )
 UNREADABLE_THRESHOLD = Doubt("its threshold cannot be read", "It never expires by itself: correct or delete the record")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors, records, user_data
+from refresh.desired import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ARCHITECTURES = ("x64", "arm64")
 # Neither is longer than what the size of the user data is judged with (user_data.Settings.at_their_longest).
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
-_FILENAME = re.compile(rf"actions-runner-linux-(x64|arm64)-({_VERSION.pattern})\.tar\.gz", re.ASCII)
+_FILENAME = re.compile(rf"actions-runner-linux-({'|'.join(ARCHITECTURES)})-({_VERSION.pattern})\.tar\.gz", re.ASCII)
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GITHUB = "https://github.com"
