@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 import refresh.reconciler
-from refresh import inputs, outputs, user_data
+from refresh import inputs, user_data
 from refresh.desired import DesiredState, Mode
 from tests.fakes import operations
-from tests.fakes.literals import good
+from tests.fakes.literals import OUTPUTS, good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,8 @@ def test_the_action_requires_what_the_program_requires() -> None:
 
 def test_the_action_declares_exactly_the_outputs_that_are_written() -> None:
     """In their order, each with its row in the README."""
-    assert tuple(ACTION["outputs"]) == outputs.NAMES
-    for name in outputs.NAMES:
+    assert tuple(ACTION["outputs"]) == OUTPUTS
+    for name in OUTPUTS:
         assert _row(f"`{name}`"), name
 
 
