@@ -61,25 +61,30 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
         services = clients.connect(given.desired, given.secrets, _shell(environ, runner, clock, stop))
     except (errors.InputErrors, errors.Interrupted) as error:
         return _refused(runner, error)
-    pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
-        return _reconciled(given, services, clock, pool, runner, stop)
+        return _reconciled(given, services, clock, executor, runner, stop)
     except BaseException:
         # A defect: nobody would be told of what the components go on with.
         stop.ask()
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
-    given: inputs.Inputs, services: Services, clock: SystemClock, pool: ThreadPoolExecutor, runner: Runner, stop: Stop
+    given: inputs.Inputs,
+    services: Services,
+    clock: SystemClock,
+    executor: ThreadPoolExecutor,
+    runner: Runner,
+    stop: Stop,
 ) -> int:
-    first = first_look.look(given.desired, services, clock, pool)
+    first = first_look.look(given.desired, services, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(
-        given.desired, services, clock, pool, first=first, stopped=stop.asked, progress=_progress
+        given.desired, services, clock, executor, first=first, stopped=stop.asked, progress=_progress
     )
     from refresh import publish  # noqa: PLC0415 - the same
 
