@@ -29,7 +29,7 @@ from refresh.reconciler.preflight import Preflight
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
-from refresh.reconciler.runner_release import ReleaseOfRunner
+from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.transactions import Sender
 from refresh.report import ComponentReport, Report
@@ -125,7 +125,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
 
     table = started(StateTable(desired, services.dynamodb, metadata, first.table, clock))
     after_table = partial(handovers.require_table, desired, table)
-    release = started(ReleaseOfRunner(desired, metadata, services.github, clock), after_table)
+    release = started(RunnerRelease(desired, metadata, services.github, clock), after_table)
     collector = started(
         GarbageCollector(desired, services.ec2, sender, first.launched, services.skew, progress), after_table
     )

@@ -31,7 +31,7 @@ class Archive:
 
 
 @frozen
-class RunnerRelease:
+class Release:
     """A version of the runner, `n.n.n`, with an archive for each of `ARCHITECTURES`."""
 
     version: str
@@ -43,12 +43,12 @@ class RunnerRelease:
 class Recorded:
     """The METADATA item: the newest release, when GitHub was asked, and when each newer version was first seen."""
 
-    release: RunnerRelease
+    release: Release
     asked_at: datetime
     first_seen: tuple[tuple[str, str], ...] = ()
 
 
-def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[RunnerRelease, tuple[str, ...]]:
+def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, tuple[str, ...]]:
     """Read GitHub's list: the release and what is missing in it.
 
     Raises `Unavailable` if it does not name an archive of one version for both architectures.
@@ -75,7 +75,7 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[RunnerRel
         for architecture in ARCHITECTURES
         if not archives[architecture].sha256
     )
-    return RunnerRelease(versions["x64"], archives["x64"], archives["arm64"]), notes
+    return Release(versions["x64"], archives["x64"], archives["arm64"]), notes
 
 
 def read_recorded(item: Mapping[str, object]) -> Recorded | None:
@@ -92,10 +92,10 @@ def read_recorded(item: Mapping[str, object]) -> Recorded | None:
         return None
     first_seen = records.mapping(value, "firstSeen")
     seen = tuple((each, records.text(first_seen, each) or "") for each in first_seen if _VERSION.fullmatch(each))
-    return Recorded(RunnerRelease(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
+    return Recorded(Release(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
 
 
-def trusted(release: RunnerRelease, server_url: str) -> bool:
+def trusted(release: Release, server_url: str) -> bool:
     """Whether its archives are GitHub's own, or are kept by the GitHub Enterprise Server that is asked.
 
     Jobs may write to the table, and what is recorded runs on every new instance.
