@@ -16,7 +16,8 @@ from refresh.reconciler.services import Services
 
 if TYPE_CHECKING:
     from refresh.clients.shell import Shell
-    from refresh.desired import DesiredState, Secrets
+    from refresh.credentials import Secrets
+    from refresh.desired import DesiredState
 
 
 def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:

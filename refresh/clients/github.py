@@ -11,7 +11,8 @@ from refresh import errors, records
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
-from refresh.desired import AppKey, RunnerScope, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import RunnerScope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
-from refresh.desired import AppKey, RunnerScope, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import RunnerScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

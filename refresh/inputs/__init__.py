@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh.desired import LONGEST_RUNTIME, REGISTRATION_TOKEN_LIFE, DesiredState, ResourceClass, Secrets
+from refresh.credentials import Secrets
+from refresh.desired import LONGEST_RUNTIME, REGISTRATION_TOKEN_LIFE, DesiredState, ResourceClass
 from refresh.errors import InputErrors
 from refresh.inputs import access, actions_runner, checks, parsers, resources
 from refresh.inputs.reader import Reader

@@ -6,7 +6,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from refresh import names, user_data
-from refresh.desired import AppKey, DesiredState, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import DesiredState
 from refresh.inputs import bash, parsers
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader

@@ -19,7 +19,8 @@ from refresh.report import Change, Difference, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from refresh.desired import DesiredState, Secret
+    from refresh.credentials import Secret
+    from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome

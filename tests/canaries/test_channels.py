@@ -13,7 +13,8 @@ from botocore.exceptions import ParamValidationError
 
 from refresh import log
 from refresh.clients.github import GitHub
-from refresh.desired import REGISTRATION_TOKEN_LIFE, Secret
+from refresh.credentials import Secret
+from refresh.desired import REGISTRATION_TOKEN_LIFE
 from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
 from tests.fakes import canaries, operations, outgoing

@@ -21,7 +21,7 @@ from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY, moment
 from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
-from refresh.desired import Secret
+from refresh.credentials import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes import operations
 from tests.fakes.desired import desired

@@ -16,6 +16,7 @@ FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
 SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.__main__"}
 MAY_KNOW_THE_SHELL = {"refresh/__main__.py", "refresh/publish.py", "refresh/runner.py"}
 PURE = (
+    "refresh.credentials",
     "refresh.desired",
     "refresh.errors",
     "refresh.inputs",

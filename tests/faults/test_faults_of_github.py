@@ -10,7 +10,7 @@ from attrs import evolve
 
 from refresh import errors, names, records
 from refresh.clients.github import GitHub
-from refresh.desired import Secret
+from refresh.credentials import Secret
 from refresh.names import Repository
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer

@@ -9,7 +9,8 @@ import pytest
 from attrs import evolve
 
 from refresh import errors, names, records
-from refresh.desired import Mode, Secret
+from refresh.credentials import Secret
+from refresh.desired import Mode
 from refresh.reconciler import registration_token
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
