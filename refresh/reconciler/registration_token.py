@@ -15,6 +15,7 @@ from refresh import errors, names, records
 from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
+from refresh.wording import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,7 +110,7 @@ def _reason(desired: DesiredState, actual: Actual, now: datetime) -> str:
     elif left >= desired.registration_token_min_ttl:
         reason = ""
     else:
-        reason = f"the stored one has {_minutes(left)} left" if left > timedelta() else _EXPIRED
+        reason = f"the stored one has {lasting(left)} left" if left > timedelta() else _EXPIRED
     return reason
 
 
@@ -191,7 +192,3 @@ def _not_longer_lived(before: str, expires_at: str) -> Mapping[str, object]:
             ":after": {"S": expires_at},
         },
     }
-
-
-def _minutes(duration: timedelta) -> str:
-    return f"{int(duration.total_seconds() // 60)}m"
