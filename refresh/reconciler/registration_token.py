@@ -163,7 +163,7 @@ class RegistrationToken:
             "timestamp": records.wire_time(now),
             "expires_at": expires_at,
         }
-        # Left out for a repository's, so that the item is what the contract says.
+        # Left out for a repository's, so that the item is the original's.
         if self.desired.runner_scope is not RunnerScope.REPOSITORY:
             value[_SCOPE] = self.desired.runner_scope.value
         try:

@@ -57,7 +57,7 @@ def aged(machine: Machine, now: datetime, oldest: timedelta) -> bool:
 
 
 def proven(machine: Machine, template_ids: TemplateIds) -> bool:
-    """Whether EC2 itself shows that the instance is this pool's (design: "The garbage collector as a plan").
+    """Whether EC2 itself shows that the instance is this pool's.
 
     Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
     """
@@ -71,7 +71,7 @@ def proven(machine: Machine, template_ids: TemplateIds) -> bool:
 def judge(
     desired: DesiredState, record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime
 ) -> Verdict:
-    """Apply the design's table to one record and the instance that it names."""
+    """Judge one record and the instance that it names, by the rules of docs/table.md."""
     if record.state == records.TERMINATED:
         verdict = _judge_marked(record, machine, now)
     else:

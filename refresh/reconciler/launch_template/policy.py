@@ -138,7 +138,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
 
 
 def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, object]:
-    """Give the METADATA value (contract: `launch_template`); user data itself is never stored."""
+    """Give the METADATA value of `launch_template`, as docs/table.md has it; user data itself is never stored."""
     return {
         "name": names.launch_template(desired.repository),
         "ami": desired.image,

@@ -134,7 +134,7 @@ def _future_url(actual: Actual, queue: str) -> str:
 def config(
     pools: Iterator[tuple[ResourceClass, str]] | Sequence[tuple[ResourceClass, str]],
 ) -> dict[str, Any]:
-    """Give the METADATA value (contract: `resource_class_config`)."""
+    """Give the METADATA value of `resource_class_config`, as docs/table.md has it."""
     return {each.name: {"cpu": each.cpu, "mmem": each.memory_mib, "queueUrl": url} for each, url in pools}
 
 

@@ -1,7 +1,7 @@
 """DynamoDB: the state table that provision, release and the instances share.
 
-Nothing else is written before this component has converged: it alone knows that the table is there, has the contract's
-shape and belongs to this repository (`a-b/c` and `a/b-c` share a table name).
+Nothing else is written before this component has converged: it alone knows that the table is there, has the
+shape of docs/table.md and belongs to this repository (`a-b/c` and `a/b-c` share a table name).
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.CoreComponents.html
 """
 

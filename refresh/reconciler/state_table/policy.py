@@ -86,7 +86,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
 
 
 def usable(desired: DesiredState, actual: Actual) -> bool:
-    """Whether the other components may write: the table is ACTIVE, has the contract's key and is this repository's."""
+    """Whether the other components may write: the table is ACTIVE, has the right key and is this repository's."""
     return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.owner == str(desired.repository)
 
 
