@@ -1,4 +1,4 @@
-"""The only room that imports botocore and PyGithub: sessions, retries, time-outs, pools, and errors in our own terms.
+"""The only package that imports botocore, PyGithub and requests: sessions, retries, time-outs, errors in our own terms.
 
 Both are imported when they are needed: a run with bad input needs neither, and one that changes nothing asks GitHub
 nothing.
