@@ -172,7 +172,10 @@ class RegistrationToken:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the token
             # A library may quote what it refuses to send, and this is the token.
-            raise errors.RefreshError(f"storing the token failed: {type(error).__name__}") from None
+            raise errors.RefreshError(
+                f"storing the token failed: {type(error).__name__}. The next run tries again; if it stays, report this "
+                f"line at {errors.ISSUES}."
+            ) from None
 
 
 def _not_longer_lived(before: str, expires_at: str) -> Mapping[str, object]:

@@ -423,7 +423,7 @@ def test_success_is_the_state_in_the_answer(state: str) -> None:
     ec2.state_after = state
     (outcome,) = _terminate(ec2, 1)
     assert isinstance(outcome, Failed)
-    assert f"{_id(1)} is {state}" in str(outcome.error)
+    assert f"{_id(1)} is {state}. The next run tries again; if it stays, look at the instance" in str(outcome.error)
 
 
 def test_an_instance_that_the_answer_does_not_mention_was_not_ended() -> None:

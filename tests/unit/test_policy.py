@@ -91,6 +91,7 @@ def test_an_empty_answer_of_ec2_ends_nobody(state: str) -> None:
         verdict = _judge(_record(state, threshold), _machine(Ec2State.UNKNOWN))
         assert isinstance(verdict, Doubt)
         assert not verdict.fails
+        assert verdict.about([ID]).endswith("EC2 does not know it. It never expires by itself: delete the record.")
 
 
 OLD = NOW - timedelta(days=7, seconds=1)

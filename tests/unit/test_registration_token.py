@@ -202,7 +202,10 @@ def test_an_exception_that_quotes_the_token_never_surfaces() -> None:
     items.refusal = _ParamValidationError(f"Invalid type for parameter Item.value.M.token, value: {TOKEN}")
     report = _refresh(items, _GitHub())
     error = report.failures[0].error
-    assert str(error) == "storing the token failed: _ParamValidationError"
+    assert str(error) == (
+        "storing the token failed: _ParamValidationError. The next run tries again; if it stays, report this line at "
+        "https://github.com/org/refresh-action/issues."
+    )
     assert (error.__cause__, error.__suppress_context__) == (None, True)
 
 

@@ -268,7 +268,7 @@ def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: s
     clock = StillClock()
     dynamodb = _DynamoDB(status)
     converged = _converge(dynamodb, clock)
-    assert "still not ACTIVE after 60 s" in str(converged.report.failures[0].error)
+    assert f"still not ACTIVE after 60 s, but {status}." in str(converged.report.failures[0].error)
     assert sum(clock.slept) == 60
     assert set(dynamodb.calls) == {"BatchGetItem", "DescribeTable"}
     assert converged.actual is not None

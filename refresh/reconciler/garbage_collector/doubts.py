@@ -37,7 +37,7 @@ PROTECTED = Doubt(
 )
 UNREADABLE_THRESHOLD = Doubt("its threshold cannot be read", "It never expires by itself: correct or delete the record")
 WITHOUT_THRESHOLD = Doubt(
-    "it has no threshold and EC2 does not know it", "It never expires by itself: correct or delete the record"
+    "it has no threshold and EC2 does not know it", "It never expires by itself: delete the record"
 )
 ENDLESS = Doubt(
     "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",

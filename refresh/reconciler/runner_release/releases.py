@@ -71,7 +71,8 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
             f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}.",
         )
     notes = tuple(
-        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it."
+        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it. "
+        "Where that is not good enough, pin it with actions-runner-version and actions-runner-sha256."
         for architecture in ARCHITECTURES
         if not archives[architecture].sha256
     )

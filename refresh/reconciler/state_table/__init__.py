@@ -156,15 +156,17 @@ class StateTable:
 
     def _await(self, *statuses: str | None) -> None:
         """Look until the table has one of these statuses; None stands for a table that is gone."""
+        status: str | None = None
         for _ in range(ACTIVE_WAIT_SECONDS // _POLL_SECONDS):
-            if self._status() in statuses:
+            status = self._status()
+            if status in statuses:
                 return
             self.clock.sleep(_POLL_SECONDS)
         self.description.outdated()
         raise errors.Unavailable(
             "dynamodb:DescribeTable",
             "NotActive",
-            f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s.",
+            f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s, but {status or 'not there'}.",
         )
 
     def _status(self) -> str | None:
