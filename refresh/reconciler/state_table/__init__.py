@@ -79,7 +79,7 @@ class StateTable:
             keys=keys,
             deletion_protection=description.get("DeletionProtectionEnabled", False),
             on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
-            time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
+            time_to_live=self._time_to_live() if readable else policy.TimeToLive(),
             owner=self._owner() if readable else None,
             arn=arn,
             tags=tagging.look(self.desired.tags, partial(self._tags, arn)) if readable else tagging.Found(),
@@ -110,9 +110,15 @@ class StateTable:
                 case _:
                     assert_never(change)
 
-    def _time_to_live(self) -> tuple[str, str]:
-        description = self.dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
-        return description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", "")
+    def _time_to_live(self) -> policy.TimeToLive:
+        """Look at it; that it cannot be read must not keep a pool from its registration token."""
+        try:
+            description = self.dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+        except (errors.CredentialsExpired, errors.NotFound):
+            raise
+        except errors.ApiError as error:
+            return policy.TimeToLive(unread=str(error))
+        return policy.TimeToLive(description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", ""))
 
     def _owner(self) -> str | None:
         item = self.metadata.read(names.POOL_IDENTIFIER)
