@@ -1,4 +1,4 @@
-"""The design's import rules: who may know AWS, GitHub and the clock."""
+"""Who may know AWS, GitHub and the clock."""
 
 from __future__ import annotations
 
