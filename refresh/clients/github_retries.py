@@ -55,11 +55,7 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
                 if response is None:
                     raise
                 raise _given_up(operation, response.status, f"the same answer {_RETRIES + 1} times.") from None
-            asked = None if response is None else self.get_retry_after(response)
-            pause = asked or following.get_backoff_time()
-            if response is not None and response.status in _LIMITED and asked is None:
-                pause = pause or _unasked_pause(response.headers, shell.now())
-                following.get_backoff_time = lambda: pause
+            pause = _pause(following, response, shell.now())
             following.waited = self.waited + pause
             if following.waited > LONGEST_WAIT_SECONDS:
                 problem = f"GitHub asks to wait {pause:.0f} s; no more than {LONGEST_WAIT_SECONDS} s in all are waited."
@@ -74,6 +70,16 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
 
     again = [_NOT_YET, *_MOVED, *_LIMITED, *range(500, 600)]
     return Retry(total=_RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS, status_forcelist=again)
+
+
+def _pause(following: Any, response: Any, now: datetime) -> float:
+    """Tell how long will be waited, and have a limit waited for that names no time."""
+    asked: float | None = None if response is None else following.get_retry_after(response)
+    pause: float = asked or following.get_backoff_time()
+    if response is not None and response.status in _LIMITED and asked is None:
+        pause = pause or _unasked_pause(response.headers, now)
+        following.get_backoff_time = lambda: pause
+    return pause
 
 
 def _unasked_pause(headers: Mapping[str, str], now: datetime) -> float:
