@@ -101,8 +101,8 @@ class Stage:
     def remember(self, number: int) -> None:
         """Write the history of so many instances."""
         services = self.world.services()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(partial(self.world.write, services), _batches(number, datetime.now(UTC))):
+        with ThreadPoolExecutor(_AT_ONCE) as executor:
+            for _ in executor.map(partial(self.world.write, services), _batches(number, datetime.now(UTC))):
                 pass
 
     def play(self, number: int, kind: str) -> None:

@@ -85,7 +85,7 @@ def _created(world: World, services: Services) -> None:
     print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(services)}")
     queues = services.sqs.list_queues().get("QueueUrls", [])
     print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
-    _require(len(items) == 8, f"8 METADATA items expected, {len(items)} found")  # noqa: PLR2004 - the contract's six, our two
+    _require(len(items) == 8, f"8 METADATA items expected, {len(items)} found")  # noqa: PLR2004 - those of docs/table.md
     _require(len(queues) == 7, f"7 queues expected, {len(queues)} found")  # noqa: PLR2004 - the default classes
 
 

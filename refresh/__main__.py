@@ -19,6 +19,7 @@ from refresh import clients, errors, inputs, log
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
+from refresh.inputs.reader import SECRETS, spellings
 from refresh.reconciler import first_look
 from refresh.runner import Runner
 from refresh.stop import Stop
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.services import Services
 
 _SECRETS = (
-    *("INPUT_GITHUB-TOKEN", "INPUT_GITHUB_TOKEN", "INPUT_GITHUB-APP-PRIVATE-KEY", "INPUT_GITHUB_APP_PRIVATE_KEY"),
+    *(variable for name in SECRETS for variable in spellings(name)),
     *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
 """Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
@@ -60,25 +61,30 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
         services = clients.connect(given.desired, given.secrets, _shell(environ, runner, clock, stop))
     except (errors.InputErrors, errors.Interrupted) as error:
         return _refused(runner, error)
-    pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
-        return _reconciled(given, services, clock, pool, runner, stop)
+        return _reconciled(given, services, clock, executor, runner, stop)
     except BaseException:
         # A defect: nobody would be told of what the components go on with.
         stop.ask()
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
-    given: inputs.Inputs, services: Services, clock: SystemClock, pool: ThreadPoolExecutor, runner: Runner, stop: Stop
+    given: inputs.Inputs,
+    services: Services,
+    clock: SystemClock,
+    executor: ThreadPoolExecutor,
+    runner: Runner,
+    stop: Stop,
 ) -> int:
-    first = first_look.look(given.desired, services, clock, pool)
+    first = first_look.look(given.desired, services, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(
-        given.desired, services, clock, pool, first=first, stopped=stop.asked, progress=_progress
+        given.desired, services, clock, executor, first=first, stopped=stop.asked, progress=_progress
     )
     from refresh import publish  # noqa: PLC0415 - the same
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from refresh.inputs import reader
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SECRETS = reader.SECRETS
-"""Read from the environment only: an option would show in the list of processes."""
 DESCRIPTIONS = {
     "ami": "image of the runners: an AMI id, or resolve:ssm:<parameter>",
     "iam-instance-profile": "name or ARN of the runners' instance profile",

@@ -10,8 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from refresh import names
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+ISSUES = "https://github.com/org/refresh-action/issues"
+"""Where people report what is a mistake of this program."""
 
 
 class RefreshError(Exception):
@@ -50,7 +55,7 @@ class DeadlineReached(RefreshError):
 class ApiError(RefreshError):
     """AWS or GitHub answered with an error; `code` and `message` are theirs."""
 
-    remedy = "See the message; if it stays, report it with this line."
+    remedy = f"See the message; if it stays, report it with this line at {ISSUES}."
 
     def __init__(self, operation: str, code: str, message: str = "", *, remedy: str = "") -> None:
         self.operation = operation
@@ -163,6 +168,15 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "ResourceInUseException": AlreadyExists,
     "ConditionalCheckFailedException": ConditionFailed,
 }
+_DELETED_RECENTLY = "Wait a minute: the next run makes it."
+_REMEDIES = {
+    "OperationNotPermitted": (
+        f"Remove EC2's termination protection from the instance, or tag it {names.PROTECTION_TAG}=true to keep it."
+    ),
+    "AWS.SimpleQueueService.QueueDeletedRecently": _DELETED_RECENTLY,
+    "QueueDeletedRecently": _DELETED_RECENTLY,
+}
+"""Of codes with which AWS names nothing that could be changed."""
 _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
 """Characters of a message that are shown."""
@@ -189,7 +203,9 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
         return _denied(operation, code, message)
     if kind:
         return kind(operation, code, message)
-    return (Unavailable if status >= _FIRST_SERVER_ERROR else Rejected)(operation, code, message)
+    if status >= _FIRST_SERVER_ERROR:
+        return Unavailable(operation, code, message)
+    return Rejected(operation, code, message, remedy=_REMEDIES.get(code, ""))
 
 
 def _of_others(code: str, message: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every AWS name and table key, as a pure function of the repository (contract: "Names").
+"""Every AWS name and table key, as a pure function of the repository; docs/table.md lists them.
 
 `provision` and `release` derive the table's name only; the template's name and the queues' URLs they read from the
 table. So the table's name is fixed, and the other two may be mapped where GitHub allows what AWS does not.
@@ -30,6 +30,12 @@ METADATA_IDENTIFIERS = (
     MAX_RUNTIME_IDENTIFIER,
     SUBNET_IDS_IDENTIFIER,
 )
+
+SELF_TERMINATION_TAG = "AllowSelfTermination"
+INITIAL_RUN_TAG = "InitialRunId"
+PROTECTION_TAG = "refresh-action:protect"
+INSTANCE_TAGS = (SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG)
+"""Tags of instances that say something to us, to provision or to the agent."""
 
 _QUEUE_NAME_LIMIT = 80
 _TEMPLATE_NAME_LIMIT = 128
@@ -67,8 +73,8 @@ def launch_template(repository: Repository) -> str:
 def queue(repository: Repository, resource_class: str) -> str:
     """Name the SQS queue of a resource class.
 
-    The contract's name is used where it is legal and unambiguous. A dot (illegal in SQS), more than 80 characters, or a
-    `-` in the class (`o/r` with class `x-y` and `o/r-x` with class `y` would share a queue) gives a hashed name. Plain
+    The plain name is used where it is legal and unambiguous. A dot (illegal in SQS), more than 80 characters, or a `-`
+    in the class (`o/r` with class `x-y` and `o/r-x` with class `y` would share a queue) gives a hashed name. Plain
     names end in `-ci-pool` and hashed ones never do, so the two kinds cannot collide.
     """
     plain = plain_queue(repository, resource_class)
@@ -80,17 +86,17 @@ def queue(repository: Repository, resource_class: str) -> str:
 
 
 def plain_queue(repository: Repository, resource_class: str) -> str:
-    """Name the queue as the contract does; only a recorded queue may still bear it where `queue` maps it."""
+    """Name the queue as the original did; only a recorded queue may still bear it where `queue` maps it."""
     return f"{repository.owner}-{repository.name}-{resource_class}-ci-pool"
 
 
 def partition_key(entity: str) -> str:
-    """Key all items of one entity (contract: "The table")."""
+    """Key all items of one entity."""
     return f"TYPE#{entity}"
 
 
 def sort_key(identifier: str) -> str:
-    """Key one item within its entity (contract: "The table")."""
+    """Key one item within its entity."""
     return f"ID#{identifier}"
 
 

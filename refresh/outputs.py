@@ -11,19 +11,6 @@ from refresh.reconciler.garbage_collector.changes import Terminate
 if TYPE_CHECKING:
     from refresh.report import Report
 
-NAMES = (
-    "changed",
-    "drift",
-    "plan",
-    "launch-template-id",
-    "launch-template-version",
-    "queue-urls",
-    "terminated-count",
-    "terminated-instance-ids",
-    "registration-token-expires-at",
-    "failed-components",
-    "report-path",
-)
 PLAN_LIMIT = 256 * 1024
 """GitHub gives a job's outputs one MiB; a longer plan is cut, and the report has all of it."""
 
@@ -33,20 +20,19 @@ def outputs(report: Report, report_path: str) -> dict[str, str]:
     pool = report.pool
     terminated = [change.id for change in report.done if isinstance(change, Terminate)]
     version, expires_at = pool.template_version, pool.token_expires_at
-    values = (
-        _boolean(bool(report.done)),
-        _boolean(bool(report.planned)),
-        _plan(report),
-        pool.template_id,
-        "" if version is None else str(version),
-        _json(dict(pool.queues)),
-        str(len(terminated)),
-        _json(terminated),
-        "" if expires_at is None else records.wire_time(expires_at),
-        _json([component.name for component in report.failed]),
-        report_path,
-    )
-    return dict(zip(NAMES, values, strict=True))
+    return {
+        "changed": _boolean(bool(report.done)),
+        "drift": _boolean(bool(report.planned)),
+        "plan": _plan(report),
+        "launch-template-id": pool.template_id,
+        "launch-template-version": "" if version is None else str(version),
+        "queue-urls": _json(dict(pool.queues)),
+        "terminated-count": str(len(terminated)),
+        "terminated-instance-ids": _json(terminated),
+        "registration-token-expires-at": "" if expires_at is None else records.wire_time(expires_at),
+        "failed-components": _json([component.name for component in report.failed]),
+        "report-path": report_path,
+    }
 
 
 def _plan(report: Report) -> str:

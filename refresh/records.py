@@ -1,4 +1,4 @@
-"""The items of the state table and their exact wire form (contract: "The table").
+"""The items of the state table and their exact wire form, as docs/table.md has them.
 
 An attribute travels as DynamoDB's low-level form, `{"S": "text"}`. Reading is lenient, because instances write to this
 table too: what cannot be understood becomes `Unreadable`, never an exception and never a reason to end an instance.
@@ -173,7 +173,7 @@ INSTANCE_ATTRIBUTES = (
 """What the collector reads of a record: all that is judged or kept as history."""
 
 
-_ID = "ID#"
+_ID = names.sort_key("")
 _LONGEST_SHOWN = 40
 
 

@@ -1,7 +1,7 @@
 """The GitHub runner's protocol: masks, groups, annotations, outputs and the job summary.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. Every line that leaves the process
-goes through `guarded_stream`, and commands are written by this room alone.
+goes through `guarded_stream`, and commands are written by this module alone.
 """
 
 from __future__ import annotations

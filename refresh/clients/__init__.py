@@ -1,4 +1,4 @@
-"""The only room that imports botocore and PyGithub: sessions, retries, time-outs, pools, and errors in our own terms.
+"""The only package that imports botocore, PyGithub and requests: sessions, retries, time-outs, errors in our own terms.
 
 Both are imported when they are needed: a run with bad input needs neither, and one that changes nothing asks GitHub
 nothing.
@@ -16,7 +16,8 @@ from refresh.reconciler.services import Services
 
 if TYPE_CHECKING:
     from refresh.clients.shell import Shell
-    from refresh.desired import DesiredState, Secrets
+    from refresh.credentials import Secrets
+    from refresh.desired import DesiredState
 
 
 def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from refresh.clients.hooks import ClockSkew
     from refresh.clients.shell import Shell
-    from refresh.desired import DesiredState, IdTokens
+    from refresh.credentials import IdTokens
+    from refresh.desired import DesiredState
     from refresh.reconciler.launch_template.image import ParameterStore
     from refresh.reconciler.preflight import Iam, Sts
 

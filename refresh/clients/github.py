@@ -11,7 +11,8 @@ from refresh import errors, records
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
-from refresh.desired import AppKey, RunnerScope, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import RunnerScope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -151,8 +152,8 @@ class GitHub:
     def _connect(self, auth: github.Auth.Auth) -> github.Github:
         import github  # noqa: PLC0415 - see the package's docstring
 
-        quieten()
-        connection = github.Github(
+        quieten()  # importing PyGithub gives its logger a handler
+        return github.Github(
             auth=auth,
             base_url=self._api_url,
             timeout=_GITHUB_SECONDS,
@@ -161,8 +162,6 @@ class GitHub:
             seconds_between_writes=None,
             lazy=True,
         )
-        quieten()
-        return connection
 
     def _installation_token(self, app: AppKey) -> Secret:
         """Find the App's installation and have a token issued that may administer runners and nothing else.

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
-from refresh.desired import AppKey, RunnerScope, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import RunnerScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import github
 
-_UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _TOO_MANY, _SERVER_ERROR = 401, 403, 404, 422, 429, 500
+_UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _SERVER_ERROR = 401, 403, 404, 422, 500
 _LONGEST_ADDRESS = 200
 _READING = "GitHub GET"
 _INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the beginning of all of them
@@ -90,8 +91,6 @@ def from_github(asker: Asker, operation: str, error: github.GithubException) -> 
         return errors.PermissionDenied(operation, code, message, remedy=remedy)
     if status == _ABSENT:
         return errors.NotFound(operation, code, message, remedy=asker.absent)
-    if status == _TOO_MANY:
-        return errors.Throttled(operation, code, message)
     return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
 
 

@@ -1,18 +1,22 @@
 """How often and how long GitHub is asked again: a minute in all, and never elsewhere than where it was asked first.
 
-Measured: urllib3 sleeps for as long as `Retry-After` says, an hour three times over; PyGithub follows a 301 without the
-query, takes every other redirect for an answer, so that a removal is told as done that was none, and asks for ever
-where the answer is 202.
+Measured: urllib3 sleeps for as long as `Retry-After` says, an hour three times over; PyGithub waits for a limit that is
+told with 403 and not for one with 429, follows a 301 without the query, takes every other redirect for an answer, so
+that a removal is told as done that was none, and asks for ever where the answer is 202.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
 from refresh.clients.github_errors import Asker, moved
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     import github
 
     from refresh.clients.shell import Shell
@@ -22,6 +26,7 @@ _RETRIES = 3
 _LIMITED = (403, 429)
 _MOVED = (301, 302, 303, 307, 308)
 _NOT_YET = 202
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
@@ -50,9 +55,7 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
                 if response is None:
                     raise
                 raise _given_up(operation, response.status, f"the same answer {_RETRIES + 1} times.") from None
-            pause = following.get_backoff_time()
-            if response is not None:
-                pause = self.get_retry_after(response) or pause
+            pause = _pause(following, response, shell.now())
             following.waited = self.waited + pause
             if following.waited > LONGEST_WAIT_SECONDS:
                 problem = f"GitHub asks to wait {pause:.0f} s; no more than {LONGEST_WAIT_SECONDS} s in all are waited."
@@ -65,8 +68,29 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
             except InvalidHeader:
                 return None
 
-    again = [_NOT_YET, *_MOVED, _LIMITED[0], *range(500, 600)]
+    again = [_NOT_YET, *_MOVED, *_LIMITED, *range(500, 600)]
     return Retry(total=_RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS, status_forcelist=again)
+
+
+def _pause(following: Any, response: Any, now: datetime) -> float:
+    """Tell how long will be waited, and have a limit waited for that names no time."""
+    asked: float | None = None if response is None else following.get_retry_after(response)
+    pause: float = asked or following.get_backoff_time()
+    if response is not None and response.status in _LIMITED and asked is None:
+        pause = pause or _unasked_pause(response.headers, now)
+        following.get_backoff_time = lambda: pause
+    return pause
+
+
+def _unasked_pause(headers: Mapping[str, str], now: datetime) -> float:
+    """Give how long to wait where GitHub does not say it: until its limit is reset, else the minute that it wants.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    reset = headers.get("X-RateLimit-Reset", "")
+    if headers.get("X-RateLimit-Remaining") == "0" and _SECONDS.fullmatch(reset):
+        return max(int(reset) - now.timestamp(), 0) + 1
+    return LONGEST_WAIT_SECONDS
 
 
 def _given_up(operation: str, status: int, problem: str) -> errors.ApiError:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from refresh.clients.shell import Shell
-    from refresh.desired import IdTokens, Role
+    from refresh.credentials import IdTokens
+    from refresh.desired import Role
 
 _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3

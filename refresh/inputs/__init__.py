@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh.desired import DesiredState, ResourceClass, Secrets
+from refresh.credentials import Secrets
+from refresh.desired import LONGEST_RUNTIME, REGISTRATION_TOKEN_LIFE, DesiredState, ResourceClass
 from refresh.errors import InputErrors
 from refresh.inputs import access, actions_runner, checks, parsers, resources
 from refresh.inputs.reader import Reader
@@ -62,7 +63,6 @@ ALL = (*REQUIRED, *OPTIONAL, *DEPRECATED, *IGNORED)
 _MOST_SECURITY_GROUPS = 16
 _MOST_SUBNETS = 50
 _LONGEST_MIN_TTL = timedelta(minutes=55)
-_TOKEN_LIFE = timedelta(hours=1)
 
 
 @frozen
@@ -153,16 +153,19 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
         ),
         "max_runtime": reader.renamed(
             "max-runtime",
-            parsers.duration(timedelta(minutes=1), timedelta(days=5)),
+            parsers.duration(timedelta(minutes=1), LONGEST_RUNTIME),
             "max-runtime-min",
-            lambda value: timedelta(minutes=parsers.whole_number("minutes", 1, 5 * 24 * 60)(value)),
+            lambda value: timedelta(
+                minutes=parsers.whole_number("minutes", 1, LONGEST_RUNTIME // timedelta(minutes=1))(value)
+            ),
         ),
         "registration_token_min_ttl": reader.renamed(
             "registration-token-min-ttl",
             parsers.duration(timedelta(minutes=1), _LONGEST_MIN_TTL),
             "github-reg-token-refresh-min",
             lambda value: min(
-                _TOKEN_LIFE - timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value)), _LONGEST_MIN_TTL
+                REGISTRATION_TOKEN_LIFE - timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value)),
+                _LONGEST_MIN_TTL,
             ),
         ),
     }

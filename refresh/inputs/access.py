@@ -11,7 +11,8 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from refresh.desired import AppKey, IdTokens, Role, Secret
+from refresh.credentials import AppKey, IdTokens, Secret
+from refresh.desired import Role
 from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem, cut
 

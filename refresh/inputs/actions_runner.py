@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from refresh.desired import RunnerScope
+from refresh.desired import ARCHITECTURES, RunnerScope
 from refresh.inputs.parsers import Problem
 
 _VERSION = re.compile(r"[vV]?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})")
-_CHECKSUM = re.compile(r"(x64|arm64)=([0-9a-fA-F]{64})")
+_CHECKSUM = re.compile(rf"({'|'.join(ARCHITECTURES)})=([0-9a-fA-F]{{64}})")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 

@@ -6,7 +6,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from refresh import names, user_data
-from refresh.desired import AppKey, DesiredState, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import DesiredState
 from refresh.inputs import bash, parsers
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
@@ -118,7 +119,7 @@ def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterabl
 
 
 def _check_table_name(reader: Reader, repository: names.Repository | None) -> None:
-    """Refuse a table that differs from the contract's: another one would silently split the pool in two."""
+    """Refuse a table of another name than the pool's: another one would silently split the pool in two."""
     expected = names.table(repository) if repository else ""
     given = reader.text(_TABLE_NAME)
     if expected and given != expected:

@@ -10,13 +10,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from refresh import user_data
 from refresh.desired import RESOLVE, Mode
 from refresh.names import Repository
 
-Parser = Callable[[str], Any]
 LONGEST_SHOWN = 40
 _WHOLE = re.compile(r"-?[0-9]+")
 _DURATION = re.compile(r"([0-9]+)([smhd]?)")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SECRETS = ("github-token", "github-app-private-key")
-"""Inputs whose value is never shown."""
+"""Inputs whose value is never shown. None is an option of the command line: it would show in the list of processes."""
 _PARSED_AS_IS = "pre-runner-script"
 _LONGEST_PROBLEM = 1000
 _SHORTEST_SECRET = 8
@@ -35,7 +35,7 @@ class Reader:
         """Give an input as passed; runners keep its hyphens, other launchers cannot."""
         values = self._values(name)
         if len(values) > 1:
-            one, other = _spellings(name)
+            one, other = spellings(name)
             problem = f"{name}: given twice, as {one} and {other}, with different values; keep one of them"
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -128,13 +128,14 @@ class Reader:
             return absent
 
     def _values(self, name: str) -> list[str]:
-        return sorted({self.environ[each] for each in _spellings(name) if self.environ.get(each)})
+        return sorted({self.environ[each] for each in spellings(name) if self.environ.get(each)})
 
     def _secret_in(self, value: str) -> str:
         return next((name for name, pieces in self._secrets if any(piece in value for piece in pieces)), "")
 
 
-def _spellings(name: str) -> tuple[str, str]:
+def spellings(name: str) -> tuple[str, str]:
+    """Name the variables that an input can be in."""
     return f"INPUT_{name.upper()}", f"INPUT_{name.upper().replace('-', '_')}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from refresh.desired import RootVolume, Tags
 from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem, cut
+from refresh.names import INSTANCE_TAGS
 
 if TYPE_CHECKING:
     from refresh.inputs.reader import Reader
@@ -24,8 +25,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
 """
 _LONGEST_TAG_VALUE = 256
 _IN_TAG_VALUES = " _.:/=+-@"
-_RESERVED_TAGS = ("AllowSelfTermination", "InitialRunId", "refresh-action:protect")
-"""Tags of instances that say something to us, to provision or to the agent."""
 
 
 def root_volume(reader: Reader) -> RootVolume | None:
@@ -65,7 +64,7 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
         return f"the key {cut(key)} is none that instance metadata can carry ({allowed})"
     if key.lower().startswith("aws:"):
         return f"the key {cut(key)} is reserved by AWS"
-    if key in _RESERVED_TAGS:
+    if key in INSTANCE_TAGS:
         return f"the key {key} is reserved: the pool itself uses it"
     if len(value) > _LONGEST_TAG_VALUE or not all(each.isalnum() or each in _IN_TAG_VALUES for each in value):
         return f"the value of {key} is none that AWS takes (at most 256 letters, digits, spaces and _.:/=+-@)"

@@ -33,7 +33,7 @@ class Clock(Protocol):
 
 
 class Component(Protocol[ActualT, ChangeT]):
-    """One row of the specification: something in AWS that is kept as desired.
+    """One row of README's "What it keeps": something in AWS that is kept as desired.
 
     A component is done when its plan is empty. A rerun after a crash is just another pass, and a dry run is observe and
     plan without apply.

@@ -72,7 +72,9 @@ class Convergence(Generic[ActualT, ChangeT]):
             return self._ended(caught)
         except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
             # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
-            return self._ended(errors.RefreshError(f"defect: {_place(caught)}. Please report it with this line."))
+            return self._ended(
+                errors.RefreshError(f"defect: {_place(caught)}. Please report this line at {errors.ISSUES}.")
+            )
         return self._ended(None)
 
     def abandoned(self) -> Converged[ActualT]:

@@ -15,8 +15,8 @@ T = TypeVar("T")
 class Once(Generic[T]):
     """Reads when it is asked first; everybody gets that result, or its error."""
 
-    def __init__(self, pool: Executor, read: Callable[[], T]) -> None:
-        self._pool = pool
+    def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
+        self._executor = executor
         self._read = read
         self._begun: Future[T] | None = None
         self._lock = Lock()
@@ -24,7 +24,7 @@ class Once(Generic[T]):
     def begin(self) -> Future[T]:
         """Have it read, without waiting."""
         with self._lock:
-            self._begun = self._begun or self._pool.submit(self._read)
+            self._begun = self._begun or self._executor.submit(self._read)
             return self._begun
 
     def __call__(self) -> T:
@@ -35,10 +35,10 @@ class Once(Generic[T]):
 class Early(Generic[T]):
     """Begins `read` at once; whoever asks gets that result, until something has changed what it tells of."""
 
-    def __init__(self, pool: Executor, read: Callable[[], T]) -> None:
-        self._pool = pool
+    def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
+        self._executor = executor
         self._read = read
-        self.first = Once(pool, read)
+        self.first = Once(executor, read)
         """What was read at the start, however often it is asked for."""
         self.first.begin()
         self._latest = self.first
@@ -49,4 +49,4 @@ class Early(Generic[T]):
 
     def outdated(self) -> None:
         """Have it read anew when it is asked for next."""
-        self._latest = Once(self._pool, self._read)
+        self._latest = Once(self._executor, self._read)

@@ -44,14 +44,14 @@ class FirstLook:
     """The instances that were launched from the pool's templates."""
 
 
-def look(desired: DesiredState, services: Services, clock: Clock, pool: Executor) -> FirstLook:
+def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> FirstLook:
     """Ask for all of it, without waiting."""
     began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
-    description = Early(pool, partial(table_description, services.dynamodb, table))
-    metadata = Metadata(services.dynamodb, table, clock, pool, partial(_gone, description))
-    versions = Early(pool, partial(template_versions, services.ec2, template))
-    launched = Early(pool, lambda: instances.launched_from(services.ec2, _template_ids(metadata, versions)))
+    description = Early(executor, partial(table_description, services.dynamodb, table))
+    metadata = Metadata(services.dynamodb, table, clock, executor, partial(_gone, description))
+    versions = Early(executor, partial(template_versions, services.ec2, template))
+    launched = Early(executor, lambda: instances.launched_from(services.ec2, _template_ids(metadata, versions)))
     return FirstLook(began_at, metadata, description, versions, launched)
 
 

@@ -11,7 +11,7 @@ from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.launch_template.image import Image, RootDevice
 from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.runner_release import policy as release_policy
-from refresh.reconciler.runner_release.releases import RunnerRelease
+from refresh.reconciler.runner_release.releases import Release
 from refresh.reconciler.state_table import policy as table_policy
 from refresh.report import ComponentReport
 
@@ -47,7 +47,7 @@ def require_table(desired: DesiredState, table: Future[Converged[table_policy.Ac
         )
 
 
-def release(desired: DesiredState, found: Future[Converged[release_policy.Actual]]) -> RunnerRelease:
+def release(desired: DesiredState, found: Future[Converged[release_policy.Actual]]) -> Release:
     """Wait for the runner release; raises where none is known."""
     converged = found.result()
     if converged.actual is None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from refresh import names
 from refresh.reconciler.batches import batches
 from refresh.reconciler.machines import (
-    INITIAL_RUN_TAG,
-    PROTECTION_TAG,
-    SELF_TERMINATION_TAG,
     TEMPLATE_TAG,
     Ec2State,
     Launched,
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _FILTER_VALUES = 200
-_JUDGED_TAGS = frozenset({TEMPLATE_TAG, SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG})
+_JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
 
 
 def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:

@@ -10,12 +10,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from refresh import records
+from refresh import names, records
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
-SELF_TERMINATION_TAG = "AllowSelfTermination"
-INITIAL_RUN_TAG = "InitialRunId"
-PROTECTION_TAG = "refresh-action:protect"
 _FORMER_IDS_KEPT = 20
 _TEMPLATE_ID = re.compile(r"lt-[0-9A-Za-z]{1,32}")
 
@@ -58,7 +55,7 @@ class Machine:
     @property
     def protected(self) -> bool:
         """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(PROTECTION_TAG) == "true"
+        return self.tags.get(names.PROTECTION_TAG) == "true"
 
 
 @frozen

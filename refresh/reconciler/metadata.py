@@ -29,7 +29,7 @@ class Metadata:
         dynamodb: DynamoDBClient,
         table: str,
         clock: Clock,
-        pool: Executor,
+        executor: Executor,
         gone: Callable[[], bool] = lambda: False,
     ) -> None:
         """`gone` tells whether the table is as good as deleted, for which DynamoDB may still answer."""
@@ -37,7 +37,7 @@ class Metadata:
         self._gone = gone
         self._table = table
         self._clock = clock
-        self._first_look = pool.submit(self._read_all)
+        self._first_look = executor.submit(self._read_all)
         self._known: dict[str, records.Item] = {}
         """What was written, or read anew since."""
         self._doubtful: set[str] = set()

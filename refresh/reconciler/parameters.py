@@ -41,7 +41,7 @@ class WriteParameter(Change):
 
 
 def values(desired: DesiredState) -> dict[str, int | tuple[str, ...]]:
-    """Give each parameter as the contract stores it; the runtime in whole minutes, rounded up."""
+    """Give each parameter as docs/table.md has it; the runtime in whole minutes, rounded up."""
     return {
         names.IDLE_TIME_IDENTIFIER: int(desired.max_idle_time.total_seconds()),
         names.MAX_RUNTIME_IDENTIFIER: -int(-desired.max_runtime.total_seconds() // 60),

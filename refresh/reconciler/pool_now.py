@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh import records
+from refresh import names, records
 from refresh.pool import UNRECORDED, Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector import policy
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
-from refresh.reconciler.machines import INITIAL_RUN_TAG, Ec2State, Machine
+from refresh.reconciler.machines import Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,6 +85,6 @@ def _instances(collected: Collected) -> Iterator[InstanceNow]:
                 id=machine.id,
                 state=UNRECORDED,
                 ec2_state=machine.state.value,
-                run_id=machine.tags.get(INITIAL_RUN_TAG, ""),
+                run_id=machine.tags.get(names.INITIAL_RUN_TAG, ""),
                 launched_at=machine.launched_at,
             )

@@ -29,7 +29,7 @@ from refresh.reconciler.preflight import Preflight
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
-from refresh.reconciler.runner_release import ReleaseOfRunner
+from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.transactions import Sender
 from refresh.report import ComponentReport, Report
@@ -95,7 +95,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     desired: DesiredState,
     services: Services,
     clock: Clock,
-    pool: Executor,
+    executor: Executor,
     *,
     first: FirstLook | None = None,
     stopped: Callable[[], bool] = lambda: False,
@@ -103,29 +103,29 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
 ) -> Reconciliation:
     """Have everything brought to the desired state (or, in mode plan, what would be done found out), without waiting.
 
-    `pool` needs more workers than there are components: these wait for each other, and for calls that they fan out.
+    `executor` needs more workers than there are components: these wait for each other, and for calls that they fan out.
     `first` holds what AWS was asked before this was loaded; it is asked here where it was not.
     Once `stopped`, nothing new is begun. `progress` is called in other threads while long work goes on.
     """
-    first = first or first_look.look(desired, services, clock, pool)
+    first = first or first_look.look(desired, services, clock, executor)
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
-    sender = Sender(services.dynamodb, clock, pool, run.over)
-    image = Once(pool, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
+    sender = Sender(services.dynamodb, clock, executor, run.over)
+    image = Once(executor, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
     if desired.root_volume:
         image.begin()
-    preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, pool)
+    preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, executor)
     under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}
 
     def started(component: Component[ActualT, Any], *gates: Gate) -> Future[Converged[ActualT]]:
         convergence = Convergence(component, run, preflight.require_account, *gates)
-        future = pool.submit(convergence.converge)
+        future = executor.submit(convergence.converge)
         under_way[future] = convergence
         return future
 
     table = started(StateTable(desired, services.dynamodb, metadata, first.table, clock))
     after_table = partial(handovers.require_table, desired, table)
-    release = started(ReleaseOfRunner(desired, metadata, services.github, clock), after_table)
+    release = started(RunnerRelease(desired, metadata, services.github, clock), after_table)
     collector = started(
         GarbageCollector(desired, services.ec2, sender, first.launched, services.skew, progress), after_table
     )
@@ -139,7 +139,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         after_table,
         preflight.launch_template,
     )
-    pools = started(ResourcePools(desired, services.sqs, services.dynamodb, metadata, pool, clock), after_table)
+    pools = started(ResourcePools(desired, services.sqs, services.dynamodb, metadata, executor, clock), after_table)
     listed: tuple[Future[Converged[Any]], ...] = (
         table,
         release,

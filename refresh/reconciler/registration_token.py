@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import field, frozen
 
 from refresh import errors, names, records
-from refresh.desired import RunnerScope
+from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
+from refresh.wording import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from refresh.desired import DesiredState, Secret
+    from refresh.credentials import Secret
+    from refresh.desired import DesiredState
     from refresh.reconciler.component import Clock
     from refresh.reconciler.metadata import Metadata
     from refresh.report import Outcome
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 _EXPIRED = "the stored one has expired"
 _CLOCKS_APART = timedelta(minutes=15)
 """How far GitHub's clock may be ahead of ours."""
-TOKEN_LIFE = timedelta(hours=1)
-"""How long GitHub lets a new token be used."""
 _SCOPE = "scope"
 
 
@@ -104,13 +104,13 @@ def _reason(desired: DesiredState, actual: Actual, now: datetime) -> str:
         reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
     elif expires_at is None:
         reason = "the stored one's expiry cannot be read"
-    elif left > TOKEN_LIFE + _CLOCKS_APART:
+    elif left > REGISTRATION_TOKEN_LIFE + _CLOCKS_APART:
         # Nobody but a job that writes to the table can have put it there, and no instance could register with it.
         reason = "the stored one claims to live longer than GitHub lets any"
     elif left >= desired.registration_token_min_ttl:
         reason = ""
     else:
-        reason = f"the stored one has {_minutes(left)} left" if left > timedelta() else _EXPIRED
+        reason = f"the stored one has {lasting(left)} left" if left > timedelta() else _EXPIRED
     return reason
 
 
@@ -139,7 +139,7 @@ class RegistrationToken:
 
     def predict(self, actual: Actual, changes: Sequence[ReplaceToken], now: datetime) -> Actual:
         """Tell what will be stored once these changes are made."""
-        expires_at = records.wire_time(now + TOKEN_LIFE)
+        expires_at = records.wire_time(now + REGISTRATION_TOKEN_LIFE)
         return Actual(present=True, expires_at=expires_at, scope=self.desired.runner_scope.value) if changes else actual
 
     def apply(self, changes: Sequence[ReplaceToken]) -> Iterator[Outcome]:
@@ -163,7 +163,7 @@ class RegistrationToken:
             "timestamp": records.wire_time(now),
             "expires_at": expires_at,
         }
-        # Left out for a repository's, so that the item is what the contract says.
+        # Left out for a repository's, so that the item is the original's.
         if self.desired.runner_scope is not RunnerScope.REPOSITORY:
             value[_SCOPE] = self.desired.runner_scope.value
         try:
@@ -172,7 +172,10 @@ class RegistrationToken:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the token
             # A library may quote what it refuses to send, and this is the token.
-            raise errors.RefreshError(f"storing the token failed: {type(error).__name__}") from None
+            raise errors.RefreshError(
+                f"storing the token failed: {type(error).__name__}. The next run tries again; if it stays, report this "
+                f"line at {errors.ISSUES}."
+            ) from None
 
 
 def _not_longer_lived(before: str, expires_at: str) -> Mapping[str, object]:
@@ -192,7 +195,3 @@ def _not_longer_lived(before: str, expires_at: str) -> Mapping[str, object]:
             ":after": {"S": expires_at},
         },
     }
-
-
-def _minutes(duration: timedelta) -> str:
-    return f"{int(duration.total_seconds() // 60)}m"

@@ -55,7 +55,7 @@ class Sender:
 
     dynamodb: DynamoDBClient
     clock: Clock
-    pool: Executor
+    executor: Executor
     over: Callable[[], bool] = field(default=lambda: False)
 
     def write(
@@ -69,7 +69,7 @@ class Sender:
         for batch in batches(changes, per_transaction):
             if len(under_way) == UNDER_WAY:
                 yield from under_way.popleft().result()
-            under_way.append(self.pool.submit(self._make, actions_of, batch))
+            under_way.append(self.executor.submit(self._make, actions_of, batch))
         for each in under_way:
             yield from each.result()
 

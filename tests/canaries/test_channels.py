@@ -13,7 +13,8 @@ from botocore.exceptions import ParamValidationError
 
 from refresh import log
 from refresh.clients.github import GitHub
-from refresh.desired import Secret
+from refresh.credentials import Secret
+from refresh.desired import REGISTRATION_TOKEN_LIFE
 from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
 from tests.fakes import canaries, operations, outgoing
@@ -93,7 +94,7 @@ class _Issuer:
     def create_registration_token(self) -> IssuedToken:
         """Issue one."""
         now = SystemClock().now()
-        return IssuedToken(Secret(TOKEN), now + registration_token.TOKEN_LIFE)
+        return IssuedToken(Secret(TOKEN), now + REGISTRATION_TOKEN_LIFE)
 
 
 def test_refresh_tells_only_that_the_token_was_not_stored(world: World) -> None:

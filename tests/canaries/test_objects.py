@@ -12,7 +12,7 @@ import pytest
 from refresh import clients, errors, inputs
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
-from refresh.desired import AppKey, IdTokens, Secret, Secrets
+from refresh.credentials import AppKey, IdTokens, Secret, Secrets
 from refresh.guarded_stream import GuardedStream
 from refresh.reconciler.registration_token import IssuedToken
 from refresh.runner import Runner

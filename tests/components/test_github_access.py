@@ -11,7 +11,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.clients.github import GitHub
-from refresh.desired import AppKey, RunnerScope, Secret
+from refresh.credentials import AppKey, Secret
+from refresh.desired import RunnerScope
 from tests.fakes import app
 from tests.fakes.desired import desired
 from tests.fakes.github_server import INSTALLATION_CANARY

@@ -134,6 +134,7 @@ def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     error = component(report, "parameters").error
     assert isinstance(error, errors.RefreshError)
     assert "defect: ZeroDivisionError in " in str(error)
+    assert "Please report this line at https://github.com/org/refresh-action/issues." in str(error)
     assert "CANARY" not in str(error)
     assert refreshed.states(services) == {instance_id: "terminated"}
 

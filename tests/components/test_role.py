@@ -11,7 +11,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.clients import role
-from refresh.desired import IdTokens, Role, Secret
+from refresh.credentials import IdTokens, Secret
+from refresh.desired import Role
 from tests.fakes.github_server import ID_TOKEN_CANARY, REQUEST_CANARY
 from tests.fakes.world import SHELL
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from refresh import inputs, outputs
+from refresh import inputs
 from tests.composite.steps import ACTION
-from tests.fakes.literals import HOSTILE_FILES, TEN_BAD_INPUTS
+from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_every_input_reaches_the_program_and_every_output_comes_back() -> None:
     passed = {name: value for name, value in STEPS[-1]["env"].items() if name.startswith("INPUT_")}
     assert passed == {f"INPUT_{name.upper().replace('-', '_')}": "${{ inputs." + name + " }}" for name in inputs.ALL}
     given = {name: each["value"] for name, each in COMPOSITE["outputs"].items()}
-    assert given == {name: "${{ steps.refresh.outputs." + name + " }}" for name in outputs.NAMES}
+    assert given == {name: "${{ steps.refresh.outputs." + name + " }}" for name in OUTPUTS}
 
 
 def test_no_expression_is_pasted_into_a_script() -> None:
@@ -71,7 +71,7 @@ def test_its_steps_refresh_a_pool_and_install_nothing_twice(
     assert created.code == 0, created.printed
     assert created.installed
     assert (created.result["changed"], created.result["failed-components"]) == ("true", "[]")
-    assert tuple(created.result) == outputs.NAMES
+    assert tuple(created.result) == OUTPUTS
     assert not [line for line in created.printed.splitlines() if PAT_CANARY in line and "::add-mask::" not in line]
     world.forget_calls()
     again = job(own_cache=tmp_path / "cache")

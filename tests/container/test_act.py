@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from refresh import outputs
 from tests import suites
 from tests.container import workflow
 from tests.fakes.github_server import ID_TOKEN_CANARY, REQUEST_CANARY
-from tests.fakes.literals import TEN_BAD_INPUTS
+from tests.fakes.literals import OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def test_act_runs_the_workflow_on_an_empty_account_and_again_and_as_a_plan(
     """Everything is created, then nothing changes, then a plan tells; the next step reads every output."""
     code, printed, created = acted()
     assert code == 0, printed
-    assert set(created) == set(outputs.NAMES)
+    assert set(created) == set(OUTPUTS)
     assert created["changed"] == "true"
     assert "next step: changed=true" in printed
     assert "Runner pool refresh: changed" in printed

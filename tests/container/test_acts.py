@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
 import pytest
 
-from refresh import outputs
 from tests.container.conftest import INSIDE
 from tests.fakes import app
 from tests.fakes.github_server import REQUEST_CANARY
-from tests.fakes.literals import HOSTILE_FILES, TEN_BAD_INPUTS
+from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, con
 def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
     """Outputs, summary and the report, each a file of the runner's; secrets are masked before all else."""
     done = _finished(step())
-    assert tuple(done.outputs) == outputs.NAMES
+    assert tuple(done.outputs) == OUTPUTS
     assert "| state table | 🔧 changed 3 |" in done.written("GITHUB_STEP_SUMMARY")
     report = json.loads((done.folder / "workspace" / done.outputs["report-path"]).read_text())
     jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))

@@ -15,10 +15,10 @@ import botocore.session
 import yaml
 
 import refresh.reconciler
-from refresh import inputs, outputs, user_data
+from refresh import inputs, user_data
 from refresh.desired import DesiredState, Mode
 from tests.fakes import operations
-from tests.fakes.literals import good
+from tests.fakes.literals import OUTPUTS, good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_the_action_requires_what_the_program_requires() -> None:
 
 def test_the_action_declares_exactly_the_outputs_that_are_written() -> None:
     """In their order."""
-    assert tuple(ACTION["outputs"]) == outputs.NAMES
+    assert tuple(ACTION["outputs"]) == OUTPUTS
 
 
 def test_deprecated_inputs_say_what_to_use() -> None:
@@ -168,6 +168,19 @@ def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None
     page = (ROOT / "docs" / "instance.md").read_text()
     policy = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
     assert {statement["Action"] for statement in policy["Statement"]} == called
+
+
+def test_everything_that_the_map_of_the_code_names_is_there() -> None:
+    """A path as it stands, a mere name of a file at the top or somewhere in the program."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    drawing = page.partition("```text\n")[2].partition("```")[0]
+    drawn = [re.split(r"  +", line.strip())[0] for line in drawing.splitlines() if line.startswith("  ")]
+    named = [each for each in re.findall(r"`([^`\n]+)`", page) if re.fullmatch(r"[\w./*-]+(?:/|\.[a-z]+)", each)]
+    assert (len(drawn), len(named) > 70) == (5, True)
+    assert [each for each in drawn if not (ROOT / "refresh" / each).exists()] == []
+    assert [
+        each for each in named if not any(ROOT.glob(each)) and ("/" in each or not any(ROOT.glob(f"refresh/**/{each}")))
+    ] == []
 
 
 def test_the_agent_s_page_promises_the_room_that_there_is() -> None:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import errors, inputs, listing, records
+from refresh import errors, inputs, listing, records, wording
 from refresh.desired import DesiredState, Mode
 from refresh.reconciler.garbage_collector import doubts
 from tests.fakes import canaries
@@ -233,18 +233,18 @@ def test_the_page_names_the_iam_actions_that_the_original_s_policy_lacks() -> No
     assert set(re.findall(r"`(\w+:\w+)`", " ".join(row[0] for row in _rows("IAM")))) == lacking
 
 
-@pytest.mark.parametrize(("denied", "written"), [("DescribeTimeToLive", False), ("UpdateTimeToLive", True)])
-def test_without_an_action_for_the_time_to_live_a_run_does_what_the_page_says(
-    pool: Pool, denied: str, *, written: bool
-) -> None:
-    """Nothing at all, or all else."""
+@pytest.mark.parametrize("denied", ["DescribeTimeToLive", "UpdateTimeToLive"])
+def test_without_an_action_for_the_time_to_live_a_run_does_what_the_page_says(pool: Pool, denied: str) -> None:
+    """All else, and it says what is missing."""
 
     class Denial(Watch):
         def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the protocol's shape
             if operation == f"dynamodb:{denied}":
-                raise errors.PermissionDenied(operation, "AccessDeniedException", "denied")
+                raise errors.from_aws(operation, 400, {"Error": {"Code": "AccessDeniedException", "Message": "denied"}})
 
     pool.account.seam = Denial()
     report = pool.run()
-    assert report.failed[0].name == "state table"
-    assert (bool(pool.account.writes), len(report.failed) == 1) == (written, written)
+    assert [component.name for component in report.failed] == ["state table"]
+    assert f"Allow dynamodb:{denied} in the IAM policy" in " ".join(wording.problems(report.failed[0]))
+    pool.account.seam = Watch()
+    assert pool.run().exit_code == 0

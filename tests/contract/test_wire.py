@@ -137,7 +137,7 @@ def test_our_own_items_say_whose_the_table_is_and_which_runner_is_accepted(items
 
 
 def test_provision_s_own_checks_pass(items: dict[str, records.Item]) -> None:
-    """Written as the contract's table of what each reader refuses."""
+    """What each reader refuses, as docs/table.md has it."""
     values: dict[str, Any] = {
         identifier: TypeDeserializer().deserialize(item["value"]) for identifier, item in items.items()
     }

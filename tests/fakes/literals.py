@@ -1,8 +1,14 @@
-"""The smallest good input, bad ones, and hostile surroundings."""
+"""The smallest good input, bad ones, hostile surroundings, and what a run puts out."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from refresh import outputs
+from refresh.report import Report
+
+OUTPUTS = tuple(outputs.outputs(Report(()), ""))
+"""The names of the step's outputs, in their order."""
 
 
 def good(**changed: str) -> dict[str, str]:

@@ -28,7 +28,10 @@ COLLECTION = (
     "ec2:DescribeInstances",
     "ec2:TerminateInstances",
 )
-FINISH = ("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "dynamodb:UpdateTimeToLive")
+FINISH = (
+    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource"),
+    *("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive"),
+)
 """What a table gets that is ready for the others."""
 KINDS = {
     "F1": ("ThrottlingException", errors.Throttled),

@@ -54,6 +54,7 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
         report = watched(pool, Watch())
         assert (failed(report), _alive(pool)) == (["garbage collector"], [ids[3]])
         assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
+        assert "Remove EC2's termination protection from the instance, or tag it refresh-action:" in told(report)
     pool.account.state.instances[ids[3]].protected = False
     settle(pool)
 

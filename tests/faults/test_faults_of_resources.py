@@ -40,6 +40,7 @@ def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(sec
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == (1, ["resource pools"])
     assert "QueueDeletedRecently: You must wait 60 seconds" in told(report)
+    assert "Wait a minute: the next run makes it." in told(report)
     assert pool.table.of(records.METADATA)["resource_class_config"] == before
     settle(pool)
 

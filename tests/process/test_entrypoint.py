@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
 import pytest
 
-from refresh import command_line, outputs
-from tests.fakes.literals import TEN_BAD_INPUTS
+from refresh import command_line
+from tests.fakes.literals import OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import PAT_CANARY, ROOT, TABLE
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def test_a_step_gets_its_outputs_and_the_report(world: World, tmp_path: Path) ->
     assert code == 0, printed
     lines = output.read_text().splitlines()
     values = {lines[n].partition("<<")[0]: lines[n + 1] for n in range(0, len(lines), 3)}
-    assert tuple(values) == outputs.NAMES
+    assert tuple(values) == OUTPUTS
     assert json.loads(values["terminated-instance-ids"]) == [instance_id]
     assert (values["changed"], values["drift"], values["failed-components"]) == ("true", "true", "[]")
     report = json.loads((tmp_path / values["report-path"]).read_text())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from refresh import command_line, inputs
+from refresh.inputs.reader import SECRETS
 from tests.fakes.literals import good
 
 
 def test_every_input_is_an_option_but_for_secrets_and_the_original_s_names() -> None:
     """A token would show in the list of processes."""
     assert [*command_line.DESCRIPTIONS] == [
-        name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in command_line.SECRETS
+        name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS
     ]
 
 

@@ -1,13 +1,9 @@
-"""The desired state: what it says of itself, and the secrets that travel apart from it."""
+"""The desired state: what it says of itself."""
 
 from __future__ import annotations
 
-import pytest
-
-from refresh.desired import AppKey, IdTokens, Role, RunnerScope, Secret, Secrets
+from refresh.desired import Role, RunnerScope
 from tests.fakes.desired import desired
-
-TOKEN, KEY, REQUEST = Secret("token"), Secret("key"), Secret("request")
 
 
 def test_runners_register_where_they_belong() -> None:
@@ -29,21 +25,3 @@ def test_as_whom_a_run_works_is_told_where_it_is_not_the_default() -> None:
         "GitHub App": "7",
         "role": role.arn,
     }
-
-
-def test_a_secret_shows_itself_to_nobody() -> None:
-    """Neither as a text nor in whatever holds it."""
-    assert (str(TOKEN), f"{TOKEN}", repr(TOKEN), TOKEN.reveal()) == ("***", "***", "Secret()", "token")
-
-
-@pytest.mark.parametrize(
-    ("secrets", "masked"),
-    [
-        (Secrets(TOKEN), (TOKEN,)),
-        (Secrets(AppKey("7", KEY)), (KEY,)),
-        (Secrets(TOKEN, IdTokens("https://x", REQUEST)), (TOKEN, REQUEST)),
-    ],
-)
-def test_every_secret_is_masked(secrets: Secrets, masked: tuple[Secret, ...]) -> None:
-    """Whoever asks GitHub, and the token with which a role is asked for."""
-    assert secrets.all == masked

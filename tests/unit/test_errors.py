@@ -28,7 +28,6 @@ def _from(code: str, status: int = 400, message: str = "because.") -> errors.Api
         ("InternalError", 500, errors.Unavailable),
         ("Whatever", 503, errors.Unavailable),
         ("ValidationException", 400, errors.Rejected),
-        ("QueueDeletedRecently", 400, errors.Rejected),
     ],
 )
 def test_an_answer_becomes_its_type(code: str, status: int, kind: type[errors.ApiError]) -> None:
@@ -37,6 +36,28 @@ def test_an_answer_becomes_its_type(code: str, status: int, kind: type[errors.Ap
     assert type(error) is kind
     assert (error.operation, error.code, error.message) == ("sqs:CreateQueue", code, "because.")
     assert str(error) == f"{kind.__name__}: sqs:CreateQueue: {code}: because. {kind.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("OperationNotPermitted", "Remove EC2's termination protection from the instance, or tag it "),
+        ("QueueDeletedRecently", "Wait a minute: the next run makes it."),
+        ("AWS.SimpleQueueService.QueueDeletedRecently", "Wait a minute: the next run makes it."),
+    ],
+)
+def test_where_aws_s_words_name_nothing_to_change_the_remedy_does(code: str, remedy: str) -> None:
+    """Each its own."""
+    error = _from(code)
+    assert type(error) is errors.Rejected
+    assert error.remedy.startswith(remedy)
+    assert str(error).endswith(f"because. {error.remedy}")
+
+
+def test_what_nobody_foresaw_says_where_to_report_it() -> None:
+    """A line of the log is nobody's address."""
+    told = str(errors.ApiError("sqs:X", "Odd"))
+    assert told.endswith("report it with this line at https://github.com/org/refresh-action/issues.")
 
 
 def test_somebody_else_s_image_is_no_matter_of_credentials() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, records
+from refresh import errors, names, records
 from refresh.reconciler import machines
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
@@ -217,9 +217,7 @@ def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
     """The others may hold anything."""
     actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
     assert actual.machines == {
-        _id(1): Machine(
-            _id(1), Ec2State.STOPPED, NOW, {machines.TEMPLATE_TAG: "lt-ours", machines.INITIAL_RUN_TAG: "42"}
-        )
+        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {machines.TEMPLATE_TAG: "lt-ours", names.INITIAL_RUN_TAG: "42"})
     }
 
 
@@ -425,7 +423,7 @@ def test_success_is_the_state_in_the_answer(state: str) -> None:
     ec2.state_after = state
     (outcome,) = _terminate(ec2, 1)
     assert isinstance(outcome, Failed)
-    assert f"{_id(1)} is {state}" in str(outcome.error)
+    assert f"{_id(1)} is {state}. The next run tries again; if it stays, look at the instance" in str(outcome.error)
 
 
 def test_an_instance_that_the_answer_does_not_mention_was_not_ended() -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from refresh import inputs, names
-from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, Secret
+from refresh.credentials import Secret
+from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode
 from tests.fakes.bad_inputs import environ, load, problems, row
 from tests.fakes.literals import TEN_BAD_INPUTS, good
 

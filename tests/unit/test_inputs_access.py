@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from refresh import inputs
-from refresh.desired import AppKey, IdTokens, Role, RunnerScope, Secret
+from refresh.credentials import AppKey, IdTokens, Secret
+from refresh.desired import Role, RunnerScope
 from refresh.errors import InputErrors
 from refresh.inputs import Inputs, access
 from refresh.inputs.parsers import Problem

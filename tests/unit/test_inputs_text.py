@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refresh import inputs
-from refresh.desired import Secret
+from refresh.credentials import Secret
 from tests.fakes.bad_inputs import environ, load, problems, row, rows, told
 from tests.fakes.literals import good
 

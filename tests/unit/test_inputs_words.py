@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from refresh import inputs
-from refresh.desired import AppKey, Secret
+from refresh.credentials import AppKey, Secret
 from refresh.inputs import access, checks, reader
 from refresh.inputs.parsers import Problem
 from refresh.inputs.reader import Reader

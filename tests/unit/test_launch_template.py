@@ -28,7 +28,7 @@ from refresh.reconciler.launch_template.changes import (
 )
 from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
-from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
+from refresh.reconciler.runner_release.releases import Archive, Release
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Plan
 from tests.fakes.desired import TEMPLATE, desired
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from refresh.report import ComponentReport
 
 ID = "lt-0123456789abcdef0"
-RELEASE = RunnerRelease(
+RELEASE = Release(
     "2.335.1", Archive("https://github.com/x64.tar.gz", "a" * 64), Archive("https://github.com/arm64.tar.gz", "")
 )
 IDENTIFIER = names.LAUNCH_TEMPLATE_IDENTIFIER

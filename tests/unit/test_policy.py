@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import records
+from refresh import names, records
 from refresh.reconciler import machines
 from refresh.reconciler.garbage_collector import doubts, policy, prediction
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
@@ -91,6 +91,7 @@ def test_an_empty_answer_of_ec2_ends_nobody(state: str) -> None:
         verdict = _judge(_record(state, threshold), _machine(Ec2State.UNKNOWN))
         assert isinstance(verdict, Doubt)
         assert not verdict.fails
+        assert verdict.about([ID]).endswith("EC2 does not know it. It never expires by itself: delete the record.")
 
 
 OLD = NOW - timedelta(days=7, seconds=1)
@@ -215,14 +216,14 @@ def test_an_unknown_current_template_proves_nothing() -> None:
 @pytest.mark.parametrize("ec2", ALIVE)
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
-    machine = Machine(ID, ec2, tags={machines.TEMPLATE_TAG: OURS, machines.PROTECTION_TAG: "true"})
+    machine = Machine(ID, ec2, tags={machines.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
     assert _judge(_record(state), machine) is doubts.PROTECTED
 
 
 def test_protection_does_not_hinder_cleaning_up() -> None:
     """There is nothing left to protect."""
     record = _record(records.TERMINATED)
-    machine = Machine(ID, Ec2State.TERMINATED, tags={machines.PROTECTION_TAG: "true"})
+    machine = Machine(ID, Ec2State.TERMINATED, tags={names.PROTECTION_TAG: "true"})
     assert _judge(record, machine) == Clean(record)
 
 
@@ -276,7 +277,7 @@ def test_an_instance_that_is_not_proven_is_never_adopted(template: str | None) -
 
 def test_a_protected_stray_is_kept_and_mentioned() -> None:
     """Its owner wants to look at it."""
-    plan = _plan([evolve(_stray(), tags={machines.TEMPLATE_TAG: OURS, machines.PROTECTION_TAG: "true"})])
+    plan = _plan([evolve(_stray(), tags={machines.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})])
     assert (plan.changes, plan.refusals, len(plan.warnings)) == ((), (), 1)
 
 
@@ -465,7 +466,7 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
         id=st.just(ID),
         state=st.sampled_from(Ec2State),
         tags=st.dictionaries(
-            st.sampled_from([machines.TEMPLATE_TAG, machines.PROTECTION_TAG, *PROVISION]),
+            st.sampled_from([machines.TEMPLATE_TAG, names.PROTECTION_TAG, *PROVISION]),
             st.sampled_from(["", "true", OURS, FORMER, FOREIGN]),
         ),
     ),

@@ -18,12 +18,12 @@ from refresh.reconciler.machines import TEMPLATE_TAG, Ec2State, Machine, Templat
 from refresh.reconciler.pool_now import ended, pool_now
 from refresh.reconciler.resource_pools.policy import Actual as Queues
 from refresh.reconciler.resource_pools.policy import Pool
-from refresh.reconciler.runner_release.releases import Archive, RunnerRelease
+from refresh.reconciler.runner_release.releases import Archive, Release
 from tests.fakes.serial import NOW
 
 ID, STRAY = "i-00000001", "i-00000002"
 THRESHOLD = "2026-01-31T09:00:00Z"
-RELEASE = RunnerRelease("2.335.1", Archive("", ""), Archive("", ""))
+RELEASE = Release("2.335.1", Archive("", ""), Archive("", ""))
 RECORD = records.Instance(
     id=ID, state="idle", run_id="", threshold=THRESHOLD, updated_at=THRESHOLD, resource_class="large"
 )

@@ -9,7 +9,8 @@ import pytest
 from attrs import evolve
 
 from refresh import errors, names, records
-from refresh.desired import Mode, Secret
+from refresh.credentials import Secret
+from refresh.desired import Mode
 from refresh.reconciler import registration_token
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
@@ -71,8 +72,8 @@ def _refresh(items: Items, github: _GitHub, mode: Mode = Mode.APPLY) -> Componen
         (timedelta(hours=1, minutes=15, seconds=1), "(the stored one claims to live longer than GitHub lets any)"),
         (timedelta(hours=1, minutes=15), None),
         (timedelta(minutes=40), None),
-        (timedelta(minutes=39, seconds=59), "(the stored one has 39m left)"),
-        (timedelta(seconds=1), "(the stored one has 0m left)"),
+        (timedelta(minutes=39, seconds=59), "(the stored one has 39 min left)"),
+        (timedelta(seconds=1), "(the stored one has 1 s left)"),
         (timedelta(), "(the stored one has expired)"),
         (timedelta(days=-3), "(the stored one has expired)"),
     ],
@@ -201,7 +202,10 @@ def test_an_exception_that_quotes_the_token_never_surfaces() -> None:
     items.refusal = _ParamValidationError(f"Invalid type for parameter Item.value.M.token, value: {TOKEN}")
     report = _refresh(items, _GitHub())
     error = report.failures[0].error
-    assert str(error) == "storing the token failed: _ParamValidationError"
+    assert str(error) == (
+        "storing the token failed: _ParamValidationError. The next run tries again; if it stays, report this line at "
+        "https://github.com/org/refresh-action/issues."
+    )
     assert (error.__cause__, error.__suppress_context__) == (None, True)
 
 

@@ -35,6 +35,7 @@ CONFIG = names.RESOURCE_CLASS_CONFIG_IDENTIFIER
 RIGHT = (("VisibilityTimeout", "30"), ("MessageRetentionPeriod", "3600"))
 LARGE_QUEUE, XLARGE_QUEUE = "octo-widgets-large-ci-pool", "octo-widgets-xlarge-ci-pool"
 ABSENT = errors.NotFound("sqs:GetQueueUrl", "QueueDoesNotExist")
+LONG = (RIGHT[0], ("MessageRetentionPeriod", "345600"))
 
 
 def _url(queue: str) -> str:
@@ -113,12 +114,13 @@ def test_attributes_that_differ_are_set_and_hold_up_no_record(attributes: tuple[
     assert plan.warnings == ()
 
 
-def test_a_lowered_retention_is_said() -> None:
-    """Older messages go with it."""
-    pools = (Pool(LARGE, _url(LARGE_QUEUE), (RIGHT[0], ("MessageRetentionPeriod", "345600"))), POOLS[1])
+@pytest.mark.parametrize("others", [POOLS[1:], (evolve(POOLS[1], attributes=LONG),)])
+def test_a_lowered_retention_is_said_once_for_all_queues(others: tuple[Pool, ...]) -> None:
+    """Older messages go with it. A later look, at which one of them is read back late, says the same."""
+    pools = (Pool(LARGE, _url(LARGE_QUEUE), LONG), *others)
     plan = policy.plan(desired(), Actual(pools, RECORDED))
     assert plan.warnings == (
-        f"queue {LARGE_QUEUE}: retention is lowered from 345600 s to 3600 s; messages older than that go.",
+        "the retention of queues is lowered to 3600 s (the changes name them); messages older than that go.",
     )
     assert list(map(str, plan.changes[0].differences)) == ["MessageRetentionPeriod: 345600 -> 3600"]
 
@@ -461,10 +463,10 @@ def test_the_record_shows_which_classes_it_had() -> None:
 
 def test_one_warning_hides_no_other() -> None:
     """A lowered retention, a class that is dropped and one that drains."""
-    pools = (Pool(LARGE, _url(LARGE_QUEUE), (RIGHT[0], ("MessageRetentionPeriod", "345600"))), POOLS[1])
+    pools = (Pool(LARGE, _url(LARGE_QUEUE), LONG), POOLS[1])
     actual = Actual(pools, None, draining=("old",), dropped=(("gone", "https://x/gone"),))
     assert policy.plan(desired(), actual).warnings == (
-        f"queue {LARGE_QUEUE}: retention is lowered from 345600 s to 3600 s; messages older than that go.",
+        "the retention of queues is lowered to 3600 s (the changes name them); messages older than that go.",
         (
             "resource class gone: nothing uses it any more, so it leaves the table; its queue https://x/gone stays "
             "and can be deleted."

@@ -12,9 +12,9 @@ from refresh import errors, names, records, user_data
 from refresh.desired import Mode
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
-from refresh.reconciler.runner_release import ReleaseOfRunner, policy, releases
+from refresh.reconciler.runner_release import RunnerRelease, policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
-from refresh.reconciler.runner_release.releases import Archive, Recorded, RunnerRelease
+from refresh.reconciler.runner_release.releases import Archive, Recorded, Release
 from refresh.report import Difference
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
@@ -34,8 +34,8 @@ def _url(version: str, architecture: str) -> str:
     return f"{BASE}/v{version}/actions-runner-linux-{architecture}-{version}.tar.gz"
 
 
-def _release(version: str = "2.335.1", checksum: str = SUM) -> RunnerRelease:
-    return RunnerRelease(version, Archive(_url(version, "x64"), checksum), Archive(_url(version, "arm64"), checksum))
+def _release(version: str = "2.335.1", checksum: str = SUM) -> Release:
+    return Release(version, Archive(_url(version, "x64"), checksum), Archive(_url(version, "arm64"), checksum))
 
 
 def _download(architecture: str, version: str = "2.335.1", **changes: Any) -> dict[str, object]:
@@ -84,8 +84,8 @@ class _GitHub:
 DOWN = errors.Unavailable("GitHub GET downloads", "503")
 
 
-def _component(items: Items, github: _GitHub, **changes: Any) -> ReleaseOfRunner:
-    return ReleaseOfRunner(desired(**changes), metadata(items), github, StillClock())
+def _component(items: Items, github: _GitHub, **changes: Any) -> RunnerRelease:
+    return RunnerRelease(desired(**changes), metadata(items), github, StillClock())
 
 
 def _refresh(items: Items, github: _GitHub, **changes: Any) -> ComponentReport:
@@ -153,7 +153,11 @@ def test_a_missing_checksum_is_a_warning(checksum: Any) -> None:
     """The release is used; what cannot be a sum is none."""
     release, notes = releases.read_downloads([_download("x64", sha256_checksum=checksum), _download("arm64")])
     assert (release.x64.sha256, release.arm64.sha256) == ("", SUM)
-    assert notes == ("GitHub gave no SHA-256 for the runner 2.335.1 (x64); instances cannot verify it.",)
+    (note,) = notes
+    assert note == (
+        "GitHub gave no SHA-256 for the runner 2.335.1 (x64); instances cannot verify it. "
+        "Where that is not good enough, pin it with actions-runner-version and actions-runner-sha256."
+    )
 
 
 def test_a_missing_checksum_reaches_the_report() -> None:

@@ -17,7 +17,7 @@ from refresh.reconciler.early import Early
 from refresh.reconciler.first_look import table_description
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
-from refresh.reconciler.state_table.policy import Actual
+from refresh.reconciler.state_table.policy import Actual, TimeToLive
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 KEYS = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 OURS = "octo/widgets"
 TAGS = (("team", "ci"),)
-RIGHT = Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=("ENABLED", "expiresAt"), owner=OURS)
+RIGHT = Actual(
+    status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=TimeToLive("ENABLED", "expiresAt"), owner=OURS
+)
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
 
 
@@ -45,16 +47,16 @@ def _actual(**changes: Any) -> Actual:
     [
         (Actual(), (CreateTable(TABLE),)),
         (RIGHT, ()),
-        (_actual(time_to_live=("ENABLING", "expiresAt")), ()),
-        (_actual(time_to_live=("DISABLED", "")), (EnableTimeToLive(TABLE),)),
-        (_actual(time_to_live=("DISABLING", "expiresAt")), (EnableTimeToLive(TABLE),)),
+        (_actual(time_to_live=TimeToLive("ENABLING", "expiresAt")), ()),
+        (_actual(time_to_live=TimeToLive("DISABLED")), (EnableTimeToLive(TABLE),)),
+        (_actual(time_to_live=TimeToLive("DISABLING", "expiresAt")), (EnableTimeToLive(TABLE),)),
         (_actual(owner=None), (ClaimTable(TABLE, OURS),)),
         (
-            _actual(owner=None, time_to_live=("DISABLED", "")),
+            _actual(owner=None, time_to_live=TimeToLive("DISABLED")),
             (ClaimTable(TABLE, OURS), EnableTimeToLive(TABLE)),
         ),
         *(
-            (_actual(status=status, owner=None, time_to_live=("DISABLED", "")), (AwaitTable(TABLE, status),))
+            (_actual(status=status, owner=None, time_to_live=TimeToLive("DISABLED")), (AwaitTable(TABLE, status),))
             for status in (
                 "CREATING",
                 "UPDATING",
@@ -102,7 +104,7 @@ def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> N
 @pytest.mark.parametrize(
     ("actual", "word"),
     [
-        (_actual(time_to_live=("ENABLED", "gone_at")), "'gone_at' and was left alone"),
+        (_actual(time_to_live=TimeToLive("ENABLED", "gone_at")), "'gone_at' and was left alone"),
         (_actual(deletion_protection=False), "deletion protection"),
         (_actual(on_demand=False), "on-demand"),
     ],
@@ -268,7 +270,7 @@ def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: s
     clock = StillClock()
     dynamodb = _DynamoDB(status)
     converged = _converge(dynamodb, clock)
-    assert "still not ACTIVE after 60 s" in str(converged.report.failures[0].error)
+    assert f"still not ACTIVE after 60 s, but {status}." in str(converged.report.failures[0].error)
     assert sum(clock.slept) == 60
     assert set(dynamodb.calls) == {"BatchGetItem", "DescribeTable"}
     assert converged.actual is not None
@@ -339,7 +341,7 @@ def test_a_table_that_is_not_active_is_not_asked_for_more() -> None:
     """Reading it would fail."""
     dynamodb = _DynamoDB("CREATING", owner={"S": OURS})
     actual = _component(dynamodb).observe()
-    assert (actual.owner, actual.time_to_live) == (None, ("DISABLED", ""))
+    assert (actual.owner, actual.time_to_live) == (None, TimeToLive())
 
 
 @pytest.mark.parametrize(
@@ -374,6 +376,49 @@ def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
     assert policy.usable(desired(), converged.actual)
 
 
+@pytest.mark.parametrize("kind", [errors.PermissionDenied, errors.Throttled])
+def test_a_time_to_live_that_cannot_be_read_fails_the_table_and_keeps_nobody_from_writing(
+    kind: type[errors.ApiError],
+) -> None:
+    """A policy of the original's does not allow it, and a pool without a new token stands still in an hour."""
+
+    class _Silent(_DynamoDB):
+        def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
+            raise kind("dynamodb:DescribeTimeToLive", "No", "no.")
+
+    dynamodb = _Silent("ACTIVE")
+    converged = _converge(dynamodb)
+    assert converged.report.done == (ClaimTable(TABLE, OURS),)
+    (refusal,) = converged.report.refusals
+    assert refusal.startswith(
+        f"table {TABLE}: its time-to-live was not looked at: {kind.__name__}: dynamodb:DescribeTime"
+    )
+    assert (converged.report.failed, "UpdateTimeToLive" in dynamodb.calls) == (True, False)
+    assert converged.actual is not None
+    assert policy.usable(desired(), converged.actual)
+
+
+@pytest.mark.parametrize("kind", [errors.CredentialsExpired, errors.NotFound])
+def test_a_table_that_is_gone_and_credentials_that_are_refused_still_end_the_look(kind: type[errors.ApiError]) -> None:
+    """Nothing could be written then."""
+
+    class _Gone(_DynamoDB):
+        def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
+            raise kind("dynamodb:DescribeTimeToLive", "No", "no.")
+
+    converged = _converge(_Gone("ACTIVE", owner={"S": OURS}))
+    assert (type(converged.report.error), converged.actual) == (kind, None)
+
+
+def test_no_refusal_hides_another() -> None:
+    """Neither that of the tags nor that of the time-to-live."""
+    actual = _actual(time_to_live=TimeToLive(unread="one."), tags=tagging.Found(unread="two."))
+    assert policy.plan(desired(tags=TAGS), actual).refusals == (
+        f"table {TABLE}: its time-to-live was not looked at: one.",
+        f"the tags of table {TABLE} were not compared: two.",
+    )
+
+
 @pytest.mark.parametrize(
     ("actual", "told"),
     [
@@ -403,7 +448,7 @@ def test_a_refusal_tells_what_was_found_and_what_to_do(actual: Actual, told: str
 
 def test_each_warning_names_the_table_and_what_is_lost() -> None:
     """Word for word, as the summary shows it."""
-    actual = _actual(time_to_live=("ENABLED", "gone_at"), deletion_protection=False, on_demand=False)
+    actual = _actual(time_to_live=TimeToLive("ENABLED", "gone_at"), deletion_protection=False, on_demand=False)
     assert policy.plan(desired(), actual).warnings == (
         (
             "table octo-widgets-ci-table: its time-to-live is on 'gone_at' and was left alone; history and heartbeats "
@@ -436,7 +481,7 @@ def test_what_will_be_is_what_the_changes_say() -> None:
         TagResource("table", "arn", (("a", "1"),), ()),
     ]
     assert policy.predict(tagged, made, steps) == evolve(
-        made, owner=OURS, time_to_live=("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
+        made, owner=OURS, time_to_live=TimeToLive("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
     )
     creating = _actual(status="CREATING")
     assert policy.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT

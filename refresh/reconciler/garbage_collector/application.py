@@ -154,8 +154,7 @@ class _Terminations:
             if state in _ENDING:
                 yield Done(change)
             else:
-                problem = f"{change.id} is {state}."
-                yield Failed(change, errors.Rejected("ec2:TerminateInstances", "StillThere", problem))
+                yield Failed(change, _still_there(f"{change.id} is {state}."))
 
     def _isolate(self, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
         """Set apart what makes a call fail as a whole: what the error names, else by halves."""
@@ -174,3 +173,8 @@ class _Terminations:
         yield from self.send(named)
         rest = set(named)
         yield from self.send([change for change in batch if change not in rest])
+
+
+def _still_there(problem: str) -> errors.ApiError:
+    remedy = "The next run tries again; if it stays, look at the instance in EC2 and end it by hand."
+    return errors.Rejected("ec2:TerminateInstances", "StillThere", problem, remedy=remedy)

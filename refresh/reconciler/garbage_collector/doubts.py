@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.reconciler.machines import PROTECTION_TAG
+from refresh import names
 from refresh.wording import enumerated
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ UNPROVEN = Doubt(
     "Nothing was done to it. Find out who wrote the record: jobs on a runner can",
 )
 PROTECTED = Doubt(
-    f"it is due to end but tagged {PROTECTION_TAG}=true",
+    f"it is due to end but tagged {names.PROTECTION_TAG}=true",
     "Remove the tag when you are done with it",
 )
 UNREADABLE_THRESHOLD = Doubt("its threshold cannot be read", "It never expires by itself: correct or delete the record")
 WITHOUT_THRESHOLD = Doubt(
-    "it has no threshold and EC2 does not know it", "It never expires by itself: correct or delete the record"
+    "it has no threshold and EC2 does not know it", "It never expires by itself: delete the record"
 )
 ENDLESS = Doubt(
     "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",

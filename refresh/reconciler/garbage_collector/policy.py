@@ -13,14 +13,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from refresh import records
+from refresh import names, records
+from refresh.desired import LONGEST_RUNTIME
 from refresh.reconciler.garbage_collector import doubts
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.machines import (
-    INITIAL_RUN_TAG,
-    SELF_TERMINATION_TAG,
     TEMPLATE_TAG,
     Ec2State,
     Machine,
@@ -40,8 +39,8 @@ UNRECORDED_GRACE = timedelta(minutes=15)
 LARGEST_SKEW = timedelta(seconds=60)
 """How far our clock may be from AWS's before nothing is judged by it."""
 LARGEST_UNEXPECTED_SHARE = 0.2
-LONGEST_LEASE = timedelta(hours=121)
-"""No input allows a longer runtime than 120 hours, so no threshold is further away."""
+LONGEST_LEASE = LONGEST_RUNTIME + timedelta(hours=1)
+"""No input allows a longer runtime, so no threshold is further away."""
 
 Verdict = CollectorChange | Doubt | None
 
@@ -58,21 +57,21 @@ def aged(machine: Machine, now: datetime, oldest: timedelta) -> bool:
 
 
 def proven(machine: Machine, template_ids: TemplateIds) -> bool:
-    """Whether EC2 itself shows that the instance is this pool's (design: "The garbage collector as a plan").
+    """Whether EC2 itself shows that the instance is this pool's.
 
     Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
     """
     template_id = machine.tags.get(TEMPLATE_TAG)
     if template_id and template_id == template_ids.current:
         return True
-    tagged = machine.tags.get(SELF_TERMINATION_TAG) == "true" and INITIAL_RUN_TAG in machine.tags
+    tagged = machine.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in machine.tags
     return tagged and (template_id is None or template_id in template_ids.former)
 
 
 def judge(
     desired: DesiredState, record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime
 ) -> Verdict:
-    """Apply the design's table to one record and the instance that it names."""
+    """Judge one record and the instance that it names, by the rules of docs/table.md."""
     if record.state == records.TERMINATED:
         verdict = _judge_marked(record, machine, now)
     else:
@@ -149,7 +148,7 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
         return [*kept, *((machine.id, doubts.EMPTIED) for machine in due)]
     if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
         return [*kept, *((machine.id, doubts.UNRECORDED) for machine in due)]
-    adopted = [Adopt(each.id, each.tags.get(INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
+    adopted = [Adopt(each.id, each.tags.get(names.INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
     return [*kept, *((each.id, each) for each in adopted)]
 
 

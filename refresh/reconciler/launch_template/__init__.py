@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.early import Early
     from refresh.reconciler.launch_template.image import RootDevice
     from refresh.reconciler.metadata import Metadata
-    from refresh.reconciler.runner_release.releases import RunnerRelease
+    from refresh.reconciler.runner_release.releases import Release
     from refresh.report import Outcome
 
 _DELETED_PER_CALL = 200
@@ -70,7 +70,7 @@ class LaunchTemplate:
     metadata: Metadata
     versions: Early[list[LaunchTemplateVersionTypeDef]]
     """Reads every version of the template."""
-    release: Callable[[], RunnerRelease]
+    release: Callable[[], Release]
     """Waits for the runner release; raises where there is none."""
     root_device: Callable[[], RootDevice | None]
     """Waits for the image's root device; None where the root volume is left as the image has it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.reconciler.launch_template.image import RootDevice
-    from refresh.reconciler.runner_release.releases import RunnerRelease
+    from refresh.reconciler.runner_release.releases import Release
 
 _USER_DATA = "UserData"
 
@@ -30,7 +30,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 def desired_data(
-    desired: DesiredState, release: RunnerRelease, root_device: RootDevice | None
+    desired: DesiredState, release: Release, root_device: RootDevice | None
 ) -> RequestLaunchTemplateDataTypeDef:
     """Give the whole content of the template.
 
@@ -67,7 +67,7 @@ def desired_data(
     return data
 
 
-def desired_payload(desired: DesiredState, release: RunnerRelease) -> bytes:
+def desired_payload(desired: DesiredState, release: Release) -> bytes:
     """Render the user data."""
     return user_data.render(
         user_data.Settings(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.runner_release.releases import RunnerRelease
+    from refresh.reconciler.runner_release.releases import Release
 
 VERSIONS_KEPT = 10
 _NEW_ID = "(its new id)"
@@ -60,7 +60,7 @@ class Actual:
 
     listing: Listing
     recorded: Mapping[str, Any] | None
-    release: RunnerRelease
+    release: Release
     root_device: RootDevice | None = None
     """None where the root volume is left as the image has it."""
     tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
@@ -138,7 +138,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
 
 
 def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, object]:
-    """Give the METADATA value (contract: `launch_template`); user data itself is never stored."""
+    """Give the METADATA value of `launch_template`, as docs/table.md has it; user data itself is never stored."""
     return {
         "name": names.launch_template(desired.repository),
         "ami": desired.image,

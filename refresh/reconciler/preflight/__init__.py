@@ -84,15 +84,15 @@ class Preflight:
         on_demand: OnDemand,
         image: Once[Image],
         clock: Clock,
-        pool: Executor,
+        executor: Executor,
     ) -> None:
         self.__attrs_init__(
             desired,
             clock,
-            Once(pool, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
+            Once(executor, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
             image,
-            Once(pool, lambda: _profile(on_demand.iam(), desired.instance_profile)),
-            Once(pool, partial(_network, ec2, desired)),
+            Once(executor, lambda: _profile(on_demand.iam(), desired.instance_profile)),
+            Once(executor, partial(_network, ec2, desired)),
         )
 
     def require_account(self) -> None:

@@ -50,7 +50,7 @@ class ResourcePools:
     sqs: SQSClient
     dynamodb: DynamoDBClient
     metadata: Metadata
-    pool: Executor
+    executor: Executor
     clock: Clock
     created: dict[str, str] = field(factory=dict, init=False, eq=False)
     """URLs of queues that this run created, by name: SQS has acknowledged their attributes, and lists them late."""
@@ -66,7 +66,7 @@ class ResourcePools:
         classes = (*self.desired.resource_classes, *draining)
         urls = [records.text(records.mapping(entries, each.name), "queueUrl") or "" for each in classes]
         return Actual(
-            pools=tuple(self.pool.map(self._observe_pool, classes, urls)),
+            pools=tuple(self.executor.map(self._observe_pool, classes, urls)),
             recorded=recorded,
             draining=tuple(each.name for each in draining),
             dropped=tuple((name, url) for name, (_, url) in leaving.items() if name not in in_use),
@@ -82,7 +82,7 @@ class ResourcePools:
 
     def apply(self, changes: Sequence[PoolChange]) -> Iterator[Outcome]:
         """Create and repair queues side by side; new ones are waited for, so that this run can still record them."""
-        yield from self.pool.map(self._apply_one, changes)
+        yield from self.executor.map(self._apply_one, changes)
         if any(isinstance(change, CreateQueue) for change in changes):
             self.clock.sleep(_USABLE_AFTER_SECONDS)
 

@@ -78,7 +78,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
         if dict(pool.attributes) != dict(wanted):
             changes.append(SetQueueAttributes(pool.url, pool.attributes, wanted))
         changes += tagging.due(f"queue {pool.queue}", pool.url, desired.tags, pool.tags)
-    warnings = [_shorter_retention(change) for change in changes if isinstance(change, SetQueueAttributes)]
+    warnings = [*_shorter_retention(changes)]
     complete = all(pool.url for pool in actual.pools)
     if complete and actual.recorded != records.to_wire(
         config((each.resource_class, each.url) for each in actual.pools)
@@ -95,7 +95,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
         for name in actual.draining
     ]
     unread = (refusal for pool in actual.pools for refusal in tagging.refusals(f"queue {pool.queue}", pool.tags))
-    return Plan(tuple(changes), tuple(filter(None, warnings)), tuple(unread))
+    return Plan(tuple(changes), tuple(warnings), tuple(unread))
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
@@ -134,12 +134,18 @@ def _future_url(actual: Actual, queue: str) -> str:
 def config(
     pools: Iterator[tuple[ResourceClass, str]] | Sequence[tuple[ResourceClass, str]],
 ) -> dict[str, Any]:
-    """Give the METADATA value (contract: `resource_class_config`)."""
+    """Give the METADATA value of `resource_class_config`, as docs/table.md has it."""
     return {each.name: {"cpu": each.cpu, "mmem": each.memory_mib, "queueUrl": url} for each, url in pools}
 
 
-def _shorter_retention(change: SetQueueAttributes) -> str:
-    before, after = dict(change.before).get(RETENTION, "0"), dict(change.attributes)[RETENTION]
-    if int(before) <= int(after):
-        return ""
-    return f"queue {change.subject}: retention is lowered from {before} s to {after} s; messages older than that go."
+def _shorter_retention(changes: Sequence[PoolChange]) -> Iterator[str]:
+    """Warn once for all queues, and in the same words at a later look, at which some of them are read back late."""
+    for change in changes:
+        if isinstance(change, SetQueueAttributes):
+            before, after = dict(change.before).get(RETENTION, "0"), dict(change.attributes)[RETENTION]
+            if int(before) > int(after):
+                yield (
+                    f"the retention of queues is lowered to {after} s (the changes name them); messages older than "
+                    "that go."
+                )
+                return

@@ -44,7 +44,7 @@ class ReleaseSource(Protocol):
 
 
 @frozen
-class ReleaseOfRunner:
+class RunnerRelease:
     """Keeps the recorded release fresh."""
 
     name: ClassVar[str] = "runner release"

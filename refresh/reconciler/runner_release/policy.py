@@ -11,7 +11,7 @@ from refresh import records
 from refresh.reconciler.runner_release.releases import (
     Archive,
     Recorded,
-    RunnerRelease,
+    Release,
     parts,
 )
 from refresh.report import Change, Difference, Plan
@@ -30,7 +30,7 @@ _VERSIONS_REMEMBERED = 20
 class Actual:
     """The newest release that is known, what is recorded, and what GitHub answered if it was asked."""
 
-    newest: RunnerRelease
+    newest: Release
     recorded: Recorded | None = None
     answered: bool = False
     """Whether `newest` is GitHub's answer of just now."""
@@ -47,7 +47,7 @@ class RecordRelease(Change):
     verb: ClassVar[str] = "record"
     done: ClassVar[str] = "recorded"
     before: str | None
-    release: RunnerRelease
+    release: Release
     first_seen: tuple[tuple[str, str], ...] = field(eq=False)
 
     @property
@@ -78,13 +78,13 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
     return Plan((RecordRelease(before, actual.newest, first_seen),), tuple(warnings))
 
 
-def effective(desired: DesiredState, actual: Actual) -> RunnerRelease:
+def effective(desired: DesiredState, actual: Actual) -> Release:
     """Choose what new instances install: the pinned version or the newest one known."""
     newest, pinned = actual.newest, desired.runner_version
     if pinned is None:
         return newest
     given = dict(desired.runner_checksums)
-    return RunnerRelease(
+    return Release(
         pinned,
         _repinned(newest.x64, newest.version, pinned, given.get("x64")),
         _repinned(newest.arm64, newest.version, pinned, given.get("arm64")),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors, records, user_data
+from refresh.desired import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ARCHITECTURES = ("x64", "arm64")
 # Neither is longer than what the size of the user data is judged with (user_data.Settings.at_their_longest).
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
-_FILENAME = re.compile(rf"actions-runner-linux-(x64|arm64)-({_VERSION.pattern})\.tar\.gz", re.ASCII)
+_FILENAME = re.compile(rf"actions-runner-linux-({'|'.join(ARCHITECTURES)})-({_VERSION.pattern})\.tar\.gz", re.ASCII)
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GITHUB = "https://github.com"
@@ -31,7 +31,7 @@ class Archive:
 
 
 @frozen
-class RunnerRelease:
+class Release:
     """A version of the runner, `n.n.n`, with an archive for each of `ARCHITECTURES`."""
 
     version: str
@@ -43,12 +43,12 @@ class RunnerRelease:
 class Recorded:
     """The METADATA item: the newest release, when GitHub was asked, and when each newer version was first seen."""
 
-    release: RunnerRelease
+    release: Release
     asked_at: datetime
     first_seen: tuple[tuple[str, str], ...] = ()
 
 
-def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[RunnerRelease, tuple[str, ...]]:
+def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, tuple[str, ...]]:
     """Read GitHub's list: the release and what is missing in it.
 
     Raises `Unavailable` if it does not name an archive of one version for both architectures.
@@ -71,11 +71,12 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[RunnerRel
             f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}.",
         )
     notes = tuple(
-        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it."
+        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it. "
+        "Where that is not good enough, pin it with actions-runner-version and actions-runner-sha256."
         for architecture in ARCHITECTURES
         if not archives[architecture].sha256
     )
-    return RunnerRelease(versions["x64"], archives["x64"], archives["arm64"]), notes
+    return Release(versions["x64"], archives["x64"], archives["arm64"]), notes
 
 
 def read_recorded(item: Mapping[str, object]) -> Recorded | None:
@@ -92,10 +93,10 @@ def read_recorded(item: Mapping[str, object]) -> Recorded | None:
         return None
     first_seen = records.mapping(value, "firstSeen")
     seen = tuple((each, records.text(first_seen, each) or "") for each in first_seen if _VERSION.fullmatch(each))
-    return Recorded(RunnerRelease(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
+    return Recorded(Release(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
 
 
-def trusted(release: RunnerRelease, server_url: str) -> bool:
+def trusted(release: Release, server_url: str) -> bool:
     """Whether its archives are GitHub's own, or are kept by the GitHub Enterprise Server that is asked.
 
     Jobs may write to the table, and what is recorded runs on every new instance.

@@ -1,7 +1,7 @@
 """DynamoDB: the state table that provision, release and the instances share.
 
-Nothing else is written before this component has converged: it alone knows that the table is there, has the contract's
-shape and belongs to this repository (`a-b/c` and `a/b-c` share a table name).
+Nothing else is written before this component has converged: it alone knows that the table is there, has the
+shape of docs/table.md and belongs to this repository (`a-b/c` and `a/b-c` share a table name).
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.CoreComponents.html
 """
 
@@ -79,7 +79,7 @@ class StateTable:
             keys=keys,
             deletion_protection=description.get("DeletionProtectionEnabled", False),
             on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
-            time_to_live=self._time_to_live() if readable else ("DISABLED", ""),
+            time_to_live=self._time_to_live() if readable else policy.TimeToLive(),
             owner=self._owner() if readable else None,
             arn=arn,
             tags=tagging.look(self.desired.tags, partial(self._tags, arn)) if readable else tagging.Found(),
@@ -110,9 +110,15 @@ class StateTable:
                 case _:
                     assert_never(change)
 
-    def _time_to_live(self) -> tuple[str, str]:
-        description = self.dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
-        return description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", "")
+    def _time_to_live(self) -> policy.TimeToLive:
+        """Look at it; that it cannot be read must not keep a pool from its registration token."""
+        try:
+            description = self.dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+        except (errors.CredentialsExpired, errors.NotFound):
+            raise
+        except errors.ApiError as error:
+            return policy.TimeToLive(unread=str(error))
+        return policy.TimeToLive(description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", ""))
 
     def _owner(self) -> str | None:
         item = self.metadata.read(names.POOL_IDENTIFIER)
@@ -156,15 +162,17 @@ class StateTable:
 
     def _await(self, *statuses: str | None) -> None:
         """Look until the table has one of these statuses; None stands for a table that is gone."""
+        status: str | None = None
         for _ in range(ACTIVE_WAIT_SECONDS // _POLL_SECONDS):
-            if self._status() in statuses:
+            status = self._status()
+            if status in statuses:
                 return
             self.clock.sleep(_POLL_SECONDS)
         self.description.outdated()
         raise errors.Unavailable(
             "dynamodb:DescribeTable",
             "NotActive",
-            f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s.",
+            f"table {self.table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s, but {status or 'not there'}.",
         )
 
     def _status(self) -> str | None:

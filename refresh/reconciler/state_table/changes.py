@@ -14,7 +14,7 @@ from refresh.report import Change, Difference
 
 @frozen
 class CreateTable(Change):
-    """Create the table with the contract's schema."""
+    """Create the table with the keys of docs/table.md."""
 
     noun: ClassVar[str] = "table"
     verb: ClassVar[str] = "create"

@@ -21,6 +21,16 @@ KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 _USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
 
 
+@frozen
+class TimeToLive:
+    """By which attribute DynamoDB deletes items; a table that is not ACTIVE, or has another key, is not asked."""
+
+    status: str = "DISABLED"
+    attribute: str = ""
+    unread: str = ""
+    """Why it could not be read."""
+
+
 @frozen(kw_only=True)
 class Actual:
     """The table as DynamoDB describes it; `status` is None when there is none."""
@@ -30,8 +40,7 @@ class Actual:
     """(name, HASH or RANGE, type) of each key attribute."""
     deletion_protection: bool = False
     on_demand: bool = True
-    time_to_live: tuple[str, str] = ("DISABLED", "")
-    """(status, attribute); a table that is not ACTIVE, or has another key, has not been asked."""
+    time_to_live: TimeToLive = TimeToLive()
     owner: str | None = None
     """The repository that the table says it belongs to; None when it says nothing."""
     arn: str = ""
@@ -58,12 +67,14 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     changes: list[TableChange] = []
     if actual.owner is None:
         changes.append(ClaimTable(table, repository))
-    status, attribute = actual.time_to_live
-    if status not in _USABLE_TIME_TO_LIVE:
+    live = actual.time_to_live
+    if not live.unread and live.status not in _USABLE_TIME_TO_LIVE:
         changes.append(EnableTimeToLive(table))
     changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
     refusals = tagging.refusals(f"table {table}", actual.tags)
-    return Plan(tuple(changes), tuple(_warnings(table, actual, attribute)), refusals)
+    if live.unread:
+        refusals = (f"table {table}: its time-to-live was not looked at: {live.unread}", *refusals)
+    return Plan(tuple(changes), tuple(_warnings(table, actual)), refusals)
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange]) -> Actual:
@@ -77,7 +88,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
             case AwaitTable(status=status):
                 actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
             case EnableTimeToLive():
-                actual = evolve(actual, time_to_live=("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
+                actual = evolve(actual, time_to_live=TimeToLive("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
             case ClaimTable():
                 actual = evolve(actual, owner=str(desired.repository))
             case _:
@@ -86,14 +97,15 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
 
 
 def usable(desired: DesiredState, actual: Actual) -> bool:
-    """Whether the other components may write: the table is ACTIVE, has the contract's key and is this repository's."""
+    """Whether the other components may write: the table is ACTIVE, has the right key and is this repository's."""
     return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.owner == str(desired.repository)
 
 
-def _warnings(table: str, actual: Actual, time_to_live_attribute: str) -> Iterator[str]:
-    if time_to_live_attribute not in ("", records.TIME_TO_LIVE_ATTRIBUTE):
+def _warnings(table: str, actual: Actual) -> Iterator[str]:
+    attribute = actual.time_to_live.attribute
+    if attribute not in ("", records.TIME_TO_LIVE_ATTRIBUTE):
         yield (
-            f"table {table}: its time-to-live is on {time_to_live_attribute!r} and was left alone; history and "
+            f"table {table}: its time-to-live is on {attribute!r} and was left alone; history and "
             f"heartbeats do not expire by themselves until it is on {records.TIME_TO_LIVE_ATTRIBUTE!r}."
         )
     if not actual.deletion_protection:

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define
 
 from refresh import errors
-from refresh.desired import Secret
+from refresh.credentials import Secret
 from refresh.reconciler.registration_token import IssuedToken
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes.memory.account import Account, operation

@@ -1,0 +1,243 @@
+"""docs/table.md and the code say the same: kinds of items, attributes, names, conditions, and the collector's rules."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import evolve
+
+from refresh import names, records
+from refresh.desired import RunnerScope
+from refresh.names import Repository
+from refresh.reconciler import machines
+from refresh.reconciler.garbage_collector import application, policy
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.doubts import Doubt
+from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
+from refresh.records import Instance, wire_time
+from tests.fakes.desired import desired
+from tests.fakes.serial import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from refresh.reconciler.services import Services
+    from tests.fakes.world import World
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "table.md").read_text()
+SHELL = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "user_data").glob("*.sh")))
+COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
+ID = "i-0123456789abcdef0"
+RECORD = Instance(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
+MARKS = [Mark(RECORD, reason, NOW) for reason in (Reason.EXPIRED, Reason.VANISHED)]
+ADOPT = Adopt(ID, "7", NOW, NOW)
+KINDS = {
+    Mark: "`Mark`",
+    Terminate: "`Terminate`",
+    Clean: "`Clean`",
+    type(None): "nothing",
+}
+OLD = NOW - desired().max_instance_age - timedelta(seconds=1)
+THRESHOLDS = {
+    "past": wire_time(NOW - timedelta(seconds=1)),
+    "ahead": wire_time(NOW + timedelta(seconds=1)),
+    "further ahead": wire_time(NOW + timedelta(hours=121, seconds=1)),
+    "unreadable": "soon",
+    "none": None,
+}
+MARKED = {
+    "long ago": wire_time(NOW - timedelta(minutes=10, seconds=1)),
+    "lately": wire_time(NOW - timedelta(minutes=10)),
+    "unreadable": "once",
+}
+MARKED_WORDS = {"long ago": "marked more than", "lately": "", "unreadable": "its mark has no"}
+
+
+def _rows(title: str, number: int = 0) -> list[list[str]]:
+    """Give the cells of a section's table, without its head."""
+    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    tables = [block.splitlines() for block in section.split("\n\n") if block.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables[number][2:]]
+
+
+def _quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def _shape(wire: Mapping[str, Any]) -> str:
+    """Write the types of a stored value as the page does; keys that are names of something stand for all of them."""
+    if "L" in wire:
+        return "L of S"
+    if "M" not in wire:
+        return next(iter(wire))
+    members = {name: _shape(value) for name, value in wire["M"].items()}
+    if "large" in members:
+        members = {"<class>": members["large"]}
+    if any(name[0].isdigit() for name in members):
+        members = {"<version>": next(iter(members.values()))}
+    return f"M {{{', '.join(f'{name}: {shape}' for name, shape in members.items())}}}"
+
+
+def test_the_page_has_every_kind_of_item_with_its_key() -> None:
+    """The frame is that of every item; each kind has a section."""
+    assert {_quoted(row[0])[0] for row in _rows("Keys")} == set(records.item("X", "x", NOW)) == COMMON
+    kinds = [_quoted(row[0])[0] for row in _rows("Keys", 1)]
+    assert kinds == [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
+    for kind in kinds:
+        assert re.search(rf"^## .*\b{kind}\b", PAGE, re.MULTILINE), kind
+    assert (names.partition_key(""), names.sort_key("")) == tuple(_quoted(row[2])[0] for row in _rows("Keys")[:2])
+
+
+def test_the_page_has_every_metadata_item_and_its_shape(refreshed: World, services: Services) -> None:
+    """As a run has written it, to the last attribute."""
+    rows = _rows("METADATA")
+    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
+    stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(services).values()}
+    assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {
+        identifier: _shape(value) for identifier, value in stored.items()
+    }
+    refreshed.refresh(runner_scope=RunnerScope.ORGANIZATION.value)
+    token = _shape(refreshed.metadata(services, names.REGISTRATION_TOKEN_IDENTIFIER))
+    row = next(row for row in rows if row[0] == f"`{names.REGISTRATION_TOKEN_IDENTIFIER}`")
+    assert token == f"{_quoted(row[1])[0][:-1]}, {_quoted(row[2])[1]}}}"
+
+
+def test_the_page_has_every_attribute_of_a_record_and_of_history() -> None:
+    """Those that are read, marked, adopted and kept, with their types."""
+    rows = _rows("INSTANCE")
+    attributes = [_quoted(row[0])[0] for row in rows]
+    assert {*attributes} == {*records.INSTANCE_ATTRIBUTES} - COMMON
+    (adopted,) = application.adopt("table", "url", ADOPT)
+    assert {*adopted["Put"]["Item"]} - COMMON == {each for each in attributes if each in adopted["Put"]["Item"]}
+    assert {row[1] for row in rows} == {"S"}
+    assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
+    assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
+    history = records.history_item(evolve(RECORD, ended=tuple((name, "") for name in records.ENDED_ATTRIBUTES)), NOW)
+    told = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}
+    assert told == {name: _shape(value) for name, value in history.items() if name not in COMMON}
+    assert f"for {records.HISTORY_LIFETIME.days} days" in PAGE
+
+
+def test_the_page_has_the_instance_s_items_as_the_agent_writes_them() -> None:
+    """Its shell is what is run."""
+    written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", SHELL))
+    shapes = {kind: re.sub(r"=[^=,{}]+", "", value).replace("={", " {") for kind, value in written.items()}
+    assert shapes == {"HEARTBEAT": "S", "WS": "M {state {S},runId {S}}"}
+    told = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
+    assert told == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
+    signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", SHELL))
+    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$outcome"', SHELL):
+        signals |= {f"{stem}OK", f"{stem}FAILED"}
+    assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
+
+
+def test_the_page_has_the_names_of_everything() -> None:
+    """And where they end."""
+    repository = Repository("OWNER", "REPO")
+    table, template, queue = _rows("Names in AWS")
+    assert _quoted(table[1]) == [names.table(repository)]
+    assert _quoted(template[1]) == [names.launch_template(repository)]
+    assert _quoted(queue[1]) == [names.queue(repository, "CLASS")]
+    long = Repository("o" * 39, "r" * 100)
+    assert f"{len(names.launch_template(long))} characters" in template[2]
+    assert _quoted(template[2])[0] in names.launch_template(long)
+    assert f"{len(names.queue(long, 'CLASS'))} characters" in queue[2]
+    assert _quoted(queue[2])[-1] in names.queue(long, "CLASS")
+    tags = [_quoted(row[0])[0] for row in _rows("Names in AWS", 1)]
+    assert tags == [machines.TEMPLATE_TAG, *names.INSTANCE_TAGS]
+
+
+def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
+    """What each condition compares is named, and no state is one that nobody knows."""
+    rows = _rows("INSTANCE", 1)
+    assert {state for row in rows for cell in row[:2] for state in _quoted(cell)} == {
+        *records.LIVING_STATES,
+        records.TERMINATED,
+    }
+    ours = {_quoted(row[2])[0]: {*_quoted(row[3])} - {records.TERMINATED} for row in rows if "refresh" in row[2]}
+    marks = [application.mark("table", "url", mark)[0]["Update"] for mark in MARKS]
+    compared = {name for each in marks for name in re.findall(r"#(\w+)", each["ConditionExpression"])}
+    assert ours["Mark"] == compared == {"state", "runId", "threshold"}
+    assert [("#threshold < " in each["ConditionExpression"]) for each in marks] == [True, False]
+    assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
+    (adopted,) = application.adopt("table", "url", ADOPT)
+    cleaned = application.clean("table", NOW, Clean(RECORD))
+    assert adopted["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
+    assert cleaned[0]["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
+    written = {name.strip("#") for name in marks[0]["ExpressionAttributeNames"]}
+    assert written == {"state", "runId", "threshold", "updatedAt", *records.ENDED_ATTRIBUTES}
+
+
+Case = tuple[Instance, Machine, "dict[str, str]"]
+
+
+def _cases() -> Iterator[Case]:
+    """Give every record with every instance of the pool, and what each column may say of it."""
+    for state, ec2, old in itertools.product(sorted(records.LIVING_STATES), Ec2State, (False, True)):
+        for threshold, value in THRESHOLDS.items():
+            machine = Machine(ID, ec2, OLD if old else NOW, {machines.TEMPLATE_TAG: "lt-ours"})
+            record = Instance(id=ID, state=state, run_id="", threshold=value)
+            yield record, machine, {"threshold": threshold, "and": "launched longer ago" if old else ""}
+    for (marked, value), ec2 in itertools.product(MARKED.items(), Ec2State):
+        machine = Machine(ID, ec2, OLD, {machines.TEMPLATE_TAG: "lt-ours"})
+        record = Instance(id=ID, state=records.TERMINATED, run_id="", threshold="", updated_at=value)
+        yield (
+            record,
+            machine,
+            {"and": MARKED_WORDS[marked]},
+        )
+
+
+def _fits(row: list[str], case: Case) -> bool:
+    record, machine, facts = case
+    kind, threshold, ec2, also, _ = row
+    there = kind == f"`{record.state}`" or (kind == "living" and record.state in records.LIVING_STATES)
+    in_time = threshold in ("any", facts.get("threshold")) or (
+        facts.get("threshold") == "further ahead" and threshold.startswith(("ahead", "further ahead"))
+    )
+    in_ec2 = ec2 in {"any", f"`{machine.state.value}`"} or (ec2 == "alive" and machine.state.alive)
+    return there and in_time and in_ec2 and (not also or bool(facts["and"] and also.startswith(facts["and"])))
+
+
+def _planned(verdict: policy.Verdict) -> str:
+    match verdict:
+        case Doubt():
+            return "the run fails" if verdict.fails else "a warning"
+        case Mark():
+            return f"`Mark`, `{verdict.reason.value}`"
+        case _:
+            return KINDS[type(verdict)]
+
+
+def test_the_collector_s_rules_are_the_page_s() -> None:
+    """For every state, threshold, age and answer of EC2 the first row that fits says what is planned; each is used."""
+    rows = _rows("What the collector plans")
+    used = set()
+    for case in _cases():
+        record, machine, _ = case
+        verdict = policy.judge(desired(), record, machine, TemplateIds("lt-ours"), NOW)
+        number, row = next((number, row) for number, row in enumerate(rows) if _fits(row, case))
+        used.add(number)
+        assert row[4].partition(":")[0] == _planned(verdict), (row, record, machine)
+    assert used == {*range(len(rows))}
+
+
+@pytest.mark.parametrize(
+    ("told", "so"),
+    [
+        ("121 hours", timedelta(hours=121) == policy.LONGEST_LEASE),
+        ("more than 15 minutes ago", timedelta(minutes=15) == policy.UNRECORDED_GRACE),
+        ("marked more than 10 minutes ago", timedelta(minutes=10) == policy.UNKNOWN_GRACE),
+        ("more than a minute between", timedelta(minutes=1) == policy.LARGEST_SKEW),
+    ],
+)
+def test_the_collector_s_figures_are_the_page_s(told: str, so: bool) -> None:  # noqa: FBT001 - a table
+    """Whoever changes one changes both."""
+    assert told in " ".join(PAGE.split())
+    assert so
