@@ -86,9 +86,9 @@ def image(docker_compose_command: str) -> str:
 
 @pytest.fixture(scope="session")
 def _stage(docker_services: Any, docker_compose_project_name: str) -> RemoteStage:
-    ports = {port: docker_services.port_for("servers", port) for port in (5000, 8080, 9000)}
-    aws, github, control = (f"http://127.0.0.1:{each}" for each in ports.values())
-    stage = RemoteStage(aws, github, control, f"{docker_compose_project_name}_default")
+    ports = {port: docker_services.port_for("servers", port) for port in (5000, 9000)}
+    aws, control = (f"http://127.0.0.1:{each}" for each in ports.values())
+    stage = RemoteStage(aws, control, f"{docker_compose_project_name}_default")
     docker_services.wait_until_responsive(timeout=60, pause=0.1, check=lambda: _answers(stage))
     return stage
 

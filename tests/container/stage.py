@@ -24,7 +24,6 @@ class RemoteStage:
 
     url: str
     """AWS, from the host."""
-    github_url: str
     control_url: str
     network: str
     """The network that the action has to be on; `aws:5000` and `github:8080` there."""

@@ -47,8 +47,6 @@ class GitHubServer(Serving):
         """What the App was given."""
         self.asked: list[dict[str, Any]] = []
         """What was asked of an installation token."""
-        self.audiences: list[str] = []
-        """For whom OIDC tokens were asked."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
@@ -77,7 +75,7 @@ class GitHubServer(Serving):
             return 200, json.dumps(self.answers[last]).encode()
         match method, last:
             case "GET", "id-token":
-                return self._id_token(authorization, parse_qs(query))
+                return self._id_token(authorization)
             case _, "installation" | "access_tokens":
                 return self._as_app(authorization, last, body)
             case "POST", "registration-token":
@@ -110,10 +108,9 @@ class GitHubServer(Serving):
         token = f"ghs_{INSTALLATION_CANARY}{len(self.asked)}"
         return 201, json.dumps({"token": token, "expires_at": expires_at.isoformat()}).encode()
 
-    def _id_token(self, authorization: str, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
+    def _id_token(self, authorization: str) -> tuple[int, bytes]:
         if authorization != f"bearer {REQUEST_CANARY}":
             return 401, b'{"message": "no such job"}'
-        self.audiences += query["audience"]
         claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT, "iss": ISSUER}).encode()).decode().rstrip("=")
         return 200, json.dumps({"value": f"e30.{claims}.{ID_TOKEN_CANARY}"}).encode()
 

@@ -15,7 +15,7 @@ from refresh.names import LAUNCH_TEMPLATE_IDENTIFIER
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.invariants import STRANGER, crashed
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import TEMPLATE, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,11 +190,6 @@ WITHOUT: dict[str, Callable[[Hands], None]] = {
     "delete queue": Hands.delete_queue,
     "second refresh": Hands.refresh,
 }
-
-
-def has_table(pool: Pool) -> bool:
-    """Whether there is a table to touch."""
-    return pool.dynamodb.table(TABLE) is not None
 
 
 def deeds(*, skews: tuple[int, ...] = SKEWS) -> list[tuple[str, int]]:
