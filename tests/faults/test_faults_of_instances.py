@@ -137,7 +137,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     marked = pool.launch()
     pool.record(marked, state=records.TERMINATED)
     off = abs(minutes) > 1
-    pool.mask = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
+    pool.intercept = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == ((1, ["garbage collector"]) if off else (0, []))
     assert ("Set the runner's clock" in told(report)) is off
@@ -145,7 +145,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     assert pool.account.writes.count("ec2:TerminateInstances") == (1 if off else 2)
     ended = [each for each in pool.table.of(records.INSTANCE).values() if records.text(each, "endedReason")]
     assert (ended == []) is off
-    pool.mask = lambda services: services
+    pool.intercept = lambda services: services
     settle(pool)
 
 

@@ -40,7 +40,7 @@ class Pool:
 
     account: Account = field(factory=Account)
     desired: DesiredState = field(factory=desired)
-    mask: Callable[[Services], Services] = lambda services: services
+    intercept: Callable[[Services], Services] = lambda services: services
     """Changes the clients of every run, for deliberate breakages."""
 
     @property
@@ -70,7 +70,7 @@ class Pool:
         dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
         services = Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
         return reconciliation.begin(
-            evolve(self.desired, **changes), self.mask(services), self.account.clock, Serial()
+            evolve(self.desired, **changes), self.intercept(services), self.account.clock, Serial()
         ).report()
 
     def in_time(self, seconds: float) -> str:
