@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import canaries
-from tests.fakes.world import PAT_CANARY, ROOT
+from tests.fakes.world import PAT_CANARY, ROOT, inherited
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -62,10 +61,9 @@ def _run(world: World, place: tuple[str, str, str], tmp_path: Path, **changed: s
     script = script.replace(f"import {module}\n", "")
     files = {"GITHUB_OUTPUT": tmp_path / "output", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
     given = {name: str(path) for name, path in files.items()} | {"GITHUB_WORKSPACE": str(tmp_path)}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     child = subprocess.run(  # noqa: S603 - our own entrypoint
         [sys.executable, "-c", script],
-        env={**inherited, **world.environ(**changed), **AT_MOST, **given, "PYTHONPATH": str(ROOT)},
+        env={**inherited(), **world.environ(**changed), **AT_MOST, **given, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

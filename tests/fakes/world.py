@@ -144,12 +144,9 @@ class World:
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))
-        }
         return subprocess.Popen(  # noqa: S603 - our own entrypoint
             [sys.executable, str(ROOT / "entrypoint.py")],
-            env={**inherited, **self.environ(**changed), **(environ or {})},
+            env={**inherited(), **self.environ(**changed), **(environ or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -321,6 +318,11 @@ def _connect(url: str, dynamodb_url: str) -> Services:
     if dynamodb_url != url:
         outgoing.watch(services.dynamodb)
     return services
+
+
+def inherited() -> dict[str, str]:
+    """Give this process's environment for a child that is given a step's of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
 
 
 def connected(environ: Mapping[str, str]) -> Services:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 
 from refresh import command_line, outputs
 from tests.fakes.literals import TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY, ROOT, TABLE
+from tests.fakes.world import PAT_CANARY, ROOT, TABLE, inherited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,10 +114,9 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 def test_a_cancel_while_the_program_is_still_loading_is_not_missed(world: World) -> None:
     """A container's first process would ignore it, and GitHub's next signal comes seven seconds later."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     child = subprocess.run(  # noqa: S603 - our own entrypoint
         [sys.executable, "-c", SIGNALLED_WHILE_LOADING, str(ROOT / "entrypoint.py")],
-        env={**environ, **world.environ(), "PYTHONPATH": str(ROOT)},
+        env={**inherited(), **world.environ(), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -198,16 +196,14 @@ def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World,
     assert "GITHUB_STEP_SUMMARY" in printed
 
 
-def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(world: World, tmp_path: Path) -> None:
+def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The working directory is the user's; nothing in it is imported."""
     for name in ("attr", "attrs", "botocore", "json", "logging", "refresh"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
-    here = os.getcwd()  # noqa: PTH109 - paired with chdir
-    os.chdir(tmp_path)
-    try:
-        code, printed = world.run({"HOME": str(tmp_path)})
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(tmp_path)
+    code, printed = world.run({"HOME": str(tmp_path)})
     assert code == 0, printed
 
 
@@ -287,11 +283,10 @@ def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
     for name in command_line.DESCRIPTIONS:
         if value := environ.pop(f"INPUT_{name.upper()}", ""):
             options += [f"--{name}", value]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     environ["INPUT_GITHUB_TOKEN"] = environ.pop("INPUT_GITHUB-TOKEN")
     child = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "refresh", "--mode", "plan", *options],
-        env={**inherited, **environ},
+        env={**inherited(), **environ},
         cwd=ROOT,
         capture_output=True,
         text=True,
