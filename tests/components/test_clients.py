@@ -43,25 +43,17 @@ FAILURE = (500, b"{}")
 PATH = "/repos/octo/widgets/actions/runners/registration-token"
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
 def _describe(services: Services) -> object:
     return services.dynamodb.describe_table(TableName=TABLE)
 
 
-def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, unhurried: list[float]) -> None:
+def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, slept: list[float]) -> None:
     """Four times at most, with growing pauses."""
     answers = [THROTTLED, THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
     services.sqs.list_queues()
     assert aws.calls == ["sqs:ListQueues"] * 3
-    assert len(unhurried) == 2
+    assert len(slept) == 2
 
 
 @pytest.mark.parametrize(
@@ -70,7 +62,7 @@ def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Servi
 def test_a_call_is_given_up_after_five_tries(
     aws: AwsServer,
     services: Services,
-    unhurried: list[float],
+    slept: list[float],
     answer: tuple[int, bytes],
     kind: type[errors.ApiError],
 ) -> None:
@@ -80,7 +72,7 @@ def test_a_call_is_given_up_after_five_tries(
         _describe(services)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert len(aws.calls) == 5
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
 
 
 @pytest.mark.parametrize(
@@ -167,9 +159,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     return clients.connect(loaded.desired, loaded.secrets, SHELL)
 
 
-def test_an_endpoint_that_does_not_answer_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch, unhurried: list[float]
-) -> None:
+def test_an_endpoint_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
     """After every try, in our own words."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -184,7 +174,7 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(
             _describe(services)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert "EndpointConnectionError" in str(caught.value)
-    assert len(unhurried) == 4
+    assert len(slept) == 4
 
 
 def test_without_credentials_nothing_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +240,7 @@ def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPa
 
 
 def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unhurried: list[float]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]
 ) -> None:
     """Whatever AWS_DEFAULT_REGION says: the STS of another partition knows nobody of this one."""
     (tmp_path / "token").write_text("a.b.c")
@@ -269,7 +259,7 @@ def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
             AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
         )
     assert set(asked) == {f"https://sts.{good()['AWS_REGION']}.amazonaws.com/"}
-    assert len(unhurried) > 0
+    assert len(slept) > 0
 
 
 def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
@@ -338,7 +328,7 @@ def test_downloads_without_a_token_are_listed_as_they_are(github: GitHubServer) 
     ],
 )
 def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
-    github: GitHubServer, unhurried: list[float], status: int, message: str, kind: type[errors.ApiError], remedy: str
+    github: GitHubServer, slept: list[float], status: int, message: str, kind: type[errors.ApiError], remedy: str
 ) -> None:
     """Each its own."""
     github.failure = (status, json.dumps({"message": message}).encode())
@@ -348,7 +338,7 @@ def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
     assert PATH in str(caught.value)
     assert PAT_CANARY not in str(caught.value)
     assert len(github.calls) == (1 if status < 500 else 4)
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"<html>", b'{"message": ["x"]}'])
@@ -360,13 +350,13 @@ def test_a_refusal_without_a_message_is_told_all_the_same(github: GitHubServer, 
     assert PATH in str(caught.value)
 
 
-def test_a_rate_limit_is_not_waited_for_longer_than_a_minute(github: GitHubServer, unhurried: list[float]) -> None:
+def test_a_rate_limit_is_not_waited_for_longer_than_a_minute(github: GitHubServer, slept: list[float]) -> None:
     """PyGithub by itself would sleep for 55."""
     github.failure = (403, b'{"message": "API rate limit exceeded for user ID 1."}')
     github.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3300)}
     with pytest.raises(errors.Throttled):
         _github(github).create_registration_token()
-    assert sum(unhurried) <= 60
+    assert sum(slept) <= 60
 
 
 @pytest.mark.parametrize(
@@ -399,15 +389,15 @@ def test_an_answer_that_is_no_list_of_downloads_is_not_taken(github: GitHubServe
         _github(github).runner_downloads()
 
 
-def test_a_page_of_html_is_no_answer(github: GitHubServer, unhurried: list[float]) -> None:
+def test_a_page_of_html_is_no_answer(github: GitHubServer, slept: list[float]) -> None:
     """A proxy's login page comes with status 200."""
     github.failure = (200, b"<html>log in</html>")
     with pytest.raises(errors.Unavailable):
         _github(github).create_registration_token()
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
 
 
-def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhurried: list[float]) -> None:
+def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, slept: list[float]) -> None:
     """After its retries; the address is named, the request is not."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -416,7 +406,7 @@ def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhu
             GitHub(desired(github_api_url=url), Secret(PAT_CANARY), SHELL).runner_downloads()
     assert url in str(caught.value)
     assert PAT_CANARY not in str(caught.value)
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
     assert github.calls == []
 
 
@@ -531,9 +521,9 @@ def test_a_connection_is_made_once(github: GitHubServer) -> None:
     assert connected._connection() is first
 
 
-def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurried: list[float]) -> None:
+def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, slept: list[float]) -> None:
     """Also one that got no answer; never what was in it."""
-    assert unhurried == []
+    assert slept == []
     told: list[tuple[str, int, str]] = []
 
     def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
@@ -560,7 +550,7 @@ def _refuse(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("slept")
 def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsServer, world: World) -> None:
     """GitHub kills the run ten seconds after it asked."""
     aws.before_call = lambda _: FAILURE
@@ -578,7 +568,7 @@ def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsSe
 
 
 def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
-    github: GitHubServer, unhurried: list[float]
+    github: GitHubServer, slept: list[float]
 ) -> None:
     """Its own pauses between retries are the longest."""
     github.failure = FAILURE
@@ -589,4 +579,4 @@ def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
     with pytest.raises(errors.Interrupted, match=r"downloads was sent"):
         stopping.runner_downloads()
     assert len(github.calls) == 1
-    assert unhurried == []
+    assert slept == []

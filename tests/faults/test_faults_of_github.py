@@ -26,14 +26,6 @@ MOVED = b'{"message": "Moved Permanently"}'
 
 
 @pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
-
-
-@pytest.fixture
 def stale(refreshed: World, services: Services) -> World:
     """Give a pool whose token is due, so that GitHub is asked, and with it an expired instance."""
     old = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
