@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -348,15 +347,6 @@ def test_a_refusal_without_a_message_is_told_all_the_same(github: GitHubServer, 
     with pytest.raises(errors.ApiError) as caught:
         _github(github).create_registration_token()
     assert PATH in str(caught.value)
-
-
-def test_a_rate_limit_is_not_waited_for_longer_than_a_minute(github: GitHubServer, slept: list[float]) -> None:
-    """PyGithub by itself would sleep for 55."""
-    github.failure = (403, b'{"message": "API rate limit exceeded for user ID 1."}')
-    github.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3300)}
-    with pytest.raises(errors.Throttled):
-        _github(github).create_registration_token()
-    assert sum(slept) <= 60
 
 
 @pytest.mark.parametrize(
