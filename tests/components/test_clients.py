@@ -9,7 +9,6 @@ import socket
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from attrs import evolve
@@ -26,7 +25,7 @@ from tests.fakes import operations
 from tests.fakes.desired import desired
 from tests.fakes.github_server import DOWNLOAD_CANARY, runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE
+from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,9 +91,7 @@ def test_a_refusal_is_not_tried_again(
 
 def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServer, world: World) -> None:
     """Through no client: every call could only fail the same way."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
+    services = connected(world.environ())
     aws.before_call = lambda _: (400, b'{"__type": "ExpiredTokenException", "message": "The token is expired."}')
     with pytest.raises(errors.CredentialsExpired, match=r"DescribeTable: ExpiredTokenException: The token is expired"):
         _describe(services)
@@ -106,28 +103,22 @@ def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServ
 
 def test_what_is_only_looked_at_says_nothing_about_the_credentials(aws: AwsServer, world: World) -> None:
     """A proxy that breaks the signature for one host must not stop terminations; nor does another's image."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
-        broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
-        aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
-        with pytest.raises(errors.CredentialsExpired):
-            services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
-        theirs = (
-            b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
-        )
-        aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
-        with pytest.raises(errors.Rejected):
-            services.ec2.describe_images(ImageIds=["ami-1"])
-        operations.mark(services.sqs).list_queues()
+    services = connected(world.environ())
+    broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
+    aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
+    with pytest.raises(errors.CredentialsExpired):
+        services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
+    theirs = b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
+    aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
+    with pytest.raises(errors.Rejected):
+        services.ec2.describe_images(ImageIds=["ami-1"])
+    operations.mark(services.sqs).list_queues()
     assert aws.calls[-1] == "sqs:ListQueues"
 
 
 def test_an_answer_that_comes_after_a_refusal_does_not_undo_it(aws: AwsServer, world: World) -> None:
     """Many calls are under way at once, and others are refused for reasons of their own."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
+    services = connected(world.environ())
     operations.mark(services.sqs)
 
     def others(call: str) -> tuple[int, bytes]:
@@ -520,9 +511,7 @@ def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, slept: l
         assert seconds >= 0
         told.append((operation, attempt, answer))
 
-    given = inputs.load(good())
-    with mock.patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}):
-        services = clients.connect(given.desired, given.secrets, evolve(SHELL, called=called))
+    services = connected({**good(), **CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}, evolve(SHELL, called=called))
     operations.mark(services.sqs)
     answers = [THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
@@ -544,15 +533,13 @@ def _refuse(**_: Any) -> None:
 def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsServer, world: World) -> None:
     """GitHub kills the run ten seconds after it asked."""
     aws.before_call = lambda _: FAILURE
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        told: list[str] = []
-        shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
-        services = clients.connect(given.desired, given.secrets, shell)
-        with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
-            _describe(services)
-        with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
-            services.sqs.list_queues()
+    told: list[str] = []
+    shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
+    services = connected(world.environ(), shell)
+    with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
+        _describe(services)
+    with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
+        services.sqs.list_queues()
     assert aws.calls == ["dynamodb:DescribeTable"]
     assert told == ["dynamodb:DescribeTable 500", "dynamodb:DescribeTable Interrupted", "sqs:ListQueues Interrupted"]
 

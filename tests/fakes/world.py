@@ -325,11 +325,11 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
 
 
-def connected(environ: Mapping[str, str]) -> Services:
+def connected(environ: Mapping[str, str], shell: Shell = SHELL) -> Services:
     """Create the clients in an environment, also those that a run makes when it needs them."""
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        services = clients.connect(given.desired, given.secrets, SHELL)
+        services = clients.connect(given.desired, given.secrets, shell)
         for create in (services.on_demand.sts, services.on_demand.iam, services.on_demand.ssm):
             create()
     return services
