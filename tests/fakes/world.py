@@ -22,7 +22,7 @@ from refresh.clients.shell import Shell
 from refresh.reconciler import reconciliation
 from refresh.reconciler.batches import batches
 from refresh.summary import markdown
-from tests.fakes import canaries, operations, outgoing
+from tests.fakes import canaries, instance_items, operations, outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -203,26 +203,11 @@ class World:
         return [instance["InstanceId"] for instance in reservation["Instances"]]
 
     def record(self, services: Services, instance_id: str, written_at: datetime | None = None, **changed: Any) -> None:
-        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed.
-
-        An attribute that is None is left out.
-        """
+        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed."""
         now = written_at or datetime.now(UTC)
-        attributes = {
-            "state": "idle",
-            "runId": "",
-            "threshold": records.wire_time(now - timedelta(minutes=5)),
-            "resourceClass": "large",
-            "instanceType": "t3.micro",
-            "usageClass": "on-demand",
-            **changed,
-        }
-        attributes = {name: value for name, value in attributes.items() if value is not None}
-        signal = {"state": "UD_REG_OK", "runId": "42"}
         for item in (
-            records.item(records.INSTANCE, instance_id, now, **attributes),
-            records.item(records.HEARTBEAT, instance_id, now, value="PING"),
-            records.item(records.SIGNAL, instance_id, now, value=signal),
+            instance_items.record(instance_id, now, **changed),
+            *instance_items.artifacts(instance_id, now),
         ):
             services.dynamodb.put_item(TableName=self.table, Item=item)
 

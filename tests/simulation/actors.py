@@ -61,8 +61,8 @@ class Hands:
         """Record it as provision does after the launch, if nobody has."""
         if self._record() is None:
             beats = self.pool.ec2.state(self.instance_id) in ALIVE
-            created = {"state": "created", "runId": RUN, "threshold": self._time(_CREATION)}
-            self.pool.record(self.instance_id, artifacts=beats, **created)
+            threshold = self._time(_CREATION)
+            self.pool.record(self.instance_id, artifacts=beats, state="created", runId=RUN, threshold=threshold)
 
     def start(self) -> None:
         """Put it to work: created or claimed to running."""

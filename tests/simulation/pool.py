@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 from refresh import names, records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
+from tests.fakes import instance_items
 from tests.fakes.desired import desired
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table
@@ -77,30 +78,18 @@ class Pool:
         """Write the time in some seconds as the table holds it."""
         return records.wire_time(self.account.clock.now() + _seconds(seconds))
 
-    def record(self, instance: Instance | str, *, artifacts: bool = True, **changed: Any) -> None:
-        """Write an instance's record as provision does, expired unless changed; None leaves an attribute out."""
+    def record(self, instance: Instance | str, *, artifacts: bool = True, written: float = 0, **changed: Any) -> None:
+        """Write an instance's record as provision does, `written` seconds from now; expired unless changed."""
         identifier = instance if isinstance(instance, str) else instance.id
-        attributes = {
-            "state": "idle",
-            "runId": "",
-            "threshold": self.in_time(-300),
-            "resourceClass": "large",
-            "instanceType": "m7i.large",
-            "usageClass": "on-demand",
-            **changed,
-        }
-        present = {name: value for name, value in attributes.items() if value is not None}
-        now = self.account.clock.now() + _seconds(changed.pop("written", 0))
-        present.pop("written", None)
-        self.table.put(records.item(records.INSTANCE, identifier, now, **present))
+        now = self.account.clock.now() + _seconds(written)
+        self.table.put(instance_items.record(identifier, now, **changed))
         if artifacts:
             self.beat(identifier)
 
     def beat(self, identifier: str) -> None:
         """Write the heartbeat and signal of an instance."""
-        now = self.account.clock.now()
-        self.table.put(records.item(records.HEARTBEAT, identifier, now, value="PING"))
-        self.table.put(records.item(records.SIGNAL, identifier, now, value={"state": "UD_REG_OK", "runId": "42"}))
+        for item in instance_items.artifacts(identifier, self.account.clock.now()):
+            self.table.put(item)
 
     def launch(self, **more: Any) -> Instance:
         """Launch one instance from the pool's template."""
