@@ -27,10 +27,6 @@ def _expired(number: int = 10, **more: Any) -> tuple[Pool, list[str]]:
     return pool, [each.id for each in launched]
 
 
-def _alive(pool: Pool) -> list[str]:
-    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
-
-
 @pytest.mark.parametrize("unknown", [pytest.param(1, id="F8-one"), pytest.param(10, id="F8-all")])
 def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown: int) -> None:
     """They count as gone: no failure, and their records go like the others'."""
@@ -38,7 +34,7 @@ def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown
     for each in ids[:unknown]:
         del pool.account.state.instances[each]
     report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     settle(pool)
     assert set(pool.table.of(records.HISTORY)) == set(ids)
 
@@ -52,7 +48,7 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
     pool.account.state.instances[ids[3]].protected = True
     for _ in range(2):
         report = watched(pool, Watch())
-        assert (failed(report), _alive(pool)) == (["garbage collector"], [ids[3]])
+        assert (failed(report), pool.alive) == (["garbage collector"], [ids[3]])
         assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
     pool.account.state.instances[ids[3]].protected = False
     settle(pool)
@@ -109,7 +105,7 @@ def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
     report = watched(pool, Watch())
     assert asked
     assert not any("InstanceIds" in each for each in asked)
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     settle(pool)
 
 
@@ -126,7 +122,7 @@ def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
     report = watched(pool, _Claim())
     collector = next(each for each in report.components if each.name == "garbage collector")
     assert [type(each) for each in collector.outcomes] == [Skipped]
-    assert (report.exit_code, _alive(pool)) == (0, [instance_id])
+    assert (report.exit_code, pool.alive) == (0, [instance_id])
     settle(pool)
 
 
@@ -171,7 +167,7 @@ def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attribut
     pool.record(kept.id, threshold=pool.in_time(7200))
     pool.table.put({**records.key(records.INSTANCE, identifier), **attributes, "more": {"S": "x"}})
     report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [kept.id])
+    assert (report.exit_code, pool.alive) == (0, [kept.id])
     assert f"{identifier}" in told(report)
     assert pool.ec2.state(instance_id) not in ALIVE
     assert identifier in pool.table.of(records.INSTANCE)
@@ -190,7 +186,7 @@ def test_a_cancelled_transaction_is_sent_again_without_those_who_lost_their_cond
     reasons = [{"Code": reason}, {"Code": "None"}, {"Code": "None"}]
     error = refused("dynamodb:TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons)
     report = watched(pool, Refuse("dynamodb:TransactWriteItems", error, 3))
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     assert pool.account.calls.count("dynamodb:TransactWriteItems") == 3 + 1
     settle(pool)
     assert set(pool.table.of(records.HISTORY)) == set(ids)

@@ -14,7 +14,7 @@ from tests.fakes import instance_items
 from tests.fakes.desired import desired
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table
-from tests.fakes.memory.ec2 import Ec2, Instance
+from tests.fakes.memory.ec2 import ALIVE, Ec2, Instance
 from tests.fakes.memory.github import GitHub
 from tests.fakes.memory.on_demand import OnDemand
 from tests.fakes.memory.sqs import Sqs
@@ -65,6 +65,11 @@ class Pool:
         found = self.dynamodb.table(TABLE)
         assert found is not None
         return found
+
+    @property
+    def alive(self) -> list[str]:
+        """The ids of all instances that live, whosever they are."""
+        return [each for each in self.account.state.instances if self.ec2.state(each) in ALIVE]
 
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""

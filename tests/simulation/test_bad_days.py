@@ -28,16 +28,12 @@ def _hundred() -> tuple[Pool, list[Instance]]:
     return pool, instances
 
 
-def _alive(pool: Pool) -> list[str]:
-    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
-
-
 def test_an_instance_that_ec2_does_not_know_hinders_nobody() -> None:
     """99 end at once; the record of the other goes ten minutes after its mark."""
     pool, instances = _hundred()
     del pool.account.state.instances[instances[42].id]
     report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     settle(pool)
     assert pool.table.of(records.INSTANCE) == {}
     assert len(pool.table.of(records.HISTORY)) == 100
@@ -50,7 +46,7 @@ def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
     protected.protected = True
     for _ in range(3):
         report = watched(pool, Watch())
-        assert _alive(pool) == [protected.id]
+        assert pool.alive == [protected.id]
         assert report.exit_code == 1
         assert f"terminate instance {protected.id}" in told(report)
         assert "disableApiTermination" in told(report)
@@ -58,7 +54,7 @@ def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
     assert set(pool.table.of(records.INSTANCE)) == {protected.id}
     protected.protected = False
     settle(pool)
-    assert _alive(pool) == []
+    assert pool.alive == []
 
 
 def test_in_another_account_than_was_named_nobody_ends() -> None:
@@ -66,10 +62,10 @@ def test_in_another_account_than_was_named_nobody_ends() -> None:
     pool, _ = _hundred()
     report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
     assert (report.exit_code, pool.account.writes) == (1, [])
-    assert len(_alive(pool)) == 100
+    assert len(pool.alive) == 100
     assert "are those of account 123456789012, and allowed-account-ids has 999999999999" in told(report)
     settle(pool)
-    assert _alive(pool) == []
+    assert pool.alive == []
 
 
 def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
@@ -81,7 +77,7 @@ def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
     state.vpcs["subnet-9"] = ""
     report = watched(pool, Watch(), image="ami-0fffffffffffffff0", instance_profile="nobody", subnet_ids=("subnet-9",))
     assert [each.name for each in report.failed] == ["launch template", "parameters"]
-    assert _alive(pool) == []
+    assert pool.alive == []
     words = told(report)
     assert "ami: ami-0fffffffffffffff0 is deregistered, not available" in words
     assert "iam-instance-profile: NotFound: iam:GetInstanceProfile: NoSuchEntity" in words
@@ -112,12 +108,12 @@ def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
         report = watched(pool, down)
         assert report.exit_code == 1
         assert "ec2:TerminateInstances: InternalError" in told(report)
-        assert len(_alive(pool)) == 100
+        assert len(pool.alive) == 100
         assert len(pool.table.of(records.HEARTBEAT)) == 100
         pool.account.clock.moment += timedelta(minutes=1)
     assert runs == 30
     settle(pool)
-    assert _alive(pool) == []
+    assert pool.alive == []
 
 
 def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
@@ -132,7 +128,7 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
         del instance.tags["AllowSelfTermination"]
         pool.record(instance, state=("idle", "running", "created", "claimed", records.TERMINATED)[number % 5])
     settle(pool)
-    assert sorted(_alive(pool)) == sorted(each.id for each in [*theirs, *nobodys])
+    assert sorted(pool.alive) == sorted(each.id for each in [*theirs, *nobodys])
     assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
     assert len(pool.table.of(records.INSTANCE)) == 40
 
@@ -159,7 +155,7 @@ def test_a_pool_in_which_something_is_always_due_is_refreshed_all_the_same() -> 
     for run in range(10):
         report = watched(pool, busy)
         assert report.exit_code == 0, told(report)
-        assert len(_alive(pool)) <= 100 - run
+        assert len(pool.alive) <= 100 - run
         pool.account.clock.moment += timedelta(minutes=2)
     assert len(busy.waiting) > 50
 
