@@ -9,8 +9,7 @@ from urllib.request import Request, urlopen
 
 from attrs import frozen
 
-from tests.fakes import canaries
-from tests.fakes.aws_server import READS
+from tests.fakes import canaries, operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,7 @@ class RemoteStage:
     @property
     def writes(self) -> list[str]:
         """The calls to AWS that change something, and GitHub's."""
-        return [call for call in self.calls if not call.partition(":")[2].startswith((*READS, "GET "))]
+        return [call for call in self.calls if not operations.reads(call)]
 
     def forget_calls(self) -> None:
         """Count anew."""

@@ -11,7 +11,6 @@ import boto3
 
 from refresh import names
 from tests.fakes import canaries, operations
-from tests.fakes.aws_server import READS
 from tests.fakes.world import REGION, REPOSITORY, ROOT
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ REPOSITORY_ID = "5678"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
 TABLE = operations.documented()
 """Each documented operation with the IAM actions that it needs."""
-READING = {operation for operation in TABLE if operation.partition(":")[2].startswith(READS)}
+READING = {operation for operation in TABLE if operations.reads(operation)}
 
 Document = dict[str, Any]
 

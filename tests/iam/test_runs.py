@@ -15,7 +15,7 @@ from refresh.clients.aws import CONCURRENCY
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from refresh.summary import markdown
-from tests.fakes.aws_server import READS
+from tests.fakes import operations
 from tests.fakes.world import SystemClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
@@ -202,5 +202,5 @@ def test_what_is_refused_in_reading_is_not_taken_for_absent(asked: World) -> Non
     asked.forget_calls()
     report = _run(asked, key, **EVERYTHING)
     assert report.exit_code == 1
-    assert all(call.partition(":")[2].startswith(READS) for call in asked.aws.calls), asked.aws.calls
+    assert all(operations.reads(call) for call in asked.aws.calls), asked.aws.calls
     assert report.planned == ()

@@ -15,7 +15,7 @@ from moto.backends import get_backend
 from refresh import errors, inputs, names, records
 from refresh.reconciler import reconciliation
 from refresh.summary import markdown
-from tests.fakes.aws_server import READS
+from tests.fakes import operations
 from tests.fakes.memory.account import Crash
 from tests.fakes.serial import Serial
 from tests.fakes.world import REGION, SystemClock, World, in_minutes
@@ -60,7 +60,7 @@ class Boundary:
     @property
     def writes(self) -> list[str]:
         """The calls that change something."""
-        return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
+        return [call for call in self.calls if not operations.reads(call)]
 
     def sent(self, operation: str) -> None:
         """See a call that has had no effect yet."""
