@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import canaries
-from tests.fakes.world import PAT_CANARY, ROOT, inherited
+from tests.fakes.world import ROOT, inherited
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -98,7 +98,7 @@ def test_a_defect_that_escapes_everything_shows_no_secret(
     assert "ZeroDivisionError: (" in printed
     assert printed.count("'***'") >= 4, printed
     assert "in broken" in printed
-    assert PAT_CANARY not in "".join(line for line in printed.splitlines() if "::add-mask::" not in line)
+    assert canaries.PAT not in "".join(line for line in printed.splitlines() if "::add-mask::" not in line)
 
 
 def test_a_defect_in_a_component_shows_neither_text_nor_locals(world: World, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_defect_in_a_component_shows_neither_text_nor_locals(world: World, tmp
 
 def test_a_server_that_echoes_the_token_does_not_have_it_shown(world: World, tmp_path: Path) -> None:
     """Neither in the log nor in the files."""
-    echo = json.dumps({"message": f"you sent {PAT_CANARY}"}).encode()
+    echo = json.dumps({"message": f"you sent {canaries.PAT}"}).encode()
     world.github.failure = (403, echo)
     code, printed = world.run({**AT_MOST, "GITHUB_WORKSPACE": str(tmp_path)})
     assert code == 1

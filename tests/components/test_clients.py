@@ -21,11 +21,11 @@ from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
-from tests.fakes import operations
+from tests.fakes import canaries, operations
 from tests.fakes.desired import desired
-from tests.fakes.github_server import DOWNLOAD_CANARY, runner
+from tests.fakes.github_server import runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE, connected
+from tests.fakes.world import CREDENTIALS, SHELL, TABLE, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,7 +274,7 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
 
 
 def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> GitHub:
-    return GitHub(desired(github_api_url=server.url), Secret(PAT_CANARY), evolve(SHELL, mask=mask))
+    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), evolve(SHELL, mask=mask))
 
 
 def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
@@ -294,7 +294,7 @@ def test_download_tokens_are_masked_and_dropped(github: GitHubServer) -> None:
     listed = _github(github, masked.append).runner_downloads()
     assert len(listed) == 6
     assert not any("token" in name for each in listed for name in each)
-    assert set(masked) == {DOWNLOAD_CANARY}
+    assert set(masked) == {canaries.DOWNLOAD}
 
 
 def test_downloads_without_a_token_are_listed_as_they_are(github: GitHubServer) -> None:
@@ -326,7 +326,7 @@ def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
         _github(github).create_registration_token()
     assert remedy in str(caught.value)
     assert PATH in str(caught.value)
-    assert PAT_CANARY not in str(caught.value)
+    assert canaries.PAT not in str(caught.value)
     assert len(github.calls) == (1 if status < 500 else 4)
     assert sum(slept) < 60
 
@@ -384,9 +384,9 @@ def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, slep
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(errors.Unavailable) as caught:
-            GitHub(desired(github_api_url=url), Secret(PAT_CANARY), SHELL).runner_downloads()
+            GitHub(desired(github_api_url=url), Secret(canaries.PAT), SHELL).runner_downloads()
     assert url in str(caught.value)
-    assert PAT_CANARY not in str(caught.value)
+    assert canaries.PAT not in str(caught.value)
     assert sum(slept) < 60
     assert github.calls == []
 
@@ -550,7 +550,7 @@ def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
     """Its own pauses between retries are the longest."""
     github.failure = FAILURE
     shell = evolve(SHELL, stopped=lambda: bool(github.calls))
-    stopping = GitHub(desired(github_api_url=github.url), Secret(PAT_CANARY), shell)
+    stopping = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), shell)
     with pytest.raises(errors.Interrupted, match=r"registration-token again was sent"):
         stopping.create_registration_token()
     with pytest.raises(errors.Interrupted, match=r"downloads was sent"):

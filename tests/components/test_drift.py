@@ -10,6 +10,7 @@ import pytest
 
 from refresh import names, records
 from refresh.summary import markdown
+from tests.fakes import canaries
 from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minutes
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def test_an_expired_token_is_replaced_with_a_warning_that_says_since_when(refres
     report = refreshed.settle()
     (warning,) = component(report, "registration token").warnings
     assert since in warning
-    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith("REG-CANARY")
+    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith(canaries.REGISTRATION)
 
 
 def test_a_token_with_less_than_the_minimum_left_is_replaced_before_it_expires(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors, records
+from tests.fakes import canaries
 from tests.fakes.told import told
 from tests.fakes.world import World, component, failed, in_minutes
 
@@ -126,7 +127,7 @@ def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     instance_id = _due(refreshed, services)
 
     def broken(*_: object) -> None:
-        raise ZeroDivisionError("PAT-CANARY-5e1f")
+        raise ZeroDivisionError(canaries.PAT)
 
     monkeypatch.setattr("refresh.reconciler.parameters.plan", broken)
     report = refreshed.refresh()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes import canaries
+
 
 def good(**changed: str) -> dict[str, str]:
     """Give an environment that loads; `changed` holds variables."""
@@ -14,7 +16,7 @@ def good(**changed: str) -> dict[str, str]:
         "INPUT_IAM-INSTANCE-PROFILE": "runner-profile",
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
-        "INPUT_GITHUB-TOKEN": "PAT-CANARY-5e1f",
+        "INPUT_GITHUB-TOKEN": canaries.PAT,
         **changed,
     }
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
-PAT_CANARY = canaries.PAT
 REPOSITORY = names.Repository("octo", "widgets")
 TABLE = names.table(REPOSITORY)
 TEMPLATE = names.launch_template(REPOSITORY)
@@ -58,7 +57,7 @@ ROOT = Path(__file__).parents[2]
 INPUTS = {
     "ami": IMAGE,
     "iam-instance-profile": PROFILE,
-    "github-token": PAT_CANARY,
+    "github-token": canaries.PAT,
 }
 
 

@@ -15,8 +15,9 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from refresh import command_line, outputs
+from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY, ROOT, TABLE, inherited
+from tests.fakes.world import ROOT, TABLE, inherited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,7 +179,7 @@ def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: Wor
     code, printed = world.run({"GITHUB_ACTIONS": "true"})
     assert code == 0
     lines = printed.splitlines()
-    assert lines[0] == f"::add-mask::{PAT_CANARY}"
+    assert lines[0] == f"::add-mask::{canaries.PAT}"
     registration = next(number for number, line in enumerate(lines) if "REG-CANARY" in line)
     assert lines[registration] == "::add-mask::REG-CANARY-1"
     assert registration < next(number for number, line in enumerate(lines) if "registration_token.replaced" in line)
@@ -301,6 +302,6 @@ def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
 def test_secrets_travel_in_one_call_only(world: World) -> None:
     """The registration token is in the body of the one PutItem that stores it, the PAT in none."""
     world.run()
-    assert not any(PAT_CANARY.encode() in body for body in world.aws.bodies)
+    assert not any(canaries.PAT.encode() in body for body in world.aws.bodies)
     holding = [body for body in world.aws.bodies if b"REG-CANARY" in body]
     assert [json.loads(body)["Item"]["identifier"] for body in holding] == [{"S": "gh_registration_token"}]

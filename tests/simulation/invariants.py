@@ -15,6 +15,7 @@ from attrs import define, field
 from refresh import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
 from refresh.summary import markdown
+from tests.fakes import canaries
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.pool import TABLE, TEMPLATE, Pool
@@ -30,7 +31,7 @@ STRANGER = "Stranger"
 COOL_DOWN = timedelta(seconds=61)
 """How long SQS refuses the name of a deleted queue."""
 
-_SECRET = re.compile(r"REG-CANARY|PAT-CANARY")
+_SECRET = re.compile(f"{canaries.REGISTRATION}|{canaries.PAT}")
 _COMPLETE = {"ImageId", "IamInstanceProfile", "SecurityGroupIds", "UserData", "MetadataOptions"}
 
 

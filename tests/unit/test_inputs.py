@@ -8,6 +8,7 @@ import pytest
 
 from refresh import inputs, names
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, Secret
+from tests.fakes import canaries
 from tests.fakes.bad_inputs import environ, load, problems, row
 from tests.fakes.literals import TEN_BAD_INPUTS, good
 
@@ -35,7 +36,7 @@ def test_the_smallest_good_input_gives_every_default() -> None:
         github_api_url="https://api.github.com",
     )
     assert (loaded.warnings, loaded.notices) == ((), ())
-    assert loaded.secrets.github == Secret("PAT-CANARY-5e1f")
+    assert loaded.secrets.github == Secret(canaries.PAT)
 
 
 @pytest.mark.parametrize(
