@@ -22,10 +22,10 @@ from refresh.clients.hooks import ClockSkew
 from refresh.desired import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes import canaries, operations
-from tests.fakes.desired import desired
+from tests.fakes.desired import TABLE, desired
 from tests.fakes.github_server import runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, SHELL, TABLE, connected
+from tests.fakes.world import CREDENTIALS, SHELL, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import names, records
+from tests.fakes.desired import IMAGE, RUN_URL, TABLE, TEMPLATE
 from tests.fakes.github_server import runner
 from tests.fakes.told import told
-from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, SystemClock, World, component, in_minutes
+from tests.fakes.world import SystemClock, World, component, in_minutes
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -86,7 +87,7 @@ def test_an_ended_instance_that_ec2_has_forgotten_is_cleaned_once_its_mark_is_te
 def _launch_stranger(services: Services, **tags: str) -> str:
     """Launch an instance that no template of ours made."""
     reservation = services.ec2.run_instances(
-        ImageId="ami-0123456789abcdef0",
+        ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[

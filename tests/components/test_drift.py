@@ -11,15 +11,14 @@ import pytest
 from refresh import names, records
 from refresh.summary import markdown
 from tests.fakes import canaries
-from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minutes
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
+from tests.fakes.world import World, component, failed, in_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refresh.reconciler.services import Services
 
-FOREIGN_IMAGE = "ami-0fffffffffffffff0"
-LARGE_QUEUE = "octo-widgets-large-ci-pool"
 PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT]
 
@@ -58,7 +57,7 @@ def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World,
 
 def test_a_foreign_default_version_is_moved_back_without_a_new_version(refreshed: World, services: Services) -> None:
     """The version that was right before is reused."""
-    _edit_template(services, ImageId=FOREIGN_IMAGE)
+    _edit_template(services, ImageId=OTHER_IMAGE)
     _repaired_with(refreshed, "ec2:ModifyLaunchTemplate")
     assert refreshed.default_version(services)["VersionNumber"] == 1
 

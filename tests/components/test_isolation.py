@@ -9,6 +9,7 @@ import pytest
 
 from refresh import errors, records
 from tests.fakes import canaries
+from tests.fakes.desired import LARGE_QUEUE
 from tests.fakes.told import told
 from tests.fakes.world import World, component, failed, in_minutes
 
@@ -33,7 +34,7 @@ def _due(world: World, services: Services) -> str:
     world.record(services, instance_id)
     for identifier in ("gh_registration_token", "runner_release", "resource_class_config", "idle_time_sec"):
         world.delete_metadata(services, identifier)
-    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName="octo-widgets-large-ci-pool")["QueueUrl"])
+    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
     world.forget_calls()
     return instance_id
 

@@ -23,6 +23,7 @@ from refresh.reconciler import reconciliation
 from refresh.reconciler.batches import batches
 from refresh.summary import markdown
 from tests.fakes import canaries, instance_items, operations, outgoing
+from tests.fakes.desired import IMAGE, PROFILE, REGION, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,15 +35,6 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
-REPOSITORY = names.Repository("octo", "widgets")
-TABLE = names.table(REPOSITORY)
-TEMPLATE = names.launch_template(REPOSITORY)
-REGION = "eu-west-1"
-ACCOUNT_ID = "123456789012"
-IMAGE = "ami-0123456789abcdef0"
-NEW_IMAGE = "ami-0fffffffffffffff0"
-PROFILE = "runner-profile"
-RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 CREDENTIALS = {
     "AWS_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",

@@ -16,6 +16,7 @@ from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from refresh.summary import markdown
 from tests.fakes import operations
+from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import SystemClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
@@ -98,7 +99,7 @@ def _much_to_do(world: World, older_versions: int = 0) -> None:
         services.ec2.create_launch_template_version(
             LaunchTemplateName=world.template,
             SourceVersion="1",
-            LaunchTemplateData={"ImageId": "ami-0fffffffffffffff0"},
+            LaunchTemplateData={"ImageId": OTHER_IMAGE},
         )
     url = services.sqs.list_queues()["QueueUrls"][0]
     services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})

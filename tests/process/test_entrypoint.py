@@ -16,8 +16,9 @@ import pytest
 
 from refresh import command_line, outputs
 from tests.fakes import canaries
+from tests.fakes.desired import TABLE
 from tests.fakes.literals import TEN_BAD_INPUTS
-from tests.fakes.world import ROOT, TABLE, inherited
+from tests.fakes.world import ROOT, inherited
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import pytest
 
 from refresh import records
 from tests.fakes import instance_items
-from tests.fakes.world import ROOT, TABLE
+from tests.fakes.desired import TABLE
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,10 @@ from refresh import errors, names, records
 from refresh.desired import Mode
 from refresh.runner import SUMMARY_LIMIT
 from refresh.summary import markdown
+from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory import ec2, sqs
 from tests.simulation import worlds
-from tests.simulation.pool import TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from refresh.report import Report
 
 EVIL = "evil-example"
-QUEUE = "octo-widgets-large-ci-pool"
-STRANGER = f"{sqs.HOST}/999999999999/{QUEUE}"
+STRANGER = f"{sqs.HOST}/999999999999/{LARGE_QUEUE}"
 REFUSALS = (
     errors.PermissionDenied("sqs:GetQueueAttributes", "AccessDenied", "no"),
     errors.Rejected("sqs:GetQueueAttributes", "InvalidAddress", "no"),
@@ -135,7 +135,7 @@ def test_a_queue_of_another_account_that_may_not_be_read_leaves_the_record(
     _with_foreign_queue(pool, refusal)
     report = pool.run()
     assert report.exit_code == 0, markdown(report)
-    assert _recorded_queue(pool) == sqs.url(QUEUE)
+    assert _recorded_queue(pool) == sqs.url(LARGE_QUEUE)
 
 
 def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) -> None:
@@ -145,7 +145,7 @@ def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) 
         each for each in pool.run(allowed_account_ids=("123456789012",)).components if "pools" in each.name
     )
     assert not component.failed
-    assert _recorded_queue(pool) == sqs.url(QUEUE)
+    assert _recorded_queue(pool) == sqs.url(LARGE_QUEUE)
 
 
 class _Asked(ec2.Ec2):

@@ -12,10 +12,11 @@ from attrs import evolve, frozen
 
 from refresh import records
 from refresh.names import LAUNCH_TEMPLATE_IDENTIFIER
+from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.invariants import STRANGER, crashed
-from tests.simulation.pool import TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +154,7 @@ class Hands:
 
     def delete_queue(self) -> None:
         """Delete a queue by hand."""
-        self.pool.sqs.delete("octo-widgets-large-ci-pool")
+        self.pool.sqs.delete(LARGE_QUEUE)
 
     def refresh(self) -> None:
         """Run the whole of another refresh."""

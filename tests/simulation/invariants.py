@@ -16,9 +16,10 @@ from refresh import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
 from refresh.summary import markdown
 from tests.fakes import canaries
+from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, evolve, field
 
-from refresh import names, records
+from refresh import records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from tests.fakes import instance_items
-from tests.fakes.desired import desired
+from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table
 from tests.fakes.memory.ec2 import ALIVE, Ec2, Instance
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.report import Report
-
-REPOSITORY = names.Repository("octo", "widgets")
-TABLE = names.table(REPOSITORY)
-TEMPLATE = names.launch_template(REPOSITORY)
 
 
 def _seconds(number: float) -> timedelta:

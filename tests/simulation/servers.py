@@ -16,9 +16,10 @@ from refresh import errors, inputs, names, records
 from refresh.reconciler import reconciliation
 from refresh.summary import markdown
 from tests.fakes import operations
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, REGION
 from tests.fakes.memory.account import Crash
 from tests.fakes.serial import Serial
-from tests.fakes.world import REGION, SystemClock, World, in_minutes
+from tests.fakes.world import SystemClock, World, in_minutes
 from tests.simulation.invariants import require
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from refresh.report import Report
     from tests.simulation.schedules import Phase
 
-LARGE_QUEUE = "octo-widgets-large-ci-pool"
-OTHER_IMAGE = "ami-0fffffffffffffff0"
 ALIVE = ("pending", "running")
 _ARTIFACTS = ("TYPE#HEARTBEAT", "TYPE#WS")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from refresh import errors, names, records
-from tests.fakes.desired import desired
+from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.fakes.told import told
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def _hundred() -> tuple[Pool, list[Instance]]:
     pool = build("up to date")
-    instances = pool.ec2.launch("octo-widgets-ci-launch-template", 100)
+    instances = pool.ec2.launch(TEMPLATE, 100)
     for instance in instances:
         pool.record(instance)
     return pool, instances
@@ -72,14 +72,14 @@ def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
     """Image, profile and subnets are gone; the template and the parameters wait for the owner, the expired end."""
     pool, _ = _hundred()
     state = pool.account.state
-    state.images["ami-0fffffffffffffff0"] = {"State": "deregistered"}
+    state.images[OTHER_IMAGE] = {"State": "deregistered"}
     state.profiles["nobody"] = {"absent": True}
     state.vpcs["subnet-9"] = ""
-    report = watched(pool, Watch(), image="ami-0fffffffffffffff0", instance_profile="nobody", subnet_ids=("subnet-9",))
+    report = watched(pool, Watch(), image=OTHER_IMAGE, instance_profile="nobody", subnet_ids=("subnet-9",))
     assert [each.name for each in report.failed] == ["launch template", "parameters"]
     assert pool.alive == []
     words = told(report)
-    assert "ami: ami-0fffffffffffffff0 is deregistered, not available" in words
+    assert f"ami: {OTHER_IMAGE} is deregistered, not available" in words
     assert "iam-instance-profile: NotFound: iam:GetInstanceProfile: NoSuchEntity" in words
     assert "subnet-ids: subnet-9 cannot be seen" in words
     assert not [each for each in pool.account.writes if each.startswith("ec2:") and "Template" in each]
