@@ -53,7 +53,7 @@ INPUTS = {
 }
 
 
-class SystemClock:
+class SleeplessClock:
     """The machine's time, with sleeps that take none."""
 
     def now(self) -> datetime:
@@ -64,7 +64,7 @@ class SystemClock:
         """Go on at once."""
 
 
-SHELL = Shell(mask=lambda _: None, now=SystemClock().now)
+SHELL = Shell(mask=lambda _: None, now=SleeplessClock().now)
 """A process that nobody watches."""
 
 
@@ -131,7 +131,7 @@ class World:
         desired = inputs.load(self.environ(**changed)).desired
         services = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return reconciliation.begin(desired, services, SystemClock(), pool).report()
+            return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""

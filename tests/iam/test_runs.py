@@ -17,7 +17,7 @@ from refresh.reconciler.services import Services
 from refresh.summary import markdown
 from tests.fakes import operations
 from tests.fakes.desired import OTHER_IMAGE
-from tests.fakes.world import SystemClock, World, connected
+from tests.fakes.world import SleeplessClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
 
@@ -66,7 +66,7 @@ def _run(world: World, key: dict[str, str], **changed: str) -> Report:
     credentials: Any = services.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
     credentials.access_key, credentials.secret_key, credentials.token = key.values()
     with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return reconciliation.begin(desired, services, SystemClock(), pool).report()
+        return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
 
 
 def _connected(world: World) -> Services:

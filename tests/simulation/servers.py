@@ -19,7 +19,7 @@ from tests.fakes import operations
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, REGION
 from tests.fakes.memory.account import Crash
 from tests.fakes.serial import Serial
-from tests.fakes.world import SystemClock, World, in_minutes
+from tests.fakes.world import SleeplessClock, World, in_minutes
 from tests.simulation.invariants import require
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def run(world: World, boundary: Boundary) -> Report:
     """Run refresh once, in one thread."""
     desired = inputs.load(world.environ()).desired
     with boundary.around(world.services()) as services:
-        return reconciliation.begin(desired, services, SystemClock(), Serial()).report()
+        return reconciliation.begin(desired, services, SleeplessClock(), Serial()).report()
 
 
 def build(world: World, name: str) -> World:
