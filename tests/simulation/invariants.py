@@ -1,6 +1,20 @@
 """What must hold after every call, and what must have come true once all faults have stopped.
 
-The letters are those of the list of promises in the documentation: S for safety, L for liveness.
+S is for safety:
+S1  Only an instance that this process read as `terminated` is ended, and only while its record says so.
+S2  A record is marked only as this process judged it, for a reason that holds; one that is adopted is past its grace.
+S3  An instance that is not the pool's, or not due, is not ended.
+S4  A write to a parameter leaves the others alone, and what a parameter names is there.
+S5  No heartbeat or signal is deleted while its instance has not ended.
+S6  The template's default version is there and complete.
+S8  No secret is in a request, but for the token in its own item, and none is in a report.
+S11 A run that leaves a marked instance alive fails.
+
+L is for liveness, in runs without faults:
+L1  The first ends whatever was marked or had expired.
+L2  Nothing but history is left of these.
+L3  Each succeeds, all is as it is wanted, and the last writes nothing.
+L4  The stored registration token lives long enough.
 """
 
 from __future__ import annotations
@@ -72,6 +86,7 @@ class Guard:
     """Ids that EC2 called terminated."""
     metadata: dict[str, Any] = field(factory=dict)
     living: dict[str, tuple[str | None, ...]] = field(factory=dict)
+    artifacts: set[str] = field(factory=set)
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -102,8 +117,6 @@ class Guard:
         self.living = {} if table is None else {key: _judged(each) for key, each in table.of(records.INSTANCE).items()}
         self.metadata = {} if table is None else table.of(records.METADATA)
         self.artifacts = set() if table is None else _artifacts(self.pool)
-
-    artifacts: set[str] = field(factory=set)
 
     def after(self, number: int, operation: str) -> None:
         """Check what the call did, then let the other seam act."""
@@ -177,8 +190,8 @@ class Guard:
                 queue = each["M"]["queueUrl"]["S"].rpartition("/")[2]
                 require(queue in self.pool.account.state.queues, "S4", f"{queue} is recorded and does not exist")
         if identifier == "launch_template":
-            names = self.pool.account.state.templates
-            require(item["value"]["M"]["name"]["S"] in names, "S4", "a template is recorded that does not exist")
+            templates = self.pool.account.state.templates
+            require(item["value"]["M"]["name"]["S"] in templates, "S4", "a template is recorded that does not exist")
         if identifier != "gh_registration_token":
             require(not _SECRET.search(repr(request)), "S8", identifier)
 
