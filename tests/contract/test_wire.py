@@ -138,7 +138,7 @@ def test_our_own_items_say_whose_the_table_is_and_which_runner_is_accepted(items
 
 
 def test_provision_s_own_checks_pass(items: dict[str, records.Item]) -> None:
-    """Written as the contract's table of what each reader refuses."""
+    """Each of them refuses what is empty, of another type or expired."""
     values: dict[str, Any] = {
         identifier: TypeDeserializer().deserialize(item["value"]) for identifier, item in items.items()
     }

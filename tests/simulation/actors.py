@@ -1,6 +1,6 @@
 """Everybody else who touches the pool while a run goes on, each as one atomic effect, with their own clocks.
 
-The conditions are those of the contract's table of transitions.
+The conditions are those under which provision, release and an instance's agent write.
 """
 
 from __future__ import annotations
