@@ -18,8 +18,9 @@ from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL, SleeplessClock, World, _connect, failed
+from tests.fakes.world import SHELL, SleeplessClock, World, _connect
 from tests.iam import policies
+from tests.reports import failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

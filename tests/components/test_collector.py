@@ -10,8 +10,8 @@ import pytest
 from refresh import names, records
 from tests.fakes.desired import IMAGE, RUN_URL, TABLE, TEMPLATE
 from tests.fakes.github_server import runner
-from tests.fakes.told import told
-from tests.fakes.world import SleeplessClock, World, component, in_minutes
+from tests.fakes.world import SleeplessClock, World, in_minutes
+from tests.reports import component, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services

@@ -12,7 +12,8 @@ from refresh import names, records
 from refresh.summary import markdown
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
-from tests.fakes.world import World, component, failed, in_minutes
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

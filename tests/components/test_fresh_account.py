@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from refresh import names
 from refresh.summary import markdown
 from tests.fakes.desired import IMAGE, LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
-from tests.fakes.world import World, component
+from tests.fakes.world import World
+from tests.reports import component
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services

@@ -10,8 +10,8 @@ import pytest
 from refresh import errors, records
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE
-from tests.fakes.told import told
-from tests.fakes.world import World, component, failed, in_minutes
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -103,7 +103,7 @@ def test_without_a_runner_release_only_it_and_the_template_fail(world: World) ->
     """Nobody knows what to install, so a template would launch what GitHub refuses."""
     world.github.answers["downloads"] = []
     report = world.refresh()
-    assert failed(report) == ["launch template", "runner release"]
+    assert failed(report) == ["runner release", "launch template"]
     assert "the runner release is not known" in str(component(report, "launch template").error)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
     del world.github.answers["downloads"]

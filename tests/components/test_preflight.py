@@ -10,8 +10,8 @@ from moto.backends import get_backend
 
 from refresh.summary import markdown
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
-from tests.fakes.told import told
-from tests.fakes.world import World, component, failed
+from tests.fakes.world import World
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import pytest
 
 from refresh.summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
-from tests.fakes.told import told
-from tests.fakes.world import World, component, failed
+from tests.fakes.world import World
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client

@@ -10,7 +10,8 @@ import pytest
 
 from refresh import names, records
 from tests.fakes.desired import IMAGE, LARGE_QUEUE, TABLE, TEMPLATE
-from tests.fakes.world import World, component, failed, in_minutes
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

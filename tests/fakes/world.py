@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
     from refresh.reconciler.services import Services
-    from refresh.report import ComponentReport, Report
+    from refresh.report import Report
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
@@ -324,16 +324,6 @@ def forget_clients() -> None:
     """Have clients made anew: those with credentials that a stand-in has refused send nothing more."""
     _connect.cache_clear()
     _ours.cache_clear()
-
-
-def component(report: Report, name: str) -> ComponentReport:
-    """Find one component's part of the report."""
-    return next(each for each in report.components if each.name == name)
-
-
-def failed(report: Report) -> list[str]:
-    """Name the components that failed."""
-    return sorted(each.name for each in report.failed)
 
 
 def in_minutes(minutes: float) -> str:

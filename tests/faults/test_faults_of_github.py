@@ -15,8 +15,8 @@ from refresh.names import Repository
 from tests.fakes import canaries
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer
-from tests.fakes.told import told
-from tests.fakes.world import SHELL, World, failed, in_minutes
+from tests.fakes.world import SHELL, World, in_minutes
+from tests.reports import failed, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services

@@ -13,8 +13,8 @@ from refresh.report import Skipped
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.memory.ec2 import ALIVE
-from tests.fakes.told import told
-from tests.faults.faults import Refuse, failed
+from tests.faults.faults import Refuse
+from tests.reports import failed, told
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build

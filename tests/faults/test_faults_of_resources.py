@@ -9,8 +9,8 @@ import pytest
 from refresh import records
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
-from tests.fakes.told import told
-from tests.faults.faults import Refuse, failed
+from tests.faults.faults import Refuse
+from tests.reports import failed, told
 from tests.simulation.invariants import crashed, settle, watched
 from tests.simulation.schedules import CrashAt
 from tests.simulation.worlds import build

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from tests.fakes.told import told
-from tests.fakes.world import World, failed
+from tests.fakes.world import World
 from tests.faults.faults import of, refusal
+from tests.reports import failed, told
 from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 

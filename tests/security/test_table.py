@@ -14,6 +14,7 @@ from refresh.runner import SUMMARY_LIMIT
 from refresh.summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory import ec2, sqs
+from tests.reports import failed
 from tests.simulation import worlds
 from tests.simulation.pool import Pool
 
@@ -100,7 +101,7 @@ def test_while_github_is_down_no_runner_is_better_than_somebody_else_s(pool: Poo
 
     pool.intercept = lambda services: evolve(services, github=cast("Any", Down()))
     report = pool.run()
-    assert [each.name for each in report.failed] == ["runner release", "launch template"]
+    assert failed(report) == ["runner release", "launch template"]
     assert _user_data(pool) == before
 
 

@@ -11,7 +11,7 @@ from refresh import errors, names, records
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.fakes.told import told
+from tests.reports import failed, told
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
@@ -76,7 +76,7 @@ def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
     state.profiles["nobody"] = {"absent": True}
     state.vpcs["subnet-9"] = ""
     report = watched(pool, Watch(), image=OTHER_IMAGE, instance_profile="nobody", subnet_ids=("subnet-9",))
-    assert [each.name for each in report.failed] == ["launch template", "parameters"]
+    assert failed(report) == ["launch template", "parameters"]
     assert pool.alive == []
     words = told(report)
     assert f"ami: {OTHER_IMAGE} is deregistered, not available" in words
