@@ -9,8 +9,8 @@ import pytest
 from refresh import inputs, names
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode, Secret
 from tests.fakes import canaries
-from tests.fakes.bad_inputs import environ, load, problems, row
 from tests.fakes.literals import TEN_BAD_INPUTS, good
+from tests.unit.bad_inputs import environ, load, problems, row
 
 REQUIRED = ("ami", "github-token", "iam-instance-profile", "security-group-ids", "subnet-ids")
 

@@ -14,8 +14,8 @@ import pytest
 from refresh import user_data
 from refresh.inputs import bash
 from tests.fakes import canaries
-from tests.fakes.bad_inputs import environ, load, problems, row, told
 from tests.fakes.literals import good
+from tests.unit.bad_inputs import environ, load, problems, row, told
 
 if TYPE_CHECKING:
     from pathlib import Path
