@@ -51,8 +51,12 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
         report = watched(pool, Watch())
         assert (failed(report), pool.alive) == (["garbage collector"], [ids[3]])
         assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
+    pool.account.clock.moment += timedelta(minutes=11)
+    watched(pool, Watch())
+    assert set(pool.table.of(records.INSTANCE)) == {ids[3]}
     pool.account.state.instances[ids[3]].protected = False
     settle(pool)
+    assert pool.alive == []
 
 
 @pytest.mark.parametrize("answer", [pytest.param("running", id="F10"), pytest.param("stopping", id="F10-stopping")])

@@ -28,35 +28,6 @@ def _hundred() -> tuple[Pool, list[Instance]]:
     return pool, instances
 
 
-def test_an_instance_that_ec2_does_not_know_hinders_nobody() -> None:
-    """99 end at once; the record of the other goes ten minutes after its mark."""
-    pool, instances = _hundred()
-    del pool.account.state.instances[instances[42].id]
-    report = watched(pool, Watch())
-    assert (report.exit_code, pool.alive) == (0, [])
-    settle(pool)
-    assert pool.table.of(records.INSTANCE) == {}
-    assert len(pool.table.of(records.HISTORY)) == 100
-
-
-def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
-    """Termination protection saves its whole zone from a call; the others end all the same."""
-    pool, instances = _hundred()
-    protected = instances[42]
-    protected.protected = True
-    for _ in range(3):
-        report = watched(pool, Watch())
-        assert pool.alive == [protected.id]
-        assert report.exit_code == 1
-        assert f"terminate instance {protected.id}" in told(report)
-        assert "disableApiTermination" in told(report)
-        pool.account.clock.moment += timedelta(minutes=11)
-    assert set(pool.table.of(records.INSTANCE)) == {protected.id}
-    protected.protected = False
-    settle(pool)
-    assert pool.alive == []
-
-
 def test_in_another_account_than_was_named_nobody_ends() -> None:
     """A hundred are due there, and the very same table."""
     pool, _ = _hundred()
