@@ -12,6 +12,7 @@ from tests import suites
 from tests.container.hosted import Step
 from tests.container.stage import RemoteStage
 from tests.fakes.github_server import GitHubServer
+from tests.fakes.literals import lay
 from tests.fakes.world import ROOT, World
 
 if TYPE_CHECKING:
@@ -125,10 +126,7 @@ def step(image: str, stage: RemoteStage, contained: World, tmp_path: Path) -> Ca
     def start(environ: dict[str, str] | None = None, files: dict[str, str] | None = None, **changed: str) -> Step:
         each = Step(tmp_path / f"step{len(started)}", image, stage.network)
         started.append(each)
-        for name, content in (files or {}).items():
-            path = each.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
+        lay(files or {}, each.folder)
         given = {name: value for name, value in contained.environ(**changed).items() if name not in THE_IMAGES_OWN}
         return each.start({**given, **INSIDE, **(environ or {})})
 
