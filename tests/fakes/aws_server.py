@@ -93,11 +93,6 @@ class AwsServer(Serving):
         return super().__enter__()
 
     @property
-    def url(self) -> str:
-        """The endpoint."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def writes(self) -> list[str]:
         """The calls that change something."""
         return [call for call in self.calls if not operations.reads(call)]

@@ -48,11 +48,6 @@ class GitHubServer(Serving):
         server.daemon_threads = True
         super().__init__(server)
 
-    @property
-    def url(self) -> str:
-        """The API's address."""
-        return f"http://127.0.0.1:{self.port}"
-
     def answer(  # noqa: PLR0911 - one return an answer
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, bytes]:
