@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from tests.fakes.aws_server import READS
+from tests.fakes import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,9 +69,8 @@ class Result:
 
     @property
     def writes(self) -> int:
-        """Count the calls that are no reads; GitHub's are told by their method."""
-        operations = [name.partition(":")[2] for name, _, _ in self.calls]
-        return sum(not each.startswith((*READS, "GET ")) for each in operations)
+        """Count the calls that are no reads."""
+        return sum(not operations.reads(name) for name, _, _ in self.calls)
 
     def written(self) -> str:
         """Write it as one JSON object."""

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refresh import records
+from tests.fakes import instance_items
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,6 +17,7 @@ PAGE_BYTES = 1_000_000
 """How much a page of a query holds before its projection: DynamoDB's megabyte."""
 _RESERVATION = Path(__file__).with_name("reservation.xml").read_text(encoding="utf-8").replace("\n", "")
 """A reservation as EC2 describes it, which is most of what a large pool costs."""
+_RUN = "17234567890"
 _STATES = ("idle", "claimed", "running", "created")
 _CODES = {"running": 16, "terminated": 48}
 
@@ -31,26 +35,25 @@ class Pool:
         self.launched = (now - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         self._template = "lt-unknown"
         self.machines = {f"i-{each:017x}": "running" for each in range(1, number + 1)}
-        self.items: dict[str, dict[str, dict[str, Any]]] = {"INSTANCE": {}, "HEARTBEAT": {}, "WS": {}}
-        for place, identifier in enumerate(self.machines):
-            self._record(identifier, _STATES[place % len(_STATES)], _wire(threshold), _wire(now))
-
-    def _record(self, identifier: str, state: str, threshold: str, written: str) -> None:
-        attributes: dict[str, dict[str, Any]] = {
-            "INSTANCE": {
-                "state": state,
-                "runId": "17234567890" if state == "running" else "",
-                "threshold": threshold,
-                "resourceClass": "large",
-                "instanceType": "m7i-flex.large",
-                "usageClass": "on-demand",
-            },
-            "HEARTBEAT": {"value": "PING"},
-            "WS": {"value": {"state": "UD_REG_OK", "runId": "17234567890"}},
+        self.items: dict[str, dict[str, dict[str, Any]]] = {
+            records.INSTANCE: {},
+            records.HEARTBEAT: {},
+            records.SIGNAL: {},
         }
-        for entity, own in attributes.items():
-            whole = {"PK": f"TYPE#{entity}", "SK": f"ID#{identifier}", "entityType": entity, "identifier": identifier}
-            self.items[entity][identifier] = _item({**whole, **own, "updatedAt": written})
+        for place, identifier in enumerate(self.machines):
+            self._record(identifier, _STATES[place % len(_STATES)], threshold, now)
+
+    def _record(self, identifier: str, state: str, threshold: datetime, written: datetime) -> None:
+        record = instance_items.record(
+            identifier,
+            written,
+            state=state,
+            runId=_RUN if state == "running" else "",
+            threshold=records.wire_time(threshold),
+            instanceType="m7i-flex.large",
+        )
+        for item in (record, *instance_items.artifacts(identifier, written, _RUN)):
+            self.items[item["entityType"]["S"]][identifier] = item
 
     def describe(self, query: Mapping[str, str]) -> str:
         """Answer DescribeInstances, by the template's tag or by ids."""
@@ -73,7 +76,7 @@ class Pool:
             "aws:ec2launchtemplate:version": "1",
             "aws:ec2:fleet-id": "fleet-0123456789abcdef0",
             "AllowSelfTermination": "true",
-            "InitialRunId": "17234567890",
+            "InitialRunId": _RUN,
             "Name": "runner",
         }
         state = self.machines[identifier]
@@ -132,18 +135,10 @@ class Pool:
         return "{}"
 
 
-def _item(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: {"M": _item(each)} if isinstance(each, dict) else {"S": each} for name, each in plain.items()}
-
-
 def _size(item: Mapping[str, Any]) -> int:
     """Count an item's bytes as DynamoDB does: its names and what they hold."""
     contents = ((name, next(iter(each.values()))) for name, each in item.items())
     return sum(len(name) + (_size(each) if isinstance(each, dict) else len(each)) for name, each in contents)
-
-
-def _wire(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _xml(operation: str, content: str) -> str:

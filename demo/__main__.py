@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from refresh import records
 from tests.fakes.aws_server import AwsServer
+from tests.fakes.desired import REGION, REPOSITORY, TEMPLATE
 from tests.fakes.github_server import GitHubServer
-from tests.fakes.world import REGION, REPOSITORY, TEMPLATE, World
+from tests.fakes.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

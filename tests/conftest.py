@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +83,14 @@ def expiring() -> Iterator[None]:
     """Let the clients' credentials be refused, which no other test shall feel."""
     yield
     forget_clients()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """List the seconds that the libraries would sleep between tries."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture

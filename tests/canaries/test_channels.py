@@ -19,8 +19,9 @@ from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL, SystemClock, World, _connect, failed
+from tests.fakes.world import SHELL, SleeplessClock, World, _connect
 from tests.iam import policies
+from tests.reports import failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ class _Issuer:
 
     def create_registration_token(self) -> IssuedToken:
         """Issue one."""
-        now = SystemClock().now()
+        now = SleeplessClock().now()
         return IssuedToken(Secret(TOKEN), now + REGISTRATION_TOKEN_LIFE)
 
 
@@ -101,7 +102,7 @@ def test_refresh_tells_only_that_the_token_was_not_stored(world: World) -> None:
     """Neither in the outcome nor in what caused it."""
     metadata: Any = _Refusing(world)
     issuer: Any = _Issuer()
-    component = RegistrationToken(desired(), metadata, issuer, SystemClock())
+    component = RegistrationToken(desired(), metadata, issuer, SleeplessClock())
     (outcome,) = component.apply((registration_token.ReplaceToken("", "none is stored"),))
     error = outcome.error  # type: ignore[union-attr] # it has failed
     assert "ParamValidationError" in str(error)

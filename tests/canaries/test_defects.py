@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import canaries
-from tests.fakes.world import PAT_CANARY, ROOT
+from tests.fakes.world import ROOT, inherited
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -62,10 +61,9 @@ def _run(world: World, place: tuple[str, str, str], tmp_path: Path, **changed: s
     script = script.replace(f"import {module}\n", "")
     files = {"GITHUB_OUTPUT": tmp_path / "output", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
     given = {name: str(path) for name, path in files.items()} | {"GITHUB_WORKSPACE": str(tmp_path)}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     child = subprocess.run(  # noqa: S603 - our own entrypoint
         [sys.executable, "-c", script],
-        env={**inherited, **world.environ(**changed), **AT_MOST, **given, "PYTHONPATH": str(ROOT)},
+        env={**inherited(), **world.environ(**changed), **AT_MOST, **given, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -100,7 +98,7 @@ def test_a_defect_that_escapes_everything_shows_no_secret(
     assert "ZeroDivisionError: (" in printed
     assert printed.count("'***'") >= 4, printed
     assert "in broken" in printed
-    assert PAT_CANARY not in "".join(line for line in printed.splitlines() if "::add-mask::" not in line)
+    assert canaries.PAT not in "".join(line for line in printed.splitlines() if "::add-mask::" not in line)
 
 
 def test_a_defect_in_a_component_shows_neither_text_nor_locals(world: World, tmp_path: Path) -> None:
@@ -117,7 +115,7 @@ def test_a_defect_in_a_component_shows_neither_text_nor_locals(world: World, tmp
 
 def test_a_server_that_echoes_the_token_does_not_have_it_shown(world: World, tmp_path: Path) -> None:
     """Neither in the log nor in the files."""
-    echo = json.dumps({"message": f"you sent {PAT_CANARY}"}).encode()
+    echo = json.dumps({"message": f"you sent {canaries.PAT}"}).encode()
     world.github.failure = (403, echo)
     code, printed = world.run({**AT_MOST, "GITHUB_WORKSPACE": str(tmp_path)})
     assert code == 1

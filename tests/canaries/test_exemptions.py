@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.fakes import canaries, outgoing
+from tests.fakes.literals import lay
 from tests.iam import policies
 
 if TYPE_CHECKING:
@@ -138,9 +139,8 @@ def test_what_a_role_gives_is_searched_for_too(aws: AwsServer) -> None:
 
 def test_only_packages_that_were_installed_are_left_out(tmp_path: Path) -> None:
     """They are not the test's, and of their size; what lies beside their folder is searched."""
-    for name in ("packages/attrs-26.dist-info/METADATA", "packages/attr/any.py", "written"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(TOKEN)
+    paths = ("packages/attrs-26.dist-info/METADATA", "packages/attr/any.py", "written")
+    lay(dict.fromkeys(paths, TOKEN), tmp_path)
     with canaries.expected() as hits:
         outgoing.files(tmp_path)
     assert [hit.where for hit in hits] == ["written"]

@@ -18,7 +18,7 @@ from refresh.reconciler.registration_token import IssuedToken
 from refresh.runner import Runner
 from tests.fakes import app, canaries
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL, SystemClock
+from tests.fakes.world import SHELL, SleeplessClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,12 +75,12 @@ OBJECTS: dict[str, Callable[[World], object]] = {
     "inputs": lambda world: inputs.load(world.environ()),
     "desired state": lambda world: inputs.load(world.environ()).desired,
     "services": lambda world: world.services(),
-    "shell": lambda _: Shell(mask=_runner().mask, now=SystemClock().now),
+    "shell": lambda _: Shell(mask=_runner().mask, now=SleeplessClock().now),
     "runner": lambda _: _runner(),
     "stream": lambda _: _runner()._stream,
     "GitHub": _connected_github,
     "GitHub's asker": lambda world: _connected_github(world)._asker,
-    "issued token": lambda _: IssuedToken(Secret(TOKEN), SystemClock().now()),
+    "issued token": lambda _: IssuedToken(Secret(TOKEN), SleeplessClock().now()),
     "AWS's credentials": _credentials,
     "refused inputs": _bad_inputs,
     "GitHub's refusal": _refused_by_github,

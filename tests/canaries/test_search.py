@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import inner
+from tests import nested_pytest
 from tests.canaries.encodings import ENCODINGS, base64_of
 from tests.fakes import app, canaries
 
@@ -66,7 +66,7 @@ def test_a_test_that_lets_a_secret_out_fails_and_the_session_tells(workers: list
         "def test_masked():\n    print(f'::add-mask::{canaries.PAT}')\n"
     )
     with canaries.expected():
-        code, printed = inner.run(tmp_path, "tests.canaries.watched", workers)
+        code, printed = nested_pytest.run(tmp_path, "tests.canaries.watched", workers)
     assert code == 1, printed
     assert "5 passed, 4 errors" in printed
     for place in ("what is printed", "log records, any", "files, file"):

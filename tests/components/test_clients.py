@@ -6,11 +6,9 @@ import json
 import logging
 import os
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from attrs import evolve
@@ -23,11 +21,11 @@ from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
 from refresh.credentials import Secret
 from refresh.reconciler.runner_registrations import Registration
-from tests.fakes import operations
-from tests.fakes.desired import desired
-from tests.fakes.github_server import DOWNLOAD_CANARY, runner
+from tests.fakes import canaries, operations
+from tests.fakes.desired import TABLE, desired
+from tests.fakes.github_server import runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, PAT_CANARY, SHELL, TABLE
+from tests.fakes.world import CREDENTIALS, SHELL, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,25 +41,17 @@ FAILURE = (500, b"{}")
 PATH = "/repos/octo/widgets/actions/runners/registration-token"
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
 def _describe(services: Services) -> object:
     return services.dynamodb.describe_table(TableName=TABLE)
 
 
-def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, unhurried: list[float]) -> None:
+def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, slept: list[float]) -> None:
     """Four times at most, with growing pauses."""
     answers = [THROTTLED, THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
     services.sqs.list_queues()
     assert aws.calls == ["sqs:ListQueues"] * 3
-    assert len(unhurried) == 2
+    assert len(slept) == 2
 
 
 @pytest.mark.parametrize(
@@ -70,7 +60,7 @@ def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Servi
 def test_a_call_is_given_up_after_five_tries(
     aws: AwsServer,
     services: Services,
-    unhurried: list[float],
+    slept: list[float],
     answer: tuple[int, bytes],
     kind: type[errors.ApiError],
 ) -> None:
@@ -80,7 +70,7 @@ def test_a_call_is_given_up_after_five_tries(
         _describe(services)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert len(aws.calls) == 5
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
 
 
 @pytest.mark.parametrize(
@@ -101,9 +91,7 @@ def test_a_refusal_is_not_tried_again(
 
 def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServer, world: World) -> None:
     """Through no client: every call could only fail the same way."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
+    services = connected(world.environ())
     aws.before_call = lambda _: (400, b'{"__type": "ExpiredTokenException", "message": "The token is expired."}')
     with pytest.raises(errors.CredentialsExpired, match=r"DescribeTable: ExpiredTokenException: The token is expired"):
         _describe(services)
@@ -115,28 +103,22 @@ def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServ
 
 def test_what_is_only_looked_at_says_nothing_about_the_credentials(aws: AwsServer, world: World) -> None:
     """A proxy that breaks the signature for one host must not stop terminations; nor does another's image."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
-        broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
-        aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
-        with pytest.raises(errors.CredentialsExpired):
-            services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
-        theirs = (
-            b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
-        )
-        aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
-        with pytest.raises(errors.Rejected):
-            services.ec2.describe_images(ImageIds=["ami-1"])
-        operations.mark(services.sqs).list_queues()
+    services = connected(world.environ())
+    broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
+    aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
+    with pytest.raises(errors.CredentialsExpired):
+        services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
+    theirs = b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
+    aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
+    with pytest.raises(errors.Rejected):
+        services.ec2.describe_images(ImageIds=["ami-1"])
+    operations.mark(services.sqs).list_queues()
     assert aws.calls[-1] == "sqs:ListQueues"
 
 
 def test_an_answer_that_comes_after_a_refusal_does_not_undo_it(aws: AwsServer, world: World) -> None:
     """Many calls are under way at once, and others are refused for reasons of their own."""
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        services = clients.connect(given.desired, given.secrets, SHELL)
+    services = connected(world.environ())
     operations.mark(services.sqs)
 
     def others(call: str) -> tuple[int, bytes]:
@@ -167,9 +149,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     return clients.connect(loaded.desired, loaded.secrets, SHELL)
 
 
-def test_an_endpoint_that_does_not_answer_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch, unhurried: list[float]
-) -> None:
+def test_an_endpoint_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
     """After every try, in our own words."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -184,7 +164,7 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(
             _describe(services)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert "EndpointConnectionError" in str(caught.value)
-    assert len(unhurried) == 4
+    assert len(slept) == 4
 
 
 def test_without_credentials_nothing_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +230,7 @@ def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPa
 
 
 def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unhurried: list[float]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]
 ) -> None:
     """Whatever AWS_DEFAULT_REGION says: the STS of another partition knows nobody of this one."""
     (tmp_path / "token").write_text("a.b.c")
@@ -269,7 +249,7 @@ def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
             AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
         )
     assert set(asked) == {f"https://sts.{good()['AWS_REGION']}.amazonaws.com/"}
-    assert len(unhurried) > 0
+    assert len(slept) > 0
 
 
 def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
@@ -294,7 +274,7 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
 
 
 def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> GitHub:
-    return GitHub(desired(github_api_url=server.url), Secret(PAT_CANARY), evolve(SHELL, mask=mask))
+    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), evolve(SHELL, mask=mask))
 
 
 def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
@@ -314,7 +294,7 @@ def test_download_tokens_are_masked_and_dropped(github: GitHubServer) -> None:
     listed = _github(github, masked.append).runner_downloads()
     assert len(listed) == 6
     assert not any("token" in name for each in listed for name in each)
-    assert set(masked) == {DOWNLOAD_CANARY}
+    assert set(masked) == {canaries.DOWNLOAD}
 
 
 def test_downloads_without_a_token_are_listed_as_they_are(github: GitHubServer) -> None:
@@ -333,13 +313,12 @@ def test_downloads_without_a_token_are_listed_as_they_are(github: GitHubServer) 
         (403, "Resource not accessible by integration", errors.PermissionDenied, "Administration: write"),
         (404, "Not Found", errors.NotFound, "may not see it"),
         (422, "Validation Failed", errors.Rejected, "Change what the message names"),
-        (429, "Too many", errors.Throttled, "the next run continues"),
         (500, "Server Error", errors.Unavailable, "the next run continues"),
         (503, "Unavailable", errors.Unavailable, "the next run continues"),
     ],
 )
 def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
-    github: GitHubServer, unhurried: list[float], status: int, message: str, kind: type[errors.ApiError], remedy: str
+    github: GitHubServer, slept: list[float], status: int, message: str, kind: type[errors.ApiError], remedy: str
 ) -> None:
     """Each its own."""
     github.failure = (status, json.dumps({"message": message}).encode())
@@ -347,9 +326,9 @@ def test_github_s_refusals_name_the_remedy(  # noqa: PLR0913, PLR0917 - a table
         _github(github).create_registration_token()
     assert remedy in str(caught.value)
     assert PATH in str(caught.value)
-    assert PAT_CANARY not in str(caught.value)
+    assert canaries.PAT not in str(caught.value)
     assert len(github.calls) == {429: 2, 500: 4, 503: 4}.get(status, 1)
-    assert sum(unhurried) == (60 if status == 429 else 0)
+    assert sum(slept) == (60 if status == 429 else 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"<html>", b'{"message": ["x"]}'])
@@ -359,15 +338,6 @@ def test_a_refusal_without_a_message_is_told_all_the_same(github: GitHubServer, 
     with pytest.raises(errors.ApiError) as caught:
         _github(github).create_registration_token()
     assert PATH in str(caught.value)
-
-
-def test_a_rate_limit_is_not_waited_for_longer_than_a_minute(github: GitHubServer, unhurried: list[float]) -> None:
-    """PyGithub by itself would sleep for 55."""
-    github.failure = (403, b'{"message": "API rate limit exceeded for user ID 1."}')
-    github.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3300)}
-    with pytest.raises(errors.Throttled):
-        _github(github).create_registration_token()
-    assert sum(unhurried) <= 60
 
 
 @pytest.mark.parametrize(
@@ -400,25 +370,24 @@ def test_an_answer_that_is_no_list_of_downloads_is_not_taken(github: GitHubServe
         _github(github).runner_downloads()
 
 
-def test_a_page_of_html_is_no_answer(github: GitHubServer, unhurried: list[float]) -> None:
+def test_a_page_of_html_is_no_answer(github: GitHubServer, slept: list[float]) -> None:
     """A proxy's login page comes with status 200."""
     github.failure = (200, b"<html>log in</html>")
     with pytest.raises(errors.Unavailable):
         _github(github).create_registration_token()
-    assert sum(unhurried) < 60
+    assert sum(slept) < 60
 
 
-def test_a_github_that_does_not_answer_is_unavailable(github: GitHubServer, unhurried: list[float]) -> None:
+def test_a_github_that_does_not_answer_is_unavailable(slept: list[float]) -> None:
     """After its retries; the address is named, the request is not."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(errors.Unavailable) as caught:
-            GitHub(desired(github_api_url=url), Secret(PAT_CANARY), SHELL).runner_downloads()
+            GitHub(desired(github_api_url=url), Secret(canaries.PAT), SHELL).runner_downloads()
     assert url in str(caught.value)
-    assert PAT_CANARY not in str(caught.value)
-    assert sum(unhurried) < 60
-    assert github.calls == []
+    assert canaries.PAT not in str(caught.value)
+    assert sum(slept) < 60
 
 
 def test_every_page_of_runners_is_read(github: GitHubServer) -> None:
@@ -455,9 +424,8 @@ def test_a_runner_is_removed_by_its_number(github: GitHubServer) -> None:
         _github(github).remove_runner(1)
 
 
-def test_aws_s_own_clock_is_compared_with_ours(aws: AwsServer, services: Services) -> None:
+def test_aws_s_own_clock_is_compared_with_ours(services: Services) -> None:
     """By the first answer's date; before it nothing is known."""
-    assert aws.calls == []
     ahead = ClockSkew(lambda: datetime.now(UTC) - timedelta(minutes=5))
     assert ahead() == timedelta()
     ahead.listen(services.sqs)
@@ -532,18 +500,16 @@ def test_a_connection_is_made_once(github: GitHubServer) -> None:
     assert connected._connection() is first
 
 
-def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer, unhurried: list[float]) -> None:
+@pytest.mark.usefixtures("slept")
+def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer) -> None:
     """Also one that got no answer; never what was in it."""
-    assert unhurried == []
     told: list[tuple[str, int, str]] = []
 
     def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
         assert seconds >= 0
         told.append((operation, attempt, answer))
 
-    given = inputs.load(good())
-    with mock.patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}):
-        services = clients.connect(given.desired, given.secrets, evolve(SHELL, called=called))
+    services = connected({**good(), **CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}, evolve(SHELL, called=called))
     operations.mark(services.sqs)
     answers = [THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
@@ -561,33 +527,31 @@ def _refuse(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("slept")
 def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsServer, world: World) -> None:
     """GitHub kills the run ten seconds after it asked."""
     aws.before_call = lambda _: FAILURE
-    with mock.patch.dict(os.environ, world.environ()):
-        given = inputs.load(os.environ)
-        told: list[str] = []
-        shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
-        services = clients.connect(given.desired, given.secrets, shell)
-        with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
-            _describe(services)
-        with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
-            services.sqs.list_queues()
+    told: list[str] = []
+    shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
+    services = connected(world.environ(), shell)
+    with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
+        _describe(services)
+    with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
+        services.sqs.list_queues()
     assert aws.calls == ["dynamodb:DescribeTable"]
     assert told == ["dynamodb:DescribeTable 500", "dynamodb:DescribeTable Interrupted", "sqs:ListQueues Interrupted"]
 
 
 def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
-    github: GitHubServer, unhurried: list[float]
+    github: GitHubServer, slept: list[float]
 ) -> None:
     """Its own pauses between retries are the longest."""
     github.failure = FAILURE
     shell = evolve(SHELL, stopped=lambda: bool(github.calls))
-    stopping = GitHub(desired(github_api_url=github.url), Secret(PAT_CANARY), shell)
+    stopping = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), shell)
     with pytest.raises(errors.Interrupted, match=r"registration-token again was sent"):
         stopping.create_registration_token()
     with pytest.raises(errors.Interrupted, match=r"downloads was sent"):
         stopping.runner_downloads()
     assert len(github.calls) == 1
-    assert unhurried == []
+    assert slept == []

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import names, records
+from tests.fakes.desired import IMAGE, RUN_URL, TABLE, TEMPLATE
 from tests.fakes.github_server import runner
-from tests.fakes.told import told
-from tests.fakes.world import RUN_URL, TABLE, TEMPLATE, SystemClock, World, component, in_minutes
+from tests.fakes.world import SleeplessClock, World, in_minutes
+from tests.reports import component, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -86,7 +87,7 @@ def test_an_ended_instance_that_ec2_has_forgotten_is_cleaned_once_its_mark_is_te
 def _launch_stranger(services: Services, **tags: str) -> str:
     """Launch an instance that no template of ours made."""
     reservation = services.ec2.run_instances(
-        ImageId="ami-0123456789abcdef0",
+        ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[
@@ -260,11 +261,11 @@ def test_an_instance_that_ec2_ended_by_itself_is_cleaned_up(refreshed: World, se
 def _an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the run's clock and AWS's agree that an hour has passed since every launch."""
 
-    class _Later(SystemClock):
+    class _Later(SleeplessClock):
         def now(self) -> datetime:
             return super().now() + timedelta(hours=1)
 
-    monkeypatch.setattr("tests.fakes.world.SystemClock", _Later)
+    monkeypatch.setattr("tests.fakes.world.SleeplessClock", _Later)
 
 
 def test_an_instance_that_nobody_recorded_is_adopted_and_ended(

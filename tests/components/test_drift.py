@@ -10,15 +10,16 @@ import pytest
 
 from refresh import names, records
 from refresh.summary import markdown
-from tests.fakes.world import TABLE, TEMPLATE, World, component, failed, in_minutes
+from tests.fakes import canaries
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refresh.reconciler.services import Services
 
-FOREIGN_IMAGE = "ami-0fffffffffffffff0"
-LARGE_QUEUE = "octo-widgets-large-ci-pool"
 PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT]
 
@@ -57,7 +58,7 @@ def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World,
 
 def test_a_foreign_default_version_is_moved_back_without_a_new_version(refreshed: World, services: Services) -> None:
     """The version that was right before is reused."""
-    _edit_template(services, ImageId=FOREIGN_IMAGE)
+    _edit_template(services, ImageId=OTHER_IMAGE)
     _repaired_with(refreshed, "ec2:ModifyLaunchTemplate")
     assert refreshed.default_version(services)["VersionNumber"] == 1
 
@@ -156,7 +157,7 @@ def test_an_expired_token_is_replaced_with_a_warning_that_says_since_when(refres
     report = refreshed.settle()
     (warning,) = component(report, "registration token").warnings
     assert since in warning
-    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith("REG-CANARY")
+    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith(canaries.REGISTRATION)
 
 
 def test_a_token_with_less_than_the_minimum_left_is_replaced_before_it_expires(

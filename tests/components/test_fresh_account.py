@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from refresh import names
 from refresh.summary import markdown
-from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World, component
+from tests.fakes.desired import IMAGE, LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
+from tests.fakes.world import World
+from tests.reports import component
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
     from refresh.report import Report
 
-FOREIGN_IMAGE = "ami-0fffffffffffffff0"
 QUEUES = {
     f"octo-widgets-{size}-ci-pool"
     for size in ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
@@ -117,8 +118,8 @@ def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: Wo
     (instance_id,) = refreshed.launch(services)
     refreshed.record(services, instance_id)
     data = refreshed.default_version(services)["LaunchTemplateData"]
-    _make_default(services, {**data, "ImageId": FOREIGN_IMAGE})
-    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName="octo-widgets-large-ci-pool")["QueueUrl"])
+    _make_default(services, {**data, "ImageId": OTHER_IMAGE})
+    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
     services.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
     )

@@ -13,10 +13,9 @@ from refresh import errors
 from refresh.clients.github import GitHub
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
-from tests.fakes import app
+from tests.fakes import app, canaries
 from tests.fakes.desired import desired
-from tests.fakes.github_server import INSTALLATION_CANARY
-from tests.fakes.world import PAT_CANARY, SHELL
+from tests.fakes.world import SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from tests.fakes.github_server import GitHubServer
 
 APP = AppKey(app.APP_ID, Secret(app.private_key()))
-TOKEN = Secret(PAT_CANARY)
+TOKEN = Secret(canaries.PAT)
 REPOSITORY, ORGANIZATION = RunnerScope.REPOSITORY, RunnerScope.ORGANIZATION
 
 
@@ -43,8 +42,8 @@ def _refusal(github: GitHub, kind: type[errors.ApiError]) -> str:
         github.create_registration_token()
     assert type(caught.value) is kind
     told = str(caught.value)
-    assert PAT_CANARY not in told
-    assert INSTALLATION_CANARY not in told
+    assert canaries.PAT not in told
+    assert canaries.INSTALLATION not in told
     assert not any(line in told for line in app.private_key().splitlines())
     return told
 
@@ -54,7 +53,7 @@ def test_an_installation_token_is_masked_before_it_is_used(github: GitHubServer)
     masked: list[str] = []
     api = _github(github, mask=masked.append)
     api.runner_downloads()
-    assert masked[0] == f"ghs_{INSTALLATION_CANARY}1"
+    assert masked[0] == f"ghs_{canaries.INSTALLATION}1"
     api.create_registration_token()
     assert len(github.asked) == 1
 
@@ -124,7 +123,7 @@ def test_an_answer_without_an_installation_token_is_unavailable(github: GitHubSe
 
 def test_an_installation_token_without_an_end_serves_one_request(github: GitHubServer) -> None:
     """GitHub always says when it ends; where it does not, another is asked for."""
-    github.answers["access_tokens"] = {"token": f"ghs_{INSTALLATION_CANARY}"}
+    github.answers["access_tokens"] = {"token": f"ghs_{canaries.INSTALLATION}"}
     api = _github(github)
     api.runner_downloads()
     api.runner_downloads()
@@ -152,7 +151,7 @@ OF_AN_INSTALLATION = (
     [
         (TOKEN, REPOSITORY, OF_THE_REPOSITORY),
         (TOKEN, ORGANIZATION, OF_THE_ORGANIZATION),
-        pytest.param(Secret(f"ghs_{PAT_CANARY}"), REPOSITORY, OF_AN_INSTALLATION, id="83-github-token"),
+        pytest.param(Secret(f"ghs_{canaries.PAT}"), REPOSITORY, OF_AN_INSTALLATION, id="83-github-token"),
     ],
 )
 def test_a_token_without_the_permission_is_told_which(

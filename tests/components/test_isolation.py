@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors, records
-from tests.fakes.told import told
-from tests.fakes.world import World, component, failed, in_minutes
+from tests.fakes import canaries
+from tests.fakes.desired import LARGE_QUEUE
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -32,7 +34,7 @@ def _due(world: World, services: Services) -> str:
     world.record(services, instance_id)
     for identifier in ("gh_registration_token", "runner_release", "resource_class_config", "idle_time_sec"):
         world.delete_metadata(services, identifier)
-    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName="octo-widgets-large-ci-pool")["QueueUrl"])
+    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
     world.forget_calls()
     return instance_id
 
@@ -101,7 +103,7 @@ def test_without_a_runner_release_only_it_and_the_template_fail(world: World) ->
     """Nobody knows what to install, so a template would launch what GitHub refuses."""
     world.github.answers["downloads"] = []
     report = world.refresh()
-    assert failed(report) == ["launch template", "runner release"]
+    assert failed(report) == ["runner release", "launch template"]
     assert "the runner release is not known" in str(component(report, "launch template").error)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
     del world.github.answers["downloads"]
@@ -126,7 +128,7 @@ def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     instance_id = _due(refreshed, services)
 
     def broken(*_: object) -> None:
-        raise ZeroDivisionError("PAT-CANARY-5e1f")
+        raise ZeroDivisionError(canaries.PAT)
 
     monkeypatch.setattr("refresh.reconciler.parameters.plan", broken)
     report = refreshed.refresh()

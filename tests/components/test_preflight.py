@@ -9,8 +9,9 @@ import pytest
 from moto.backends import get_backend
 
 from refresh.summary import markdown
-from tests.fakes.told import told
-from tests.fakes.world import ACCOUNT_ID, IMAGE, NEW_IMAGE, PROFILE, REGION, World, component, failed
+from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
+from tests.fakes.world import World
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, s
     refreshed.record(services, instance_id)
     refreshed.delete_metadata(services, "gh_registration_token")
     refreshed.forget_calls()
-    report = refreshed.refresh(allowed_account_ids="111111111111, 222222222222", ami=NEW_IMAGE, mode=mode)
+    report = refreshed.refresh(allowed_account_ids="111111111111, 222222222222", ami=OTHER_IMAGE, mode=mode)
     assert report.exit_code == 1
     assert refreshed.aws.writes == []
     assert not [call for call in refreshed.github.calls if not call.startswith("GET ")]
@@ -139,9 +140,9 @@ def test_every_problem_is_told_at_once(refreshed: World) -> None:
 
 def test_an_image_that_was_deregistered_fails_the_template_only(refreshed: World, services: Services) -> None:
     """EC2 shows it for a while without saying so, and then no more."""
-    services.ec2.deregister_image(ImageId=NEW_IMAGE)
+    services.ec2.deregister_image(ImageId=OTHER_IMAGE)
     refreshed.forget_calls()
-    report = refreshed.refresh(ami=NEW_IMAGE, max_idle_time="9m")
+    report = refreshed.refresh(ami=OTHER_IMAGE, max_idle_time="9m")
     assert failed(report) == ["launch template"]
     assert refreshed.aws.writes == ["dynamodb:PutItem"]
 

@@ -13,7 +13,7 @@ from refresh import errors
 from refresh.clients import role
 from refresh.credentials import IdTokens, Secret
 from refresh.desired import Role
-from tests.fakes.github_server import ID_TOKEN_CANARY, REQUEST_CANARY
+from tests.fakes import canaries
 from tests.fakes.world import SHELL
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Sts:
 
 
 def _credentials(github: GitHubServer, sts: _Sts, masked: list[str], *, stopped: bool = False) -> Credentials:
-    id_tokens = IdTokens(f"{github.url}/id-token?api-version=2.0", Secret(REQUEST_CANARY))
+    id_tokens = IdTokens(f"{github.url}/id-token?api-version=2.0", Secret(canaries.REQUEST))
     shell = evolve(SHELL, mask=masked.append, stopped=lambda: stopped)
     client: Any = sts
     return role.credentials(ROLE, id_tokens, shell, lambda *_, **__: client)
@@ -64,7 +64,7 @@ def test_credentials_that_last_are_fetched_once(github: GitHubServer) -> None:
     for _ in range(3):
         assert credentials.get_frozen_credentials().access_key == "ASIA1"
     assert [(each["RoleSessionName"], each["DurationSeconds"]) for each in sts.requests] == [("nightly", 1800)]
-    assert sts.requests[0]["WebIdentityToken"].endswith(ID_TOKEN_CANARY)
+    assert sts.requests[0]["WebIdentityToken"].endswith(canaries.ID_TOKEN)
     assert masked == [sts.requests[0]["WebIdentityToken"], "SECRET-1", "SESSION-1"]
 
 

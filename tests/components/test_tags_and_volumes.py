@@ -9,8 +9,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from refresh.summary import markdown
-from tests.fakes.told import told
-from tests.fakes.world import TABLE, TEMPLATE, World, component, failed
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
+from tests.fakes.world import World
+from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TAGS = {"cost-center": "42", "team": "ci platform"}
 WRITTEN = "team = ci platform\n\ncost-center=42\n"
-LARGE = "octo-widgets-large-ci-pool"
 CLASSES = 7
 
 
@@ -33,7 +33,7 @@ def _table_tags(services: Services) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in services.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
 
 
-def _queue_tags(services: Services, queue: str = LARGE) -> dict[str, str]:
+def _queue_tags(services: Services, queue: str = LARGE_QUEUE) -> dict[str, str]:
     url = services.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     return services.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
 
@@ -74,7 +74,7 @@ def test_tags_that_a_hand_changed_are_repaired_and_others_are_left_alone(world: 
     """One write a resource; what is foreign stays on all three."""
     world.refresh(tags=WRITTEN)
     arn = services.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
-    url = services.sqs.get_queue_url(QueueName=LARGE)["QueueUrl"]
+    url = services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
     template_id = world.default_version(services)["LaunchTemplateId"]
     foreign = {"backup": "daily"}
     services.dynamodb.tag_resource(
@@ -90,7 +90,7 @@ def test_tags_that_a_hand_changed_are_repaired_and_others_are_left_alone(world: 
     assert [str(change) for change in planned.planned] == [
         f"set tags of table {TABLE}",
         f"set tags of launch template {TEMPLATE}",
-        f"set tags of queue {LARGE}",
+        f"set tags of queue {LARGE_QUEUE}",
     ]
     assert [str(each) for each in planned.planned[0].differences] == ["team: x -> ci platform"]
     assert [str(each) for each in planned.planned[2].differences] == [
@@ -124,7 +124,7 @@ def test_tags_that_are_no_longer_asked_for_stay_where_they_are(world: World, ser
 
 UNREADABLE = {
     "dynamodb:ListTagsOfResource": ("state table", f"the tags of table {TABLE} were not compared: "),
-    "sqs:ListQueueTags": ("resource pools", f"the tags of queue {LARGE} were not compared: "),
+    "sqs:ListQueueTags": ("resource pools", f"the tags of queue {LARGE_QUEUE} were not compared: "),
     "ec2:DescribeLaunchTemplates": ("launch template", f"the tags of launch template {TEMPLATE} were not compared: "),
 }
 
@@ -143,11 +143,11 @@ def test_tags_that_cannot_be_read_are_told_and_stop_nothing_else(
     """A new image is rolled out and a parameter written all the same; only tags are not compared."""
     world.settle(tags=WRITTEN)
     world.aws.before_call = lambda call: _answer(call, code) if call == operation else None
-    report = world.refresh(tags=WRITTEN, max_idle_time="9m", ami="ami-0fffffffffffffff0")
+    report = world.refresh(tags=WRITTEN, max_idle_time="9m", ami=OTHER_IMAGE)
     name, problem = UNREADABLE[operation]
     assert failed(report) == [name]
     assert problem in told(report)
-    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == "ami-0fffffffffffffff0"
+    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
     assert world.aws.counted()["dynamodb:PutItem"] == 2
     assert not [call for call in world.aws.writes if "Tag" in call]
 

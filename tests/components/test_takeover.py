@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import names, records
-from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World, component, failed, in_minutes
+from tests.fakes.desired import IMAGE, LARGE_QUEUE, TABLE, TEMPLATE
+from tests.fakes.world import World, in_minutes
+from tests.reports import component, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +52,7 @@ def test_the_original_s_pool_is_taken_over_in_place(world: World, services: Serv
     """Table, template and queues keep their identity; only what differs is changed; terminated records are cleaned."""
     _create_table(services)
     template_id = _create_template(services)
-    url = services.sqs.create_queue(QueueName="octo-widgets-large-ci-pool")["QueueUrl"]
+    url = services.sqs.create_queue(QueueName=LARGE_QUEUE)["QueueUrl"]
     services.sqs.send_message(QueueUrl=url, MessageBody="a living runner")
     world.put_metadata(
         services, "launch_template", records.to_wire({"name": TEMPLATE, "ami": IMAGE, "userDataHash": "x"})
@@ -73,7 +75,7 @@ def test_the_original_s_pool_is_taken_over_in_place(world: World, services: Serv
     assert (recorded["id"], recorded["version"]) == ({"S": template_id}, {"N": "2"})
     assert world.metadata(services, "idle_time_sec") == {"N": "420"}
     assert world.metadata(services, "resource_class_config")["M"]["large"]["M"]["queueUrl"] == {"S": url}
-    assert world.queues(services)["octo-widgets-large-ci-pool"]["ApproximateNumberOfMessages"] == "1"
+    assert world.queues(services)[LARGE_QUEUE]["ApproximateNumberOfMessages"] == "1"
     assert world.left(services, DEAD) == ["HISTORY"]
     assert world.states(services) == {living: "running"}
     protection = services.dynamodb.describe_table(TableName=TABLE)["Table"].get("DeletionProtectionEnabled")

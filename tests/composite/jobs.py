@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.composite.steps import Job
+from tests.fakes.literals import lay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +51,7 @@ def job(world: World, tmp_path: Path, cache: Path) -> Callable[..., Job]:
         inputs = world.inputs | {name.replace("_", "-"): value for name, value in changed.items()}
         each = Job(tmp_path / f"job{len(started)}", own_cache or cache, given, inputs)
         started.append(each)
-        for name, content in (files or {}).items():
-            path = each.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
+        lay(files or {}, each.folder)
         return each.run()
 
     return run

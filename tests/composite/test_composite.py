@@ -10,8 +10,9 @@ import yaml
 
 from refresh import inputs
 from tests.composite.steps import ACTION
+from tests.fakes import canaries
 from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY, ROOT
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def test_its_steps_refresh_a_pool_and_install_nothing_twice(
     assert created.installed
     assert (created.result["changed"], created.result["failed-components"]) == ("true", "[]")
     assert tuple(created.result) == OUTPUTS
-    assert not [line for line in created.printed.splitlines() if PAT_CANARY in line and "::add-mask::" not in line]
+    assert not [line for line in created.printed.splitlines() if canaries.PAT in line and "::add-mask::" not in line]
     world.forget_calls()
     again = job(own_cache=tmp_path / "cache")
     assert (again.code, again.installed) == (0, False), again.printed

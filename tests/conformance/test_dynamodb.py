@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import errors, records
+from refresh.reconciler import registration_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,19 +126,10 @@ def test_a_token_is_replaced_by_a_longer_lived_one_only(
     """The condition with which refresh stores it."""
     if stored is not None:
         backend.dynamodb.put_item(TableName=table, Item={**_item("token"), "value": stored})
-    request = {
+    request: Any = {
         "TableName": table,
         "Item": {**_item("token"), "value": {"M": {"expires_at": {"S": "2026-01-31T10:00:00Z"}}}},
-        "ConditionExpression": (
-            "NOT attribute_type(#value.expires_at, :string)"
-            " OR #value.expires_at = :before OR #value.expires_at < :after"
-        ),
-        "ExpressionAttributeNames": {"#value": "value"},
-        "ExpressionAttributeValues": {
-            ":string": {"S": "S"},
-            ":before": {"S": "2026-01-31T09:00:00Z"},
-            ":after": {"S": "2026-01-31T10:00:00Z"},
-        },
+        **registration_token._not_longer_lived("2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z"),
     }
     if wins:
         backend.dynamodb.put_item(**request)

@@ -12,6 +12,7 @@ from tests import suites
 from tests.container.hosted import Step
 from tests.container.stage import RemoteStage
 from tests.fakes.github_server import GitHubServer
+from tests.fakes.literals import lay
 from tests.fakes.world import ROOT, World
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ def image(docker_compose_command: str) -> str:
 
 @pytest.fixture(scope="session")
 def _stage(docker_services: Any, docker_compose_project_name: str) -> RemoteStage:
-    ports = {port: docker_services.port_for("servers", port) for port in (5000, 8080, 9000)}
-    aws, github, control = (f"http://127.0.0.1:{each}" for each in ports.values())
-    stage = RemoteStage(aws, github, control, f"{docker_compose_project_name}_default")
+    ports = {port: docker_services.port_for("servers", port) for port in (5000, 9000)}
+    aws, control = (f"http://127.0.0.1:{each}" for each in ports.values())
+    stage = RemoteStage(aws, control, f"{docker_compose_project_name}_default")
     docker_services.wait_until_responsive(timeout=60, pause=0.1, check=lambda: _answers(stage))
     return stage
 
@@ -125,10 +126,7 @@ def step(image: str, stage: RemoteStage, contained: World, tmp_path: Path) -> Ca
     def start(environ: dict[str, str] | None = None, files: dict[str, str] | None = None, **changed: str) -> Step:
         each = Step(tmp_path / f"step{len(started)}", image, stage.network)
         started.append(each)
-        for name, content in (files or {}).items():
-            path = each.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
+        lay(files or {}, each.folder)
         given = {name: value for name, value in contained.environ(**changed).items() if name not in THE_IMAGES_OWN}
         return each.start({**given, **INSIDE, **(environ or {})})
 

@@ -9,8 +9,7 @@ from urllib.request import Request, urlopen
 
 from attrs import frozen
 
-from tests.fakes import canaries
-from tests.fakes.aws_server import READS
+from tests.fakes import canaries, operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ class RemoteStage:
 
     url: str
     """AWS, from the host."""
-    github_url: str
     control_url: str
     network: str
     """The network that the action has to be on; `aws:5000` and `github:8080` there."""
@@ -43,7 +41,7 @@ class RemoteStage:
     @property
     def writes(self) -> list[str]:
         """The calls to AWS that change something, and GitHub's."""
-        return [call for call in self.calls if not call.partition(":")[2].startswith((*READS, "GET "))]
+        return [call for call in self.calls if not operations.reads(call)]
 
     def forget_calls(self) -> None:
         """Count anew."""

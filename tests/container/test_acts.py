@@ -9,10 +9,9 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from tests.container.conftest import INSIDE
-from tests.fakes import app
-from tests.fakes.github_server import REQUEST_CANARY
+from tests.fakes import app, canaries
 from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY, ROOT
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +74,7 @@ def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
     report = json.loads((done.folder / "workspace" / done.outputs["report-path"]).read_text())
     jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
     lines = done.printed.splitlines()
-    assert lines[0] == f"::add-mask::{PAT_CANARY}"
+    assert lines[0] == f"::add-mask::{canaries.PAT}"
     assert "::add-mask::REG-CANARY-" in done.printed
     assert not [line for line in lines if "CANARY" in line and not line.startswith("::add-mask::")]
     for variable in ("GITHUB_STATE", "GITHUB_ENV", "GITHUB_PATH"):
@@ -91,7 +90,7 @@ def test_the_image_asks_as_an_app_and_in_a_role_and_finds_the_image_s_root(
     environ = {
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ""),
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{INSIDE['GITHUB_API_URL']}/id-token?api-version=2.0",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
     }
     wanted = {
         "github_token": "",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.fakes.world import PAT_CANARY, ROOT
+from tests.fakes import canaries
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def run(folder: Path, workflow: Mapping[Any, Any], repository: str, api_url: str
         subprocess.run(["git", "-C", str(folder), *words], check=True)  # noqa: S603, S607 - the user's own
     command = [
         *("act", "push", "--directory", str(folder), "-P", f"ubuntu-latest={BASE_IMAGE}", "--pull=false", "--bind"),
-        *("--container-daemon-socket", "-", "-s", f"RUNNER_ADMIN_TOKEN={PAT_CANARY}"),
+        *("--container-daemon-socket", "-", "-s", f"RUNNER_ADMIN_TOKEN={canaries.PAT}"),
         *("--env", f"GITHUB_REPOSITORY={repository}", "--env", f"GITHUB_API_URL={api_url}"),
     ]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)  # noqa: S603 - act

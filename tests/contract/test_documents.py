@@ -120,7 +120,7 @@ def _components() -> dict[str, str]:
 
 
 def test_every_component_is_reconciled_and_documented() -> None:
-    """A component is one file, one line in the tuple and one row in the README."""
+    """A component is a file or a folder, one line in the tuple and one row in the README."""
     source = (ROOT / "refresh/reconciler/reconciliation.py").read_text()
     components = _components()
     assert len(components) == 9

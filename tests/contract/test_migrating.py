@@ -22,9 +22,9 @@ from refresh import errors, inputs, listing, records, wording
 from refresh.desired import DesiredState, Mode
 from refresh.reconciler.garbage_collector import doubts
 from tests.fakes import canaries
+from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.literals import good
 from tests.fakes.memory.account import Watch
-from tests.simulation.pool import TABLE, TEMPLATE
 from tests.simulation.worlds import LATER, build
 
 if TYPE_CHECKING:

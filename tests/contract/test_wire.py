@@ -14,7 +14,8 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from refresh import names, records
-from tests.fakes.world import IMAGE, TABLE, TEMPLATE, World
+from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
+from tests.fakes.world import World
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services

@@ -12,7 +12,8 @@ import pytest
 
 from tests import suites
 from tests.fakes import operations
-from tests.fakes.world import CREDENTIALS, REGION, ROOT
+from tests.fakes.desired import REGION
+from tests.fakes.world import CREDENTIALS, ROOT, inherited
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -50,7 +51,7 @@ def shell(world: World, tmp_path_factory: pytest.TempPathFactory) -> Any:
         (tools / name).write_text(script)
         (tools / name).chmod(0o755)
     environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))},
+        **inherited(),
         **CREDENTIALS,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": world.aws.url,

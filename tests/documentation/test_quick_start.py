@@ -10,7 +10,8 @@ from moto.backends import get_backend
 from moto.ec2.models.amis import Ami
 
 from tests.fakes import canaries
-from tests.fakes.world import ACCOUNT_ID, REGION, ROOT
+from tests.fakes.desired import ACCOUNT_ID, REGION
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from tests.fakes.world import World

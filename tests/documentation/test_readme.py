@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.fakes.world import NEW_IMAGE
+from tests.fakes.desired import OTHER_IMAGE
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -29,7 +29,7 @@ def test_the_plan_that_the_readme_shows_is_one(refreshed: World, services: Servi
     refreshed.record(services, instance)
     url = services.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
-    code, printed = refreshed.run(mode="plan", ami=NEW_IMAGE)
+    code, printed = refreshed.run(mode="plan", ami=OTHER_IMAGE)
     shown = _steady(re.findall(r"^```text\n(.*?)^```", README, re.DOTALL | re.MULTILINE)[0])
     told = _steady(printed)
     assert code == 0, printed

@@ -13,7 +13,7 @@ from refresh.desired import DesiredState, Mode, ResourceClass, Role, RootVolume,
 from refresh.inputs.reader import SECRETS
 from refresh.inputs.resources import VOLUME_TYPES
 from refresh.names import Repository
-from tests.fakes import app
+from tests.fakes import app, canaries
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def dump(desired: DesiredState) -> dict[str, str]:
     if desired.github_app_id:
         values |= {"github-app-id": desired.github_app_id, "github-app-private-key": app.private_key()}
     else:
-        values["github-token"] = "PAT-CANARY-5e1f"
+        values["github-token"] = canaries.PAT
     variables = {
         "GITHUB_REPOSITORY": str(desired.repository),
         "GITHUB_API_URL": desired.github_api_url,
@@ -247,5 +247,5 @@ def dump(desired: DesiredState) -> dict[str, str]:
         duration = f"{int(role.duration.total_seconds())}s"
         values |= {"role-to-assume": role.arn, "role-session-name": role.session_name, "role-duration": duration}
         variables["ACTIONS_ID_TOKEN_REQUEST_URL"] = "https://token.example.com/"
-        variables["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = "REQUEST-CANARY"
+        variables["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = canaries.REQUEST
     return {**variables, **{f"INPUT_{name.upper()}": value for name, value in values.items()}}

@@ -31,7 +31,6 @@ from tests.fakes.serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole")
 TERMINATED_CODE = 48
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
@@ -94,14 +93,9 @@ class AwsServer(Serving):
         return super().__enter__()
 
     @property
-    def url(self) -> str:
-        """The endpoint."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def writes(self) -> list[str]:
         """The calls that change something."""
-        return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
+        return [call for call in self.calls if not operations.reads(call)]
 
     def counted(self) -> Counter[str]:
         """Count the calls by name."""

@@ -1,4 +1,4 @@
-"""Amazon's own DynamoDB Local: started where Java and Maven are, and required where `CI` says so."""
+"""Amazon's own DynamoDB Local: started where Java and Maven are, and required where every suite is asked for."""
 
 from __future__ import annotations
 

@@ -16,12 +16,6 @@ from tests.fakes.serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-REGISTRATION_CANARY = canaries.REGISTRATION
-DOWNLOAD_CANARY = canaries.DOWNLOAD
-INSTALLATION_CANARY = canaries.INSTALLATION
-ID_TOKEN_CANARY = canaries.ID_TOKEN
-REQUEST_CANARY = canaries.REQUEST
-"""With which the job asks for its OIDC token."""
 ISSUER = "https://token.actions.githubusercontent.com"
 SUBJECT = "repo:octo@11/widgets@22:ref:refs/heads/main"
 
@@ -47,19 +41,12 @@ class GitHubServer(Serving):
         """What the App was given."""
         self.asked: list[dict[str, Any]] = []
         """What was asked of an installation token."""
-        self.audiences: list[str] = []
-        """For whom OIDC tokens were asked."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Told of method and path when they have had their effect and before they are answered."""
         self._issued = 0
         server = _Server((host, port), _handler(self))
         server.daemon_threads = True
         super().__init__(server)
-
-    @property
-    def url(self) -> str:
-        """The API's address."""
-        return f"http://127.0.0.1:{self.port}"
 
     def answer(  # noqa: PLR0911 - one return an answer
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
@@ -77,13 +64,13 @@ class GitHubServer(Serving):
             return 200, json.dumps(self.answers[last]).encode()
         match method, last:
             case "GET", "id-token":
-                return self._id_token(authorization, parse_qs(query))
+                return self._id_token(authorization)
             case _, "installation" | "access_tokens":
                 return self._as_app(authorization, last, body)
             case "POST", "registration-token":
                 self._issued += 1
                 expires_at = datetime.now(UTC) + self.token_life
-                token = {"token": f"{REGISTRATION_CANARY}{self._issued}", "expires_at": expires_at.isoformat()}
+                token = {"token": f"{canaries.REGISTRATION}{self._issued}", "expires_at": expires_at.isoformat()}
                 return 201, json.dumps(token).encode()
             case "GET", "runners":
                 return 200, json.dumps(self._page(parse_qs(query))).encode()
@@ -107,15 +94,14 @@ class GitHubServer(Serving):
         if not self.asked[-1]["permissions"].items() <= self.permissions.items():
             return 422, b'{"message": "The permissions requested are not granted to this installation."}'
         expires_at = datetime.now(UTC) + self.token_life
-        token = f"ghs_{INSTALLATION_CANARY}{len(self.asked)}"
+        token = f"ghs_{canaries.INSTALLATION}{len(self.asked)}"
         return 201, json.dumps({"token": token, "expires_at": expires_at.isoformat()}).encode()
 
-    def _id_token(self, authorization: str, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
-        if authorization != f"bearer {REQUEST_CANARY}":
+    def _id_token(self, authorization: str) -> tuple[int, bytes]:
+        if authorization != f"bearer {canaries.REQUEST}":
             return 401, b'{"message": "no such job"}'
-        self.audiences += query["audience"]
         claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT, "iss": ISSUER}).encode()).decode().rstrip("=")
-        return 200, json.dumps({"value": f"e30.{claims}.{ID_TOKEN_CANARY}"}).encode()
+        return 200, json.dumps({"value": f"e30.{claims}.{canaries.ID_TOKEN}"}).encode()
 
     def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
         size, page = (int(query.get(name, [default])[0]) for name, default in (("per_page", "30"), ("page", "1")))
@@ -143,7 +129,7 @@ def downloads(version: str) -> list[dict[str, str]]:
             "download_url": f"https://github.com/actions/runner/releases/download/v{version}/"
             f"actions-runner-{system}-{architecture}-{version}.tar.gz",
             "filename": f"actions-runner-{system}-{architecture}-{version}.tar.gz",
-            "temp_download_token": DOWNLOAD_CANARY,
+            "temp_download_token": canaries.DOWNLOAD,
             "sha256_checksum": ("a" if architecture == "x64" else "b") * 64,
         }
         for system in ("osx", "linux", "win")

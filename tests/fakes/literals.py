@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes import canaries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 from refresh import outputs
 from refresh.report import Report
@@ -20,7 +26,7 @@ def good(**changed: str) -> dict[str, str]:
         "INPUT_IAM-INSTANCE-PROFILE": "runner-profile",
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
-        "INPUT_GITHUB-TOKEN": "PAT-CANARY-5e1f",
+        "INPUT_GITHUB-TOKEN": canaries.PAT,
         **changed,
     }
 
@@ -40,7 +46,7 @@ TEN_BAD_INPUTS: dict[str, Any] = {
 """One of each kind of mistake; none of them may lead to a call."""
 
 _SHADOW = "raise SystemExit('shadowed')"
-HOSTILE_FILES = {
+HOSTILE_FILES: dict[str, str] = {
     **{f"workspace/{name}.py": _SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
     "workspace/refresh/__init__.py": _SHADOW,
     "home/.local/lib/python3.13/site-packages/attrs.py": _SHADOW,
@@ -49,3 +55,11 @@ HOSTILE_FILES = {
     "home/.aws/credentials": "[default\n",
 }
 """A checkout that shadows modules and a HOME that misleads AWS's libraries, by their paths in the job's folders."""
+
+
+def lay(files: Mapping[str, str], folder: Path) -> None:
+    """Write files by their paths below a folder."""
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)

@@ -1,4 +1,4 @@
-"""Which operations of AWS refresh made in this process, and how they differ from the table of docs/iam.
+"""Which operations only read, which refresh made in this process, and how these differ from the table of docs/iam.
 
 What a test itself calls, to prepare or to look, bears the header of `MARK` and does not count.
 """
@@ -17,8 +17,14 @@ MARK = ("X-Made-By", "test")
 MADE: set[str] = set()
 """The operations that were made in this process, `service:Operation`."""
 PAGE = Path(__file__).parents[2] / "docs" / "iam" / "README.md"
+_READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole", "GET ")
 _ROW = re.compile(r"^\| `([a-z0-9]+:[A-Za-z]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 _ACTION = re.compile(r"`([a-z0-9]+:[A-Za-z]+)`")
+
+
+def reads(call: str) -> bool:
+    """Tell whether a call only reads; AWS's are named `service:Operation`, GitHub's `GitHub:METHOD path`."""
+    return call.partition(":")[2].startswith(_READS)
 
 
 def record(name: str) -> None:

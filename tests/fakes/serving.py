@@ -29,3 +29,8 @@ class Serving:
     def port(self) -> int:
         """Where it listens."""
         return int(self._served.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Its address on this machine."""
+        return f"http://127.0.0.1:{self.port}"

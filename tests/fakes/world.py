@@ -22,7 +22,8 @@ from refresh.clients.shell import Shell
 from refresh.reconciler import reconciliation
 from refresh.reconciler.batches import batches
 from refresh.summary import markdown
-from tests.fakes import canaries, operations, outgoing
+from tests.fakes import canaries, instance_items, operations, outgoing
+from tests.fakes.desired import IMAGE, PROFILE, REGION, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,20 +31,10 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
     from refresh.reconciler.services import Services
-    from refresh.report import ComponentReport, Report
+    from refresh.report import Report
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
-PAT_CANARY = canaries.PAT
-REPOSITORY = names.Repository("octo", "widgets")
-TABLE = names.table(REPOSITORY)
-TEMPLATE = names.launch_template(REPOSITORY)
-REGION = "eu-west-1"
-ACCOUNT_ID = "123456789012"
-IMAGE = "ami-0123456789abcdef0"
-NEW_IMAGE = "ami-0fffffffffffffff0"
-PROFILE = "runner-profile"
-RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 CREDENTIALS = {
     "AWS_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
@@ -58,11 +49,11 @@ ROOT = Path(__file__).parents[2]
 INPUTS = {
     "ami": IMAGE,
     "iam-instance-profile": PROFILE,
-    "github-token": PAT_CANARY,
+    "github-token": canaries.PAT,
 }
 
 
-class SystemClock:
+class SleeplessClock:
     """The machine's time, with sleeps that take none."""
 
     def now(self) -> datetime:
@@ -73,7 +64,7 @@ class SystemClock:
         """Go on at once."""
 
 
-SHELL = Shell(mask=lambda _: None, now=SystemClock().now)
+SHELL = Shell(mask=lambda _: None, now=SleeplessClock().now)
 """A process that nobody watches."""
 
 
@@ -140,16 +131,13 @@ class World:
         desired = inputs.load(self.environ(**changed)).desired
         services = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return reconciliation.begin(desired, services, SystemClock(), pool).report()
+            return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))
-        }
         return subprocess.Popen(  # noqa: S603 - our own entrypoint
             [sys.executable, str(ROOT / "entrypoint.py")],
-            env={**inherited, **self.environ(**changed), **(environ or {})},
+            env={**inherited(), **self.environ(**changed), **(environ or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -206,26 +194,11 @@ class World:
         return [instance["InstanceId"] for instance in reservation["Instances"]]
 
     def record(self, services: Services, instance_id: str, written_at: datetime | None = None, **changed: Any) -> None:
-        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed.
-
-        An attribute that is None is left out.
-        """
+        """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed."""
         now = written_at or datetime.now(UTC)
-        attributes = {
-            "state": "idle",
-            "runId": "",
-            "threshold": records.wire_time(now - timedelta(minutes=5)),
-            "resourceClass": "large",
-            "instanceType": "t3.micro",
-            "usageClass": "on-demand",
-            **changed,
-        }
-        attributes = {name: value for name, value in attributes.items() if value is not None}
-        signal = {"state": "UD_REG_OK", "runId": "42"}
         for item in (
-            records.item(records.INSTANCE, instance_id, now, **attributes),
-            records.item(records.HEARTBEAT, instance_id, now, value="PING"),
-            records.item(records.SIGNAL, instance_id, now, value=signal),
+            instance_items.record(instance_id, now, **changed),
+            *instance_items.artifacts(instance_id, now),
         ):
             services.dynamodb.put_item(TableName=self.table, Item=item)
 
@@ -323,11 +296,16 @@ def _connect(url: str, dynamodb_url: str) -> Services:
     return services
 
 
-def connected(environ: Mapping[str, str]) -> Services:
+def inherited() -> dict[str, str]:
+    """Give this process's environment for a child that is given a step's of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
+
+
+def connected(environ: Mapping[str, str], shell: Shell = SHELL) -> Services:
     """Create the clients in an environment, also those that a run makes when it needs them."""
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        services = clients.connect(given.desired, given.secrets, SHELL)
+        services = clients.connect(given.desired, given.secrets, shell)
         for create in (services.on_demand.sts, services.on_demand.iam, services.on_demand.ssm):
             create()
     return services
@@ -346,16 +324,6 @@ def forget_clients() -> None:
     """Have clients made anew: those with credentials that a stand-in has refused send nothing more."""
     _connect.cache_clear()
     _ours.cache_clear()
-
-
-def component(report: Report, name: str) -> ComponentReport:
-    """Find one component's part of the report."""
-    return next(each for each in report.components if each.name == name)
-
-
-def failed(report: Report) -> list[str]:
-    """Name the components that failed."""
-    return sorted(each.name for each in report.failed)
 
 
 def in_minutes(minutes: float) -> str:

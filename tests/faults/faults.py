@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet
 
     from refresh import errors
-    from refresh.report import Report
 
 SIMPLE = ("dynamodb", "sqs", "ssm")
 """Services that answer in JSON, the others in XML."""
@@ -65,11 +64,6 @@ def refusal(operation: str, code: str, status: int = 400, message: str = "no.") 
     if operation.startswith("ec2:"):
         return status, f"<Response><Errors>{error}</Errors></Response>".encode()
     return status, f"<ErrorResponse>{error}</ErrorResponse>".encode()
-
-
-def failed(report: Report) -> list[str]:
-    """Name the components that failed, in the order of the report."""
-    return [each.name for each in report.failed]
 
 
 @define

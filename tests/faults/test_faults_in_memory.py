@@ -9,8 +9,8 @@ from attrs import frozen
 
 from refresh import errors, records
 from tests.fakes.memory.account import Watch, refused
-from tests.fakes.told import told
-from tests.faults.faults import Refuse, failed, of, worlds, writing
+from tests.faults.faults import Refuse, of, worlds, writing
+from tests.reports import failed, told
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.schedules import FailAlways, calls_of

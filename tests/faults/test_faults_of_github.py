@@ -12,10 +12,11 @@ from refresh import errors, names, records
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
 from refresh.names import Repository
+from tests.fakes import canaries
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer
-from tests.fakes.told import told
-from tests.fakes.world import PAT_CANARY, SHELL, World, failed, in_minutes
+from tests.fakes.world import SHELL, World, in_minutes
+from tests.reports import failed, told
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
 PRIMARY = b'{"message": "API rate limit exceeded for user ID 1."}'
 MOVED = b'{"message": "Moved Permanently"}'
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
 
 
 @pytest.fixture
@@ -45,7 +38,7 @@ def stale(refreshed: World, services: Services) -> World:
 
 
 def _github(server: GitHubServer) -> GitHub:
-    return GitHub(desired(github_api_url=server.url), Secret(PAT_CANARY), SHELL)
+    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), SHELL)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +163,7 @@ def test_a_run_that_is_asked_to_stop_does_not_try_again_where_nobody_answered(
     """There is no answer to look at then."""
     with GitHubServer() as gone:
         wanted = desired(github_api_url=gone.url)
-    client = GitHub(wanted, Secret(PAT_CANARY), evolve(SHELL, stopped=lambda: stops.pop(0)))
+    client = GitHub(wanted, Secret(canaries.PAT), evolve(SHELL, stopped=lambda: stops.pop(0)))
     with pytest.raises(errors.Interrupted, match="downloads again was sent"):
         client.runner_downloads()
     assert (slept, stops) == ([], [])

@@ -10,12 +10,13 @@ from attrs import evolve
 
 from refresh import records
 from refresh.report import Skipped
+from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.memory.ec2 import ALIVE
-from tests.fakes.told import told
-from tests.faults.faults import Refuse, failed
+from tests.faults.faults import Refuse
+from tests.reports import failed, told
 from tests.simulation.invariants import settle, watched
-from tests.simulation.pool import TEMPLATE, Pool
+from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
 
 
@@ -27,10 +28,6 @@ def _expired(number: int = 10, **more: Any) -> tuple[Pool, list[str]]:
     return pool, [each.id for each in launched]
 
 
-def _alive(pool: Pool) -> list[str]:
-    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
-
-
 @pytest.mark.parametrize("unknown", [pytest.param(1, id="F8-one"), pytest.param(10, id="F8-all")])
 def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown: int) -> None:
     """They count as gone: no failure, and their records go like the others'."""
@@ -38,7 +35,7 @@ def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown
     for each in ids[:unknown]:
         del pool.account.state.instances[each]
     report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     settle(pool)
     assert set(pool.table.of(records.HISTORY)) == set(ids)
 
@@ -52,11 +49,15 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
     pool.account.state.instances[ids[3]].protected = True
     for _ in range(2):
         report = watched(pool, Watch())
-        assert (failed(report), _alive(pool)) == (["garbage collector"], [ids[3]])
+        assert (failed(report), pool.alive) == (["garbage collector"], [ids[3]])
         assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
         assert "Remove EC2's termination protection from the instance, or tag it refresh-action:" in told(report)
+    pool.account.clock.moment += timedelta(minutes=11)
+    watched(pool, Watch())
+    assert set(pool.table.of(records.INSTANCE)) == {ids[3]}
     pool.account.state.instances[ids[3]].protected = False
     settle(pool)
+    assert pool.alive == []
 
 
 @pytest.mark.parametrize("answer", [pytest.param("running", id="F10"), pytest.param("stopping", id="F10-stopping")])
@@ -110,7 +111,7 @@ def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
     report = watched(pool, Watch())
     assert asked
     assert not any("InstanceIds" in each for each in asked)
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     settle(pool)
 
 
@@ -127,7 +128,7 @@ def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
     report = watched(pool, _Claim())
     collector = next(each for each in report.components if each.name == "garbage collector")
     assert [type(each) for each in collector.outcomes] == [Skipped]
-    assert (report.exit_code, _alive(pool)) == (0, [instance_id])
+    assert (report.exit_code, pool.alive) == (0, [instance_id])
     settle(pool)
 
 
@@ -138,7 +139,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     marked = pool.launch()
     pool.record(marked, state=records.TERMINATED)
     off = abs(minutes) > 1
-    pool.mask = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
+    pool.intercept = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == ((1, ["garbage collector"]) if off else (0, []))
     assert ("Set the runner's clock" in told(report)) is off
@@ -146,7 +147,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     assert pool.account.writes.count("ec2:TerminateInstances") == (1 if off else 2)
     ended = [each for each in pool.table.of(records.INSTANCE).values() if records.text(each, "endedReason")]
     assert (ended == []) is off
-    pool.mask = lambda services: services
+    pool.intercept = lambda services: services
     settle(pool)
 
 
@@ -172,7 +173,7 @@ def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attribut
     pool.record(kept.id, threshold=pool.in_time(7200))
     pool.table.put({**records.key(records.INSTANCE, identifier), **attributes, "more": {"S": "x"}})
     report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [kept.id])
+    assert (report.exit_code, pool.alive) == (0, [kept.id])
     assert f"{identifier}" in told(report)
     assert pool.ec2.state(instance_id) not in ALIVE
     assert identifier in pool.table.of(records.INSTANCE)
@@ -191,7 +192,7 @@ def test_a_cancelled_transaction_is_sent_again_without_those_who_lost_their_cond
     reasons = [{"Code": reason}, {"Code": "None"}, {"Code": "None"}]
     error = refused("dynamodb:TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons)
     report = watched(pool, Refuse("dynamodb:TransactWriteItems", error, 3))
-    assert (report.exit_code, _alive(pool)) == (0, [])
+    assert (report.exit_code, pool.alive) == (0, [])
     assert pool.account.calls.count("dynamodb:TransactWriteItems") == 3 + 1
     settle(pool)
     assert set(pool.table.of(records.HISTORY)) == set(ids)

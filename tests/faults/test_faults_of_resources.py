@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from refresh import records
+from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
-from tests.fakes.told import told
-from tests.faults.faults import Refuse, failed
+from tests.faults.faults import Refuse
+from tests.reports import failed, told
 from tests.simulation.invariants import crashed, settle, watched
-from tests.simulation.pool import TEMPLATE
 from tests.simulation.schedules import CrashAt
 from tests.simulation.worlds import build
 
@@ -35,7 +35,7 @@ def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(sec
     """SQS keeps the name for a minute; what was recorded stays as it was, and the run after it makes the queue."""
     pool = build("up to date")
     before = pool.table.of(records.METADATA)["resource_class_config"]
-    pool.sqs.delete("octo-widgets-large-ci-pool")
+    pool.sqs.delete(LARGE_QUEUE)
     pool.account.clock.moment += timedelta(seconds=seconds)
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == (1, ["resource pools"])
@@ -77,8 +77,8 @@ def test_a_quota_that_is_reached_is_told_and_the_old_default_stays(operation: st
     report = watched(pool, Refuse(operation, refused(operation, code, "You have reached the maximum number.")))
     assert failed(report) == ["launch template"]
     assert f"Rejected: {operation}: {code}: You have reached the maximum number. Change what" in told(report)
-    template = pool.account.state.templates.get(TEMPLATE)
-    assert template is None or (template.default, sorted(template.versions)) == (1, [1])
+    left = [(each.default, sorted(each.versions)) for each in pool.account.state.templates.values()]
+    assert left == ([] if world == "empty account" else [(1, [1])])
     settle(pool)
 
 

@@ -9,11 +9,12 @@ import pytest
 from attrs import define
 
 from refresh import errors
+from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
-from tests.fakes.told import told
 from tests.faults.faults import Refuse
+from tests.reports import told
 from tests.simulation.invariants import settle, watched
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
 
 

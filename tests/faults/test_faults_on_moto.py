@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from refresh import errors
-from tests.fakes.told import told
-from tests.fakes.world import World, failed
+from tests.fakes.world import World
 from tests.faults.faults import of, refusal
+from tests.reports import failed, told
 from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
 
+pytestmark = pytest.mark.usefixtures("slept")
+
 ROWS = {"F1": ("Throttling", 400, errors.Throttled), "F2": ("InternalError", 503, errors.Unavailable)}
 FIRST = [each for each in operations_of(build("empty account")) if not each.startswith("github:")]
 """What a first run makes."""
 EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
 
 
 @pytest.mark.parametrize("operation", [each for row in ROWS for each in of(row, FIRST)])

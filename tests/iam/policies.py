@@ -11,8 +11,8 @@ import boto3
 
 from refresh import names
 from tests.fakes import canaries, operations
-from tests.fakes.aws_server import READS
-from tests.fakes.world import REGION, REPOSITORY, ROOT
+from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
 
 FOLDER = ROOT / "docs" / "iam"
-ACCOUNT = "123456789012"
 OWNER_ID = "1234"
 REPOSITORY_ID = "5678"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
 TABLE = operations.documented()
 """Each documented operation with the IAM actions that it needs."""
-READING = {operation for operation in TABLE if operation.partition(":")[2].startswith(READS)}
+READING = {operation for operation in TABLE if operations.reads(operation)}
 
 Document = dict[str, Any]
 
@@ -43,7 +42,7 @@ def filled(name: str, repository: names.Repository = REPOSITORY, runner_role: st
     owner, repo = repository.owner, repository.name
     for placeholder, value in {
         "REGION": REGION,
-        "ACCOUNT": ACCOUNT,
+        "ACCOUNT": ACCOUNT_ID,
         "RUNNER-ROLE": runner_role,
         "AMI-PARAMETER": "ci/image",
         "OWNER-REPO-*-ci-pool*": queue_pattern(repository),

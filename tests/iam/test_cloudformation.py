@@ -11,7 +11,8 @@ import pytest
 from moto.backends import get_backend
 
 from refresh import names
-from tests.fakes.world import REPOSITORY, ROOT
+from tests.fakes.desired import ACCOUNT_ID, REPOSITORY
+from tests.fakes.world import ROOT
 from tests.iam import applied, policies
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def test_the_template_makes_the_documented_roles(aws: AwsServer) -> None:
     name, members = applied.profile(aws)
     assert members == [runner]
     assert outputs == {
-        "RefreshRoleArn": f"arn:aws:iam::{policies.ACCOUNT}:role/{roles['refresh'].name}",
-        "PlanOnlyRoleArn": f"arn:aws:iam::{policies.ACCOUNT}:role/{roles['plan-only'].name}",
+        "RefreshRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['refresh'].name}",
+        "PlanOnlyRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['plan-only'].name}",
         "InstanceProfileName": name,
     }
 

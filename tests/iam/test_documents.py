@@ -9,7 +9,8 @@ import pytest
 
 from refresh import names
 from tests.fakes import operations
-from tests.fakes.world import REGION, REPOSITORY, ROOT
+from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
+from tests.fakes.world import ROOT
 from tests.iam import policies
 
 POOLS = (
@@ -26,7 +27,7 @@ _PLACEHOLDER = r"\b(?:OWNER-REPO|REGION|ACCOUNT|RUNNER-ROLE|AMI-PARAMETER|OWNER_
 
 
 def _arn(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:{REGION}:{policies.ACCOUNT}:{resource}"
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{resource}"
 
 
 def test_refresh_may_do_what_the_table_says_and_nothing_else() -> None:
@@ -88,7 +89,7 @@ def test_another_pool_s_table_and_queues_do_not_match(other: names.Repository, n
     document = policies.filled(name)
     own = _arn("dynamodb", f"table/{names.table(REPOSITORY)}")
     assert policies.allowed(document, "dynamodb:Query", own)
-    assert not policies.allowed(document, "dynamodb:Query", own.replace(policies.ACCOUNT, "210987654321"))
+    assert not policies.allowed(document, "dynamodb:Query", own.replace(ACCOUNT_ID, "210987654321"))
     assert not policies.allowed(document, "dynamodb:Query", _arn("dynamodb", f"table/{names.table(other)}"))
     for each in CLASSES:
         queue = _arn("sqs", names.queue(other, each))
@@ -133,7 +134,7 @@ def test_tags_are_set_on_launch_templates_only() -> None:
 def test_only_the_runners_role_may_be_passed_and_only_to_ec2() -> None:
     """No other role, to no other service."""
     document = policies.filled("refresh")
-    role = f"arn:aws:iam::{policies.ACCOUNT}:role/{policies.RUNNER_ROLE}"
+    role = f"arn:aws:iam::{ACCOUNT_ID}:role/{policies.RUNNER_ROLE}"
     service = "iam:PassedToService"
     assert policies.allowed(document, "iam:PassRole", role, {service: "ec2.amazonaws.com"})
     assert not policies.allowed(document, "iam:PassRole", role, {service: "lambda.amazonaws.com"})
@@ -171,7 +172,7 @@ def test_both_forms_of_a_job_s_subject_are_trusted_and_no_other() -> None:
     (statement,) = policies.filled("trust-policy")["Statement"]
     issuer = "token.actions.githubusercontent.com"
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert statement["Principal"] == {"Federated": f"arn:aws:iam::{policies.ACCOUNT}:oidc-provider/{issuer}"}
+    assert statement["Principal"] == {"Federated": f"arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{issuer}"}
     assert statement["Condition"] == {
         "StringEquals": {
             f"{issuer}:aud": "sts.amazonaws.com",

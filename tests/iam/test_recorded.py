@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import inner
+from tests import nested_pytest
 from tests.fakes import operations
 from tests.iam import policies, recorded
 
@@ -103,7 +103,7 @@ def test_a_session_in_which_something_undocumented_was_made_fails(workers: list[
     (tmp_path / "test_it.py").write_text(
         "from tests.fakes import operations\n\ndef test_it():\n    operations.record('iam:CreateUser')\n"
     )
-    code, printed = inner.run(tmp_path, "tests.iam.recorded", workers)
+    code, printed = nested_pytest.run(tmp_path, "tests.iam.recorded", workers)
     assert code == 1, printed
     assert "1 passed" in printed
     assert "iam:CreateUser was made and has no row in docs/iam/README.md" in printed

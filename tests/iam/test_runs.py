@@ -15,8 +15,9 @@ from refresh.clients.aws import CONCURRENCY
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from refresh.summary import markdown
-from tests.fakes.aws_server import READS
-from tests.fakes.world import SystemClock, World, connected
+from tests.fakes import operations
+from tests.fakes.desired import OTHER_IMAGE
+from tests.fakes.world import SleeplessClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
 
@@ -65,7 +66,7 @@ def _run(world: World, key: dict[str, str], **changed: str) -> Report:
     credentials: Any = services.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
     credentials.access_key, credentials.secret_key, credentials.token = key.values()
     with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return reconciliation.begin(desired, services, SystemClock(), pool).report()
+        return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
 
 
 def _connected(world: World) -> Services:
@@ -98,7 +99,7 @@ def _much_to_do(world: World, older_versions: int = 0) -> None:
         services.ec2.create_launch_template_version(
             LaunchTemplateName=world.template,
             SourceVersion="1",
-            LaunchTemplateData={"ImageId": "ami-0fffffffffffffff0"},
+            LaunchTemplateData={"ImageId": OTHER_IMAGE},
         )
     url = services.sqs.list_queues()["QueueUrls"][0]
     services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
@@ -202,5 +203,5 @@ def test_what_is_refused_in_reading_is_not_taken_for_absent(asked: World) -> Non
     asked.forget_calls()
     report = _run(asked, key, **EVERYTHING)
     assert report.exit_code == 1
-    assert all(call.partition(":")[2].startswith(READS) for call in asked.aws.calls), asked.aws.calls
+    assert all(operations.reads(call) for call in asked.aws.calls), asked.aws.calls
     assert report.planned == ()

@@ -15,7 +15,8 @@ from attrs import frozen
 from refresh import names
 from tests import suites
 from tests.fakes import operations
-from tests.fakes.world import REGION, REPOSITORY, ROOT
+from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
+from tests.fakes.world import ROOT
 from tests.iam import applied, policies
 
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ def test_the_module_makes_the_documented_roles(terraform: Terraform, aws: AwsSer
     name, members = applied.profile(aws)
     assert members == [roles["instance-profile"].name] == [policies.RUNNER_ROLE]
     assert outputs == {
-        "refresh_role_arn": f"arn:aws:iam::{policies.ACCOUNT}:role/{roles['refresh'].name}",
-        "plan_only_role_arn": f"arn:aws:iam::{policies.ACCOUNT}:role/{roles['plan-only'].name}",
+        "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['refresh'].name}",
+        "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['plan-only'].name}",
         "instance_profile_name": name,
     }
     (provider,) = policies.client(aws, "iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]

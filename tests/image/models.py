@@ -7,7 +7,8 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from tests.fakes.world import CREDENTIALS, REGION
+from tests.fakes.desired import REGION
+from tests.fakes.world import CREDENTIALS
 
 FULL = Loader.BUILTIN_DATA_PATH
 

@@ -12,7 +12,7 @@ from botocore.compat import HTTPHeaders
 from image.reduced_models import KEPT, MEMBERS
 from refresh.reconciler import instances
 from tests.fakes import operations
-from tests.fakes.world import IMAGE, PROFILE
+from tests.fakes.desired import IMAGE, PROFILE
 from tests.image.models import FULL, client
 
 if TYPE_CHECKING:

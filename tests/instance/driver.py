@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from refresh import records
+from tests.fakes import instance_items
+from tests.fakes.world import in_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,16 +39,8 @@ class Driver:
 
     def create(self, run: str = "42", **changed: str) -> None:
         """Record it as provision does when it has launched it."""
-        attributes = {
-            "state": "created",
-            "runId": run,
-            "threshold": self._in(minutes=10),
-            "resourceClass": "large",
-            "instanceType": "t3.micro",
-            "usageClass": "on-demand",
-            **changed,
-        }
-        item = records.item(records.INSTANCE, self.instance_id, datetime.now(UTC), **attributes)
+        created = {"state": "created", "runId": run, "threshold": in_minutes(10), **changed}
+        item = instance_items.record(self.instance_id, datetime.now(UTC), **created)
         self.services.dynamodb.put_item(TableName=self.world.table, Item=item)
 
     def run(self, run: str) -> None:
@@ -63,7 +57,7 @@ class Driver:
 
     def expire(self) -> None:
         """Have its threshold pass so long ago that it ends itself."""
-        self.set("threshold", self._in(minutes=-2))
+        self.set("threshold", in_minutes(-2))
 
     def set(self, attribute: str, value: str) -> None:
         """Write an attribute of its record by hand."""
@@ -104,11 +98,7 @@ class Driver:
                 ":state": {"S": state},
                 ":run": {"S": run},
                 ":judged": {"S": judged_run},
-                ":threshold": {"S": self._in(minutes=minutes)},
-                ":now": {"S": self._in(minutes=0)},
+                ":threshold": {"S": in_minutes(minutes)},
+                ":now": {"S": in_minutes(0)},
             },
         )
-
-    @staticmethod
-    def _in(minutes: float) -> str:
-        return records.wire_time(datetime.now(UTC) + timedelta(minutes=minutes))

@@ -38,11 +38,6 @@ class Surroundings(Serving):
         server.daemon_threads = True
         super().__init__(server)
 
-    @property
-    def url(self) -> str:
-        """The address of both."""
-        return f"http://127.0.0.1:{self.port}"
-
     def offered(self, checksum: str | None = None) -> list[dict[str, str]]:
         """List the runner applications as GitHub does."""
         return [

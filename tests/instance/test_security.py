@@ -8,6 +8,7 @@ import pytest
 
 from refresh import names, records
 from tests import suites
+from tests.fakes import canaries
 from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, eventually
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)
 HOSTILE = "$(touch /record/owned) `touch /record/owned` ' \" \\ ; touch /record/owned #\n42},x={S=1"
-CANARY = "REG-CANARY-"
 
 
 def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) -> None:
@@ -25,12 +25,12 @@ def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) 
     eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
-    with_token = [call for call in instance.machine.calls if CANARY in call]
+    with_token = [call for call in instance.machine.calls if canaries.REGISTRATION in call]
     assert [call.split(": ")[0].partition(" with ")[0] for call in with_token] == ["config.sh as root in /root"] * 2
-    assert not any(CANARY in call.partition(": ")[2] for call in instance.machine.calls)
-    assert CANARY not in instance.machine.read("processes")
+    assert not any(canaries.REGISTRATION in call.partition(": ")[2] for call in instance.machine.calls)
+    assert canaries.REGISTRATION not in instance.machine.read("processes")
     assert "config.sh" in instance.machine.read("processes")
-    assert CANARY not in instance.machine.log
+    assert canaries.REGISTRATION not in instance.machine.log
 
 
 @pytest.mark.parametrize("attribute", ["runId", "threshold", "state"])

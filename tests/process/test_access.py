@@ -12,15 +12,9 @@ import pytest
 from moto.sts.models import sts_backends
 
 from refresh import records
-from tests.fakes import app
-from tests.fakes.github_server import (
-    ID_TOKEN_CANARY,
-    INSTALLATION_CANARY,
-    REGISTRATION_CANARY,
-    REQUEST_CANARY,
-    SUBJECT,
-)
-from tests.fakes.world import PAT_CANARY, in_minutes
+from tests.fakes import app, canaries
+from tests.fakes.github_server import SUBJECT
+from tests.fakes.world import in_minutes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +23,14 @@ if TYPE_CHECKING:
 
 ROLE = "arn:aws:iam::123456789012:role/runner-pool-refresh"
 WITHOUT_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-SECRETS = (PAT_CANARY, INSTALLATION_CANARY, ID_TOKEN_CANARY, REQUEST_CANARY, REGISTRATION_CANARY, "PRIVATE KEY-----")
+SECRETS = (
+    canaries.PAT,
+    canaries.INSTALLATION,
+    canaries.ID_TOKEN,
+    canaries.REQUEST,
+    canaries.REGISTRATION,
+    "PRIVATE KEY-----",
+)
 
 
 def _oidc(world: World) -> dict[str, str]:
@@ -37,7 +38,7 @@ def _oidc(world: World) -> dict[str, str]:
     return {
         **WITHOUT_KEYS,
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
         "GITHUB_ACTIONS": "true",
         "NO_COLOR": "1",
     }
@@ -75,7 +76,7 @@ def test_an_app_finds_its_installation_and_takes_no_more_than_it_needs(world: Wo
     assert any(f"GitHub App: {app.APP_ID}" in line for line in lines)
     masked = [line for line in printed.splitlines() if line.startswith("::add-mask::")]
     assert any("BEGIN RSA PRIVATE KEY-----%0A" in line for line in masked)
-    assert any(INSTALLATION_CANARY in line for line in masked)
+    assert any(canaries.INSTALLATION in line for line in masked)
     world.forget_calls()
     assert world.run(**_as_app())[0] == 0
     assert world.github.calls == []
@@ -120,8 +121,8 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_nothing_else(world: World)
     assert world.github.calls[0] == "GET /id-token?api-version=2.0&audience=sts.amazonaws.com"
     assert any(f"role: {ROLE}" in line for line in lines)
     masked = [line for line in printed.splitlines() if line.startswith("::add-mask::")]
-    assert sum(ID_TOKEN_CANARY in line for line in masked) == 1
-    assert f"::add-mask::{REQUEST_CANARY}" in masked
+    assert sum(canaries.ID_TOKEN in line for line in masked) == 1
+    assert f"::add-mask::{canaries.REQUEST}" in masked
     (taken,) = sts_backends["123456789012"]["aws"].assumed_roles
     for secret in (taken.secret_access_key, taken.session_token):
         assert f"::add-mask::{secret}" in masked

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
@@ -46,7 +46,7 @@ CASES = {
     ),
     "a script with the token": (
         {},
-        {"pre_runner_script": f"curl -H 'Authorization: {PAT_CANARY}'"},
+        {"pre_runner_script": f"curl -H 'Authorization: {canaries.PAT}'"},
         1,
         "::error title=pre-runner-script::holds the github-token",
     ),

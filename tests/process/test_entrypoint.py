@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -16,8 +15,10 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 
 from refresh import command_line
+from tests.fakes import canaries
+from tests.fakes.desired import TABLE
 from tests.fakes.literals import OUTPUTS, TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY, ROOT, TABLE
+from tests.fakes.world import ROOT, inherited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,10 +116,9 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 def test_a_cancel_while_the_program_is_still_loading_is_not_missed(world: World) -> None:
     """A container's first process would ignore it, and GitHub's next signal comes seven seconds later."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     child = subprocess.run(  # noqa: S603 - our own entrypoint
         [sys.executable, "-c", SIGNALLED_WHILE_LOADING, str(ROOT / "entrypoint.py")],
-        env={**environ, **world.environ(), "PYTHONPATH": str(ROOT)},
+        env={**inherited(), **world.environ(), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -180,7 +180,7 @@ def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: Wor
     code, printed = world.run({"GITHUB_ACTIONS": "true"})
     assert code == 0
     lines = printed.splitlines()
-    assert lines[0] == f"::add-mask::{PAT_CANARY}"
+    assert lines[0] == f"::add-mask::{canaries.PAT}"
     registration = next(number for number, line in enumerate(lines) if "REG-CANARY" in line)
     assert lines[registration] == "::add-mask::REG-CANARY-1"
     assert registration < next(number for number, line in enumerate(lines) if "registration_token.replaced" in line)
@@ -198,27 +198,25 @@ def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World,
     assert "GITHUB_STEP_SUMMARY" in printed
 
 
-def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(world: World, tmp_path: Path) -> None:
+def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The working directory is the user's; nothing in it is imported."""
     for name in ("attr", "attrs", "botocore", "json", "logging", "refresh"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
-    here = os.getcwd()  # noqa: PTH109 - paired with chdir
-    os.chdir(tmp_path)
-    try:
-        code, printed = world.run({"HOME": str(tmp_path)})
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(tmp_path)
+    code, printed = world.run({"HOME": str(tmp_path)})
     assert code == 0, printed
 
 
 def test_a_run_that_changes_nothing_is_short_and_never_asks_github(world: World) -> None:
-    """Fourteen calls to AWS at most, none of which writes, and none to GitHub."""
+    """Thirteen calls to AWS, none of which writes, and none to GitHub."""
     world.run()
     world.aws.forget_calls()
     world.github.calls.clear()
     code, printed = world.run()
     assert code == 0, printed
-    assert len(world.aws.calls) <= 14
+    assert len(world.aws.calls) == 13
     assert world.aws.writes == []
     assert world.github.calls == []
 
@@ -268,6 +266,7 @@ def test_in_json_every_line_is_an_object(world: World) -> None:
     for changed in cases:
         _, printed = world.run(log_format="json", **changed)
         events = [json.loads(line) for line in printed.splitlines()]
+        assert events
         assert all({"timestamp", "level", "event"} <= set(event) for event in events)
 
 
@@ -287,11 +286,10 @@ def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
     for name in command_line.DESCRIPTIONS:
         if value := environ.pop(f"INPUT_{name.upper()}", ""):
             options += [f"--{name}", value]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
     environ["INPUT_GITHUB_TOKEN"] = environ.pop("INPUT_GITHUB-TOKEN")
     child = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "refresh", "--mode", "plan", *options],
-        env={**inherited, **environ},
+        env={**inherited(), **environ},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -306,6 +304,6 @@ def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
 def test_secrets_travel_in_one_call_only(world: World) -> None:
     """The registration token is in the body of the one PutItem that stores it, the PAT in none."""
     world.run()
-    assert not any(PAT_CANARY.encode() in body for body in world.aws.bodies)
+    assert not any(canaries.PAT.encode() in body for body in world.aws.bodies)
     holding = [body for body in world.aws.bodies if b"REG-CANARY" in body]
     assert [json.loads(body)["Item"]["identifier"] for body in holding] == [{"S": "gh_registration_token"}]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import records
-from tests.fakes.world import ROOT, TABLE
+from tests.fakes import instance_items
+from tests.fakes.desired import TABLE
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,20 +73,10 @@ class _Pool:
 
 
 def _recorded(identifier: str, written_at: datetime, state: str) -> list[records.Item]:
+    run = "17234567890" if state == "running" else ""
     return [
-        records.item(
-            records.INSTANCE,
-            identifier,
-            written_at,
-            state=state,
-            runId="" if state != "running" else "17234567890",
-            threshold=records.wire_time(written_at),
-            resourceClass="large",
-            instanceType="m7i-flex.large",
-            usageClass="on-demand",
-        ),
-        records.item(records.HEARTBEAT, identifier, written_at, value="PING"),
-        records.item(records.SIGNAL, identifier, written_at, value={"state": "UD_REG_OK", "runId": "17234567890"}),
+        instance_items.record(identifier, written_at, state=state, runId=run, instanceType="m7i-flex.large"),
+        *instance_items.artifacts(identifier, written_at, "17234567890"),
     ]
 
 

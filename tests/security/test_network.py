@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import canaries
-from tests.fakes.github_server import REQUEST_CANARY, GitHubServer
-from tests.fakes.world import PAT_CANARY
+from tests.fakes.github_server import GitHubServer
 from tests.security import wire
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def test_github_s_token_is_not_sent_to_a_certificate_that_nobody_signed(
         environ = {"GITHUB_API_URL": f"https://127.0.0.1:{interceptor.port}"}
         code, printed = world.run({**environ, **({"REQUESTS_CA_BUNDLE": str(own)} if trusted else {})})
     assert code == 1, printed
-    assert (PAT_CANARY.encode() in b"".join(interceptor.heard)) is trusted
+    assert (canaries.PAT.encode() in b"".join(interceptor.heard)) is trusted
     assert bool(interceptor.heard) is trusted
     assert "registration token" in printed
 
@@ -67,7 +66,7 @@ def test_a_proxy_learns_the_host_and_nothing_else(world: World, host: str, envir
         code, printed = world.run({**environ, **through, "RUNNER_DEBUG": "1"})
     assert code == 1, printed
     assert {tuple(heard.split()[:2]) for heard in proxy.heard} == {(b"CONNECT", f"{host}:443".encode())}
-    for secret in (PAT_CANARY, "Signature", canaries.AWS_SESSION_TOKEN):
+    for secret in (canaries.PAT, "Signature", canaries.AWS_SESSION_TOKEN):
         assert not [heard for heard in proxy.heard if secret.encode() in heard]
     assert PROXY_PASSWORD not in printed
 
@@ -93,7 +92,7 @@ def test_the_job_s_token_for_oidc_does_not_follow_to_another_host(world: World, 
         environ = {
             **WITHOUT_KEYS,
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
         }
         code, printed = world.run(environ, role_to_assume="arn:aws:iam::123456789012:role/runner-pool-refresh")
         assert elsewhere.calls == []
@@ -139,4 +138,4 @@ def test_a_netrc_in_home_does_not_replace_the_token(world: World, tmp_path: Path
     world.github.answer = seen  # type: ignore[method-assign, assignment] # every request goes through it
     code, printed = world.run({"HOME": str(tmp_path)})
     assert code == 0, printed
-    assert set(sent) == {f"token {PAT_CANARY}"}
+    assert set(sent) == {f"token {canaries.PAT}"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.literals import HOSTILE_FILES
+from tests.fakes.literals import HOSTILE_FILES, lay
 from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ def test_what_the_image_sets_keeps_files_in_home_from_being_read(
 ) -> None:
     """HOME is shared between the containers of a job; without these variables such files stop or mislead every run."""
     assert set(IMAGE_ENV) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
-    for path, text in HOSTILE_FILES.items():
-        target = tmp_path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+    lay(HOSTILE_FILES, tmp_path)
     home = tmp_path / "home"
     # As AWS's libraries look for them where no variable says otherwise.
     found = {

@@ -12,9 +12,11 @@ from refresh import errors, names, records
 from refresh.desired import Mode
 from refresh.runner import SUMMARY_LIMIT
 from refresh.summary import markdown
+from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory import ec2, sqs
+from tests.reports import failed
 from tests.simulation import worlds
-from tests.simulation.pool import TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from refresh.report import Report
 
 EVIL = "evil-example"
-QUEUE = "octo-widgets-large-ci-pool"
-STRANGER = f"{sqs.HOST}/999999999999/{QUEUE}"
+STRANGER = f"{sqs.HOST}/999999999999/{LARGE_QUEUE}"
 REFUSALS = (
     errors.PermissionDenied("sqs:GetQueueAttributes", "AccessDenied", "no"),
     errors.Rejected("sqs:GetQueueAttributes", "InvalidAddress", "no"),
@@ -98,9 +99,9 @@ def test_while_github_is_down_no_runner_is_better_than_somebody_else_s(pool: Poo
 
             return refuse
 
-    pool.mask = lambda services: evolve(services, github=cast("Any", Down()))
+    pool.intercept = lambda services: evolve(services, github=cast("Any", Down()))
     report = pool.run()
-    assert [each.name for each in report.failed] == ["runner release", "launch template"]
+    assert failed(report) == ["runner release", "launch template"]
     assert _user_data(pool) == before
 
 
@@ -120,7 +121,7 @@ def _with_foreign_queue(pool: Pool, refusal: errors.ApiError | None = None) -> N
     config["M"]["large"]["M"]["queueUrl"] = {"S": STRANGER}
     foreign = _Foreign(pool.account)
     foreign.refusal = refusal
-    pool.mask = lambda services: evolve(services, sqs=cast("Any", foreign))
+    pool.intercept = lambda services: evolve(services, sqs=cast("Any", foreign))
 
 
 def _recorded_queue(pool: Pool) -> str:
@@ -135,7 +136,7 @@ def test_a_queue_of_another_account_that_may_not_be_read_leaves_the_record(
     _with_foreign_queue(pool, refusal)
     report = pool.run()
     assert report.exit_code == 0, markdown(report)
-    assert _recorded_queue(pool) == sqs.url(QUEUE)
+    assert _recorded_queue(pool) == sqs.url(LARGE_QUEUE)
 
 
 def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) -> None:
@@ -145,7 +146,7 @@ def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) 
         each for each in pool.run(allowed_account_ids=("123456789012",)).components if "pools" in each.name
     )
     assert not component.failed
-    assert _recorded_queue(pool) == sqs.url(QUEUE)
+    assert _recorded_queue(pool) == sqs.url(LARGE_QUEUE)
 
 
 class _Asked(ec2.Ec2):
@@ -168,7 +169,7 @@ def test_a_poisoned_list_of_former_templates_asks_for_nobody_else_s_instances(po
     _write(pool, names.LAUNCH_TEMPLATE_IDENTIFIER, {"M": {**value["M"], "formerIds": records.to_wire(former)}})
     asked = _Asked(pool.account)
     asked.filters = []
-    pool.mask = lambda services: evolve(services, ec2=cast("Any", asked))
+    pool.intercept = lambda services: evolve(services, ec2=cast("Any", asked))
     pool.run()
     assert {each for values in asked.filters for each in values} == {current, "lt-0fedcba9876543210"}
     assert pool.ec2.state(ours.id) != "running"

@@ -12,10 +12,11 @@ from attrs import evolve, frozen
 
 from refresh import records
 from refresh.names import LAUNCH_TEMPLATE_IDENTIFIER
+from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.invariants import STRANGER, crashed
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +62,8 @@ class Hands:
         """Record it as provision does after the launch, if nobody has."""
         if self._record() is None:
             beats = self.pool.ec2.state(self.instance_id) in ALIVE
-            created = {"state": "created", "runId": RUN, "threshold": self._time(_CREATION)}
-            self.pool.record(self.instance_id, artifacts=beats, **created)
+            threshold = self._time(_CREATION)
+            self.pool.record(self.instance_id, artifacts=beats, state="created", runId=RUN, threshold=threshold)
 
     def start(self) -> None:
         """Put it to work: created or claimed to running."""
@@ -153,7 +154,7 @@ class Hands:
 
     def delete_queue(self) -> None:
         """Delete a queue by hand."""
-        self.pool.sqs.delete("octo-widgets-large-ci-pool")
+        self.pool.sqs.delete(LARGE_QUEUE)
 
     def refresh(self) -> None:
         """Run the whole of another refresh."""
@@ -190,11 +191,6 @@ WITHOUT: dict[str, Callable[[Hands], None]] = {
     "delete queue": Hands.delete_queue,
     "second refresh": Hands.refresh,
 }
-
-
-def has_table(pool: Pool) -> bool:
-    """Whether there is a table to touch."""
-    return pool.dynamodb.table(TABLE) is not None
 
 
 def deeds(*, skews: tuple[int, ...] = SKEWS) -> list[tuple[str, int]]:

@@ -1,6 +1,20 @@
 """What must hold after every call, and what must have come true once all faults have stopped.
 
-The letters are those of the list of promises in the documentation: S for safety, L for liveness.
+S is for safety:
+S1  Only an instance that this process read as `terminated` is ended, and only while its record says so.
+S2  A record is marked only as this process judged it, for a reason that holds; one that is adopted is past its grace.
+S3  An instance that is not the pool's, or not due, is not ended.
+S4  A write to a parameter leaves the others alone, and what a parameter names is there.
+S5  No heartbeat or signal is deleted while its instance has not ended.
+S6  The template's default version is there and complete.
+S8  No secret is in a request, but for the token in its own item, and none is in a report.
+S11 A run that leaves a marked instance alive fails.
+
+L is for liveness, in runs without faults:
+L1  The first ends whatever was marked or had expired.
+L2  Nothing but history is left of these.
+L3  Each succeeds, all is as it is wanted, and the last writes nothing.
+L4  The stored registration token lives long enough.
 """
 
 from __future__ import annotations
@@ -15,9 +29,11 @@ from attrs import define, field
 from refresh import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
 from refresh.summary import markdown
+from tests.fakes import canaries
+from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +46,7 @@ STRANGER = "Stranger"
 COOL_DOWN = timedelta(seconds=61)
 """How long SQS refuses the name of a deleted queue."""
 
-_SECRET = re.compile(r"REG-CANARY|PAT-CANARY")
+_SECRET = re.compile(f"{canaries.REGISTRATION}|{canaries.PAT}")
 _COMPLETE = {"ImageId", "IamInstanceProfile", "SecurityGroupIds", "UserData", "MetadataOptions"}
 
 
@@ -70,6 +86,7 @@ class Guard:
     """Ids that EC2 called terminated."""
     metadata: dict[str, Any] = field(factory=dict)
     living: dict[str, tuple[str | None, ...]] = field(factory=dict)
+    artifacts: set[str] = field(factory=set)
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -100,8 +117,6 @@ class Guard:
         self.living = {} if table is None else {key: _judged(each) for key, each in table.of(records.INSTANCE).items()}
         self.metadata = {} if table is None else table.of(records.METADATA)
         self.artifacts = set() if table is None else _artifacts(self.pool)
-
-    artifacts: set[str] = field(factory=set)
 
     def after(self, number: int, operation: str) -> None:
         """Check what the call did, then let the other seam act."""
@@ -175,8 +190,8 @@ class Guard:
                 queue = each["M"]["queueUrl"]["S"].rpartition("/")[2]
                 require(queue in self.pool.account.state.queues, "S4", f"{queue} is recorded and does not exist")
         if identifier == "launch_template":
-            names = self.pool.account.state.templates
-            require(item["value"]["M"]["name"]["S"] in names, "S4", "a template is recorded that does not exist")
+            templates = self.pool.account.state.templates
+            require(item["value"]["M"]["name"]["S"] in templates, "S4", "a template is recorded that does not exist")
         if identifier != "gh_registration_token":
             require(not _SECRET.search(repr(request)), "S8", identifier)
 

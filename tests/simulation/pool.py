@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, evolve, field
 
-from refresh import names, records
+from refresh import records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
-from tests.fakes.desired import desired
+from tests.fakes import instance_items
+from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB, Table
-from tests.fakes.memory.ec2 import Ec2, Instance
+from tests.fakes.memory.ec2 import ALIVE, Ec2, Instance
 from tests.fakes.memory.github import GitHub
 from tests.fakes.memory.on_demand import OnDemand
 from tests.fakes.memory.sqs import Sqs
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.report import Report
-
-REPOSITORY = names.Repository("octo", "widgets")
-TABLE = names.table(REPOSITORY)
-TEMPLATE = names.launch_template(REPOSITORY)
 
 
 def _seconds(number: float) -> timedelta:
@@ -40,7 +37,7 @@ class Pool:
 
     account: Account = field(factory=Account)
     desired: DesiredState = field(factory=desired)
-    mask: Callable[[Services], Services] = lambda services: services
+    intercept: Callable[[Services], Services] = lambda services: services
     """Changes the clients of every run, for deliberate breakages."""
 
     @property
@@ -65,42 +62,35 @@ class Pool:
         assert found is not None
         return found
 
+    @property
+    def alive(self) -> list[str]:
+        """The ids of all instances that live, whosever they are."""
+        return [each for each in self.account.state.instances if self.ec2.state(each) in ALIVE]
+
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""
         dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
         services = Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
         return reconciliation.begin(
-            evolve(self.desired, **changes), self.mask(services), self.account.clock, Serial()
+            evolve(self.desired, **changes), self.intercept(services), self.account.clock, Serial()
         ).report()
 
     def in_time(self, seconds: float) -> str:
         """Write the time in some seconds as the table holds it."""
         return records.wire_time(self.account.clock.now() + _seconds(seconds))
 
-    def record(self, instance: Instance | str, *, artifacts: bool = True, **changed: Any) -> None:
-        """Write an instance's record as provision does, expired unless changed; None leaves an attribute out."""
+    def record(self, instance: Instance | str, *, artifacts: bool = True, written: float = 0, **changed: Any) -> None:
+        """Write an instance's record as provision does, `written` seconds from now; expired unless changed."""
         identifier = instance if isinstance(instance, str) else instance.id
-        attributes = {
-            "state": "idle",
-            "runId": "",
-            "threshold": self.in_time(-300),
-            "resourceClass": "large",
-            "instanceType": "m7i.large",
-            "usageClass": "on-demand",
-            **changed,
-        }
-        present = {name: value for name, value in attributes.items() if value is not None}
-        now = self.account.clock.now() + _seconds(changed.pop("written", 0))
-        present.pop("written", None)
-        self.table.put(records.item(records.INSTANCE, identifier, now, **present))
+        now = self.account.clock.now() + _seconds(written)
+        self.table.put(instance_items.record(identifier, now, **changed))
         if artifacts:
             self.beat(identifier)
 
     def beat(self, identifier: str) -> None:
         """Write the heartbeat and signal of an instance."""
-        now = self.account.clock.now()
-        self.table.put(records.item(records.HEARTBEAT, identifier, now, value="PING"))
-        self.table.put(records.item(records.SIGNAL, identifier, now, value={"state": "UD_REG_OK", "runId": "42"}))
+        for item in instance_items.artifacts(identifier, self.account.clock.now()):
+            self.table.put(item)
 
     def launch(self, **more: Any) -> Instance:
         """Launch one instance from the pool's template."""

@@ -15,10 +15,11 @@ from moto.backends import get_backend
 from refresh import errors, inputs, names, records
 from refresh.reconciler import reconciliation
 from refresh.summary import markdown
-from tests.fakes.aws_server import READS
+from tests.fakes import operations
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, REGION
 from tests.fakes.memory.account import Crash
 from tests.fakes.serial import Serial
-from tests.fakes.world import REGION, SystemClock, World, in_minutes
+from tests.fakes.world import SleeplessClock, World, in_minutes
 from tests.simulation.invariants import require
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from refresh.report import Report
     from tests.simulation.schedules import Phase
 
-LARGE_QUEUE = "octo-widgets-large-ci-pool"
-OTHER_IMAGE = "ami-0fffffffffffffff0"
 ALIVE = ("pending", "running")
 _ARTIFACTS = ("TYPE#HEARTBEAT", "TYPE#WS")
 
@@ -60,7 +59,7 @@ class Boundary:
     @property
     def writes(self) -> list[str]:
         """The calls that change something."""
-        return [call for call in self.calls if not call.partition(":")[2].startswith(READS)]
+        return [call for call in self.calls if not operations.reads(call)]
 
     def sent(self, operation: str) -> None:
         """See a call that has had no effect yet."""
@@ -103,7 +102,7 @@ def run(world: World, boundary: Boundary) -> Report:
     """Run refresh once, in one thread."""
     desired = inputs.load(world.environ()).desired
     with boundary.around(world.services()) as services:
-        return reconciliation.begin(desired, services, SystemClock(), Serial()).report()
+        return reconciliation.begin(desired, services, SleeplessClock(), Serial()).report()
 
 
 def build(world: World, name: str) -> World:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from refresh import errors, names, records
-from tests.fakes.desired import desired
+from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.fakes.told import told
+from tests.reports import failed, told
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
@@ -22,43 +22,10 @@ if TYPE_CHECKING:
 
 def _hundred() -> tuple[Pool, list[Instance]]:
     pool = build("up to date")
-    instances = pool.ec2.launch("octo-widgets-ci-launch-template", 100)
+    instances = pool.ec2.launch(TEMPLATE, 100)
     for instance in instances:
         pool.record(instance)
     return pool, instances
-
-
-def _alive(pool: Pool) -> list[str]:
-    return [each for each in pool.account.state.instances if pool.ec2.state(each) in ALIVE]
-
-
-def test_an_instance_that_ec2_does_not_know_hinders_nobody() -> None:
-    """99 end at once; the record of the other goes ten minutes after its mark."""
-    pool, instances = _hundred()
-    del pool.account.state.instances[instances[42].id]
-    report = watched(pool, Watch())
-    assert (report.exit_code, _alive(pool)) == (0, [])
-    settle(pool)
-    assert pool.table.of(records.INSTANCE) == {}
-    assert len(pool.table.of(records.HISTORY)) == 100
-
-
-def test_a_protected_instance_is_set_apart_and_reported_every_run() -> None:
-    """Termination protection saves its whole zone from a call; the others end all the same."""
-    pool, instances = _hundred()
-    protected = instances[42]
-    protected.protected = True
-    for _ in range(3):
-        report = watched(pool, Watch())
-        assert _alive(pool) == [protected.id]
-        assert report.exit_code == 1
-        assert f"terminate instance {protected.id}" in told(report)
-        assert "disableApiTermination" in told(report)
-        pool.account.clock.moment += timedelta(minutes=11)
-    assert set(pool.table.of(records.INSTANCE)) == {protected.id}
-    protected.protected = False
-    settle(pool)
-    assert _alive(pool) == []
 
 
 def test_in_another_account_than_was_named_nobody_ends() -> None:
@@ -66,24 +33,24 @@ def test_in_another_account_than_was_named_nobody_ends() -> None:
     pool, _ = _hundred()
     report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
     assert (report.exit_code, pool.account.writes) == (1, [])
-    assert len(_alive(pool)) == 100
+    assert len(pool.alive) == 100
     assert "are those of account 123456789012, and allowed-account-ids has 999999999999" in told(report)
     settle(pool)
-    assert _alive(pool) == []
+    assert pool.alive == []
 
 
 def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
     """Image, profile and subnets are gone; the template and the parameters wait for the owner, the expired end."""
     pool, _ = _hundred()
     state = pool.account.state
-    state.images["ami-0fffffffffffffff0"] = {"State": "deregistered"}
+    state.images[OTHER_IMAGE] = {"State": "deregistered"}
     state.profiles["nobody"] = {"absent": True}
     state.vpcs["subnet-9"] = ""
-    report = watched(pool, Watch(), image="ami-0fffffffffffffff0", instance_profile="nobody", subnet_ids=("subnet-9",))
-    assert [each.name for each in report.failed] == ["launch template", "parameters"]
-    assert _alive(pool) == []
+    report = watched(pool, Watch(), image=OTHER_IMAGE, instance_profile="nobody", subnet_ids=("subnet-9",))
+    assert failed(report) == ["launch template", "parameters"]
+    assert pool.alive == []
     words = told(report)
-    assert "ami: ami-0fffffffffffffff0 is deregistered, not available" in words
+    assert f"ami: {OTHER_IMAGE} is deregistered, not available" in words
     assert "iam-instance-profile: NotFound: iam:GetInstanceProfile: NoSuchEntity" in words
     assert "subnet-ids: subnet-9 cannot be seen" in words
     assert not [each for each in pool.account.writes if each.startswith("ec2:") and "Template" in each]
@@ -112,12 +79,12 @@ def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
         report = watched(pool, down)
         assert report.exit_code == 1
         assert "ec2:TerminateInstances: InternalError" in told(report)
-        assert len(_alive(pool)) == 100
+        assert len(pool.alive) == 100
         assert len(pool.table.of(records.HEARTBEAT)) == 100
         pool.account.clock.moment += timedelta(minutes=1)
     assert runs == 30
     settle(pool)
-    assert _alive(pool) == []
+    assert pool.alive == []
 
 
 def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
@@ -132,7 +99,7 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
         del instance.tags["AllowSelfTermination"]
         pool.record(instance, state=("idle", "running", "created", "claimed", records.TERMINATED)[number % 5])
     settle(pool)
-    assert sorted(_alive(pool)) == sorted(each.id for each in [*theirs, *nobodys])
+    assert sorted(pool.alive) == sorted(each.id for each in [*theirs, *nobodys])
     assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
     assert len(pool.table.of(records.INSTANCE)) == 40
 
@@ -159,7 +126,7 @@ def test_a_pool_in_which_something_is_always_due_is_refreshed_all_the_same() -> 
     for run in range(10):
         report = watched(pool, busy)
         assert report.exit_code == 0, told(report)
-        assert len(_alive(pool)) <= 100 - run
+        assert len(pool.alive) <= 100 - run
         pool.account.clock.moment += timedelta(minutes=2)
     assert len(busy.waiting) > 50
 

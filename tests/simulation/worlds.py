@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from refresh import names, records
 from refresh.desired import RootVolume
 from refresh.summary import markdown
-from tests.fakes.desired import desired
+from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account
-from tests.simulation.pool import TABLE, TEMPLATE, Pool
+from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LARGE_QUEUE = "octo-widgets-large-ci-pool"
 LATER = timedelta(minutes=11)
 """After which everything that AWS reads back late is read back."""
 
@@ -59,14 +58,14 @@ def _table_only(pool: Pool) -> None:
 def _drifted_template(pool: Pool) -> None:
     template = pool.account.state.templates[TEMPLATE]
     template.latest += 1
-    template.versions[template.latest] = {**template.versions[1], "ImageId": "ami-0fffffffffffffff0"}
+    template.versions[template.latest] = {**template.versions[1], "ImageId": OTHER_IMAGE}
     template.default = template.latest
 
 
 def _outdated_template(pool: Pool) -> None:
     """Leave no version that is right."""
     template = pool.account.state.templates[TEMPLATE]
-    template.versions[1] = {**template.versions[1], "ImageId": "ami-0fffffffffffffff0"}
+    template.versions[1] = {**template.versions[1], "ImageId": OTHER_IMAGE}
 
 
 def _deleted_template(pool: Pool) -> None:

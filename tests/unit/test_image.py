@@ -11,8 +11,8 @@ import pytest
 from refresh import errors
 from refresh.reconciler.launch_template import image
 from refresh.reconciler.launch_template.image import Image, RootDevice
+from tests.fakes.desired import IMAGE
 
-IMAGE = "ami-0123456789abcdef0"
 DEVICE = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
 
 

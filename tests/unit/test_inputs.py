@@ -9,8 +9,9 @@ import pytest
 from refresh import inputs, names
 from refresh.credentials import Secret
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode
-from tests.fakes.bad_inputs import environ, load, problems, row
+from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS, good
+from tests.unit.bad_inputs import environ, load, problems, row
 
 REQUIRED = ("ami", "github-token", "iam-instance-profile", "security-group-ids", "subnet-ids")
 
@@ -36,7 +37,7 @@ def test_the_smallest_good_input_gives_every_default() -> None:
         github_api_url="https://api.github.com",
     )
     assert (loaded.warnings, loaded.notices) == ((), ())
-    assert loaded.secrets.github == Secret("PAT-CANARY-5e1f")
+    assert loaded.secrets.github == Secret(canaries.PAT)
 
 
 @pytest.mark.parametrize(

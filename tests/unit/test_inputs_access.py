@@ -13,14 +13,14 @@ from refresh.desired import Role, RunnerScope
 from refresh.errors import InputErrors
 from refresh.inputs import Inputs, access
 from refresh.inputs.parsers import Problem
-from tests.fakes import app
+from tests.fakes import app, canaries
 from tests.fakes.literals import good
 
 KEY = app.private_key()
 ROLE = "arn:aws:iam::123456789012:role/ci/runner-pool-refresh"
 OFFERED = {
     "ACTIONS_ID_TOKEN_REQUEST_URL": "https://pipelines.example.com/token?api-version=2.0",
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST-CANARY",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
 }
 AS_APP = {
     "INPUT_GITHUB-TOKEN": "",
@@ -190,9 +190,9 @@ def test_a_role_is_taken_for_an_hour_under_the_run_s_name() -> None:
     """Unless it is said otherwise."""
     loaded = _load(**OFFERED, **{"INPUT_ROLE-TO-ASSUME": ROLE, "GITHUB_RUN_ID": "77"})
     assert loaded.desired.role == Role(arn=ROLE, session_name="refresh-action-77", duration=timedelta(hours=1))
-    assert loaded.secrets.id_tokens == IdTokens(OFFERED["ACTIONS_ID_TOKEN_REQUEST_URL"], Secret("REQUEST-CANARY"))
-    assert "REQUEST-CANARY" not in repr(loaded)
-    assert Secret("REQUEST-CANARY") in loaded.secrets.all
+    assert loaded.secrets.id_tokens == IdTokens(OFFERED["ACTIONS_ID_TOKEN_REQUEST_URL"], Secret(canaries.REQUEST))
+    assert canaries.REQUEST not in repr(loaded)
+    assert Secret(canaries.REQUEST) in loaded.secrets.all
     given = {"INPUT_ROLE-SESSION-NAME": "nightly@ci", "INPUT_ROLE-DURATION": "20m", "INPUT_ROLE-TO-ASSUME": ROLE}
     assert _load(**OFFERED, **given).desired.role == Role(
         arn=ROLE, session_name="nightly@ci", duration=timedelta(minutes=20)

@@ -6,12 +6,13 @@ import pytest
 
 from refresh import inputs
 from refresh.errors import InputErrors
+from tests.fakes import canaries
 from tests.fakes.literals import good
 
 ROLE = {
     "INPUT_ROLE-TO-ASSUME": "arn:aws:iam::123456789012:role/refresh",
     "ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.example.com",
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST-CANARY-77",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
 }
 
 

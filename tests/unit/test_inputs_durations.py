@@ -10,7 +10,7 @@ import pytest
 from refresh import inputs, names
 from refresh.desired import DesiredState
 from refresh.inputs import parsers
-from tests.fakes.bad_inputs import environ, load, row, rows, told
+from tests.unit.bad_inputs import environ, load, row, rows, told
 
 IDLE, OLD_IDLE, RUNTIME, OLD_RUNTIME = "max-idle-time", "idle-time-sec", "max-runtime", "max-runtime-min"
 TTL, OLD_TTL = "registration-token-min-ttl", "github-reg-token-refresh-min"

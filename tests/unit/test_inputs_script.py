@@ -13,8 +13,9 @@ import pytest
 
 from refresh import user_data
 from refresh.inputs import bash
-from tests.fakes.bad_inputs import environ, load, problems, row, told
+from tests.fakes import canaries
 from tests.fakes.literals import good
+from tests.unit.bad_inputs import environ, load, problems, row, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,9 +132,9 @@ def test_where_bash_cannot_be_asked_a_script_is_taken_as_it_is(
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        row("76", "alone", "curl -H 'Authorization: PAT-CANARY-5e1f'", "holds the github-token"),
-        row("76", "unreadable", "echo 'PAT-CANARY-5e1f", "holds the github-token"),
-        row("76", "other-problem", "#!/usr/bin/python3 PAT-CANARY-5e1f", "holds the github-token"),
+        row("76", "alone", f"curl -H 'Authorization: {canaries.PAT}'", "holds the github-token"),
+        row("76", "unreadable", f"echo '{canaries.PAT}", "holds the github-token"),
+        row("76", "other-problem", f"#!/usr/bin/python3 {canaries.PAT}", "holds the github-token"),
     ],
 )
 def test_a_script_with_the_token_in_it_is_refused(script: str, expected: str) -> None:

@@ -9,8 +9,8 @@ from refresh import errors, inputs, names, user_data
 from refresh.desired import RunnerScope
 from refresh.inputs.regions import KNOWN_REGIONS
 from refresh.reconciler.state_table import policy
-from tests.fakes.bad_inputs import environ, load, problems, row, rows, told
 from tests.fakes.literals import good
+from tests.unit.bad_inputs import environ, load, problems, row, rows, told
 
 REPOSITORY = "GITHUB_REPOSITORY"
 API = "GITHUB_API_URL"

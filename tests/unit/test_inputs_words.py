@@ -16,8 +16,8 @@ from refresh.inputs import access, checks, reader
 from refresh.inputs.parsers import Problem
 from refresh.inputs.reader import Reader
 from refresh.inputs.resource_classes import _whole_number
-from tests.fakes import app
-from tests.fakes.bad_inputs import environ, load, problems
+from tests.fakes import app, canaries
+from tests.unit.bad_inputs import environ, load, problems
 
 GOLDEN = Path(__file__).parent / "golden" / "problems.json"
 KEY = app.private_key()
@@ -66,7 +66,7 @@ def test_the_region_of_the_sdk_s_own_variable_is_a_warning() -> None:
 
 def test_a_script_with_a_secret_is_told_what_to_do_instead() -> None:
     """Word for word, and without the secret."""
-    assert problems(environ({"pre-runner-script": "echo PAT-CANARY-5e1f"})) == (
+    assert problems(environ({"pre-runner-script": f"echo {canaries.PAT}"})) == (
         (
             "pre-runner-script: holds the github-token, and user data can be read by everyone on the instance; fetch "
             "secrets on the instance, with its role"
@@ -172,7 +172,7 @@ def test_oidc_over_plain_http_is_taken_where_it_is_allowed() -> None:
     offered = {
         "role-to-assume": ROLE,
         "ACTIONS_ID_TOKEN_REQUEST_URL": "http://ghes.internal/token",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST-CANARY",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
     }
     assert inputs.load(environ({**offered, "REFRESH_ALLOW_HTTP": "true"})).secrets.id_tokens
     for refused in ({}, {"REFRESH_ALLOW_HTTP": "yes"}):

@@ -31,7 +31,7 @@ from refresh.reconciler.launch_template.policy import Actual, Listing, Version
 from refresh.reconciler.runner_release.releases import Archive, Release
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Plan
-from tests.fakes.desired import TEMPLATE, desired
+from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, Serial, StillClock
 
@@ -48,7 +48,7 @@ RELEASE = Release(
     "2.335.1", Archive("https://github.com/x64.tar.gz", "a" * 64), Archive("https://github.com/arm64.tar.gz", "")
 )
 IDENTIFIER = names.LAUNCH_TEMPLATE_IDENTIFIER
-ROOT_DEVICE = RootDevice("ami-0123456789abcdef0", "/dev/xvda", 8)
+ROOT_DEVICE = RootDevice(IMAGE, "/dev/xvda", 8)
 ABSENT = errors.NotFound("ec2:DescribeLaunchTemplateVersions", "InvalidLaunchTemplateName.NotFoundException")
 
 
@@ -59,14 +59,14 @@ def _data(wanted: DesiredState | None = None, **changed: Any) -> dict[str, Any]:
 
 
 RIGHT = content.comparable(_data())
-WRONG = content.comparable(_data(ImageId="ami-0fffffffffffffff0"))
+WRONG = content.comparable(_data(ImageId=OTHER_IMAGE))
 
 
 def _recorded(template_id: str = ID, version: int = 1, *former: str) -> dict[str, Any]:
     return records.to_wire(
         {
             "name": TEMPLATE,
-            "ami": "ami-0123456789abcdef0",
+            "ami": IMAGE,
             "iamInstanceProfile": "runner-profile",
             "securityGroupIds": ["sg-1", "sg-2"],
             "userDataHash": content.digest(dict(RIGHT)["UserData"]),
@@ -106,7 +106,7 @@ def test_a_template_that_differs_gets_a_version_before_the_default_moves() -> No
     (change,) = _plan(_listing(WRONG), _recorded()).changes
     assert isinstance(change, CreateVersion)
     assert (change.latest, change.before, change.fields) == (1, WRONG, RIGHT)
-    assert change.differences == (Difference("ImageId", "ami-0fffffffffffffff0", "ami-0123456789abcdef0"),)
+    assert change.differences == (Difference("ImageId", OTHER_IMAGE, IMAGE),)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_nothing_is_pruned_before_the_default_is_right() -> None:
 @pytest.mark.parametrize(
     ("changed", "name"),
     [
-        ({"ImageId": "ami-0fffffffffffffff0"}, "ImageId"),
+        ({"ImageId": OTHER_IMAGE}, "ImageId"),
         ({"IamInstanceProfile": {"Name": "other"}}, "IamInstanceProfile.Name"),
         ({"IamInstanceProfile": None}, "IamInstanceProfile.Name"),
         ({"SecurityGroupIds": ["sg-1"]}, "SecurityGroupIds"),
@@ -251,7 +251,7 @@ def test_the_content_is_what_the_contract_asks_for() -> None:
     data = _data(desired(metadata_hop_limit=2))
     payload = base64.b64decode(data.pop("UserData"))
     assert data == {
-        "ImageId": "ami-0123456789abcdef0",
+        "ImageId": IMAGE,
         "IamInstanceProfile": {"Name": "runner-profile"},
         "SecurityGroupIds": ["sg-1", "sg-2"],
         "InstanceInitiatedShutdownBehavior": "terminate",
@@ -378,7 +378,7 @@ def test_an_empty_account_gets_a_template_and_its_record() -> None:
 
 def test_an_edited_template_is_repaired_version_first_then_default_then_record() -> None:
     """Each step is planned only once the one before was read back."""
-    ec2, items = _Ec2(_data(ImageId="ami-0fffffffffffffff0")), Items()
+    ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items()
     report = _refresh(ec2, items)
     assert not report.failed
     assert ec2.writes == ["CreateLaunchTemplateVersion", "ModifyLaunchTemplate"]
@@ -440,7 +440,7 @@ def test_a_refused_version_leaves_the_default_as_it_is() -> None:
         def create_launch_template_version(self, **_: Any) -> None:
             raise errors.Rejected("ec2:CreateLaunchTemplateVersion", "VersionLimitExceeded", "10000 versions")
 
-    ec2, items = _Full(_data(ImageId="ami-0fffffffffffffff0")), Items()
+    ec2, items = _Full(_data(ImageId=OTHER_IMAGE)), Items()
     report = _refresh(ec2, items)
     assert report.failed
     assert (ec2.writes, items.puts) == ([], [])
@@ -624,7 +624,7 @@ def test_a_template_with_the_root_volume_that_is_asked_for_is_left_alone() -> No
 def test_a_default_that_moves_is_shown_with_what_it_changes() -> None:
     """From which version to which, and field by field; from nothing where there is no default."""
     (change,) = _plan(_listing(WRONG, RIGHT)).changes
-    image = Difference("ImageId", "ami-0fffffffffffffff0", "ami-0123456789abcdef0")
+    image = Difference("ImageId", OTHER_IMAGE, IMAGE)
     assert change == SetDefaultVersion(ID, 1, 2)
     assert change.differences == (Difference("default", "1", "2"), image)
     (change,) = _plan(_listing(RIGHT, default=0)).changes

@@ -1,4 +1,4 @@
-"""The shell's own clock."""
+"""The process around a run: its clock, signals, progress and end."""
 
 from __future__ import annotations
 

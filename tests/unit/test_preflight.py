@@ -11,10 +11,9 @@ from refresh import errors
 from refresh.reconciler.launch_template.image import Image
 from refresh.reconciler.preflight import policy
 from refresh.reconciler.preflight.policy import Findings, Network, Profile
-from tests.fakes.desired import desired
+from tests.fakes.desired import IMAGE, desired
 from tests.fakes.memory.account import START
 
-IMAGE = "ami-0123456789abcdef0"
 ARN = "arn:aws:iam::123456789012:instance-profile/runner-profile"
 SUBNETS = {"subnet-1": "vpc-1", "subnet-2": "vpc-1"}
 GROUPS = {"sg-1": "vpc-1", "sg-2": "vpc-1"}

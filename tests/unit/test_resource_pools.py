@@ -19,7 +19,7 @@ from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, R
 from refresh.reconciler.resource_pools.policy import Actual, Pool
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Plan
-from tests.fakes.desired import LARGE, XLARGE, desired
+from tests.fakes.desired import LARGE, LARGE_QUEUE, XLARGE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import Serial, StillClock
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HOST = "https://sqs.eu-west-1.amazonaws.com"
 CONFIG = names.RESOURCE_CLASS_CONFIG_IDENTIFIER
 RIGHT = (("VisibilityTimeout", "30"), ("MessageRetentionPeriod", "3600"))
-LARGE_QUEUE, XLARGE_QUEUE = "octo-widgets-large-ci-pool", "octo-widgets-xlarge-ci-pool"
+XLARGE_QUEUE = "octo-widgets-xlarge-ci-pool"
 ABSENT = errors.NotFound("sqs:GetQueueUrl", "QueueDoesNotExist")
 LONG = (RIGHT[0], ("MessageRetentionPeriod", "345600"))
 

@@ -137,17 +137,6 @@ def test_what_the_collector_saw_end_needs_no_history() -> None:
     assert history.asked == []
 
 
-def test_a_registration_that_is_gone_already_is_no_failure() -> None:
-    """GitHub removes them too."""
-    github = _GitHub(_runner())
-    github.refusal = errors.NotFound("GitHub DELETE", "404", "Not Found")
-    component = RunnerRegistrations(
-        desired(), cast("DynamoDBClient", _History()), github, StillClock(), lambda: frozenset({ID})
-    )
-    (outcome,) = component.apply([RemoveRegistration(1, f"{ID}-1")])
-    assert type(outcome).__name__ == "Skipped"
-
-
 @pytest.mark.parametrize("number", [1, REMOVED_PER_RUN, REMOVED_PER_RUN + 50])
 def test_removals_that_are_refused_are_failures_however_many(number: int) -> None:
     """They use up no room, and no later look takes them for done."""
@@ -190,8 +179,8 @@ def test_what_will_be_is_what_the_removals_leave() -> None:
     assert after == Actual((_runner(2),), frozenset({ID}), removed=6)
 
 
-def test_a_registration_that_was_gone_is_told_as_such() -> None:
-    """In GitHub's words and ours."""
+def test_a_registration_that_is_gone_already_is_no_failure() -> None:
+    """GitHub removes them too; it is told in GitHub's words and ours."""
     github = _GitHub(_runner())
     github.refusal = errors.NotFound("GitHub DELETE", "404", "Not Found")
     component = RunnerRegistrations(

@@ -11,6 +11,7 @@ from refresh import errors
 from refresh.credentials import Secret
 from refresh.reconciler.registration_token import IssuedToken
 from refresh.reconciler.runner_registrations import Registration
+from tests.fakes import canaries
 from tests.fakes.memory.account import Account, operation
 
 _LIFE = timedelta(hours=1)
@@ -26,7 +27,9 @@ class GitHub:
     def create_registration_token(self) -> IssuedToken:
         """Issue a token that lives for an hour."""
         self.account.state.tokens += 1
-        return IssuedToken(Secret(f"REG-CANARY-{self.account.state.tokens}"), self.account.clock.now() + _LIFE)
+        return IssuedToken(
+            Secret(f"{canaries.REGISTRATION}{self.account.state.tokens}"), self.account.clock.now() + _LIFE
+        )
 
     @operation("github:ListOneRunner")
     def require_administration(self) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 from attrs import define
 
+from tests.fakes.desired import ACCOUNT_ID, IMAGE
 from tests.fakes.memory.account import Account, operation, refused
-
-ACCOUNT_ID = "123456789012"
 
 
 @define
@@ -47,4 +46,4 @@ class OnDemand:
     @operation("ssm:GetParameters")
     def get_parameters(self, **_: Any) -> dict[str, Any]:
         """Give the image that every parameter names."""
-        return {"Parameters": [{"Value": "ami-0123456789abcdef0"}]}
+        return {"Parameters": [{"Value": IMAGE}]}

@@ -212,9 +212,9 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-MUTANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    re.sub("_", " ", mutant.__name__): mutant
-    for mutant in (
+BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    re.sub("_", " ", breakage.__name__): breakage
+    for breakage in (
         forget_what_an_earlier_run_marked,
         clean_while_it_shuts_down,
         clean_what_ec2_does_not_show_yet,

@@ -12,9 +12,9 @@ from refresh import errors
 from refresh.summary import markdown
 from tests.fakes.memory import dynamodb
 from tests.simulation import actors
+from tests.simulation.breakages import BREAKAGES, NONE
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
-from tests.simulation.mutants import MUTANTS, NONE
 from tests.simulation.scenes import SCENES, STRAYS, calls, interference, run
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
@@ -96,34 +96,34 @@ SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
 }
 
 
-def _searched(tally: Tally, mutant: str, most: int) -> tuple[str, str] | None:
+def _searched(tally: Tally, breakage: str, most: int) -> tuple[str, str] | None:
     """Search for a broken promise, in so many schedules of a kind at most; give the search and the promise."""
     for name, search in SEARCHES.items():
         try:
             for _ in itertools.islice(search(), most):
-                tally.add(f"schedules against {mutant}")
+                tally.add(f"schedules against {breakage}")
         except Violation as violation:
             return name, str(violation).partition(":")[0]
     return None
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_every_deliberate_breakage_breaks_what_is_there(mutant: str) -> None:
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_every_deliberate_breakage_breaks_what_is_there(breakage: str) -> None:
     """The sample of a short run leaves most of them out: one whose place has moved must be noticed all the same."""
-    with MUTANTS[mutant]():
+    with BREAKAGES[breakage]():
         pass
 
 
-@pytest.mark.parametrize("mutant", TALLY.sampled(list(MUTANTS), EVERY))
-def test_a_deliberate_breakage_is_noticed(mutant: str, tally: Tally) -> None:
+@pytest.mark.parametrize("breakage", TALLY.sampled(list(BREAKAGES), EVERY))
+def test_a_deliberate_breakage_is_noticed(breakage: str, tally: Tally) -> None:
     """By a broken promise."""
-    with MUTANTS[mutant]():
-        found = _searched(tally, mutant, most=100_000)
-    assert found is not None, f"nobody noticed: {mutant}"
+    with BREAKAGES[breakage]():
+        found = _searched(tally, breakage, most=100_000)
+    assert found is not None, f"nobody noticed: {breakage}"
     search, promise = found
     # A breakage that merely stumbles proves nothing about the promises.
-    assert re.fullmatch(r"[SL]\d+", promise), f"{mutant}: {promise}"
-    tally.add(f"mutant killed: {mutant} ({promise}, {search})")
+    assert re.fullmatch(r"[SL]\d+", promise), f"{breakage}: {promise}"
+    tally.add(f"breakage noticed: {breakage} ({promise}, {search})")
 
 
 def test_without_a_breakage_nothing_is_found(tally: Tally) -> None:

@@ -11,9 +11,8 @@ import yaml
 
 from tests import suites
 from tests.container import workflow
-from tests.fakes.github_server import ID_TOKEN_CANARY, REQUEST_CANARY
+from tests.fakes import canaries
 from tests.fakes.literals import OUTPUTS, TEN_BAD_INPUTS
-from tests.fakes.world import PAT_CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,7 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
             # Where AWS is played, and what GitHub gives a job that may ask for OIDC tokens.
             "AWS_ENDPOINT_URL": world.aws.url,
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_CANARY,
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
         }
         inputs = {name: value for name, value in world.inputs.items() if name != "github-token"} | changed
         made = workflow.adapted(workflow.of_the_readme(), given, inputs)
@@ -74,7 +73,7 @@ def test_act_runs_the_workflow_on_an_empty_account_and_again_and_as_a_plan(
     assert created["changed"] == "true"
     assert "next step: changed=true" in printed
     assert "Runner pool refresh: changed" in printed
-    for secret in (PAT_CANARY, "REG-CANARY-", REQUEST_CANARY, ID_TOKEN_CANARY):
+    for secret in (canaries.PAT, canaries.REGISTRATION, canaries.REQUEST, canaries.ID_TOKEN):
         assert secret not in printed
     assert world.aws.counted()["sts:AssumeRoleWithWebIdentity"] == 1
     world.forget_calls()

@@ -1,0 +1,25 @@
+"""What tests look for in a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refresh.wording import problems
+
+if TYPE_CHECKING:
+    from refresh.report import ComponentReport, Report
+
+
+def component(report: Report, name: str) -> ComponentReport:
+    """Find one component's part."""
+    return next(each for each in report.components if each.name == name)
+
+
+def failed(report: Report) -> list[str]:
+    """Name the components that failed, in the order of the report."""
+    return [each.name for each in report.failed]
+
+
+def told(report: Report) -> str:
+    """Give every problem and warning as plain text, a line each."""
+    return "\n".join(line for component in report.components for line in (*problems(component), *component.warnings))
