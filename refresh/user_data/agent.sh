@@ -14,7 +14,7 @@ await_release() {
     local found
     while :; do
         found=$(own runId) && [[ $found != "$1" ]] && return
-        [[ -z $runner_session ]] || kill -0 "$runner_session" || { stop_runner; start_runner; }
+        [[ -z $session ]] || kill -0 "$session" || { stop_runner; start_runner; }
         sleep 10
     done
 }
@@ -23,7 +23,7 @@ serve() {
     local run outcome
     while :; do
         run=$(await_run)
-        runner_session=''
+        session=''
         if ! register "$run"; then
             signal UD_REG_FAILED "$run"
             await_release "$run"

@@ -22,7 +22,7 @@ IMAGE = "refresh-instance-under-test"
 _FOLDERS = {"log": "/var/log", "opt": "/opt", "record": "/record", "bin": "/stubs"}
 _SHUTDOWN = '#!/bin/sh\necho "$@" >>"$RECORD/shutdown"\n'
 _BOOT = 'bash "$USER_DATA"; echo $? >"$RECORD/booted"; exec sleep infinity'
-_NEEDED = ("aws", "curl", "runuser", "pkill", "setsid", "unshare", "mount")
+_NEEDED = ("aws", "curl", "setpriv", "pkill", "setsid", "unshare", "mount")
 
 
 def build() -> None:

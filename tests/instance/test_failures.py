@@ -194,6 +194,18 @@ def test_a_runner_that_does_not_end_is_killed_while_release_still_waits(instance
     assert "run.sh ended" not in instance.machine.calls
 
 
+def test_what_is_dead_and_not_buried_does_not_count_as_at_work(instance: Instance) -> None:
+    """Its parent has left the session and sleeps; a machine's first process may be as slow to look after the dead."""
+    job = "bash -c 'sleep 0.1 & exec setsid sleep 1000' & sleep 1; touch $RECORD/left"
+    instance.machine.record.joinpath("job.sh").write_text(job)
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    eventually((instance.machine.record / "left").exists, 20)
+    instance.driver.release("42")
+    assert instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS) < 25
+    assert instance.machine.calls[-1] == "run.sh ended"
+
+
 def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
     """As long as the run has the instance."""
     instance.boot()

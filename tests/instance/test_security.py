@@ -115,7 +115,8 @@ setsid sleep 1000 >/dev/null 2>&1 &
     assert instance.machine.run("pgrep -u builder sleep").strip()
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
-    assert not instance.machine.run("pgrep -u builder").strip()
+    assert instance.machine.calls[-1] == "run.sh ended"  # told to, not killed
+    assert not instance.machine.run("pgrep -u builder --runstates D,I,R,S,T").strip()
 
 
 def test_the_agent_does_not_read_the_configuration_that_a_job_may_write(instance: Instance) -> None:

@@ -85,33 +85,34 @@ end_when_overdue() {
 		((++refusals < 5)) || shutdown -h now || poweroff
 	done
 }
-runner_folder=''
-runner_session=''
+folder=''
+session=''
 registrations=0
 exec_runner() {
-	cd "$runner_folder" || exit
+	cd "$folder" || exit
 	HOME=$(getent passwd "$RUNNER_USER" | cut -d: -f6)
-	export HOME RUNNER_ALLOW_RUNASROOT=1
-	[[ $RUNNER_USER == root ]] || set -- runuser -u "$RUNNER_USER" -- "$@"
+	export HOME USER=$RUNNER_USER LOGNAME=$RUNNER_USER RUNNER_ALLOW_RUNASROOT=1
+	[[ $RUNNER_USER == root ]] ||
+		set -- setpriv --reuid "$RUNNER_USER" --regid "$(id -g "$RUNNER_USER")" --init-groups "$@"
 	exec "$@" >>"$RUNNER_LOG" 2>&1
 }
 add_user() { id "$RUNNER_USER" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$RUNNER_USER"; }
 hand_over() {
 	[[ $RUNNER_USER == root ]] && return
-	rm -f "$runner_folder/run-helper.sh"
-	chown -R "$RUNNER_USER:" "$runner_folder"
-	(shopt -s nullglob && chown -R root: "$runner_folder"/{bi[n],external[s],*.sh,*.template})
-	chown root "$runner_folder" && chmod 1770 "$runner_folder"
+	rm -f "$folder/run-helper.sh"
+	chown -R "$RUNNER_USER:" "$folder"
+	(shopt -s nullglob && chown -R root: "$folder"/{bi[n],external[s],*.sh,*.template})
+	chown root "$folder" && chmod 1770 "$folder"
 }
 install_runner() {
-	for runner_folder in "${RUNNER_HOME:-$(. /etc/environment && echo "${RUNNER_HOME:-}")}" /opt/actions-runner; do
-		[[ -x $runner_folder/config.sh ]] || continue
-		[[ $(cd "$runner_folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
-		say "runner.found folder=$runner_folder"
+	for folder in "${RUNNER_HOME:-$(. /etc/environment && echo "${RUNNER_HOME:-}")}" /opt/actions-runner; do
+		[[ -x $folder/config.sh ]] || continue
+		[[ $(cd "$folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
+		say "runner.found folder=$folder"
 		hand_over
 		return
 	done
-	runner_folder=/opt/refresh-runner
+	folder=/opt/refresh-runner
 	download_runner && hand_over
 }
 download_runner() {
@@ -122,12 +123,12 @@ download_runner() {
 	*) say "runner.unavailable machine=$(uname -m)" && return 1 ;;
 	esac
 	[[ $sha256 ]] || say runner.unverified
-	archive=$runner_folder.tar.gz
-	mkdir -p "$runner_folder" || return
+	archive=$folder.tar.gz
+	mkdir -p "$folder" || return
 	for attempt in 1 2 3 4; do
 		curl -fsSL --proto-redir =https --connect-timeout 10 --max-time 90 -o "$archive" "$url" &&
 			{ [[ -z $sha256 ]] || sha256sum --check <<<"$sha256  $archive"; } &&
-			tar -xzf "$archive" --no-same-owner -C "$runner_folder" && rm -f "$archive" && return
+			tar -xzf "$archive" --no-same-owner -C "$folder" && rm -f "$archive" && return
 		say "runner.download_failed attempt=$attempt"
 		sleep 3
 	done
@@ -143,7 +144,7 @@ register() {
 	local attempt
 	((++registrations))
 	for attempt in 1 2 3; do
-		rm -f "$runner_folder"/{.runner,.credentials,.credentials_rsaparams}
+		rm -f "$folder"/{.runner,.credentials,.credentials_rsaparams}
 		configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
 			--url "$REGISTRATION_URL" --name "$instance_id-$registrations" && return
 		say "registration.failed attempt=$attempt"
@@ -154,25 +155,29 @@ register() {
 unregister() {
 	configure remove && return
 	say 'registration.left'
-	rm -f "$runner_folder/.runner"
+	rm -f "$folder/.runner"
 	(exec_runner timeout 15 ./config.sh remove)
 }
 start_runner() {
 	exec_runner setsid ./run.sh &
-	runner_session=$!
+	session=$!
 }
-alive() { pgrep -s "$runner_session" >/dev/null; }
+alive() { grep -qv '^Z' < <(ps -o stat= -s "$session" "$@"); }
 stop_runner() {
-	local waited
-	pkill -TERM -s "$runner_session"
-	for ((waited = 0; waited < 30; waited++)); do
+	local _ user=()
+	[[ $RUNNER_USER == root ]] || user=(-u "$RUNNER_USER")
+	pkill -TERM -s "$session"
+	for _ in {1..30}; do
 		alive || break
 		sleep 1
 	done
-	pkill -KILL -s "$runner_session"
-	[[ $RUNNER_USER == root ]] || pkill -KILL -u "$RUNNER_USER"
-	sleep 0.2
-	! alive
+	for _ in {1..25}; do
+		pkill -KILL -s "$session"
+		[[ ${user[*]} ]] && pkill -KILL "${user[@]}"
+		alive "${user[@]}" || return 0
+		sleep 0.2
+	done
+	return 1
 }
 await_run() {
 	local found
@@ -187,7 +192,7 @@ await_release() {
 	local found
 	while :; do
 		found=$(own runId) && [[ $found != "$1" ]] && return
-		[[ -z $runner_session ]] || kill -0 "$runner_session" || { stop_runner; start_runner; }
+		[[ -z $session ]] || kill -0 "$session" || { stop_runner; start_runner; }
 		sleep 10
 	done
 }
@@ -195,7 +200,7 @@ serve() {
 	local run outcome
 	while :; do
 		run=$(await_run)
-		runner_session=''
+		session=''
 		if ! register "$run"; then
 			signal UD_REG_FAILED "$run"
 			await_release "$run"
