@@ -148,7 +148,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         started(Parameters(desired, metadata), after_table, preflight.parameters),
         token,
         collector,
-        started(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone), after_table),
+        started(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone, run.over), after_table),
         started(OrphanedArtifacts(desired, services.ec2, sender, partial(handovers.recorded, collector)), after_table),
     )
     return Reconciliation(

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from refresh import errors, names, records
 from refresh.reconciler import items
 from refresh.reconciler.component import attempt
-from refresh.report import Change, Done, Plan
+from refresh.report import Change, Done, Failed, Plan, Postponed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -110,6 +110,7 @@ class RunnerRegistrations:
     ended: Callable[[], frozenset[str] | None]
     """Waits for the collector and gives the recorded instances that EC2 calls terminated; None where GitHub is not
     to be asked."""
+    over: Callable[[], bool] = field(default=lambda: False)
     removed: list[int] = field(factory=list, init=False, eq=False)
 
     def observe(self) -> Actual:
@@ -136,12 +137,20 @@ class RunnerRegistrations:
         return evolve(actual, registrations=left, removed=actual.removed + len(removed))
 
     def apply(self, changes: Sequence[RemoveRegistration]) -> Iterator[Outcome]:
-        """Remove them one by one, as GitHub's API does."""
+        """Remove them one by one, as GitHub's API does, until it has had enough of us or the run's time is over."""
+        limit: errors.Throttled | None = None
         for change in changes:
-            outcome = attempt(change, self._remove, change.id)
-            if isinstance(outcome, Done):
-                self.removed.append(change.id)
-            yield outcome
+            if limit:
+                yield Failed(change, limit)
+            elif self.over():
+                yield Postponed(change)
+            else:
+                outcome = attempt(change, self._remove, change.id)
+                if isinstance(outcome, Done):
+                    self.removed.append(change.id)
+                elif isinstance(outcome, Failed) and isinstance(outcome.error, errors.Throttled):
+                    limit = outcome.error
+                yield outcome
 
     def _remove(self, runner_id: int) -> None:
         try:

@@ -18,7 +18,7 @@ from refresh.reconciler.runner_registrations import (
     RunnerRegistrations,
     plan,
 )
-from refresh.report import Plan, Skipped
+from refresh.report import Plan, Postponed, Skipped
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, StillClock
 
@@ -145,6 +145,26 @@ def test_removals_that_are_refused_are_failures_however_many(number: int) -> Non
     report = _refresh(github, _History(), frozenset({ID}))
     assert len(report.failures) == min(number, REMOVED_PER_RUN)
     assert report.failed
+
+
+def test_a_limit_of_github_is_run_into_once() -> None:
+    """Each further request would wait a minute in vain, and GitHub bars who goes on."""
+    github = _GitHub(*(_runner(each) for each in range(REMOVED_PER_RUN)))
+    github.refusal = errors.Throttled("GitHub DELETE", "429", "slow down.")
+    report = _refresh(github, _History(), frozenset({ID}))
+    assert len([call for call in github.calls if call.startswith("remove")]) == 1
+    assert len(report.failures) == REMOVED_PER_RUN
+
+
+def test_no_removal_is_begun_once_the_run_s_time_is_over() -> None:
+    """What is left is for the next run."""
+    github = _GitHub(_runner())
+    component = RunnerRegistrations(
+        desired(), cast("DynamoDBClient", _History()), github, StillClock(), lambda: frozenset({ID}), lambda: True
+    )
+    change = RemoveRegistration(1, f"{ID}-1")
+    assert list(component.apply([change])) == [Postponed(change)]
+    assert github.calls == []
 
 
 def test_a_refused_removal_fails_this_component() -> None:
