@@ -90,6 +90,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
         checks.credentials(reader)
     checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", github)
     checks.checksums(reader, given["runner_checksums"], given["runner_version"])
+    checks.spelling(reader, given["repository"])
     checks.unknown(reader, given["repository"], ALL)
     checks.ignored(reader, IGNORED)
     if reader.problems or github is None:

@@ -101,6 +101,13 @@ def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version
         )
 
 
+def spelling(reader: Reader, repository: names.Repository | None) -> None:
+    """Refuse the workflow's own repository in other letters: in AWS it would be another pool."""
+    own = reader.environ.get("GITHUB_REPOSITORY", "").strip()
+    if repository and str(repository) != own and str(repository).lower() == own.lower():
+        reader.refuse("repository", Problem(f"GitHub spells it {own}", "leave the input out"), str(repository))
+
+
 def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterable[str]) -> None:
     """Warn of what is no input: most likely a slip of the pen, and its default holds."""
     known = {name.upper().replace("-", "_"): name for name in inputs}

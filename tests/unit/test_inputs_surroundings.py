@@ -35,6 +35,7 @@ NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region
             control="o/r\x00",
             surrogate="o/r\udc80",
         ),
+        row("34", "input", "repository", "Octo/widgets", "GitHub spells it octo/widgets"),
         *rows("30", "repository", NO_REPOSITORY, command="o/$(id)", three="a/b/c", dots="o/..", newline="o/r\nx"),
         row("32", "101", REPOSITORY, f"o/{'r' * 101}", NO_REPOSITORY),
         row("35", "zone", "aws-region", "us-east-1a", "an availability zone, not a region; got 'us-east-1a'"),
