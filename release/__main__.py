@@ -23,7 +23,8 @@ NAME = f"ghcr.io/{REPOSITORY.lower()}"
 
 def check(wanted: Version) -> None:
     """Refuse a version that cannot be released, with all reasons."""
-    if found := list(version.problems(wanted, ROOT, publication.tags(Commands(ROOT, dry=False)))):
+    commands = Commands(ROOT, dry=False)
+    if found := [*version.problems(wanted, ROOT, publication.tags(commands)), *publication.moved(commands)]:
         raise CommandFailed("\n".join(found))
 
 
@@ -39,8 +40,10 @@ def publish(wanted: Version, digest: str) -> None:
     """Commit, tag and release."""
     commands = Commands(ROOT, dry=False)
     listed = publication.tags(commands)
+    for problem in publication.moved(commands):
+        raise CommandFailed(problem)
     publication.commit(commands, wanted, f"{NAME}@{digest}")
-    publication.publish(commands, REPOSITORY, wanted, listed)
+    publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
 
 
 def rehearse(wanted: Version) -> None:
@@ -48,6 +51,8 @@ def rehearse(wanted: Version) -> None:
     with tempfile.TemporaryDirectory() as place:
         clone = Path(place) / "refresh-action"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)  # noqa: S603, S607 - our own
+        if Commands(ROOT, dry=True).ask("git", "status", "--porcelain"):
+            say("What is not committed is left out.")
         commands = Commands(clone, dry=True)
         listed = publication.tags(commands)
         for problem in version.problems(wanted, clone, listed):
@@ -60,7 +65,7 @@ def rehearse(wanted: Version) -> None:
         publication.commit(commands, wanted, f"{NAME}@{digest}")
         commands.run("git", "show", "--format=%h %s%d", "--unified=0", wanted.tag)
         say("\n== Release\n")
-        publication.publish(commands, REPOSITORY, wanted, listed)
+        publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
         say(f"\nNotes:\n\n{(clone / 'build' / 'notes.md').read_text()}")
     say("\nNothing was pushed, signed or attested.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import platform as machine
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release.commands import say
+from release.commands import CommandFailed, say
 
 if TYPE_CHECKING:
     from release.commands import Commands
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+_OWN = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64"}
+"""The platform of a machine, by each name that systems have for it."""
 _EMULATORS = Path("/proc/sys/fs/binfmt_misc")
 _BASES = {"linux/amd64": "", "linux/arm64": "arm64v8/"}
 """Where each platform's own base image is found by name, for who builds one at a time."""
@@ -51,14 +54,14 @@ def push(commands: Commands, name: str, version: Version) -> str:
 
 def try_out(commands: Commands, name: str, version: Version) -> str:
     """Build each platform that this machine can run, start the program in it, and give the first one's digest."""
-    built = {
-        platform: _tried(commands, platform, name, version) for platform in PLATFORMS if _can_run(commands, platform)
-    }
+    built = {platform: _tried(commands, platform, name, version) for platform in PLATFORMS if _can_run(platform)}
     for platform in PLATFORMS:
         if platform not in built:
             say(
                 f"LEFT OUT: {platform}, since this machine emulates no {_MACHINES[platform]} (Debian: qemu-user-static)"
             )
+    if not built:
+        raise CommandFailed(f"this machine, {machine.machine()}, runs none of {', '.join(PLATFORMS)}")
     return next(iter(built.values()))
 
 
@@ -78,9 +81,9 @@ def _labels(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
     return tuple(f"--label=org.opencontainers.image.{key}={value}" for key, value in told.items())
 
 
-def _can_run(commands: Commands, platform: str) -> bool:
-    machine = _MACHINES[platform]
-    return commands.ask("uname", "--machine") == machine or (_EMULATORS / f"qemu-{machine}").exists()
+def _can_run(platform: str) -> bool:
+    emulator = _EMULATORS / f"qemu-{_MACHINES[platform]}"
+    return platform == _OWN.get(machine.machine().lower()) or emulator.exists()
 
 
 def _tried(commands: Commands, platform: str, name: str, version: Version) -> str:

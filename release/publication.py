@@ -9,18 +9,30 @@ from release.commands import CommandFailed, say
 from release.version import notes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from release.commands import Commands
     from release.version import Version
 
-_BOT = ("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com")
+_BOT = (
+    *("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com"),
+    *("-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"),
+)
 _AS_GH = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def tags(commands: Commands) -> list[str]:
     """List the tags of the repository that this one was cloned from."""
-    listed = commands.ask("git", "ls-remote", "--tags", "--refs", "origin")
+    listed = commands.ask("git", *_AS_GH, "ls-remote", "--tags", "--refs", "origin")
     return [line.rpartition("refs/tags/")[2] for line in listed.splitlines()]
+
+
+def moved(commands: Commands) -> Iterator[str]:
+    """Tell that the default branch has moved: GitHub refuses a tag of a workflow whose own files are no branch's."""
+    newest = commands.ask("git", *_AS_GH, "ls-remote", "origin", "HEAD").partition("\t")[0]
+    if newest != commands.ask("git", "rev-parse", "HEAD"):
+        yield f"the default branch has moved on to {newest[:12]}: start the release again, from there"
 
 
 def with_image(action: str, image: str) -> str:
@@ -38,30 +50,43 @@ def commit(commands: Commands, version: Version, image: str) -> None:
     action = commands.folder / "action.yml"
     action.write_text(with_image(action.read_text(), image))
     commands.run("git", "switch", "--quiet", "--detach")
-    commands.run("git", *_BOT, "commit", "--quiet", "--message", f"Release {version}", "action.yml")
-    commands.run("git", "tag", version.tag)
+    commands.run("git", *_BOT, "commit", "--quiet", "--no-verify", "--message", f"Release {version}", "action.yml")
+    commands.run("git", *_BOT, "tag", version.tag)
 
 
-def publish(commands: Commands, repository: str, version: Version, listed: list[str]) -> None:
+def publish(commands: Commands, repository: str, version: Version, image: str, listed: list[str]) -> None:
     """Push the tag, publish the release, see that it is immutable, and only then move the floating tag."""
     address = f"https://github.com/{repository}"
     told = commands.folder / "build" / "notes.md"
     told.parent.mkdir(exist_ok=True)
-    told.write_text(f"{notes(version, commands.folder, address)}\n")
+    pinned = f"uses: {repository}@{commands.ask('git', 'rev-parse', version.tag)} # {version.tag}"
+    told.write_text(f"{notes(version, commands.folder, address)}\n\n```yaml\n- {pinned}\n```\n")
     origin = f"{address}.git"
+    _require_public(commands, image)
     commands.publish("git", *_AS_GH, "push", origin, f"refs/tags/{version.tag}")
     # A draft is published in a step of its own: GitHub locks a release at that moment.
     commands.publish(
         *("gh", "release", "create", version.tag, f"--repo={repository}", "--verify-tag", "--draft"),
         *(f"--title={version}", f"--notes-file={told}"),
     )
-    commands.publish("gh", "release", "edit", version.tag, f"--repo={repository}", "--draft=false")
+    latest = f"--latest={str(version.is_newest(listed, of_all=True)).lower()}"
+    commands.publish("gh", "release", "edit", version.tag, f"--repo={repository}", "--draft=false", latest)
     _require_immutable(commands, repository, version)
     if version.is_newest(listed):
         commands.run("git", "tag", "--force", version.floating_tag, version.tag)
         commands.publish("git", *_AS_GH, "push", "--force", origin, f"refs/tags/{version.floating_tag}")
     else:
         say(f"{version.floating_tag} stays where it is: there is a newer version")
+    say(f"Left to do by hand: on {address}/releases, Edit, Publish this release to the GitHub Marketplace")
+
+
+def _require_public(commands: Commands, image: str) -> None:
+    """Look at the image as everybody: GitHub may keep a new package to its owner."""
+    try:
+        commands.publish("env", "DOCKER_CONFIG=/nowhere", "docker", "manifest", "inspect", image)
+    except CommandFailed as failure:
+        remedy = "make the package public (its settings, Change visibility), and start the release again"
+        raise CommandFailed(f"{failure}\nthe image cannot be pulled by everybody: {remedy}") from None
 
 
 def _require_immutable(commands: Commands, repository: str, version: Version) -> None:

@@ -41,10 +41,10 @@ class Version(NamedTuple):
         """The tag that follows the newest version of the same major number."""
         return f"v{self.major}"
 
-    def is_newest(self, tags: Iterable[str]) -> bool:
-        """Tell whether no tag is of a newer version with the same major number: else the floating tag stays."""
+    def is_newest(self, tags: Iterable[str], *, of_all: bool = False) -> bool:
+        """Tell whether no tag is of a newer version with the same major number, or with any."""
         others = [Version.parse(tag[1:]) for tag in tags if tag[:1] == "v" and _FORM.fullmatch(tag[1:])]
-        return all(other <= self for other in others if other.major == self.major)
+        return all(other <= self for other in others if of_all or other.major == self.major)
 
 
 def problems(version: Version, root: Path, tags: Iterable[str]) -> Iterator[str]:
@@ -76,5 +76,5 @@ def notes(version: Version, root: Path, address: str) -> str:
 
 def section(changelog: str, title: str) -> str:
     """Give the text of a section of the changelog; "" where there is none, or nothing in it."""
-    found = re.search(rf"^## {re.escape(title)}\b[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^## {re.escape(title)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
     return found[1].strip() if found else ""

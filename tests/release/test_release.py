@@ -30,6 +30,7 @@ case "$*" in
 *--metadata-file=*) mkdir -p build; echo '{{"containerimage.digest": "{DIGEST}"}}' >build/image.json ;;
 'image inspect'*) echo {DIGEST} ;;
 run*) exit "${{STARTED:-2}}" ;;
+manifest*) exit "${{PRIVATE:-0}}" ;;
 esac
 """
 GH = """\
@@ -49,7 +50,7 @@ def _git(folder: Path, *words: str) -> str:
 def checkout(tmp_path: Path) -> Path:
     """Give a clone of a small repository that is ready for 1.2.3, as the workflow checks it out."""
     origin, clone = tmp_path / "origin.git", tmp_path / "clone"
-    _git(tmp_path, "init", "--quiet", "--bare", str(origin))
+    _git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
     _git(tmp_path, "clone", "--quiet", str(origin), str(clone))
     shutil.copytree(ROOT / "release", clone / "release", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("action.yml", "Dockerfile"):
@@ -135,12 +136,14 @@ def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_fl
         == " 1 file changed, 1 insertion(+), 1 deletion(-)"
     )
     assert _git(origin, "rev-list", "--count", "main..v1.2.3") == "1"
-    create, edit, asked = _called(tmp_path)
+    looked, create, edit, asked = _called(tmp_path)
+    assert looked == f"docker manifest inspect ghcr.io/org/refresh-action@{DIGEST}"
     assert create.startswith("gh release create v1.2.3 --repo=Org/refresh-action --verify-tag --draft")
-    assert edit == "gh release edit v1.2.3 --repo=Org/refresh-action --draft=false"
+    assert edit == "gh release edit v1.2.3 --repo=Org/refresh-action --draft=false --latest=true"
     assert asked.startswith("gh api repos/Org/refresh-action/releases/tags/v1.2.3")
     notes = (tmp_path / "clone" / "build" / "notes.md").read_text()
-    assert notes == "- Ends [more](https://github.com/Org/refresh-action/blob/v1.2.3/docs/x.md).\n"
+    assert notes.startswith("- Ends [more](https://github.com/Org/refresh-action/blob/v1.2.3/docs/x.md).\n")
+    assert f"uses: Org/refresh-action@{_git(origin, 'rev-parse', 'v1.2.3')} # v1.2.3" in notes
 
 
 def test_what_a_release_names_is_an_action(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
@@ -164,6 +167,33 @@ def test_a_release_that_could_be_changed_fails_before_the_floating_tag_moves(
     assert (code, "git push origin :v1.2.3" in told) == (1, True)
 
 
+def test_an_image_that_only_its_owner_can_pull_is_not_released(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """GitHub may keep a new package private; a release of it could never be mended."""
+    code, told = run("publish", "1.2.3", DIGEST, PRIVATE="1")
+    assert (code, _tags(tmp_path)) == (1, {})
+    assert "make the package public" in told
+
+
+@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST)])
+def test_what_is_not_the_default_branch_s_newest_commit_is_not_released(
+    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path, step: tuple[str, ...]
+) -> None:
+    """Tests and a reviewer take their time, and GitHub refuses a tag whose workflows are no branch's."""
+    _git(
+        checkout,
+        "push",
+        "--quiet",
+        "origin",
+        f"{_git(checkout, 'commit-tree', 'HEAD^{tree}', '-m', 'x')}:main",
+        "--force",
+    )
+    code, told = run(*step)
+    assert (code, _tags(tmp_path)) == (1, {})
+    assert "the default branch has moved on" in told
+
+
 def test_the_floating_tag_stays_with_a_newer_version(
     run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +203,7 @@ def test_the_floating_tag_stays_with_a_newer_version(
     code, told = run("publish", "1.2.3", DIGEST)
     assert code == 0, told
     assert "v1 stays where it is" in told
+    assert any(call.endswith("--draft=false --latest=false") for call in _called(tmp_path))
     assert _tags(tmp_path)["v1"] == "Dockerfile"
 
 
@@ -210,9 +241,12 @@ def test_a_platform_that_this_machine_cannot_run_is_left_out_aloud(
     """Emulation is the machine's matter."""
     monkeypatch.setattr(image, "_EMULATORS", tmp_path)
     monkeypatch.setattr(image, "_tried", lambda *_: DIGEST)
-    monkeypatch.setattr(Commands, "ask", lambda *_: "x86_64")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3)) == DIGEST
     assert "LEFT OUT: linux/arm64" in capfd.readouterr().out
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(CommandFailed, match="runs none of"):
+        image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_a_version_knows_its_tags() -> None:
 def test_a_repair_of_an_old_version_does_not_move_the_floating_tag(tags: list[str], *, newest: bool) -> None:
     """Its users would lose what newer versions brought."""
     assert V.is_newest(tags) is newest
+    assert V.is_newest(["v2.0.0"], of_all=True) is False
 
 
 def test_a_version_that_is_prepared_can_be_released(tmp_path: Path) -> None:
@@ -70,6 +71,7 @@ def test_a_version_that_is_prepared_can_be_released(tmp_path: Path) -> None:
     [
         (CHANGELOG, "1.2.2", [], "pyproject.toml: version is 1.2.2; write 1.2.3 there first"),
         (CHANGELOG.replace("## 1.2.3", "## 1.2.30"), "1.2.3", [], "CHANGELOG.md has no section 1.2.3"),
+        (CHANGELOG.replace("## 1.2.3", "## 1.2.3-rc.1"), "1.2.3", [], "CHANGELOG.md has no section 1.2.3"),
         (CHANGELOG.replace("## 1.2.3 - 2026-11-25\n", "## 1.2.3\n## 1.2.2\n"), "1.2.3", [], "has no section 1.2.3"),
         (CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n"), "1.2.3", [], "has more under Unreleased"),
         (CHANGELOG, "1.2.3", ["v1.2.3"], "v1.2.3 is a tag already"),
