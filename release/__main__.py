@@ -11,21 +11,39 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from release import image, publication, version
 from release.commands import CommandFailed, Commands, say
 from release.version import Version
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[1]
-REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "org/refresh-action")
+PLACEHOLDER = "org/refresh-action"
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY", PLACEHOLDER)
 NAME = f"ghcr.io/{REPOSITORY.lower()}"
 
 
 def check(wanted: Version) -> None:
     """Refuse a version that cannot be released, with all reasons."""
     commands = Commands(ROOT, dry=False)
-    if found := [*version.problems(wanted, ROOT, publication.tags(commands)), *publication.moved(commands)]:
+    found = [
+        *version.problems(wanted, ROOT, publication.tags(commands)),
+        *publication.moved(commands),
+        *_placeholders(commands),
+    ]
+    if found:
         raise CommandFailed("\n".join(found))
+
+
+def _placeholders(commands: Commands) -> Iterator[str]:
+    """Tell where the pages still name the repository that stands for this one until it has its place."""
+    if REPOSITORY != PLACEHOLDER:
+        listed = commands.ask("git", "ls-files", "*.md", "*.yml", "*.yaml").splitlines()
+        if named := [path for path in listed if PLACEHOLDER in (ROOT / path).read_text()]:
+            yield f"{PLACEHOLDER} stands in {len(named)} files ({', '.join(named[:3])}, ...); write {REPOSITORY} there"
 
 
 def build(wanted: Version) -> None:

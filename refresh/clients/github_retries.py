@@ -1,4 +1,4 @@
-"""How often and how long GitHub is asked again: a minute in all, and never elsewhere than where it was asked first.
+"""How often and how long GitHub is asked again: a minute a request in all, and only where it was asked first.
 
 Measured: urllib3 sleeps for as long as `Retry-After` says, an hour three times over; PyGithub waits for a limit that is
 told with 403 and not for one with 429, follows a 301 without the query, takes every other redirect for an answer, so

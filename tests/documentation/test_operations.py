@@ -15,9 +15,9 @@ PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("operatio
 
 
 def _shell(page: str, heading: str) -> str:
-    """Give the first shell block below a heading."""
-    below = PAGES[page][PAGES[page].index(f"\n## {heading}\n") :]
-    return str(re.findall(r"^```shell\n(.*?)^```", below, re.DOTALL | re.MULTILINE)[0])
+    """Give all shell of a section."""
+    section = PAGES[page].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return "".join(re.findall(r"^```shell\n(.*?)^```", section, re.DOTALL | re.MULTILINE))
 
 
 def test_taking_a_pool_away_leaves_nothing_of_it_and_all_of_others(

@@ -194,6 +194,17 @@ def test_what_is_not_the_default_branch_s_newest_commit_is_not_released(
     assert "the default branch has moved on" in told
 
 
+def test_pages_that_name_another_repository_are_not_released(
+    run: Callable[..., tuple[int, str]], checkout: Path
+) -> None:
+    """Who pastes from them would run somebody else's action."""
+    (checkout / "README.md").write_text("uses: org/refresh-action@v1\n")
+    _git(checkout, "add", "README.md")
+    code, told = run("check", "1.2.3")
+    assert (code, "org/refresh-action stands in 1 files (README.md, ...)" in told) == (1, True)
+    assert run("check", "1.2.3", GITHUB_REPOSITORY="org/refresh-action")[0] == 0
+
+
 def test_the_floating_tag_stays_with_a_newer_version(
     run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
 ) -> None:
