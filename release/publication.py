@@ -73,7 +73,7 @@ def publish(commands: Commands, repository: str, version: Version, image: str, l
     commands.publish("gh", "release", "edit", version.tag, f"--repo={repository}", "--draft=false", latest)
     _require_immutable(commands, repository, version)
     if version.is_newest(listed):
-        commands.run("git", "tag", "--force", version.floating_tag, version.tag)
+        commands.run("git", *_BOT, "tag", "--force", version.floating_tag, version.tag)
         commands.publish("git", *_AS_GH, "push", "--force", origin, f"refs/tags/{version.floating_tag}")
     else:
         say(f"{version.floating_tag} stays where it is: there is a newer version")
