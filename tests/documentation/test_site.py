@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sysconfig
+import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -14,6 +16,9 @@ import yaml
 from documentation import inputs_page
 from refresh import command_line, inputs
 from tests.fakes.literals import good
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 TOP = [*ROOT.glob("*.md"), ROOT / ".github" / "pull_request_template.md"]
@@ -69,6 +74,30 @@ def test_shell_on_a_page_is_shell(page: Path, tmp_path: Path) -> None:
     assert checked.stderr == ""
     targets = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
     assert set(re.findall(r"`make ([\w-]+)", page.read_text())) <= targets
+
+
+def _steps_in(shown: object) -> Iterator[dict[str, Any]]:
+    """Find the steps in a workflow, or in a part of one."""
+    if isinstance(shown, dict):
+        if "uses" in shown:
+            yield shown
+        shown = list(shown.values())
+    if isinstance(shown, list):
+        for each in shown:
+            yield from _steps_in(each)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_data_on_a_page_can_be_read_and_names_inputs_that_there_are(page: Path) -> None:
+    """Parts of a step as well; whole workflows are linted besides."""
+    blocks = re.findall(r"^```(yaml|json)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    for language, block in blocks:
+        shown = json.loads(block) if language == "json" else yaml.safe_load(textwrap.dedent(block))
+        for step in _steps_in(shown):
+            if step["uses"].startswith("org/refresh-action"):
+                assert {*(step.get("with") or ())} <= {*inputs.ALL}
+        if isinstance(shown, dict) and "github-app-id" in shown:
+            assert {*shown} <= {*inputs.ALL}
 
 
 def test_the_command_line_on_a_page_is_taken() -> None:
