@@ -225,3 +225,28 @@ def test_user_data_of_exactly_the_limit_is_not_compressed() -> None:
     padding = "x" * (user_data.SIZE_LIMIT - len(user_data.render(nearly)))
     exactly = user_data.render(evolve(nearly, region=SETTINGS.region + padding))
     assert (len(exactly), exactly[:2]) == (user_data.SIZE_LIMIT, b"#!")
+
+
+@pytest.mark.parametrize(
+    ("user", "switched"), [("root", []), ("builder", ["--reuid builder --regid 1000 --init-groups ./run.sh"])]
+)
+def test_the_runner_is_started_as_its_user_in_the_process_that_the_agent_knows(
+    tmp_path: Path, user: str, switched: list[str]
+) -> None:
+    """A process before it would hide its session, so that it could only be killed; jobs ask variables who they are."""
+    told = 'echo "$$ $USER $LOGNAME $HOME"'
+    tools = {
+        "getent": 'echo "$2:x:1000:1000::/home/$2:/bin/sh"',
+        "id": "echo 1000",
+        "setpriv": f'{told}; echo "$*"',
+        "run.sh": told,
+    }
+    for name, script in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    program = (
+        f'. {Path(user_data.__file__).parent}/runner.sh; folder={tmp_path}; exec_runner ./run.sh & echo "$!"; wait'
+    )
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "RUNNER_USER": user, "RUNNER_LOG": str(tmp_path / "log")}
+    known = subprocess.check_output(["bash", "-c", program], env=environ, text=True).strip()  # noqa: S603, S607 - ours
+    assert (tmp_path / "log").read_text().splitlines() == [f"{known} {user} {user} /home/{user}", *switched]
