@@ -70,10 +70,10 @@ docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # A Docker engine is needed, whose daemon has the base image or reaches a registry.
-release-dry-run:
+release-dry-run: $(INSTALLED)
 	@test -n '$(VERSION)' || { echo 'Say which: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
 	@docker version >/dev/null 2>&1 || { echo 'A Docker engine is needed and was not found (on Debian: .ci/engine starts one).' >&2; exit 1; }
-	@$(PYTHON) -m release dry-run '$(VERSION)'
+	@$(BIN)/python -m release dry-run '$(VERSION)'
 
 audit: $(INSTALLED)
 	@$(BIN)/python -m tests.gates.audit

@@ -97,17 +97,19 @@ def _show_push(commands: Commands, wanted: Version, digest: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one step; tell what is wrong in a line each."""
-    steps = {"check": check, "image": build, "dry-run": rehearse, "publish": publish}
-    match arguments:
-        case ["publish", text, digest]:
-            more = [digest]
-        case ["check" | "image" | "dry-run", text]:
-            more = []
-        case _:
-            say(__doc__ or "")
-            return 2
     try:
-        steps[arguments[0]](Version.parse(text), *more)  # type: ignore[operator]
+        match arguments:
+            case ["check", text]:
+                check(Version.parse(text))
+            case ["image", text]:
+                build(Version.parse(text))
+            case ["publish", text, digest]:
+                publish(Version.parse(text), digest)
+            case ["dry-run", text]:
+                rehearse(Version.parse(text))
+            case _:
+                say(__doc__ or "")
+                return 2
     except (CommandFailed, ValueError) as failure:
         say("".join(f"error: {line}\n" for line in str(failure).splitlines()).rstrip())
         return 1

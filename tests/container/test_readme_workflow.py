@@ -36,8 +36,7 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
         given = {
             # Where AWS is played, and what GitHub gives a job that may ask for OIDC tokens.
             "AWS_ENDPOINT_URL": world.aws.url,
-            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+            **world.github.offered,
         }
         inputs = {name: value for name, value in world.inputs.items() if name != "github-token"} | changed
         made = workflow.adapted(workflow.of_the_readme(), given, inputs)

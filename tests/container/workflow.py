@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests import pages
 from tests.fakes import canaries
 from tests.fakes.world import ROOT
 
@@ -32,7 +33,7 @@ BASE_IMAGE = re.findall(r"^ARG BASE_IMAGE=(.+)$", (ROOT / "Dockerfile").read_tex
 
 def of_the_readme() -> dict[Any, Any]:
     """Read the workflow that the README shows."""
-    block = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    block = pages.blocks(pages.page("README.md"), "yaml")[0]
     workflow: dict[Any, Any] = yaml.safe_load(block)
     return workflow
 

@@ -17,6 +17,7 @@ import yaml
 import refresh.reconciler
 from refresh import inputs, user_data
 from refresh.desired import DesiredState, Mode
+from tests import pages
 from tests.fakes import operations
 from tests.fakes.literals import OUTPUTS, good
 
@@ -95,7 +96,7 @@ def test_the_described_defaults_are_the_programs() -> None:
 
 def test_the_readmes_workflow_has_what_a_scheduled_refresh_needs() -> None:
     """One run at a time, few permissions, a time-out, off the full hour, and only inputs that exist."""
-    workflow = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0])
+    workflow = yaml.safe_load(pages.blocks(README, "yaml")[0])
     (job,) = workflow["jobs"].values()
     assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
     assert (workflow["permissions"], job["permissions"]) == ({}, {"id-token": "write"})
@@ -166,7 +167,7 @@ def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None
         for service, operation in re.findall(r"call_aws ([a-z0-9]+) ([a-z-]+)", shell)
     }
     page = (ROOT / "docs" / "instance.md").read_text()
-    policy = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    policy = json.loads(pages.blocks(page, "json")[0])
     assert {statement["Action"] for statement in policy["Statement"]} == called
 
 

@@ -21,6 +21,7 @@ from attrs import evolve
 from refresh import errors, inputs, listing, records, wording
 from refresh.desired import DesiredState, Mode
 from refresh.reconciler.garbage_collector import doubts
+from tests import pages
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.literals import good
@@ -44,8 +45,8 @@ _WORKS, _IDLE, _EXPIRED, _NEVER_READY, _FORGOTTEN, _ENDED = (f"i-{number:017x}" 
 
 
 def _block(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    return str(found)
+    (found,) = pages.blocks(PAGE, language)
+    return found
 
 
 def _side(sign: str) -> Any:

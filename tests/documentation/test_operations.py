@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.world import ROOT
+from tests import pages
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
     from tests.fakes.world import World
 
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("operations", "migrating")}
-
 
 def _shell(page: str, heading: str) -> str:
     """Give all shell of a section."""
-    section = PAGES[page].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return "".join(re.findall(r"^```shell\n(.*?)^```", section, re.DOTALL | re.MULTILINE))
+    section = pages.page(f"docs/{page}.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return "".join(pages.blocks(section, "shell"))
 
 
 def test_taking_a_pool_away_leaves_nothing_of_it_and_all_of_others(

@@ -9,18 +9,13 @@ import yaml
 from moto.backends import get_backend
 from moto.ec2.models.amis import Ami
 
-from tests.fakes import canaries
+from tests import pages
 from tests.fakes.desired import ACCOUNT_ID, REGION
-from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from tests.fakes.world import World
 
-PAGE = (ROOT / "docs" / "quick-start.md").read_text()
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = pages.page("docs/quick-start.md")
 
 
 def _with_outputs(operation: str) -> None:
@@ -44,14 +39,13 @@ def _job(world: World) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": "",
         "AWS_SECRET_ACCESS_KEY": "",
-        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+        **world.github.offered,
     }
 
 
 def test_every_step_of_the_quick_start_does_what_it_says(world: World, shell: Any) -> None:
     """From nothing to a run that creates everything, and another one that changes nothing."""
-    roles, network, secret, start = _blocks("shell")
+    roles, network, secret, start = pages.blocks(PAGE, "shell")
     world.aws.before_call = _with_outputs
     # moto knows no identity provider in stacks; the page says what to write where it is there already.
     told = shell(roles.replace("CreateOidcProvider=yes", "CreateOidcProvider=no"))
@@ -61,7 +55,7 @@ def test_every_step_of_the_quick_start_does_what_it_says(world: World, shell: An
     shell(start)
     asked = shell('cat "$GH_LOG"').splitlines()
     assert [line.split()[0] for line in asked] == ["api", "secret", "workflow", "run", "run"]
-    given = yaml.safe_load(_blocks("yaml")[0])["jobs"]["refresh"]["steps"][0]["with"]
+    given = yaml.safe_load(pages.blocks(PAGE, "yaml")[0])["jobs"]["refresh"]["steps"][0]["with"]
     printed = {
         "role-to-assume": made["RefreshRoleArn"],
         "iam-instance-profile": made["InstanceProfileName"],
@@ -80,8 +74,8 @@ def test_every_step_of_the_quick_start_does_what_it_says(world: World, shell: An
 
 def test_the_quick_start_s_workflow_is_the_readme_s_but_for_what_it_names() -> None:
     """Who has read one knows the other."""
-    (readme, *_) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    shown, here = yaml.safe_load(readme), yaml.safe_load(_blocks("yaml")[0])
+    (readme, *_) = pages.blocks(pages.page("README.md"), "yaml")
+    shown, here = yaml.safe_load(readme), yaml.safe_load(pages.blocks(PAGE, "yaml")[0])
     for each in (shown, here):
         each["jobs"]["refresh"]["steps"][0].pop("with")
     assert here == shown

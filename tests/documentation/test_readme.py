@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests import pages
 from tests.fakes.desired import OTHER_IMAGE
 
 if TYPE_CHECKING:
     from refresh.reconciler.services import Services
     from tests.fakes.world import World
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+README = pages.page("README.md")
 QUEUE = "octo-widgets-large-ci-pool"
 _VARYING = re.compile(r"\b(i|lt)-[0-9a-f]{17}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\(\d+\.\d s\)")
 
@@ -30,7 +29,7 @@ def test_the_plan_that_the_readme_shows_is_one(refreshed: World, services: Servi
     url = services.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
     code, printed = refreshed.run(mode="plan", ami=OTHER_IMAGE)
-    shown = _steady(re.findall(r"^```text\n(.*?)^```", README, re.DOTALL | re.MULTILINE)[0])
+    shown = _steady(pages.blocks(README, "text")[0])
     told = _steady(printed)
     assert code == 0, printed
     # Components end in any order.

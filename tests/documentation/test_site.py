@@ -15,6 +15,7 @@ import yaml
 
 from documentation import inputs_page
 from refresh import command_line, inputs
+from tests import pages
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_links_of_the_pages_at_the_top_lead_somewhere(page: Path) -> None:
 def test_shell_on_a_page_is_shell(page: Path, tmp_path: Path) -> None:
     """And calls commands of make that there are."""
     script = tmp_path / "shown.sh"
-    script.write_text("\n".join(re.findall(r"^```shell\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)))
+    script.write_text("\n".join(pages.blocks(page.read_text(), "shell")))
     checked = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)  # noqa: S603, S607 - reads it
     assert checked.stderr == ""
     targets = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
@@ -90,9 +91,10 @@ def _steps_in(shown: object) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_data_on_a_page_can_be_read_and_names_inputs_that_there_are(page: Path) -> None:
     """Parts of a step as well; whole workflows are linted besides."""
-    blocks = re.findall(r"^```(yaml|json)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-    for language, block in blocks:
-        shown = json.loads(block) if language == "json" else yaml.safe_load(textwrap.dedent(block))
+    for block in pages.blocks(page.read_text(), "json"):
+        json.loads(block)
+    for block in pages.blocks(page.read_text(), "yaml"):
+        shown = yaml.safe_load(textwrap.dedent(block))
         for step in _steps_in(shown):
             if step["uses"].startswith("org/refresh-action"):
                 assert {*(step.get("with") or ())} <= {*inputs.ALL}

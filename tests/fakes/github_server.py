@@ -48,6 +48,14 @@ class GitHubServer(Serving):
         server.daemon_threads = True
         super().__init__(server)
 
+    @property
+    def offered(self) -> dict[str, str]:
+        """The variables with which GitHub lets a job ask for OIDC tokens."""
+        return {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/id-token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+        }
+
     def answer(  # noqa: PLR0911 - one return an answer
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, bytes]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from tests import pages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```ya?ml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def workflows() -> Iterator[tuple[str, str]]:
@@ -22,7 +23,7 @@ def workflows() -> Iterator[tuple[str, str]]:
     for path in sorted(ROOT.glob("docs/examples/*.yml")):
         yield path.relative_to(ROOT).as_posix().replace("/", "-"), path.read_text()
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        for number, block in enumerate(_BLOCK.findall(page.read_text())):
+        for number, block in enumerate(pages.blocks(page.read_text(), "ya?ml")):
             if re.search(r"^jobs:", block, re.MULTILINE):
                 yield f"{page.relative_to(ROOT).with_suffix('').as_posix().replace('/', '-')}-{number}.yml", block
 

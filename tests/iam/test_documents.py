@@ -8,6 +8,7 @@ import re
 import pytest
 
 from refresh import names
+from tests import pages
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT
@@ -159,7 +160,7 @@ def test_an_instance_reads_and_writes_its_own_kinds_of_items_only() -> None:
 def test_the_instance_s_page_has_the_same_policy() -> None:
     """With any region and account, and without Sids, as it always was."""
     page = (ROOT / "docs" / "instance.md").read_text()
-    shown = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    shown = json.loads(pages.blocks(page, "json")[0])
     text = (policies.FOLDER / "instance-profile.json").read_text().replace("REGION", "*").replace("ACCOUNT", "*")
     document = json.loads(text)
     for statement in document["Statement"]:

@@ -37,8 +37,7 @@ def _oidc(world: World) -> dict[str, str]:
     """Give what GitHub gives a job that may ask for OIDC tokens."""
     return {
         **WITHOUT_KEYS,
-        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+        **world.github.offered,
         "GITHUB_ACTIONS": "true",
         "NO_COLOR": "1",
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from release import image, publication
 from release.commands import CommandFailed, Commands
@@ -258,6 +259,16 @@ def test_a_platform_that_this_machine_cannot_run_is_left_out_aloud(
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(CommandFailed, match="runs none of"):
         image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3))
+
+
+def test_the_workflow_runs_the_steps_in_their_order() -> None:
+    """Signature and attestation are of the image that the commit then names."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    told = [step.get("run") or step["uses"].partition("@")[0] for step in jobs["release"]["steps"]]
+    ours = [each.removeprefix("python3 -m release ").partition(" ")[0] for each in told]
+    order = ["check", "image", "cosign", "actions/attest-build-provenance", "publish"]
+    assert [each for each in ours if each in order] == order
+    assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", "test")
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,7 @@ def test_the_job_s_token_for_oidc_does_not_follow_to_another_host(world: World, 
         world.github.headers["Location"] = f"{elsewhere.url.replace('127.0.0.1', 'localhost')}/id-token"
         environ = {
             **WITHOUT_KEYS,
-            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{world.github.url}/id-token?api-version=2.0",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
+            **world.github.offered,
         }
         code, printed = world.run(environ, role_to_assume="arn:aws:iam::123456789012:role/runner-pool-refresh")
         assert elsewhere.calls == []
