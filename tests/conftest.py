@@ -50,6 +50,17 @@ def aws(_aws_server: AwsServer) -> AwsServer:
 
 
 @pytest.fixture
+def no_stacks() -> Iterator[None]:
+    """Forget CloudFormation's stacks afterwards: the account is emptied of what they made, not of them."""
+    from moto.backends import get_backend  # noqa: PLC0415 - unit tests must not load moto
+
+    yield
+    for account in get_backend("cloudformation").values():
+        for region in account.values():
+            region.reset()
+
+
+@pytest.fixture
 def github() -> Iterator[GitHubServer]:
     """Give a stand-in for GitHub on a local server."""
     from tests.fakes.github_server import GitHubServer  # noqa: PLC0415 - unit tests open no sockets

@@ -37,7 +37,7 @@ exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@"
 
 
 @pytest.fixture
-def shell(world: World, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def shell(world: World, tmp_path_factory: pytest.TempPathFactory, no_stacks: None) -> Any:  # noqa: ARG001 - the pages make one
     """Give a way to run shell as a reader would, in a folder of his own, with nothing but stand-ins around."""
     if not shutil.which("aws"):
         suites.leave_out("the quick start needs the AWS CLI, and there is no aws command")

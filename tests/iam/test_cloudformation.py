@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from moto.backends import get_backend
 
 from refresh import names
 from tests.fakes.desired import ACCOUNT_ID, REPOSITORY
@@ -16,21 +15,13 @@ from tests.fakes.world import ROOT
 from tests.iam import applied, policies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.fakes.aws_server import AwsServer
 
 TEMPLATE = ROOT / "docs" / "cloudformation" / "refresh.yaml"
 LONG = names.Repository("octo", f"widgets.{'js' * 30}")
 
 
-@pytest.fixture(autouse=True)
-def _no_stacks() -> Iterator[None]:
-    """Forget the stacks afterwards: the account is emptied of what they made, not of them."""
-    yield
-    for account in get_backend("cloudformation").values():
-        for region in account.values():
-            region.reset()
+pytestmark = pytest.mark.usefixtures("no_stacks")
 
 
 def _create(aws: AwsServer, repository: names.Repository, **parameters: str) -> dict[str, str]:
