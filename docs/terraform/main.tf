@@ -20,7 +20,7 @@ locals {
 # The names that somebody chose are put in last, so that nothing in them is taken for a placeholder.
 locals {
   texts = {
-    for document in ["refresh", "plan-only", "instance-profile", "trust-policy", "instance-trust-policy"] :
+    for document in ["refresh", "plan-only", "instance-profile", "image-parameter", "trust-policy", "instance-trust-policy"] :
     document => replace(replace(replace(replace(replace(replace(replace(replace(replace(
       file("${local.documents}/${document}.json"),
       "arn:aws:", "arn:${local.partition.partition}:"),
@@ -86,6 +86,15 @@ resource "aws_iam_role_policy" "plan_only" {
   name   = "plan-only"
   role   = aws_iam_role.plan_only[0].id
   policy = local.policies["plan-only"]
+}
+
+# EC2 resolves the parameter as the caller at every launch: attach this to the role that launches.
+resource "aws_iam_policy" "image_parameter" {
+  count = var.ami_parameter == null ? 0 : 1
+
+  name        = "${local.name}-image-parameter"
+  description = "Lets the role that launches runners of ${var.owner}/${var.repository} resolve their image"
+  policy      = local.texts["image-parameter"]
 }
 
 resource "aws_iam_role" "instance" {

@@ -8,6 +8,11 @@ output "plan_only_role_arn" {
   value       = one(aws_iam_role.plan_only[*].arn)
 }
 
+output "image_parameter_policy_arn" {
+  description = "With ami: resolve:ssm:NAME, to attach to the role that launches instances (provision's); null otherwise."
+  value       = one(aws_iam_policy.image_parameter[*].arn)
+}
+
 output "instance_profile_name" {
   description = "For the input iam-instance-profile."
   value       = aws_iam_instance_profile.instance.name

@@ -42,6 +42,13 @@ def roles(aws: AwsServer) -> dict[str, Role]:
     return found
 
 
+def managed(aws: AwsServer, arn: str) -> policies.Document:
+    """Read the policy that stands by itself, to be attached to a role that is made elsewhere."""
+    version = policies.client(aws, "iam").get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
+    document: policies.Document = version["Document"]
+    return document
+
+
 def require_trust(found: Mapping[str, Role], plan_only_job: str, longest_session: int) -> None:
     """Compare who may take the three roles, and for how long, with what docs/iam says."""
     trust = policies.filled("trust-policy")

@@ -70,7 +70,9 @@ def test_the_template_makes_the_documented_roles(aws: AwsServer) -> None:
         "RefreshRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['refresh'].name}",
         "PlanOnlyRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['plan-only'].name}",
         "InstanceProfileName": name,
+        "ImageParameterPolicyArn": outputs["ImageParameterPolicyArn"],
     }
+    assert applied.managed(aws, outputs["ImageParameterPolicyArn"]) == policies.filled("image-parameter")
 
 
 @pytest.mark.parametrize("repository", [REPOSITORY, LONG], ids=["plain", "mapped"])
@@ -81,7 +83,7 @@ def test_the_template_makes_no_more_than_it_is_asked_for(aws: AwsServer, reposit
     outputs = _create(aws, repository, Job="ref:refs/heads/trunk", **given)
     roles = applied.roles(aws)
     assert set(roles) == {"refresh", "instance-profile"}
-    assert "PlanOnlyRoleArn" not in outputs
+    assert not {"PlanOnlyRoleArn", "ImageParameterPolicyArn"} & set(outputs)
     document = policies.filled("refresh", repository, runner_role=roles["instance-profile"].name)
     kept = [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert roles["refresh"].policy["Statement"] == kept

@@ -52,7 +52,9 @@ def test_every_row_but_two_has_actions() -> None:
     assert list(policies.TABLE) == sorted(policies.TABLE)
 
 
-@pytest.mark.parametrize("name", ["refresh", "plan-only", "instance-profile", "trust-policy", "instance-trust-policy"])
+@pytest.mark.parametrize(
+    "name", ["refresh", "plan-only", "image-parameter", "instance-profile", "trust-policy", "instance-trust-policy"]
+)
 def test_every_statement_is_named_allows_and_says_each_action_once(name: str) -> None:
     """People find a statement by its Sid, and nothing is allowed twice or by a wildcard."""
     document = policies.document(name)
@@ -140,6 +142,12 @@ def test_only_the_runners_role_may_be_passed_and_only_to_ec2() -> None:
     assert policies.allowed(document, "iam:PassRole", role, {service: "ec2.amazonaws.com"})
     assert not policies.allowed(document, "iam:PassRole", role, {service: "lambda.amazonaws.com"})
     assert not policies.allowed(document, "iam:PassRole", f"{role}-other", {service: "ec2.amazonaws.com"})
+
+
+def test_the_role_that_launches_may_resolve_the_same_image_parameters() -> None:
+    """EC2 resolves the parameter as the caller, at each launch; refresh's own statement has the same resources."""
+    (own,) = (each for each in policies.document("refresh")["Statement"] if each["Sid"] == "ImageParameter")
+    assert policies.document("image-parameter")["Statement"] == [own]
 
 
 def test_an_instance_reads_and_writes_its_own_kinds_of_items_only() -> None:

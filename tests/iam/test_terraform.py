@@ -136,7 +136,9 @@ def test_the_module_makes_the_documented_roles(terraform: Terraform, aws: AwsSer
         "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['refresh'].name}",
         "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['plan-only'].name}",
         "instance_profile_name": name,
+        "image_parameter_policy_arn": outputs["image_parameter_policy_arn"],
     }
+    assert applied.managed(aws, outputs["image_parameter_policy_arn"]) == policies.filled("image-parameter")
     (provider,) = policies.client(aws, "iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert roles["refresh"].trust["Statement"][0]["Principal"] == {"Federated": provider["Arn"]}
 
