@@ -129,6 +129,8 @@ def _ended(instance: Ended) -> Mapping[str, Any]:
         "class": instance.resource_class,
         "run_id": instance.run_id,
         "overdue_seconds": None if instance.overdue is None else int(instance.overdue.total_seconds()),
+        "cut_off": instance.cut_off,
+        "steps": list(instance.steps),
     }
 
 

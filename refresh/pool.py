@@ -8,6 +8,8 @@ from attrs import frozen
 
 UNRECORDED = "unrecorded"
 """Stands for the state of an instance without a record."""
+_AT_WORK = "running"
+"""The state of a record from the registration of its runner until the release."""
 
 
 @frozen(kw_only=True)
@@ -35,6 +37,13 @@ class Ended:
     run_id: str = ""
     overdue: timedelta | None = None
     """How long its threshold had passed when it was marked."""
+    steps: tuple[str, ...] = ()
+    """What this run did to it, in order: marked, adopted, terminated, cleaned; in mode plan what it would do."""
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a run held it: its job was cut off, or had ended without giving the instance back."""
+        return self.state == _AT_WORK
 
 
 @frozen(kw_only=True)

@@ -162,11 +162,16 @@ class ComponentReport:
         return self.error is not None or bool(self.failures or self.refusals)
 
     @property
+    def planning(self) -> bool:
+        """Whether this was a dry run."""
+        return self.mode is Mode.PLAN
+
+    @property
     def status(self) -> str:
         """Sum it up in the words of the log and the summary."""
         if self.failed:
             return "failed"
-        if self.mode is Mode.PLAN and self.planned:
+        if self.planning and self.planned:
             return f"would change {len(self.planned)}"
         return f"changed {len(self.done)}" if self.done else "as desired"
 
@@ -181,6 +186,9 @@ class Report:
     finished_at: datetime | None = field(default=None, kw_only=True)
     pool: PoolNow = field(factory=PoolNow, kw_only=True)
     ended: tuple[Ended, ...] = field(default=(), kw_only=True)
+    """Instances that this run ended, or found ended before their time."""
+    touched: tuple[Ended, ...] = field(default=(), kw_only=True)
+    """Every instance that the collector's changes concern, also those that it only marked or cleaned up."""
 
     @property
     def failed(self) -> tuple[ComponentReport, ...]:
@@ -200,7 +208,7 @@ class Report:
     @property
     def planning(self) -> bool:
         """Whether this was a dry run."""
-        return any(component.mode is Mode.PLAN for component in self.components)
+        return any(component.planning for component in self.components)
 
     @property
     def exit_code(self) -> int:

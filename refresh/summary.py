@@ -1,4 +1,4 @@
-"""The job's summary page, in GitHub's Markdown with Mermaid: status, components, the pool, what was changed and ended.
+"""The job's summary page, in GitHub's Markdown: instances ended, what remains and what failed, then the rest.
 
 Whatever comes from records, AWS or GitHub is made harmless; long lists are folded and cut, and say so.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from refresh import listing, records
-from refresh.pool import UNRECORDED
-from refresh.wording import lasting, problems
+from refresh import listing, pool_table
+from refresh.reconciler.garbage_collector.changes import CollectorChange, Terminate
+from refresh.wording import enumerated, lasting, problems, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Sequence
 
-    from refresh.pool import Ended, InstanceNow
-    from refresh.report import ComponentReport, Report
+    from refresh.pool import Ended
+    from refresh.report import Change, ComponentReport, Report
 
 ROWS = 200
 """Rows of a table and lines of a list, before it is cut."""
 CHANGE_LINES = 1000
-_STATES = ("created", "claimed", "running", "idle", records.TERMINATED, UNRECORDED)
-_NAMES = {records.TERMINATED: "ending"}
+_UNFOLDED = 20
+"""More rows than this are folded."""
 _RUN_ID = re.compile(r"[0-9]{1,20}")
 _HARMFUL = re.compile(r"[^\w .,;:()/=+'\"%?-]|_|:(?! )")
 _LONGEST_CELL = 1000
@@ -36,11 +34,11 @@ def markdown(report: Report) -> str:
     """Render the whole page."""
     sections = (
         _status(report),
-        _problems(report),
+        _urgent(report),
+        _touched(report),
         _components(report),
         _pool(report),
         _changes(report),
-        _ended(report),
         _told("Warnings", report, lambda component: component.warnings),
         _told("Notes", report, lambda component: component.notes),
     )
@@ -64,16 +62,84 @@ def _status(report: Report) -> Iterator[str]:
         facts += [f"{name} {cell(value)}" for name, value in report.desired.access.items()]
     if report.started_at and report.finished_at:
         facts.append(f"{(report.finished_at - report.started_at).total_seconds():.1f} s")
-    if expires_at := report.pool.token_expires_at:
-        facts.append(f"registration token until {records.wire_time(expires_at)}")
+        if expires_at := report.pool.token_expires_at:
+            verb = "expires" if expires_at > report.finished_at else "expired"
+            facts.append(f"registration token {verb} {relative(expires_at, report.finished_at)}")
     yield " · ".join(facts)
 
 
-def _problems(report: Report) -> Iterator[str]:
-    listed = [
-        f"**{component.name}**: {cell(problem)}" for component in report.failed for problem in problems(component)
+def _urgent(report: Report) -> Iterator[str]:
+    """Say what somebody who was woken has to know: instances ended, jobs cut off, what remains, what failed."""
+    listed: list[str] = []
+    ended, would = (_to_end(report), "would be ") if report.planning else (report.ended, "")
+    if ended:
+        reasons = Counter(each.reason or "no reason recorded" for each in ended)
+        counts = ", ".join(f"{number} {cell(reason)}" for reason, number in reasons.items())
+        listed.append(f"**{_number(len(ended), 'instance')} {would}ended**: {counts}")
+    if cut_off := [each for each in ended if each.cut_off]:
+        runs = list(dict.fromkeys(_run(each, report) for each in cut_off if each.run_id))
+        of = f": run {enumerated(runs)}" if runs else ""
+        listed.append(f"**{_number(len(cut_off), 'job')} {would}cut off** (ended while `running`){of}")
+    listed += [f"**{component.name}**: {cell(text)}" for component in report.components for text in _left(component)]
+    listed += [
+        f"❌ **{component.name}**: {cell(problem)}" for component in report.failed for problem in problems(component)
     ]
     yield from _bullets(listed)
+
+
+def _to_end(report: Report) -> list[Ended]:
+    return [each for each in report.touched if Terminate.done in each.steps]
+
+
+def _left(component: ComponentReport) -> Iterator[str]:
+    """Say what is due and was not done, or is not seen done yet."""
+    if component.planning:
+        return
+    begun = {outcome.change for outcome in component.outcomes}
+    unbegun = tuple(change for change in component.planned if change not in begun)
+    for changes, why in (
+        (component.postponed, "left for the next run"),
+        (unbegun, "not begun"),
+        (component.pending, "acknowledged by AWS, not yet read back"),
+    ):
+        by_kind: dict[str, list[Change]] = {}
+        for change in changes:
+            by_kind.setdefault(change.action(), []).append(change)
+        for action, alike in by_kind.items():
+            yield f"{why}: {action} {enumerated(change.subject for change in alike)}"
+
+
+def _touched(report: Report) -> Iterator[str]:
+    """Give each instance a row, those whose job was cut off first."""
+    listed = sorted(report.touched, key=lambda each: not each.cut_off)
+    if not listed:
+        return
+    would = "that would change" if report.planning else "changed"
+    is_open = " open" * (len(listed) <= _UNFOLDED)
+    yield f"<details{is_open}><summary>{_number(len(listed), 'instance')} {would}</summary>"
+    yield ""
+    yield "| instance | reason | state before | overdue | class | run | steps |"
+    yield "| --- | --- | --- | ---: | --- | --- | --- |"
+    for each in listed[:ROWS]:
+        yield f"| {cell(each.id)} | {' | '.join(_facts(each))} | {_run(each, report)} | {', '.join(each.steps)} |"
+    yield from _cut(len(listed) - ROWS)
+    yield ""
+    yield "</details>"
+
+
+def _facts(ended: Ended) -> Iterator[str]:
+    yield cell(ended.reason)
+    yield (cell(ended.state) or "(unrecorded)") + (" (job cut off)" if ended.cut_off else "")
+    yield lasting(ended.overdue) if ended.overdue else ""
+    yield cell(ended.resource_class)
+
+
+def _run(ended: Ended, report: Report) -> str:
+    """Link to the run that it last worked for; a record's word for it counts only if it is a number."""
+    if not _RUN_ID.fullmatch(ended.run_id):
+        return cell(ended.run_id)
+    prefix = report.desired.run_url.rpartition("/")[0] if report.desired else ""
+    return f"[{ended.run_id}]({prefix}/{ended.run_id})" if prefix else ended.run_id
 
 
 def _told(title: str, report: Report, of: Callable[[ComponentReport], Sequence[str]]) -> Iterator[str]:
@@ -108,39 +174,33 @@ def _pool(report: Report) -> Iterator[str]:
     instances = report.pool.instances
     if instances is None:
         return
-    yield f"#### The pool {'now' if report.planning else 'after the run'}: {len(instances)} instances"
+    yield f"#### The pool {'now' if report.planning else 'after the run'}: {_number(len(instances), 'instance')}"
     if not instances:
         return
-    states = Counter(each.state for each in instances)
     yield ""
-    yield "```mermaid"
-    yield "pie showData"
-    yield "  title Instances by state"
-    yield from (f'  "{_NAMES.get(state, state)}" : {states[state]}' for state in _STATES if states[state])
-    yield "```"
+    yield from _table(pool_table.classes(instances, report.finished_at))
     yield ""
-    present = [state for state in _STATES if states[state]]
-    yield f"| class | {' | '.join(_NAMES.get(state, state) for state in present)} | all | median age | oldest |"
-    yield f"| --- |{' ---: |' * (len(present) + 3)}"
-    classes = sorted({each.resource_class for each in instances})
-    for name in classes[:ROWS]:
-        mine = [each for each in instances if each.resource_class == name]
-        counts = Counter(each.state for each in mine)
-        numbers = [*(counts[state] for state in present), len(mine)]
-        yield f"| {cell(name) or '(none)'} | {' | '.join(map(str, numbers))} | {_ages(mine, report.finished_at)} |"
-    yield from _cut(len(classes) - ROWS)
+    yield "<details><summary>Each instance</summary>"
+    yield ""
+    yield from _table(pool_table.each_instance(instances, report.finished_at))
+    yield ""
+    yield "</details>"
 
 
-def _ages(instances: Iterable[InstanceNow], now: datetime | None) -> str:
-    ages = sorted(now - each.launched_at for each in instances if now and each.launched_at)
-    return f"{lasting(ages[len(ages) // 2])} | {lasting(ages[-1])}" if ages else " | "
+def _table(table: pool_table.Table) -> Iterator[str]:
+    yield f"| {' | '.join(table.header)} |"
+    yield f"| {' | '.join('---' if number < table.numeric else '---:' for number, _ in enumerate(table.header))} |"
+    yield from (f"| {' | '.join(map(cell, row))} |" for row in table.rows[:ROWS])
+    yield from _cut(len(table.rows) - ROWS)
 
 
 def _changes(report: Report) -> Iterator[str]:
-    lines = [line for component in report.components for line in _lines(component, planning=report.planning)]
+    """List the changes but those of instances, which have a table."""
+    lines = [line for component in report.components for line in _lines(component)]
     if not lines:
         return
-    title = f"{len(report.planned)} changes planned" if report.planning else f"{len(report.done)} changes made"
+    number = sum(not isinstance(each, CollectorChange) for each in (report.planned if report.planning else report.done))
+    title = f"{_number(number, 'change')} {'planned' if report.planning else 'made'}"
     yield f"<details{' open' * report.planning}><summary>{title}</summary>"
     yield ""
     shown = lines[:CHANGE_LINES]
@@ -154,42 +214,20 @@ def _changes(report: Report) -> Iterator[str]:
     yield "</details>"
 
 
-def _lines(component: ComponentReport, *, planning: bool) -> Iterator[str]:
+def _lines(component: ComponentReport) -> Iterator[str]:
     """Give a component's changes as a diff colours them: `!` stands for a change in place."""
-    told = listing.planned(component.planned, component.following) if planning else listing.planned(component.done, ())
+    changes, later = (component.planned, component.following) if component.planning else (component.done, ())
+    told = listing.planned(
+        *([each for each in some if not isinstance(each, CollectorChange)] for some in (changes, later))
+    )
     lines = [re.sub(r"^~ ", "! ", " ".join(line.splitlines())) for line in told]
     if lines:
         yield f"# {component.name}"
         yield from lines
 
 
-def _ended(report: Report) -> Iterator[str]:
-    if not report.ended:
-        return
-    yield f"<details><summary>{len(report.ended)} instances ended</summary>"
-    yield ""
-    yield "| instance | reason | was | overdue | class | run |"
-    yield "| --- | --- | --- | ---: | --- | --- |"
-    prefix = report.desired.run_url.rpartition("/")[0] if report.desired else ""
-    for each in islice(report.ended, ROWS):
-        yield f"| {cell(each.id)} | {' | '.join(_facts(each))} | {_run(each, prefix)} |"
-    yield from _cut(len(report.ended) - ROWS)
-    yield ""
-    yield "</details>"
-
-
-def _facts(ended: Ended) -> Iterator[str]:
-    yield cell(ended.reason)
-    yield cell(ended.state) or "(unrecorded)"
-    yield lasting(ended.overdue) if ended.overdue else ""
-    yield cell(ended.resource_class)
-
-
-def _run(ended: Ended, prefix: str) -> str:
-    """Link to the run that it last worked for; a record's word for it counts only if it is a number."""
-    if not _RUN_ID.fullmatch(ended.run_id):
-        return cell(ended.run_id)
-    return f"[{ended.run_id}]({prefix}/{ended.run_id})" if prefix else ended.run_id
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _cut(number: int) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from refresh.report import Change, ComponentReport, Failed
 
@@ -48,3 +48,8 @@ def lasting(duration: timedelta) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Say how far a moment is from now, `5 min ago` or `in 34 min`."""
+    return f"{lasting(now - moment)} ago" if moment <= now else f"in {lasting(moment - now)}"

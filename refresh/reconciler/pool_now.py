@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from refresh import names, records
 from refresh.pool import UNRECORDED, Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector import policy
-from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.machines import Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import timedelta
 
     from refresh.reconciler import launch_template, registration_token, resource_pools
     from refresh.reconciler.garbage_collector.facts import Actual as Collected
@@ -36,25 +39,49 @@ def pool_now(
     )
 
 
-def ended(done: Iterable[Change]) -> tuple[Ended, ...]:
-    """List the instances that were ended, from what the collector did; a record says of itself why it was marked."""
+def touched(changes: Iterable[Change]) -> tuple[Ended, ...]:
+    """List the instances that the collector's changes concern, each once with every step; see `Ended`."""
     listed: dict[str, Ended] = {}
-    for change in done:
-        match change:
-            case Mark(record=record, reason=Reason.VANISHED):
-                listed[record.id] = _ended(record, change.reason.value, record.state, record.run_id or "")
-            case Terminate(id=identifier, record=record) if record:
-                told = dict(record.ended)
-                run_id = told.get("endedRunId", "")
-                listed[identifier] = _ended(record, told.get("endedReason", ""), told.get("endedState", ""), run_id)
-            case _:
-                pass
+    for change in changes:
+        if isinstance(change, Mark | Adopt | Terminate | Clean):
+            known = listed.get(change.subject)
+            found = _of(change)
+            # The first step knows it as it was judged; of what an earlier run marked, the record says it.
+            listed[found.id] = evolve(known or found, steps=(*(known.steps if known else ()), change.done))
     return tuple(listed.values())
 
 
-def _ended(record: records.Instance, reason: str, state: str, run_id: str) -> Ended:
-    threshold = records.read_time(dict(record.ended).get("endedThreshold", ""))
+def ended(done: Iterable[Change]) -> tuple[Ended, ...]:
+    """List the instances that were ended, from what the collector did, and those found ended before their time."""
+    return tuple(
+        each
+        for each in touched(done)
+        if Terminate.done in each.steps or (Mark.done in each.steps and each.reason == Reason.VANISHED.value)
+    )
+
+
+def _of(change: Mark | Adopt | Terminate | Clean) -> Ended:
+    match change:
+        case Mark(record=record, reason=reason):
+            overdue = change.judged_at - record.expires if record.expires else None
+            return _ended(record, reason.value, record.state, record.run_id or "", overdue)
+        case Adopt(id=identifier, run_id=run_id):
+            return Ended(id=identifier, reason=Reason.UNRECORDED.value, state="", run_id=run_id)
+        case Terminate() | Clean() if change.record:
+            return _marked(change.record)
+        case _:
+            return Ended(id=change.subject, reason="", state="")
+
+
+def _marked(record: records.Instance) -> Ended:
+    told = dict(record.ended)
+    threshold = records.read_time(told.get("endedThreshold", ""))
     overdue = record.marked_at - threshold if record.marked_at and threshold else None
+    reason, state, run_id = (told.get(name, "") for name in ("endedReason", "endedState", "endedRunId"))
+    return _ended(record, reason, state, run_id, overdue)
+
+
+def _ended(record: records.Instance, reason: str, state: str, run_id: str, overdue: timedelta | None) -> Ended:
     return Ended(
         id=record.id,
         reason=reason,

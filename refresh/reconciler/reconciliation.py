@@ -24,7 +24,7 @@ from refresh.reconciler.launch_template import image as images
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
-from refresh.reconciler.pool_now import ended, pool_now
+from refresh.reconciler.pool_now import ended, pool_now, touched
 from refresh.reconciler.preflight import Preflight
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
@@ -80,6 +80,7 @@ class Reconciliation:
         for future, result in _as_they_end(self.under_way, abandoned):
             converged[future] = result
             finished(result.report)
+        collected = converged[self.collector].report
         seen = (converged[each].actual for each in (self.template, self.pools, self.token, self.collector))
         return Report(
             tuple(converged[future].report for future in self.listed),
@@ -87,7 +88,8 @@ class Reconciliation:
             started_at=self.started_at,
             finished_at=self.clock.now(),
             pool=pool_now(*seen),
-            ended=ended(converged[self.collector].report.done),
+            ended=ended(collected.done),
+            touched=touched((*collected.planned, *collected.following) if collected.planning else collected.done),
         )
 
 

@@ -10,12 +10,13 @@ from refresh import records
 from refresh.desired import ResourceClass
 from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.reconciler import registration_token
-from refresh.reconciler.garbage_collector.changes import Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.policy import Listing, Version
 from refresh.reconciler.machines import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
-from refresh.reconciler.pool_now import ended, pool_now
+from refresh.reconciler.parameters import WriteParameter
+from refresh.reconciler.pool_now import ended, pool_now, touched
 from refresh.reconciler.resource_pools.policy import Actual as Queues
 from refresh.reconciler.resource_pools.policy import Pool
 from refresh.reconciler.runner_release.releases import Archive, Release
@@ -87,25 +88,43 @@ def test_what_was_ended_is_told_by_what_its_mark_wrote() -> None:
     aged = evolve(marked, id=STRAY, ended=(("endedReason", "aged"), ("endedState", "idle")))
     vanished = evolve(RECORD, id="i-00000003", state="running", run_id="7")
     done = (
-        Mark(RECORD, Reason.EXPIRED, NOW),
+        Mark(evolve(RECORD, state="running", run_id="42"), Reason.EXPIRED, NOW),
         Mark(vanished, Reason.VANISHED, NOW),
+        Mark(evolve(RECORD, id="i-00000006"), Reason.AGED, NOW),
+        Adopt("i-00000007", "8", NOW, NOW),
         Terminate(ID, marked),
         Terminate(STRAY, aged),
         Terminate("i-00000009"),
         Clean(marked),
+        Clean(evolve(aged, id="i-00000008")),
+        WriteParameter("idle_time_sec", None, 7),
     )
-    assert ended(done) == (
-        Ended(id="i-00000003", reason="vanished", state="running", resource_class="large", run_id="7"),
-        Ended(
-            id=ID,
-            reason="expired",
-            state="running",
-            resource_class="large",
-            run_id="42",
-            overdue=timedelta(minutes=5),
-        ),
-        Ended(id=STRAY, reason="aged", state="idle", resource_class="large"),
+    expired = Ended(
+        id=ID,
+        reason="expired",
+        state="running",
+        resource_class="large",
+        run_id="42",
+        overdue=timedelta(minutes=5),
+        steps=("marked", "terminated", "cleaned"),
     )
+    assert expired.cut_off
+    gone = Ended(
+        id="i-00000003", reason="vanished", state="running", resource_class="large", run_id="7", steps=("marked",)
+    )
+    by_earlier_run = Ended(id=STRAY, reason="aged", state="idle", resource_class="large", steps=("terminated",))
+    undescribed = Ended(id="i-00000009", reason="", state="", steps=("terminated",))
+    assert ended(done) == (expired, gone, by_earlier_run, undescribed)
+    assert touched(done) == (
+        expired,
+        gone,
+        Ended(id="i-00000006", reason="aged", state="idle", resource_class="large", steps=("marked",)),
+        Ended(id="i-00000007", reason="unrecorded", state="", run_id="8", steps=("adopted",)),
+        by_earlier_run,
+        undescribed,
+        Ended(id="i-00000008", reason="aged", state="idle", resource_class="large", steps=("cleaned",)),
+    )
+    assert ended((Terminate(ID, marked),)) == (evolve(expired, steps=("terminated",)),)
 
 
 def test_what_neither_mark_nor_tag_tells_is_empty() -> None:
@@ -113,8 +132,8 @@ def test_what_neither_mark_nor_tag_tells_is_empty() -> None:
     old = evolve(RECORD, state=records.TERMINATED, threshold=None)
     vanished = evolve(RECORD, id=STRAY, run_id=None)
     assert ended((Terminate(ID, old), Mark(vanished, Reason.VANISHED, NOW))) == (
-        Ended(id=ID, reason="", state="", resource_class="large"),
-        Ended(id=STRAY, reason="vanished", state="idle", resource_class="large"),
+        Ended(id=ID, reason="", state="", resource_class="large", steps=("terminated",)),
+        Ended(id=STRAY, reason="vanished", state="idle", resource_class="large", steps=("marked",)),
     )
     stray = Machine(STRAY, Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"})
     told = pool_now(None, None, None, Actual({STRAY: stray}, (), TemplateIds("lt-1")))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from refresh import errors, summary
 from refresh.desired import Mode
 from refresh.pool import Ended, InstanceNow, PoolNow
-from refresh.report import ComponentReport, Done, Failed, Report
+from refresh.reconciler.garbage_collector.changes import Terminate
+from refresh.report import ComponentReport, Done, Failed, Postponed, Report
 from refresh.runner import SUMMARY_LIMIT
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
@@ -36,13 +37,16 @@ def _section(text: str, start: str) -> list[str]:
 
 
 def test_the_page_begins_with_the_state_of_things() -> None:
-    """Status, whose pool, and until when instances can register."""
-    text = summary.markdown(_report(ComponentReport(name="fence"), pool=PoolNow(token_expires_at=NOW)))
+    """Status, whose pool, and for how long instances can register."""
+    left = timedelta(minutes=34)
+    text = summary.markdown(_report(ComponentReport(name="fence"), pool=PoolNow(token_expires_at=NOW + left)))
     assert text.splitlines()[:3] == [
         "### ✅ Runner pool refresh: as desired",
         "",
-        "octo/widgets · eu-west-1 · apply · 2.5 s · registration token until 2026-01-31T09:05:00Z",
+        "octo/widgets · eu-west-1 · apply · 2.5 s · registration token expires in 34 min",
     ]
+    late = summary.markdown(_report(pool=PoolNow(token_expires_at=NOW - left)))
+    assert "registration token expired 34 min ago" in late
     assert summary.markdown(Report(())).startswith("### ✅ Runner pool refresh: as desired\n")
 
 
@@ -65,39 +69,32 @@ def test_a_component_is_a_row_with_how_it_ended() -> None:
         "| d | ❌ failed | 0.0 |",
     ]
     assert text.startswith("### ❌ Runner pool refresh: failed: d\n")
-    assert f"- **d**: {summary.cell(str(REFUSAL))}" in text
+    assert f"- ❌ **d**: {summary.cell(str(REFUSAL))}" in text
 
 
-def test_the_pool_is_counted_by_state_and_class_with_its_ages() -> None:
-    """And drawn."""
+def test_the_pool_is_shown_by_class_and_instance_by_instance() -> None:
+    """In tables, without a chart."""
     hour = timedelta(hours=1)
     instances = (
-        _instance(1, resource_class="large", launched_at=NOW - hour),
-        _instance(2, resource_class="large", launched_at=NOW - 5 * hour),
-        _instance(3, "running", resource_class="large"),
-        _instance(4, "terminated", resource_class="xlarge", launched_at=NOW - 48 * hour),
-        _instance(5, "unrecorded"),
+        _instance(1, resource_class="large", launched_at=NOW - hour, threshold=NOW + timedelta(minutes=5)),
+        _instance(5, "unrecorded", run_id="4|2"),
     )
     text = summary.markdown(_report(pool=PoolNow(instances=instances)))
-    assert _section(text, "```mermaid") == [
-        "```mermaid",
-        "pie showData",
-        "  title Instances by state",
-        '  "running" : 1',
-        '  "idle" : 2',
-        '  "ending" : 1',
-        '  "unrecorded" : 1',
-        "```",
-    ]
+    assert _section(text, "#### The pool after the run: 2 instances")
     assert _section(text, "| class") == [
-        "| class | running | idle | ending | unrecorded | all | median age | oldest |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| (none) | 0 | 0 | 0 | 1 | 1 |  |  |",
-        "| large | 1 | 2 | 0 | 0 | 3 | 5 h | 5 h |",
-        "| xlarge | 0 | 0 | 1 | 0 | 1 | 2 d | 2 d |",
+        "| class | idle | unrecorded | all | median age | oldest |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| (none) | 0 | 1 | 1 |  |  |",
+        "| large | 1 | 0 | 1 | 60 min | 60 min |",
     ]
-    assert "5 instances" in text
-    assert "mermaid" not in summary.markdown(_report(pool=PoolNow(instances=())))
+    assert _section(text, "| instance") == [
+        "| instance | state | EC2 | class | run | launched | threshold |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| i-00000001 | idle | running | large |  | 60 min ago | in 5 min |",
+        "| i-00000005 | unrecorded | running |  | 4&#124;2 |  |  |",
+    ]
+    assert "mermaid" not in text
+    assert "The pool after the run: 0 instances" in summary.markdown(_report(pool=PoolNow(instances=())))
     assert "The pool" not in summary.markdown(_report())
 
 
@@ -114,24 +111,78 @@ def test_a_plan_is_shown_open_with_what_follows_and_a_done_change_folded() -> No
         "    then paint garden fence red",
         "```",
     ]
-    assert "<details open><summary>1 changes planned" in summary.markdown(_report(planned))
+    assert "<details open><summary>1 change planned<" in summary.markdown(_report(planned))
     done = ComponentReport(name="fence", outcomes=(Done(Paint()),))
-    assert "<details><summary>1 changes made" in summary.markdown(_report(done))
+    assert "<details><summary>1 change made<" in summary.markdown(_report(done))
 
 
-def test_what_was_ended_is_told_with_reason_state_overdue_class_and_run() -> None:
-    """Linked, where the record names a run by its number."""
-    first = Ended(id="i-00000001", reason="expired", state="running", resource_class="large", run_id="42")
-    ended = (
-        evolve(first, overdue=timedelta(minutes=5)),
-        evolve(first, reason="unrecorded", state="", run_id="javascript:alert(1)"),
-    )
-    rows = _section(summary.markdown(_report(ended=ended)), "| instance")
-    assert rows[2:] == [
-        "| i-00000001 | expired | running | 5 min | large | [42](https://github.com/octo/widgets/actions/runs/42) |",
-        "| i-00000001 | unrecorded | (unrecorded) |  | large | javascript&#58;alert(1) |",
+_EXPIRED = Ended(
+    id="i-00000002",
+    reason="expired",
+    state="running",
+    resource_class="large",
+    run_id="42",
+    overdue=timedelta(minutes=5),
+    steps=("marked", "terminated"),
+)
+_AGED = Ended(id="i-00000001", reason="aged", state="idle", resource_class="large", steps=("marked", "terminated"))
+
+
+def test_the_page_says_first_what_was_ended_and_whose_job_was_cut_off() -> None:
+    """Before the components; the runs are linked where a record names one by its number."""
+    forged = evolve(_EXPIRED, id="i-00000003", run_id="javascript:alert(1)", reason="")
+    text = summary.markdown(_report(ComponentReport(name="a"), ended=(_AGED, _EXPIRED, forged)))
+    link = "[42](https://github.com/octo/widgets/actions/runs/42)"
+    assert text.splitlines()[4:6] == [
+        "- **3 instances ended**: 1 aged, 1 expired, 1 no reason recorded",
+        f"- **2 jobs cut off** (ended while `running`): run {link}, javascript&#58;alert(1)",
     ]
-    assert "| 42 |" in summary.markdown(_report(ended=ended, desired=desired(run_url="")))
+    assert "job" not in summary.markdown(_report(ended=(_AGED,)))
+    assert "- **1 job cut off** (ended while `running`)\n" in summary.markdown(
+        _report(ended=(evolve(_EXPIRED, run_id=""),))
+    )
+
+
+def test_each_instance_has_one_row_whatever_was_done_to_it() -> None:
+    """Those whose job was cut off come first; long tables are folded."""
+    stray = Ended(id="i-00000003", reason="unrecorded", state="", steps=("adopted",))
+    text = summary.markdown(_report(touched=(_AGED, _EXPIRED, stray)))
+    assert "<details open><summary>3 instances changed<" in text
+    link = "[42](https://github.com/octo/widgets/actions/runs/42)"
+    assert _section(text, "| instance")[2:] == [
+        f"| i-00000002 | expired | running (job cut off) | 5 min | large | {link} | marked, terminated |",
+        "| i-00000001 | aged | idle |  | large |  | marked, terminated |",
+        "| i-00000003 | unrecorded | (unrecorded) |  |  |  | adopted |",
+    ]
+    assert "| 42 |" in summary.markdown(_report(touched=(_EXPIRED,), desired=desired(run_url="")))
+    assert "<details><summary>21 instances changed<" in summary.markdown(_report(touched=(_AGED,) * 21))
+
+
+def test_a_plan_says_first_what_would_be_ended() -> None:
+    """And what only would be cleaned up is none of it."""
+    planned = ComponentReport(name="garbage collector", mode=Mode.PLAN, planned=(Terminate("i-00000002"),))
+    cleaned = Ended(id="i-00000009", reason="expired", state="idle", steps=("cleaned",))
+    text = summary.markdown(_report(planned, touched=(_EXPIRED, cleaned)))
+    assert "- **1 instance would be ended**: 1 expired" in text
+    assert "- **1 job would be cut off**" in text
+    assert "2 instances that would change" in text
+    assert "```diff" not in text
+
+
+def test_the_page_says_what_remains() -> None:
+    """Left for the next run, not begun, and not yet read back."""
+    component = ComponentReport(
+        name="fence",
+        planned=(Paint("red"), Paint("blue")),
+        outcomes=(Postponed(Paint("red")), Done(Paint("green"))),
+        pending=(Paint("green"),),
+    )
+    assert _section(summary.markdown(_report(component)), "- **fence**") == [
+        "- **fence**: left for the next run: paint garden fence red",
+        "- **fence**: not begun: paint garden fence blue",
+        "- **fence**: acknowledged by AWS, not yet read back: paint garden fence green",
+    ]
+    assert "fence**" not in summary.markdown(_report(evolve(component, mode=Mode.PLAN)))
 
 
 def test_warnings_and_notes_come_last() -> None:
@@ -151,10 +202,12 @@ def test_long_lists_are_cut_with_their_number_and_stay_below_the_limit() -> None
         ComponentReport(name="fence", outcomes=outcomes + failures, warnings=warnings),
         pool=PoolNow(instances=instances),
         ended=ended,
+        touched=ended,
     )
     text = summary.markdown(report)
-    assert text.count("4800 more are in the report file.") == 2
-    assert text.count("300 more are in the report file.") == 2
+    assert text.count("4800 more are in the report file.") == 3
+    assert "\n*301 more are in the report file.*" in text
+    assert "\n*300 more are in the report file.*" in text
     assert "paint garden fence: 4950 more" in text
     assert len(text.encode()) < 2 * SUMMARY_LIMIT
     many = tuple(

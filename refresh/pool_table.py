@@ -1,0 +1,69 @@
+"""The pool in rows, as the job's summary and the terminal show it: plain text that the caller has to make harmless."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from refresh import records
+from refresh.pool import UNRECORDED
+from refresh.wording import lasting, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from refresh.pool import InstanceNow
+
+_STATES = ("created", "claimed", "running", "idle", records.TERMINATED, UNRECORDED)
+_NAMES = {records.TERMINATED: "ending"}
+
+
+@frozen
+class Table:
+    """A header and rows of as many cells; numbers are right-aligned from `numeric` on."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: int
+
+
+def classes(instances: Sequence[InstanceNow], now: datetime | None) -> Table:
+    """Count the instances of each resource class by state, with the median age and the oldest."""
+    present = tuple(state for state in _STATES if any(each.state == state for each in instances))
+    by_class: dict[str, list[InstanceNow]] = {}
+    for each in instances:
+        by_class.setdefault(each.resource_class, []).append(each)
+    rows = tuple(_class_row(name, by_class[name], present, now) for name in sorted(by_class))
+    return Table(("class", *map(state_name, present), "all", "median age", "oldest"), rows, 1)
+
+
+def each_instance(instances: Sequence[InstanceNow], now: datetime | None) -> Table:
+    """List every instance, by state and by what is due first."""
+    listed = sorted(
+        instances,
+        key=lambda each: (_STATES.index(each.state), each.threshold.timestamp() if each.threshold else 0, each.id),
+    )
+    header = ("instance", "state", "EC2", "class", "run", "launched", "threshold")
+    return Table(header, tuple(_instance_row(each, now) for each in listed), len(header))
+
+
+def state_name(state: str) -> str:
+    """Name a state as people read it: a record that is `terminated` is one whose instance is ending."""
+    return _NAMES.get(state, state)
+
+
+def _class_row(
+    name: str, instances: Sequence[InstanceNow], states: Sequence[str], now: datetime | None
+) -> tuple[str, ...]:
+    counts = Counter(each.state for each in instances)
+    ages = sorted(now - each.launched_at for each in instances if now and each.launched_at)
+    shown = (lasting(ages[len(ages) // 2]), lasting(ages[-1])) if ages else ("", "")
+    return (name or "(none)", *(str(counts[state]) for state in states), str(len(instances)), *shown)
+
+
+def _instance_row(each: InstanceNow, now: datetime | None) -> tuple[str, ...]:
+    times = (relative(moment, now) if moment and now else "" for moment in (each.launched_at, each.threshold))
+    return (each.id, state_name(each.state), each.ec2_state, each.resource_class, each.run_id, *times)

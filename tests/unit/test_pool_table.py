@@ -1,0 +1,63 @@
+"""The pool in rows: by class, and instance by instance."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from refresh import pool_table
+from refresh.pool import InstanceNow
+from refresh.wording import relative
+from tests.fakes.serial import NOW
+
+HOUR = timedelta(hours=1)
+
+
+def _instance(number: int, state: str = "idle", **more: Any) -> InstanceNow:
+    return InstanceNow(id=f"i-{number:08x}", state=state, ec2_state="running", **more)
+
+
+def test_classes_are_counted_by_state_with_their_ages() -> None:
+    """States that no instance is in have no column."""
+    table = pool_table.classes(
+        (
+            _instance(1, resource_class="large", launched_at=NOW - HOUR),
+            _instance(2, resource_class="large", launched_at=NOW - 5 * HOUR),
+            _instance(3, "running", resource_class="large"),
+            _instance(4, "terminated", resource_class="xlarge", launched_at=NOW - 48 * HOUR),
+            _instance(5, "unrecorded"),
+        ),
+        NOW,
+    )
+    assert table.header == ("class", "running", "idle", "ending", "unrecorded", "all", "median age", "oldest")
+    assert table.numeric == 1
+    assert table.rows == (
+        ("(none)", "0", "0", "0", "1", "1", "", ""),
+        ("large", "1", "2", "0", "0", "3", "5 h", "5 h"),
+        ("xlarge", "0", "0", "1", "0", "1", "2 d", "2 d"),
+    )
+    assert pool_table.classes((_instance(1, launched_at=NOW),), None).rows == (("(none)", "1", "1", "", ""),)
+
+
+def test_instances_are_listed_by_state_and_by_what_is_due_first() -> None:
+    """With times relative to now."""
+    table = pool_table.each_instance(
+        (
+            _instance(1, resource_class="large", launched_at=NOW - HOUR, threshold=NOW + timedelta(minutes=34)),
+            _instance(2, threshold=NOW - timedelta(minutes=5)),
+            _instance(3, "running", run_id="42"),
+        ),
+        NOW,
+    )
+    assert table.numeric == len(table.header)
+    assert table.rows == (
+        ("i-00000003", "running", "running", "", "42", "", ""),
+        ("i-00000002", "idle", "running", "", "", "", "5 min ago"),
+        ("i-00000001", "idle", "running", "large", "", "60 min ago", "in 34 min"),
+    )
+    assert pool_table.each_instance((_instance(1, threshold=NOW),), None).rows[0][-1] == ""
+
+
+def test_a_moment_is_told_by_its_distance() -> None:
+    """Neither zone nor date has to be worked out at night."""
+    assert (relative(NOW, NOW), relative(NOW + HOUR * 3, NOW)) == ("0 s ago", "in 3 h")
