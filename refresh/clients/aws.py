@@ -34,6 +34,8 @@ CONCURRENCY = 32
 _ATTEMPTS = 5
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
+_EC2_READ_SECONDS = 30
+"""EC2 may take longer to describe or end thousands of instances, and a second try makes it no faster."""
 _ALWAYS = ("dynamodb", "ec2", "sqs")
 """The services of which every run needs the client."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
@@ -110,6 +112,8 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
 
     def created(service: str, config: Config | None = None) -> Any:
         both = shared.merge(config) if config else shared
+        if service == "ec2":
+            both = both.merge(Config(read_timeout=_EC2_READ_SECONDS))
         # Any, since its stubs know no client by a name that varies.
         client: Any = chain.create_client(service, config=both)
         skew.listen(client)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
+from refresh.clients import github_policies
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import github
 
 _UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _SERVER_ERROR = 401, 403, 404, 422, 500
@@ -82,12 +81,11 @@ class Asker:
 
 def from_github(asker: Asker, operation: str, error: github.GithubException) -> errors.ApiError:
     """Turn PyGithub's exception into one of ours, with what helps whoever reads it."""
-    status, message, headers = error.status, f"{told(error)}.", error.headers or {}
-    code = str(status)
+    status, code, message = error.status, str(error.status), f"{told(error)}."
     if status == _UNAUTHENTICATED:
         return errors.CredentialsExpired(operation, code, message, remedy=asker.wrong)
     if status == _FORBIDDEN:
-        remedy = _forbidden(asker, message, headers, reading=operation.startswith(_READING))
+        remedy = _forbidden(asker, error, reading=operation.startswith(_READING))
         return errors.PermissionDenied(operation, code, message, remedy=remedy)
     if status == _ABSENT:
         return errors.NotFound(operation, code, message, remedy=asker.absent)
@@ -115,25 +113,23 @@ def of_app(asker: Asker, error: errors.ApiError) -> errors.ApiError:
     return error
 
 
-def _forbidden(asker: Asker, message: str, headers: Mapping[str, str], *, reading: bool) -> str:
-    """Tell single sign-on, suspension and a missing permission apart.
-
-    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
-    """
-    found = {name.lower(): value for name, value in headers.items()}
-    if "SAML" in message or found.get("x-github-sso", "").startswith("required"):
-        return (
-            "Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO "
-            f"({_PAGE})."
-        )
-    if "suspended" in message:
-        return f"Unsuspend the App's installation on {asker.owner}."
+def _forbidden(asker: Asker, error: github.GithubException, *, reading: bool) -> str:
+    """Tell a policy and a missing permission apart."""
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    words = _words(error)
+    if helps := github_policies.remedy(asker.scope, asker.owner, words, headers):
+        return helps
     # For a request that reads it names less than a run needs.
-    accepted = "" if reading else found.get("x-accepted-github-permissions", "")
-    return f"{f'GitHub would accept {accepted}. ' if accepted else ''}{asker.permission}"
+    accepted = "" if reading else headers.get("x-accepted-github-permissions", "")
+    permission = f"{f'GitHub would accept {accepted}. ' if accepted else ''}{asker.permission}"
+    return permission if words else github_policies.unsaid(permission)
 
 
 def told(error: github.GithubException) -> str:
-    """Give GitHub's own words, without its full stop."""
+    """Give GitHub's own words, without their full stop."""
+    return _words(error) or "no message"
+
+
+def _words(error: github.GithubException) -> str:
     message = error.data.get("message") if isinstance(error.data, dict) else None
-    return str(message or "no message")[:300].rstrip(".")
+    return str(message or "")[:300].rstrip(".")

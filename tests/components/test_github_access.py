@@ -195,6 +195,54 @@ def test_a_token_that_single_sign_on_has_not_seen_is_told(
     assert "scope" not in told
 
 
+POLICIES = {
+    "Repository level self-hosted runners are disabled on this repository.": (
+        "An owner of the organization can allow them (its settings, Actions, General, Runners); or set runner-scope: "
+        "organization."
+    ),
+    "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list "
+    "enabled, and your IP address is not permitted to access this resource.": "have an owner add the address.",
+    "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
+    "access token with fine-grained permissions.": "Give a GitHub App or a fine-grained PAT instead",
+    "The 'octo' organization forbids access via a fine-grained personal access tokens if the token's lifetime is "
+    "greater than 366 days.": "Give a PAT that ends sooner",
+    "`octo` forbids access via a fine-grained personal access token.": "Give a GitHub App instead",
+    "the `octo` organization has enabled OAuth App access restrictions": "Give a GitHub App or a PAT instead",
+    "Repository was archived so is read-only.": "Unarchive the repository",
+    "Sorry. Your account was suspended.": "Give the token of another account",
+    "As an Enterprise Managed User, you cannot access this content": "an account that belongs to the owner of the",
+    "The `octo` organization requires two-factor authentication": "Switch two-factor authentication on",
+    "Something that GitHub has never said before.": "GitHub's own words are the reason",
+}
+
+
+@pytest.mark.parametrize("words", POLICIES)
+def test_a_policy_behind_a_403_has_its_own_remedy(github: GitHubServer, words: str) -> None:
+    """The token is allowed all that it needs, so no permission is asked for."""
+    github.failure = (403, json.dumps({"message": words}).encode())
+    github.headers = {"X-Accepted-GitHub-Permissions": "administration=write"}
+    told = _refusal(_github(github, TOKEN), errors.PermissionDenied)
+    assert words.rstrip(".") in told
+    assert POLICIES[words] in told
+    assert "administration" not in told.lower()
+
+
+def test_runners_that_an_enterprise_switched_off_are_its_owner_s_to_allow(github: GitHubServer) -> None:
+    """Another scope would not help."""
+    github.failure = (403, b'{"message": "Self-hosted runners are disabled for this organization."}')
+    told = _refusal(_github(github, TOKEN, ORGANIZATION), errors.PermissionDenied)
+    assert "An owner of the enterprise can allow them" in told
+    assert "runner-scope" not in told
+
+
+def test_a_403_without_github_s_words_may_be_a_proxy_s(github: GitHubServer) -> None:
+    """And if not, the permission is the usual reason."""
+    github.failure = (403, b"<html>blocked</html>")
+    told = _refusal(_github(github, TOKEN), errors.PermissionDenied)
+    assert "a proxy or a firewall may have given it" in told
+    assert OF_THE_REPOSITORY in told
+
+
 def test_a_person_s_account_has_no_runners_of_its_own(github: GitHubServer) -> None:
     """GitHub says that there is no such organization."""
     github.failure = (404, b'{"message": "Not Found"}')

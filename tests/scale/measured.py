@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.services import Services
 
 # moto takes its time to describe thousands of instances, and that is not what is measured.
-aws._READ_SECONDS = 300
+aws._READ_SECONDS = aws._EC2_READ_SECONDS = 300
 
 calls: Counter[str] = Counter()
 _connect = clients.connect

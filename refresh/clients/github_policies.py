@@ -1,0 +1,92 @@
+"""Why GitHub forbids what the permissions would allow: policies of an organization, an enterprise or an account.
+
+GitHub answers all of them with 403 and says which in its words alone:
+https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from refresh.desired import RunnerScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PAGE = "docs/access.md says how"
+_PERMISSION = re.compile(
+    r"resource not accessible|must (?:have|be an?) admin|admin (?:rights|access)|need.* permission|not authorized",
+    re.IGNORECASE,
+)
+_SINGLE_SIGN_ON = (
+    f"Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO ({_PAGE})."
+)
+_RUNNERS_OFF = {
+    RunnerScope.REPOSITORY: (
+        "An owner of the organization can allow them (its settings, Actions, General, Runners); or set runner-scope: "
+        "organization."
+    ),
+    RunnerScope.ORGANIZATION: "An owner of the enterprise can allow them (its policies, Actions, Runners).",
+}
+_POLICIES = (
+    (
+        "ip allow list",
+        (
+            "Run this where the address is on that list, as on a runner of your own or one with a static address; or "
+            "have an owner add the address."
+        ),
+    ),
+    (
+        "token's lifetime",
+        (
+            "Give a PAT that ends sooner, within what GitHub's words allow; or a GitHub App, which needs no renewal "
+            f"({_PAGE})."
+        ),
+    ),
+    ("access token (classic)", f"Give a GitHub App or a fine-grained PAT instead ({_PAGE})."),
+    ("fine-grained personal access token", f"Give a GitHub App instead, or have an owner allow such PATs ({_PAGE})."),
+    ("oauth app access restrictions", f"Give a GitHub App or a PAT instead ({_PAGE})."),
+    ("archived", "Unarchive the repository, or turn this workflow off: an archived repository runs no jobs."),
+    (
+        "account was suspended",
+        (
+            "Give the token of another account, or a GitHub App. GitHub's support can lift the suspension, on a GitHub "
+            "Enterprise Server its administrator."
+        ),
+    ),
+    (
+        "enterprise managed user",
+        "Give the token of an account that belongs to the owner of the runners, or a GitHub App.",
+    ),
+    ("two-factor", "Switch two-factor authentication on for the account that the token belongs to."),
+)
+"""Words of GitHub's, in small letters, and what helps; the first that fits holds."""
+_UNKNOWN = "GitHub's own words are the reason; they name no permission that the token lacks."
+_NO_WORDS = (
+    "The answer has no words of GitHub's: a proxy or a firewall may have given it (see HTTPS_PROXY and NO_PROXY). If "
+    "it is GitHub's:"
+)
+
+
+def remedy(scope: RunnerScope, owner: str, message: str, headers: Mapping[str, str]) -> str | None:
+    """Say what helps against a policy; None where a permission is missing.
+
+    `headers` has its names in small letters; without any words `message` is empty.
+    """
+    said = message.lower()
+    if "saml" in said or headers.get("x-github-sso", "").startswith("required"):
+        return _SINGLE_SIGN_ON
+    if "self-hosted runners are" in said:
+        return _RUNNERS_OFF[scope]
+    if "installation" in said and "suspended" in said:
+        return f"Unsuspend the App's installation on {owner}."
+    for words, helps in _POLICIES:
+        if words in said:
+            return helps
+    return None if not message or _PERMISSION.search(message) else _UNKNOWN
+
+
+def unsaid(permission: str) -> str:
+    """Say what may be the matter where the answer has no words."""
+    return f"{_NO_WORDS} {permission}"
