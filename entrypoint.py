@@ -1,15 +1,21 @@
 """Where the container and the composite action begin."""
 
-import gc
+import sys
 
-# Nothing that is loaded is garbage; the collector is switched on again when the run begins.
-gc.disable()
-
-from refresh.stop import Stop  # noqa: E402 - see above
+# Also Python 2 must be able to read this file, or it prints a traceback instead of this line.
+if sys.version_info < (3, 11):  # noqa: UP036 - it is what a person may start it with
+    sys.stderr.write(
+        "error: refresh: Python 3.11 or newer is required; this is Python " + sys.version.split()[0] + "\n"
+    )
+    sys.exit(2)
 
 if __name__ == "__main__":
-    stop = Stop().listen()
-    # Loading the rest takes longer than a cancel may have to wait.
-    from refresh.__main__ import leave, main
+    import gc
 
-    leave(main(stop=stop))
+    # Nothing that is loaded is garbage; the collector is switched on again when the run begins.
+    gc.disable()
+    try:
+        from refresh.start import action
+    except KeyboardInterrupt:
+        sys.exit("error: refresh: stopped as asked, before anything was done.")
+    action()

@@ -6,7 +6,10 @@ anywhere in it. https://docs.github.com/en/actions/reference/workflows-and-actio
 
 from __future__ import annotations
 
+import io
+import os
 import re
+from pathlib import Path
 from threading import RLock
 from typing import IO
 
@@ -31,10 +34,18 @@ _COLOURS = tuple(
 
 
 class GuardedStream:
-    """A text stream whose lines no runner mistakes for commands and that shows no known secret."""
+    """A text stream whose lines no runner mistakes for commands and that shows no known secret.
 
-    def __init__(self, stream: IO[str]) -> None:
-        self.raw = stream
+    Writing never fails: where the reader is gone or the disk is full, the rest is dropped and `lost` says why.
+    """
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        # Python has none where the descriptor was closed before it started.
+        self.raw = stream or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+        if isinstance(self.raw, io.TextIOWrapper):
+            self.raw.reconfigure(errors="backslashreplace")  # a terminal need not know every character
+        self.lost: OSError | None = None
+        """Why nothing more can be written."""
         self.encoding = "utf-8"
         self.indent = ""
         """Put before every line."""
@@ -70,14 +81,13 @@ class GuardedStream:
             if self._rest:
                 self._write_line(self._rest)
                 self._rest = ""
-            self.raw.flush()
+            self._send("")
 
     def command(self, line: str) -> None:
         """Write a line that is meant for the runner."""
         with self._lock:
             self.flush()
-            self.raw.write(f"{line}\n")
-            self.raw.flush()
+            self._send(f"{line}\n")
 
     def isatty(self) -> bool:
         """Whether a person watches."""
@@ -89,8 +99,16 @@ class GuardedStream:
 
     def _write_line(self, line: str) -> None:
         line = harmless(self.redacted(line))
-        self.raw.write(f"{self.indent}{painted(line) if self.colour else line}\n")
-        self.raw.flush()
+        self._send(f"{self.indent}{painted(line) if self.colour else line}\n")
+
+    def _send(self, text: str) -> None:
+        if self.lost:
+            return
+        try:
+            self.raw.write(text)
+            self.raw.flush()
+        except OSError as error:
+            self.lost = error
 
 
 def harmless(line: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "notice": logging.INFO}
 _LOG = logging.getLogger("refresh")
 
 
@@ -41,6 +42,11 @@ def configure(*, as_json: bool) -> None:
     _LOG.setLevel(logging.DEBUG)
 
 
+def as_json() -> bool:
+    """Whether the log is JSON objects."""
+    return _LINES.as_json
+
+
 configure(as_json=False)
 
 
@@ -62,6 +68,14 @@ def error(event: str, /, **facts: object) -> None:
 def tell(level: int, event: str, /, **facts: object) -> None:
     """Tell an event of a level of `logging`."""
     _LOG.log(level, event, extra={"facts": facts})
+
+
+def problem(level: str, title: str, message: str) -> None:
+    """Tell an `error`, a `warning` or a `notice`, as what it is about and what it says."""
+    if _LINES.as_json:
+        tell(LEVELS[level], "problem.found", subject=title, message=message)
+    else:
+        sys.stdout.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
 
 def as_line(level: str, event: str, facts: Mapping[str, Any], _: datetime) -> str:

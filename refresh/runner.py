@@ -6,7 +6,6 @@ goes through `guarded_stream`, and commands are written by this module alone.
 
 from __future__ import annotations
 
-import logging
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,6 @@ _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 _MOST_ANNOTATIONS = 10
 """GitHub shows no more of a level in a step."""
-_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "notice": logging.INFO}
 
 
 @frozen
@@ -93,7 +91,7 @@ class Runner:
         message = self._stream.redacted(message)
         self._annotations.append(_Annotation(level, title, message, first))
         if self.as_json:
-            log.tell(_LEVELS[level], "problem.found", subject=title, message=message)
+            log.tell(log.LEVELS[level], "problem.found", subject=title, message=message)
         else:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
@@ -101,7 +99,7 @@ class Runner:
         """Show what was told on the run's page: of each level as many as GitHub does, the most important first."""
         if not self._on_github:
             return
-        for level in _LEVELS:
+        for level in log.LEVELS:
             listed = sorted(
                 (each for each in self._annotations if each.level == level), key=lambda each: not each.first
             )
@@ -141,15 +139,18 @@ class Runner:
             return ""
         import tempfile  # noqa: PLC0415 - AWS is not kept waiting for it
 
-        path = Path(workspace) / REPORT_FILE
+        path, written = Path(workspace) / REPORT_FILE, None
         try:
             # Another file takes its place, so a link that somebody left there is not followed.
             with tempfile.NamedTemporaryFile("wb", dir=workspace, delete=False) as file:
+                written = Path(file.name)
                 for piece in pieces:
                     file.write(self._stream.redacted(piece).encode(errors="replace"))
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
+            written.chmod(0o644)
+            written.replace(path)
         except OSError as error:
+            if written:
+                written.unlink(missing_ok=True)
             self.annotate("warning", "report", f"{path}: the report was not written: {error}")
             return ""
         return REPORT_FILE

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Generic, assert_never
 
 from attrs import evolve
 
-from refresh import errors
+from refresh import errors, unforeseen
 from refresh.desired import Mode
 from refresh.reconciler.component import ActualT, Component, Converged, Gate, Run
 from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
@@ -71,10 +70,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         except errors.RefreshError as caught:
             return self._ended(caught)
         except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
-            # Only the place and the type: the text of a foreign exception may hold anything, also a secret.
-            return self._ended(
-                errors.RefreshError(f"defect: {_place(caught)}. Please report this line at {errors.ISSUES}.")
-            )
+            return self._ended(errors.RefreshError(unforeseen.defect(caught)))
         return self._ended(None)
 
     def abandoned(self) -> Converged[ActualT]:
@@ -190,8 +186,3 @@ def _confirmed(outcome: Outcome, still_planned: set[Change]) -> Outcome:
 
 def _merged(known: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known, *new)))
-
-
-def _place(error: BaseException) -> str:
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    return f"{type(error).__name__} in {frame.f_code.co_qualname} line {line}"

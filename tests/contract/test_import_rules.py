@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "refresh"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
-SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.__main__"}
-MAY_KNOW_THE_SHELL = {"refresh/__main__.py", "refresh/publish.py", "refresh/runner.py"}
+SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.run"}
+MAY_KNOW_THE_SHELL = {"refresh/start.py", "refresh/run.py", "refresh/publish.py", "refresh/runner.py"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 
 
@@ -52,7 +52,7 @@ def test_only_the_entry_touches_clients_and_runner(path: str) -> None:
     assert not [each for each in touched if each != inside]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/__main__.py"])
+@pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/run.py"])
 def test_only_the_entry_reads_the_clock(path: str) -> None:
     """Time is an argument, so tests and simulations own it."""
     calls = [node.func for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Call)]

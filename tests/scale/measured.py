@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refresh import __main__, clients
+from refresh import clients, run
 from refresh.clients import aws
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def main() -> int:
     """Run, and write the figures to the file that is named."""
     clients.connect = _counting  # type: ignore[assignment] # the same, counted
     started = time.monotonic()
-    code = __main__.main()
+    code = run.main()
     figures = {
         "exit code": code,
         "seconds": round(time.monotonic() - started, 1),

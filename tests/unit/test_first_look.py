@@ -70,7 +70,7 @@ def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
     """AWS answers while they are; half of a run that changes nothing is loading."""
     late = ("refresh.reconciler.component", "refresh.report", "refresh.publish", "asyncio", "cattrs", "argparse")
     program = (
-        "import sys, refresh.__main__, refresh.reconciler.first_look, botocore.session;"
+        "import sys, refresh.run, refresh.reconciler.first_look, botocore.session;"
         f"print([each for each in {late!r} if each in sys.modules])"
     )
     printed = subprocess.run(  # noqa: S603 - our own modules

@@ -1,0 +1,176 @@
+"""The shell around a run: environment in, exit code out, and nothing decided.
+
+Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was called.
+
+Half of a run that changes nothing is the loading of code. So AWS is asked as early as it can be, and the components and
+what tells people of them are loaded while it answers.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from refresh import clients, errors, inputs, log
+from refresh.clients.aws import CONCURRENCY
+from refresh.clients.shell import Shell
+from refresh.guarded_stream import GuardedStream
+from refresh.inputs.reader import SECRETS, spellings
+from refresh.reconciler import first_look
+from refresh.runner import Runner
+from refresh.stop import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from refresh.reconciler.services import Services
+
+_SECRETS = (
+    *(variable for name in SECRETS for variable in spellings(name)),
+    *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+"""Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
+
+
+class SystemClock:
+    """The machine's clock; its sleep ends when the run is asked to stop."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+
+    def now(self) -> datetime:
+        """Give the present moment."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than the run lasts."""
+        self._stop.wait(seconds)
+
+
+def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
+    """Refresh once and give the exit code."""
+    clock = SystemClock(stop)
+    try:
+        given = inputs.load(environ)
+        for secret in given.secrets.all:
+            runner.mask(secret.reveal())
+        services = clients.connect(given.desired, given.secrets, _shell(environ, runner, clock, stop))
+    except (errors.InputErrors, errors.Interrupted) as error:
+        return _refused(runner, error)
+    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    try:
+        return _reconciled(given, services, clock, executor, runner, stop)
+    except BaseException:
+        # A defect: nobody would be told of what the components go on with.
+        stop.ask()
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
+    given: inputs.Inputs,
+    services: Services,
+    clock: SystemClock,
+    executor: ThreadPoolExecutor,
+    runner: Runner,
+    stop: Stop,
+) -> int:
+    first = first_look.look(given.desired, services, clock, executor)
+    from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
+
+    under_way = reconciliation.begin(
+        given.desired, services, clock, executor, first=first, stopped=stop.asked, progress=_progress
+    )
+    from refresh import publish  # noqa: PLC0415 - the same
+
+    _collect_garbage_again()
+    publish.beginning(runner, given)
+    report = under_way.report(
+        abandoned=stop.out_of_patience, finished=lambda component: publish.component(runner, component)
+    )
+    publish.ending(runner, report)
+    return report.exit_code
+
+
+def _progress(done: str, number: int, total: int) -> None:
+    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+    publish.progress(done, number, total)
+
+
+def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop: Stop) -> Shell:
+    called = None
+    if environ.get("RUNNER_DEBUG") == "1":
+        from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+        called = publish.called
+    return Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
+
+
+def _refused(runner: Runner, error: errors.InputErrors | errors.Interrupted) -> int:
+    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+
+    if isinstance(error, errors.InputErrors):
+        publish.input_errors(runner, error)
+        return 2
+    publish.interrupted(runner, error)
+    return 1
+
+
+def _collect_garbage_again() -> None:
+    """Switch the collector on, if it was off while code was loaded, and have it leave alone what stays to the end."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> int:
+    """Guard the output streams and run; arguments stand for inputs of the same names."""
+    out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
+    sys.stdout, sys.stderr = out, err
+    for name in _SECRETS:
+        out.conceal(os.environ.get(name, ""))
+        err.conceal(os.environ.get(name, ""))
+    try:
+        return _run_with(arguments, out, err, stop or Stop().listen())
+    except SystemExit as ended:  # the command line's parser, which has said why
+        return int(ended.code or 0)
+    except Exception as error:  # noqa: BLE001 - a person gets a line instead of a traceback
+        return _defect(error, out, err)
+    finally:
+        out.flush()
+        err.flush()
+        _report_lost(out, "standard output", err)
+        _report_lost(err, "standard error", out)
+
+
+def _run_with(arguments: Sequence[str] | None, out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
+    environ: Mapping[str, str] = os.environ
+    if arguments:
+        from refresh import command_line  # noqa: PLC0415 - the action has none
+
+        environ = command_line.environ(arguments, os.environ)
+    as_json = inputs.log_as_json(environ)
+    log.configure(as_json=as_json)
+    return run(environ, Runner(environ, out, err, as_json=as_json), stop)
+
+
+def _defect(error: Exception, out: GuardedStream, err: GuardedStream) -> int:
+    from refresh import unforeseen  # noqa: PLC0415 - no run needs it
+
+    runner = Runner(os.environ, out, err, as_json=log.as_json())
+    runner.annotate("error", "refresh", unforeseen.defect(error))
+    runner.show_annotations()
+    return 2 if isinstance(error, ImportError) else 1
+
+
+def _report_lost(stream: GuardedStream, name: str, other: GuardedStream) -> None:
+    """Report that what was printed got lost, unless its reader has just read enough, as `head` does."""
+    if stream.lost and stream.lost.errno != errno.EPIPE:
+        other.write(f"warning: {name}: {stream.lost.strerror}; the rest of what was printed there is lost\n")
