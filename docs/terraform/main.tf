@@ -11,7 +11,8 @@ locals {
   region    = coalesce(var.region, data.aws_region.current.name)
   pool      = "${var.owner}-${var.repository}"
   name      = coalesce(var.name, substr("runner-pool-${local.pool}", 0, 50))
-  issuer    = "token.actions.githubusercontent.com"
+  # Elsewhere IAM and the action write amazonaws.com, whatever the partition's own suffix is.
+  suffix = local.partition.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
   # As refresh maps the names of queues: no dots, and long ones are cut.
   queues = "${substr("${replace(local.pool, ".", "_")}-", 0, 55)}*-ci-pool*"
 
@@ -24,7 +25,7 @@ locals {
     document => replace(replace(replace(replace(replace(replace(replace(replace(replace(
       file("${local.documents}/${document}.json"),
       "arn:aws:", "arn:${local.partition.partition}:"),
-      "amazonaws.com", local.partition.dns_suffix),
+      "amazonaws.com", local.suffix),
       "REGION", local.region),
       "ACCOUNT", local.account),
       "role/RUNNER-ROLE", "role/${local.name}-instance"),
@@ -34,7 +35,9 @@ locals {
       "OWNER@OWNER_ID/REPO@REPO_ID", "${var.owner}@${var.owner_id}/${var.repository}@${var.repository_id}"
     )
   }
-  trusted = replace(local.texts["trust-policy"], "OWNER/REPO", "${var.owner}/${var.repository}")
+  trusted = replace(replace(local.texts["trust-policy"],
+    "token.actions.githubusercontent.com", var.oidc_issuer),
+  "OWNER/REPO", "${var.owner}/${var.repository}")
 }
 
 locals {
@@ -54,8 +57,8 @@ locals {
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.create_oidc_provider ? 1 : 0
 
-  url            = "https://${local.issuer}"
-  client_id_list = ["sts.${local.partition.dns_suffix}"]
+  url            = "https://${var.oidc_issuer}"
+  client_id_list = ["sts.${local.suffix}"]
 }
 
 resource "aws_iam_role" "refresh" {

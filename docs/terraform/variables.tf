@@ -62,6 +62,17 @@ variable "create_oidc_provider" {
   default     = true
 }
 
+variable "oidc_issuer" {
+  description = "Issuer of the jobs' OIDC tokens without https://. On GHE.com token.actions.SUBDOMAIN.ghe.com, on GitHub Enterprise Server HOSTNAME/_services/token."
+  type        = string
+  default     = "token.actions.githubusercontent.com"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._-]+)*$", var.oidc_issuer))
+    error_message = "Write the issuer's host and path without https:// and without a slash at the end."
+  }
+}
+
 variable "ami_parameter" {
   description = "Name of the Systems Manager parameter in ami: resolve:ssm:NAME; null where ami is an id."
   type        = string

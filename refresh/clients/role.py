@@ -37,13 +37,13 @@ _REMEDIES = {
     "ValidationError": "Where it is about DurationSeconds: lower role-duration, or raise the role's maximum.",
 }
 _TRUST = (
-    "The role's trust policy has to allow sts:AssumeRoleWithWebIdentity to this job, whose token says sub {sub} and "
-    "aud {audience} (docs/iam has a trust policy ready to paste, for both forms of sub)."
+    "The role's trust policy has to allow sts:AssumeRoleWithWebIdentity to this job, whose token says iss {issuer}, "
+    "sub {sub} and aud {audience} (docs/iam has a trust policy ready to paste, for both forms of sub)."
 )
 
 
 def audience(role_arn: str) -> str:
-    """Tell for whom the token has to be: AWS's STS, which is another one in China."""
+    """Give the audience of the token: AWS's STS, in every partition but China's by the same name."""
     return "sts.amazonaws.com.cn" if role_arn.startswith("arn:aws-cn:") else "sts.amazonaws.com"
 
 

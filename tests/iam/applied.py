@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -51,10 +50,8 @@ def managed(aws: AwsServer, arn: str) -> policies.Document:
 
 def require_trust(found: Mapping[str, Role], plan_only_job: str, longest_session: int) -> None:
     """Compare who may take the three roles, and for how long, with what docs/iam says."""
-    trust = policies.filled("trust-policy")
-    assert found["refresh"].trust == trust
-    planning = json.loads(json.dumps(trust).replace("ref:refs/heads/main", plan_only_job))
-    assert found["plan-only"].trust == planning
+    assert found["refresh"].trust == policies.trust()
+    assert found["plan-only"].trust == policies.trust(job=plan_only_job)
     assert found["instance-profile"].trust == policies.filled("instance-trust-policy")
     assert {found[name].longest_session for name in ("refresh", "plan-only")} == {longest_session}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "docs" / "iam"
 OWNER_ID = "1234"
 REPOSITORY_ID = "5678"
+ISSUER = "token.actions.githubusercontent.com"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
 TABLE = operations.documented()
 """Each documented operation with the IAM actions that it needs."""
@@ -52,6 +53,15 @@ def filled(name: str, repository: names.Repository = REPOSITORY, runner_role: st
     }.items():
         text = text.replace(placeholder, value)
     parsed: Document = json.loads(text)
+    return parsed
+
+
+def trust(
+    repository: names.Repository = REPOSITORY, job: str = "ref:refs/heads/main", issuer: str = ISSUER
+) -> Document:
+    """Give the trust policy of a job's role for any job and any GitHub."""
+    text = json.dumps(filled("trust-policy", repository))
+    parsed: Document = json.loads(text.replace("ref:refs/heads/main", job).replace(ISSUER, issuer))
     return parsed
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
 
 TEMPLATE = ROOT / "docs" / "cloudformation" / "refresh.yaml"
+DATA_RESIDENCY = "token.actions.octo.ghe.com"
 LONG = names.Repository("octo", f"widgets.{'js' * 30}")
 
 
@@ -77,15 +78,14 @@ def test_the_template_makes_the_documented_roles(aws: AwsServer) -> None:
 
 @pytest.mark.parametrize("repository", [REPOSITORY, LONG], ids=["plain", "mapped"])
 def test_the_template_makes_no_more_than_it_is_asked_for(aws: AwsServer, repository: names.Repository) -> None:
-    """No second role and no parameter; with queues named as refresh maps them."""
+    """No second role and no parameter; with queues named as refresh maps them, and the issuer of a GHE.com."""
     prefix = policies.queue_pattern(repository).removesuffix("*-ci-pool*")
     given = {} if repository == REPOSITORY else {"QueuePrefix": prefix}
-    outputs = _create(aws, repository, Job="ref:refs/heads/trunk", **given)
+    outputs = _create(aws, repository, Job="ref:refs/heads/trunk", OidcIssuer=DATA_RESIDENCY, **given)
     roles = applied.roles(aws)
     assert set(roles) == {"refresh", "instance-profile"}
     assert not {"PlanOnlyRoleArn", "ImageParameterPolicyArn"} & set(outputs)
     document = policies.filled("refresh", repository, runner_role=roles["instance-profile"].name)
     kept = [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert roles["refresh"].policy["Statement"] == kept
-    subjects = roles["refresh"].trust["Statement"][0]["Condition"]["StringEquals"]
-    assert all(each.endswith(":ref:refs/heads/trunk") for each in subjects["token.actions.githubusercontent.com:sub"])
+    assert roles["refresh"].trust == policies.trust(repository, "ref:refs/heads/trunk", DATA_RESIDENCY)

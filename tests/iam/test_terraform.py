@@ -17,9 +17,11 @@ from tests import suites
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT
-from tests.iam import applied, policies
+from tests.iam import applied, partitions, policies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.fakes.aws_server import AwsServer
 
 pytestmark = pytest.mark.timeout(300)
@@ -73,8 +75,14 @@ class Terraform:
         assert ran.returncode == 0, ran.stdout
         return ran.stdout
 
-    def use(self, aws: AwsServer, repository: names.Repository, **variables: object) -> None:
-        """Use the module as people do, against a stand-in for AWS."""
+    def use(
+        self,
+        aws: AwsServer,
+        repository: names.Repository,
+        regions: Mapping[str, str] | None = None,
+        **variables: object,
+    ) -> None:
+        """Use the module as people do, against a stand-in for AWS; for several regions once in each, by their names."""
         provider = {
             "region": REGION,
             "access_key": "testing",
@@ -83,7 +91,7 @@ class Terraform:
             "skip_metadata_api_check": True,
             "endpoints": [{"iam": aws.url, "sts": aws.url}],
         }
-        pool = {
+        pool: dict[str, object] = {
             "source": os.path.relpath(MODULE, self.folder.resolve()),  # an absolute path would be copied
             "owner": repository.owner,
             "repository": repository.name,
@@ -91,11 +99,18 @@ class Terraform:
             "repository_id": int(policies.REPOSITORY_ID),
             **variables,
         }
-        root = {
+        root: dict[str, object] = {
             "provider": {"aws": provider},
             "module": {"pool": pool},
             "output": {"pool": {"value": "${module.pool}"}},
         }
+        if regions:
+            root = {
+                "provider": {
+                    "aws": [{**provider, "region": region, "alias": name} for name, region in regions.items()]
+                },
+                "module": {name: {**pool, "providers": {"aws": f"aws.{name}"}} for name in regions},
+            }
         (self.folder / "main.tf.json").write_text(json.dumps(root))
         self("init", "-input=false", "-no-color")
 
@@ -146,7 +161,13 @@ def test_the_module_makes_the_documented_roles(terraform: Terraform, aws: AwsSer
 def test_the_module_makes_no_more_than_it_is_asked_for(terraform: Terraform, aws: AwsServer) -> None:
     """No provider, no second role, no parameter; with queues named as refresh maps them."""
     repository = names.Repository("octo", f"widgets.{'js' * 30}")
-    terraform.use(aws, repository, create_oidc_provider=False, job="ref:refs/heads/trunk")
+    terraform.use(
+        aws,
+        repository,
+        create_oidc_provider=False,
+        job="ref:refs/heads/trunk",
+        oidc_issuer="token.actions.octo.ghe.com",
+    )
     terraform("validate", "-no-color")
     terraform("plan", "-out=plan", "-input=false", "-no-color")
     (module,) = json.loads(terraform("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
@@ -163,6 +184,28 @@ def test_the_module_makes_no_more_than_it_is_asked_for(terraform: Terraform, aws
     document = policies.filled("refresh", repository, runner_role=made["aws_iam_role.instance"]["name"])
     kept = [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert json.loads(made["aws_iam_role_policy.refresh"]["policy"])["Statement"] == kept
-    (trusted,) = json.loads(made["aws_iam_role.refresh"]["assume_role_policy"])["Statement"]
-    subjects = trusted["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
-    assert all(each.endswith(":ref:refs/heads/trunk") for each in subjects)
+    trusted = json.loads(made["aws_iam_role.refresh"]["assume_role_policy"])
+    assert trusted == policies.trust(repository, "ref:refs/heads/trunk", "token.actions.octo.ghe.com")
+
+
+def test_the_module_asks_for_the_audience_of_the_action_in_other_partitions(
+    terraform: Terraform, aws: AwsServer
+) -> None:
+    """And lets EC2 take the runners' role by the name that it has there; no other partition has a rule of its own."""
+    assert "dns_suffix" not in (MODULE / "main.tf").read_text()
+    others = {name: partitions.REGIONS[name] for name in ("aws-cn", "aws-eusc")}
+    terraform.use(aws, REPOSITORY, regions=others)
+    terraform("plan", "-out=plan", "-input=false", "-no-color")
+    planned = json.loads(terraform("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
+    made = {each["address"]: each["values"] for module in planned for each in module["resources"]}
+    for partition in others:
+        module = f"module.{partition}"
+        assert made[f"{module}.aws_iam_openid_connect_provider.github[0]"]["client_id_list"] == [
+            partitions.audience(partition)
+        ]
+        for role, policy in (("refresh", "trust-policy"), ("instance", "instance-trust-policy")):
+            # A provider that is older than a partition takes it for the first one.
+            trusted = made[f"{module}.aws_iam_role.{role}"]["assume_role_policy"].replace(
+                "arn:aws:", f"arn:{partition}:"
+            )
+            assert json.loads(trusted) == partitions.filled(policy, partition), partition

@@ -13,7 +13,7 @@ from moto.sts.models import sts_backends
 
 from refresh import records
 from tests.fakes import app, canaries
-from tests.fakes.github_server import SUBJECT
+from tests.fakes.github_server import ISSUER, SUBJECT
 from tests.fakes.world import in_minutes
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_a_role_comes_before_every_other_credential(world: World) -> None:
             403,
             "AccessDenied",
             "Not authorized to perform sts:AssumeRoleWithWebIdentity",
-            f"whose token says sub {SUBJECT} and aud sts.amazonaws.com",
+            f"whose token says iss {ISSUER}, sub {SUBJECT} and aud sts.amazonaws.com",
         ),
         (
             400,
