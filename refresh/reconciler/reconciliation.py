@@ -129,7 +129,8 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     after_table = partial(handovers.require_table, desired, table)
     release = started(RunnerRelease(desired, metadata, services.github, clock), after_table)
     collector = started(
-        GarbageCollector(desired, services.ec2, sender, first.launched, services.skew, progress), after_table
+        GarbageCollector(desired, services.ec2, sender, first.launched, first.table, services.skew, progress),
+        after_table,
     )
     issue = partial(handovers.require_administration, desired, services.github)
     token = started(RegistrationToken(desired, metadata, services.github, clock), after_table, issue)

@@ -11,6 +11,7 @@ from refresh import errors
 from refresh.reconciler import items, machines, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
+from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
 from refresh.reconciler.machines import Ec2State
@@ -142,6 +143,11 @@ def forget_former_templates() -> AbstractContextManager[object]:
     return mock.patch.object(machines, "former_ids", return_value=())
 
 
+def believe_restored_records() -> AbstractContextManager[object]:
+    """Take the thresholds of a restored table for those of now."""
+    return mock.patch.object(Restore, "covers", return_value=False)
+
+
 def adopt_at_once() -> AbstractContextManager[object]:
     """Forget that provision takes time to record."""
     return mock.patch.object(policy, "UNRECORDED_GRACE", -policy.UNRECORDED_GRACE)
@@ -229,6 +235,7 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         believe_the_record_alone,
         believe_what_is_recorded_of_former_templates,
         forget_former_templates,
+        believe_restored_records,
         adopt_at_once,
         record_queues_before_they_exist,
         move_the_default_before_the_version_exists,

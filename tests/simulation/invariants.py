@@ -3,6 +3,7 @@
 S is for safety:
 S1  Only an instance that this process read as `terminated` is ended, and only while its record says so.
 S2  A record is marked only as this process judged it, for a reason that holds; one that is adopted is past its grace.
+    No living instance is marked by a record that comes from a backup.
 S3  An instance that is not the pool's, or not due, is not ended.
 S4  A write to a parameter leaves the others alone, and what a parameter names is there.
 S5  No heartbeat or signal is deleted while its instance has not ended.
@@ -87,6 +88,8 @@ class Guard:
     metadata: dict[str, Any] = field(factory=dict)
     living: dict[str, tuple[str | None, ...]] = field(factory=dict)
     artifacts: set[str] = field(factory=set)
+    written: dict[str, str] = field(factory=dict)
+    """When each record was written last, by its own word."""
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -115,6 +118,8 @@ class Guard:
         self.inner.before(number, operation)
         table = self.pool.dynamodb.table(TABLE)
         self.living = {} if table is None else {key: _judged(each) for key, each in table.of(records.INSTANCE).items()}
+        found = {} if table is None else table.of(records.INSTANCE)
+        self.written = {key: records.text(each, "updatedAt") or "" for key, each in found.items()}
         self.metadata = {} if table is None else table.of(records.METADATA)
         self.artifacts = set() if table is None else _artifacts(self.pool)
 
@@ -162,7 +167,10 @@ class Guard:
 
     def _check_reason(self, identifier: str, item: Any, before: tuple[str | None, ...], now: datetime) -> None:
         threshold = records.read_time(before[2] or "")
-        match records.text(item, "endedReason"):
+        reason = records.text(item, "endedReason")
+        if reason in {"expired", "aged"} and self.pool.ec2.state(identifier) in ALIVE:
+            require(not self._from_a_backup(identifier), "S2", f"{identifier} lives, and its record is a restored one")
+        match reason:
             case "expired":
                 require(threshold and threshold < now, "S2", f"{identifier} had not expired: {before}")
             case "vanished":
@@ -170,8 +178,12 @@ class Guard:
             case "aged":
                 age = now - self.pool.account.state.instances[identifier].launched_at
                 require(before[0] == "idle" and age > timedelta(days=7), "S2", f"{identifier} was not aged: {before}")
-            case reason:
+            case _:
                 require(False, "S2", f"{identifier} ended for {reason}")
+
+    def _from_a_backup(self, identifier: str) -> bool:
+        table = self.pool.table
+        return table.restored_to is not None and self.written[identifier] < records.wire_time(table.created_at)
 
     def _check_cleaning(self) -> None:
         for key in self.artifacts - _artifacts(self.pool):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from refresh import records
+from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account
 from tests.simulation import actors
 from tests.simulation.invariants import watched
@@ -68,6 +69,32 @@ def _scene(scene: Scene) -> tuple[bytes, str]:
 SCENES = [Scene(*each) for each in itertools.product(STATES, THRESHOLDS, EC2, (False, True))]
 STRAYS = [Scene(UNRECORDED, threshold, "running", artifacts=False) for threshold in ("long expired", "just expired")]
 """Instances that provision has launched and not recorded, an hour ago and just now."""
+
+
+def restored() -> Pool:
+    """Give a pool whose table was restored to two hours ago: every record in it is out of date."""
+    pool = build("up to date")
+    for state in STATES:
+        run_id = actors.RUN if state in {"created", "running"} else ""
+        pool.record(pool.launch(), state=state, runId=run_id, threshold=pool.in_time(1200))
+    backup, to = dict(pool.table.items), pool.account.clock.now()
+    pool.account.clock.moment += timedelta(hours=2)
+    pool.record(pool.launch(), state="running", runId=actors.OTHER_RUN, threshold=pool.in_time(3600))
+    pool.dynamodb.restore(TABLE, to, backup)
+    pool.account.clock.moment += timedelta(minutes=20)
+    return pool
+
+
+def put_ahead(pool: Pool) -> None:
+    """Write a later threshold into the records of the living, as docs/operations.md says, and record the others."""
+    recorded = pool.table.of(records.INSTANCE)
+    for identifier in pool.alive:
+        item = recorded.get(identifier)
+        if item is None:
+            pool.record(identifier, state="running", runId=actors.OTHER_RUN, threshold=pool.in_time(21600))
+        elif records.text(item, "state") != records.TERMINATED:
+            ahead = {"threshold": {"S": pool.in_time(21600)}, "updatedAt": {"S": pool.in_time(0)}}
+            pool.table.put({**item, **ahead})
 
 
 def interference(pool: Pool, identifier: str, number: int, deed: tuple[str, int]) -> InterfereAt:

@@ -14,6 +14,7 @@ from tests.fakes.memory.ec2 import ALIVE
 from tests.reports import failed, told
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
+from tests.simulation.scenes import put_ahead, restored
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
@@ -102,6 +103,27 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
     assert sorted(pool.alive) == sorted(each.id for each in [*theirs, *nobodys])
     assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
     assert len(pool.table.of(records.INSTANCE)) == 40
+
+
+def test_a_restored_table_ends_no_job() -> None:
+    """Every threshold in it has passed: the run fails with the list until somebody has put them ahead."""
+    pool = restored()
+    marked = [key for key, each in pool.table.of(records.INSTANCE).items() if each["state"]["S"] == records.TERMINATED]
+    before = sorted(pool.alive)
+    report = watched(pool, Watch())
+    assert failed(report) == ["garbage collector"]
+    assert sorted([*pool.alive, *marked]) == before, "what an earlier run marked ends, and nothing else"
+    words = told(report)
+    assert "older than the restore of the table to 2026-" in words
+    assert "not recorded in it" in words
+    put_ahead(pool)
+    report = watched(pool, Watch())
+    assert report.exit_code == 0, told(report)
+    settle(pool)
+    assert sorted([*pool.alive, *marked]) == before
+    pool.account.clock.moment += timedelta(hours=7)
+    settle(pool)
+    assert pool.alive == [], "a record that was written since is a record like any other"
 
 
 @define

@@ -11,11 +11,12 @@ import pytest
 from refresh import errors
 from refresh.summary import markdown
 from tests.fakes.memory import dynamodb
+from tests.fakes.memory.account import Watch
 from tests.simulation import actors
 from tests.simulation.breakages import BREAKAGES, NONE
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
-from tests.simulation.scenes import SCENES, STRAYS, calls, interference, run
+from tests.simulation.scenes import SCENES, STRAYS, calls, interference, put_ahead, restored, run
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
 
@@ -87,11 +88,22 @@ def _interferences() -> Iterator[None]:
             yield
 
 
+def _restores() -> Iterator[None]:
+    for number in range(calls_of(restored())):
+        pool = restored()
+        crashed(pool, CrashAt(number, "after"))
+        watched(pool, Watch())
+        put_ahead(pool)
+        settle(pool)
+        yield
+
+
 SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "worlds": _worlds,
     "scenes": _scenes,
     "failing operations": _failures,
     "crashes": _crashes,
+    "restores": _restores,
     "interference": _interferences,
 }
 

@@ -14,6 +14,7 @@ from refresh.reconciler import machines
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.instances import launched_from
 from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
 from refresh.reconciler.transactions import Sender
@@ -437,12 +438,14 @@ def test_an_instance_that_the_answer_does_not_mention_was_not_ended() -> None:
     assert isinstance(outcome, Failed)
 
 
-def _collector(
+def _collector(  # noqa: PLR0913 - what differs, by name
     ec2: _Ec2,
     dynamodb: _DynamoDB,
     over: Callable[[], bool] = lambda: False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
     former: tuple[str, ...] = (),
+    table: Callable[[], Any] = lambda: {"TableStatus": "ACTIVE"},
 ) -> GarbageCollector:
     client = cast("EC2Client", ec2)
     return GarbageCollector(
@@ -450,6 +453,7 @@ def _collector(
         client,
         Sender(cast("DynamoDBClient", dynamodb), StillClock(), Serial(), over),
         Early(Serial(), partial(launched_from, client, TemplateIds("lt-ours", former))),
+        Early(Serial(), table),
         lambda: timedelta(seconds=3),
         progress,
     )
@@ -540,3 +544,25 @@ def test_the_collector_observes_what_it_judges() -> None:
     (mark,) = collector.plan(actual, NOW).changes
     assert isinstance(mark, Mark)
     assert mark.record.id == _id(1)
+
+
+def test_whether_the_table_was_restored_is_read_where_there_is_something_to_judge() -> None:
+    """From the description that is read already; one that is not ACTIVE at first may be another table later."""
+    restored = {"TableStatus": "ACTIVE", "RestoreSummary": {"RestoreDateTime": NOW, "RestoreInProgress": False}}
+    answers = [{"TableStatus": "CREATING"}, restored]
+
+    def observed(*described: Any) -> facts.Actual:
+        read = iter(described)
+        collector = _collector(_Ec2(), _DynamoDB([_item(1)]), table=lambda: next(read))
+        if len(described) > 1:
+            collector.table.outdated()
+        return collector.observe()
+
+    assert observed(restored).restore == observed(*answers).restore == Restore(NOW, NOW)
+    assert observed({"TableStatus": "ACTIVE"}).restore is None
+    assert _collector(_Ec2(), _DynamoDB([]), table=lambda: restored).observe().restore is None
+
+    def denied() -> Any:
+        raise errors.PermissionDenied("dynamodb:DescribeTable", "AccessDeniedException")
+
+    assert _collector(_Ec2(), _DynamoDB([_item(1)]), table=denied).observe().restore is None

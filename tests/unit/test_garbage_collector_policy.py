@@ -16,6 +16,7 @@ from refresh.reconciler.garbage_collector import doubts, policy, prediction
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
+from refresh.reconciler.garbage_collector.restores import Restore, restore_of
 from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
 from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Difference, Plan
@@ -572,3 +573,71 @@ def test_what_will_be_is_what_the_changes_say() -> None:
         (evolve(marked, **written), evolve(gone, **written), Instance(id=ID, **written), unreadable),
         TEMPLATES,
     )
+
+
+RESTORE = Restore(NOW - timedelta(hours=3), NOW - timedelta(hours=1))
+BEFORE, SINCE = wire_time(RESTORE.made_at), wire_time(RESTORE.made_at + timedelta(seconds=1))
+
+
+def _plan_restored(machines: Iterable[Machine], *found: Instance, restore: Restore = RESTORE) -> Plan[Any]:
+    actual = Actual({each.id: each for each in machines}, found, TEMPLATES, restore=restore)
+    return policy.plan(desired(), actual, NOW)
+
+
+@pytest.mark.parametrize("written", [BEFORE, wire_time(RESTORE.to), "", "yesterday"])
+@pytest.mark.parametrize("state", LIVING)
+def test_no_living_instance_ends_by_a_record_that_was_restored(state: str, written: str) -> None:
+    """Its threshold is that of the backup; the run fails with the restore, the instance and the remedy."""
+    planned = _plan_restored([_machine()], _record(state, updated_at=written))
+    assert planned.changes == ()
+    (refusal,) = planned.refusals
+    assert refusal.startswith(
+        f"{ID}: alive and due to end only by a record that is older than the restore of the table to"
+    )
+    assert "2026-01-31T06:05:00Z" in refusal
+    assert "docs/operations.md" in refusal
+
+
+def test_a_restored_idle_instance_does_not_age() -> None:
+    """It may have been claimed since."""
+    old = evolve(_machine(), launched_at=NOW - timedelta(days=8))
+    planned = _plan_restored([old], _record("idle", FUTURE, updated_at=BEFORE))
+    assert (planned.changes, len(planned.refusals)) == ((), 1)
+
+
+def test_a_record_that_was_written_since_the_restore_is_one_like_any_other() -> None:
+    """The check ends by itself, instance by instance."""
+    record = _record(updated_at=SINCE)
+    assert _plan_restored([_machine()], record) == Plan((Mark(record, Reason.EXPIRED, NOW),))
+
+
+def test_what_ec2_has_ended_is_collected_in_a_restored_table_as_well() -> None:
+    """EC2 says so, not the threshold; what it does not know has to be unknown for a while."""
+    record, marked = _record(updated_at=BEFORE), _record(records.TERMINATED, updated_at=BEFORE)
+    assert _plan_restored([_machine(Ec2State.TERMINATED)], record) == Plan((Mark(record, Reason.VANISHED, NOW),))
+    gone = evolve(record, threshold=FUTURE)
+    assert _plan_restored([_machine(Ec2State.TERMINATED)], gone) == Plan((Mark(gone, Reason.VANISHED, NOW),))
+    assert _plan_restored([_machine(Ec2State.SHUTTING_DOWN)], record) == Plan()
+    assert _plan_restored([], record) == Plan((Mark(record, Reason.EXPIRED, NOW),))
+    assert _plan_restored([], record, restore=Restore(RESTORE.to, NOW - policy.UNKNOWN_GRACE)) == Plan()
+    assert _plan_restored([_machine()], marked) == Plan((Terminate(ID, marked),))
+    assert _plan_restored([_machine(Ec2State.TERMINATED)], marked) == Plan((Clean(marked),))
+
+
+def test_what_a_restored_table_does_not_record_is_not_adopted() -> None:
+    """It may have been recorded after the backup, and have a job; what was launched later is judged as ever."""
+    other = _record("running", FUTURE, id="i-0123456789abcdef1")
+    lost = evolve(_machine(), launched_at=RESTORE.made_at)
+    planned = _plan_restored([lost], other)
+    assert planned.changes == ()
+    assert "not recorded in it" in planned.refusals[0]
+    stray = evolve(_machine(), launched_at=RESTORE.made_at + timedelta(minutes=16))
+    assert _plan_restored([stray], other).changes == (Adopt(ID, "", NOW, stray.launched_at),)
+
+
+def test_a_restore_is_read_from_the_table_s_description() -> None:
+    """Its time is that of the backup; the table is made later. Only some tables were restored."""
+    summary = {"RestoreDateTime": RESTORE.to, "RestoreInProgress": False}
+    assert restore_of({"RestoreSummary": summary, "CreationDateTime": RESTORE.made_at}) == RESTORE
+    assert restore_of({"RestoreSummary": summary}) == Restore(RESTORE.to, RESTORE.to)
+    assert restore_of({"CreationDateTime": NOW}) is restore_of(None) is None

@@ -22,7 +22,7 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
-from tests.fakes.serial import Serial, StillClock
+from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -486,3 +486,17 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     creating = _actual(status="CREATING")
     assert policy.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT
     assert policy.predict(tagged, creating, [AwaitTable(TABLE, "DELETING")]) == Actual()
+
+
+def test_a_table_that_is_being_restored_is_refused_at_once() -> None:
+    """It takes longer than a run may wait, and no other component may write meanwhile."""
+
+    class _Restoring(_DynamoDB):
+        def describe_table(self, **request: Any) -> dict[str, Any]:
+            summary = {"RestoreDateTime": NOW, "RestoreInProgress": True}
+            return {"Table": {**super().describe_table(**request)["Table"], "RestoreSummary": summary}}
+
+    clock = StillClock()
+    converged = _converge(_Restoring("CREATING"), clock)
+    assert f"table {TABLE}: it is being restored to 2026-01-31T09:05:00Z" in str(converged.report.error)
+    assert clock.slept == []

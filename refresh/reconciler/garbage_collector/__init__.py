@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from attrs import evolve, field, frozen
 
-from refresh import names
-from refresh.reconciler.garbage_collector import application, observation, policy, prediction
+from refresh import errors, names
+from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.transactions import Sender
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
     from refresh.reconciler.early import Early
     from refresh.reconciler.garbage_collector.changes import CollectorChange
     from refresh.reconciler.garbage_collector.facts import Actual
+    from refresh.reconciler.garbage_collector.restores import Restore
     from refresh.reconciler.machines import Launched
     from refresh.report import Outcome, Plan
 
@@ -39,6 +41,8 @@ class GarbageCollector:
     sender: Sender
     launched: Early[Launched]
     """Reads the instances that were launched from the pool's templates."""
+    table: Early[TableDescriptionTypeDef | None]
+    """Reads DynamoDB's description of the state table."""
     skew: Callable[[], timedelta]
     """Tells how far AWS's clock is ahead of ours."""
     progress: Callable[[str, int, int], None]
@@ -52,7 +56,8 @@ class GarbageCollector:
         launched = self.launched()
         self.launched.outdated()
         actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, launched)
-        return evolve(actual, skew=self.skew())
+        restore = self._restore() if actual.records or actual.machines else None
+        return evolve(actual, skew=self.skew(), restore=restore)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:
         """See `policy.plan`; a run finishes what it has begun and leaves what is due since then to the next one."""
@@ -88,6 +93,15 @@ class GarbageCollector:
         yield from self._told("marked", firsts, write(firsts, phase_one, application.MARKS_PER_TRANSACTION))
         yield from self._told("terminated", terminations, application.terminate(self.ec2, terminations, over))
         yield from self._told("cleaned", cleanings, write(cleanings, cleaned, application.CLEANINGS_PER_TRANSACTION))
+
+    def _restore(self) -> Restore | None:
+        """Find out whether the table was restored; nothing is written to one that DynamoDB did not describe."""
+        try:
+            found = self.table.first()
+        except errors.ApiError:
+            return None
+        # One that is not ACTIVE yet may be another table by now.
+        return restores.restore_of(found if found and found.get("TableStatus") == "ACTIVE" else self.table())
 
     def _told(self, done: str, changes: Sequence[CollectorChange], outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass outcomes on and tell the progress of long work, a hundred at a time."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from attrs import field, frozen
 
 from refresh import records
+from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.machines import Machine, TemplateIds
 
 
@@ -20,3 +21,5 @@ class Actual:
     template_ids: TemplateIds = TemplateIds()  # noqa: RUF009 - it is frozen
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of ours."""
+    restore: Restore | None = None
+    """From what the table was restored; None where it was not."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from refresh import names, records
 from refresh.desired import LONGEST_RUNTIME
-from refresh.reconciler.garbage_collector import doubts
+from refresh.reconciler.garbage_collector import doubts, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
@@ -92,7 +92,10 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
             verdicts.append((record.id, _judge_unreadable(desired, record, actual, now)))
         else:
             machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
-            verdicts.append((record.id, judge(desired, record, machine, actual.template_ids, now)))
+            verdict = judge(desired, record, machine, actual.template_ids, now)
+            if actual.restore and isinstance(verdict, Mark):
+                verdict = restores.reconsidered(verdict, machine, actual.restore, now, UNKNOWN_GRACE)
+            verdicts.append((record.id, verdict))
     verdicts += _judge_unrecorded(desired, actual, now)
     skewed = abs(actual.skew) > LARGEST_SKEW
     return _plan(verdicts, _skewed(actual.skew) if skewed else None)
@@ -146,6 +149,11 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
     due = [machine for machine in stray if not machine.protected]
     if not actual.records and len(alive) > 1:
         return [*kept, *((machine.id, doubts.EMPTIED) for machine in due)]
+    if restore := actual.restore:
+        # Provision records late, and cannot at all until the table is there.
+        lost = [machine for machine in due if aged(machine, restore.made_at + UNRECORDED_GRACE, timedelta())]
+        kept += [(machine.id, restore.lost) for machine in lost]
+        due = [machine for machine in due if machine not in lost]
     if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
         return [*kept, *((machine.id, doubts.UNRECORDED) for machine in due)]
     adopted = [Adopt(each.id, each.tags.get(names.INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]

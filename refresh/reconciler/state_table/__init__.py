@@ -82,6 +82,7 @@ class StateTable:
             time_to_live=self._time_to_live() if readable else policy.TimeToLive(),
             owner=self._owner() if readable else None,
             arn=arn,
+            restoring_to=_restoring_to(description),
             tags=tagging.look(self.desired.tags, partial(self._tags, arn)) if readable else tagging.Found(),
         )
 
@@ -188,3 +189,11 @@ class StateTable:
 
     def _claim(self, repository: str) -> None:
         self.metadata.write(names.POOL_IDENTIFIER, repository, {"ConditionExpression": "attribute_not_exists(PK)"})
+
+
+def _restoring_to(description: TableDescriptionTypeDef) -> str:
+    """Give the time of the backup from which DynamoDB is making the table just now."""
+    summary = description.get("RestoreSummary")
+    if summary is None or not summary["RestoreInProgress"]:
+        return ""
+    return records.wire_time(summary["RestoreDateTime"])

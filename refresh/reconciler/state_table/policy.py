@@ -44,6 +44,8 @@ class Actual:
     owner: str | None = None
     """The repository that the table says it belongs to; None when it says nothing."""
     arn: str = ""
+    restoring_to: str = ""
+    """The time of the backup that it is being made from; "" where it is not."""
     tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
 
 
@@ -61,6 +63,11 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
         raise errors.Refused(
             f"table {table}: it belongs to the runner pool of {actual.owner}, not of {repository}; the two names give "
             "the same table. Nothing was changed: use another AWS account or region for one of them."
+        )
+    if actual.restoring_to:
+        raise errors.Refused(
+            f"table {table}: it is being restored to {actual.restoring_to}, which takes minutes or hours. Nothing was "
+            'changed: go on with "When the table was lost" in docs/operations.md once it is ACTIVE.'
         )
     if actual.status != "ACTIVE":
         return Plan((AwaitTable(table, actual.status),))

@@ -39,6 +39,8 @@ class Table:
     items: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
     stale: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
     tags: dict[str, str] = field(factory=dict)
+    restored_to: datetime | None = None
+    """The time of the backup that it was made from."""
 
     def put(self, item: Mapping[str, Any]) -> None:
         """Replace an item."""
@@ -89,11 +91,13 @@ class DynamoDB:
         return {
             "Table": {
                 "TableArn": _ARN + request["TableName"],
+                "CreationDateTime": table.created_at,
                 "TableStatus": "ACTIVE" if self._active(table) else "CREATING",
                 "KeySchema": table.keys,
                 "AttributeDefinitions": table.types,
                 "DeletionProtectionEnabled": table.protected,
                 "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+                **self._restore(table),
             }
         }
 
@@ -220,6 +224,19 @@ class DynamoDB:
                     names, values = action["ExpressionAttributeNames"], action["ExpressionAttributeValues"]
                     before = table.items.get(key, dict(action["Key"]))
                     table.put(expressions.updated(action["UpdateExpression"], before, names, values))
+
+    def _restore(self, table: Table) -> dict[str, Any]:
+        if table.restored_to is None:
+            return {}
+        under_way = not self._active(table)
+        return {"RestoreSummary": {"RestoreDateTime": table.restored_to, "RestoreInProgress": under_way}}
+
+    def restore(self, name: str, to: datetime, items: Mapping[Key, dict[str, Any]]) -> None:
+        """Make a table anew from a backup of its items: its keys come back, its tags and settings do not."""
+        before = self.account.state.tables[name]
+        table = Table(self.account.clock.now(), before.keys, before.types, restored_to=to)
+        table.items = table.stale = dict(items)
+        self.account.state.tables[name] = table
 
     def _usable(self, name: str, request: Mapping[str, Any]) -> Table:
         table = self.table(request["TableName"])
