@@ -92,8 +92,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
             told, reason = "skipped", why
         case Failed(error=error):
             told, reason = "failed", str(error)
-        case Postponed():
-            told, reason = "postponed", None
+        case Postponed(because=because):
+            told, reason = "postponed", str(because) if because else None
         case _:
             assert_never(outcome)
     return {"outcome": told, "reason": reason, "change": change(outcome.change)}

@@ -103,6 +103,8 @@ class Postponed:
     """The change was not begun before the run's end; the next run plans it again."""
 
     change: Change
+    because: RefreshError | None = None
+    """What kept it from being made until then."""
 
 
 Outcome = Done | Skipped | Failed | Postponed

@@ -169,6 +169,8 @@ class Convergence(Generic[ActualT, ChangeT]):
             return
         left = sum(isinstance(outcome, Postponed) for outcome in self.outcomes)
         rest = f"{left} changes are left" if left else "this was not done"
+        kinds = {each.because.kind for each in self.outcomes if isinstance(each, Postponed) and each.because}
+        rest += f" ({', '.join(sorted(kinds))})" if kinds else ""
         if self.run.stopped():
             raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")
         raise errors.DeadlineReached(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from refresh import errors, names, records
+from refresh.report import Failed
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
@@ -103,6 +104,34 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
     assert sorted(pool.alive) == sorted(each.id for each in [*theirs, *nobodys])
     assert all(pool.ec2.state(each.id) is None or pool.ec2.state(each.id) not in ALIVE for each in instances)
     assert len(pool.table.of(records.INSTANCE)) == 40
+
+
+def test_more_instances_than_ec2_ends_at_once_take_longer_and_fail_nothing() -> None:
+    """EC2 gives 1,000 at once and 20 a second: 1,500 take some throttled calls more than the 15 that end them."""
+    pool = build("up to date")
+    for instance in pool.ec2.launch(TEMPLATE, 1500):
+        pool.record(instance, artifacts=False)
+    report = watched(pool, Watch())
+    assert report.exit_code == 0, told(report)
+    assert pool.alive == []
+    assert pool.account.writes.count("ec2:TerminateInstances") == 15
+    assert pool.account.calls.count("ec2:TerminateInstances") < 20
+    pool.account.clock.moment += timedelta(minutes=11)
+    assert watched(pool, Watch()).exit_code == 0
+
+
+def test_what_ec2_has_not_ended_by_the_end_of_a_run_is_left_for_the_next_one() -> None:
+    """No failure of an instance, but the run says what is left and why, and nothing of it is cleaned."""
+    pool = build("up to date")
+    for instance in pool.ec2.launch(TEMPLATE, 1500):
+        pool.record(instance, artifacts=False)
+    report = watched(pool, Watch(), timeout=timedelta(seconds=4))
+    assert report.exit_code == 1
+    assert "500 changes are left (Throttled: ec2:TerminateInstances: RequestLimitExceeded)" in told(report)
+    assert not [each for one in report.components for each in one.outcomes if isinstance(each, Failed)]
+    assert len(pool.alive) == 500
+    settle(pool)
+    assert pool.alive == []
 
 
 def test_a_restored_table_ends_no_job() -> None:

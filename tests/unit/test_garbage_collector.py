@@ -323,9 +323,11 @@ def test_cleaning_deletes_record_heartbeat_and_signal_and_keeps_a_history_item_t
     }
 
 
-def _terminate(ec2: _Ec2, *numbers: int, over: Callable[[], bool] = lambda: False) -> list[Outcome]:
+def _terminate(
+    ec2: _Ec2, *numbers: int, over: Callable[[], bool] = lambda: False, clock: StillClock | None = None
+) -> list[Outcome]:
     changes = [Terminate(_id(number)) for number in numbers]
-    return list(application.terminate(cast("EC2Client", ec2), changes, over))
+    return list(application.terminate(cast("EC2Client", ec2), changes, clock or StillClock(), over))
 
 
 def test_terminations_go_in_batches_of_100() -> None:
@@ -400,12 +402,43 @@ def test_where_nothing_is_allowed_the_search_has_an_end() -> None:
 
 def test_a_batch_that_gets_no_answer_fails_and_the_next_one_is_sent() -> None:
     """Nothing is lost: the records are still marked."""
-    throttled = errors.Throttled("ec2:TerminateInstances", "RequestLimitExceeded")
+    down = errors.Unavailable("ec2:TerminateInstances", "InternalError")
     ec2 = _Ec2()
-    ec2.refusals[_id(0)] = throttled
+    ec2.refusals[_id(0)] = down
     outcomes = _terminate(ec2, *range(101))
-    assert outcomes[:100] == [Failed(Terminate(_id(number)), throttled) for number in range(100)]
+    assert outcomes[:100] == [Failed(Terminate(_id(number)), down) for number in range(100)]
     assert outcomes[100:] == [Done(Terminate(_id(100)))]
+
+
+THROTTLED = errors.Throttled("ec2:TerminateInstances", "RequestLimitExceeded")
+
+
+def test_a_batch_that_ec2_throttles_is_sent_again_after_a_pause() -> None:
+    """As long as it takes to refill the bucket at least, twice as long each time; later batches wait as well."""
+    left = [THROTTLED, THROTTLED]
+
+    class _Limited(_Ec2):
+        def terminate_instances(self, **request: Any) -> dict[str, Any]:
+            if left:
+                raise left.pop()
+            return super().terminate_instances(**request)
+
+    ec2, clock = _Limited(), StillClock()
+    outcomes = _terminate(ec2, *range(101), clock=clock)
+    assert outcomes == [Done(Terminate(_id(number))) for number in range(101)]
+    assert [len(each) for each in ec2.ended] == [100, 1]
+    assert 5 + 10 + 5 <= sum(clock.slept) <= 1.5 * (5 + 10 + 5)
+    assert max(clock.slept) <= 1, "a run that is asked to end does not sleep on"
+
+
+def test_what_ec2_throttles_until_the_run_is_over_is_left_for_the_next_one() -> None:
+    """It is no failure; the reason is kept."""
+    ec2, clock = _Ec2(), StillClock()
+    ec2.refusals = {_id(number): THROTTLED for number in range(150)}
+    outcomes = _terminate(ec2, *range(150), clock=clock, over=lambda: sum(clock.slept) > 100)
+    assert outcomes[:100] == [Postponed(Terminate(_id(number)), THROTTLED) for number in range(100)]
+    assert outcomes[100:] == [Postponed(Terminate(_id(number))) for number in range(100, 150)]
+    assert len(ec2.ended) < 6
 
 
 def test_expired_credentials_end_it_at_once() -> None:

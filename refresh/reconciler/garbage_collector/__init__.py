@@ -91,7 +91,8 @@ class GarbageCollector:
         cleaned = partial(application.clean, table, self.sender.clock.now())
         write, over = self.sender.write, self.sender.over
         yield from self._told("marked", firsts, write(firsts, phase_one, application.MARKS_PER_TRANSACTION))
-        yield from self._told("terminated", terminations, application.terminate(self.ec2, terminations, over))
+        ended = application.terminate(self.ec2, terminations, self.sender.clock, over)
+        yield from self._told("terminated", terminations, ended)
         yield from self._told("cleaned", cleanings, write(cleanings, cleaned, application.CLEANINGS_PER_TRANSACTION))
 
     def _restore(self) -> Restore | None:

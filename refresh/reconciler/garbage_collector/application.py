@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import TerminateInstancesResultTypeDef
 
+    from refresh.reconciler.component import Clock
     from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
     from refresh.reconciler.transactions import Actions
     from refresh.report import Outcome
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
 MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25
 TERMINATIONS_PER_CALL = 100
+TERMINATIONS_PER_SECOND = 20
+"""With how many instances a second EC2 refills its bucket of 1,000 to terminate, for an account and region.
+
+https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+"""
+LONGEST_PAUSE_SECONDS = 60
 SEARCHING_CALLS = 1000
 """How many calls of a run may go into finding what makes others fail."""
 _ENDING = frozenset({"shutting-down", "terminated"})
@@ -111,31 +120,37 @@ def clean(table: str, now: datetime, change: Clean) -> Actions:
     ]
 
 
-def terminate(ec2: EC2Client, changes: Sequence[Terminate], over: Callable[[], bool]) -> Iterator[Outcome]:
+def terminate(
+    ec2: EC2Client, changes: Sequence[Terminate], clock: Clock, over: Callable[[], bool]
+) -> Iterator[Outcome]:
     """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
+
+    Once EC2 throttles, a pause comes before each call; a throttled call is made again until the run is over.
 
     Nothing is begun once the run is over. Looking for the one costs calls: where whole batches fail there is an end to
     it, and the next run finds fewer of them. Success is the state in the response.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
-    sender = _Terminations(ec2, over)
+    sender = _Terminations(ec2, clock, over)
     for batch in batches(changes, TERMINATIONS_PER_CALL):
         yield from sender.send(batch)
 
 
 class _Terminations:
-    def __init__(self, ec2: EC2Client, over: Callable[[], bool]) -> None:
+    def __init__(self, ec2: EC2Client, clock: Clock, over: Callable[[], bool]) -> None:
         self._ec2 = ec2
+        self._clock = clock
         self._over = over
+        self._pause_seconds = 0.0
         self._searching_left = SEARCHING_CALLS
 
     def send(self, batch: list[Terminate]) -> Iterator[Outcome]:
         """End a batch, or as much of it as can be ended."""
-        if self._over():
-            yield from map(Postponed, batch)
-            return
         try:
-            response = self._ec2.terminate_instances(InstanceIds=[change.id for change in batch])
+            response = self._answer(batch)
+        except errors.Throttled as error:
+            yield from (Postponed(change, error) for change in batch)
+            return
         except (errors.NotFound, errors.Rejected, errors.PermissionDenied) as error:
             # A policy may allow only instances with certain tags, so a denial too may be for one of them.
             yield from self._isolate(batch, error)
@@ -155,6 +170,31 @@ class _Terminations:
                 yield Done(change)
             else:
                 yield Failed(change, _still_there(f"{change.id} is {state}."))
+
+    def _answer(self, batch: list[Terminate]) -> TerminateInstancesResultTypeDef:
+        """Make the call, again and again while EC2 throttles it; raises once the run is over."""
+        throttled: errors.Throttled | None = None
+        while True:
+            self._pause()
+            if self._over():
+                raise throttled or errors.Interrupted
+            try:
+                response = self._ec2.terminate_instances(InstanceIds=[change.id for change in batch])
+            except errors.Throttled as error:
+                throttled = error
+                refilled = len(batch) / TERMINATIONS_PER_SECOND
+                self._pause_seconds = min(max(2 * self._pause_seconds, refilled), LONGEST_PAUSE_SECONDS)
+            else:
+                self._pause_seconds = min(self._pause_seconds, TERMINATIONS_PER_CALL / TERMINATIONS_PER_SECOND)
+                return response
+
+    def _pause(self) -> None:
+        """Wait, a second at a time, and not beyond the end of the run."""
+        # Apart from others who end instances in this account.
+        left = self._pause_seconds * random.uniform(1, 1.5)  # noqa: S311 - no secret is made of it
+        while left > 0 and not self._over():
+            self._clock.sleep(min(left, 1))
+            left -= 1
 
     def _isolate(self, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
         """Set apart what makes a call fail as a whole: what the error names, else by halves."""

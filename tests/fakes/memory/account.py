@@ -54,6 +54,8 @@ class State:
     profiles: dict[str, dict[str, Any]] = field(factory=dict)
     """What is to be said of an instance profile, by name; every other one is there."""
     deleted_queues: dict[str, datetime] = field(factory=dict)
+    terminations: Any = None
+    """EC2's bucket of instances that may be terminated."""
     runners: dict[int, Any] = field(factory=dict)
     serial: int = 0
     tokens: int = 0

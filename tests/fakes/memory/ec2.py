@@ -64,6 +64,24 @@ class Instance:
 
 
 @define
+class Bucket:
+    """Tokens, by which EC2 limits how many resources an API changes."""
+
+    size: float
+    a_second: float
+    left: float
+    filled_at: datetime | None = None
+
+    def take(self, name: str, number: int, now: datetime) -> None:
+        """Take tokens, or refuse the request as a whole."""
+        passed = (now - self.filled_at).total_seconds() if self.filled_at else 0.0
+        self.left, self.filled_at = min(self.size, self.left + passed * self.a_second), now
+        if number > self.left:
+            raise refused(name, "RequestLimitExceeded", "Request limit exceeded.", 503)
+        self.left -= number
+
+
+@define
 class Ec2:
     """The operations that are used, one method each."""
 
@@ -106,8 +124,14 @@ class Ec2:
 
     @operation("ec2:TerminateInstances", writes=True)
     def terminate_instances(self, **request: Any) -> dict[str, Any]:
-        """End them all, or none where one is unknown; a protected one saves its whole zone."""
+        """End them all, or none where one is unknown; a protected one saves its whole zone.
+
+        Each takes a token from a bucket of 1,000 that gets 20 a second.
+        """
         now, known = self.account.clock.now(), self.account.state.instances
+        terminations: Bucket = self.account.state.terminations or Bucket(1000, 20, 1000)
+        self.account.state.terminations = terminations
+        terminations.take("ec2:TerminateInstances", len(request["InstanceIds"]), now)
         for each in request["InstanceIds"]:
             if each not in known or known[each].state(now) is None:
                 problem = f"The instance ID '{each}' does not exist"
