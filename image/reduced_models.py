@@ -72,8 +72,24 @@ MEMBERS = {
     },
 }
 """What refresh reads of structures of which AWS sends thousands; of all others every member is kept."""
-REGIONS = ("eu-west-1", "us-gov-west-1", "cn-north-1")
+REGIONS = (
+    "eu-west-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "eusc-de-east-1",
+    "us-iso-east-1",
+    "us-isob-east-1",
+    "eu-isoe-west-1",
+    "us-isof-south-1",
+)
 """One of each partition, in which the endpoints have to stay what they are."""
+VARIANTS: tuple[Mapping[str, Any], ...] = (
+    {"account_id_endpoint_mode": "preferred"},
+    {"account_id_endpoint_mode": "disabled"},
+    {"use_fips_endpoint": True},
+    {"use_dualstack_endpoint": True},
+)
+"""Settings that choose between the endpoints of a service; an account id is known in each, as it is with a role."""
 _TEXTS = ("documentation", "documentationUrl")
 _FILES = ("service-2.json", "endpoint-rule-set-1.json")
 
@@ -183,19 +199,30 @@ def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
 
-def endpoints(data: Path) -> dict[tuple[str, str], tuple[str, str]]:
+def endpoints(data: Path) -> dict[tuple[str, str, str], tuple[str, str]]:
     """Give where botocore finds each service in each partition by this data: by its list of endpoints, by its rules."""
+    session = _session(data)
+    return {
+        (service, region, str(variant)): _endpoint(session, service, region, variant)
+        for service in KEPT
+        for region in REGIONS
+        for variant in VARIANTS
+    }
+
+
+def _endpoint(session: Any, service: str, region: str, variant: Mapping[str, Any]) -> tuple[str, str]:
     from botocore import xform_name  # noqa: PLC0415 - the data may be reduced where botocore cannot be loaded
     from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.exceptions import EndpointVariantError  # noqa: PLC0415 - as above
 
-    session, unchecked = _session(data), Config(parameter_validation=False)
-    found = {}
-    for service, names in KEPT.items():
-        for region in REGIONS:
-            client = session.create_client(service, region_name=region, config=unchecked)
-            request = client.generate_presigned_url(xform_name(max(names)), Params={})
-            found[service, region] = (client.meta.endpoint_url, request.partition("?")[0])
-    return found
+    try:
+        client = session.create_client(
+            service, region_name=region, config=Config(parameter_validation=False, **variant)
+        )
+    except EndpointVariantError:
+        return ("", "")
+    request = client.generate_presigned_url(xform_name(max(KEPT[service])), Params={})
+    return (client.meta.endpoint_url, request.partition("?")[0])
 
 
 def operations(data: Path) -> dict[str, set[str]]:
@@ -213,7 +240,7 @@ def _session(data: Path) -> Any:
     loader.BUILTIN_DATA_PATH = str(data)
     session: Any = Session()
     session.register_component("data_loader", loader)
-    session.set_credentials("none", "none")
+    session.set_credentials("none", "none", account_id="123456789012")
     return session
 
 

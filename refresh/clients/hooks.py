@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import local
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from refresh import errors
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _FIRST_ERROR = 300
 """The first status that botocore itself calls an error."""
+_ACCOUNT_ENDPOINT = (
+    "Where the network allows listed hosts only: add {host}, or set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled "
+    "in the step's env. Otherwise nothing is lost: the next run continues."
+)
 
 
 class ClockSkew:
@@ -130,4 +135,10 @@ def _unanswered(operation: str, error: Exception) -> errors.ApiError:
 
     if isinstance(error, NoCredentialsError | CredentialRetrievalError):
         return errors.CredentialsExpired(operation, type(error).__name__, str(error))
-    return errors.Unavailable(operation, type(error).__name__, str(error))
+    return errors.Unavailable(operation, type(error).__name__, str(error), remedy=_remedy(error))
+
+
+def _remedy(error: Exception) -> str:
+    """Give what helps where DynamoDB was asked at the account's own endpoint, which few lists of hosts have."""
+    host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).hostname or ""
+    return _ACCOUNT_ENDPOINT.format(host=host) if ".ddb." in host else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import socket
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from botocore.utils import parse_timestamp
 
@@ -252,6 +255,47 @@ def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
         )
     assert set(asked) == {f"https://sts.{good()['AWS_REGION']}.amazonaws.com/"}
     assert len(slept) > 0
+
+
+ASSUMED = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/runner/refresh</Arn>
+</AssumedRoleUser><Credentials><AccessKeyId>AKIAROLE</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>
+<SessionToken>{secret}</SessionToken><Expiration>2099-01-31T10:05:00Z</Expiration></Credentials>
+</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "remedy"),
+    [
+        ("", "123456789012.ddb.eu-west-1.amazonaws.com", "set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled"),
+        ("preferred", "123456789012.ddb.eu-west-1.amazonaws.com", "add 123456789012.ddb.eu-west-1.amazonaws.com"),
+        ("disabled", "dynamodb.eu-west-1.amazonaws.com", "Nothing is lost"),
+    ],
+)
+@pytest.mark.usefixtures("slept")
+def test_with_a_role_dynamodb_is_asked_at_the_account_s_endpoint_unless_that_is_disabled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: str, host: str, remedy: str
+) -> None:
+    """A network that allows listed hosts only may not know it; the error names both ways out."""
+    (tmp_path / "token").write_text("a.b.c")
+    answer = ASSUMED.format(secret=CREDENTIALS["AWS_SECRET_ACCESS_KEY"]).encode()
+
+    def send(_: object, request: Any) -> AWSResponse:
+        if "//sts." in request.url:
+            raw: Any = SimpleNamespace(stream=lambda: [answer])
+            return AWSResponse(request.url, 200, HTTPHeaders(), raw)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", send)
+    services = _connect(
+        monkeypatch,
+        AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+        AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
+        **({"AWS_ACCOUNT_ID_ENDPOINT_MODE": mode} if mode else {}),
+    )
+    with pytest.raises(errors.Unavailable, match=re.escape(remedy)) as caught:
+        _describe(services)
+    assert f'"https://{host}/"' in str(caught.value)
 
 
 def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
