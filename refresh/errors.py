@@ -95,6 +95,19 @@ class Unavailable(ApiError):
     remedy = "Nothing is lost: the next run continues."
 
 
+class Unreachable(ApiError):
+    """No connection can be made until a certificate or a proxy is corrected."""
+
+    @property
+    def kind(self) -> str:
+        """Name the cause, whatever was to be sent: it keeps every call from being made."""
+        return f"{type(self).__name__}: {self.code}: {self.message}"
+
+
+class KeyUnusable(ApiError):
+    """A service cannot use the KMS key that its data is encrypted with."""
+
+
 class NotFound(ApiError):
     """The resource does not exist."""
 
@@ -198,6 +211,8 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return TransactionCancelled(operation, code, message, reasons)
+    if "kms" in f"{code}{message}".lower() and (of_a_key := _of_a_key(operation, code, message)):
+        return of_a_key
     kind = Rejected if _of_others(code, message) else _KINDS.get(code)
     if kind is PermissionDenied:
         return _denied(operation, code, message)
@@ -206,6 +221,12 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
     if status >= _FIRST_SERVER_ERROR:
         return Unavailable(operation, code, message)
     return Rejected(operation, code, message, remedy=_REMEDIES.get(code, ""))
+
+
+def _of_a_key(operation: str, code: str, message: str) -> ApiError | None:
+    from refresh import kms_errors  # noqa: PLC0415 - it imports this module, and few runs need it
+
+    return kms_errors.from_aws(operation, code, message)
 
 
 def _of_others(code: str, message: str) -> bool:

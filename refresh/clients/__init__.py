@@ -6,9 +6,11 @@ nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from refresh.clients import aws
+from refresh import errors
+from refresh.clients import aws, connection_errors
 from refresh.clients.github import GitHub
 from refresh.clients.hooks import ClockSkew
 from refresh.clients.shell import quieten
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
     """Create the clients; calls nothing, but for what the AWS credentials themselves take.
 
-    Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched.
+    Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched, and where a file of trusted
+    certificates cannot be used.
     """
     quieten()
+    _require_ca_files()
     skew = ClockSkew(shell.now)
     clients = aws.connect(desired, secrets.id_tokens, shell, skew)
     return Services(
@@ -36,3 +40,12 @@ def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
         github=GitHub(desired, secrets.github, shell),
         skew=skew,
     )
+
+
+def _require_ca_files() -> None:
+    if not any(os.environ.get(name) for name in connection_errors.FILES):
+        return
+    from refresh.clients import ca_files  # noqa: PLC0415 - few runs have any
+
+    if problems := tuple(ca_files.problems(os.environ)):
+        raise errors.InputErrors(problems)

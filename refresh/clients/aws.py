@@ -10,7 +10,14 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.clients import role
-from refresh.clients.hooks import RefusedCredentials, Trace, refuse_once_stopped, translate_errors
+from refresh.clients.hooks import (
+    RefusedCredentials,
+    Trace,
+    give_up_early,
+    lasting_problem,
+    refuse_once_stopped,
+    translate_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +132,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
             refused.guard(client)
         if shell.called:
             Trace(shell.called).listen(client)
+        give_up_early(client)  # after the trace, so that the attempt is told
         refuse_once_stopped(client, shell)
         return client
 
@@ -184,6 +192,8 @@ def _require_credentials(chain: Session) -> None:
     except errors.ApiError as error:
         raise errors.InputErrors([f"role-to-assume: {error}"]) from None
     except (BotoCoreError, ClientError, OSError) as error:
+        if lasting := lasting_problem("credentials", error):
+            raise errors.InputErrors([f"AWS credentials: {lasting}"]) from None
         raise _no_credentials(error) from None
     if not credentials:
         raise _no_credentials("none found")

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, records
+from refresh.clients import connection_errors
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
@@ -112,7 +113,6 @@ class GitHub:
 
     def _request(self, connection: github.Github, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         import github  # noqa: PLC0415 - see the package's docstring
-        import requests  # noqa: PLC0415 - PyGithub's own transport, whose exceptions it lets through
 
         operation = f"GitHub {method} {path}"
         self._shell.require_going_on(operation)
@@ -128,8 +128,10 @@ class GitHub:
         except errors.ApiError as error:
             outcome = error.code
             raise
-        except (requests.RequestException, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError) as error:
             outcome = type(error).__name__
+            if lasting := connection_errors.lasting(operation, error, self._api_url, connection_errors.GITHUB_FILES):
+                raise lasting from None
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
             raise errors.Unavailable(operation, outcome, f"no usable answer from {self._api_url}.") from None
         finally:
@@ -157,7 +159,7 @@ class GitHub:
             auth=auth,
             base_url=self._api_url,
             timeout=_GITHUB_SECONDS,
-            retry=retry(self._shell, self._asker),
+            retry=retry(self._shell, self._asker, self._api_url),
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,

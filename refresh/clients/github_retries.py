@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.clients import connection_errors
 from refresh.clients.github_errors import Asker, moved
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _NOT_YET = 202
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
+def retry(shell: Shell, asker: Asker, api_url: str) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
     """Retry with a bound, and not once the run was asked to end; what has moved is told instead of followed."""
     import github  # noqa: PLC0415 - see the package's docstring
     from urllib3.exceptions import InvalidHeader, MaxRetryError  # noqa: PLC0415 - PyGithub's transport
@@ -46,6 +47,7 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
                 raise
 
         def _following(self, operation: str, method: Any, url: Any, response: Any, *args: Any, **more: Any) -> Any:
+            require_passing(operation, args[0] if args else more.get("error"), api_url)
             shell.require_going_on(f"{operation} again")
             if response is not None and response.status in _MOVED:
                 raise moved(asker, operation, response.status, response.headers.get("Location", ""))
@@ -70,6 +72,12 @@ def retry(shell: Shell, asker: Asker) -> github.GithubRetry:  # noqa: C901 - a c
 
     again = [_NOT_YET, *_MOVED, *_LIMITED, *range(500, 600)]
     return Retry(total=_RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS, status_forcelist=again)
+
+
+def require_passing(operation: str, error: BaseException | None, url: str) -> None:
+    """Raise what no further try would change."""
+    if error and (lasting := connection_errors.lasting(operation, error, url, connection_errors.GITHUB_FILES)):
+        raise lasting
 
 
 def _pause(following: Any, response: Any, now: datetime) -> float:

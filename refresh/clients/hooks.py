@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from refresh import errors
+from refresh.clients import connection_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,6 +113,25 @@ class RefusedCredentials:
                 )
 
         client.meta.events.register("before-send", sending)
+
+
+def give_up_early(client: BaseClient) -> None:
+    """Send nothing again where no further try could make the connection."""
+    service = client.meta.service_model.service_name
+
+    def answered(event_name: str, caught_exception: Exception | None, **_: Any) -> None:
+        if caught_exception is None:
+            return
+        if lasting := lasting_problem(f"{service}:{event_name.rpartition('.')[2]}", caught_exception):
+            raise lasting
+
+    client.meta.events.register_first("needs-retry", answered)
+
+
+def lasting_problem(operation: str, error: BaseException) -> errors.Unreachable | None:
+    """Tell what is wrong with a certificate or a proxy on the way to AWS; None where it is something else."""
+    url = str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
+    return connection_errors.lasting(operation, error, url, connection_errors.AWS_FILES)
 
 
 def translate_errors(client: BaseClient) -> None:

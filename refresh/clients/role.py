@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.clients import connection_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,16 +93,17 @@ def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[...
 
 def _id_token(id_tokens: IdTokens, wanted_audience: str, shell: Shell) -> str:
     """Ask GitHub for a token that says who this job is, and mask it: it lives for minutes."""
-    import requests  # noqa: PLC0415 - see the package's docstring
-
     shell.require_going_on(_OPERATION)
     began, told = time.monotonic(), "answered"
     try:
         response = _asked(id_tokens, wanted_audience)
         told = str(response.status_code)
         answer = response.json() if response.ok else {}
-    except (requests.RequestException, ValueError) as error:
+    except (OSError, ValueError) as error:
         told = type(error).__name__
+        files = connection_errors.GITHUB_FILES
+        if lasting := connection_errors.lasting(_OPERATION, error, id_tokens.url, files):
+            raise lasting from None
         raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.") from None
     finally:
         if shell.called:
@@ -123,8 +125,9 @@ def _asked(id_tokens: IdTokens, wanted_audience: str) -> Response:
         request.headers["Authorization"] = f"bearer {id_tokens.request_token.reveal()}"
         return request
 
+    # `other`: a certificate or a proxy that is refused is so the next time.
     retry = Retry(
-        total=_GITHUB_RETRIES, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+        total=_GITHUB_RETRIES, other=0, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), raise_on_status=False
     )
     with requests.Session() as http:
         http.mount(id_tokens.url, HTTPAdapter(max_retries=retry))

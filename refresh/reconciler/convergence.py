@@ -124,8 +124,8 @@ class Convergence(Generic[ActualT, ChangeT]):
     def _observe(self) -> ActualT:
         try:
             return self.component.observe()
-        except errors.Rejected:
-            # A table that is not ours refuses every look at it; the gates say so in better words.
+        except (errors.Rejected, errors.KeyUnusable, errors.Unreachable):
+            # A table that is not ours, or not to be read, refuses every look at it; the gates say so in better words.
             self._ask_gates()
             raise
 

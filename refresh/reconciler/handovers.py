@@ -51,7 +51,7 @@ def release(desired: DesiredState, found: Future[Converged[release_policy.Actual
     """Wait for the runner release; raises where none is known."""
     converged = found.result()
     if converged.actual is None:
-        raise errors.Refused(f"the runner release is not known: {converged.report.error}")
+        raise errors.Refused("nothing was written here: the runner release is not known; see there.")
     return release_policy.effective(desired, converged.actual)
 
 

@@ -1,0 +1,92 @@
+"""What keeps a connection from being made until somebody corrects it: a certificate, or a proxy.
+
+Trying again helps against none of it. AWS's SDK reads `AWS_CA_BUNDLE` and, without it, `REQUESTS_CA_BUNDLE`; what asks
+GitHub reads `REQUESTS_CA_BUNDLE` and then `CURL_CA_BUNDLE`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from refresh import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from ssl import SSLCertVerificationError
+
+GITHUB_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+AWS_FILES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+FILES = tuple(dict.fromkeys((*AWS_FILES, *GITHUB_FILES)))
+"""The variables that name files of trusted certificates."""
+_PAGE = "docs/access.md"
+_NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: (4[0-9]{2}[A-Za-z -]{0,60})")
+
+
+def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]) -> errors.Unreachable | None:
+    """Turn what no further try would change into one of ours; None for what may pass.
+
+    `files` names the variables that say which authorities are trusted, the first that is set counts.
+    """
+    import ssl  # noqa: PLC0415 - a run that changes nothing has no use for it here
+
+    passing = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    host = urlsplit(url).netloc.rpartition("@")[2] or "the server"
+    for each in _causes(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            words = each.verify_message.rstrip(".")
+            problem = f"the certificate of {host} cannot be verified: {words}."
+            return errors.Unreachable(operation, "CERTIFICATE_VERIFY_FAILED", problem, remedy=_remedy(each, files))
+        if isinstance(each, ssl.SSLError) and not isinstance(each, passing):
+            return errors.Unreachable(
+                operation,
+                str(each.reason or "SSLError"),
+                f"no TLS connection to {host} can be made.",
+                remedy=f"Compare its address, and HTTPS_PROXY, with what speaks TLS there ({_PAGE}).",
+            )
+        if found := _REFUSED_TUNNEL.search(str(each)):
+            return errors.Unreachable(
+                operation,
+                "ProxyError",
+                f'the proxy of HTTPS_PROXY makes no connection to {host}: "{found[1].strip()}".',
+                remedy="Correct HTTPS_PROXY (407: its user and password), have the proxy allow the host, or name the "
+                f"host in NO_PROXY ({_PAGE}).",
+            )
+    return None
+
+
+def _remedy(error: SSLCertVerificationError, files: Sequence[str]) -> str:
+    if error.verify_code == _EXPIRED:
+        return "Have the certificate renewed, or set this machine's clock."
+    if error.verify_code == _NOT_YET_VALID:
+        return "Set this machine's clock."
+    if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
+        return "Compare the address with the names in the certificate; a proxy may have answered in the server's place."
+    if given := next((name for name in files if os.environ.get(name)), None):
+        return (
+            f"Add the authority that issued it to {os.environ[given]}, which {given} names, or set {files[0]} to "
+            "another PEM file, by the path inside the container. Such a file replaces the public authorities, so it "
+            f"has to hold those of every host ({_PAGE})."
+        )
+    return (
+        "If it is of a private authority, as a proxy that opens TLS has one: set "
+        f"{files[0]} in the step's env to a PEM file of its certificates, by the path inside the container, such as "
+        f"/github/workspace/ca.pem ({_PAGE})."
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception and all that it wraps: urllib3, requests and botocore each have a place of their own for it."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = [*each.args, *getattr(each, "kwargs", {}).values(), getattr(each, "reason", None)]
+        inner += [getattr(each, "original_error", None), each.__cause__, each.__context__]
+        waiting += [one for one in inner if isinstance(one, BaseException)]

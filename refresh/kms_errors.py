@@ -1,0 +1,53 @@
+"""AWS KMS: what a service answers where it cannot use the key that its data is encrypted with.
+
+DynamoDB uses the key in the name of who asks, so the role of a run needs kms:Decrypt:
+https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html. The answers are words of KMS inside those
+of the service.
+"""
+
+from __future__ import annotations
+
+import re
+
+from refresh import errors
+
+_ABOUT_A_KEY = re.compile(r"AWSKMS|services\.kms|\bKMS key\b|not authorized to perform: kms:")
+_CODE = re.compile(r"kms", re.IGNORECASE)
+_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+_ACTION = re.compile(r"not authorized to perform: (kms:[A-Za-z]+)")
+_NAMED = "the KMS key"
+_UNNAMED = f"{_NAMED} that encrypts it"
+_SHOWN = "`aws dynamodb describe-table` shows it as SSEDescription"
+_STATES = (
+    (re.compile(r"Disabled"), f"Enable {_UNNAMED}"),
+    (re.compile(r"InvalidState|pending deletion", re.IGNORECASE), f"Cancel the deletion of {_UNNAMED} and enable it"),
+    (re.compile(r"NotFound"), f"Have {_UNNAMED} back, or give it another one: that key is not there"),
+)
+_THROTTLED = re.compile(r"Throttl")
+
+
+def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
+    """Turn an answer that is about a key into its type; None for any other."""
+    if not (_CODE.match(code) or _ABOUT_A_KEY.search(message)) or "explicit deny" in message:
+        return None
+    said = f"{code} {message}"
+    if _THROTTLED.search(said):
+        return errors.Throttled(operation, code, message)
+    remedy = next((helps for words, helps in _STATES if words.search(said)), "")
+    if not remedy:
+        action = _ACTION.search(message)
+        also = f" and {action[1]}" if action and action[1] != "kms:Decrypt" else ""
+        remedy = (
+            f"Allow kms:Decrypt{also} on {_UNNAMED} in the IAM policy of the role or user that the run uses, and in "
+            "the key's own policy if that does not leave it to IAM"
+        )
+    refused = errors.KeyUnusable(operation, code, message, remedy=f"{remedy}.")
+    key = _ARN.search(message)
+    return named(refused, key[0]) if key else refused
+
+
+def named(error: errors.KeyUnusable, key: str) -> errors.KeyUnusable:
+    """Say which key it is, where the answer did not; without one it says where to look."""
+    which = f"{_NAMED} {key}" if key else f"{_UNNAMED} ({_SHOWN})"
+    remedy = error.remedy.replace(_UNNAMED, which)
+    return errors.KeyUnusable(error.operation, error.code, error.message, remedy=remedy)
