@@ -133,6 +133,16 @@ class DesiredState:
         return {name: value for name, value in told.items() if value}
 
     @property
+    def github_server(self) -> str:
+        """The name of the server: `github.com`, a tenant's on ghe.com, or a GitHub Enterprise Server's."""
+        return self.github_server_url.partition("://")[2].rstrip("/").lower()
+
+    @property
+    def on_enterprise_server(self) -> bool:
+        """Whether the server is its owner's, with versions and archives of its own."""
+        return self.github_server != "github.com" and not self.github_server.endswith(".ghe.com")
+
+    @property
     def runners_owner(self) -> str:
         """Whose runners they are: `owner/name`, or the organization."""
         organization = self.runner_scope is RunnerScope.ORGANIZATION

@@ -24,6 +24,8 @@ HEARTBEAT = "HEARTBEAT"
 SIGNAL = "WS"
 HISTORY = "HISTORY"
 
+SERVER_ATTRIBUTE = "server"
+"""Of the item `pool`, next to its value: the GitHub server of the repository."""
 TIME_TO_LIVE_ATTRIBUTE = "expiresAt"
 HISTORY_LIFETIME = timedelta(days=30)
 

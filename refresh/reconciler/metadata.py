@@ -56,9 +56,15 @@ class Metadata:
             known = self._known.get(identifier)
         return self.first(identifier) if known is None else known
 
-    def write(self, identifier: str, value: object, condition: Mapping[str, Any] | None = None) -> None:
+    def write(
+        self,
+        identifier: str,
+        value: object,
+        condition: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, object] | None = None,
+    ) -> None:
         """Put the whole item, so that a crash leaves the old or the new one; `condition` holds PutItem's parameters."""
-        item = records.item(records.METADATA, identifier, self._clock.now(), value=value)
+        item = records.item(records.METADATA, identifier, self._clock.now(), value=value, **(attributes or {}))
         try:
             self._dynamodb.put_item(TableName=self._table, Item=item, **(condition or {}))
         except errors.RefreshError:

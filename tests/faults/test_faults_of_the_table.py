@@ -48,7 +48,7 @@ class _After(Refuse):
         pytest.param("CREATING", False, id="F15-CREATING"),
         pytest.param("UPDATING", False, id="F15-UPDATING"),
         pytest.param("DELETING", True, id="F15-DELETING"),
-        pytest.param("ARCHIVED", True, id="F15-ARCHIVED"),
+        pytest.param("REPLICATION_NOT_AUTHORIZED", True, id="F15-REPLICATION_NOT_AUTHORIZED"),
     ],
 )
 def test_a_table_that_is_not_active_is_awaited_for_a_minute_before_anything_is_written(

@@ -227,7 +227,7 @@ def test_plan_mode_tells_and_writes_nothing(world: World) -> None:
     assert code == 0
     assert "state table: would change 1" in printed
     assert "+ create table octo-widgets-ci-table\n" in printed
-    assert "    then claim table octo-widgets-ci-table for octo/widgets\n" in printed
+    assert "    then claim table octo-widgets-ci-table for octo/widgets on github.com\n" in printed
     assert "resource pools: would change 7" in printed
     assert world.aws.writes == []
     assert not any(call.startswith("POST") for call in world.github.calls)

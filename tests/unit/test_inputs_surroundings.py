@@ -122,7 +122,7 @@ def test_two_repositories_with_one_table_s_name_do_not_share_it(mine: str, other
     assert names.table(inputs.load(good(**{REPOSITORY: others})).desired.repository) == "a-b-c-ci-table"
     keys = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
     with pytest.raises(errors.Refused) as refused:
-        policy.plan(desired, policy.Actual(status="ACTIVE", keys=keys, owner=others))
+        policy.plan(desired, policy.Actual(status="ACTIVE", keys=keys, claim=policy.Claim(others, "")))
     assert others in str(refused.value)
 
 

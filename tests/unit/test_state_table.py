@@ -17,7 +17,7 @@ from refresh.reconciler.early import Early
 from refresh.reconciler.first_look import table_description
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
-from refresh.reconciler.state_table.policy import Actual, TimeToLive
+from refresh.reconciler.state_table.policy import Actual, Claim, TimeToLive
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 KEYS = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 OURS = "octo/widgets"
+SERVER = "github.com"
+CLAIM = Claim(OURS, SERVER)
 TAGS = (("team", "ci"),)
 RIGHT = Actual(
-    status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=TimeToLive("ENABLED", "expiresAt"), owner=OURS
+    status="ACTIVE", keys=KEYS, deletion_protection=True, time_to_live=TimeToLive("ENABLED", "expiresAt"), claim=CLAIM
 )
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
 
@@ -50,20 +52,17 @@ def _actual(**changes: Any) -> Actual:
         (_actual(time_to_live=TimeToLive("ENABLING", "expiresAt")), ()),
         (_actual(time_to_live=TimeToLive("DISABLED")), (EnableTimeToLive(TABLE),)),
         (_actual(time_to_live=TimeToLive("DISABLING", "expiresAt")), (EnableTimeToLive(TABLE),)),
-        (_actual(owner=None), (ClaimTable(TABLE, OURS),)),
+        (_actual(claim=None), (ClaimTable(TABLE, OURS, SERVER),)),
         (
-            _actual(owner=None, time_to_live=TimeToLive("DISABLED")),
-            (ClaimTable(TABLE, OURS), EnableTimeToLive(TABLE)),
+            _actual(claim=None, time_to_live=TimeToLive("DISABLED")),
+            (ClaimTable(TABLE, OURS, SERVER), EnableTimeToLive(TABLE)),
         ),
         *(
-            (_actual(status=status, owner=None, time_to_live=TimeToLive("DISABLED")), (AwaitTable(TABLE, status),))
+            (_actual(status=status, claim=None, time_to_live=TimeToLive("DISABLED")), (AwaitTable(TABLE, status),))
             for status in (
                 "CREATING",
                 "UPDATING",
                 "DELETING",
-                "ARCHIVING",
-                "ARCHIVED",
-                "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
                 "UNKNOWN",
             )
         ),
@@ -97,7 +96,7 @@ def test_a_table_with_another_key_is_refused_and_never_changed(
 def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> None:
     """`a-b/c` and `a/b-c` share a table's name."""
     with pytest.raises(errors.Refused) as refused:
-        policy.plan(desired(), _actual(owner=owner))
+        policy.plan(desired(), _actual(claim=Claim(owner, SERVER)))
     assert owner in str(refused.value)
 
 
@@ -119,22 +118,33 @@ def test_what_an_owner_may_have_wanted_is_left_alone_with_a_warning(actual: Actu
 def test_the_changes_say_what_they_do() -> None:
     """As the log and the summary show them."""
     assert list(
-        map(str, (CreateTable("t"), AwaitTable("t", "CREATING"), EnableTimeToLive("t"), ClaimTable("t", "o/r")))
+        map(
+            str,
+            (
+                CreateTable("t"),
+                AwaitTable("t", "CREATING"),
+                EnableTimeToLive("t"),
+                ClaimTable("t", "o/r", "github.com"),
+            ),
+        )
     ) == [
         "create table t",
         "await table t (CREATING)",
         "enable time to live on t (expiresAt)",
-        "claim table t for o/r",
+        "claim table t for o/r on github.com",
     ]
 
 
 class _DynamoDB(Items):
     """One table; `statuses` are answered one by one, the last one for ever, and None means that there is none."""
 
-    def __init__(self, *statuses: str | None, owner: Any = None) -> None:
+    def __init__(self, *statuses: str | None, owner: Any = None, server: Any = None) -> None:
         super().__init__({names.POOL_IDENTIFIER: owner} if owner else {})
+        if owner and server is not None:
+            self.items[names.POOL_IDENTIFIER]["server"] = server
         self.statuses = list(statuses)
         self.created: dict[str, Any] = {}
+        self.key = ""
         self.key_schema = [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
         self.time_to_live = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
 
@@ -151,6 +161,7 @@ class _DynamoDB(Items):
                 "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
                 "DeletionProtectionEnabled": True,
                 "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+                **({"SSEDescription": {"KMSMasterKeyArn": self.key}} if self.key else {}),
             }
         }
 
@@ -183,7 +194,7 @@ def _converge(dynamodb: _DynamoDB, clock: StillClock | None = None) -> Converged
 
 def test_a_table_as_desired_is_read_and_not_written() -> None:
     """Its description, its time-to-live and its owner."""
-    dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS})
+    dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS}, server={"S": SERVER})
     converged = _converge(dynamodb)
     assert (converged.actual, converged.report.outcomes, converged.report.warnings) == (RIGHT, (), ())
     assert policy.usable(desired(), RIGHT)
@@ -204,8 +215,9 @@ def test_a_table_is_created_with_the_contract_s_schema_and_protected() -> None:
         "BillingMode": "PAY_PER_REQUEST",
         "DeletionProtectionEnabled": True,
     }
-    assert converged.report.done == (CreateTable(TABLE), ClaimTable(TABLE, OURS), EnableTimeToLive(TABLE))
-    assert dynamodb.items[names.POOL_IDENTIFIER]["value"] == {"S": OURS}
+    assert converged.report.done == (CreateTable(TABLE), ClaimTable(TABLE, OURS, SERVER), EnableTimeToLive(TABLE))
+    item = dynamodb.items[names.POOL_IDENTIFIER]
+    assert (item["value"], item["server"]) == ({"S": OURS}, {"S": SERVER})
     assert not converged.report.failed
 
 
@@ -251,7 +263,7 @@ def test_a_table_whose_creation_was_not_answered_is_found_and_awaited() -> None:
 def test_a_table_on_its_way_is_awaited(status: str) -> None:
     """One second at a time, until it is ACTIVE."""
     clock = StillClock()
-    converged = _converge(_DynamoDB(status, status, status, "ACTIVE", owner={"S": OURS}), clock)
+    converged = _converge(_DynamoDB(status, status, status, "ACTIVE", owner={"S": OURS}, server={"S": SERVER}), clock)
     assert converged.report.done == (AwaitTable(TABLE, status),)
     assert clock.slept == [1, 1]
 
@@ -264,7 +276,7 @@ def test_a_table_that_is_being_deleted_is_created_anew_when_it_is_gone() -> None
     assert not converged.report.failed
 
 
-@pytest.mark.parametrize("status", ["CREATING", "ARCHIVED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"])
+@pytest.mark.parametrize("status", ["CREATING", "UPDATING"])
 def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: str) -> None:
     """Named, and nothing else is tried."""
     clock = StillClock()
@@ -275,6 +287,78 @@ def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: s
     assert set(dynamodb.calls) == {"BatchGetItem", "DescribeTable"}
     assert converged.actual is not None
     assert not policy.usable(desired(), converged.actual)
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize("key", [KEY, ""])
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        pytest.param(
+            "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+            "kms:Decrypt again; after seven days DynamoDB archives the table.",
+            id="F34-inaccessible",
+        ),
+        pytest.param("ARCHIVING", "restore the backup that DynamoDB made", id="F34-archiving"),
+        pytest.param("ARCHIVED", "restore the backup that DynamoDB made", id="F34-archived"),
+    ],
+)
+def test_a_table_whose_key_is_gone_is_not_waited_for(status: str, remedy: str, key: str) -> None:
+    """It does not come back by itself; the key is named, and what has to be done with it."""
+    clock = StillClock()
+    dynamodb = _DynamoDB(status)
+    dynamodb.key = key
+    converged = _converge(dynamodb, clock)
+    told = str(converged.report.error)
+    assert remedy in told
+    assert f"table {TABLE} ({status}): DynamoDB cannot use " in told
+    assert (KEY in told) == bool(key)
+    assert clock.slept == []
+
+
+def test_a_key_that_the_role_may_not_use_is_named() -> None:
+    """DynamoDB does not say which; the table's description does."""
+
+    class _Denied(_DynamoDB):
+        def batch_get_item(self, **_: Any) -> dict[str, Any]:
+            said = {"Error": {"Code": "AccessDeniedException", "Message": "KMS key access denied error: (AWSKMS)"}}
+            raise errors.from_aws("dynamodb:BatchGetItem", 400, said)
+
+    dynamodb = _Denied("ACTIVE")
+    dynamodb.key = KEY
+    told = str(_converge(dynamodb).report.error)
+    assert f"Allow kms:Decrypt on the KMS key {KEY} in the IAM policy" in told
+    dynamodb.key = ""
+    assert "`aws dynamodb describe-table` shows it as SSEDescription" in str(_converge(dynamodb).report.error)
+
+
+def test_a_claim_without_a_server_is_completed_once() -> None:
+    """Earlier versions recorded the repository alone; they read the completed one as theirs."""
+    dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS})
+    converged = _converge(dynamodb)
+    assert converged.report.done == (ClaimTable(TABLE, OURS, SERVER),)
+    (put,) = dynamodb.puts
+    assert (put["Item"]["value"], put["Item"]["server"]) == ({"S": OURS}, {"S": SERVER})
+    assert put["ConditionExpression"].endswith("OR (#value = :repository AND attribute_not_exists(#server))")
+    assert put["ExpressionAttributeValues"] == {":repository": {"S": OURS}}
+    assert _converge(dynamodb).report.outcomes == ()
+
+
+@pytest.mark.parametrize(
+    ("server", "named"), [({"S": "ghes.example.com"}, "ghes.example.com"), ({"N": "1"}, "unknown ({'N': '1'})")]
+)
+def test_a_table_of_another_server_s_repository_is_refused(server: Any, named: str) -> None:
+    """Both have an octo/widgets: one would end the other's instances."""
+    dynamodb = _DynamoDB("ACTIVE", owner={"S": OURS}, server=server)
+    converged = _converge(dynamodb)
+    assert str(converged.report.error) == (
+        f"table {TABLE}: it belongs to the runner pool of {OURS} on {named}, not on {SERVER}. Nothing was changed: use "
+        "another AWS account or region for one of them. If the server has a new name, write github.com into the "
+        "attribute server of the table's item TYPE#METADATA, ID#pool."
+    )
+    assert dynamodb.puts == []
 
 
 def test_a_new_table_that_does_not_become_active_fails_too() -> None:
@@ -290,7 +374,7 @@ def test_a_lost_claim_is_read_back_and_refused() -> None:
 
     class _Raced(_DynamoDB):
         def put_item(self, **request: Any) -> dict[str, Any]:
-            assert request["ConditionExpression"] == "attribute_not_exists(PK)"
+            assert request["ConditionExpression"].startswith("attribute_not_exists(PK) OR ")
             self.items[names.POOL_IDENTIFIER] = {**request["Item"], "value": {"S": "octo-widgets/x"}}
             raise errors.ConditionFailed("dynamodb:PutItem", "ConditionalCheckFailedException")
 
@@ -339,9 +423,9 @@ def test_a_foreign_table_is_not_asked_for_our_items() -> None:
 
 def test_a_table_that_is_not_active_is_not_asked_for_more() -> None:
     """Reading it would fail."""
-    dynamodb = _DynamoDB("CREATING", owner={"S": OURS})
+    dynamodb = _DynamoDB("CREATING", owner={"S": OURS}, server={"S": SERVER})
     actual = _component(dynamodb).observe()
-    assert (actual.owner, actual.time_to_live) == (None, TimeToLive())
+    assert (actual.claim, actual.time_to_live) == (None, TimeToLive())
 
 
 @pytest.mark.parametrize(
@@ -350,8 +434,10 @@ def test_a_table_that_is_not_active_is_not_asked_for_more() -> None:
         Actual(),
         _actual(status="CREATING"),
         _actual(status="DELETING"),
-        _actual(owner=None),
-        _actual(owner="octo-widgets/x"),
+        _actual(claim=None),
+        _actual(claim=Claim("octo-widgets/x", SERVER)),
+        _actual(claim=Claim(OURS, "ghes.example.com")),
+        _actual(claim=Claim(OURS, "")),
         _actual(keys=(("SK", "HASH", "S"), ("PK", "RANGE", "S"))),
     ],
 )
@@ -370,7 +456,7 @@ def test_a_change_that_dynamodb_refuses_fails_and_the_others_are_made() -> None:
     dynamodb = _Stubborn("ACTIVE")
     dynamodb.time_to_live = {"TimeToLiveStatus": "DISABLED"}
     converged = _converge(dynamodb)
-    assert converged.report.outcomes[0] == Done(ClaimTable(TABLE, OURS))
+    assert converged.report.outcomes[0] == Done(ClaimTable(TABLE, OURS, SERVER))
     assert [failure.change for failure in converged.report.failures] == [EnableTimeToLive(TABLE)]
     assert converged.actual is not None
     assert policy.usable(desired(), converged.actual)
@@ -388,7 +474,7 @@ def test_a_time_to_live_that_cannot_be_read_fails_the_table_and_keeps_nobody_fro
 
     dynamodb = _Silent("ACTIVE")
     converged = _converge(dynamodb)
-    assert converged.report.done == (ClaimTable(TABLE, OURS),)
+    assert converged.report.done == (ClaimTable(TABLE, OURS, SERVER),)
     (refusal,) = converged.report.refusals
     assert refusal.startswith(
         f"table {TABLE}: its time-to-live was not looked at: {kind.__name__}: dynamodb:DescribeTime"
@@ -406,7 +492,7 @@ def test_a_table_that_is_gone_and_credentials_that_are_refused_still_end_the_loo
         def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
             raise kind("dynamodb:DescribeTimeToLive", "No", "no.")
 
-    converged = _converge(_Gone("ACTIVE", owner={"S": OURS}))
+    converged = _converge(_Gone("ACTIVE", owner={"S": OURS}, server={"S": SERVER}))
     assert (type(converged.report.error), converged.actual) == (kind, None)
 
 
@@ -431,7 +517,7 @@ def test_no_refusal_hides_another() -> None:
             ),
         ),
         (
-            _actual(owner="octo-widgets/x"),
+            _actual(claim=Claim("octo-widgets/x", SERVER)),
             (
                 f"table {TABLE}: it belongs to the runner pool of octo-widgets/x, not of {OURS}; the two names give "
                 "the same table. Nothing was changed: use another AWS account or region for one of them."
@@ -476,12 +562,12 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     made = policy.predict(tagged, Actual(), [CreateTable(TABLE, TAGS)])
     assert made == Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, tags=tagging.Found(TAGS))
     steps: list[TableChange] = [
-        ClaimTable(TABLE, OURS),
+        ClaimTable(TABLE, OURS, SERVER),
         EnableTimeToLive(TABLE),
         TagResource("table", "arn", (("a", "1"),), ()),
     ]
     assert policy.predict(tagged, made, steps) == evolve(
-        made, owner=OURS, time_to_live=TimeToLive("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
+        made, claim=CLAIM, time_to_live=TimeToLive("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
     )
     creating = _actual(status="CREATING")
     assert policy.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT

@@ -74,13 +74,15 @@ class StateTable:
         # A table with another key cannot even be asked for our items.
         readable = description.get("TableStatus") in _READABLE and keys == KEY_SCHEMA
         arn = description.get("TableArn", "")
+        key = description.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         return Actual(
             status=description.get("TableStatus", "UNKNOWN"),
             keys=keys,
             deletion_protection=description.get("DeletionProtectionEnabled", False),
             on_demand=description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
             time_to_live=self._time_to_live() if readable else policy.TimeToLive(),
-            owner=self._owner() if readable else None,
+            claim=self._claimed(key) if readable else None,
+            key=key,
             arn=arn,
             restoring_to=_restoring_to(description),
             tags=tagging.look(self.desired.tags, partial(self._tags, arn)) if readable else tagging.Found(),
@@ -104,8 +106,8 @@ class StateTable:
                     yield attempt(change, self._await, "ACTIVE", None)
                 case EnableTimeToLive():
                     yield attempt(change, self._enable_time_to_live)
-                case ClaimTable(repository=repository):
-                    yield attempt(change, self._claim, repository)
+                case ClaimTable():
+                    yield attempt(change, self._claim, change)
                 case TagResource(address=arn, tags=tags):
                     yield attempt(change, self.dynamodb.tag_resource, ResourceArn=arn, Tags=tagging.written(tags))
                 case _:
@@ -121,12 +123,20 @@ class StateTable:
             return policy.TimeToLive(unread=str(error))
         return policy.TimeToLive(description.get("TimeToLiveStatus", "DISABLED"), description.get("AttributeName", ""))
 
-    def _owner(self) -> str | None:
-        item = self.metadata.read(names.POOL_IDENTIFIER)
+    def _claimed(self, key: str) -> policy.Claim | None:
+        try:
+            item = self.metadata.read(names.POOL_IDENTIFIER)
+        except errors.KeyUnusable as error:
+            from refresh import kms_errors  # noqa: PLC0415 - few runs need it
+
+            raise kms_errors.named(error, key) from None
         if not item:
             return None
         # An item that names nobody is nobody's we know: it is shown as what it is and refused, not overwritten.
-        return records.text(item, "value") or f"unknown ({item.get('value')!r})"
+        repository = records.text(item, "value") or f"unknown ({item.get('value')!r})"
+        server = item.get(records.SERVER_ATTRIBUTE)
+        named = records.text(item, records.SERVER_ATTRIBUTE) or (f"unknown ({server!r})" if server else "")
+        return policy.Claim(repository, named)
 
     def _tags(self, arn: str) -> Mapping[str, str]:
         """Read the table's tags to the last page."""
@@ -187,8 +197,17 @@ class StateTable:
             TimeToLiveSpecification={"Enabled": True, "AttributeName": records.TIME_TO_LIVE_ATTRIBUTE},
         )
 
-    def _claim(self, repository: str) -> None:
-        self.metadata.write(names.POOL_IDENTIFIER, repository, {"ConditionExpression": "attribute_not_exists(PK)"})
+    def _claim(self, change: ClaimTable) -> None:
+        # Earlier versions named no server; a claim of theirs is completed by the first that has the repository's name.
+        unclaimed = {
+            "ConditionExpression": (
+                "attribute_not_exists(PK) OR (#value = :repository AND attribute_not_exists(#server))"
+            ),
+            "ExpressionAttributeNames": {"#value": "value", "#server": records.SERVER_ATTRIBUTE},
+            "ExpressionAttributeValues": {":repository": {"S": change.repository}},
+        }
+        server = {records.SERVER_ATTRIBUTE: change.server}
+        self.metadata.write(names.POOL_IDENTIFIER, change.repository, unclaimed, server)
 
 
 def _restoring_to(description: TableDescriptionTypeDef) -> str:

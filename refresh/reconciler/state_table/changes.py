@@ -63,7 +63,7 @@ class EnableTimeToLive(Change):
 
 @frozen
 class ClaimTable(Change):
-    """Record that the table is this repository's, if nobody's name is on it."""
+    """Record that the table is this repository's on this server, unless it is claimed."""
 
     noun: ClassVar[str] = "table"
     verb: ClassVar[str] = "claim"
@@ -71,10 +71,11 @@ class ClaimTable(Change):
     sign: ClassVar[str] = "+"
     table: str
     repository: str
+    server: str
 
     @property
     def subject(self) -> str:
-        return f"{self.table} for {self.repository}"
+        return f"{self.table} for {self.repository} on {self.server}"
 
 
 TableChange = CreateTable | AwaitTable | EnableTimeToLive | ClaimTable | TagResource

@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
 
 KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
+_ARCHIVED = (
+    "After seven days without it the table was archived: restore the backup that DynamoDB made then, under the same "
+    "name and with a key that can be used."
+)
+_LASTING = {
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
+        "Enable the key, cancel its deletion, or let its policy allow DynamoDB and this role kms:Decrypt again; after "
+        "seven days DynamoDB archives the table."
+    ),
+    "ARCHIVING": _ARCHIVED,
+    "ARCHIVED": _ARCHIVED,
+}
+"""States that do not end by themselves, and what helps.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+"""
 _USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
 
 
@@ -31,6 +47,15 @@ class TimeToLive:
     """Why it could not be read."""
 
 
+@frozen
+class Claim:
+    """Whose pool a table is."""
+
+    repository: str
+    server: str
+    """Of GitHub, by its name; "" in a claim of a version that recorded none."""
+
+
 @frozen(kw_only=True)
 class Actual:
     """The table as DynamoDB describes it; `status` is None when there is none."""
@@ -41,8 +66,10 @@ class Actual:
     deletion_protection: bool = False
     on_demand: bool = True
     time_to_live: TimeToLive = TimeToLive()
-    owner: str | None = None
-    """The repository that the table says it belongs to; None when it says nothing."""
+    claim: Claim | None = None
+    """Whose pool the table says it is; None when it says nothing."""
+    key: str = ""
+    """The KMS key that encrypts it, if it is not DynamoDB's own."""
     arn: str = ""
     restoring_to: str = ""
     """The time of the backup that it is being made from; "" where it is not."""
@@ -59,21 +86,20 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
             f"table {table}: its key is {_schema(actual.keys)} where {_schema(KEY_SCHEMA)} is expected; it is another "
             "application's. Nothing was changed: rename one of the two, or delete the table if it is yours to delete."
         )
-    if actual.owner not in (None, repository):
-        raise errors.Refused(
-            f"table {table}: it belongs to the runner pool of {actual.owner}, not of {repository}; the two names give "
-            "the same table. Nothing was changed: use another AWS account or region for one of them."
-        )
+    _require_ours(desired, actual.claim)
     if actual.restoring_to:
         raise errors.Refused(
             f"table {table}: it is being restored to {actual.restoring_to}, which takes minutes or hours. Nothing was "
             'changed: go on with "When the table was lost" in docs/operations.md once it is ACTIVE.'
         )
+    if problem := _LASTING.get(actual.status, ""):
+        key = f"its KMS key {actual.key}" if actual.key else "the KMS key that encrypts it"
+        raise errors.Refused(f"table {table} ({actual.status}): DynamoDB cannot use {key}. {problem}")
     if actual.status != "ACTIVE":
         return Plan((AwaitTable(table, actual.status),))
     changes: list[TableChange] = []
-    if actual.owner is None:
-        changes.append(ClaimTable(table, repository))
+    if actual.claim is None or not actual.claim.server:
+        changes.append(ClaimTable(table, repository, desired.github_server))
     live = actual.time_to_live
     if not live.unread and live.status not in _USABLE_TIME_TO_LIVE:
         changes.append(EnableTimeToLive(table))
@@ -97,7 +123,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
             case EnableTimeToLive():
                 actual = evolve(actual, time_to_live=TimeToLive("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
             case ClaimTable():
-                actual = evolve(actual, owner=str(desired.repository))
+                actual = evolve(actual, claim=_ours(desired))
             case _:
                 assert_never(change)
     return actual
@@ -105,7 +131,29 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange
 
 def usable(desired: DesiredState, actual: Actual) -> bool:
     """Whether the other components may write: the table is ACTIVE, has the right key and is this repository's."""
-    return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.owner == str(desired.repository)
+    return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.claim == _ours(desired)
+
+
+def _ours(desired: DesiredState) -> Claim:
+    return Claim(str(desired.repository), desired.github_server)
+
+
+def _require_ours(desired: DesiredState, claim: Claim | None) -> None:
+    """Refuse a table that another repository has, or the repository of this name on another server."""
+    if claim is None:
+        return
+    table, ours = names.table(desired.repository), _ours(desired)
+    if claim.repository != ours.repository:
+        raise errors.Refused(
+            f"table {table}: it belongs to the runner pool of {claim.repository}, not of {ours.repository}; the two "
+            "names give the same table. Nothing was changed: use another AWS account or region for one of them."
+        )
+    if claim.server not in ("", ours.server):
+        raise errors.Refused(
+            f"table {table}: it belongs to the runner pool of {claim.repository} on {claim.server}, not on "
+            f"{ours.server}. Nothing was changed: use another AWS account or region for one of them. If the server has "
+            f"a new name, write {ours.server} into the attribute server of the table's item TYPE#METADATA, ID#pool."
+        )
 
 
 def _warnings(table: str, actual: Actual) -> Iterator[str]:
