@@ -42,7 +42,7 @@ def _document(report: Report) -> dict[str, Any]:
         "status": report.status,
         "exit_code": report.exit_code,
         "components": map(_component, report.components),
-        "pool": _pool(report.pool),
+        "pool": pool(report.pool),
         "ended": map(_ended, report.ended),
     }
 
@@ -99,13 +99,14 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": told, "reason": reason, "change": change(outcome.change)}
 
 
-def _pool(pool: PoolNow) -> dict[str, Any]:
-    template = {"id": pool.template_id, "version": pool.template_version} if pool.template_id else None
+def pool(seen: PoolNow) -> dict[str, Any]:
+    """Give the pool as a run found or left it."""
+    template = {"id": seen.template_id, "version": seen.template_version} if seen.template_id else None
     return {
         "launch_template": template,
-        "queues": dict(pool.queues),
-        "registration_token_expires_at": _time(pool.token_expires_at),
-        "instances": None if pool.instances is None else map(_instance, pool.instances),
+        "queues": dict(seen.queues),
+        "registration_token_expires_at": _time(seen.token_expires_at),
+        "instances": None if seen.instances is None else map(_instance, seen.instances),
     }
 
 
@@ -118,6 +119,7 @@ def _instance(instance: InstanceNow) -> Mapping[str, Any]:
         "run_id": instance.run_id,
         "launched_at": _time(instance.launched_at),
         "threshold": _time(instance.threshold),
+        "protected": instance.protected,
     }
 
 

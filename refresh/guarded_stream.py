@@ -89,6 +89,12 @@ class GuardedStream:
             self.flush()
             self._send(f"{line}\n")
 
+    def control(self, sequence: str) -> None:
+        """Write a control sequence for a terminal."""
+        with self._lock:
+            self.flush()
+            self._send(sequence)
+
     def isatty(self) -> bool:
         """Whether a person watches."""
         return self.raw.isatty()

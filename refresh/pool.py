@@ -23,6 +23,8 @@ class InstanceNow:
     run_id: str = ""
     launched_at: datetime | None = None
     threshold: datetime | None = None
+    protected: bool = False
+    """Whether its owner wants it kept: refresh does not end it."""
 
 
 @frozen(kw_only=True)

@@ -65,5 +65,6 @@ def _class_row(
 
 
 def _instance_row(each: InstanceNow, now: datetime | None) -> tuple[str, ...]:
-    times = (relative(moment, now) if moment and now else "" for moment in (each.launched_at, each.threshold))
-    return (each.id, state_name(each.state), each.ec2_state, each.resource_class, each.run_id, *times)
+    launched, ends = (relative(moment, now) if moment and now else "" for moment in (each.launched_at, each.threshold))
+    threshold = ", ".join(filter(None, (ends, "protected" * each.protected)))
+    return (each.id, state_name(each.state), each.ec2_state, each.resource_class, each.run_id, launched, threshold)

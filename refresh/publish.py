@@ -22,7 +22,8 @@ def input_errors(runner: Runner, error: InputErrors) -> None:
     for problem in error.problems:
         name, _, text = problem.partition(": ")
         runner.annotate("error", name, text)
-    log.error("inputs.refused", problems=len(error.problems), calls_made=0)
+    if runner.as_json or not runner.on_terminal:
+        log.error("inputs.refused", problems=len(error.problems), calls_made=0)
     runner.show_annotations()
 
 

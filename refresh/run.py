@@ -20,7 +20,7 @@ from refresh import clients, errors, inputs, log
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
-from refresh.inputs.reader import SECRETS, spellings
+from refresh.inputs import reader
 from refresh.reconciler import first_look
 from refresh.runner import Runner
 from refresh.stop import Stop
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
     from refresh.reconciler.services import Services
 
-_SECRETS = (
-    *(variable for name in SECRETS for variable in spellings(name)),
+SECRETS = (
+    *(variable for name in reader.SECRETS for variable in reader.spellings(name)),
     *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"),
 )
 """Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
 
@@ -131,14 +132,19 @@ def _collect_garbage_again() -> None:
 
 
 def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> int:
-    """Guard the output streams and run; arguments stand for inputs of the same names."""
+    """Guard the output streams and run; `arguments` are what was typed, None where nothing was."""
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
-    for name in _SECRETS:
+    for name in SECRETS:
         out.conceal(os.environ.get(name, ""))
         err.conceal(os.environ.get(name, ""))
     try:
-        return _run_with(arguments, out, err, stop or Stop().listen())
+        stop = stop or Stop().listen()
+        if arguments is None:
+            return from_environment(out, err, stop)
+        from refresh import terminal  # noqa: PLC0415 - the action has none
+
+        return terminal.main(arguments, out, err, stop)
     except SystemExit as ended:  # the command line's parser, which has said why
         return int(ended.code or 0)
     except Exception as error:  # noqa: BLE001 - a person gets a line instead of a traceback
@@ -150,15 +156,11 @@ def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> in
         _report_lost(err, "standard error", out)
 
 
-def _run_with(arguments: Sequence[str] | None, out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
-    environ: Mapping[str, str] = os.environ
-    if arguments:
-        from refresh import command_line  # noqa: PLC0415 - the action has none
-
-        environ = command_line.environ(arguments, os.environ)
-    as_json = inputs.log_as_json(environ)
+def from_environment(out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
+    """Run with inputs in the environment alone."""
+    as_json = inputs.log_as_json(os.environ)
     log.configure(as_json=as_json)
-    return run(environ, Runner(environ, out, err, as_json=as_json), stop)
+    return run(os.environ, Runner(os.environ, out, err, as_json=as_json), stop)
 
 
 def _defect(error: Exception, out: GuardedStream, err: GuardedStream) -> int:

@@ -17,7 +17,7 @@ from refresh import log
 from refresh.guarded_stream import GuardedStream, harmless_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SUMMARY_LIMIT = 900 * 1024
 """The runner shows nothing of a summary above 1 MiB."""
@@ -49,14 +49,22 @@ class Runner:
         others: GuardedStream | None = None,
         *,
         as_json: bool = False,
+        spoken: Callable[[str, str], tuple[str, str]] | None = None,
     ) -> None:
+        """`spoken` puts title and text of what it tells into words for a terminal."""
         self._environ = environ
         self._stream = stream
         self._others = others or stream
         self._on_github = environ.get("GITHUB_ACTIONS") == "true"
         self._annotations: list[_Annotation] = []
+        self._spoken = spoken
         self.as_json = as_json
         stream.colour = not as_json and not environ.get("NO_COLOR") and (self._on_github or stream.isatty())
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person typed the command, or a script of theirs."""
+        return self._spoken is not None
 
     def mask(self, secret: str) -> None:
         """Conceal a secret here, and have the runner conceal it in everything that the job prints."""
@@ -88,6 +96,8 @@ class Runner:
 
     def annotate(self, level: str, title: str, message: str, *, first: bool = False) -> None:
         """Tell of an `error`, a `warning` or a `notice`, now in the log and at the end on the run's page."""
+        if self._spoken:
+            title, message = self._spoken(title, message)
         message = self._stream.redacted(message)
         self._annotations.append(_Annotation(level, title, message, first))
         if self.as_json:

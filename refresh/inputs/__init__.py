@@ -100,6 +100,16 @@ def load(environ: Mapping[str, str]) -> Inputs:
     return Inputs(desired, Secrets(github, id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
+def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
+    """Read whose pool it is and its region, which is all that a look at it needs besides AWS credentials."""
+    reader = Reader(environ)
+    repository, region = _repository(reader), checks.region(reader)
+    checks.credentials(reader)
+    if reader.problems or repository is None or region is None:
+        raise InputErrors(reader.problems)
+    return repository, region
+
+
 def log_as_json(environ: Mapping[str, str]) -> bool:
     """Tell how to write the log before the inputs are checked: problems of theirs are written the same way."""
     return Reader(environ).raw("log-format").strip().lower() == "json"

@@ -104,6 +104,7 @@ def _instances(collected: Collected) -> Iterator[InstanceNow]:
                 run_id=record.run_id or "",
                 launched_at=machine.launched_at,
                 threshold=record.expires,
+                protected=machine.protected,
             )
     recorded = {record.id for record in collected.records}
     for machine in collected.machines.values():
@@ -114,4 +115,5 @@ def _instances(collected: Collected) -> Iterator[InstanceNow]:
                 ec2_state=machine.state.value,
                 run_id=machine.tags.get(names.INITIAL_RUN_TAG, ""),
                 launched_at=machine.launched_at,
+                protected=machine.protected,
             )

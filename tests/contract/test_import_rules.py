@@ -14,7 +14,13 @@ PACKAGE = ROOT / "refresh"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
 SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.run"}
-MAY_KNOW_THE_SHELL = {"refresh/start.py", "refresh/run.py", "refresh/publish.py", "refresh/runner.py"}
+MAY_KNOW_THE_SHELL = {
+    "refresh/start.py",
+    "refresh/terminal.py",
+    "refresh/run.py",
+    "refresh/publish.py",
+    "refresh/runner.py",
+}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 
 

@@ -20,7 +20,9 @@ VARIES = "\0"
 """Stands in a text for what an f-string puts in."""
 
 FILES_TOLD_ELSEWHERE = {
-    "command_line.py": "`python -m refresh --help` shows it",
+    "command_line/__init__.py": "the parser shows it with the usage",
+    "command_line/options.py": "`python -m refresh --help` shows it",
+    "command_line/wording.py": "other words for messages that are on the page",
     "summary.py": "headings of the summary, which explain themselves",
     "inputs/parsers.py": "problems of inputs' values, see there",
     "inputs/resource_classes.py": "problems of inputs' values, see there",

@@ -105,9 +105,21 @@ def test_data_on_a_page_can_be_read_and_names_inputs_that_there_are(page: Path) 
 def test_the_command_line_on_a_page_is_taken() -> None:
     """Each option is there, and with them the inputs are whole."""
     page = (ROOT / "docs" / "operations.md").read_text()
-    (shown,) = re.findall(r"^python -m refresh (--mode.*?)^```", page, re.DOTALL | re.MULTILINE)
-    arguments = shown.replace("\\\n", " ").split()
-    assert inputs.load(command_line.environ(arguments, {"INPUT_GITHUB_TOKEN": "x" * 20})).desired.mode.name == "PLAN"
+    (shown,) = re.findall(r"^python -m refresh (plan --rep.*?)^```", page, re.DOTALL | re.MULTILINE)
+    command = command_line.read(shown.replace("\\\n", " ").split(), {"GH_TOKEN": "x" * 20})
+    assert inputs.load(command.environ).desired.mode.name == "PLAN"
+
+
+def test_the_file_of_the_command_line_on_a_page_is_taken(tmp_path: Path) -> None:
+    """With the options beside it, the inputs are whole."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    (shown,) = re.findall(r"^```yaml\n(# pool.yml\n.*?)^```", page, re.DOTALL | re.MULTILINE)
+    file = tmp_path / "pool.yml"
+    file.write_text(shown)
+    command = command_line.read(["plan", "--config", str(file)], {"GH_TOKEN": "x" * 20})
+    desired = inputs.load(command.environ).desired
+    assert [each.name for each in desired.resource_classes] == ["large", "xlarge"]
+    assert desired.tags == (("cost-center", "4711"), ("team", "build"))
 
 
 @pytest.mark.parametrize("kind", ["inputs", "outputs"])

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
 import pytest
 
-from refresh import command_line
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE
 from tests.fakes.literals import OUTPUTS, TEN_BAD_INPUTS
@@ -277,28 +276,6 @@ def test_debug_logging_tells_of_every_call_and_never_of_what_was_in_it(world: Wo
     assert Counter(name for name, _ in calls) == world.aws.counted()
     assert "GitHub POST /repos/octo/widgets/actions/runners/registration-token" in printed
     assert "CANARY" not in printed
-
-
-def test_an_operator_can_plan_from_a_terminal(world: World) -> None:
-    """With options instead of variables; only the token is a variable."""
-    environ = world.environ()
-    options = [f"--repository={environ.pop('GITHUB_REPOSITORY')}"]
-    for name in command_line.DESCRIPTIONS:
-        if value := environ.pop(f"INPUT_{name.upper()}", ""):
-            options += [f"--{name}", value]
-    environ["INPUT_GITHUB_TOKEN"] = environ.pop("INPUT_GITHUB-TOKEN")
-    child = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "refresh", "--mode", "plan", *options],
-        env={**inherited(), **environ},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert child.returncode == 0, child.stdout + child.stderr
-    assert "+ create table octo-widgets-ci-table" in child.stdout
-    assert world.aws.writes == []
 
 
 def test_secrets_travel_in_one_call_only(world: World) -> None:

@@ -1,0 +1,128 @@
+"""The command line: `refresh-action plan|apply|status`, for a laptop or any scheduler."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from refresh.command_line import options
+from refresh.inputs import parsers
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+_DEFAULT_INTERVAL = timedelta(seconds=10)
+_INTERVAL = parsers.duration(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
+_OF_A_STEP = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+"""Variables of a workflow's step. A person typed this command, so no commands, outputs or summary are written."""
+_HOSTED = (".github.com", ".ghe.com")
+
+
+@frozen
+class Command:
+    """What was typed, as the environment that GitHub would have made of it."""
+
+    name: str
+    environ: Mapping[str, str]
+    origins: Mapping[str, str]
+    """Input name to what its user knows it by, where that is not the option."""
+    interval: timedelta | None = None
+    """The time between two looks of `status --watch`."""
+
+
+def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
+    """Read the command line; exits on --help and on unknown options, raises `InputErrors` for a bad file."""
+    name, *rest = arguments
+    if name not in options.COMMANDS:
+        rest = list(arguments)
+        name = _without_command(arguments)
+    parser = options.of_command(name)
+    given = {key: value for key, value in vars(parser.parse_args(rest)).items() if value}
+    interval = _interval(parser, given) if name == "status" else None
+    if given.pop("json", None):
+        given["log_format"] = "json"
+    if arguments[0] in options.COMMANDS and name != "status":
+        if given.get("mode", name).lower() != name:
+            parser.error(f"--mode {given['mode']} contradicts the command {name}; leave the option out")
+        given["mode"] = name
+    environ, origins = _merged(given, environment)
+    return Command(name, environ, origins, interval)
+
+
+def help_text() -> str:
+    """Give the overview of the commands."""
+    return options.overview().format_help()
+
+
+def _without_command(arguments: Sequence[str]) -> str:
+    """Handle what comes before a command; options alone mean the mode that they or the environment name."""
+    parser = options.overview()
+    known, _ = parser.parse_known_args([each for each in arguments if each in {"-h", "--help", "--version"}])
+    if known.version:
+        from refresh.command_line import version  # noqa: PLC0415 - few ask for it
+
+        sys.stdout.write(f"refresh-action {version.version()}\n")
+        parser.exit(0)
+    if not arguments[0].startswith("-"):
+        close = difflib.get_close_matches(arguments[0], options.COMMANDS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        parser.error(f"unknown command {arguments[0]!r}{hint} (plan, apply and status are known)")
+    return "apply"
+
+
+def _interval(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedelta | None:
+    watch, text = given.pop("watch", None), given.pop("interval", None)
+    if text and not watch:
+        parser.error("--interval needs --watch")
+    try:
+        return (_INTERVAL(text) if text else _DEFAULT_INTERVAL) if watch else None
+    except parsers.Problem as problem:
+        parser.error(f"--interval: {problem.problem}; {problem.remedy}")
+
+
+def _merged(given: dict[str, str], environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Put options before variables, and variables before the file."""
+    config = given.pop("config", None)
+    report = given.pop("report_directory", None)
+    named = {f"INPUT_{name.upper()}": value for name, value in given.items()}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _OF_A_STEP and name.replace("-", "_") not in named
+    }
+    set_before = _inputs(kept)
+    origins = {name: f"INPUT_{name.upper().replace('-', '_')}" for name in set_before}
+    merged = {**kept, **named, **({"GITHUB_WORKSPACE": report} if report else {})}
+    if config:
+        from refresh.command_line import config_file  # noqa: PLC0415 - it needs a library that only some have
+
+        for name, value in config_file.read(config).items():
+            if name not in set_before and name.replace("-", "_") not in given:
+                merged[f"INPUT_{name.upper().replace('-', '_')}"] = value
+                origins[name] = f"{config}: {name}"
+    if not {"github-token", "github-app-id"} & _inputs(merged):
+        variable, token = _token(merged)
+        if token:
+            merged["INPUT_GITHUB_TOKEN"] = token
+            origins["github-token"] = variable
+    return merged, origins
+
+
+def _inputs(environ: Mapping[str, str]) -> set[str]:
+    """List the inputs that variables give."""
+    given = (name.removeprefix("INPUT_") for name, value in environ.items() if name.startswith("INPUT_") and value)
+    return {name.lower().replace("_", "-") for name in given}
+
+
+def _token(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Find GitHub's token where gh does: one of github.com is never sent to another server, nor the reverse."""
+    host = urlsplit(environ.get("GITHUB_API_URL") or "https://api.github.com").hostname or ""
+    prefixes = ("GH_", "GITHUB_") if host.endswith(_HOSTED) else ("GH_ENTERPRISE_", "GITHUB_ENTERPRISE_")
+    found = ((f"{prefix}TOKEN", environ.get(f"{prefix}TOKEN", "")) for prefix in prefixes)
+    return next((each for each in found if each[1].strip()), ("", ""))

@@ -1,0 +1,108 @@
+"""`refresh-action status`: the pool as it is now; it only reads."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from refresh import document, names, pool_table, records
+from refresh.pool import PoolNow
+from refresh.reconciler import first_look
+from refresh.reconciler.garbage_collector import observation
+from refresh.reconciler.pool_now import pool_now
+from refresh.wording import lasting, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor
+    from datetime import datetime
+
+    from refresh.desired import DesiredState
+    from refresh.reconciler.component import Clock
+    from refresh.reconciler.services import Services
+
+
+@frozen
+class Look:
+    """What one look found."""
+
+    repository: str
+    region: str
+    at: datetime
+    pool: PoolNow | None
+    """None where the state table does not exist."""
+
+
+def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> Look:
+    """Read the pool, in five calls while nothing has a second page."""
+    first = first_look.look(desired, services, clock, executor)
+    at, repository = first.began_at, str(desired.repository)
+    if first.table() is None:
+        return Look(repository, desired.region, at, None)
+    table, template = names.table(desired.repository), names.launch_template(desired.repository)
+    collected = observation.observe(services.ec2, services.dynamodb, table, template, first.launched())
+    versions = first.versions()
+    token = records.mapping(first.metadata.first(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
+    pool = evolve(
+        pool_now(None, None, None, collected),
+        template_id=first_look.template_id(versions),
+        template_version=next((each["VersionNumber"] for each in versions if each.get("DefaultVersion")), None),
+        token_expires_at=records.read_time(records.text(token, "expires_at") or ""),
+    )
+    return Look(repository, desired.region, at, pool)
+
+
+def lines(found: Look) -> Iterator[str]:
+    """Show it to a person."""
+    yield f"{found.repository} in {found.region}, {records.wire_time(found.at)}"
+    if found.pool is None:
+        yield "no pool: its state table does not exist; check the region, or make the pool with `refresh-action apply`"
+        return
+    yield f"{_template(found.pool)}; {_token(found.pool.token_expires_at, found.at)}"
+    instances = found.pool.instances or ()
+    yield f"{len(instances)} instance{'s' * (len(instances) != 1)}"
+    if instances:
+        yield ""
+        yield from _aligned(pool_table.classes(instances, found.at))
+        yield ""
+        yield from _aligned(pool_table.each_instance(instances, found.at))
+
+
+def as_json(found: Look) -> str:
+    """Show it to a program, in one line; the pool is as in the report, but for the queues, which are not read."""
+    pool = document.pool(found.pool) if found.pool else None
+    fields: dict[str, Any] = {
+        "repository": found.repository,
+        "region": found.region,
+        "at": records.wire_time(found.at),
+        "pool": {name: value for name, value in pool.items() if name != "queues"} if pool else None,
+    }
+    return json.dumps(fields, default=list)
+
+
+def _template(pool: PoolNow) -> str:
+    if not pool.template_id:
+        return "no launch template"
+    return f"launch template {pool.template_id}, version {pool.template_version}"
+
+
+def _token(expires_at: datetime | None, now: datetime) -> str:
+    if expires_at is None:
+        return "no registration token"
+    if expires_at <= now:
+        return f"registration token expired {relative(expires_at, now)}"
+    return f"registration token has {lasting(expires_at - now)} left"
+
+
+def _aligned(table: pool_table.Table) -> Iterator[str]:
+    """Align the cells of a table in columns."""
+    rows = (table.header, *table.rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if number < table.numeric else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()

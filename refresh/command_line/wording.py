@@ -1,0 +1,43 @@
+"""What the program says of a workflow, as it fits a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from refresh.command_line.options import DESCRIPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+WORDS = {
+    r"set it in the step's `with:` \(elsewhere in INPUT_[A-Z_]+\)": "give it as an option or in the file of --config",
+    r"set one of them in the step's `with:` \(elsewhere in INPUT_GITHUB_TOKEN\)": (
+        "set GH_TOKEN (`gh auth token` prints one), on a GitHub Enterprise Server GH_ENTERPRISE_TOKEN"
+    ),
+    r"set it, or AWS_REGION in the job's env": "give the option, or set AWS_REGION",
+    r"GitHub sets it, elsewhere set it \(or the input repository\) to owner/name": "write owner/name",
+    r"GitHub offers this job no OIDC token; give the job `permissions: id-token: write` .*": (
+        "GitHub gives OIDC tokens to its jobs alone; leave it out and set AWS_PROFILE"
+    ),
+    r"set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set (.*) in its env": (
+        r"run `aws sso login` or `aws configure`, or set AWS_PROFILE, or \1"
+    ),
+    r"correct it in the step's env \(AWS_ENDPOINT_URL and the like\)": "correct it in AWS_ENDPOINT_URL and the like,",
+    r"save the workflow file as UTF-8": "save it as UTF-8",
+    r"write \$\{\{ secrets.NAME \}\} with a secret that this workflow can read": "set the value itself",
+}
+"""Words for a workflow, as the program says them, to those for a terminal."""
+
+
+def spoken(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
+    """Give what makes title and text of a message fit a terminal: an input is named as its user gave it."""
+
+    def speak(title: str, text: str) -> tuple[str, str]:
+        for words, instead in WORDS.items():
+            text = re.sub(words, instead, text)
+        if title == "GITHUB_REPOSITORY" and text.startswith("is required"):
+            title = "repository"
+        return origins.get(title, f"--{title}" if title in DESCRIPTIONS else title), text
+
+    return speak

@@ -1,0 +1,127 @@
+"""What a person typed: a run as the action does it, or `status`, which only looks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from refresh import clients, command_line, errors, inputs, log, publish, run
+from refresh.clients.aws import CONCURRENCY
+from refresh.clients.shell import Shell
+from refresh.command_line import status, wording
+from refresh.credentials import Secret, Secrets
+from refresh.desired import DesiredState
+from refresh.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from refresh.guarded_stream import GuardedStream
+    from refresh.stop import Stop
+
+_CLEAR = "\x1b[2J\x1b[H"
+_POLL_SECONDS = 0.2
+_OF_A_RUN = re.compile(r" ?Nothing is lost: the next run continues\.")
+
+
+def main(arguments: Sequence[str], out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
+    """Do it and give the exit code."""
+    if not arguments:
+        if any(name.startswith("INPUT_") for name in os.environ):
+            return run.from_environment(out, err, stop)
+        out.write(command_line.help_text())
+        return 2
+    try:
+        command = command_line.read(arguments, os.environ)
+    except errors.InputErrors as error:
+        publish.input_errors(Runner({}, out, err, spoken=wording.spoken({})), error)
+        return 2
+    as_json = inputs.log_as_json(command.environ)
+    log.configure(as_json=as_json)
+    for name in run.SECRETS:
+        for stream in (out, err):
+            stream.conceal(command.environ.get(name, ""))
+    runner = Runner(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
+    if command.name == "status":
+        return _status(command, runner, out, stop)
+    return run.run(command.environ, runner, stop)
+
+
+def _status(command: command_line.Command, runner: Runner, out: GuardedStream, stop: Stop) -> int:
+    clock = run.SystemClock(stop)
+    try:
+        desired = _desired(command)
+        shell = Shell(mask=runner.mask, now=clock.now, stopped=stop.asked)
+        services = clients.connect(desired, Secrets(Secret(""), None), shell)
+    except errors.InputErrors as error:
+        publish.input_errors(runner, error)
+        return 2
+    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+    try:
+        return _looks(command, runner, out, stop, lambda: status.look(desired, services, clock, executor))
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _desired(command: command_line.Command) -> DesiredState:
+    """Name the pool; nothing else is compared."""
+    repository, region = inputs.load_pool(command.environ)
+    return DesiredState(
+        repository=repository, region=region, image="", instance_profile="", security_group_ids=(), subnet_ids=()
+    )
+
+
+def _looks(
+    command: command_line.Command,
+    runner: Runner,
+    out: GuardedStream,
+    stop: Stop,
+    look: Callable[[], status.Look],
+) -> int:
+    """Look once, or until Ctrl-C or until no one reads it any more."""
+    first = True
+    same_screen = command.interval is not None and out.isatty() and not runner.as_json
+    with ThreadPoolExecutor(1) as executor:
+        while True:
+            looking = executor.submit(look)
+            while not stop.asked() and not looking.done():
+                wait([looking], timeout=_POLL_SECONDS)
+            if stop.asked():
+                return _stopped(command, runner)
+            if same_screen:
+                out.control(_CLEAR)
+            elif not first and not runner.as_json:
+                out.write("\n")
+            first = False
+            code = _shown(looking.exception() or looking.result(), runner, out, same_screen=same_screen)
+            if command.interval is None or out.lost or code > 1:
+                return min(code, 1)
+            stop.wait(command.interval.total_seconds())
+
+
+def _stopped(command: command_line.Command, runner: Runner) -> int:
+    """End as asked: a watch has no other end."""
+    if command.interval is not None:
+        return 0
+    runner.annotate("error", "status", "stopped as asked, before the pool was read.")
+    return 1
+
+
+def _shown(found: status.Look | BaseException, runner: Runner, out: GuardedStream, *, same_screen: bool) -> int:
+    """Show a look; gives 0, 1 where the next look may be better, and 2 where it cannot be."""
+    if isinstance(found, errors.RefreshError):
+        runner.annotate("error", "status", _OF_A_RUN.sub("", str(found)))
+        return 1 if isinstance(found, errors.Throttled | errors.Unavailable) else 2
+    if isinstance(found, BaseException):
+        raise found
+    if runner.as_json:
+        out.write(f"{status.as_json(found)}\n")
+        return 0 if found.pool else 1
+    size = shutil.get_terminal_size()
+    for line in islice(status.lines(found), size.lines - 1 if same_screen else None):
+        out.write(f"{line[: size.columns] if same_screen else line}\n")
+    return 0 if found.pool else 1

@@ -1,0 +1,36 @@
+"""`status` in words: what it says of a pool that lacks something."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from refresh.command_line.status import Look, as_json, lines
+from refresh.pool import InstanceNow, PoolNow
+from tests.fakes.serial import NOW
+
+
+def test_a_pool_without_anything_is_told_in_three_lines() -> None:
+    """A table alone."""
+    assert list(lines(Look("o/r", "eu-west-1", NOW, PoolNow(instances=()))))[1:] == [
+        "no launch template; no registration token",
+        "0 instances",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(5, "registration token has 5 min left"), (-5, "registration token expired 5 min ago")]
+)
+def test_the_token_s_life_is_told_from_now(minutes: int, told: str) -> None:
+    """Or since when it is over."""
+    pool = PoolNow(
+        template_id="lt-1",
+        template_version=4,
+        token_expires_at=NOW + timedelta(minutes=minutes),
+        instances=(InstanceNow(id="i-1", state="idle", ec2_state="running"),),
+    )
+    found = Look("o/r", "eu-west-1", NOW, pool)
+    assert list(lines(found))[1:3] == [f"launch template lt-1, version 4; {told}", "1 instance"]
+    assert "queues" not in json.loads(as_json(found))["pool"]
