@@ -1,5 +1,7 @@
-# The release's build passes the tag with its digest; a tag alone is what anyone can build from here.
-ARG BASE_IMAGE=python:3.13-slim
+# Dependabot updates the literal image of this FROM; it does not read what an ARG names. BASE_IMAGE is for builds of another
+# platform on an engine that keeps one platform per name.
+ARG BASE_IMAGE=base
+FROM python:3.14-slim@sha256:f85c5697265c178cc6887276c55fe16cf3d14ca35c3df6a5eab3b360534a55d2 AS base
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src

@@ -1,6 +1,6 @@
 # Two commands do everything on a machine that has Python >= 3.11 and make: `make demo` and `make test`.
 
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -47,7 +47,7 @@ lint: $(INSTALLED)
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/user_data/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/golden/plain.sh
 	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/golden/hostile-header.sh
-	$(BIN)/shellcheck .ci/run .ci/engine image/environment.sh
+	$(BIN)/shellcheck .ci/run .ci/engine image/environment.sh composite/launch.sh
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml

@@ -1,7 +1,10 @@
-"""The steps of a release: `python -m release check|image|publish|dry-run VERSION [DIGEST]`.
+"""The steps of a release.
 
-The workflow runs the first three, and signs and attests between the last two of them; a dry run runs all of it on a
-clone, and shows what it does not do.
+python -m release check VERSION                    check that the version can be released
+python -m release image VERSION                    build and push the image
+python -m release packages FOLDER                  make the packages that a release carries, or compare those in FOLDER
+python -m release publish VERSION IMAGE PACKAGES   commit, tag and release what has these two digests
+python -m release dry-run VERSION                  do all of it on a clone, but show what others would see
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release import image, publication, version
+from release import image, packages, publication, version
 from release.commands import CommandFailed, Commands, say
 from release.version import Version
 
@@ -54,13 +57,22 @@ def build(wanted: Version) -> None:
         outputs.write(f"name={NAME}\ndigest={digest}\n")
 
 
-def publish(wanted: Version, digest: str) -> None:
+def carry(folder: Path) -> None:
+    """Make the packages, or compare those that are there; the digest becomes an output of the workflow's step."""
+    digest = packages.check(ROOT, folder) if folder.exists() else packages.write(ROOT, folder)
+    say(f"{folder}: {digest}")
+    if "GITHUB_OUTPUT" in os.environ:
+        with Path(os.environ["GITHUB_OUTPUT"]).open("a") as outputs:
+            outputs.write(f"digest={digest}\n")
+
+
+def publish(wanted: Version, digest: str, carried: str) -> None:
     """Commit, tag and release."""
     commands = Commands(ROOT, dry=False)
     listed = publication.tags(commands)
     for problem in publication.moved(commands):
         raise CommandFailed(problem)
-    publication.commit(commands, wanted, f"{NAME}@{digest}")
+    publication.commit(commands, wanted, f"{NAME}@{digest}", carried)
     publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
 
 
@@ -79,9 +91,13 @@ def rehearse(wanted: Version) -> None:
         digest = image.try_out(commands, NAME, wanted)
         say(f"The digest here is the one of this machine's image: {digest}")
         _show_push(commands, wanted, digest)
+        say("\n== Packages, made twice\n")
+        carried = packages.write(clone, Path(place) / "packages")
+        say(f"{packages.CARRIED}: {carried}")
         say("\n== Commit and tags, in a clone\n")
-        publication.commit(commands, wanted, f"{NAME}@{digest}")
-        commands.run("git", "show", "--format=%h %s%d", "--unified=0", wanted.tag)
+        publication.commit(commands, wanted, f"{NAME}@{digest}", carried)
+        commands.run("git", "show", "--format=%h %s%d", "--unified=0", wanted.tag, "--", "action.yml")
+        commands.run("git", "show", "--format=", "--shortstat", wanted.tag)
         say("\n== Release\n")
         publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
         say(f"\nNotes:\n\n{(clone / 'build' / 'notes.md').read_text()}")
@@ -90,7 +106,7 @@ def rehearse(wanted: Version) -> None:
 
 def _show_push(commands: Commands, wanted: Version, digest: str) -> None:
     say("\n== Push, signature, attestation\n")
-    commands.publish(*image.build_command(commands, NAME, wanted, "sha256:(what the registry has then)"))
+    commands.publish(*image.build_command(commands, NAME, wanted))
     commands.publish("cosign", "sign", "--yes", f"{NAME}@{digest}")
     say(f"not run: the action actions/attest-build-provenance for {NAME}@{digest}")
 
@@ -103,8 +119,10 @@ def main(arguments: list[str]) -> int:
                 check(Version.parse(text))
             case ["image", text]:
                 build(Version.parse(text))
-            case ["publish", text, digest]:
-                publish(Version.parse(text), digest)
+            case ["packages", folder]:
+                carry(Path(folder))
+            case ["publish", text, digest, carried]:
+                publish(Version.parse(text), digest, carried)
             case ["dry-run", text]:
                 rehearse(Version.parse(text))
             case _:

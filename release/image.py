@@ -19,17 +19,16 @@ _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _OWN = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64"}
 """The platform of a machine, by each name that systems have for it."""
 _EMULATORS = Path("/proc/sys/fs/binfmt_misc")
-_BASES = {"linux/amd64": "", "linux/arm64": "arm64v8/"}
-"""Where each platform's own base image is found by name, for who builds one at a time."""
+_REPOSITORIES = {"linux/amd64": "amd64/", "linux/arm64": "arm64v8/"}
+"""Where an emulated platform's own base image is: an old engine keeps one platform per name."""
 _METADATA = "build/image.json"
 _BAD_INPUT = 2
 
 
-def build_command(commands: Commands, name: str, version: Version, base_digest: str) -> tuple[str, ...]:
+def build_command(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
     """Give the command that builds for both platforms, with provenance and a bill of materials, and pushes."""
     return (
         *("docker", "buildx", "build", f"--platform={','.join(PLATFORMS)}"),
-        f"--build-arg=BASE_IMAGE={base_image(commands.folder)}@{base_digest}",
         *_labels(commands, name, version),
         *("--provenance=mode=max", "--sbom=true", f"--metadata-file={_METADATA}"),
         f"--output=type=image,name={name},push-by-digest=true,name-canonical=true,push=true",
@@ -38,17 +37,9 @@ def build_command(commands: Commands, name: str, version: Version, base_digest: 
 
 
 def push(commands: Commands, name: str, version: Version) -> str:
-    """Build and push, on the base image as it is now; give the digest."""
-    inspect = (
-        "docker",
-        "buildx",
-        "imagetools",
-        "inspect",
-        base_image(commands.folder),
-        "--format={{.Manifest.Digest}}",
-    )
+    """Build and push, on the base image that the Dockerfile pins; give the digest."""
     (commands.folder / _METADATA).parent.mkdir(exist_ok=True)
-    commands.run(*build_command(commands, name, version, commands.ask(*inspect)))
+    commands.run(*build_command(commands, name, version))
     return str(json.loads((commands.folder / _METADATA).read_text())["containerimage.digest"])
 
 
@@ -66,8 +57,8 @@ def try_out(commands: Commands, name: str, version: Version) -> str:
 
 
 def base_image(root: Path) -> str:
-    """Name the image that the Dockerfile builds on."""
-    (base,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", (root / "Dockerfile").read_text(), re.MULTILINE)
+    """Name the image that the Dockerfile builds on, without its digest."""
+    (base,) = re.findall(r"^FROM (\S+)@sha256:[0-9a-f]{64} AS base$", (root / "Dockerfile").read_text(), re.MULTILINE)
     return str(base)
 
 
@@ -83,13 +74,18 @@ def _labels(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
 
 def _can_run(platform: str) -> bool:
     emulator = _EMULATORS / f"qemu-{_MACHINES[platform]}"
-    return platform == _OWN.get(machine.machine().lower()) or emulator.exists()
+    return _is_own(platform) or emulator.exists()
+
+
+def _is_own(platform: str) -> bool:
+    return platform == _OWN.get(machine.machine().lower())
 
 
 def _tried(commands: Commands, platform: str, name: str, version: Version) -> str:
-    base, tag = f"{_BASES[platform]}{base_image(commands.folder)}", f"{name}:{version}-{platform.rpartition('/')[2]}"
+    tag = f"{name}:{version}-{platform.rpartition('/')[2]}"
+    other = f"--build-arg=BASE_IMAGE={_REPOSITORIES[platform]}{base_image(commands.folder)}"
     commands.run(
-        *("docker", "build", "--quiet", f"--platform={platform}", f"--build-arg=BASE_IMAGE={base}"),
+        *("docker", "build", "--quiet", f"--platform={platform}", *(() if _is_own(platform) else (other,))),
         *_labels(commands, name, version),
         f"--tag={tag}",
         ".",

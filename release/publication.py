@@ -1,10 +1,11 @@
-"""The commit whose action.yml names the image, its tags, and the release."""
+"""The commit whose action.yml names the image and which carries the packages, its tags, and the release."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from release import packages
 from release.commands import CommandFailed, say
 from release.version import notes
 
@@ -43,14 +44,22 @@ def with_image(action: str, image: str) -> str:
     return changed
 
 
-def commit(commands: Commands, version: Version, image: str) -> None:
-    """Commit action.yml with the image's digest, on no branch, and tag the commit."""
+def commit(commands: Commands, version: Version, image: str, expected: str) -> None:
+    """Commit action.yml with the image's digest, and the packages, on no branch, and tag the commit.
+
+    Raises `CommandFailed` where the packages are not those that another machine made, by its digest.
+    """
     if not _DIGEST.fullmatch(image.rpartition("@")[2]):
         raise ValueError(f"an image by its digest expected, name@sha256:...; got {image[:120]!r}")
+    made = packages.write(commands.folder, commands.folder / packages.CARRIED)
+    if made != expected:
+        raise CommandFailed(f"another machine made other packages: {made} here, {expected} there")
     action = commands.folder / "action.yml"
     action.write_text(with_image(action.read_text(), image))
     commands.run("git", "switch", "--quiet", "--detach")
-    commands.run("git", *_BOT, "commit", "--quiet", "--no-verify", "--message", f"Release {version}", "action.yml")
+    # They are ignored on the branch, which does not have them.
+    commands.run("git", "add", "--force", "action.yml", str(packages.CARRIED))
+    commands.run("git", *_BOT, "commit", "--quiet", "--no-verify", "--message", f"Release {version}")
     commands.run("git", *_BOT, "tag", version.tag)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from release import packages
 from tests.composite.steps import Job
 from tests.fakes.literals import lay
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,27 +32,49 @@ SURROUNDINGS = (
 """What the job and GitHub set; everything else is the action's own business."""
 
 
+_OF_THE_ACTION = ("entrypoint.py", "composite", "refresh", "requirements")
+
+
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a cache that is empty at first and that jobs share."""
-    return tmp_path_factory.mktemp("cache")
+def branch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the action as a commit of the branch has it."""
+    return _checkout(tmp_path_factory.mktemp("branch"))
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the action as the commit of a release has it."""
+    folder = _checkout(tmp_path_factory.mktemp("release"))
+    packages.write(ROOT, folder / packages.CARRIED)
+    return folder
+
+
+def _checkout(folder: Path) -> Path:
+    without = shutil.ignore_patterns("__pycache__", "packages")
+    for name in _OF_THE_ACTION:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=without)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
 @pytest.fixture
-def job(world: World, tmp_path: Path, cache: Path) -> Callable[..., Job]:
+def job(world: World, tmp_path: Path) -> Callable[..., Job]:
     """Give a way to run jobs with the pool's inputs, each in folders of its own."""
     started: list[Job] = []
 
     def run(
+        action: Path,
         variables: dict[str, str] | None = None,
         files: dict[str, str] | None = None,
-        own_cache: Path | None = None,
+        runner: dict[str, Any] | None = None,
         **changed: str,
     ) -> Job:
         environ = world.environ()
         given = {name: environ[name] for name in SURROUNDINGS} | (variables or {})
         inputs = world.inputs | {name.replace("_", "-"): value for name, value in changed.items()}
-        each = Job(tmp_path / f"job{len(started)}", own_cache or cache, given, inputs)
+        each = Job(tmp_path / f"job{len(started)}", action, given, inputs, **(runner or {}))
         started.append(each)
         lay(files or {}, each.folder)
         return each.run()

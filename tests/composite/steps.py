@@ -1,15 +1,13 @@
 """A composite action's steps, run as GitHub's runner runs them, as far as this action needs it.
 
-Expressions are looked up in the contexts; `uses:` steps are stood in for, setup-python by the Python of the tests and
-cache by a folder. https://docs.github.com/en/actions/sharing-automations/creating-actions/metadata-syntax-for-github-actions
+Expressions are looked up in the contexts; setup-python is the Python of the tests.
+https://docs.github.com/en/actions/sharing-automations/creating-actions/metadata-syntax-for-github-actions
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,40 +22,48 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACTION = ROOT / "composite" / "action.yml"
-_EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z0-9_.-]+) \}\}")
+_EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z0-9_.|\x20-]+) \}\}")
 _ASSIGNMENT = re.compile(r"(?P<name>.+?)<<(?P<end>.+)\n(?P<value>(?:.*\n)*?)(?P=end)\n")
 
 
 @define
 class Job:
-    """One job on a runner: its folders, what its steps gave, and a cache that outlives it."""
+    """One job on a runner that has an interpreter or none: its folders, and what its steps gave."""
 
     folder: Path
-    cache: Path
+    action: Path
+    """The commit of the action, as the runner has unpacked it."""
     variables: Mapping[str, str]
     inputs: Mapping[str, str]
+    python: str = sys.executable
+    """The runner's own; `false` stands for one that is too old."""
+    set_up: bool = True
+    """Whether setup-python has an interpreter for this runner."""
     printed: str = ""
     code: int = 0
-    installed: bool = False
+    used: list[str] = field(factory=list)
+    """The actions that its steps used."""
     outputs: dict[str, dict[str, str]] = field(factory=dict)
-    _saved: list[tuple[Path, Path]] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        for each in ("workspace", "home", "temp"):
+        for each in ("workspace", "home", "temp", "bin"):
             (self.folder / each).mkdir(parents=True, exist_ok=True)
+        own = self.folder / "bin" / "python3"
+        own.write_text(f'#!/bin/sh\nexec {self.python} "$@"\n')
+        own.chmod(0o755)
 
     def run(self) -> Job:
-        """Run every step until one fails; what is new goes into the cache if none did."""
+        """Run every step until one fails."""
         for number, step in enumerate(yaml.safe_load(ACTION.read_text())["runs"]["steps"]):
             identifier = step.get("id", f"step{number}")
+            if not self._due(step.get("if", "")):
+                continue
             if "uses" in step:
-                self.outputs[identifier] = self._used(step["uses"].partition("@")[0], step.get("with", {}))
+                self.outputs[identifier] = self._used(step)
                 continue
             self.outputs[identifier] = self._scripted(identifier, step)
             if self.code:
                 return self
-        for source, kept in self._saved:
-            shutil.copytree(source, kept)
         return self
 
     @property
@@ -67,17 +73,16 @@ class Job:
             name: self._resolved(each["value"]) for name, each in yaml.safe_load(ACTION.read_text())["outputs"].items()
         }
 
-    def _used(self, action: str, given: Mapping[str, Any]) -> dict[str, str]:
-        if action == "actions/setup-python":
-            return {"python-path": sys.executable, "python-version": platform.python_version()}
-        assert action == "actions/cache", action
-        path, kept = Path(self._resolved(given["path"])), self.cache / self._resolved(given["key"])
-        self.installed = not kept.exists()
-        if self.installed:
-            self._saved.append((path, kept))
-        else:
-            shutil.copytree(kept, path)
-        return {}
+    def _due(self, condition: str) -> bool:
+        name, _, empty = condition.partition(" == ")
+        assert empty in {"", "''"}, f"{condition}: no such condition here; add it"
+        return not condition or not self._looked_up(name)
+
+    def _used(self, step: Mapping[str, Any]) -> dict[str, str]:
+        self.used.append(step["uses"].partition("@")[0])
+        assert self.used == ["actions/setup-python"]
+        assert self.set_up or step["continue-on-error"]
+        return {"python-path": sys.executable} if self.set_up else {}
 
     def _scripted(self, identifier: str, step: Mapping[str, Any]) -> dict[str, str]:
         written = self.folder / f"output-{identifier}"
@@ -87,9 +92,9 @@ class Job:
         assert step["shell"] == "bash"
         done = subprocess.run(  # noqa: S603 - as the runner starts it
             ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
-            cwd=self.folder / "workspace",
+            cwd=self._resolved(step.get("working-directory", str(self.folder / "workspace"))),
             env={
-                "PATH": os.environ["PATH"],
+                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
                 "HOME": str(self.folder / "home"),
                 "GITHUB_ACTIONS": "true",
                 "CI": "true",
@@ -97,6 +102,7 @@ class Job:
                 **self.variables,
                 **{name: self._resolved(str(value)) for name, value in step.get("env", {}).items()},
                 "GITHUB_OUTPUT": str(written),
+                "RUNNER_TEMP": str(self.folder / "temp"),
                 "GITHUB_WORKSPACE": str(self.folder / "workspace"),
             },
             check=False,
@@ -110,7 +116,10 @@ class Job:
         return _read(written.read_text())
 
     def _resolved(self, text: str) -> str:
-        return _EXPRESSION.sub(lambda found: self._looked_up(found[1]), text)
+        return _EXPRESSION.sub(lambda found: self._first(found[1].split(" || ")), text)
+
+    def _first(self, expressions: list[str]) -> str:
+        return next((value for each in expressions if (value := self._looked_up(each))), "")
 
     def _looked_up(self, expression: str) -> str:
         match expression.split("."):
@@ -119,9 +128,9 @@ class Job:
             case ["steps", identifier, "outputs", name]:
                 return self.outputs.get(identifier, {}).get(name, "")
             case ["github", "action_path"]:
-                return str(ACTION.parent)
-            case ["runner", name]:
-                return {"temp": str(self.folder / "temp"), "os": "Linux", "arch": "X64"}[name]
+                return str(self.action / "composite")
+            case ["runner", "temp"]:
+                return str(self.folder / "temp")
             case _:
                 raise ValueError(f"{expression}: no such context here; add it")
 

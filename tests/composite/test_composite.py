@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from image.reduced_models import KEPT
 from refresh import inputs
+from release import packages
 from tests.composite.steps import ACTION
-from tests.fakes import canaries
+from tests.fakes import app, canaries
 from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import ROOT
 
@@ -25,7 +30,10 @@ COMPOSITE: dict[str, Any] = yaml.safe_load(ACTION.read_text())
 CONTAINER: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = COMPOSITE["runs"]["steps"]
 
-# The packages are installed once, for real.
+OFFLINE = {"PIP_NO_INDEX": "1"}
+"""A runner on which pip can install nothing."""
+
+# Packages are installed for real.
 pytestmark = [pytest.mark.xdist_group("composite"), pytest.mark.timeout(600)]
 
 
@@ -52,47 +60,119 @@ def test_no_expression_is_pasted_into_a_script() -> None:
 
 def test_other_actions_are_pinned_by_their_commit() -> None:
     """A tag can be moved; the version stands beside it."""
-    used = re.findall(r"uses: (.*)", ACTION.read_text())
-    assert len(used) == 2
-    for each in used:
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+    (used,) = re.findall(r"uses: (.*)", ACTION.read_text())
+    assert re.fullmatch(r"actions/setup-python@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
 
 
 def test_its_python_is_the_containers() -> None:
-    """One version is tested, one is used."""
-    (version,) = re.findall(r"^ARG BASE_IMAGE=python:([\d.]+)-slim$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert STEPS[0]["with"] == {"python-version": version, "update-environment": False}
+    """One version is tested, one is used where the runner has none."""
+    (version,) = re.findall(r"^FROM python:([\d.]+)-slim", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    (step,) = [each for each in STEPS if "uses" in each]
+    assert step["with"] == {"python-version": version, "update-environment": False}
 
 
-def test_its_steps_refresh_a_pool_and_install_nothing_twice(
-    job: Callable[..., Job], world: World, tmp_path: Path
-) -> None:
-    """On an empty account everything is created; the next job finds the packages and changes nothing."""
-    created = job(own_cache=tmp_path / "cache")
+def test_a_release_refreshes_a_pool_and_installs_nothing(job: Callable[..., Job], world: World, release: Path) -> None:
+    """By the runner's own Python; on an empty account everything is created, the next job changes nothing."""
+    created = job(release, OFFLINE)
     assert created.code == 0, created.printed
-    assert created.installed
+    assert (created.used, list((created.folder / "temp").iterdir())) == ([], [])
     assert (created.result["changed"], created.result["failed-components"]) == ("true", "[]")
     assert tuple(created.result) == OUTPUTS
     assert not [line for line in created.printed.splitlines() if canaries.PAT in line and "::add-mask::" not in line]
     world.forget_calls()
-    again = job(own_cache=tmp_path / "cache")
-    assert (again.code, again.installed) == (0, False), again.printed
-    assert (again.result["changed"], world.aws.writes) == ("false", [])
+    again = job(release, OFFLINE)
+    assert (again.code, again.result["changed"], world.aws.writes) == (0, "false", []), again.printed
 
 
-def test_a_hostile_checkout_and_home_change_nothing(job: Callable[..., Job], world: World) -> None:
-    """Neither for the installation nor for the run."""
-    assert job().code == 0
+def test_what_a_release_carries_is_pure_python_and_the_same_on_every_machine(release: Path, tmp_path: Path) -> None:
+    """With the models of the image, a stand-in for what is never used, and the list of what an App's key needs."""
+    carried = tmp_path / "again"
+    assert packages.write(ROOT, carried) == packages.digest(release / packages.CARRIED)
+    assert not [each for each in carried.rglob("*") if each.suffix in {".so", ".pyd", ".dylib", ".pyc"}]
+    assert {each.name for each in (carried / "botocore" / "data").iterdir() if each.is_dir()} == set(KEPT)
+    locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE))
+    needed = set(re.findall(r"^([a-z0-9-]+)==", (carried / "compiled.txt").read_text(), re.MULTILINE))
+    described = {each.name.partition("-")[0].replace("_", "-") for each in carried.glob("*.dist-info")}
+    assert described | needed | set(packages.UNUSED) == locked
+    assert needed == {"cffi", "cryptography", "pycparser"}
+
+
+def test_a_release_installs_what_an_app_s_key_needs_and_no_more(
+    job: Callable[..., Job], world: World, release: Path
+) -> None:
+    """It is compiled, so it is installed by its hashes."""
+    done = job(release, github_token="", github_app_id=app.APP_ID, github_app_private_key=app.private_key())
+    assert (done.code, done.used) == (0, []), done.printed
+    (installed,) = (done.folder / "temp").iterdir()
+    assert {"cryptography", "cffi"} < {each.name for each in installed.iterdir()}
+    assert not (installed / "botocore").exists()
+    assert f"POST /app/installations/{app.INSTALLATION_ID}/access_tokens" in world.github.calls
+
+
+def test_another_commit_installs_its_packages_by_their_hashes_and_takes_none_that_is_there(
+    job: Callable[..., Job], world: World, branch: Path
+) -> None:
+    """Whatever an earlier job or a cache has left; nor do a hostile checkout and home change anything."""
+    world.settle()
     world.forget_calls()
-    hostile = {**HOSTILE_FILES, "workspace/pip/__init__.py": HOSTILE_FILES["workspace/attr.py"]}
-    done = job({"PYTHONPATH": ".", "PYTHONSTARTUP": "attr.py"}, hostile)
+    planted = {f"temp/refresh-action/packages/{name}": "raise SystemExit(99)" for name in ("attrs.py", "botocore.py")}
+    hostile = {**HOSTILE_FILES, "workspace/pip/__init__.py": HOSTILE_FILES["workspace/attr.py"], **planted}
+    done = job(branch, {"PYTHONPATH": ".", "PYTHONSTARTUP": "attr.py"}, hostile)
+    assert done.code == 0, done.printed
+    assert (world.aws.writes, done.used) == ([], [])
+    assert "cache" not in ACTION.read_text()
+
+
+def test_a_package_with_another_hash_ends_it_before_any_call(
+    job: Callable[..., Job], world: World, branch: Path, tmp_path: Path
+) -> None:
+    """One error, with what to do; pip's own words are no commands."""
+    changed = tmp_path / "changed"
+    shutil.copytree(branch, changed)
+    lock = changed / "requirements" / "runtime.txt"
+    lock.write_text(re.sub(r"(?<=--hash=sha256:)[0-9a-f]{8}", "00000000", lock.read_text()))
+    refused = job(changed)
+    assert refused.code == 1
+    (error,) = [line for line in refused.printed.splitlines() if line.startswith("::")]
+    assert error.startswith("::error title=packages::The packages could not be installed by their hashes")
+    assert "DO NOT MATCH THE HASHES" in refused.printed
+    assert world.aws.calls == []
+
+
+def test_where_the_runner_has_no_usable_python_it_is_set_up(job: Callable[..., Job], release: Path) -> None:
+    """Too old, or not there."""
+    done = job(release, OFFLINE, runner={"python": "false"}, **TEN_BAD_INPUTS)
+    assert (done.code, done.used) == (2, ["actions/setup-python"]), done.printed
+
+
+def test_where_no_python_can_be_set_up_one_error_says_what_to_install(job: Callable[..., Job], release: Path) -> None:
+    """On a self-hosted runner of another system."""
+    done = job(release, runner={"python": "false", "set_up": False})
+    assert (done.code, done.printed.count("\n")) == (1, 1)
+    assert done.printed.startswith("::error title=python::This runner has no python3 of version 3.11 or newer")
+
+
+def test_a_python_without_pip_installs_with_one_of_its_own(
+    job: Callable[..., Job], branch: Path, tmp_path: Path
+) -> None:
+    """As Debian's with python3-venv and without python3-pip."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)  # noqa: S603 - ours
+    done = job(branch, runner={"python": str(tmp_path / "bare" / "bin" / "python")}, **TEN_BAD_INPUTS)
+    assert (done.code, done.used) == (2, []), done.printed
+
+
+def test_a_hostile_checkout_and_home_change_nothing(job: Callable[..., Job], world: World, release: Path) -> None:
+    """What the checkout, the home and variables offer to Python is not on its path."""
+    world.settle()
+    world.forget_calls()
+    done = job(release, {"PYTHONPATH": ".", "PYTHONSTARTUP": "attr.py"}, HOSTILE_FILES)
     assert done.code == 0, done.printed
     assert world.aws.writes == []
 
 
-def test_ten_bad_inputs_end_it_with_exit_code_2(job: Callable[..., Job], world: World) -> None:
+def test_ten_bad_inputs_end_it_with_exit_code_2(job: Callable[..., Job], world: World, release: Path) -> None:
     """As in the container."""
-    refused = job(**TEN_BAD_INPUTS)
+    refused = job(release, OFFLINE, **TEN_BAD_INPUTS)
     assert refused.code == 2
     for name in TEN_BAD_INPUTS:
         assert f"::error title={name.replace('_', '-')}::" in refused.printed, name

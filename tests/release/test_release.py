@@ -27,7 +27,6 @@ DOCKER = f"""\
 #!/bin/sh
 echo "docker $*" >>"$LOG"
 case "$*" in
-*imagetools*) echo sha256:base ;;
 *--metadata-file=*) mkdir -p build; echo '{{"containerimage.digest": "{DIGEST}"}}' >build/image.json ;;
 'image inspect'*) echo {DIGEST} ;;
 run*) exit "${{STARTED:-2}}" ;;
@@ -41,10 +40,34 @@ case "$1" in api) echo "${IMMUTABLE:-true}" ;; esac
 """
 
 
+PACKAGES = f"sha256:{'fedcba9876543210' * 4}"
+
+
+def _locked(*names: str) -> str:
+    """Give the lines of these packages: one that is carried, one that is compiled, one that is not used."""
+    each = re.split(r"\n(?=[a-z])", (ROOT / "requirements" / "runtime.txt").read_text())
+    return "\n".join(lines for lines in each if lines.partition("==")[0] in names)
+
+
+def _lay(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(f"{text}\n")
+
+
 def _git(folder: Path, *words: str) -> str:
     identity = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
     command = ["git", "-C", str(folder), *identity, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git
+
+
+@pytest.fixture(scope="session")
+def _wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Download the one package that a release of the tests carries."""
+    folder = tmp_path_factory.mktemp("wheels")
+    _lay(folder / "lock" / "six.txt", _locked("six"))
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*pip, "-r", str(folder / "lock" / "six.txt"), "-d", str(folder)], check=True)  # noqa: S603 - pip
+    return folder
 
 
 @pytest.fixture
@@ -56,6 +79,12 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "release", clone / "release", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("action.yml", "Dockerfile"):
         shutil.copy(ROOT / name, clone / name)
+    # Packages of which each stands for a kind, and no models to reduce.
+    locked = re.split(r"\n(?=[a-z])", (ROOT / "requirements" / "runtime.txt").read_text())
+    _lay(
+        clone / "requirements" / "runtime.txt", "\n".join(each for each in locked if re.match("six|cffi|pynacl", each))
+    )
+    _lay(clone / "image" / "reduced_models.py", "import six\n")
     (clone / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3\n\n- Ends [more](docs/x.md).\n")
     (clone / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     _git(clone, "add", ".")
@@ -65,7 +94,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(checkout: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+def run(checkout: Path, _wheels: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Give a way to run a step: exit code and what it said."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -77,6 +106,8 @@ def run(checkout: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
         environ = {
             "HOME": str(tmp_path),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(_wheels),
             "LOG": str(tmp_path / "log"),
             "PATH": f"{tools}:{os.environ['PATH']}",
             "GITHUB_REPOSITORY": "Org/refresh-action",
@@ -93,6 +124,14 @@ def run(checkout: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     return started
 
 
+@pytest.fixture
+def packages_digest(run: Callable[..., tuple[int, str]], tmp_path: Path) -> str:
+    """Make the packages elsewhere, as another job of the workflow does."""
+    code, told = run("packages", str(tmp_path / "elsewhere"))
+    assert code == 0, told
+    return told.strip().partition(": ")[2]
+
+
 def _called(tmp_path: Path) -> list[str]:
     log = tmp_path / "log"
     return log.read_text().splitlines() if log.exists() else []
@@ -107,7 +146,7 @@ def _tags(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_the_image_is_built_for_two_platforms_on_the_base_as_it_is_and_pushed_without_a_tag(
+def test_the_image_is_built_for_two_platforms_on_the_pinned_base_and_pushed_without_a_tag(
     run: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     """What follows goes by the digest that is an output of the step."""
@@ -115,7 +154,7 @@ def test_the_image_is_built_for_two_platforms_on_the_base_as_it_is_and_pushed_wi
     assert code == 0, told
     (built,) = [call for call in _called(tmp_path) if "buildx build" in call]
     assert "--platform=linux/amd64,linux/arm64" in built
-    assert f"--build-arg=BASE_IMAGE={image.base_image(ROOT)}@sha256:base" in built
+    assert "BASE_IMAGE" not in built
     assert "name=ghcr.io/org/refresh-action,push-by-digest=true" in built
     assert "--provenance=mode=max --sbom=true" in built
     assert "--tag" not in built
@@ -123,20 +162,24 @@ def test_the_image_is_built_for_two_platforms_on_the_base_as_it_is_and_pushed_wi
 
 
 def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_floating_tag(
-    run: Callable[..., tuple[int, str]], tmp_path: Path
+    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
 ) -> None:
     """The release is a draft until it is whole, and locked at the moment of its publication."""
     assert run("check", "1.2.3") == (0, "")
-    code, told = run("publish", "1.2.3", DIGEST)
+    code, told = run("publish", "1.2.3", DIGEST, packages_digest)
     assert code == 0, told
     named = f"docker://ghcr.io/org/refresh-action@{DIGEST}"
     assert _tags(tmp_path) == {"v1": named, "v1.2.3": named}
     origin = tmp_path / "origin.git"
     assert (
-        _git(origin, "diff", "--stat", "main", "v1.2.3").splitlines()[-1]
+        _git(origin, "diff", "--stat", "main", "v1.2.3", "--", ":!composite/packages").splitlines()[-1]
         == " 1 file changed, 1 insertion(+), 1 deletion(-)"
     )
     assert _git(origin, "rev-list", "--count", "main..v1.2.3") == "1"
+    carried = _git(origin, "ls-tree", "-r", "--name-only", "v1.2.3", "composite/packages/").splitlines()
+    assert {"six.py", "nacl/__init__.py", "compiled.txt"} <= {
+        each.removeprefix("composite/packages/") for each in carried
+    }
     looked, create, edit, asked = _called(tmp_path)
     assert looked == f"docker manifest inspect ghcr.io/org/refresh-action@{DIGEST}"
     assert create.startswith("gh release create v1.2.3 --repo=Org/refresh-action --verify-tag --draft")
@@ -147,9 +190,11 @@ def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_fl
     assert f"uses: Org/refresh-action@{_git(origin, 'rev-parse', 'v1.2.3')} # v1.2.3" in notes
 
 
-def test_what_a_release_names_is_an_action(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+def test_what_a_release_names_is_an_action(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
+) -> None:
     """By GitHub's own schema."""
-    assert run("publish", "1.2.3", DIGEST)[0] == 0
+    assert run("publish", "1.2.3", DIGEST, packages_digest)[0] == 0
     (tmp_path / "action.yml").write_text(_git(tmp_path / "origin.git", "show", "v1:action.yml"))
     checker = str(Path(sysconfig.get_path("scripts")) / "check-jsonschema")
     command = [checker, "--builtin-schema", "vendor.github-actions", str(tmp_path / "action.yml")]
@@ -158,26 +203,55 @@ def test_what_a_release_names_is_an_action(run: Callable[..., tuple[int, str]], 
 
 
 def test_a_release_that_could_be_changed_fails_before_the_floating_tag_moves(
-    run: Callable[..., tuple[int, str]], tmp_path: Path
+    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
 ) -> None:
     """Nobody gets it by @v1, and the remedy is told."""
-    code, told = run("publish", "1.2.3", DIGEST, IMMUTABLE="false")
+    code, told = run("publish", "1.2.3", DIGEST, packages_digest, IMMUTABLE="false")
     assert (code, [*_tags(tmp_path)]) == (1, ["v1.2.3"])
     assert "Enable release immutability" in told
     code, told = run("check", "1.2.3")
     assert (code, "git push origin :v1.2.3" in told) == (1, True)
 
 
-def test_an_image_that_only_its_owner_can_pull_is_not_released(
+def test_packages_that_another_machine_made_otherwise_are_not_released(
     run: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
+    """One of the two made something else than the lock file says."""
+    code, told = run("publish", "1.2.3", DIGEST, PACKAGES)
+    assert (code, _tags(tmp_path)) == (1, {})
+    assert "error: another machine made other packages: sha256:" in told
+
+
+def test_anyone_can_compare_the_packages_of_a_release(
+    run: Callable[..., tuple[int, str]], checkout: Path, packages_digest: str
+) -> None:
+    """By the command that makes them."""
+    assert run("packages", "composite/packages") == (0, f"composite/packages: {packages_digest}\n")
+    assert run("packages", "composite/packages")[0] == 0
+    with (checkout / "composite" / "packages" / "six.py").open("a") as file:
+        file.write("import os\n")
+    code, told = run("packages", "composite/packages")
+    assert (code, "composite/packages is not what the lock file makes" in told) == (1, True)
+
+
+def test_a_package_with_another_hash_is_not_released(run: Callable[..., tuple[int, str]], checkout: Path) -> None:
+    """Another file under the same version."""
+    lock = checkout / "requirements" / "runtime.txt"
+    lock.write_text(re.sub("(?m)(?<=--hash=sha256:)[0-9a-f]{8}", "00000000", lock.read_text()))
+    code, told = run("packages", "composite/packages")
+    assert (code, "THESE PACKAGES DO NOT MATCH THE HASHES" in told) == (1, True)
+
+
+def test_an_image_that_only_its_owner_can_pull_is_not_released(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
+) -> None:
     """GitHub may keep a new package private; a release of it could never be mended."""
-    code, told = run("publish", "1.2.3", DIGEST, PRIVATE="1")
+    code, told = run("publish", "1.2.3", DIGEST, packages_digest, PRIVATE="1")
     assert (code, _tags(tmp_path)) == (1, {})
     assert "make the package public" in told
 
 
-@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST)])
+@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST, PACKAGES)])
 def test_what_is_not_the_default_branch_s_newest_commit_is_not_released(
     run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path, step: tuple[str, ...]
 ) -> None:
@@ -207,12 +281,12 @@ def test_pages_that_name_another_repository_are_not_released(
 
 
 def test_the_floating_tag_stays_with_a_newer_version(
-    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
+    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path, packages_digest: str
 ) -> None:
     """A repair of an older one is a release all the same."""
     for tag in ("v1.3.0", "v1"):
         _git(checkout, "push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
-    code, told = run("publish", "1.2.3", DIGEST)
+    code, told = run("publish", "1.2.3", DIGEST, packages_digest)
     assert code == 0, told
     assert "v1 stays where it is" in told
     assert any(call.endswith("--draft=false --latest=false") for call in _called(tmp_path))
@@ -268,11 +342,11 @@ def test_the_workflow_runs_the_steps_in_their_order() -> None:
     ours = [each.removeprefix("python3 -m release ").partition(" ")[0] for each in told]
     order = ["check", "image", "cosign", "actions/attest-build-provenance", "publish"]
     assert [each for each in ours if each in order] == order
-    assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", "test")
+    assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", ["test", "packages"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [((), 2), (("check",), 2), (("publish", "1.2.3"), 2), (("check", "1.2"), 1)]
+    ("arguments", "code"), [((), 2), (("check",), 2), (("publish", "1.2.3", DIGEST), 2), (("check", "1.2"), 1)]
 )
 def test_what_is_no_step_is_told(run: Callable[..., tuple[int, str]], arguments: tuple[str, ...], code: int) -> None:
     """Before anything is done."""
@@ -283,7 +357,7 @@ def test_what_is_no_step_is_told(run: Callable[..., tuple[int, str]], arguments:
 def test_an_image_without_its_digest_is_not_committed(tmp_path: Path, named: str) -> None:
     """A tag could move."""
     with pytest.raises(ValueError, match="by its digest expected"):
-        publication.commit(Commands(tmp_path, dry=True), Version(1, 2, 3), named)
+        publication.commit(Commands(tmp_path, dry=True), Version(1, 2, 3), named, PACKAGES)
 
 
 def test_an_action_that_names_an_image_already_is_not_released(tmp_path: Path) -> None:

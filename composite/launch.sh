@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Runs the action without Docker. Packages come with the commit of a release or are installed by the hashes of the lock
+# file; none is taken from an earlier run.
+#
+#   launch.sh look   write the output `path`: the runner's own interpreter, or nothing where it cannot be used
+#   launch.sh run    run the action with $PYTHON
+set -euo pipefail
+action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Only the commit of a release has this folder; `python3 -m release packages` makes it.
+carried=$action/composite/packages
+
+USABLE='import importlib.util, ssl, sys
+if sys.version_info < (3, 11) or len(sys.argv) > 1 and not any(map(importlib.util.find_spec, ("pip", "ensurepip"))):
+    sys.exit(1)
+print(sys.executable)'
+START='import runpy, sys
+entrypoint, *folders = sys.argv[1:]
+sys.path += folders
+del sys.argv[1:]
+runpy.run_path(entrypoint, run_name="__main__")'
+
+fail() {
+    echo "::error title=$1::$2"
+    exit 1
+}
+
+# Name the lock file of what has to be installed. A release carries all but what is compiled, which only an App's key needs.
+lock() {
+    if [[ ! -d $carried ]]; then
+        echo "$action/requirements/runtime.txt"
+    elif [[ -n ${INPUT_GITHUB_APP_ID-} ]]; then
+        echo "$carried/compiled.txt"
+    fi
+}
+
+install_packages() {
+    local pip=("$PYTHON" -I -m pip) said
+    # --target, so that neither an interpreter that is managed by its distribution nor one that is read-only matters.
+    if ! "${pip[@]}" --version >/dev/null 2>&1; then
+        "$PYTHON" -I -m venv "$2.tools" >/dev/null 2>&1 || fail packages "$PYTHON has neither pip nor ensurepip, with which \
+the packages could be installed. Install one of them (python3-pip or python3-venv), or use a release of this action."
+        pip=("$2.tools/bin/python" -I -m pip)
+    fi
+    if ! said=$("${pip[@]}" install --quiet --no-cache-dir --disable-pip-version-check --no-input --no-compile \
+        --only-binary=:all: --require-hashes --no-deps --target "$2" --requirement "$1" 2>&1); then
+        # What it said may quote a server: no line of it may be a command.
+        sed 's/^/pip: /; s/##\[/# [/g' <<<"$said"
+        fail packages "The packages could not be installed by their hashes (pip's reason is above). Make the Python package \
+index reachable from this runner, or use a release of this action, which carries its packages."
+    fi
+}
+
+look() {
+    local lock found
+    lock=$(lock)
+    found=$(python3 -I -c "$USABLE" ${lock:+"$lock"} 2>/dev/null) || found=
+    echo "path=$found" >>"$GITHUB_OUTPUT"
+}
+
+run() {
+    local lock folders=("$action") installed
+    [[ -n ${PYTHON-} ]] || fail python "This runner has no python3 of version 3.11 or newer, and actions/setup-python could \
+not install one (its reason is above). Install Python 3.11 or newer with pip on the runner."
+    lock=$(lock)
+    if [[ -n $lock ]]; then
+        installed=$(mktemp -d "$RUNNER_TEMP/refresh-action.XXXXXXXX")
+        install_packages "$lock" "$installed"
+        folders+=("$installed")
+    fi
+    if [[ -d $carried ]]; then folders+=("$carried"); fi
+    # A configuration file in HOME must not choose another endpoint or role: as in the image, unless the job has set them.
+    export AWS_CONFIG_FILE="${AWS_CONFIG_FILE-/dev/null}"
+    export AWS_SHARED_CREDENTIALS_FILE="${AWS_SHARED_CREDENTIALS_FILE-/dev/null}"
+    export AWS_EC2_METADATA_DISABLED="${AWS_EC2_METADATA_DISABLED-true}"
+    # Isolated (-I) and without site packages (-S): the path is the standard library, the action and its packages.
+    exec "$PYTHON" -I -S -c "$START" "$action/entrypoint.py" "${folders[@]}"
+}
+
+case ${1-} in
+look | run) "$1" ;;
+*)
+    sed -n '2,6p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac
