@@ -28,7 +28,7 @@ NEXT_STEP = {
 }
 ACTION_FILES = ("action.yml", "Dockerfile", ".dockerignore", "entrypoint.py", "pyproject.toml", "README.md", "LICENSE")
 ACTION_FOLDERS = ("image", "refresh", "requirements")
-BASE_IMAGE = re.findall(r"^ARG BASE_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
+BASE_IMAGE = re.findall(r"^FROM (\S+:\S+)@sha256:", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
 def of_the_readme() -> dict[Any, Any]:

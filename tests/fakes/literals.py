@@ -49,7 +49,7 @@ _SHADOW = "raise SystemExit('shadowed')"
 HOSTILE_FILES: dict[str, str] = {
     **{f"workspace/{name}.py": _SHADOW for name in ("attr", "boto3", "json", "sitecustomize", "usercustomize")},
     "workspace/refresh/__init__.py": _SHADOW,
-    "home/.local/lib/python3.13/site-packages/attrs.py": _SHADOW,
+    "home/.local/lib/python3.14/site-packages/attrs.py": _SHADOW,
     # The endpoint alone proves nothing where a variable names another one; with the rest every run fails that reads it.
     "home/.aws/config": "[default]\nendpoint_url = http://127.0.0.1:9\ndefaults_mode = nonsense\n",
     "home/.aws/credentials": "[default\n",
