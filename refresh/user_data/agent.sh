@@ -20,7 +20,7 @@ await_release() {
 }
 
 serve() {
-    local run outcome
+    local run stopped removed
     while :; do
         run=$(await_run)
         session=''
@@ -32,11 +32,12 @@ serve() {
         signal UD_REG_OK "$run"
         start_runner
         await_release "$run"
-        outcome=OK
-        unregister || outcome=FAILED
-        signal "UD_REMOVE_REG_$outcome" "$run"
-        stop_runner || outcome=FAILED
-        signal "UD_REMOVE_REG_REMOVE_RUN_$outcome" "$run"
+        stopped=OK removed=OK
+        # The runner goes first: without its registration it takes half a minute to end.
+        stop_runner || stopped=FAILED
+        unregister "$stopped" || removed=FAILED stopped=FAILED
+        signal "UD_REMOVE_REG_$removed" "$run"
+        signal "UD_REMOVE_REG_REMOVE_RUN_$stopped" "$run"
     done
 }
 

@@ -66,11 +66,12 @@ configure() {
     (export ACTIONS_RUNNER_INPUT_TOKEN=$token && exec_runner timeout 30 ./config.sh "$@")
 }
 
+# GitHub may have moved the runner to files of other names, which configure it too.
 register() {
     local attempt
     ((++registrations))
     for attempt in 1 2 3; do
-        rm -f "$folder"/{.runner,.credentials,.credentials_rsaparams}
+        rm -f "$folder"/{.runner,.credentials}{,_migrated} "$folder/.credentials_rsaparams"
         configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
             --url "$REGISTRATION_URL" --name "$instance_id-$registrations" && return
         say "registration.failed attempt=$attempt"
@@ -79,12 +80,12 @@ register() {
     return 1
 }
 
-# GitHub does not take every token for it; a registration that stays there is removed by refresh later.
+# unregister STOPPED: GitHub does not take every token for it, and what works on after the stop must not see one. Refresh later
+# removes a registration that stays at GitHub.
 unregister() {
-    configure remove && return
+    [[ $1 == OK ]] && configure remove && return
     say 'registration.left'
-    rm -f "$folder/.runner"
-    (exec_runner timeout 15 ./config.sh remove)
+    (exec_runner timeout 15 ./config.sh remove --local)
 }
 
 start_runner() {

@@ -28,8 +28,12 @@ def test_an_instance_lives_through_two_runs_and_ends_itself(instance: Instance) 
     eventually(lambda: machine.calls[-1].startswith("run.sh as root"), 5, lambda: machine.calls)
 
     driver.release("42")
-    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
-    assert machine.calls[-1] == "run.sh ended"
+    assert instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS) < 25
+    removal = next(each for each in machine.calls if each.startswith("config.sh") and each.endswith("remove"))
+    assert machine.calls.index("run.sh ended") < machine.calls.index(removal)
+    last_of_all = "signal.written UD_REMOVE_REG_REMOVE_RUN_OK"
+    eventually(lambda: last_of_all in machine.log, 5, lambda: machine.log)
+    assert machine.log.index("signal.written UD_REMOVE_REG_OK") < machine.log.index(last_of_all)
 
     driver.claim("43")
     instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS)

@@ -17,11 +17,18 @@ refused() {
     left=$(cat "$RECORD/$1" 2>/dev/null || echo 0)
     ((left)) && echo $((left - 1)) >"$RECORD/$1"
 }
+
+# Either file makes it configured, but only the first tells it where to remove itself.
+configured() { [[ -e .runner || -e .runner_migrated ]]; }
+
 if [[ $1 == remove ]]; then
     refused refusals-to-remove && exit 1
-    rm -f .runner .credentials .credentials_rsaparams
+    if configured && [[ $2 != --local ]]; then
+        [[ -e .runner && ${ACTIONS_RUNNER_INPUT_TOKEN:-} ]] || { echo 'cannot remove' && exit 1; }
+    fi
+    rm -f .runner .runner_migrated .credentials .credentials_migrated .credentials_rsaparams
     exit
 fi
 refused refusals-to-register && exit 1
-[[ ! -e .runner ]] || { echo 'already configured' && exit 1; }
+! configured || { echo 'already configured' && exit 1; }
 touch .runner .credentials .credentials_rsaparams

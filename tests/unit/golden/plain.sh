@@ -144,7 +144,7 @@ register() {
 	local attempt
 	((++registrations))
 	for attempt in 1 2 3; do
-		rm -f "$folder"/{.runner,.credentials,.credentials_rsaparams}
+		rm -f "$folder"/{.runner,.credentials}{,_migrated} "$folder/.credentials_rsaparams"
 		configure --unattended --replace --disableupdate --no-default-labels --labels "$1" \
 			--url "$REGISTRATION_URL" --name "$instance_id-$registrations" && return
 		say "registration.failed attempt=$attempt"
@@ -153,10 +153,9 @@ register() {
 	return 1
 }
 unregister() {
-	configure remove && return
+	[[ $1 == OK ]] && configure remove && return
 	say 'registration.left'
-	rm -f "$folder/.runner"
-	(exec_runner timeout 15 ./config.sh remove)
+	(exec_runner timeout 15 ./config.sh remove --local)
 }
 start_runner() {
 	exec_runner setsid ./run.sh &
@@ -197,7 +196,7 @@ await_release() {
 	done
 }
 serve() {
-	local run outcome
+	local run stopped removed
 	while :; do
 		run=$(await_run)
 		session=''
@@ -209,11 +208,11 @@ serve() {
 		signal UD_REG_OK "$run"
 		start_runner
 		await_release "$run"
-		outcome=OK
-		unregister || outcome=FAILED
-		signal "UD_REMOVE_REG_$outcome" "$run"
-		stop_runner || outcome=FAILED
-		signal "UD_REMOVE_REG_REMOVE_RUN_$outcome" "$run"
+		stopped=OK removed=OK
+		stop_runner || stopped=FAILED
+		unregister "$stopped" || removed=FAILED stopped=FAILED
+		signal "UD_REMOVE_REG_$removed" "$run"
+		signal "UD_REMOVE_REG_REMOVE_RUN_$stopped" "$run"
 	done
 }
 run_script() {
