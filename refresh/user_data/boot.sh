@@ -5,9 +5,10 @@ fail() {
     exit 1
 }
 
-instance_id=$(insist metadata instance-id)
-[[ $instance_id =~ ^i-[0-9a-f]{8,17}$ ]] || { say "instance.refused id=${instance_id@Q}"; exit 1; }
+instance_id=''
 end_when_overdue &
+instance_id=$(insist metadata instance-id)
+is_instance "$instance_id" || { say "instance.refused id=${instance_id@Q}"; exit 1; }
 initial_run=$(insist metadata tags/instance/InitialRunId)
 is_run "$initial_run" || { say "instance.refused run=${initial_run@Q}"; exit 1; }
 say "instance.started id=$instance_id run=$initial_run runner=$RUNNER_VERSION"

@@ -1,7 +1,8 @@
-# By the instance's role alone: a job may write AWS configuration for root, and it must not lead the agent elsewhere.
+# By the instance's role alone: a job may write AWS configuration for root, and it must not lead the agent elsewhere. No call hangs
+# for ever, or the threshold would not be watched any more.
 call_aws() {
     AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER='' AWS_MAX_ATTEMPTS=2 \
-        aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
+        timeout 60 aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
 }
 
 # put ENTITY VALUE: write this instance's item, which leaves the table by itself after a day. All of it is constant or was

@@ -37,7 +37,7 @@ metadata() {
 is_run() { [[ $1 =~ ^[A-Za-z0-9_.-]{1,64}$ ]]; }
 call_aws() {
 	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER='' AWS_MAX_ATTEMPTS=2 \
-		aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
+		timeout 60 aws --region "$AWS_REGION" --cli-connect-timeout 3 --cli-read-timeout 5 "$@"
 }
 put() {
 	local now
@@ -63,26 +63,42 @@ beat() {
 		wait "$!"
 	done
 }
+ticks() { cut -d. -f1 /proc/uptime; }
+is_instance() { [[ $1 =~ ^i-[0-9a-f]{8,17}$ ]]; }
 overdue() {
-	local threshold ends
-	threshold=$(own threshold) || return
-	[[ $threshold =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]] || return
-	ends=$(date -d "$threshold" +%s) || return
-	((ends + 60 < $(date +%s)))
+	local found left
+	is_instance "$instance_id" || instance_id=$(metadata instance-id)
+	is_instance "$instance_id" && found=$(own 'threshold.S || Item.PK') && [[ $found ]] || return
+	if [[ $found =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]] && left=$(date -d "$found" +%s); then
+		((left -= $(date +%s), seen = 1, fuse = $(ticks) + 86400 + (left > 0 ? left : 0)))
+		((left < -60))
+	else
+		((seen++ || (fuse = $(ticks) + 86400)))
+		return 1
+	fi
 }
 protected() {
-	local tag
-	tag=$(metadata tags/instance/refresh-action:protect) && [[ $tag != true ]] && return 1
-	return 0
+	local answer
+	if answer=$(metadata tags/instance/refresh-action:protect); then
+		tag=$answer silences=0
+	elif ((++silences < 60)); then
+		return
+	fi
+	[[ $tag == true ]]
 }
 end_when_overdue() {
-	local refusals=0
+	local refusals=0 silences=0 seen=0 tag='' fuse=$(($(ticks) + 3600))
 	while sleep 15; do
-		overdue || continue
-		protected && continue
-		say "instance.overdue refusals=$refusals"
-		call_aws ec2 terminate-instances --instance-ids "$instance_id" >/dev/null && continue
-		((++refusals < 5)) || shutdown -h now || poweroff
+		if overdue; then
+			protected && continue
+			say "instance.overdue refusals=$refusals"
+			call_aws ec2 terminate-instances --instance-ids "$instance_id" >/dev/null && continue
+			((++refusals < 5)) && continue
+		else
+			(($(ticks) < fuse)) || protected && continue
+			say instance.abandoned
+		fi
+		shutdown -h now || poweroff
 	done
 }
 folder=''
@@ -228,9 +244,10 @@ fail() {
 	signal "$1" "$initial_run"
 	exit 1
 }
-instance_id=$(insist metadata instance-id)
-[[ $instance_id =~ ^i-[0-9a-f]{8,17}$ ]] || { say "instance.refused id=${instance_id@Q}"; exit 1; }
+instance_id=''
 end_when_overdue &
+instance_id=$(insist metadata instance-id)
+is_instance "$instance_id" || { say "instance.refused id=${instance_id@Q}"; exit 1; }
 initial_run=$(insist metadata tags/instance/InitialRunId)
 is_run "$initial_run" || { say "instance.refused run=${initial_run@Q}"; exit 1; }
 say "instance.started id=$instance_id run=$initial_run runner=$RUNNER_VERSION"
