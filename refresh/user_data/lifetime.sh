@@ -9,7 +9,7 @@ overdue() {
     local found left
     is_instance "$instance_id" || instance_id=$(metadata instance-id)
     is_instance "$instance_id" && found=$(own 'threshold.S || Item.PK') && [[ $found ]] || return
-    if [[ $found =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]] && left=$(date -d "$found" +%s); then
+    if [[ $found =~ ^[0-9]{4}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}Z$ ]] && left=$(date -d "$found" +%s); then
         ((left -= $(date +%s), seen = 1, fuse = $(ticks) + 86400 + (left > 0 ? left : 0)))
         ((left < -60))
     else

@@ -1,40 +1,85 @@
 folder=''
+home=''
+unpacked=/opt/refresh-runner
 session=''
 registrations=0
+
+# environment: print what logins get from /etc/environment as lines NAME=value: text, never shell. Only the runner gets it, since
+# a job may write that file, and without what the agent itself sets for the runner.
+environment() {
+    local line name value quote
+    while read -r line || [[ $line ]]; do
+        [[ $line =~ ^(export[[:blank:]]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]] || continue
+        name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]}
+        quote=${value::1}
+        case $quote in
+        [\"\']) value=${value:1} value=${value%%"$quote"*} ;;
+        *) read -r value <<<"${value%%[[:blank:]]#*}" ;;
+        esac
+        value=${value//\$\{HOME\}/"$home"}
+        while [[ $value =~ ^(.*)\$HOME($|[^A-Za-z0-9_].*$) ]]; do value=${BASH_REMATCH[1]}$home${BASH_REMATCH[2]}; done
+        case $name in
+        HOME | USER | LOGNAME | RUNNER_ALLOW_RUNASROOT | ACTIONS_RUNNER_INPUT_TOKEN) continue ;;
+        PATH) value+=:$PATH ;;
+        esac
+        printf '%s\n' "$name=$value"
+    done </etc/environment
+}
 
 # exec_runner COMMAND...: become it, in the runner's folder, as its user; runuser would stay before it as a process of its own,
 # and start_runner would not know the session.
 exec_runner() {
+    local variables
     cd "$folder" || exit
-    HOME=$(getent passwd "$RUNNER_USER" | cut -d: -f6)
-    export HOME USER=$RUNNER_USER LOGNAME=$RUNNER_USER RUNNER_ALLOW_RUNASROOT=1
+    mapfile -t variables < <(environment)
+    export HOME=$home USER=$RUNNER_USER LOGNAME=$RUNNER_USER RUNNER_ALLOW_RUNASROOT=1
+    set -- env "${variables[@]}" "$@"
     [[ $RUNNER_USER == root ]] ||
         set -- setpriv --reuid "$RUNNER_USER" --regid "$(id -g "$RUNNER_USER")" --init-groups "$@"
     exec "$@" >>"$RUNNER_LOG" 2>&1
 }
 
-add_user() { id "$RUNNER_USER" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$RUNNER_USER"; }
+add_user() {
+    id "$RUNNER_USER" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$RUNNER_USER" || return
+    home=$(getent passwd "$RUNNER_USER" | cut -d: -f6)
+}
 
 # The user may add files to the runner's folder, but neither change nor move what it consists of.
 hand_over() {
     [[ $RUNNER_USER == root ]] && return
+    leave_home || return
     rm -f "$folder/run-helper.sh"
     chown -R "$RUNNER_USER:" "$folder"
     (shopt -s nullglob && chown -R root: "$folder"/{bi[n],external[s],*.sh,*.template})
     chown root "$folder" && chmod 1770 "$folder"
 }
 
+# A folder that is the home of any user, or has one in it, stays as it is: the runner is copied out of it.
+leave_home() {
+    local each real
+    real=$(realpath "$folder") || return
+    while IFS=: read -r _ _ _ _ _ each _; do
+        [[ $each/ == "$real"/* ]] || continue
+        mkdir -p "$unpacked" || return
+        (shopt -s nullglob && cp -aH "$folder"/{bi[n],external[s],*.sh,*.template,.en[v]} "$unpacked") || return
+        folder=$unpacked
+        return
+    done < <(getent passwd)
+}
+
 # The image's own runner if it is of the wanted version, else GitHub's archive. A boot has none of the variables that
 # logins get from /etc/environment.
 install_runner() {
-    for folder in "${RUNNER_HOME:-$(. /etc/environment && echo "${RUNNER_HOME:-}")}" /opt/actions-runner; do
+    local named
+    named=$(environment | sed -n 's/^RUNNER_HOME=//p' | tail -n 1)
+    for folder in "${RUNNER_HOME:-$named}" /opt/actions-runner; do
         [[ -x $folder/config.sh ]] || continue
         [[ $(cd "$folder" && RUNNER_ALLOW_RUNASROOT=1 ./config.sh --version) == "$RUNNER_VERSION" ]] || continue
         say "runner.found folder=$folder"
         hand_over
         return
     done
-    folder=/opt/refresh-runner
+    folder=$unpacked
     download_runner && hand_over
 }
 

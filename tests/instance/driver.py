@@ -43,6 +43,12 @@ class Driver:
         item = instance_items.record(self.instance_id, datetime.now(UTC), **created)
         self.services.dynamodb.put_item(TableName=self.world.table, Item=item)
 
+    def delete(self) -> None:
+        """Delete its record."""
+        self.services.dynamodb.delete_item(
+            TableName=self.world.table, Key=records.key(records.INSTANCE, self.instance_id)
+        )
+
     def run(self, run: str) -> None:
         """Tell that the run has it."""
         self._move("running", run, run, minutes=30)

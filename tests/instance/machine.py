@@ -58,6 +58,7 @@ class Machine:
     """In a container; else in namespaces."""
     name: str = field(factory=lambda: f"instance-{uuid.uuid4().hex[:12]}")
     _child: subprocess.Popen[bytes] | None = None
+    _replaced: dict[str, Path] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         for each in _FOLDERS:
@@ -71,6 +72,13 @@ class Machine:
     def record(self) -> Path:
         """Where the stubs write down what was done to them, and read what they are to do."""
         return self.folder / "record"
+
+    def replace(self, path: str, content: str) -> None:
+        """Have a file of the machine's hold this, from its boot on or, if it was replaced then, from now on."""
+        ours = self.folder / "replaced" / path.strip("/").replace("/", "-")
+        ours.parent.mkdir(exist_ok=True)
+        ours.write_text(content)
+        self._replaced[path] = ours
 
     def boot(self, user_data: bytes, variables: Mapping[str, str]) -> None:
         """Start it with what cloud-init would run."""
@@ -89,12 +97,14 @@ class Machine:
             *(word for name, value in inside.items() for word in ("-e", f"{name}={value}")),
             *("-e", "PATH=/stubs:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
             *(word for each, path in _FOLDERS.items() for word in ("-v", f"{self.folder / each}:{path}")),
+            *(word for path, ours in self._replaced.items() for word in ("-v", f"{ours}:{path}")),
             *(IMAGE, "bash", "-c", _BOOT),
         ]
 
     def _namespaces(self, variables: Mapping[str, str]) -> list[str]:
         inside = {**variables, "RECORD": str(self.record), "USER_DATA": str(self.record / "user-data")}
         mounts = "".join(f'mount --bind "{self.folder / each}" {_FOLDERS[each]} && ' for each in ("log", "opt"))
+        mounts += "".join(f'mount --bind "{ours}" {path} && ' for path, ours in self._replaced.items())
         given = [f"{name}={value}" for name, value in inside.items()]
         path = f"PATH={self.folder / 'bin'}:{os.environ['PATH']}"
         return [*_unshare(), "env", "-i", path, *given, "bash", "-c", mounts + _BOOT]

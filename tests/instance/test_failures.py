@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import names
-from tests import suites
 from tests.fakes.world import in_minutes
 from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
 from tests.instance.surroundings import VERSION, archive
@@ -142,12 +141,12 @@ def test_the_image_s_own_runner_is_used_if_it_is_the_wanted_one(instance: Instan
 
 def test_the_image_names_its_runner_s_folder_where_it_names_its_variables(instance: Instance) -> None:
     """The boot does not get them; images that Packer builds have them in /etc/environment."""
-    if not instance.machine.contained:
-        suites.leave_out("/etc is written, which needs a container of its own")
     instance.surroundings.unpack(instance.machine.folder / "opt" / "my-runner", VERSION)
-    instance.boot(pre_runner_script="echo 'RUNNER_HOME=\"/opt/my-runner\"' >/etc/environment")
+    instance.machine.replace("/etc/environment", 'ImageOS=ubuntu24\nRUNNER_HOME="/opt/my-runner"\n')
+    instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     assert instance.surroundings.downloads == 0
+    eventually(lambda: "ImageOS=ubuntu24\n" in instance.machine.read("environment"), 20)
 
 
 def test_an_older_runner_of_the_image_is_left_alone(instance: Instance) -> None:
@@ -247,6 +246,35 @@ def test_it_ends_itself_a_minute_after_its_threshold_and_not_before(instance: In
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     instance.driver.set("threshold", in_minutes(-25 / 60))
     assert eventually(instance.driver.ended, 80, lambda: instance.machine.log) > 30
+
+
+def test_an_instance_without_a_record_shuts_down_an_hour_after_its_boot(instance: Instance) -> None:
+    """Nobody knows it, and nobody would end it."""
+    instance.driver.delete()
+    instance.machine.replace("/proc/uptime", "100.25 90.00\n")
+    instance.boot()
+    eventually(lambda: "instance.started" in instance.machine.log, 60)
+    instance.machine.replace("/proc/uptime", "3650.00 90.00\n")
+    asked = instance.world.aws.calls.count("dynamodb:GetItem")
+    eventually(lambda: instance.world.aws.calls.count("dynamodb:GetItem") > asked + 10, 60)
+    assert instance.machine.read("shutdown") == ""
+    instance.machine.replace("/proc/uptime", "3800.00 90.00\n")
+    eventually(lambda: instance.machine.read("shutdown"), 60, lambda: instance.machine.log)
+    assert instance.machine.read("shutdown") == "-h now\n"
+
+
+def test_an_outage_ends_an_instance_a_day_after_its_threshold_and_not_within_hours(instance: Instance) -> None:
+    """The clock that starts with the boot says so."""
+    instance.machine.replace("/proc/uptime", "100.25 90.00\n")
+    instance.boot()
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    aws = instance.world.aws
+    aws.before_call = lambda call: BAD_ANSWERS["errors"] if call.startswith("dynamodb:") else None
+    for hours, ends in ((23, False), (25, True)):
+        instance.machine.replace("/proc/uptime", f"{100 + hours * 3600}.00 90.00\n")
+        asked = aws.calls.count("dynamodb:GetItem")
+        eventually(lambda asked=asked: aws.calls.count("dynamodb:GetItem") > asked + 30, 90)  # type: ignore[misc]
+        assert bool(instance.machine.read("shutdown")) == ends, instance.machine.log
 
 
 def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:

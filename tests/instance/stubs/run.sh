@@ -2,6 +2,7 @@
 # Stands in for the runner's run.sh: runs until it is told to end, beside a process that a job left behind.
 echo "run.sh as $(id -un) with ${ACTIONS_RUNNER_INPUT_TOKEN:-no token}" >>"$RECORD/calls"
 echo 'told by the runner'
+env >"$RECORD/environment"
 
 # A listener whose session GitHub has ended retries for half a minute before it looks at a signal.
 end() {
