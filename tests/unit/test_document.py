@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,7 @@ def test_the_outputs_are_what_the_next_step_needs() -> None:
     assert values == {
         "changed": "true",
         "drift": "true",
+        "planned-count": "2",
         "launch-template-id": "lt-1",
         "launch-template-version": "3",
         "queue-urls": '{"large":"https://sqs.eu-west-1.amazonaws.com/1/octo-widgets-large-ci-pool"}',
@@ -130,6 +132,7 @@ def test_what_could_not_be_seen_is_empty() -> None:
         "changed": "false",
         "drift": "false",
         "plan": "[]",
+        "planned-count": "0",
         "launch-template-id": "",
         "launch-template-version": "",
         "queue-urls": "{}",
@@ -141,9 +144,40 @@ def test_what_could_not_be_seen_is_empty() -> None:
     }
 
 
-def test_a_plan_that_is_too_long_for_an_output_is_cut_between_changes() -> None:
-    """The report file has all of it."""
-    planned: tuple[Change, ...] = (MARK,) * 5000
-    values = outputs.outputs(Report((ComponentReport(name="garbage collector", planned=planned),)), "")
-    assert 100 < len(json.loads(values["plan"])) < 5000
-    assert len(values["plan"]) <= outputs.PLAN_LIMIT
+def test_every_output_of_a_large_pool_can_be_used_by_the_next_step() -> None:
+    """As a variable, as an argument, and all together as GitHub's `toJSON` writes them."""
+    ids = [f"i-{number:017x}" for number in range(5000)]
+    marks: tuple[Change, ...] = tuple(evolve(MARK, record=evolve(RECORD, id=each)) for each in ids)
+    planned = ComponentReport(name="garbage collector", planned=marks, outcomes=tuple(Done(Terminate(i)) for i in ids))
+    url = "https://vpce-0123456789abcdef0-01234567.sqs.us-gov-west-1.vpce.amazonaws.com/123456789012"
+    queues = tuple((f"class{number}" * 8, f"{url}/{'q' * 80}") for number in range(50))
+    values = outputs.outputs(Report((planned,), pool=PoolNow(queues=queues)), "refresh-report.json")
+    environ = {name.upper().replace("-", "_"): value for name, value in values.items()}
+    together = json.dumps(values, indent=2)
+    step = (
+        'set -e; test "$TOGETHER" = "$1"; for each in "$PLAN" "$QUEUE_URLS" "$TERMINATED_INSTANCE_IDS"; do '
+        '/bin/echo "$each" | tail -c 2; done'
+    )
+    bash = subprocess.run(  # noqa: S603 - a step as GitHub runs it
+        ["/bin/bash", "-c", step, "step", together],
+        env={**environ, "TOGETHER": together},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert bash.stdout == "]\n}\n]\n"
+    assert 50 < len(json.loads(values["plan"])) < 5000
+    assert json.loads(values["terminated-instance-ids"]) == ids[:744]
+    assert len(json.loads(values["queue-urls"])) == 50
+    assert (values["planned-count"], values["terminated-count"]) == ("5000", "5000")
+
+
+def test_a_change_with_a_long_text_is_planned_without_it() -> None:
+    """An empty plan would say that nothing is due."""
+    script = "\n".join(f"echo {number}" for number in range(5000))
+    long = CreateVersion("lt-1", 1, (("UserData", ""),), (("UserData", script),), {})
+    (told,) = json.loads(
+        outputs.outputs(Report((ComponentReport(name="launch template", planned=(long,)),)), "")["plan"]
+    )
+    assert (told["action"], told["differences"]) == ("create", [])
+    assert told["note"].endswith("its differences are in the report file")
