@@ -69,6 +69,7 @@ def change(one: Change) -> dict[str, Any]:
 
 
 def _component(report: ComponentReport) -> dict[str, Any]:
+    unchecked = report.unchecked
     return {
         "name": report.name,
         "status": report.status,
@@ -81,6 +82,7 @@ def _component(report: ComponentReport) -> dict[str, Any]:
         "notes": list(report.notes),
         "refusals": list(report.refusals),
         "error": str(report.error) if report.error else None,
+        "not_checked": {"reason": unchecked.reason, "due": unchecked.due} if unchecked else None,
     }
 
 

@@ -40,6 +40,10 @@ class Refused(RefreshError):
     """Going on would touch what is not ours or cannot be right."""
 
 
+class Blocked(RefreshError):
+    """Another component, which has to come first, failed; its own error says why."""
+
+
 class DidNotConverge(RefreshError):
     """Changes were still planned after the last pass."""
 

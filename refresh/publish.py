@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from refresh import document, listing, log, summary
 from refresh import outputs as step_outputs
 from refresh.desired import Mode
+from refresh.problems import problems
 from refresh.report import Change, ComponentReport, Report, Skipped
-from refresh.wording import problems
 
 if TYPE_CHECKING:
     from refresh.errors import InputErrors, Interrupted
@@ -47,7 +47,11 @@ def component(runner: Runner, report: ComponentReport) -> None:
     """Show one component: a group with a line a change, then its notes, warnings and errors."""
     seconds = f"{report.duration.total_seconds():.1f}"
     facts = {"component": report.name, "status": report.status, "seconds": seconds}
-    with runner.group(f"{report.name}: {report.status} ({seconds} s)", facts):
+    status = report.status
+    if report.reason:
+        facts["reason"] = report.reason
+        status = f"{status}: {report.reason}"
+    with runner.group(f"{report.name}: {status} ({seconds} s)", facts):
         if report.mode is Mode.PLAN:
             _planned(runner, report)
         _done(report.done)
@@ -61,7 +65,10 @@ def component(runner: Runner, report: ComponentReport) -> None:
     for warning in report.warnings:
         runner.annotate("warning", report.name, warning)
     for problem in problems(report):
-        runner.annotate("error", report.name, problem, first=report.error is not None)
+        if earlier := runner.told_before(problem.cause, report.name):
+            log.info("problem.repeated", subject=problem.what or report.name, note=f"see the error of {earlier} above")
+        else:
+            runner.annotate("error", report.name, str(problem), first=report.error is not None, cause=problem.cause)
 
 
 def progress(done: str, number: int, total: int) -> None:

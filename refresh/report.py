@@ -12,8 +12,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
+from refresh import status
 from refresh.desired import DesiredState, Mode
-from refresh.errors import RefreshError
+from refresh.errors import Blocked, RefreshError
 from refresh.pool import Ended, PoolNow
 
 
@@ -108,6 +109,19 @@ class Postponed:
 
 
 Outcome = Done | Skipped | Failed | Postponed
+
+
+@frozen
+class Unchecked:
+    """What was not looked at, and why."""
+
+    reason: str
+    due: bool = True
+    """False where this run had no reason to look."""
+    wholly: bool = True
+    """False where the rest was looked at."""
+
+
 ChangeT = TypeVar("ChangeT", bound=Change)
 
 
@@ -119,6 +133,8 @@ class Plan(Generic[ChangeT]):
     warnings: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     """What must not be done although it may be due; the run fails for it."""
+    unchecked: Unchecked | None = None
+    """What the look on which this stands did not see."""
 
 
 @frozen(kw_only=True)
@@ -141,6 +157,8 @@ class ComponentReport:
     """What the last look found due and must not be done."""
     error: RefreshError | None = None
     """Why the component stopped before it was done."""
+    unchecked: Unchecked | None = None
+    """What the last look did not see; what an error kept from being seen is told by the error."""
     duration: timedelta = timedelta()
 
     @property
@@ -171,11 +189,12 @@ class ComponentReport:
     @property
     def status(self) -> str:
         """Sum it up in the words of the log and the summary."""
-        if self.failed:
-            return "failed"
-        if self.planning and self.planned:
-            return f"would change {len(self.planned)}"
-        return f"changed {len(self.done)}" if self.done else "as desired"
+        return status.of_component(self)
+
+    @property
+    def reason(self) -> str:
+        """Say why it was skipped or not checked; "" where neither is so, or an error says it."""
+        return str(self.error) if isinstance(self.error, Blocked) else self.unchecked.reason if self.unchecked else ""
 
 
 @frozen
@@ -224,11 +243,7 @@ class Report:
     @property
     def status(self) -> str:
         """Sum it up in a few words."""
-        if self.failed:
-            return f"failed: {', '.join(component.name for component in self.failed)}"
-        if self.planning and self.planned:
-            return f"would change {len(self.planned)}"
-        return f"changed {len(self.done)}" if self.done else "as desired"
+        return status.of_run(self)
 
 
 def _shown(value: str | None) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import log
 from refresh.guarded_stream import GuardedStream, harmless_lines
@@ -34,6 +34,9 @@ class _Annotation:
     title: str
     message: str
     first: bool
+    cause: str = ""
+    others: tuple[str, ...] = ()
+    """Further titles, of what the same cause made fail."""
 
 
 class Runner:
@@ -94,16 +97,25 @@ class Runner:
             self._command("::endgroup::")
         self._stream.indent = ""
 
-    def annotate(self, level: str, title: str, message: str, *, first: bool = False) -> None:
+    def annotate(self, level: str, title: str, message: str, *, first: bool = False, cause: str = "") -> None:
         """Tell of an `error`, a `warning` or a `notice`, now in the log and at the end on the run's page."""
         if self._spoken:
             title, message = self._spoken(title, message)
         message = self._stream.redacted(message)
-        self._annotations.append(_Annotation(level, title, message, first))
+        self._annotations.append(_Annotation(level, title, message, first, cause))
         if self.as_json:
             log.tell(log.LEVELS[level], "problem.found", subject=title, message=message)
         else:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
+
+    def told_before(self, cause: str, title: str) -> str:
+        """Add a title to what was told of the same cause; gives the first one's, or "" where there is none."""
+        for number, each in enumerate(self._annotations):
+            if each.cause == cause:
+                others = dict.fromkeys((*each.others, title))
+                self._annotations[number] = evolve(each, others=tuple(other for other in others if other != each.title))
+                return each.title
+        return ""
 
     def show_annotations(self) -> None:
         """Show what was told on the run's page: of each level as many as GitHub does, the most important first."""
@@ -173,7 +185,7 @@ class Runner:
             self.annotate("warning", variable, f"{path}: {what} could not be written: {error}")
 
     def _annotation(self, each: _Annotation) -> None:
-        title = _escaped(harmless_lines(each.title), _PROPERTY_ESCAPES)
+        title = _escaped(harmless_lines(", ".join((each.title, *each.others))), _PROPERTY_ESCAPES)
         message = _escaped(harmless_lines(each.message), _ESCAPES)
         self._command(f"::{each.level} title={title}::{message}")
 

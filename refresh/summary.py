@@ -11,8 +11,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from refresh import listing, pool_table
+from refresh.problems import causes
 from refresh.reconciler.garbage_collector.changes import CollectorChange, Terminate
-from refresh.wording import enumerated, lasting, problems, relative
+from refresh.status import AS_DESIRED
+from refresh.wording import enumerated, lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,9 +83,7 @@ def _urgent(report: Report) -> Iterator[str]:
         of = f": run {enumerated(runs)}" if runs else ""
         listed.append(f"**{_number(len(cut_off), 'job')} {would}cut off** (ended while `running`){of}")
     listed += [f"**{component.name}**: {cell(text)}" for component in report.components for text in _left(component)]
-    listed += [
-        f"❌ **{component.name}**: {cell(problem)}" for component in report.failed for problem in problems(component)
-    ]
+    listed += [f"❌ **{names}**: {cell(text)}" for names, text in causes(report.failed)]
     yield from _bullets(listed)
 
 
@@ -163,11 +163,12 @@ def _components(report: Report) -> Iterator[str]:
 
 
 def _mark(component: ComponentReport) -> str:
+    status = f"{component.status}: {cell(component.reason)}" if component.reason else component.status
     if component.failed:
-        return f"❌ {component.status}"
-    if component.status == "as desired":
-        return f"✅ {component.status}"
-    return f"{'🔧' if component.done else '📝'} {component.status}"
+        return f"❌ {status}"
+    if component.unchecked and not component.done:
+        return f"⚠️ {status}" if component.unchecked.due else f"💤 {status}"
+    return f"{'✅' if status == AS_DESIRED else '🔧' if component.done else '📝'} {status}"
 
 
 def _pool(report: Report) -> Iterator[str]:

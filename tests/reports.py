@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.wording import problems
+from refresh.problems import problems
 
 if TYPE_CHECKING:
     from refresh.report import ComponentReport, Report
@@ -22,4 +22,5 @@ def failed(report: Report) -> list[str]:
 
 def told(report: Report) -> str:
     """Give every problem and warning as plain text, a line each."""
-    return "\n".join(line for component in report.components for line in (*problems(component), *component.warnings))
+    parts = ((*map(str, problems(each)), *each.warnings) for each in report.components)
+    return "\n".join(line for part in parts for line in part)

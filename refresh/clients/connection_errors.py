@@ -25,6 +25,21 @@ _PAGE = "docs/access.md"
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: (4[0-9]{2}[A-Za-z -]{0,60})")
 
+_FAILED = frozenset(
+    {"ConnectTimeout", "ConnectTimeoutError", "ConnectionError", "EndpointConnectionError"}
+    | {"ProxyConnectionError", "ProxyError"}
+)
+"""What botocore and requests call it when a connection fails."""
+_IN_THE_WAY = (
+    "The connection failed. If the next run says the same, look for what is in the way: the name in DNS, a "
+    "firewall, a proxy (HTTPS_PROXY), or the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
+)
+
+
+def remedy(error: BaseException) -> str:
+    """Say what to look for where the connection failed, which may pass and may not; "" for all else."""
+    return _IN_THE_WAY if type(error).__name__ in _FAILED else ""
+
 
 def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]) -> errors.Unreachable | None:
     """Turn what no further try would change into one of ours; None for what may pass.

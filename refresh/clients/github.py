@@ -133,7 +133,8 @@ class GitHub:
             if lasting := connection_errors.lasting(operation, error, self._api_url, connection_errors.GITHUB_FILES):
                 raise lasting from None
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
-            raise errors.Unavailable(operation, outcome, f"no usable answer from {self._api_url}.") from None
+            problem, remedy = f"no usable answer from {self._api_url}.", connection_errors.remedy(error)
+            raise errors.Unavailable(operation, outcome, problem, remedy=remedy) from None
         finally:
             if self._shell.called:
                 self._shell.called(operation, 1, time.monotonic() - began, outcome)

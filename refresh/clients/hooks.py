@@ -161,4 +161,4 @@ def _unanswered(operation: str, error: Exception) -> errors.ApiError:
 def _remedy(error: Exception) -> str:
     """Give what helps where DynamoDB was asked at the account's own endpoint, which few lists of hosts have."""
     host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).hostname or ""
-    return _ACCOUNT_ENDPOINT.format(host=host) if ".ddb." in host else ""
+    return _ACCOUNT_ENDPOINT.format(host=host) if ".ddb." in host else connection_errors.remedy(error)

@@ -104,7 +104,8 @@ def _id_token(id_tokens: IdTokens, wanted_audience: str, shell: Shell) -> str:
         files = connection_errors.GITHUB_FILES
         if lasting := connection_errors.lasting(_OPERATION, error, id_tokens.url, files):
             raise lasting from None
-        raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.") from None
+        remedy = connection_errors.remedy(error)
+        raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.", remedy=remedy) from None
     finally:
         if shell.called:
             shell.called(_OPERATION, 1, time.monotonic() - began, told)

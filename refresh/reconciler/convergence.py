@@ -9,7 +9,7 @@ from attrs import evolve
 from refresh import errors, unforeseen
 from refresh.desired import Mode
 from refresh.reconciler.component import ActualT, Component, Converged, Gate, Run
-from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
+from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,11 @@ MAX_PASSES = 6
 is a disagreement with AWS or with somebody."""
 MOST_PASSES = 100
 """Passes at all: those that find something new each time, as where thousands of instances end one after the other."""
+
+_ENDED_EARLY: dict[type[errors.RefreshError], str] = {
+    errors.Interrupted: "the run was stopped before this was looked at",
+    errors.DeadlineReached: "the run's time was over before this was looked at",
+}
 
 
 def following(
@@ -85,6 +90,8 @@ class Convergence(Generic[ActualT, ChangeT]):
     def _ended(self, error: errors.RefreshError | None) -> Converged[ActualT]:
         duration = self.run.clock.now() - self.started_at
         report = evolve(self.report, outcomes=tuple(self.outcomes), error=error, duration=duration)
+        if self.actual is None and isinstance(error, errors.Interrupted | errors.DeadlineReached):
+            report = evolve(report, unchecked=Unchecked(_ENDED_EARLY[type(error)]))
         return Converged(report, self.actual)
 
     def _passes(self) -> None:
@@ -96,7 +103,10 @@ class Convergence(Generic[ActualT, ChangeT]):
             now = self.run.clock.now()
             plan = self.component.plan(self.actual, now)
             self.report = evolve(
-                self.report, warnings=_merged(self.report.warnings, plan.warnings), refusals=plan.refusals
+                self.report,
+                warnings=_merged(self.report.warnings, plan.warnings),
+                refusals=plan.refusals,
+                unchecked=plan.unchecked,
             )
             if number == 0:
                 self.report = evolve(self.report, planned=plan.changes)

@@ -69,7 +69,7 @@ def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersion
     try:
         current = template_id(versions.first())
     except errors.ApiError:
-        current = ""
+        return machines.TemplateIds("", machines.former_ids(recorded, ""), unread=True)
     return machines.TemplateIds(current, machines.former_ids(recorded, current))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh import errors, names
+from refresh import errors
 from refresh.desired import Mode
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
@@ -13,7 +13,7 @@ from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.runner_release.releases import Release
 from refresh.reconciler.state_table import policy as table_policy
-from refresh.report import ComponentReport
+from refresh.report import ComponentReport, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from refresh.reconciler.component import Converged
     from refresh.reconciler.services import GitHub
     from refresh.report import Change
+
+
+_COLLECTOR_BLIND = Unchecked("the garbage collector saw no instances (see its error above)")
 
 
 def root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:
@@ -42,27 +45,29 @@ def require_table(desired: DesiredState, table: Future[Converged[table_policy.Ac
     converged = table.result()
     planned = desired.mode is Mode.PLAN and converged.report.error is None
     if not planned and (converged.actual is None or not table_policy.usable(desired, converged.actual)):
-        raise errors.Refused(
-            f"nothing was written here: the state table {names.table(desired.repository)} is not ready; see there."
-        )
+        raise errors.Blocked("the state table is not ready (see its error above)")
 
 
 def release(desired: DesiredState, found: Future[Converged[release_policy.Actual]]) -> Release:
     """Wait for the runner release; raises where none is known."""
     converged = found.result()
     if converged.actual is None:
-        raise errors.Refused("nothing was written here: the runner release is not known; see there.")
+        raise errors.Blocked("the runner release is not known (see its error above)")
     return release_policy.effective(desired, converged.actual)
 
 
 def ended(
     collector: Future[Converged[Collected]], token: Future[Converged[registration_token.Actual]]
-) -> frozenset[str] | None:
-    """Give the recorded instances that EC2 calls terminated; None in a run that ended nothing and needed no token."""
+) -> frozenset[str] | Unchecked:
+    """Give the recorded instances that EC2 calls terminated, where this run ended some or had to ask GitHub anyway."""
     collected, issued = collector.result(), token.result()
     ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))
-    if collected.actual is None or not (ended_some or _made(issued.report)):
-        return None
+    if collected.actual is None:
+        return _COLLECTOR_BLIND
+    if not (ended_some or _made(issued.report)):
+        if issued.report.failed:
+            return Unchecked("GitHub gave no registration token (see the error above)")
+        return Unchecked("this run ended no instance and needed no token from GitHub", due=False)
     machines = collected.actual.machines
     cleaned = _cleaned(collected)
     return cleaned | {
@@ -72,11 +77,13 @@ def ended(
     }
 
 
-def recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | None:
-    """Give every id that has a record; None in a run that cleaned nothing."""
+def recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | Unchecked:
+    """Give every id that has a record, where this run cleaned up an instance."""
     collected = collector.result()
-    if collected.actual is None or not _cleaned(collected):
-        return None
+    if collected.actual is None:
+        return _COLLECTOR_BLIND
+    if not _cleaned(collected):
+        return Unchecked("this run cleaned up no instance", due=False)
     return frozenset(record.id for record in collected.actual.records)
 
 

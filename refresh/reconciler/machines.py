@@ -64,6 +64,8 @@ class TemplateIds:
 
     current: str = ""
     former: tuple[str, ...] = ()
+    unread: bool = False
+    """Whether EC2 did not say which the current one is."""
 
     @property
     def known(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from refresh import names, records
 from refresh.reconciler import instances, items
 from refresh.reconciler.machines import Ec2State, Machine
 from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
-from refresh.report import Change, Plan
+from refresh.report import Change, Plan, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +49,8 @@ class Actual:
 
     artifacts: tuple[Artifact, ...] = ()
     machines: Mapping[str, Machine] | None = None
+    unchecked: Unchecked | None = None
+    """Why they were not read."""
 
 
 @frozen
@@ -79,7 +81,8 @@ def plan(actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
             for each in actual.artifacts
             if _old(each, now)
             and machines.get(each.identifier, Machine(each.identifier, Ec2State.UNKNOWN)).state in _GONE
-        )
+        ),
+        unchecked=actual.unchecked,
     )
 
 
@@ -91,14 +94,14 @@ class OrphanedArtifacts:
     desired: DesiredState
     ec2: EC2Client
     sender: Sender
-    recorded: Callable[[], frozenset[str] | None]
-    """Waits for the collector and gives every id that has a record; None in a run that cleaned nothing."""
+    recorded: Callable[[], frozenset[str] | Unchecked]
+    """Waits for the collector and gives every id that has a record, or why this run does not look."""
 
     def observe(self) -> Actual:
         """Read both kinds of artifacts, and ask EC2 for the instances of those without a record."""
         recorded = self.recorded()
-        if recorded is None:
-            return Actual()
+        if isinstance(recorded, Unchecked):
+            return Actual(unchecked=recorded)
         artifacts = tuple(
             each
             for entity in (records.HEARTBEAT, records.SIGNAL)

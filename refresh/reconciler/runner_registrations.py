@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from refresh import errors, names, records
 from refresh.reconciler import items
 from refresh.reconciler.component import attempt
-from refresh.report import Change, Done, Failed, Plan, Postponed
+from refresh.report import Change, Done, Failed, Plan, Postponed, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from refresh.report import Outcome
 
 REMOVED_PER_RUN = 100
+_SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
 _NAME = re.compile(rf"({records.INSTANCE_ID.pattern})-[0-9]+")
 
 
@@ -53,6 +54,8 @@ class Actual:
 
     registrations: tuple[Registration, ...] = ()
     ended: frozenset[str] = frozenset()
+    unchecked: Unchecked | None = None
+    """Why GitHub was not asked."""
     removed: int = 0
     """How many this run has removed."""
 
@@ -95,7 +98,7 @@ def plan(actual: Actual) -> Plan[RemoveRegistration]:
     room = REMOVED_PER_RUN - actual.removed
     left = len(due) - room
     warnings = (f"{left} more registrations of ended instances are left for the next runs.",) if left > 0 else ()
-    return Plan(tuple(due[:room]), warnings)
+    return Plan(tuple(due[:room]), warnings, unchecked=actual.unchecked)
 
 
 @frozen
@@ -107,24 +110,24 @@ class RunnerRegistrations:
     dynamodb: DynamoDBClient
     github: Registry
     clock: Clock
-    ended: Callable[[], frozenset[str] | None]
-    """Waits for the collector and gives the recorded instances that EC2 calls terminated; None where GitHub is not
-    to be asked."""
+    ended: Callable[[], frozenset[str] | Unchecked]
+    """Waits for the collector and gives the recorded instances that EC2 calls terminated, or why GitHub is not asked.
+    """
     over: Callable[[], bool] = field(default=lambda: False)
     removed: list[int] = field(factory=list, init=False, eq=False)
 
     def observe(self) -> Actual:
         """List the runners, and look the unproven ones up in the history."""
-        ended = self.ended() if self.desired.clean_github_runners else None
-        if ended is None:
-            return Actual()
+        ended = self.ended() if self.desired.clean_github_runners else _SWITCHED_OFF
+        if isinstance(ended, Unchecked):
+            return Actual(unchecked=ended)
         candidates = tuple(
             each for each in self.github.runners() if each.instance_id and each.offline and not each.busy
         )
         unproven = sorted({each.instance_id for each in candidates if each.instance_id} - ended)
         table = names.table(self.desired.repository)
         history = items.by_identifier(self.dynamodb, self.clock, table, records.HISTORY, unproven)
-        return Actual(candidates, ended.union(history), len(self.removed))
+        return Actual(candidates, ended.union(history), removed=len(self.removed))
 
     def plan(self, actual: Actual, now: datetime) -> Plan[RemoveRegistration]:  # noqa: ARG002 - the protocol's shape
         """See the module's `plan`."""

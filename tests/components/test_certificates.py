@@ -291,3 +291,10 @@ def test_a_file_of_certificates_that_cannot_be_used_is_bad_input(
     assert list(ca_files.problems({"CURL_CA_BUNDLE": str(tmp_path)})) == []
     with pytest.raises(errors.InputErrors, match="AWS_CA_BUNDLE: there is no file"):
         _connect(monkeypatch, AWS_CA_BUNDLE=ABSENT)
+
+
+@pytest.mark.parametrize("code", ["EndpointConnectionError", "ConnectTimeoutError", "ConnectionError", "ProxyError"])
+def test_a_connection_that_fails_is_no_matter_of_waiting(code: str) -> None:
+    """A closed port or a wrong name stays what it is in the next run."""
+    assert "a proxy (HTTPS_PROXY)" in connection_errors.remedy(type(code, (Exception,), {})())
+    assert not connection_errors.remedy(TimeoutError())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors, records
+from refresh.problems import causes
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE
 from tests.fakes.world import World, in_minutes
@@ -93,9 +94,11 @@ def test_before_the_table_is_ready_nothing_else_is_written(world: World, operati
         assert "sqs:CreateQueue" in written
     else:
         assert written == set()
-        gated = [str(each.error) for each in report.failed if each.name != "state table"]
+        gated = [each for each in report.failed if each.name != "state table"]
         assert len(gated) == 5
-        assert all("nothing was written here: the state table octo-widgets-ci-table" in each for each in gated)
+        assert {each.reason for each in gated} == {"the state table is not ready (see its error above)"}
+        assert {each.status for each in gated} == {"skipped"}
+        assert len(causes(report.components)) == 1
     world.settle()
 
 
@@ -154,3 +157,51 @@ def test_a_template_that_cannot_be_listed_leaves_the_recorded_id_as_proof_with_p
     refreshed.aws.before_call = lambda _: None
     assert failed(report) == ["launch template"]
     assert refreshed.states(services) == {tagged: "terminated", bare: "running"}
+
+
+def test_in_a_run_that_changes_nothing_what_is_not_looked_at_is_not_checked(refreshed: World) -> None:
+    """The run itself is as desired, since it had no reason to look."""
+    report = refreshed.refresh()
+    assert (report.status, report.exit_code) == ("as desired", 0)
+    assert {each.name: each.reason for each in report.components if each.status != "as desired"} == {
+        "runner registrations": "this run ended no instance and needed no token from GitHub",
+        "orphaned artifacts": "this run cleaned up no instance",
+    }
+    assert {each.status for each in report.components} == {"as desired", "not checked"}
+
+
+@pytest.mark.parametrize("operation", ["ec2:DescribeInstances", "dynamodb:Query"])
+def test_in_an_outage_nothing_is_as_desired_that_could_not_be_looked_at(refreshed: World, operation: str) -> None:
+    """Where the collector sees nothing, nobody knows what is left over."""
+    _deny(refreshed, operation)
+    report = refreshed.refresh()
+    assert report.status == ("failed: garbage collector; not checked: runner registrations, orphaned artifacts")
+    refreshed.aws.before_call = lambda _: None
+
+
+def test_where_the_template_is_not_described_instances_without_a_record_are_not_checked(refreshed: World) -> None:
+    """By its id they are known to be the pool's."""
+    _deny(refreshed, "ec2:DescribeLaunchTemplateVersions")
+    report = refreshed.refresh()
+    refreshed.aws.before_call = lambda _: None
+    assert component(report, "garbage collector").status == "partly checked"
+    assert report.status == "failed: launch template; not checked: garbage collector"
+
+
+def test_where_github_gives_no_token_the_registrations_are_not_checked(refreshed: World, services: Services) -> None:
+    """It was to be asked, and was not."""
+    refreshed.delete_metadata(services, "gh_registration_token")
+    refreshed.github.failure = (503, b"{}")
+    report = refreshed.refresh()
+    refreshed.github.failure = None
+    assert report.status == "failed: registration token; not checked: runner registrations"
+
+
+def test_seven_queues_behind_one_answer_are_one_error(world: World) -> None:
+    """With their number and their names."""
+    world.aws.before_call = lambda call: (503, b"{}") if call == "sqs:CreateQueue" else None
+    report = world.refresh()
+    world.aws.before_call = lambda _: None
+    ((name, problem),) = causes(report.components)
+    assert name == "resource pools"
+    assert problem.startswith("create queue (7): octo-widgets-large-ci-pool, octo-widgets-xlarge-ci-pool, ")

@@ -18,8 +18,9 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import errors, inputs, listing, records, wording
+from refresh import errors, inputs, listing, records
 from refresh.desired import DesiredState, Mode
+from refresh.problems import problems
 from refresh.reconciler.garbage_collector import doubts
 from tests import pages
 from tests.fakes import canaries
@@ -246,6 +247,6 @@ def test_without_an_action_for_the_time_to_live_a_run_does_what_the_page_says(po
     pool.account.seam = Denial()
     report = pool.run()
     assert [component.name for component in report.failed] == ["state table"]
-    assert f"Allow dynamodb:{denied} in the IAM policy" in " ".join(wording.problems(report.failed[0]))
+    assert f"Allow dynamodb:{denied} in the IAM policy" in " ".join(map(str, problems(report.failed[0])))
     pool.account.seam = Watch()
     assert pool.run().exit_code == 0

@@ -168,10 +168,10 @@ def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
     assert world.states(services) == {instance_id: "terminated"}
     assert world.items(services)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
     failed = [line for line in printed.splitlines() if line.startswith("error: ")]
-    assert [line.split(": ")[1] for line in failed] == [
-        "registration token",
-        "runner registrations",
-    ]
+    assert [line.split(": ")[1] for line in failed] == ["registration token"]
+    assert (
+        "problem.repeated              runner registrations  note: see the error of registration token above" in printed
+    )
 
 
 def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: World) -> None:

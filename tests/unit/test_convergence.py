@@ -11,10 +11,10 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.problems import problems
 from refresh.reconciler.component import Clearance, Converged, Gate, Run, attempt
 from refresh.reconciler.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
-from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped
-from refresh.wording import problems
+from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:
@@ -267,6 +267,7 @@ def test_a_stop_is_honoured_before_each_pass_and_before_each_application(
     assert (component.looks, component.sent) == (looks, sent)
     assert isinstance(report.error, errors.Interrupted)
     assert report.done == tuple(sent)
+    assert report.status == ("failed" if looks else "not checked")
 
 
 def test_expired_credentials_end_the_component_and_keep_what_was_done() -> None:
@@ -359,7 +360,7 @@ def test_what_a_plan_refuses_fails_the_run_and_what_it_plans_is_done() -> None:
     report = _converge(component).report
     assert (report.done, report.refusals) == ((ONE,), ("too many",))
     assert report.failed
-    assert problems(report) == ["too many"]
+    assert [str(each) for each in problems(report)] == ["too many"]
 
 
 def test_after_the_deadline_nothing_is_begun_and_what_is_left_is_counted() -> None:
@@ -388,3 +389,11 @@ def test_a_component_that_comes_after_the_deadline_is_not_even_looked_at() -> No
     report = converge(component, Run(mode=Mode.APPLY, clock=clock, deadline=clock.now()), lambda: None).report
     assert component.looks == 0
     assert "the run's time is over, this was not done" in str(report.error)
+    assert (report.status, report.reason) == ("not checked", "the run's time was over before this was looked at")
+
+
+def test_what_the_last_look_did_not_see_is_not_as_desired() -> None:
+    """The same holds for what an earlier look did not see, unless the last one did."""
+    fog = Unchecked("fog")
+    assert _converge(_Scripted(Plan(unchecked=fog))).report.status == "not checked"
+    assert _converge(_Scripted(Plan((ONE,), unchecked=fog), _plan())).report.unchecked is None

@@ -18,7 +18,7 @@ from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
 from refresh.reconciler.launch_template.changes import CreateVersion
 from refresh.records import Instance
-from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
+from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -35,7 +35,13 @@ def _report(**changed: Any) -> Report:
     collector = ComponentReport(
         name="garbage collector", planned=(MARK, VERSION), outcomes=outcomes, warnings=("w",), refusals=("r",)
     )
-    template = ComponentReport(name="launch template", mode=Mode.APPLY, error=REFUSAL, pending=(VERSION,))
+    template = ComponentReport(
+        name="launch template",
+        mode=Mode.APPLY,
+        error=REFUSAL,
+        pending=(VERSION,),
+        unchecked=Unchecked("fog", wholly=False),
+    )
     instance = InstanceNow(
         id=ID, state="idle", ec2_state="running", resource_class="large", launched_at=NOW, threshold=NOW
     )
@@ -64,6 +70,8 @@ def _read(report: Report) -> Any:
         _report(),
         _report(pool=PoolNow(), ended=(), components=()),
         _report(components=(ComponentReport(name="x", mode=Mode.PLAN, planned=(MARK,), following=(MARK,)),)),
+        _report(components=(ComponentReport(name="x", unchecked=Unchecked("nothing was due", due=False)),)),
+        _report(components=(ComponentReport(name="x", error=errors.Blocked("y is not ready")),)),
     ],
 )
 def test_the_report_is_as_its_schema_says(report: Report) -> None:
@@ -101,6 +109,7 @@ def test_every_outcome_is_told_with_its_reason() -> None:
         ("postponed", None),
     ]
     assert (template["error"], collector["error"]) == (str(REFUSAL), None)
+    assert (template["not_checked"], collector["not_checked"]) == ({"reason": "fog", "due": True}, None)
 
 
 def test_the_outputs_are_what_the_next_step_needs() -> None:

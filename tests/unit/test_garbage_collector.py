@@ -599,3 +599,13 @@ def test_whether_the_table_was_restored_is_read_where_there_is_something_to_judg
         raise errors.PermissionDenied("dynamodb:DescribeTable", "AccessDeniedException")
 
     assert _collector(_Ec2(), _DynamoDB([_item(1)]), table=denied).observe().restore is None
+
+
+def test_instances_without_a_record_are_not_checked_where_ec2_does_not_describe_the_template() -> None:
+    """By the template they are known."""
+    collector = _collector(_Ec2(), _DynamoDB([]))
+    unread = facts.Actual(template_ids=TemplateIds(unread=True))
+    unchecked = collector.plan(unread, NOW).unchecked
+    assert unchecked
+    assert (unchecked.due, unchecked.wholly) == (True, False)
+    assert collector.plan(facts.Actual(), NOW).unchecked is None

@@ -14,7 +14,7 @@ from refresh.reconciler.convergence import converge
 from refresh.reconciler.machines import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from refresh.reconciler.transactions import Sender
-from refresh.report import Plan
+from refresh.report import Plan, Unchecked
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
@@ -83,7 +83,7 @@ def _artifact(entity: str = records.HEARTBEAT, identifier: str = ID, updated_at:
     return {**records.key(entity, identifier), "updatedAt": {"S": updated_at}}
 
 
-def _refresh(dynamodb: _DynamoDB, ec2: _Ec2, recorded: frozenset[str] | None = frozenset()) -> ComponentReport:
+def _refresh(dynamodb: _DynamoDB, ec2: _Ec2, recorded: frozenset[str] | Unchecked = frozenset()) -> ComponentReport:
     component = OrphanedArtifacts(
         desired(),
         cast("EC2Client", ec2),
@@ -116,7 +116,7 @@ def test_both_kinds_are_found_on_every_page_and_deleted() -> None:
 def test_nothing_is_looked_for_in_a_run_that_cleaned_nothing() -> None:
     """Every living instance has two of them."""
     dynamodb = _DynamoDB(_artifact())
-    assert _refresh(dynamodb, _Ec2(), None).status == "as desired"
+    assert _refresh(dynamodb, _Ec2(), Unchecked("nothing cleaned")).status == "not checked"
     assert dynamodb.queries == []
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from refresh import errors, inputs, listing, log, publish
 from refresh.desired import Mode
 from refresh.guarded_stream import GuardedStream
-from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped
+from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
 from refresh.runner import Runner
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.literals import good
@@ -119,19 +119,37 @@ def test_many_that_failed_alike_are_told_once() -> None:
     alone = Failed(Paint("pink"), errors.Throttled("paint:Fence", "Slow"))
     outcomes = (*(Failed(Paint(str(each)), REFUSAL) for each in range(60)), alone)
     assert _component(ComponentReport(name="garden", outcomes=outcomes))[1:] == [
-        f"error: garden: paint garden fence 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
+        f"error: garden: paint garden fence (60): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 50 more: {REFUSAL}",
         f"error: garden: paint garden fence pink: {alone.error}",
     ]
 
 
-def test_many_failures_of_a_kind_in_their_own_words_are_told_by_the_first_of_them() -> None:
-    """Ten, and how many more there are."""
-    listed = [Failed(Paint(str(each)), errors.Rejected("paint:Fence", "NoPaint", f"no {each}.")) for each in range(12)]
-    lines = _component(ComponentReport(name="garden", outcomes=tuple(listed)))
-    assert lines[1:] == [
-        *(f"error: garden: paint garden fence {each.change.subject}: {each.error}" for each in listed[:10]),
-        "error: garden: paint garden fence: 2 more (Rejected: paint:Fence: NoPaint)",
+def test_one_cause_is_one_error_in_all_components() -> None:
+    """The others say where it stands."""
+    closed = errors.Unavailable("sqs:CreateQueue", "EndpointConnectionError", "refused.")
+    reports = (
+        ComponentReport(name="garden", error=closed),
+        ComponentReport(name="shed", outcomes=(Failed(Paint(), closed),)),
+        ComponentReport(name="pond", error=closed),
+    )
+
+    def use(to: Runner) -> None:
+        for each in reports:
+            publish.component(to, each)
+
+    assert [line for line in _printed(use) if not line.endswith("s)")] == [
+        f"error: garden: {closed}",
+        "problem.repeated              paint garden fence green  note: see the error of garden above",
+        "problem.repeated              pond  note: see the error of garden above",
     ]
+
+
+def test_a_component_that_was_skipped_or_not_checked_says_why() -> None:
+    """In the title of its group, without an error of its own."""
+    blocked = ComponentReport(name="shed", error=errors.Blocked("the garden is not ready (see its error above)"))
+    assert _component(blocked) == ["shed: skipped: the garden is not ready (see its error above) (0.0 s)"]
+    idle = ComponentReport(name="pond", unchecked=Unchecked("nothing was due", due=False))
+    assert _component(idle) == ["pond: not checked: nothing was due (0.0 s)"]
 
 
 def test_many_that_were_skipped_for_one_reason_are_one_line() -> None:

@@ -7,11 +7,10 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from refresh import errors
 from refresh.desired import Mode
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
-from refresh.wording import enumerated, lasting, problems
+from refresh.wording import enumerated, lasting
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 
@@ -49,12 +48,6 @@ def test_the_exit_code_is_1_exactly_if_something_failed(report: ComponentReport,
     """A lost race and a warning are no failures."""
     assert (report.status, report.failed) == (status, failed)
     assert Report((ComponentReport(name="other"), report)).exit_code == int(failed)
-
-
-def test_every_failure_of_a_component_is_listed() -> None:
-    """The reason why it stopped first."""
-    report = ComponentReport(name="fence", error=REFUSAL, outcomes=(Failed(Paint(), REFUSAL),))
-    assert problems(report) == [str(REFUSAL), f"paint garden fence green: {REFUSAL}"]
 
 
 def test_a_dry_run_fails_on_drift_only_where_it_is_asked_to() -> None:
@@ -101,32 +94,8 @@ def test_what_was_planned_and_done_is_told_as_done() -> None:
     assert Report((done,)).status == "changed 1"
 
 
-def _failed(number: int, error: type[errors.ApiError] = errors.Rejected) -> Failed:
-    return Failed(Paint(str(number)), error("paint:Fence", "NoPaint", f"none left of {number}."))
-
-
-@pytest.mark.parametrize(
-    ("number", "more"), [(10, []), (11, ["paint garden fence: 1 more (Rejected: paint:Fence: NoPaint)"])]
-)
-def test_of_failures_that_read_differently_the_first_ten_are_told(number: int, more: list[str]) -> None:
-    """And how many there are besides."""
-    failures = [_failed(each) for each in range(number)]
-    told = [f"{each.change}: {each.error}" for each in failures[:10]]
-    assert problems(ComponentReport(name="fence", outcomes=tuple(failures))) == [*told, *more]
-
-
 @pytest.mark.parametrize(("number", "more"), [(10, ""), (11, " and 1 more")])
 def test_of_many_names_the_first_ten_are_told(number: int, more: str) -> None:
     """And how many there are besides."""
     listed = [f"i-{each}" for each in range(number)]
     assert enumerated(listed) == ", ".join(listed[:10]) + more
-
-
-def test_failures_of_two_kinds_of_changes_are_told_apart() -> None:
-    """Even where the same error made them fail."""
-    ended = Failed(Terminate("i-00000001"), REFUSAL)
-    report = ComponentReport(name="fence", outcomes=(Failed(Paint(), REFUSAL), ended))
-    assert problems(report) == [
-        f"paint garden fence green: {REFUSAL}",
-        f"terminate instance i-00000001: {REFUSAL}",
-    ]

@@ -335,6 +335,21 @@ def test_outputs_that_cannot_be_written_are_a_warning_and_the_run_goes_on(file: 
     assert all(each.startswith(f"warning: {expected}") for each in warnings)
 
 
+def test_one_cause_is_one_annotation_with_all_its_titles() -> None:
+    """Each once."""
+
+    def use(to: Runner, stream: GuardedStream) -> None:
+        to.annotate("error", "pond", "leaks.", cause="leak")
+        to.annotate("error", "shed", "burns.", cause="fire")
+        for title in ("gate", "pond", "gate"):
+            assert to.told_before("leak", title) == "pond"
+        assert not to.told_before("flood", "gate")
+        stream.write("\n")
+        to.show_annotations()
+
+    assert _written(use).splitlines()[-2:] == ["::error title=pond%2C gate::leaks.", "::error title=shed::burns."]
+
+
 def test_github_gets_ten_annotations_of_a_level_the_most_important_first() -> None:
     """It shows no more; the rest are summed up and are in the log."""
     raw = io.StringIO()

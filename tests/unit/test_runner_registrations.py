@@ -18,7 +18,7 @@ from refresh.reconciler.runner_registrations import (
     RunnerRegistrations,
     plan,
 )
-from refresh.report import Plan, Postponed, Skipped
+from refresh.report import Plan, Postponed, Skipped, Unchecked
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, StillClock
 
@@ -70,7 +70,7 @@ class _History:
 
 
 def _refresh(
-    github: _GitHub, history: _History, ended: frozenset[str] | None, *, clean_github_runners: bool = True
+    github: _GitHub, history: _History, ended: frozenset[str] | Unchecked, *, clean_github_runners: bool = True
 ) -> ComponentReport:
     component = RunnerRegistrations(
         desired(clean_github_runners=clean_github_runners),
@@ -115,10 +115,10 @@ def test_a_run_removes_a_bounded_number_and_says_what_is_left() -> None:
 def test_github_is_not_asked_in_a_run_that_ended_nothing_or_where_it_is_not_wanted() -> None:
     """A run that changes nothing makes no call to GitHub."""
     for github, report in (
-        (quiet := _GitHub(_runner()), _refresh(quiet, _History(ID), None)),
+        (quiet := _GitHub(_runner()), _refresh(quiet, _History(ID), Unchecked("nothing ended"))),
         (unwanted := _GitHub(_runner()), _refresh(unwanted, _History(ID), frozenset({ID}), clean_github_runners=False)),
     ):
-        assert (github.calls, report.status) == ([], "as desired")
+        assert (github.calls, report.status) == ([], "not checked")
 
 
 def test_the_history_is_evidence_and_ec2_s_ignorance_is_not() -> None:

@@ -138,6 +138,7 @@ def test_github_s_failure_is_only_a_warning_while_a_release_is_recorded() -> Non
     report = _refresh(items, _GitHub(refusal=DOWN))
     assert (report.failed, items.puts) == (False, [])
     assert "the recorded 2.335.1 of 2026-01-29T09:05:00Z is used" in report.warnings[0]
+    assert (report.status, report.reason) == ("not checked", "GitHub did not answer (see the warning)")
 
 
 @pytest.mark.parametrize("version", [None, "2.335.1"])

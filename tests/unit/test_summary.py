@@ -14,7 +14,7 @@ from refresh import errors, summary
 from refresh.desired import Mode
 from refresh.pool import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.report import ComponentReport, Done, Failed, Postponed, Report
+from refresh.report import ComponentReport, Done, Failed, Postponed, Report, Unchecked
 from refresh.runner import SUMMARY_LIMIT
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
@@ -58,6 +58,9 @@ def test_a_component_is_a_row_with_how_it_ended() -> None:
             ComponentReport(name="b", outcomes=(Done(Paint()),), duration=timedelta(seconds=1.25)),
             ComponentReport(name="c", mode=Mode.PLAN, planned=(Paint(),)),
             ComponentReport(name="d", error=REFUSAL),
+            ComponentReport(name="e", unchecked=Unchecked("nothing was due", due=False)),
+            ComponentReport(name="f", unchecked=Unchecked("f|og")),
+            ComponentReport(name="g", error=errors.Blocked("d is not ready")),
         )
     )
     assert _section(text, "| component") == [
@@ -67,8 +70,11 @@ def test_a_component_is_a_row_with_how_it_ended() -> None:
         "| b | 🔧 changed 1 | 1.2 |",
         "| c | 📝 would change 1 | 0.0 |",
         "| d | ❌ failed | 0.0 |",
+        "| e | 💤 not checked: nothing was due | 0.0 |",
+        "| f | ⚠️ not checked: f&#124;og | 0.0 |",
+        "| g | ❌ skipped: d is not ready | 0.0 |",
     ]
-    assert text.startswith("### ❌ Runner pool refresh: failed: d\n")
+    assert text.startswith("### ❌ Runner pool refresh: failed: d; skipped: g; not checked: f\n")
     assert f"- ❌ **d**: {summary.cell(str(REFUSAL))}" in text
 
 

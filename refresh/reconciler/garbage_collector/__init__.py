@@ -11,6 +11,7 @@ from refresh import errors, names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.transactions import Sender
+from refresh.report import Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from refresh.reconciler.machines import Launched
     from refresh.report import Outcome, Plan
 
+_TEMPLATE_UNREAD = Unchecked(
+    "EC2 did not describe the launch template (see its error), so instances without a record were not looked for",
+    wholly=False,
+)
 LONG_WORK = 50
 """More changes of one kind than this tell their progress."""
 
@@ -63,7 +68,7 @@ class GarbageCollector:
         """See `policy.plan`; a run finishes what it has begun and leaves what is due since then to the next one."""
         plan = policy.plan(self.desired, actual, now)
         begun = [change for change in plan.changes if not self.begun or change.subject in self.begun[0]]
-        return evolve(plan, changes=tuple(begun))
+        return evolve(plan, changes=tuple(begun), unchecked=_TEMPLATE_UNREAD if actual.template_ids.unread else None)
 
     def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
         """See `prediction.predict`."""

@@ -14,7 +14,7 @@ from refresh.reconciler.runner_release.releases import (
     Release,
     parts,
 )
-from refresh.report import Change, Difference, Plan
+from refresh.report import Change, Difference, Plan, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,8 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
     if desired.runner_version:
         warnings += _pin_warnings(desired.runner_version, first_seen, now)
     if not actual.answered:
-        return Plan((), tuple(warnings))
+        unchecked = Unchecked("GitHub did not answer (see the warning)") if actual.refusal else None
+        return Plan((), tuple(warnings), unchecked=unchecked)
     before = actual.recorded.release.version if actual.recorded else None
     return Plan((RecordRelease(before, actual.newest, first_seen),), tuple(warnings))
 

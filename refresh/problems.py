@@ -1,0 +1,89 @@
+"""What failed, and what is to blame: one cause is shown as one error; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from refresh import errors
+from refresh.report import Change, ComponentReport, Failed
+from refresh.wording import enumerated
+
+
+def cause(error: errors.RefreshError) -> str:
+    """Name what is to blame: the same for errors that one thing would correct."""
+    match error:
+        case errors.Interrupted() | errors.DeadlineReached():
+            return str(error).partition(",")[0]  # behind it stands how much is left
+        case errors.CredentialsExpired():
+            return f"{'GitHub' if _service(error) == 'GitHub' else 'AWS'}: {error.code}"
+        case errors.Unavailable() | errors.Throttled():
+            return f"{_service(error)}: {error.code}"
+        case errors.PermissionDenied():
+            return f"{error.code}: {error.remedy}"
+        case errors.ApiError():  # of one that is Unreachable the host is the cause
+            return error.kind
+        case _:
+            return str(error)
+
+
+@frozen
+class Problem:
+    """What failed in a component for one cause, as a person should read it."""
+
+    cause: str
+    """The same for everything that one thing is to blame for."""
+    what: str
+    """What failed; "" where all of the component did."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}" if self.what else self.why
+
+
+def problems(component: ComponentReport) -> list[Problem]:
+    """List what failed in a component, each cause once; what waited for another component has no cause of its own."""
+    error = component.error
+    stopped = [Problem(cause(error), "", str(error))] if error and not isinstance(error, errors.Blocked) else []
+    refused = [Problem(refusal, "", refusal) for refusal in component.refusals]
+    return [*stopped, *refused, *(_told(failures) for failures in _alike(component))]
+
+
+def causes(components: Iterable[ComponentReport]) -> list[tuple[str, str]]:
+    """List what failed in a run, each cause once with the components that it made fail."""
+    groups: dict[str, list[tuple[str, Problem]]] = {}
+    for component in components:
+        for problem in problems(component):
+            groups.setdefault(problem.cause, []).append((component.name, problem))
+    listed = []
+    for group in groups.values():
+        what = "; ".join(dict.fromkeys(problem.what for _, problem in group if problem.what))
+        names = enumerated(dict.fromkeys(name for name, _ in group))
+        listed.append((names, str(Problem("", what, group[0][1].why))))
+    return listed
+
+
+def _told(failures: list[Failed]) -> Problem:
+    """Tell of failures of one kind in one line: the first one's words, how many there are, and the first names."""
+    first = failures[0]
+    if len(failures) == 1:
+        return Problem(cause(first.error), str(first.change), str(first.error))
+    what = f"{first.change.action()} ({len(failures)}): {enumerated(each.change.subject for each in failures)}"
+    words = len({str(each.error) for each in failures})
+    why = str(first.error) if words == 1 else f"{first.error} (of the others the report file has the words)"
+    return Problem(cause(first.error), what, why)
+
+
+def _alike(component: ComponentReport) -> list[list[Failed]]:
+    """Group the failures of a component by the change that failed and what is to blame."""
+    groups: dict[tuple[type[Change], str], list[Failed]] = {}
+    for failure in component.failures:
+        groups.setdefault((type(failure.change), cause(failure.error)), []).append(failure)
+    return list(groups.values())
+
+
+def _service(error: errors.ApiError) -> str:
+    """Name who was asked: `sqs` of `sqs:CreateQueue`, `GitHub` of `GitHub GET /repos`."""
+    return re.split("[: ]", error.operation)[0]
