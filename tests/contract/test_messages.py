@@ -58,7 +58,7 @@ TEXTS_TOLD_ELSEWHERE = {
 
 def test_what_the_page_quotes_is_said_by_the_program() -> None:
     """A message that is reworded fails here."""
-    texts = [*_texts(), *_names_of_errors(), *_lines_of_the_agent()]
+    texts = [*_texts(), *_names_of_errors(), *_lines_of_the_agent(), *_errors_of_the_composite_form()]
     quotations = list(_quotations())
     assert len(quotations) > 200
     assert [each for each in quotations if not _words(each)] == []
@@ -80,6 +80,14 @@ def test_every_problem_of_an_input_is_on_this_page_or_on_that_of_bad_inputs() ->
     words = [max(text.split(VARIES), key=len).strip(" :;,") for text in _problems_of_inputs()]
     assert len(words) > 40
     assert [each for each in words if each not in pages] == []
+
+
+def test_every_error_of_the_composite_form_is_on_the_page() -> None:
+    """What it says before the program starts."""
+    beginnings = [_beginning(each) for each in _quotations() if _words(each) >= FEWEST_WORDS]
+    errors = list(_errors_of_the_composite_form())
+    assert len(errors) == 3
+    assert [each for each in errors if not any(beginning.match(each) for beginning in beginnings)] == []
 
 
 def test_nothing_is_told_elsewhere_that_is_not_said() -> None:
@@ -154,6 +162,11 @@ def _problems_of_inputs() -> Iterator[str]:
     """Give what each `Problem(...)` says first, where it is a literal."""
     for path in sorted(PROGRAM.rglob("*.py")):
         yield from (text for call in _calls_of_problem(ast.parse(path.read_text())) if (text := _text(call.args[0])))
+
+
+def _errors_of_the_composite_form() -> Iterator[str]:
+    script = (ROOT / "composite" / "launch.sh").read_text().replace("\\\n", "").replace("$PYTHON", VARIES)
+    yield from re.findall(r'\bfail [a-z]+ "([^"]+)"', script)
 
 
 def _text(node: ast.AST) -> str:

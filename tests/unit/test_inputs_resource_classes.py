@@ -43,7 +43,6 @@ def _large(**changed: Any) -> str:
         row("54", "alone", "NaN", "NaN is not a number"),
         row("54", "digits", f'{{"large": {{"cpu": {"9" * 5000}}}}}', "a number that is too large"),
         row("55", "lists", "[" * 100_000, "too deeply nested"),
-        row("55", "objects", '{"a":' * 20_000, "too deeply nested"),
         row("56", "megabyte", '"' + "x" * 10**6 + '"', "too large (1000002 characters)"),
         row("57", "null", '{"large": null}', "an object expected @ $['large']"),
         row("57", "list", '{"large": []}', "an object expected @ $['large']"),
