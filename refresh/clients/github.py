@@ -71,7 +71,7 @@ class GitHub:
         return IssuedToken(Secret(token), expires_at)
 
     def runner_downloads(self) -> Sequence[Mapping[str, object]]:
-        """List the runner applications; the short-lived download token among them is masked and dropped.
+        """List the runner applications; a short-lived download token is masked and dropped, and `authorized_only` set.
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#list-runner-applications-for-a-repository
         """
@@ -82,6 +82,7 @@ class GitHub:
         for each in answer:
             if token := each.pop("temp_download_token", None):
                 self._shell.mask(str(token))
+                each["authorized_only"] = True
         return answer
 
     def runners(self) -> Iterator[Registration]:

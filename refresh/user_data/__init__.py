@@ -26,10 +26,13 @@ SIZE_LIMIT = 16384
 """Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
 PARTS = ("log.sh", "metadata.sh", "table.sh", "lifetime.sh", "runner.sh", "agent.sh", "boot.sh")
 """The shell files in their order."""
-LONGEST_URL = 128
-"""Of an archive of the runner, in characters."""
 LONGEST_SERVER_URL = 64
 """Of GitHub, in characters."""
+LONGEST_URL = LONGEST_SERVER_URL + 92
+"""Of an archive of the runner, in characters: a GitHub Enterprise Server keeps them behind as many.
+
+`/_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-arm64/` and a version.
+"""
 
 _LONGEST_REGISTRATION_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
 _LONGEST_VERSION = "9999.9999.9999"

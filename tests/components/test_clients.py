@@ -335,11 +335,12 @@ def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer)
 
 
 def test_download_tokens_are_masked_and_dropped(github: GitHubServer) -> None:
-    """They are secrets and nobody needs them."""
+    """They are secrets, and only that there was one is of use."""
     masked: list[str] = []
     listed = _github(github, masked.append).runner_downloads()
     assert len(listed) == 6
     assert not any("token" in name for each in listed for name in each)
+    assert all(each["authorized_only"] is True for each in listed)
     assert set(masked) == {canaries.DOWNLOAD}
 
 

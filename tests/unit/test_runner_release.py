@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 IDENTIFIER = names.RUNNER_RELEASE_IDENTIFIER
 BASE = "https://github.com/actions/runner/releases/download"
 SUM = "ab" * 32
+SERVER = "https://ghes.example.com"
 
 
 def _url(version: str, architecture: str) -> str:
@@ -141,12 +142,87 @@ def test_github_s_failure_is_only_a_warning_while_a_release_is_recorded() -> Non
     assert (report.status, report.reason) == ("not checked", "GitHub did not answer (see the warning)")
 
 
-@pytest.mark.parametrize("version", [None, "2.335.1"])
-def test_github_s_failure_without_a_record_fails(version: str | None) -> None:
-    """Nobody knows what to install, not even with a pin: where its archive lies is not known."""
+def test_github_s_failure_without_a_record_fails() -> None:
+    """There is no version to install."""
     github = _GitHub(refusal=DOWN)
-    assert _refresh(Items(), github, runner_version=version).error is DOWN
+    assert _refresh(Items(), github).error is DOWN
     assert github.calls == 1
+
+
+NONE = _download("x64", os="osx")
+
+
+@pytest.mark.parametrize(
+    ("github", "warned"),
+    [(_GitHub(NONE), []), (_GitHub(refusal=DOWN), ["the pinned 2.330.0 is installed from github.com."])],
+)
+def test_a_pin_needs_no_list(github: _GitHub, warned: list[str]) -> None:
+    """It is GitHub's own archive, with the sums that were given; a server that offers none has nothing to say."""
+    given = desired(runner_version="2.330.0", runner_checksums=(("x64", "d" * 64),), github_server_url=SERVER)
+    component = RunnerRelease(given, metadata(Items()), github, StillClock())
+    converged = converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None)
+    assert (converged.report.error, converged.report.planned) == (None, ())
+    assert [told in warning for told, warning in zip(warned, converged.report.warnings, strict=True)] == [True] * len(
+        warned
+    )
+    assert converged.actual is not None
+    chosen = policy.effective(given, converged.actual)
+    assert chosen == Release(
+        "2.330.0", Archive(_url("2.330.0", "x64"), "d" * 64), Archive(_url("2.330.0", "arm64"), "")
+    )
+
+
+def _own(architecture: str, version: str = "2.335.1", **changes: Any) -> dict[str, object]:
+    """List an archive as a GitHub Enterprise Server that keeps it itself."""
+    path = f"_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-{architecture}/{version}"
+    return _download(architecture, version, download_url=f"{SERVER}/{path}", **changes)
+
+
+def test_archives_that_take_a_token_are_told_and_taken_from_github() -> None:
+    """An instance has no such token; the sums stay, and an image with the runner in it needs no download."""
+    guarded = [_own(each, authorized_only=True) for each in ("x64", "arm64")]
+    release, (note,) = releases.read_downloads(guarded)
+    assert release == _release()
+    assert note == (
+        "the server gives its archives of the runner 2.335.1 only with a token that lives for minutes, so new "
+        "instances take github.com's instead. Where they cannot reach github.com, put the runner of this version into "
+        "the image, in /opt/actions-runner: the agent uses it and downloads nothing."
+    )
+    items = Items()
+    report = _refresh(items, _GitHub(*guarded), github_server_url=SERVER)
+    assert (report.warnings, report.pending, report.failed) == ((note,), (), False)
+
+
+def test_an_archive_on_github_itself_takes_no_token() -> None:
+    """GitHub lists one all the same."""
+    listed = [_download(each, authorized_only=True) for each in ("x64", "arm64")]
+    assert releases.read_downloads(listed) == (_release(), ())
+
+
+def test_archives_of_a_server_with_a_long_name_fit() -> None:
+    """The longest name and version that are taken elsewhere."""
+    host = "https://".ljust(user_data.LONGEST_SERVER_URL, "h")
+    version = "9999.9999.9999"
+    listed = [_own(each, version) for each in ("x64", "arm64")]
+    for each in listed:
+        each["download_url"] = str(each["download_url"]).replace(SERVER, host)
+    release, notes = releases.read_downloads(listed)
+    assert (release.version, notes) == (version, ())
+    assert releases.trusted(release, host)
+
+
+@pytest.mark.parametrize(
+    ("pinned", "told"),
+    [("2.321.0", []), ("2.322.0", []), ("2.320.9", ["ghes.example.com offers 2.321.0 and may refuse older ones."])],
+)
+def test_a_pin_on_an_enterprise_server_is_judged_by_what_it_offers(pinned: str, told: list[str]) -> None:
+    """Its versions are older than github.com's, and it gives jobs to them for longer than a month."""
+    seen = (("2.321.0", records.wire_time(NOW - timedelta(days=300))),)
+    actual = Actual(_release("2.321.0"), Recorded(_release("2.321.0"), NOW, seen))
+    warnings = policy.plan(desired(runner_version=pinned, github_server_url=SERVER), actual, NOW).warnings
+    assert all(words in warning for words, warning in zip(told, warnings, strict=True))
+    tenant = policy.plan(desired(runner_version="2.320.9", github_server_url="https://octo.ghe.com"), actual, NOW)
+    assert ["below 2.329.0" in warning for warning in tenant.warnings] == [True, False]
 
 
 @pytest.mark.parametrize("checksum", [None, "", "abc", "zz" * 32, 7])
@@ -352,14 +428,23 @@ def test_a_newer_version_is_shown_with_the_one_before() -> None:
 
 @pytest.mark.parametrize(
     ("downloads", "listed"),
-    [([], "none"), ([_download("x64"), _download("arm64", "2.334.0")], "{'x64': '2.335.1', 'arm64': '2.334.0'}")],
+    [
+        ([], "none"),
+        (
+            [_download("x64", download_url="https://example.com/" + "a" * 200)],
+            "none; an address is not one of at most 156 letters, digits and ._~:/?&=%+-",
+        ),
+        ([_download("x64"), _download("arm64", "2.334.0")], "{'x64': '2.335.1', 'arm64': '2.334.0'}"),
+    ],
 )
 def test_a_list_that_is_refused_is_told(downloads: list[dict[str, object]], listed: str) -> None:
     """What GitHub gave and what it should have given."""
     with pytest.raises(errors.Unavailable) as caught:
         releases.read_downloads(downloads)
-    assert (caught.value.operation, caught.value.code) == ("GitHub runner downloads", "Unexpected")
+    assert (caught.value.operation, caught.value.code) == ("GitHub runner downloads", releases.NOT_OFFERED)
     assert caught.value.message == (f"linux archives of one version for x64 and arm64 are expected; it lists {listed}.")
+    assert "the next run continues" not in str(caught.value)
+    assert "Name a version with actions-runner-version" in str(caught.value)
 
 
 def test_a_time_that_cannot_be_read_is_none() -> None:

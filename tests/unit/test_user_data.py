@@ -211,8 +211,8 @@ def test_the_size_is_judged_with_long_values_that_do_not_compress() -> None:
     assert (longest.region, longest.table, longest.pre_runner_script) == ("eu-west-1", "table", "script")
     assert (longest.runner_user, longest.runner_version) == ("u" * 32, "9999.9999.9999")
     assert re.fullmatch("https://[0-9a-f]{197}", longest.registration_url)
-    assert re.fullmatch("https://x[0-9a-f]{119}", longest.runner_url_x64)
-    assert re.fullmatch("https://a[0-9a-f]{119}", longest.runner_url_arm64)
+    assert re.fullmatch("https://x[0-9a-f]{147}", longest.runner_url_x64)
+    assert re.fullmatch("https://a[0-9a-f]{147}", longest.runner_url_arm64)
     sums = {longest.runner_sha256_x64, longest.runner_sha256_arm64}
     assert len(sums) == 2
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in sums)

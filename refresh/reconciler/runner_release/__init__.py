@@ -14,7 +14,7 @@ from attrs import frozen
 
 from refresh import errors, names, records
 from refresh.reconciler.component import attempt
-from refresh.reconciler.runner_release import policy
+from refresh.reconciler.runner_release import policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
 from refresh.reconciler.runner_release.releases import (
     Recorded,
@@ -39,7 +39,10 @@ class ReleaseSource(Protocol):
     """What this component needs of GitHub."""
 
     def runner_downloads(self) -> Sequence[Mapping[str, object]]:
-        """List the runner applications: `os`, `architecture`, `download_url`, `filename`, `sha256_checksum`."""
+        """List the runner applications: `os`, `architecture`, `download_url`, `filename`, `sha256_checksum`.
+
+        With `authorized_only` where the address takes a token that instances do not have.
+        """
         ...
 
 
@@ -56,7 +59,7 @@ class RunnerRelease:
     def observe(self) -> Actual:
         """Read the record, and ask GitHub where it is absent or older than `ASK_AGAIN_AFTER`.
 
-        Raises GitHub's error where nothing is recorded: nobody knows then what to install.
+        Raises GitHub's error where nothing is recorded and no version is pinned: there is nothing to install then.
         """
         recorded = read_recorded(self.metadata.read(names.RUNNER_RELEASE_IDENTIFIER))
         if recorded and not trusted(recorded.release, self.desired.github_server_url):
@@ -66,9 +69,13 @@ class RunnerRelease:
         try:
             offered, notes = read_downloads(self.github.runner_downloads())
         except errors.ApiError as error:
-            if recorded is None:
+            if recorded:
+                return Actual(recorded.release, recorded, refusal=str(error))
+            if self.desired.runner_version is None:
                 raise
-            return Actual(recorded.release, recorded, refusal=str(error))
+            # A server that offers none has nothing to say about a pin.
+            refusal = "" if error.code == releases.NOT_OFFERED else str(error)
+            return Actual(releases.on_github(self.desired.runner_version), refusal=refusal)
         return Actual(offered, recorded, answered=True, notes=notes)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[RecordRelease]:

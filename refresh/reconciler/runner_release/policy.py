@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OLDEST_ACCEPTED = (2, 329, 0)
 OUTDATED_AFTER = timedelta(days=30)
 _VERSIONS_REMEMBERED = 20
+_LATEST = "Set actions-runner-version to 'latest'."
 
 
 @frozen
@@ -69,8 +70,15 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
             f"GitHub did not say which runner it accepts ({actual.refusal}); the recorded "
             f"{actual.recorded.release.version} of {records.wire_time(actual.recorded.asked_at)} is used."
         )
+    elif actual.refusal:
+        warnings.append(
+            f"GitHub did not say which runner it accepts ({actual.refusal}); the pinned {desired.runner_version} is "
+            "installed from github.com."
+        )
     first_seen = _first_seen(actual, now)
-    if desired.runner_version:
+    if desired.runner_version and desired.on_enterprise_server:
+        warnings += _behind_its_server(desired, desired.runner_version, actual.newest.version)
+    elif desired.runner_version:
         warnings += _pin_warnings(desired.runner_version, first_seen, now)
     if not actual.answered:
         unchecked = Unchecked("GitHub did not answer (see the warning)") if actual.refusal else None
@@ -100,17 +108,25 @@ def _first_seen(actual: Actual, now: datetime) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(seen.items(), key=lambda pair: parts(pair[0]))[-_VERSIONS_REMEMBERED:])
 
 
+def _behind_its_server(desired: DesiredState, pinned: str, offered: str) -> Iterator[str]:
+    """Judge a pin by what the server itself offers: github.com's versions and times are not its own."""
+    if parts(pinned) < parts(offered):
+        yield (
+            f"actions-runner-version {pinned}: {desired.github_server} offers {offered} and may refuse older ones. "
+            f"{_LATEST}"
+        )
+
+
 def _pin_warnings(pinned: str, first_seen: tuple[tuple[str, str], ...], now: datetime) -> Iterator[str]:
-    remedy = "Set actions-runner-version to 'latest'."
     if parts(pinned) < OLDEST_ACCEPTED:
         oldest = ".".join(map(str, OLDEST_ACCEPTED))
-        yield f"actions-runner-version {pinned}: GitHub refuses to register runners below {oldest}. {remedy}"
+        yield f"actions-runner-version {pinned}: GitHub refuses to register runners below {oldest}. {_LATEST}"
     for version, seen in first_seen:
         seen_at = records.read_time(seen)
         if parts(version) > parts(pinned) and seen_at and now - seen_at > OUTDATED_AFTER:
             yield (
                 f"actions-runner-version {pinned}: {version} is out since {seen} or earlier, and GitHub gives no "
-                f"jobs to a runner that is more than 30 days behind. {remedy}"
+                f"jobs to a runner that is more than 30 days behind. {_LATEST}"
             )
             return
 

@@ -20,6 +20,12 @@ _FILENAME = re.compile(rf"actions-runner-linux-({'|'.join(ARCHITECTURES)})-({_VE
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GITHUB = "https://github.com"
+NOT_OFFERED = "NotOffered"
+"""The code of the error where GitHub lists no release that can be installed."""
+_PIN = (
+    "Name a version with actions-runner-version and its sums with actions-runner-sha256: instances then take it from "
+    "github.com, or from their image."
+)
 
 
 @frozen
@@ -55,28 +61,54 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
     """
     archives: dict[str, Archive] = {}
     versions: dict[str, str] = {}
+    guarded, unusable = False, ""
     for download in downloads:
         found = _FILENAME.fullmatch(str(download.get("filename", "")))
-        url = str(download.get("download_url", ""))
-        if download.get("os") != "linux" or not found or not _URL.fullmatch(url):
+        if download.get("os") != "linux" or not found:
             continue
         architecture, version = found.groups()
+        url = str(download.get("download_url", ""))
+        if download.get("authorized_only") and not url.startswith(f"{_GITHUB}/"):
+            guarded, url = True, _on_github(version, architecture)
+        if not _URL.fullmatch(url):
+            unusable = f"; an address is not one of at most {user_data.LONGEST_URL} letters, digits and ._~:/?&=%+-"
+            continue
         checksum = str(download.get("sha256_checksum") or "").lower()
         archives[architecture] = Archive(url, checksum if _SHA256.fullmatch(checksum) else "")
         versions[architecture] = version
     if set(archives) != set(ARCHITECTURES) or len(set(versions.values())) != 1:
         raise errors.Unavailable(
             "GitHub runner downloads",
-            "Unexpected",
-            f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}.",
+            NOT_OFFERED,
+            f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}{unusable}.",
+            remedy=_PIN,
         )
-    notes = tuple(
+    notes = [_guarded(versions["x64"])] if guarded else []
+    unverified = tuple(
         f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it. "
         "Where that is not good enough, pin it with actions-runner-version and actions-runner-sha256."
         for architecture in ARCHITECTURES
         if not archives[architecture].sha256
     )
-    return Release(versions["x64"], archives["x64"], archives["arm64"]), notes
+    return Release(versions["x64"], archives["x64"], archives["arm64"]), (*notes, *unverified)
+
+
+def on_github(version: str) -> Release:
+    """Give a version as GitHub itself keeps it, without the sums, which only a list has."""
+    return Release(version, *(Archive(_on_github(version, architecture), "") for architecture in ARCHITECTURES))
+
+
+def _on_github(version: str, architecture: str) -> str:
+    own = f"v{version}/actions-runner-linux-{architecture}-{version}.tar.gz"
+    return f"{_GITHUB}/actions/runner/releases/download/{own}"
+
+
+def _guarded(version: str) -> str:
+    return (
+        f"the server gives its archives of the runner {version} only with a token that lives for minutes, so new "
+        "instances take github.com's instead. Where they cannot reach github.com, put the runner of this version into "
+        "the image, in /opt/actions-runner: the agent uses it and downloads nothing."
+    )
 
 
 def read_recorded(item: Mapping[str, object]) -> Recorded | None:
@@ -102,9 +134,8 @@ def trusted(release: Release, server_url: str) -> bool:
     Jobs may write to the table, and what is recorded runs on every new instance.
     """
     for architecture, archive in zip(ARCHITECTURES, (release.x64, release.arm64), strict=True):
-        own = f"v{release.version}/actions-runner-linux-{architecture}-{release.version}.tar.gz"
         elsewhere = server_url != _GITHUB and archive.url.startswith(f"{server_url}/")
-        if archive.url != f"{_GITHUB}/actions/runner/releases/download/{own}" and not elsewhere:
+        if archive.url != _on_github(release.version, architecture) and not elsewhere:
             return False
     return True
 
