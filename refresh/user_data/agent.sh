@@ -41,10 +41,13 @@ serve() {
     done
 }
 
+# run_script: by the shell and with the option of its first line, also from a /tmp in which nothing may be executed.
 run_script() {
-    local script code
+    local script first='' shell=bash option='' code
     script=$(mktemp) && base64 --decode >"$script" <<<"$PRE_RUNNER_SCRIPT_BASE64" || return
-    bash "$script"
+    IFS= read -r first <"$script"
+    [[ $first != '#!'* ]] || read -r shell option <<<"${first:2}"
+    "$shell" ${option:+"$option"} "$script"
     code=$?
     rm -f "$script"
     return "$code"

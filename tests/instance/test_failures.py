@@ -32,10 +32,11 @@ def _end_by_threshold(instance: Instance) -> None:
 
 def test_a_failing_script_is_signalled_and_nothing_is_installed(instance: Instance) -> None:
     """Provision ends the instance; if it does not, the threshold does."""
-    instance.boot(pre_runner_script="echo broken; exit 3")
+    instance.boot(pre_runner_script="#!/bin/bash -e\necho broken\n(exit 3)\necho went on\n")
     instance.awaits("UD_FAILED", "42", CREATION_SECONDS)
     eventually(lambda: instance.machine.booted == "1", 5)
     assert "broken\n" in instance.machine.log
+    assert "went on\n" not in instance.machine.log
     assert "script.failed exit=3" in instance.machine.log
     assert instance.machine.calls == []
     assert instance.surroundings.downloads == 0

@@ -109,8 +109,8 @@ def test_every_shell_file_is_part_of_it() -> None:
 
 
 def test_the_agent_leaves_room_for_a_script_that_is_not_compressed() -> None:
-    """4,900 bytes of script, which base64 makes a third longer, with every value at its longest."""
-    assert len(user_data.render(LONGEST)) <= user_data.SIZE_LIMIT - 4900 // 3 * 4
+    """4,800 bytes of script, which base64 makes a third longer, with every value at its longest."""
+    assert len(user_data.render(LONGEST)) <= user_data.SIZE_LIMIT - 4800 // 3 * 4
 
 
 def test_no_real_value_is_longer_than_what_the_size_is_judged_with() -> None:
@@ -172,7 +172,9 @@ def test_what_is_no_sound_archive_is_compared_as_it_is(payload: bytes) -> None:
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with the agent's own functions, where `bash` keeps the script instead of running it."""
     folder = tmp_path_factory.mktemp("decoder")
-    (folder / "decode.sh").write_text(f'{user_data._shell("agent.sh")}\nbash() {{ cp "$1" arrived; }}\nrun_script\n')
+    # Without `read` no first line counts: whatever the script is, nothing of it is run.
+    kept = 'read() { :; }\nbash() { cp "$1" arrived; }\nrun_script\n'
+    (folder / "decode.sh").write_text(f"{user_data._shell('agent.sh')}\n{kept}")
     return folder
 
 
@@ -184,6 +186,27 @@ def test_a_script_arrives_on_disk_byte_for_byte(decoder: Path, script: str) -> N
     (decoder / "boot.sh").write_text(f"{header}\n. ./decode.sh\n", newline="")
     subprocess.run(["bash", "boot.sh"], cwd=decoder, check=True)  # noqa: S607 - our own script
     assert (decoder / "arrived").read_bytes() == script.encode()
+
+
+@pytest.mark.parametrize(
+    ("script", "printed", "code"),
+    [
+        ("[[ -n $BASH ]] && false; echo bash", "bash\n", 0),
+        ("", "", 0),
+        ("#!/bin/bash\nfalse; echo went on", "went on\n", 0),
+        ("#!/bin/bash -e\nfalse; echo went on", "", 1),
+        ("#! /usr/bin/env -S bash -e -o pipefail  \nfalse | true; echo went on", "", 1),
+        ("#!/bin/sh -e\necho ${BASH_VERSION+bash}; (exit 3)", "", 3),
+        ("# a comment\n#!/bin/bash -e\nfalse; echo went on", "went on\n", 0),
+        ("#!/no/such/shell\necho went on", "", 127),
+    ],
+)
+def test_a_script_runs_as_its_first_line_says(script: str, printed: str, code: int, tmp_path: Path) -> None:
+    """With the shell and the option that Linux would take from it, and by bash where it says nothing."""
+    header = _header(evolve(SETTINGS, pre_runner_script=script))
+    (tmp_path / "boot.sh").write_text(f"set -u\n{header}\n{user_data._shell('agent.sh')}\nrun_script\n", newline="")
+    ran = subprocess.run(["bash", "boot.sh"], cwd=tmp_path, check=False, capture_output=True, text=True)  # noqa: S607 - our own script
+    assert (ran.stdout.strip(), ran.returncode) == (printed.strip(), code), ran.stderr
 
 
 def _header(given_settings: Settings) -> str:

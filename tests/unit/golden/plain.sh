@@ -272,9 +272,11 @@ signal "UD_REMOVE_REG_REMOVE_RUN_$stopped" "$run"
 done
 }
 run_script() {
-local script code
+local script first='' shell=bash option='' code
 script=$(mktemp) && base64 --decode >"$script" <<<"$PRE_RUNNER_SCRIPT_BASE64" || return
-bash "$script"
+IFS= read -r first <"$script"
+[[ $first != '#!'* ]] || read -r shell option <<<"${first:2}"
+"$shell" ${option:+"$option"} "$script"
 code=$?
 rm -f "$script"
 return "$code"
