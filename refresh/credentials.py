@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+SHORTEST_SECRET = 12
+"""Characters of a real one: GitHub's shortest has 29, AWS's 40. An emulator's `test` would stand in any text."""
+SHORTEST_LINE = 16
+"""Of a secret with several lines: a shorter one, such as the end of a key, stands in other texts as well."""
+
 
 @frozen
 class Secret:

@@ -13,11 +13,12 @@ from pathlib import Path
 from threading import RLock
 from typing import IO
 
+from refresh.credentials import SHORTEST_LINE, SHORTEST_SECRET
+
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"^(\W*?)::")
-_SHORTEST_SECRET = 4
-_SHORTEST_LINE = 16
-"""Of a secret with several lines: a shorter one, the rest of a key, stands in other texts as well."""
+_USER = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
+"""User and password in an address: those of proxies and endpoints stand in the errors of libraries."""
 _COLOURS = tuple(
     (re.compile(look), colour)
     for look, colour in (
@@ -57,15 +58,15 @@ class GuardedStream:
 
     def conceal(self, secret: str) -> None:
         """Replace a value by `***` in all that is written from now on; of one with several lines each long line too."""
-        lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
+        lines = [line for line in secret.splitlines() if len(line) >= SHORTEST_LINE]
         with self._lock:
-            self._secrets |= {each for each in (secret, *lines) if len(each) >= _SHORTEST_SECRET}
+            self._secrets |= {each for each in (secret, *lines) if len(each) >= SHORTEST_SECRET}
 
     def redacted(self, text: str) -> str:
-        """Replace every known secret in a text."""
+        """Replace every known secret in a text, and what stands before the host in an address."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return _USER.sub("***", text) if "@" in text else text
 
     def write(self, text: str) -> int:
         """Write whole lines; what is no line yet waits for `flush` or its end."""

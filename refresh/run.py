@@ -20,7 +20,7 @@ from refresh import clients, errors, inputs, log
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.guarded_stream import GuardedStream
-from refresh.inputs import reader
+from refresh.inputs import secrets
 from refresh.reconciler import first_look
 from refresh.runner import Runner
 from refresh.stop import Stop
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from refresh.reconciler.services import Services
-
-SECRETS = (
-    *(variable for name in reader.SECRETS for variable in reader.spellings(name)),
-    *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"),
-)
-"""Variables that hold secrets, concealed before any is read: a defect's text may quote them."""
 
 
 class SystemClock:
@@ -135,9 +128,10 @@ def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> in
     """Guard the output streams and run; `arguments` are what was typed, None where nothing was."""
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
-    for name in SECRETS:
-        out.conceal(os.environ.get(name, ""))
-        err.conceal(os.environ.get(name, ""))
+    # Before any is read: the text of a defect may quote them.
+    for secret in secrets.given(os.environ):
+        out.conceal(secret.value)
+        err.conceal(secret.value)
     try:
         stop = stop or Stop().listen()
         if arguments is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from refresh import log
+from refresh.credentials import SHORTEST_SECRET
 from refresh.guarded_stream import GuardedStream, harmless_lines
 
 if TYPE_CHECKING:
@@ -70,10 +71,13 @@ class Runner:
         return self._spoken is not None
 
     def mask(self, secret: str) -> None:
-        """Conceal a secret here, and have the runner conceal it in everything that the job prints."""
+        """Conceal a secret here, and have the runner conceal it in everything that the job prints.
+
+        One that is too short to be real is neither: every text that happens to hold its letters would be spoilt.
+        """
         for stream in (self._stream, self._others):
             stream.conceal(secret)
-        if self._on_github and secret.strip():
+        if self._on_github and len(secret.strip()) >= SHORTEST_SECRET:
             self._command(f"::add-mask::{_escaped(secret, _ESCAPES)}")
 
     def line(self, text: str) -> None:

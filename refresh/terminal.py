@@ -15,6 +15,7 @@ from refresh.clients.shell import Shell
 from refresh.command_line import status, wording
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState
+from refresh.inputs import secrets
 from refresh.runner import Runner
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def main(arguments: Sequence[str], out: GuardedStream, err: GuardedStream, stop:
         return 2
     as_json = inputs.log_as_json(command.environ)
     log.configure(as_json=as_json)
-    for name in run.SECRETS:
+    for secret in secrets.given(command.environ):
         for stream in (out, err):
-            stream.conceal(command.environ.get(name, ""))
+            stream.conceal(secret.value)
     runner = Runner(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
     if command.name == "status":
         return _status(command, runner, out, stop)

@@ -14,7 +14,8 @@ from attrs import frozen
 from refresh.credentials import Secrets
 from refresh.desired import LONGEST_RUNTIME, REGISTRATION_TOKEN_LIFE, DesiredState, ResourceClass
 from refresh.errors import InputErrors
-from refresh.inputs import access, actions_runner, checks, parsers, resources
+from refresh.inputs import access, actions_runner, checks, parsers, resources, secrets
+from refresh.inputs.parsers import Problem
 from refresh.inputs.reader import Reader
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ DEPRECATED = ("idle-time-sec", "max-runtime-min", "github-reg-token-refresh-min"
 IGNORED = ("instance-count", "usage-class", "allowed-instance-types")
 """Inputs of the original's other modes."""
 ALL = (*REQUIRED, *OPTIONAL, *DEPRECATED, *IGNORED)
+VARIABLES = (
+    *("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_API_URL"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION"),
+)
+"""Variables whose values reach AWS, a file or a page."""
 
 _MOST_SECURITY_GROUPS = 16
 _MOST_SUBNETS = 50
@@ -82,13 +88,14 @@ def load(environ: Mapping[str, str]) -> Inputs:
     Raises `InputErrors` with all problems; each names the input, the value (never of a secret) and the remedy.
     """
     reader = Reader(environ)
+    secrets.withhold(reader, (*ALL, checks.TABLE_NAME, *VARIABLES))
     github = access.github(reader)
     given = {**_pool(reader), **_run(reader)}
     id_tokens = access.id_tokens(reader) if given["role"] else None
     as_json = reader.optional("log-format", parsers.log_format) or False
     if not given["role"]:
         checks.credentials(reader)
-    checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "", github)
+    checks.script(reader, given["repository"], given["region"], given["pre_runner_script"] or "")
     checks.checksums(reader, given["runner_checksums"], given["runner_version"])
     checks.spelling(reader, given["repository"])
     checks.unknown(reader, given["repository"], ALL)
@@ -126,7 +133,7 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "security_group_ids": reader.id_list("security-group-ids", "security group", _MOST_SECURITY_GROUPS),
         "subnet_ids": reader.id_list("subnet-ids", "subnet", _MOST_SUBNETS),
         "resource_classes": reader.optional("resource-class-config", _resource_classes),
-        "pre_runner_script": reader.optional("pre-runner-script", parsers.script),
+        "pre_runner_script": reader.optional("pre-runner-script", _script),
         "runner_version": reader.optional("actions-runner-version", actions_runner.runner_version),
         "runner_checksums": reader.optional("actions-runner-sha256", actions_runner.runner_checksums),
         "runner_user": reader.optional("runner-user", actions_runner.runner_user),
@@ -151,6 +158,12 @@ def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
     from refresh.inputs.resource_classes import resource_classes  # noqa: PLC0415 - cattrs is loaded for it alone
 
     return resource_classes(value)
+
+
+def _script(value: str) -> str:
+    from refresh.inputs import scripts  # noqa: PLC0415 - few runs have a script
+
+    return scripts.script(value)
 
 
 def _durations(reader: Reader) -> dict[str, timedelta | None]:
@@ -185,6 +198,8 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
 def _run(reader: Reader) -> dict[str, Any]:
     """Read how this run has to go about it, by field of the desired state; None where the default holds."""
     role = access.role(reader)
+    github = _github(reader)
+    given_server = github["github_server_url"] if reader.environ.get("GITHUB_SERVER_URL") else None
     return {
         "max_unexpected_terminations": reader.optional(
             "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
@@ -193,11 +208,11 @@ def _run(reader: Reader) -> dict[str, Any]:
         "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
         "mode": reader.optional("mode", parsers.mode),
         "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
-        **_github(reader),
+        **github,
         "github_app_id": reader.optional("github-app-id", access.app_id),
         "role": role,
         "allowed_account_ids": access.allowed_account_ids(reader, role),
-        "run_url": _run_url(reader.environ),
+        "run_url": _run_url(reader, given_server),
     }
 
 
@@ -212,6 +227,11 @@ def _github(reader: Reader) -> dict[str, str | None]:
     return {"github_api_url": api, "github_server_url": server}
 
 
-def _run_url(environ: Mapping[str, str]) -> str:
-    server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
-    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+def _run_url(reader: Reader, server: str | None) -> str:
+    """Name the workflow run, which is written to what it ends; "" where any part of it is not as GitHub has it."""
+    run = reader.environ.get("GITHUB_RUN_ID", "")
+    try:
+        repository = parsers.repository(reader.environ.get("GITHUB_REPOSITORY", "").strip())
+    except Problem:
+        return ""
+    return f"{server}/{repository}/actions/runs/{run}" if server and run.isascii() and run.isdecimal() else ""

@@ -6,7 +6,6 @@ A secret is never repeated in a problem.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -62,19 +61,40 @@ def app_id(value: str) -> str:
 
 
 def private_key(value: str) -> str:
-    r"""Parse a GitHub App's private key without ever repeating it; `\n` in words is a line end too."""
+    r"""Parse a GitHub App's private key without ever repeating it: in quotes, with `\n` in words, or in base64 too."""
     parsers.unmasked(value)
-    text = value if "\n" in value else value.replace("\\n", "\n")
-    found = _PEM.fullmatch(text.strip())
+    text = _from_base64(value.strip().strip("\"'"))
+    found = _PEM.fullmatch(text.replace("\\r", "").replace("\\n", "\n").strip())
     if not found:
-        raise Problem(
-            "not a private key in PEM", "store the whole .pem file that GitHub gave, from -----BEGIN to the last -----"
-        )
+        raise _no_key(text)
     body = re.sub(r"\s+", "", found["body"])
     if not _whole(body):
         raise Problem("a private key with something missing", "store the whole .pem file again, every line of it")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join([f"-----BEGIN {found['kind']}-----", *lines, f"-----END {found['kind']}-----", ""])
+
+
+def _from_base64(value: str) -> str:
+    """Take a whole key out of base64, as other tools want it stored; what is none stays as it is."""
+    try:
+        text = base64.b64decode("".join(value.split()), validate=True).decode("ascii")
+    except ValueError:
+        return value
+    return text if text.startswith("-----BEGIN") else value
+
+
+def _no_key(text: str) -> Problem:
+    """Say what it is in place of a key, as far as that can be seen."""
+    whole = "store the whole .pem file that GitHub gave, from -----BEGIN to the last -----, as it is or in base64"
+    if "ENCRYPTED" in text:
+        return Problem("a private key that is encrypted", "store it without a passphrase, as GitHub gave it")
+    if "-----BEGIN" in text and "RSA PRIVATE KEY" not in text and "BEGIN PRIVATE KEY" not in text:
+        return Problem("another kind of key than GitHub gives an App", whole)
+    if text.startswith("SHA256:"):
+        return Problem("the fingerprint of a private key", whole)
+    if text.lower().endswith(".pem"):
+        return Problem("the name of a file", f"{whole}: its content, not its name")
+    return Problem("not a private key in PEM", whole)
 
 
 def role(reader: Reader) -> Role | None:
@@ -153,7 +173,7 @@ def _whole(body: str) -> bool:
     """Whether it is base64 of one DER sequence with all of its bytes: a key that lost a line is not."""
     try:
         content = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return False
     long = len(content) > 4 and content[0] == _DER_SEQUENCE and content[1] == _DER_LONG_LENGTH  # noqa: PLR2004 - its header
     return long and len(content) == 4 + int.from_bytes(content[2:4])

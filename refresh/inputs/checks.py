@@ -6,9 +6,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from refresh import names, user_data
-from refresh.credentials import AppKey, Secret
 from refresh.desired import DesiredState
-from refresh.inputs import bash, parsers
+from refresh.inputs import parsers
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
 from refresh.inputs.regions import KNOWN_REGIONS
@@ -16,7 +15,7 @@ from refresh.inputs.regions import KNOWN_REGIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TABLE_NAME = "table-name"
+TABLE_NAME = "table-name"
 
 
 def region(reader: Reader) -> str | None:
@@ -34,7 +33,7 @@ def _region(reader: Reader) -> str | None:
         if configured and configured != given:
             reader.warnings.append(f"aws-region: {given} is used although AWS_REGION is {configured}.")
         return given
-    if reader.text("aws-region"):
+    if reader.given("aws-region"):
         return None
     if configured:
         return reader.variable("AWS_REGION", parsers.region)
@@ -62,19 +61,18 @@ def script(
     repository: names.Repository | None,
     region: str | None,
     text: str,
-    github: Secret | AppKey | None,
 ) -> None:
-    """Refuse a script that holds GitHub's secret, or that makes the user data larger than EC2 takes."""
-    if github and any(fragment in text for fragment in _fragments(github)):
-        name = "github-app-private-key" if isinstance(github, AppKey) else "github-token"
-        reader.problems.append(
-            f"pre-runner-script: holds the {name}, and user data can be read by everyone on the instance; fetch "
-            "secrets on the instance, with its role"
-        )
-    if bash.refuses(text):
-        reader.problems.append("pre-runner-script: is not valid bash; correct what `bash -n` says of it")
-    if "\r\n" in text:
-        reader.warnings.append("pre-runner-script: has CRLF line ends; bash will see them.")
+    """Refuse a script that bash cannot read, or that makes the user data larger than EC2 takes."""
+    if not text:
+        return
+    from refresh.inputs import bash, scripts  # noqa: PLC0415 - few runs have a script
+
+    scripts.mentions(reader, text)
+    opinion = bash.opinion(text)
+    if opinion.error:
+        reader.problems.append(f"pre-runner-script: is not valid bash: {opinion.error}; correct it there or before")
+    if opinion.warning:
+        reader.warnings.append(f"pre-runner-script: {opinion.warning}; is its last line indented?")
     if repository is None or region is None:
         return
     longest = user_data.Settings.at_their_longest(region, names.table(repository), text)
@@ -82,14 +80,6 @@ def script(
         user_data.render(longest)
     except user_data.TooLarge as error:
         reader.problems.append(f"pre-runner-script: at its longest {error}")
-
-
-def _fragments(github: Secret | AppKey) -> list[str]:
-    """Give what betrays the secret: the token, or any full line of the key, which may stand there indented."""
-    if isinstance(github, Secret):
-        return [github.reveal()]
-    lines = [line for line in github.private_key.reveal().splitlines() if not line.startswith("-----")]
-    return [line for line in lines if len(line) == len(lines[0])]
 
 
 def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version: str | None) -> None:
@@ -117,7 +107,7 @@ def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterabl
         name = variable.removeprefix("INPUT_")
         if name.replace("-", "_") in known:
             continue
-        if name.lower().replace("_", "-") == _TABLE_NAME:
+        if name.lower().replace("_", "-") == TABLE_NAME:
             _check_table_name(reader, repository)
             continue
         close = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
@@ -128,9 +118,9 @@ def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterabl
 def _check_table_name(reader: Reader, repository: names.Repository | None) -> None:
     """Refuse a table of another name than the pool's: another one would silently split the pool in two."""
     expected = names.table(repository) if repository else ""
-    given = reader.text(_TABLE_NAME)
-    if expected and given != expected:
-        reader.refuse(_TABLE_NAME, Problem(f"the table of this pool is {expected}", "leave the input out"), given)
+    given = reader.text(TABLE_NAME)
+    if expected and given and given != expected:
+        reader.refuse(TABLE_NAME, Problem(f"the table of this pool is {expected}", "leave the input out"), given)
 
 
 def ignored(reader: Reader, inputs: Iterable[str]) -> None:

@@ -26,7 +26,8 @@ _RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-[0-9]+")
-_OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/([A-Za-z0-9._-]{1,100})")
+_OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))/([A-Za-z0-9._-]{1,100})")
+"""An owner of Enterprise Managed Users holds an underscore: `octocat_acme`."""
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
 
@@ -234,15 +235,3 @@ def server_url(*, allow_http: bool) -> Callable[[str], str]:
         return address
 
     return parse
-
-
-def script(value: str) -> str:
-    """Check a shell script without changing a byte; one of white space alone is none."""
-    decoded(value)
-    text = value.removeprefix("\ufeff")
-    if not text.strip():
-        return ""
-    first = text.splitlines()[0]
-    if first.startswith("#cloud-config") or (first.startswith("#!") and "sh" not in first.rpartition("/")[2]):
-        raise Problem(f"a bash script expected, not {first[:40]!r}", "write shell; it is run by bash")
-    return value

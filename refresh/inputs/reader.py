@@ -16,9 +16,6 @@ SECRETS = ("github-token", "github-app-private-key")
 """Inputs whose value is never shown. None is an option of the command line: it would show in the list of processes."""
 _PARSED_AS_IS = "pre-runner-script"
 _LONGEST_PROBLEM = 1000
-_SHORTEST_SECRET = 8
-"""What is shorter stands in any text, and is no secret of GitHub's."""
-_OF_ANY_KEY = ("-----BEGIN", "-----END", "KEY-----")
 
 
 class Reader:
@@ -29,7 +26,7 @@ class Reader:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.notices: list[str] = []
-        self._secrets = [(name, _pieces(value)) for name in SECRETS for value in self._values(name)]
+        self._withheld: set[str] = set()
 
     def raw(self, name: str) -> str:
         """Give an input as passed; runners keep its hyphens, other launchers cannot."""
@@ -40,6 +37,15 @@ class Reader:
             if problem not in self.problems:
                 self.problems.append(problem)
         return next(iter(values), "")
+
+    def all_of(self, name: str) -> str:
+        """Give all that is passed as an input, whichever way it is spelt, or a variable (in capitals)."""
+        return self.environ.get(name, "") if name.isupper() else "\n".join(self._values(name))
+
+    def withhold(self, problem: str) -> None:
+        """Refuse an input or variable without its value, which is not parsed then."""
+        self.problems.append(problem)
+        self._withheld.add(problem.partition(":")[0])
 
     def given(self, name: str) -> bool:
         """Whether an input is there at all, usable or not."""
@@ -53,13 +59,15 @@ class Reader:
         """Parse an input that must be given."""
         before = len(self.problems)
         value = self.optional(name, parse)
-        if value is None and len(self.problems) == before:
+        if value is None and len(self.problems) == before and name not in self._withheld:
             variable = f"INPUT_{name.upper().replace('-', '_')}"
             self.problems.append(f"{name}: is required; set it in the step's `with:` (elsewhere in {variable})")
         return value
 
     def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """Parse an input; None when it is absent (the default holds) or wrong."""
+        """Parse an input; None when it is absent (the default holds), wrong or withheld."""
+        if name in self._withheld:
+            return None
         if name == _PARSED_AS_IS:
             return self._checked(name, parse, None)
         try:
@@ -72,6 +80,8 @@ class Reader:
     def variable(self, name: str, parse: Callable[[str], T], *, default: str | None = "") -> T | None:
         """Parse an environment variable that GitHub sets; `default=None` makes it optional."""
         value = self.environ.get(name, "").strip()
+        if name in self._withheld:
+            return None
         if value:
             return self.parsed(name, value, parse)
         if default is not None:
@@ -106,21 +116,19 @@ class Reader:
             return None
 
     def refuse(self, name: str, problem: Problem, value: str) -> None:
-        """Tell what is wrong with a value, once; a secret that somebody put into the wrong input is not repeated."""
+        """Tell what is wrong with a value, once; that of a secret is not shown."""
         remedy = f"; {problem.remedy}" if problem.remedy else ""
         told = (
             problem.problem if len(problem.problem) <= _LONGEST_PROBLEM else f"{problem.problem[:_LONGEST_PROBLEM]}..."
         )
         if name not in SECRETS:
             told += f"; got {cut(value)}"
-            if secret := self._secret_in(value):
-                told, remedy = f"holds the {secret}, so it is not shown", "; take it out of this input"
         text = f"{name}: {told}{remedy}"
         if text not in self.problems:
             self.problems.append(text)
 
     def _checked(self, name: str, parse: Callable[[str], T], absent: T | None) -> T | None:
-        raw = self.raw(name)
+        raw = "" if name in self._withheld else self.raw(name)
         try:
             return parse(raw) if raw else absent
         except Problem as problem:
@@ -130,18 +138,7 @@ class Reader:
     def _values(self, name: str) -> list[str]:
         return sorted({self.environ[each] for each in spellings(name) if self.environ.get(each)})
 
-    def _secret_in(self, value: str) -> str:
-        return next((name for name, pieces in self._secrets if any(piece in value for piece in pieces)), "")
-
 
 def spellings(name: str) -> tuple[str, str]:
     """Name the variables that an input can be in."""
     return f"INPUT_{name.upper()}", f"INPUT_{name.upper().replace('-', '_')}"
-
-
-def _pieces(secret: str) -> list[str]:
-    """Give what betrays a secret: all of it, or a word or a line of it; nothing where it was not even expanded."""
-    if "${{" in secret:
-        return []
-    words = [secret.strip(), *secret.replace("\\n", "\n").split()]
-    return [word for word in words if len(word) >= _SHORTEST_SECRET and word not in _OF_ANY_KEY]

@@ -134,7 +134,7 @@ def _classes(draw: st.DrawFn) -> tuple[ResourceClass, ...]:
 
 _REPOSITORIES = st.builds(
     Repository,
-    _matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}"),
+    _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"),
     _matching(r"[A-Za-z0-9._-]{1,100}").filter(lambda name: set(name) != {"."}),
 )
 _ROLES = st.builds(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refresh.inputs import access, actions_runner, parsers, resources
+from refresh.inputs import access, actions_runner, parsers, resources, scripts
 from refresh.inputs.parsers import Problem
 from refresh.inputs.resource_classes import resource_classes
 
@@ -23,7 +23,7 @@ PARSERS = (
     parsers.mode,
     parsers.log_format,
     parsers.github_token,
-    parsers.script,
+    scripts.script,
     parsers.ids("subnet", 2),
     parsers.api_url(allow_http=True),
     parsers.server_url(allow_http=False),

@@ -43,7 +43,7 @@ NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region
         *rows("36", "aws-region", NO_REGION, name="US East", underscores="us_east_1", upper_case="US-EAST-1"),
         *rows("84", API, NO_ADDRESS, http="http://host", ghes="http://ghe.example.com/api/v3", no_url="ghe"),
         *rows("84", API, NO_ADDRESS, looks_like_loopback="http://127.0.0.1.example.com", file="file:///etc/passwd"),
-        *rows("84", API, NO_ADDRESS, user="https://user:password@ghe.example.com", space="https://a b"),
+        *rows("84", API, NO_ADDRESS, space="https://a b"),
     ],
 )
 def test_a_variable_that_cannot_be_right_is_told(name: str, value: str, expected: str) -> None:
@@ -96,6 +96,22 @@ def test_a_run_is_where_it_runs_whosever_pool_it_keeps() -> None:
             f"{'o' * 39}-{'r' * 100}-ci-table",
             f"{'o' * 39}-{'r' * 15}-ci-pool-",
             f"{'o' * 39}-{'r' * 52}-ci-launch-template-1c6a540de6cdd621",
+        ),
+        row(
+            "34a",
+            "managed",
+            "octocat_acme/widgets",
+            "octocat_acme-widgets-ci-table",
+            "octocat_acme-widgets-large-ci-pool",
+            "octocat_acme-widgets-ci-launch-template",
+        ),
+        row(
+            "34a",
+            "managed-dot",
+            "octo_acme/.github",
+            "octo_acme-.github-ci-table",
+            "octo_acme-_github-large-ci-pool-",
+            "octo_acme-.github-ci-launch-template",
         ),
         row("34", "case", "Foo/Bar", "Foo-Bar-ci-table", "Foo-Bar-large-ci-pool", "Foo-Bar-ci-launch-template"),
     ],

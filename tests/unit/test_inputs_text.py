@@ -95,16 +95,6 @@ def test_a_bad_token_is_refused_without_repeating_it(token: str, expected: str) 
         assert part not in problem
 
 
-@pytest.mark.parametrize(
-    "name", ["ami", "subnet-ids", "tags", "resource-class-config", "table-name", "GITHUB_REPOSITORY"]
-)
-@pytest.mark.parametrize("around", ["{}", " {}x", '["{}"]', "a\n{}\nb"])
-def test_a_token_that_stands_in_another_input_is_not_repeated(name: str, around: str) -> None:
-    """People mix lines up; of the value only what it holds is said."""
-    (problem,) = problems(environ({name: around.format(good()["INPUT_GITHUB-TOKEN"])}))
-    assert problem == f"{name}: holds the github-token, so it is not shown; take it out of this input"
-
-
 def test_an_expression_that_was_not_expanded_is_shown_where_it_is_no_secret() -> None:
     """It is the same text in two inputs, and tells the reader what is wrong with both."""
     expression = "${{ secrets.TOKENS }}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records, user_data
+from refresh import errors, names, records
 from refresh.desired import Mode, RootVolume
 from refresh.reconciler import launch_template, machines, tagging
 from refresh.reconciler.component import Run

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refresh import names
 from refresh.names import Repository
 
-OWNERS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}", fullmatch=True)
+OWNERS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", fullmatch=True)
 REPOSITORIES = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
 CLASSES = st.from_regex(r"[A-Za-z0-9_-]{1,80}", fullmatch=True)
 QUEUE = re.compile(r"[A-Za-z0-9_-]{1,80}")

@@ -143,16 +143,30 @@ def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
     assert err.getvalue() == "the *** is ***\n"
 
 
-def test_an_empty_or_tiny_secret_is_not_concealed() -> None:
-    """It would turn every line into stars, and the runner only warns of an empty mask."""
+def test_what_is_too_short_to_be_a_secret_is_not_concealed() -> None:
+    """An emulator's `test` would spoil every text that holds these letters, and each output of the step."""
 
     def use(to: Runner, stream: GuardedStream) -> None:
         to.mask("")
         to.mask(" ")
-        to.mask("abc")
-        stream.write("abc abc\n")
+        to.mask("test")
+        to.mask("minioadmin0")
+        stream.write("test minioadmin0\n")
 
-    assert _written(use) == "::add-mask::abc\nabc abc\n"
+    assert _written(use) == "test minioadmin0\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("to proxy http://user:p@ss%2F@proxy:8080/: refused", "to proxy http://***@proxy:8080/: refused"),
+        ('"https://token@host/x" and https://host/@a', '"https://***@host/x" and https://host/@a'),
+        ("octo@example.com; see https://example.com", "octo@example.com; see https://example.com"),
+    ],
+)
+def test_who_asks_a_proxy_or_an_endpoint_is_not_shown(printed: str, shown: str) -> None:
+    """Libraries quote addresses in their errors."""
+    assert _written(lambda _, stream: stream.write(f"{printed}\n")) == f"{shown}\n"
 
 
 def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:

@@ -1,0 +1,138 @@
+"""Secrets in places where none belong: no value that holds one goes on, whatever it is a value of.
+
+An input may end in AWS, a file or on a page. So all of them are searched before any is parsed: for the secrets that
+this run was given, and for what is recognisably the secret of anyone.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from attrs import frozen
+
+from refresh.credentials import SHORTEST_LINE, SHORTEST_SECRET
+from refresh.inputs import access
+from refresh.inputs.parsers import Problem
+from refresh.inputs.reader import SECRETS, spellings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from refresh.inputs.reader import Reader
+
+VARIABLES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+)
+"""Variables of a job's environment that hold secrets."""
+SCRIPT = "pre-runner-script"
+_ADDRESSES = re.compile(r"(?:(?:HTTPS?|ALL)_PROXY|AWS_ENDPOINT_URL(?:_[A-Z0-9_]+)?)", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^\s/?#\"'<>:@]*:(?!\$|//)([^\s/?#\"'<>]+)@")
+_FEWEST_DIFFERENT = 10
+"""Characters in a token; what stands in an example, as ghp_xxxx, has fewer."""
+_RECOGNISABLE = {
+    "a GitHub token": re.compile(r"\b(?:gh[opsur]_([A-Za-z0-9_]{36,})|github_pat_([A-Za-z0-9]{22}_[A-Za-z0-9]{59}))"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*([A-Za-z0-9+/]{40})"),
+    "an AWS secret access key": re.compile(
+        r"(?i:aws_?secret_?access_?key|secret-?access-?key)[\"']?\s*[=:]\s*[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
+    ),
+    "an AWS session token": re.compile(r"\b(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)([A-Za-z0-9/+=]{50,})"),
+}
+"""What needs no comparison: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
+
+An AWS secret key alone is forty letters like any checksum, so its name has to stand next to it."""
+
+
+@frozen
+class Secret:
+    """A secret that the run was given, and where it stands."""
+
+    name: str
+    value: str
+
+    @property
+    def forms(self) -> frozenset[str]:
+        """Give what betrays it: all of it, each long word and line, and these as base64 and encoded for URLs."""
+        if "${{" in self.value:
+            return frozenset()  # not expanded: an expression is no secret
+        whole = self.value.strip()
+        parts = whole.replace("\\n", "\n").split()
+        with suppress(Problem):  # most are no keys
+            parts += access.private_key(whole).splitlines()[1:-1]
+        pieces = [each for each in parts if len(each) >= SHORTEST_LINE]
+        if len(whole) >= SHORTEST_SECRET:
+            pieces.append(whole)
+        return frozenset(form for piece in pieces for form in _encoded(piece))
+
+
+def given(environ: Mapping[str, str]) -> list[Secret]:
+    """List the secrets of an environment: inputs, variables, and passwords in addresses of proxies and endpoints."""
+    inputs = [(name, environ.get(variable, "")) for name in SECRETS for variable in spellings(name)]
+    variables = [(name, environ.get(name, "")) for name in VARIABLES]
+    passwords = [
+        (f"password of {name}", password)
+        for name, value in environ.items()
+        if _ADDRESSES.fullmatch(name)
+        for found in _PASSWORD.findall(value)
+        for password in (found, unquote(found))
+    ]
+    return [Secret(name, value) for name, value in (*inputs, *variables, *passwords) if value.strip()]
+
+
+def withhold(reader: Reader, names: Iterable[str]) -> None:
+    """Refuse every input and variable whose value holds a secret; it is neither shown nor parsed."""
+    known = [(secret.name, secret.forms) for secret in given(reader.environ)]
+    for name in names:
+        text = reader.all_of(name)
+        if not text or name in SECRETS:
+            continue
+        found = _held(known, text)
+        if name == SCRIPT:
+            if found:
+                reader.withhold(
+                    f"{name}: holds {found}, and user data can be read by everyone on the instance; fetch secrets on "
+                    "the instance, with its role"
+                )
+            elif _PASSWORD.search(text):
+                reader.warnings.append(
+                    f"{name}: holds an address with a password, which everyone on the instance can read."
+                )
+        elif found := found or ("an address with a password" if _PASSWORD.search(text) else ""):
+            kind = "variable" if name.isupper() else "input"
+            reader.withhold(f"{name}: holds {found}, so it is not shown; take it out of this {kind}")
+
+
+def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
+    """Name the secret that a text holds; "" where it holds none."""
+    for name, forms in known:
+        if any(form in text for form in forms):
+            return f"the {name}"
+    for what, look in _RECOGNISABLE.items():
+        for found in look.finditer(text):
+            if len(set(found[found.lastindex or 0])) >= _FEWEST_DIFFERENT:
+                return f"what looks like {what}"
+    return ""
+
+
+def _encoded(piece: str) -> Iterator[str]:
+    """Write a piece in each encoding in which it could pass unseen; of base64 what no neighbour changes."""
+    yield piece
+    yield quote(piece, safe="", errors="surrogatepass")
+    yield quote(piece, errors="surrogatepass")
+    raw = piece.encode(errors="surrogatepass")
+    for shift in range(3):
+        whole = base64.b64encode(b"\0" * shift + raw).rstrip(b"=")
+        inside = whole[(0, 2, 3)[shift] : (shift + len(raw)) // 3 * 4].decode()
+        yield inside
+        yield inside.replace("+", "-").replace("/", "_")
