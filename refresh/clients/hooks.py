@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from refresh import errors
-from refresh.clients import connection_errors
+from refresh.clients import connection_errors, regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,7 +140,8 @@ def translate_errors(client: BaseClient) -> None:
 
     def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         if http_response.status_code >= _FIRST_ERROR:
-            raise errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            raise regions.explained(error, client.meta.region_name)
 
     def unanswered(exception: Exception, event_name: str, **_: Any) -> None:
         if not isinstance(exception, errors.RefreshError):

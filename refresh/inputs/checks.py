@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from refresh import names, user_data
 from refresh.desired import DesiredState
-from refresh.inputs import parsers
+from refresh.inputs import parsers, regions
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
-from refresh.inputs.regions import KNOWN_REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,13 +20,15 @@ TABLE_NAME = "table-name"
 def region(reader: Reader) -> str | None:
     """Tell the pool's region: the input, else the environment."""
     found = _region(reader)
-    if found and found not in KNOWN_REGIONS:
-        reader.warnings.append(f"aws-region: {found} is not known to this version of botocore; is it spelled right?")
+    if found and found not in regions.KNOWN_REGIONS:
+        close = regions.nearest(found)
+        meant = f"is {close} meant" if close else "is it spelled right"
+        reader.warnings.append(f"aws-region: {found} is not known to this version of botocore; {meant}?")
     return found
 
 
 def _region(reader: Reader) -> str | None:
-    given = reader.optional("aws-region", parsers.region)
+    given = reader.optional("aws-region", regions.region)
     configured = reader.environ.get("AWS_REGION", "").strip()
     if given:
         if configured and configured != given:
@@ -36,9 +37,9 @@ def _region(reader: Reader) -> str | None:
     if reader.given("aws-region"):
         return None
     if configured:
-        return reader.variable("AWS_REGION", parsers.region)
+        return reader.variable("AWS_REGION", regions.region)
     if reader.environ.get("AWS_DEFAULT_REGION", "").strip():
-        fallback = reader.variable("AWS_DEFAULT_REGION", parsers.region)
+        fallback = reader.variable("AWS_DEFAULT_REGION", regions.region)
         reader.warnings.append(
             f"aws-region: taken from AWS_DEFAULT_REGION ({fallback}); the original action ignores that variable and "
             "takes us-east-1, so provision and release may look elsewhere. Set aws-region in every step."

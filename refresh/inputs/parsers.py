@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from refresh import user_data
@@ -19,15 +19,19 @@ LONGEST_SHOWN = 40
 _WHOLE = re.compile(r"-?[0-9]+")
 _DURATION = re.compile(r"([0-9]+)([smhd]?)")
 _TOO_MANY_DIGITS = 10  # for a `timedelta` of days, and far less than `int` refuses
+_EXAMPLES = ("90s", "30m", "2h", "7d")
+"""Durations to write; a remedy names those that the input takes."""
+_MOST_EXAMPLES = 3
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
 _KINDS = {"security group": "sg", "subnet": "subnet"}
 _RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
-_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-[0-9]+")
 _OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))/([A-Za-z0-9._-]{1,100})")
 """An owner of Enterprise Managed Users holds an underscore: `octocat_acme`."""
+_AROUND_NAME = re.compile(r"^(?:https://[^/@\s]+/|git@[^:\s]+:)|(?:\.git)?/?$")
+"""What the address of a repository has around its name."""
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
 
@@ -83,20 +87,29 @@ def whole_number(unit: str, smallest: int, largest: int) -> Callable[[str], int]
 
 def duration(smallest: timedelta, largest: timedelta, *, bare_seconds: bool = False) -> Callable[[str], timedelta]:
     """Parse `420s`, `7m` or `1h`; a bare number is seconds only where the original allowed it."""
-    example = "420, 420s, 7m or 1h" if bare_seconds else "30s, 30m or 1h"
-    expected = f"a duration of {shown(smallest)} to {shown(largest)} expected", f"write {example}"
 
     def parse(value: str) -> timedelta:
-        found = _DURATION.fullmatch(value)
-        if not found or not (found[2] or bare_seconds):
-            raise Problem(*expected)
-        digits = found[1].lstrip("0") or "0"
-        length = timedelta(**{_UNITS[found[2]]: int(digits)}) if len(digits) < _TOO_MANY_DIGITS else timedelta.max
-        if not smallest <= length <= largest:
-            raise Problem(*expected)
+        length = _length(value, bare_seconds=bare_seconds)
+        if length is None or not smallest <= length <= largest:
+            fit = [each for each in _EXAMPLES if smallest <= (_length(each) or timedelta.max) <= largest]
+            examples = [*(["420"] if bare_seconds else []), *fit][: _MOST_EXAMPLES + bare_seconds]
+            raise Problem(f"a duration of {shown(smallest)} to {shown(largest)} expected", f"write {either(examples)}")
         return length
 
     return parse
+
+
+def _length(value: str, *, bare_seconds: bool = False) -> timedelta | None:
+    found = _DURATION.fullmatch(value)
+    if not found or not (found[2] or bare_seconds):
+        return None
+    digits = found[1].lstrip("0") or "0"
+    return timedelta(**{_UNITS[found[2]]: int(digits)}) if len(digits) < _TOO_MANY_DIGITS else timedelta.max
+
+
+def either(choices: Sequence[str]) -> str:
+    """Join what may be written: `90s, 30m or 1h`."""
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
 
 
 def shown(length: timedelta) -> str:
@@ -135,7 +148,8 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         for each in listed:
             check(each)
         if not 1 <= len(listed) <= most:
-            raise Problem(f"{len(listed)} ids; at most {most} and at least 1 expected", "AWS takes no more")
+            remedy = f"leave out {len(listed) - most}, AWS takes no more" if listed else f"write {prefix}-..."
+            raise Problem(f"{len(listed)} ids; at most {most} and at least 1 expected", remedy)
         return listed
 
     return parse
@@ -152,23 +166,18 @@ def instance_profile(value: str) -> str:
     """Parse the name or ARN of an instance profile."""
     if _PROFILE_NAME.fullmatch(value) or _PROFILE_ARN.fullmatch(value):
         return value
+    if ":role/" in value:
+        raise Problem("the ARN of a role, not of an instance profile", "write the name of the profile that holds it")
     raise Problem("not an instance profile name or ARN", "write its name (up to 128 of A-Z a-z 0-9 _+=,.@-) or its ARN")
-
-
-def region(value: str) -> str:
-    """Parse an AWS region."""
-    if _REGION.fullmatch(value):
-        return value
-    if _REGION.fullmatch(value[:-1]) and value[-1:].isalpha():
-        raise Problem("an availability zone, not a region", f"write {value[:-1]}")
-    raise Problem("not an AWS region", "write one like us-east-1")
 
 
 def repository(value: str) -> Repository:
     """Parse `owner/name`."""
     found = _OWNER_AND_NAME.fullmatch(value)
     if not found or set(found[2]) == {"."}:
-        raise Problem("owner/name expected", "write it as GitHub spells it, such as octo/widgets")
+        inside = _OWNER_AND_NAME.fullmatch(_AROUND_NAME.sub("", value))
+        example = inside[0] if inside and not found else "it as GitHub spells it, such as octo/widgets"
+        raise Problem("owner/name expected", f"write {example}")
     return Repository(found[1], found[2])
 
 
@@ -184,7 +193,10 @@ def mode(value: str) -> Mode:
     try:
         return Mode({"refresh": "apply"}.get(value.lower(), value.lower()))
     except ValueError:
-        raise Problem("apply or plan expected", "the other modes of the original are actions of their own") from None
+        remedy = "write apply, or plan, which changes nothing"
+        if value.lower() in ("provision", "release"):
+            remedy = "this is another action's; leave mode out, or write apply or plan"
+        raise Problem("apply or plan expected", remedy) from None
 
 
 def log_format(value: str) -> bool:
@@ -229,7 +241,10 @@ def server_url(*, allow_http: bool) -> Callable[[str], str]:
     """Parse the address of GitHub itself, which instances are told."""
 
     def parse(value: str) -> str:
-        address = api_url(allow_http=allow_http)(value)
+        try:
+            address = api_url(allow_http=allow_http)(value)
+        except Problem as problem:
+            raise Problem(problem.problem, "GitHub sets it to https://<host>") from None
         if len(address) > user_data.LONGEST_SERVER_URL:
             raise Problem(f"more than {user_data.LONGEST_SERVER_URL} characters", "GitHub sets it to https://<host>")
         return address

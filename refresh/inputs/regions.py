@@ -1,6 +1,11 @@
-"""The regions that the pinned botocore knows, held to it by a test: to ask it takes longer than all other checks."""
+"""AWS's regions: which can exist, which the pinned botocore knows, and which an account has to enable first."""
 
 from __future__ import annotations
+
+import difflib
+import re
+
+from refresh.inputs.parsers import Problem
 
 _NAMES = """
 af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1
@@ -11,3 +16,27 @@ us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-w
 us-west-1 us-west-2
 """
 KNOWN_REGIONS = frozenset(_NAMES.split())
+"""Written down, and held to botocore's by a test: to ask it takes longer than all other checks."""
+_DIRECTION = re.compile(r"central|(?:north|south)?(?:east|west)|north|south")
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-(?P<direction>[a-z]+)-[1-9][0-9]?")
+
+
+def region(value: str) -> str:
+    """Parse an AWS region: one that can exist, whether it is known or not."""
+    found = _REGION.fullmatch(value)
+    if found and _DIRECTION.fullmatch(found["direction"]):
+        return value
+    inside = next((each for each in KNOWN_REGIONS if re.fullmatch(rf"{each}(?:[a-z]|-[a-z0-9-]+[a-z0-9])", value)), "")
+    if inside:
+        raise Problem("an availability zone, not a region", f"write {inside}")
+    close = nearest(value)
+    problem = f"not an AWS region: {found['direction']} is no direction" if found else "not an AWS region"
+    raise Problem(problem, f"write {close}, if that is meant" if close else "write one like us-east-1")
+
+
+def nearest(value: str) -> str:
+    """Name the known region that a text is most like; "" where it is like none."""
+    text = re.sub(r"(?<=[0-9])[a-z]\Z", "", re.sub(r"[\s_]+", "-", value.strip().lower()))
+    close = difflib.get_close_matches(text, sorted(KNOWN_REGIONS))
+    # Of those that are as like, the one whose letters were swapped.
+    return min(close, key=lambda each: sorted(each) != sorted(text), default="")

@@ -37,7 +37,8 @@ def root_volume(reader: Reader) -> RootVolume | None:
 def _volume_type(value: str) -> str:
     if value in VOLUME_TYPES:
         return value
-    raise Problem(f"{' or '.join(VOLUME_TYPES)} expected", "other types need settings of their own")
+    expected = " or ".join(VOLUME_TYPES)
+    raise Problem(f"{expected} expected", f"write {expected}; other types need settings of their own")
 
 
 def tags(value: str) -> Tags:
@@ -52,7 +53,8 @@ def tags(value: str) -> Tags:
     if len(found) > _MOST_TAGS:
         problems.append(f"{len(found)} tags; at most {_MOST_TAGS}")
     if problems:
-        raise Problem(", ".join(problems), "write lines of key=value")
+        without = any(problem.endswith("has no =") for problem in problems)
+        raise Problem(", ".join(problems), "write lines of key=value" if without else "correct these lines")
     return tuple(sorted(found.items()))
 
 

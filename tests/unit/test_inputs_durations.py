@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from refresh import inputs, names
 from refresh.desired import DesiredState
+from refresh.errors import InputErrors
 from refresh.inputs import parsers
 from tests.unit.bad_inputs import environ, load, row, rows, told
 
@@ -20,8 +22,8 @@ POINTS = {"point": "1.5", "exponent": "1e3", "hexadecimal": "0x10"}
 OF_PYTHON = {"1_000": "1_000", "arabic": "\u0663", "fullwidth": "\uff15", "plus": "+5"}
 CONSTANTS = {"nan": "NaN", "inf": "inf", "true": "true", "null": "null"}
 LONG = "9" * 5000
-FORMS = "write 420, 420s, 7m or 1h"
-OTHER_FORMS = "write 30s, 30m or 1h"
+FORMS = "write 420, 90s, 30m or 2h"
+OTHER_FORMS = "expected; got"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,9 @@ OTHER_FORMS = "write 30s, 30m or 1h"
             for each in rows("47a", name, OTHER_FORMS, bare="30", space="30 m", point="1.5m", two="1h30m")
         ),
         *rows("47a", RUNTIME, "a duration of 1m to 5d expected", short="59s", long="6d", negative="-5m", none="0s"),
+        row("47a", "zero-minutes", RUNTIME, "0m", "write 90s, 30m or 2h"),
+        row("47a", "an-hour", TTL, "1h", "write 90s or 30m"),
+        row("47a", "a-second", "role-duration", "1s", "write 30m or 2h"),
         *rows("47a", "timeout", "a duration of 30s to 6h expected", short="29s", long="7h"),
         *rows("49", TTL, "a duration of 1m to 55m expected", hour="60m", zero="0", negative="-5", short="59s"),
         *rows("49", OLD_TTL, "too large: at most 59 minutes", hour="60"),
@@ -137,6 +142,37 @@ def test_a_runtime_shorter_than_the_idle_time_is_a_warning(given: dict[str, str]
 def test_a_duration_is_shown_as_it_is_written(length: int, expected: str) -> None:
     """In the largest unit that is whole."""
     assert parsers.shown(timedelta(seconds=length)) == expected
+
+
+NUMBERS = (
+    *(IDLE, OLD_IDLE, RUNTIME, OLD_RUNTIME, TTL, OLD_TTL, "timeout", "max-instance-age", "role-duration"),
+    *("metadata-hop-limit", "max-unexpected-terminations", "root-volume-size"),
+)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["x", "-1", "0", "0m", "999999", "59s", "999d", "1.5"])
+def test_what_a_remedy_says_to_write_is_taken_by_that_input(name: str, value: str) -> None:
+    """Each example, and both ends of a range."""
+    try:
+        inputs.load(environ({name: value}))
+    except InputErrors as error:
+        (problem,) = error.problems
+        examples = re.split(r", | or | to ", problem.rpartition("; write ")[2].removeprefix("a number from "))
+        assert examples
+        for example in examples:
+            inputs.load(environ({name: example}))
+
+
+def test_every_input_with_a_range_is_among_them() -> None:
+    """A new one has to be added."""
+    refused = []
+    for name in inputs.ALL:
+        try:
+            inputs.load(environ({name: "x"}))
+        except InputErrors as error:
+            refused += [name for problem in error.problems if re.search(r"whole \w+ expected|a duration of", problem)]
+    assert sorted(refused) == sorted(NUMBERS)
 
 
 def test_every_default_in_force_loads_as_itself() -> None:

@@ -45,9 +45,8 @@ NO_PROFILE = "not an instance profile name or ARN"
         *rows("22", "ami", NO_AMI, empty="ami-", upper_case="AMI-123", no_hex="ami-zzzzzzzz", two="ami-01234567 x"),
         row("23", "nothing", "ami", "resolve:ssm:", NO_AMI),
         *rows("24", "ami", NO_AMI, name="ubuntu-24.04", path="amazon/al2023"),
-        *rows(
-            "27", NAME, NO_PROFILE, long="x" * 129, space="a b", slash="a/b", role="arn:aws:iam::123456789012:role/x"
-        ),
+        *rows("27", NAME, NO_PROFILE, long="x" * 129, space="a b", slash="a/b"),
+        row("27", "role", NAME, "arn:aws:iam::123456789012:role/x", "the ARN of a role, not of an instance profile"),
     ],
 )
 def test_what_is_no_id_of_its_kind_is_told_with_the_value_and_a_remedy(name: str, value: str, expected: str) -> None:

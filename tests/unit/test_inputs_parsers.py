@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refresh.inputs import access, actions_runner, parsers, resources, scripts
+from refresh.inputs import access, actions_runner, parsers, regions, resources, scripts
 from refresh.inputs.parsers import Problem
 from refresh.inputs.resource_classes import resource_classes
 
@@ -17,7 +17,7 @@ PARSERS = (
     parsers.visible,
     parsers.image,
     parsers.instance_profile,
-    parsers.region,
+    regions.region,
     parsers.repository,
     parsers.boolean,
     parsers.mode,

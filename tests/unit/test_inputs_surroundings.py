@@ -40,7 +40,15 @@ NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region
         row("32", "101", REPOSITORY, f"o/{'r' * 101}", NO_REPOSITORY),
         row("35", "zone", "aws-region", "us-east-1a", "an availability zone, not a region; got 'us-east-1a'"),
         row("35", "remedy", "aws-region", "eu-central-1b", "write eu-central-1"),
-        *rows("36", "aws-region", NO_REGION, name="US East", underscores="us_east_1", upper_case="US-EAST-1"),
+        *rows("35", "aws-region", "write us-west-2", local="us-west-2-lax-1a", wavelength="us-west-2-wl1-den-wlz-1"),
+        *rows("36", "aws-region", NO_REGION, name="US East", word="Ireland", zero="us-east-01"),
+        *rows("36", "aws-region", "write us-east-1, if that is meant", underscores="us_east_1", upper="US-EAST-1"),
+        row("37a", "eu-wst-1", "aws-region", "eu-wst-1", "not an AWS region: wst is no direction"),
+        *rows("37a", "aws-region", "write us-east-1, if that is meant", swapped="us-esat-1", zone="us-esat-1a"),
+        row("37a", "mars", "aws-region", "mars-1", "not an AWS region"),
+        row("29", "address", REPOSITORY, "https://github.com/octo/widgets", "write octo/widgets"),
+        row("29", "clone", REPOSITORY, "git@github.com:octo/wid.gets.git", "write octo/wid.gets"),
+        row("84", "server", "GITHUB_SERVER_URL", "http://ghe.example.com", "GitHub sets it to https://<host>"),
         *rows("84", API, NO_ADDRESS, http="http://host", ghes="http://ghe.example.com/api/v3", no_url="ghe"),
         *rows("84", API, NO_ADDRESS, looks_like_loopback="http://127.0.0.1.example.com", file="file:///etc/passwd"),
         *rows("84", API, NO_ADDRESS, space="https://a b"),
@@ -151,9 +159,9 @@ def test_a_region_loses_the_white_space_around_it(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        row("37", "mars", "mars-1", "aws-region: mars-1 is not known to this version of botocore"),
-        row("37", "typo", "us-esat-1", "is it spelled right?"),
         row("37", "new", "eu-north-9", "aws-region: eu-north-9 is not known to this version of botocore"),
+        row("37", "country", "qqq-west-1", "not known to this version of botocore"),
+        row("37", "far", "zz-yyyyyyyy-xxxxxxxxxx-central-99", "is it spelled right?"),
     ],
 )
 def test_an_unknown_region_is_taken_with_a_warning(value: str, expected: str) -> None:

@@ -1,0 +1,36 @@
+"""Regions that an account has to enable: until then its credentials look wrong there, however good they are.
+
+Nothing in an answer tells the two apart, so both are named. botocore does not know which these are; AWS says that all
+regions since March 2019 are: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html.
+"""
+
+from __future__ import annotations
+
+import re
+
+from refresh import errors
+
+_ALWAYS_ENABLED = re.compile(
+    r"ap-(northeast-[123]|south-1|southeast-[12])|ca-central-1|eu-(central-1|north-1|west-[123])|sa-east-1"
+    r"|us-(east|west)-[12]"
+)
+_WITHOUT_CHOICE = re.compile(r"cn-|us-gov-|us-iso|eu-iso|eusc-")
+"""Those of other partitions."""
+_LIKE_BAD_CREDENTIALS = ("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException")
+_DISABLED = ("OptInRequired", "RegionDisabledException")
+
+
+def explained(error: errors.ApiError, region: str) -> errors.ApiError:
+    """Name the region as a possible cause where it is one that an account has to enable."""
+    if _ALWAYS_ENABLED.fullmatch(region) or _WITHOUT_CHOICE.match(region) or "Marketplace" in error.message:
+        return error
+    if error.code in _DISABLED or (
+        error.code in _LIKE_BAD_CREDENTIALS and isinstance(error, errors.CredentialsExpired)
+    ):
+        remedy = (
+            f"{region} is a region that an account has to enable: see that it is (Account, AWS Regions), and that the "
+            "credentials are from that region's STS, since the global one's are not valid there. Otherwise give valid "
+            "credentials."
+        )
+        return type(error)(error.operation, error.code, error.message, remedy=remedy)
+    return error
