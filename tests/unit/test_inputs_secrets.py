@@ -88,8 +88,8 @@ def test_a_short_value_of_an_emulator_is_no_secret(secret: str) -> None:
     assert inputs.load(environ(given)).desired.tags == (("stage", secret),)
 
 
-@pytest.mark.parametrize(("value", "expected"), LOOKS)
 @pytest.mark.parametrize("name", ["tags", "role-session-name", "GITHUB_SERVER_URL", SCRIPT])
+@pytest.mark.parametrize(("value", "expected"), LOOKS)
 def test_what_is_recognisably_a_secret_is_refused_wherever_it_came_from(name: str, value: str, expected: str) -> None:
     """Another workflow's token in a tag is as public as this one's."""
     problem = _told({name: f"a={value}"}, name)
