@@ -471,12 +471,6 @@ def test_the_release_names_what_is_installed() -> None:
     assert [each.name for each in change.differences] == ["UserData"]
 
 
-def test_the_user_data_is_within_ec2_s_limit() -> None:
-    """With everything at its longest and no script of the user's."""
-    longest = user_data.Settings.at_their_longest("ap-southeast-2", "t" * 150, "")
-    assert len(user_data.render(longest)) < user_data.SIZE_LIMIT
-
-
 @pytest.mark.parametrize(
     ("wanted", "provisioned", "problem"),
     [
