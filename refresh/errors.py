@@ -185,15 +185,15 @@ _KINDS: Mapping[str, type[ApiError]] = {
     "ResourceInUseException": AlreadyExists,
     "ConditionalCheckFailedException": ConditionFailed,
 }
-_DELETED_RECENTLY = "Wait a minute: the next run makes it."
 _REMEDIES = {
     "OperationNotPermitted": (
         f"Remove EC2's termination protection from the instance, or tag it {names.PROTECTION_TAG}=true to keep it."
     ),
-    "AWS.SimpleQueueService.QueueDeletedRecently": _DELETED_RECENTLY,
-    "QueueDeletedRecently": _DELETED_RECENTLY,
+    "AWS.SimpleQueueService.QueueDeletedRecently": "Wait a minute: the next run makes it.",
+    "QueueDeletedRecently": "Wait a minute: the next run makes it.",
+    "Time to live has been modified multiple times within a fixed interval": "Wait an hour; a run then makes it.",
 }
-"""Of codes with which AWS names nothing that could be changed."""
+"""Of codes and messages in which AWS names nothing that could be changed."""
 _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
 """Characters of a message that are shown."""
@@ -224,7 +224,7 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> ApiErr
         return kind(operation, code, message)
     if status >= _FIRST_SERVER_ERROR:
         return Unavailable(operation, code, message)
-    return Rejected(operation, code, message, remedy=_REMEDIES.get(code, ""))
+    return Rejected(operation, code, message, remedy=_REMEDIES.get(code) or _REMEDIES.get(message.rstrip("."), ""))
 
 
 def _of_a_key(operation: str, code: str, message: str) -> ApiError | None:

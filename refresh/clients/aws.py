@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -194,10 +196,26 @@ def _require_credentials(chain: Session) -> None:
     except (BotoCoreError, ClientError, OSError) as error:
         if lasting := lasting_problem("credentials", error):
             raise errors.InputErrors([f"AWS credentials: {lasting}"]) from None
-        raise _no_credentials(error) from None
+        raise _no_credentials(error, _of_profile(chain, error)) from None
     if not credentials:
         raise _no_credentials("none found")
 
 
-def _no_credentials(problem: object) -> errors.InputErrors:
-    return errors.InputErrors([f"AWS credentials: {problem}; {_CREDENTIALS_REMEDY}"])
+def _of_profile(chain: Session, error: Exception) -> str:
+    """Say what to do about a profile that cannot be used, which another remedy would leave in the way."""
+    profile = shlex.quote(str(chain.profile or "default"))
+    match type(error).__name__:
+        case "ProfileNotFound":
+            remedy = "unset AWS_PROFILE and AWS_DEFAULT_PROFILE in its env, or name a profile that is there"
+            given = os.environ.get("AWS_ACCESS_KEY_ID")
+            return f"{remedy}; {'the keys in its env are used then' if given else _CREDENTIALS_REMEDY}"
+        case "SSOTokenLoadError" | "UnauthorizedSSOTokenError" | "TokenRetrievalError":
+            return f"run aws sso login --profile {profile}"
+        case "MissingDependencyException":
+            exported = f"aws configure export-credentials --profile {profile} --format env"
+            return f'run eval "$({exported})", and unset AWS_PROFILE'
+    return _CREDENTIALS_REMEDY
+
+
+def _no_credentials(problem: object, remedy: str = _CREDENTIALS_REMEDY) -> errors.InputErrors:
+    return errors.InputErrors([f"AWS credentials: {problem}; {remedy}"])

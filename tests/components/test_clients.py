@@ -234,6 +234,39 @@ def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPa
         )
 
 
+@pytest.mark.parametrize(
+    ("profile", "key", "remedy"),
+    [
+        (
+            "gone",
+            "AKIA",
+            "unset AWS_PROFILE and AWS_DEFAULT_PROFILE in its env, .*; the keys in its env are used ",
+        ),
+        ("gone", "", "unset AWS_PROFILE and AWS_DEFAULT_PROFILE in its env, .*; set role-to-assume, or run "),
+        ("sso", "", "run aws sso login --profile sso$"),
+        (
+            "web",
+            "",
+            r'run eval "\$\(aws configure export-credentials --profile web --format env\)", and unset ',
+        ),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_told_with_what_to_unset_or_run(
+    profile: str, key: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another remedy would leave it in the way."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = ci\n"
+        "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n"
+        "[profile web]\nlogin_session = arn:aws:sts::123456789012:assumed-role/ci/me\n"
+    )
+    given = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key} if key else {}
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(errors.InputErrors, match=f"^AWS credentials: .*; {remedy}"):
+        _connect(monkeypatch, AWS_CONFIG_FILE=str(config), AWS_PROFILE=profile, **given)
+
+
 def test_credentials_of_the_standard_chain_are_asked_for_in_the_pool_s_region(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]
 ) -> None:

@@ -54,6 +54,14 @@ def test_where_aws_s_words_name_nothing_to_change_the_remedy_does(code: str, rem
     assert str(error).endswith(f"because. {error.remedy}")
 
 
+def test_a_second_change_of_time_to_live_within_the_hour_says_when_it_can_be_made() -> None:
+    """DynamoDB's code is that of any mistake, so its words are what tells."""
+    told = str(
+        _from("ValidationException", 400, "Time to live has been modified multiple times within a fixed interval")
+    )
+    assert told.endswith("interval. Wait an hour; a run then makes it.")
+
+
 def test_what_nobody_foresaw_says_where_to_report_it() -> None:
     """A line of the log is nobody's address."""
     told = str(errors.ApiError("sqs:X", "Odd"))
