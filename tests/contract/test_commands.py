@@ -74,7 +74,7 @@ def test_every_workflow_is_linted(tmp_path: Path) -> None:
     examples = {f"docs-examples-{path.name}" for path in (ROOT / "docs" / "examples").glob("*.yml")}
     assert examples | {"README-0.yml", "docs-migrating-0.yml", "docs-quick-start-0.yml"} <= linted
     assert "WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml\n" in MAKEFILE
-    assert len(list((tmp_path / "steps").iterdir())) == 3
+    assert len(list((tmp_path / "steps").iterdir())) == 2
 
 
 def test_no_security_rule_is_off_for_the_program_without_a_reason() -> None:

@@ -132,7 +132,7 @@ def test_the_page_has_the_instance_s_items_as_the_agent_writes_them() -> None:
     told = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
     assert told == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
     signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", SHELL))
-    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$outcome"', SHELL):
+    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$(?:removed|stopped)"', SHELL):
         signals |= {f"{stem}OK", f"{stem}FAILED"}
     assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
 
