@@ -67,7 +67,7 @@ lint: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m documentation.inputs_page
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	$(BIN)/python -m documentation.site
 
 # A Docker engine is needed, whose daemon has the base image or reaches a registry.
 release-dry-run: $(INSTALLED)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
-import sysconfig
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from documentation import inputs_page
+from documentation import inputs_page, site
 from refresh import command_line, inputs
 from tests import pages
 from tests.fakes.literals import good
@@ -29,6 +29,20 @@ ACTION, TYPES = (yaml.safe_load((ROOT / name).read_text()) for name in ("action.
 WORKFLOWS = [*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / "docs" / "examples").glob("*.yml")]
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
 _PIN = re.compile(r"[\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+_ELSEWHERE = r"""["'(]?(?:https?:)?//"""
+_LOADED = {
+    ".html": (
+        rf"<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*\b(?:src|srcset|data)={_ELSEWHERE}[^>]*",
+        rf"<link\b(?=[^>]*\brel=.?(?:stylesheet|\w*preload|prefetch|preconnect|dns-prefetch|icon))[^>]*\bhref={_ELSEWHERE}[^>]*",
+        rf"""(?:@import\s+|url\(){_ELSEWHERE}[^)"']*""",
+    ),
+    ".css": (rf"""(?:@import\s+|url\(){_ELSEWHERE}[^)"']*""",),
+    ".js": (
+        rf"""(?:fetch|import|importScripts|Worker|EventSource|WebSocket)\({_ELSEWHERE}[^)"']*""",
+        rf"""\.src\s*=\s*{_ELSEWHERE}[^;]*""",
+    ),
+}
+"""What makes a browser ask another host, as far as the text of a file shows it."""
 _NOT_PINNED = ("org/refresh-action", "fleet-actions/ec2-runner-pool-manager")
 """This action, as its users write it, and one whose tags move no more."""
 
@@ -42,22 +56,75 @@ def test_the_page_of_inputs_is_what_action_yml_says() -> None:
     assert inputs_page.PAGE.read_text() == inputs_page.current()
 
 
-def test_the_site_is_built_strictly_and_draws_every_diagram(tmp_path: Path) -> None:
-    """A broken link, a missing anchor or a page that is nowhere in the navigation is an error."""
-    mkdocs = str(Path(sysconfig.get_path("scripts")) / "mkdocs")
-    command = [
-        mkdocs,
-        "build",
-        "--quiet",
-        "--config-file",
-        str(ROOT / "mkdocs.yml"),
-        "--site-dir",
-        str(tmp_path / "site"),
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as `make docs` does: a broken link or a missing anchor is an error."""
+    folder = tmp_path_factory.mktemp("documentation")
+    assert site.main([str(folder)]) == 0
+    return folder / "site"
+
+
+def test_the_site_has_every_diagram_and_the_script_that_draws_it(built: Path) -> None:
+    """On the pages that have one."""
+    shown = {page: page.read_text().count('class="mermaid"') for page in built.rglob("*.html")}
+    assert sum(shown.values()) == sum(page.read_text().count("```mermaid\n") for page in PAGES) > 4
+    for page in shown:
+        scripts = re.findall(r'<script src="([^"]+mermaid[^"]+)"', page.read_text())
+        assert [(page.parent / script).is_file() for script in scripts] == [True] or page.name == "404.html", page
+
+
+def test_nothing_of_the_site_is_loaded_from_another_host(built: Path) -> None:
+    """No script, style, font, image or frame; links that a reader follows may lead anywhere."""
+    found = [
+        f"{path.relative_to(built)}: {match[0][:120]}"
+        for path in built.rglob("*")
+        if path.suffix in _LOADED
+        for pattern in _LOADED[path.suffix]
+        for match in re.finditer(pattern, path.read_text())
     ]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own pages
-    assert built.returncode == 0, built.stdout + built.stderr
-    drawn = [page.read_text().count('<pre class="mermaid">') for page in (tmp_path / "site").rglob("*.html")]
-    assert sum(drawn) == sum(page.read_text().count("```mermaid\n") for page in PAGES) > 4
+    assert found == []
+
+
+def test_the_theme_s_scripts_know_no_other_host(built: Path) -> None:
+    """They would ask GitHub for a repository's stars, and others for libraries."""
+    for script in (built / "assets" / "javascripts").rglob("*.js"):
+        assert set(re.findall(r"https?://([\w.-]+)", script.read_text())) <= {"www.w3.org", "fontawesome.com"}, script
+    assert not any('data-md-component="source"' in page.read_text() for page in built.rglob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("link", "problem"), [("nowhere.md", "page"), ("access.md#nowhere", "anchor"), ("/access.md", "absolute")]
+)
+def test_a_site_with_a_broken_link_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], link: str, problem: str
+) -> None:
+    """Nor one with a link from the root of the server."""
+    monkeypatch.setattr(site, "PAGES", {**site.PAGES, "top.md": "contributing.md"})
+    monkeypatch.setattr(site, "ROOT", _copied(tmp_path / "root"))
+    (tmp_path / "root" / "top.md").write_text(f"[x](docs/{link})" if link[0] != "/" else f"[x]({link})")
+    monkeypatch.setattr(site, "_from_the_top", lambda target: target.removeprefix("docs/"))
+    assert site.main([str(tmp_path / "build")]) == 1
+    assert problem in capfd.readouterr().err
+
+
+def test_a_page_that_is_not_in_the_navigation_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would find it."""
+    root = _copied(tmp_path / "root")
+    (root / "docs" / "forgotten.md").write_text("# Forgotten\n")
+    monkeypatch.setattr(site, "ROOT", root)
+    assert site.main([str(tmp_path / "build")]) == 1
+    assert capfd.readouterr().err == "forgotten.md: is not in the navigation of mkdocs.yml\n"
+
+
+def _copied(root: Path) -> Path:
+    shutil.copytree(ROOT / "docs", root / "docs")
+    shutil.copytree(ROOT / "documentation" / "theme", root / "documentation" / "theme")
+    for name in site.PAGES:
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, root)
+    return root
 
 
 @pytest.mark.parametrize("page", TOP, ids=_named)
