@@ -100,6 +100,8 @@ class DesiredState:
     metadata_hop_limit: int = 1
     root_volume: RootVolume | None = None
     """None where the image's own holds in all."""
+    delete_volumes_on_termination: bool = False
+    """Whether volumes that the image keeps end with their instance all the same."""
     tags: Tags = ()
     """On the table, the queues and the template, and through it on instances and volumes."""
     max_instance_age: timedelta = timedelta(days=7)

@@ -28,6 +28,7 @@ DESCRIPTIONS = {
     "metadata-hop-limit": "hop limit of the instance metadata service [1]",
     "root-volume-size": "GiB of the instances' root volume [the image's]",
     "root-volume-type": "type of the root volume [the image's]",
+    "delete-volumes-on-termination": "end volumes with their instance that the image would keep [false]",
     "tags": "lines of key=value for everything that is made",
     "max-instance-age": "end idle instances that were launched longer ago [7d]",
     "max-unexpected-terminations": "how many unrecorded instances a run may end [a fifth of the living, at least 1]",
@@ -40,6 +41,7 @@ DESCRIPTIONS = {
 CHOICES = {
     "runner-scope": "repository|organization",
     "root-volume-type": "gp2|gp3",
+    "delete-volumes-on-termination": "true|false",
     "clean-github-runners": "true|false",
     "fail-on-drift": "true|false",
     "mode": "plan|apply",

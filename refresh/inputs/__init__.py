@@ -46,6 +46,7 @@ OPTIONAL = (
     "metadata-hop-limit",
     "root-volume-size",
     "root-volume-type",
+    "delete-volumes-on-termination",
     "tags",
     "max-instance-age",
     "max-unexpected-terminations",
@@ -140,6 +141,7 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "runner_scope": reader.optional("runner-scope", actions_runner.runner_scope),
         "metadata_hop_limit": reader.optional("metadata-hop-limit", parsers.whole_number("hops", 1, 64)),
         "root_volume": resources.root_volume(reader),
+        "delete_volumes_on_termination": reader.optional("delete-volumes-on-termination", parsers.boolean),
         "tags": reader.optional("tags", resources.tags),
         "max_instance_age": reader.optional(
             "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))

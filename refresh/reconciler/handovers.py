@@ -30,8 +30,10 @@ _COLLECTOR_BLIND = Unchecked("the garbage collector saw no instances (see its er
 
 
 def root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:
-    """Wait for the image, where the root volume is to be another than its own."""
-    return image().root_device() if desired.root_volume else None
+    """Wait for the image, where volumes are to be other than its own."""
+    if desired.root_volume:
+        return image().root_device()
+    return image().devices() if desired.delete_volumes_on_termination else None
 
 
 def require_administration(desired: DesiredState, github: GitHub) -> None:

@@ -114,7 +114,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     metadata = first.metadata
     sender = Sender(services.dynamodb, clock, executor, run.over)
     image = Once(executor, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
-    if desired.root_volume:
+    if desired.root_volume or desired.delete_volumes_on_termination:
         image.begin()
     preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, executor)
     under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}

@@ -217,6 +217,18 @@ def test_what_is_not_said_of_the_root_volume_is_the_image_s(
     assert device["Ebs"] == expected
 
 
+def test_volumes_that_the_image_keeps_are_a_warning_that_an_input_ends(world: World, services: Services) -> None:
+    """Moto's images keep theirs; each ended runner would leave a volume that costs."""
+    image = _image(services.ec2)
+    report = world.refresh(ami=image)
+    (warning,) = component(report, "launch template").warnings
+    assert warning.startswith(f"ami: {image} keeps the volumes at /dev/sda1 when an instance ends")
+    report = world.settle(ami=image, delete_volumes_on_termination="true")
+    assert component(report, "launch template").warnings == ()
+    (device,) = world.default_version(services)["LaunchTemplateData"]["BlockDeviceMappings"]
+    assert (device["DeviceName"], device["Ebs"]) == ("/dev/sda1", {"DeleteOnTermination": True})
+
+
 def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, services: Services) -> None:
     """The default goes back to the version that is as desired, and the plan says field by field what was wrong."""
     wanted = {"ami": _image(services.ec2), "root_volume_size": "100"}

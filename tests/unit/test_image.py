@@ -85,3 +85,11 @@ def test_images_are_seen_also_when_they_are_deprecated_or_disabled() -> None:
     ec2: Any = SimpleNamespace(describe_images=describe_images)
     assert image.look_up(ec2, _no_parameters, IMAGE).state == "disabled"
     assert asked == {"ImageIds": [IMAGE], "IncludeDeprecated": True, "IncludeDisabled": True}
+
+
+def test_devices_whose_volumes_are_kept_are_known_of_any_image() -> None:
+    """Also of one that boots from something else."""
+    kept = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 500, "DeleteOnTermination": False}}
+    ends = {"DeviceName": "/dev/sdc", "Ebs": {"VolumeSize": 500, "DeleteOnTermination": True}}
+    found = _look_up({"RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [kept, ends]})
+    assert found.devices() == RootDevice(IMAGE, "/dev/xvda", 0, ("/dev/sdb",))

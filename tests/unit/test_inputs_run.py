@@ -30,7 +30,7 @@ VERSION, SUMS = "actions-runner-version", "actions-runner-sha256"
         *rows("87", "mode", "apply or plan expected", both="plan,apply"),
         *(
             each
-            for name in ("fail-on-drift", "clean-github-runners")
+            for name in ("fail-on-drift", "clean-github-runners", "delete-volumes-on-termination")
             for each in rows("88", name, "true or false expected", yes="yes", one="1", on="on", no="no")
         ),
         *rows("user", "runner-user", "not the name of a Linux user", upper_case="Runner", digit="1a", long="a" * 33),
@@ -56,6 +56,7 @@ def test_a_word_that_is_none_of_those_known_is_told(name: str, value: str, expec
         row("88", "TRUE", "fail-on-drift", "TRUE", "fail_on_drift", True),
         row("88", "false", "fail-on-drift", "false", "fail_on_drift", False),
         row("88", "FALSE", "clean-github-runners", "FALSE", "clean_github_runners", False),
+        row("88", "true", "delete-volumes-on-termination", "true", "delete_volumes_on_termination", True),
         row("user", "name", "runner-user", "builder_1", "runner_user", "builder_1"),
     ],
 )

@@ -604,6 +604,20 @@ def test_a_template_is_made_with_its_tags_and_gets_them_back() -> None:
     assert [type(each) for each in unread.changes] == [CreateVersion]
 
 
+def test_volumes_that_the_image_keeps_end_with_their_instance_where_that_is_asked_for() -> None:
+    """Whatever else is said of the root volume holds."""
+    device = evolve(ROOT_DEVICE, kept=(ROOT_DEVICE.name, "/dev/sdb"))
+    ending = {"DeviceName": "/dev/sdb", "Ebs": {"DeleteOnTermination": True}}
+    data = content.desired_data(desired(delete_volumes_on_termination=True), RELEASE, device)
+    assert data["BlockDeviceMappings"] == [{"DeviceName": device.name, "Ebs": {"DeleteOnTermination": True}}, ending]
+    both = desired(delete_volumes_on_termination=True, root_volume=RootVolume(50))
+    data = content.desired_data(both, RELEASE, device)
+    root = {"Encrypted": True, "DeleteOnTermination": True, "VolumeSize": 50}
+    assert data["BlockDeviceMappings"] == [{"DeviceName": device.name, "Ebs": root}, ending]
+    assert "BlockDeviceMappings" not in content.desired_data(both, RELEASE, None)
+    assert "BlockDeviceMappings" not in content.desired_data(desired(), RELEASE, device)
+
+
 def test_a_template_with_the_root_volume_that_is_asked_for_is_left_alone() -> None:
     """One without it is not."""
     wanted = desired(root_volume=RootVolume(50, None))

@@ -51,13 +51,19 @@ def desired_data(
             "InstanceMetadataTags": "enabled",
         },
     }
+    volumes: dict[str, LaunchTemplateEbsBlockDeviceRequestTypeDef] = {}
+    if desired.delete_volumes_on_termination and root_device:
+        # Of what is not said here, a launch takes the image's.
+        volumes = {name: {"DeleteOnTermination": True} for name in root_device.kept}
     if desired.root_volume and root_device:
         volume: LaunchTemplateEbsBlockDeviceRequestTypeDef = {"Encrypted": True, "DeleteOnTermination": True}
         if desired.root_volume.size_gib:
             volume["VolumeSize"] = desired.root_volume.size_gib
         if desired.root_volume.type:
             volume["VolumeType"] = cast("VolumeTypeType", desired.root_volume.type)
-        data["BlockDeviceMappings"] = [{"DeviceName": root_device.name, "Ebs": volume}]
+        volumes[root_device.name] = volume
+    if volumes:
+        data["BlockDeviceMappings"] = [{"DeviceName": name, "Ebs": volume} for name, volume in volumes.items()]
     if desired.tags:
         tags = tagging.written(desired.tags)
         data["TagSpecifications"] = [

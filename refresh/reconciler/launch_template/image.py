@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh import errors, records
 from refresh.desired import RESOLVE
@@ -44,6 +44,8 @@ class RootDevice:
     name: str
     """`/dev/xvda`, `/dev/sda1` or another."""
     size_gib: int
+    kept: tuple[str, ...] = ()
+    """Devices of EBS volumes that the image would keep when an instance ends."""
     provisioned: bool = False
     """Whether the image sets IOPS or throughput of its own, which a volume of another type inherits."""
 
@@ -59,6 +61,10 @@ class Image:
     device_name: str = ""
     volume: Mapping[str, Any] | None = None
     """The EBS volume at its root device; None where it boots from something else."""
+    kept: tuple[str, ...] = ()
+    """Devices whose EBS volumes stay when an instance ends."""
+    described: Mapping[str, Any] = field(factory=dict)
+    """All that EC2 says of it."""
 
     def root_device(self) -> RootDevice:
         """Give the root volume; raises `Refused` where there is none."""
@@ -68,8 +74,14 @@ class Image:
                 f"ami: {self.id} does not boot from an EBS volume, so root-volume-size and root-volume-type mean "
                 "nothing to it; leave them out or choose another image."
             )
+        return self.devices()
+
+    def devices(self) -> RootDevice:
+        """Give the root volume, of whatever kind, and what is kept."""
+        volume = self.volume or {}
         provisioned = "Iops" in volume or "Throughput" in volume
-        return RootDevice(self.id, self.device_name, volume["VolumeSize"], provisioned=provisioned)
+        size = volume.get("VolumeSize", 0)
+        return RootDevice(self.id, self.device_name, size, self.kept, provisioned=provisioned)
 
 
 def look_up(ec2: EC2Client, parameters: Callable[[], ParameterStore], image: str) -> Image:
@@ -86,7 +98,9 @@ def look_up(ec2: EC2Client, parameters: Callable[[], ParameterStore], image: str
     name = found.get("RootDeviceName", "")
     volumes = {each.get("DeviceName"): each.get("Ebs", {}) for each in found.get("BlockDeviceMappings", [])}
     deprecated_at = records.read_moment(found.get("DeprecationTime"))
-    return Image(image_id, found.get("State", ""), deprecated_at, name, dict(volumes.get(name, {})))
+    kept = (str(device) for device, volume in volumes.items() if volume.get("DeleteOnTermination") is False)
+    volume = dict(volumes.get(name, {}))
+    return Image(image_id, found.get("State", ""), deprecated_at, name, volume, tuple(sorted(kept)), dict(found))
 
 
 def _resolved(parameters: ParameterStore, name: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.reconciler.component import Clearance
 from refresh.reconciler.early import Once
 from refresh.reconciler.preflight import policy
-from refresh.reconciler.preflight.policy import Findings, Network, Profile
+from refresh.reconciler.preflight.findings import Findings, together
+from refresh.reconciler.preflight.policy import Network, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,7 +131,7 @@ class Preflight:
 
 
 def _cleared(*findings: Findings) -> Clearance:
-    found = policy.together(*findings)
+    found = together(*findings)
     if found.problems:
         raise errors.Refused(f"nothing was written here: {' '.join(found.problems)}")
     return Clearance(found.warnings, found.notes)
@@ -149,28 +150,42 @@ def _profile(iam: Iam, given: str) -> Profile:
         found = iam.get_instance_profile(InstanceProfileName=given.rpartition("/")[2]).get("InstanceProfile", {})
     except errors.NotFound as error:
         raise errors.NotFound(error.operation, error.code, error.message, remedy=_PROFILE) from None
-    return Profile(str(found.get("Arn", "")), tuple(each.get("RoleName", "") for each in found.get("Roles", [])))
+    roles = found.get("Roles", [])
+    trusts = next((each.get("AssumeRolePolicyDocument") for each in roles), None)
+    names = tuple(each.get("RoleName", "") for each in roles)
+    return Profile(str(found.get("Arn", "")), names, trusts if isinstance(trusts, dict) else None)
 
 
 def _network(ec2: EC2Client, desired: DesiredState) -> Network:
     """Read where subnets and security groups are; filters give those that exist, where ids would fail as a whole."""
-    found = Network(
-        _look(partial(_subnets, ec2, desired.subnet_ids)), _look(partial(_groups, ec2, desired.security_group_ids))
+    subnets, groups = (
+        _look(partial(_subnets, ec2, desired.subnet_ids)),
+        _look(partial(_groups, ec2, desired.security_group_ids)),
     )
+    described = {
+        id_: each for one in (subnets, groups) if not isinstance(one, errors.ApiError) for id_, each in one.items()
+    }
+    found = Network(_vpcs(subnets), _vpcs(groups), described=described)
     if policy.apart(found):
         associated = _look(partial(_associated, ec2, desired.security_group_ids))
-        return Network(found.subnets, found.groups, associated)
+        return evolve(found, associated=associated)
     return found
 
 
-def _subnets(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, str]:
+def _vpcs(found: Read[Mapping[str, Mapping[str, Any]]]) -> Read[Mapping[str, str]]:
+    if isinstance(found, errors.ApiError):
+        return found
+    return {each: str(said.get("VpcId", "")) for each, said in found.items()}
+
+
+def _subnets(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
     listed = ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": list(ids)}])["Subnets"]
-    return {each.get("SubnetId", ""): each.get("VpcId", "") for each in listed}
+    return {each.get("SubnetId", ""): dict(each) for each in listed}
 
 
-def _groups(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, str]:
+def _groups(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
     listed = ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": list(ids)}])["SecurityGroups"]
-    return {each.get("GroupId", ""): each.get("VpcId", "") for each in listed}
+    return {each.get("GroupId", ""): dict(each) for each in listed}
 
 
 def _associated(ec2: EC2Client, ids: Sequence[str]) -> frozenset[tuple[str, str]]:

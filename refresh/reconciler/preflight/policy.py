@@ -6,20 +6,26 @@ What is known to be wrong is a problem, for which nothing is written; what may n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
 from refresh import errors, records
 from refresh.desired import DesiredState
 from refresh.reconciler.launch_template.image import Image
+from refresh.reconciler.preflight import images, networks
+from refresh.reconciler.preflight.findings import Findings, together
 from refresh.wording import enumerated
 
 T = TypeVar("T")
+_SOON = timedelta(days=30)
+"""How long before its deprecation an image is noted."""
 Read: TypeAlias = T | errors.ApiError
 """What was read, or why it could not be."""
 _ARN = "arn:"
+_EC2 = {"*", "ec2.amazonaws.com", "ec2.amazonaws.com.cn"}
+"""What stands for EC2 in a trust policy."""
 _NOT_OURS = ("AuthFailure", "InvalidAMIID.")
 """With which EC2 refuses an image that is not there, or not for this account."""
 
@@ -30,6 +36,8 @@ class Profile:
 
     arn: str
     roles: tuple[str, ...]
+    trusts: Mapping[str, Any] | None = None
+    """The role's trust policy; None where it was not given."""
 
 
 @frozen
@@ -40,24 +48,8 @@ class Network:
     groups: Read[Mapping[str, str]]
     associated: Read[frozenset[tuple[str, str]]] = field(default=frozenset())
     """Security groups that can be used in another VPC than their own, as (group, VPC); read where it matters."""
-
-
-@frozen
-class Findings:
-    """What was found, for people."""
-
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def together(*findings: Findings) -> Findings:
-    """Join findings."""
-    return Findings(
-        tuple(each for one in findings for each in one.problems),
-        tuple(each for one in findings for each in one.warnings),
-        tuple(each for one in findings for each in one.notes),
-    )
+    described: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    """All that EC2 says of each, by id."""
 
 
 def image(desired: DesiredState, found: Read[Image], now: datetime) -> Findings:
@@ -69,9 +61,15 @@ def image(desired: DesiredState, found: Read[Image], now: datetime) -> Findings:
         return Findings((f"ami: {name} is still being made; the next run looks again.",))
     if found.state != "available":
         return Findings((f"ami: {name} is {found.state or 'in no state'}, not available; choose another image.",))
-    if found.deprecated_at is None or found.deprecated_at > now:
+    return together(_age(name, found, now), images.judged(desired, name, found))
+
+
+def _age(name: str, found: Image, now: datetime) -> Findings:
+    if found.deprecated_at is None or found.deprecated_at - now > _SOON:
         return Findings()
     since = records.wire_time(found.deprecated_at)
+    if found.deprecated_at > now:
+        return Findings(notes=(f"ami: {name} will be deprecated on {since}; choose a newer one by then.",))
     return Findings(warnings=(f"ami: {name} is deprecated since {since}; choose a newer one before it is gone.",))
 
 
@@ -84,20 +82,46 @@ def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
         return Findings((f"iam-instance-profile: the one of this account with that name is {found.arn}, not {given}.",))
     if not found.roles:
         return Findings((f"iam-instance-profile: {given} has no role in it; add the runners' role to it.",))
+    if found.trusts and not _trusts_ec2(found.trusts):
+        problem = (
+            f"iam-instance-profile: the role {found.roles[0]} in {given} does not trust EC2, so instances would have "
+            "no credentials; allow sts:AssumeRole to the service ec2.amazonaws.com in its trust policy."
+        )
+        return Findings((problem,))
     return Findings()
+
+
+def _trusts_ec2(trusts: Mapping[str, Any]) -> bool:
+    """Whether any statement allows EC2 to take the role; conditions are not judged."""
+    statements = trusts.get("Statement", [])
+    allowed = [
+        each for each in (statements if isinstance(statements, list) else [statements]) if isinstance(each, dict)
+    ]
+    principals = [each.get("Principal") for each in allowed if each.get("Effect") == "Allow"]
+    services = [each.get("Service", []) if isinstance(each, dict) else each for each in principals]
+    named = {name for each in services for name in ([each] if isinstance(each, str) else each or [])}
+    return not named.isdisjoint(_EC2)
 
 
 def groups(desired: DesiredState, network: Network) -> Findings:
     """Judge the security groups: all have to be there, and usable where the subnets are."""
     missing = _missing("security-group-ids", desired.security_group_ids, network.groups, desired.region)
-    return together(missing, _apart(network, network.subnets))
+    return together(missing, _apart(network, network.subnets), networks.groups(_known(network, network.groups)))
 
 
 def subnets(desired: DesiredState, network: Network) -> Findings:
     """Judge the subnets: all have to be there, and where the security groups can be used."""
     return together(
-        _missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region), _apart(network, network.groups)
+        _missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region),
+        _apart(network, network.groups),
+        networks.subnets(_known(network, network.subnets), desired.region),
     )
+
+
+def _known(network: Network, found: Read[Mapping[str, str]]) -> Mapping[str, Mapping[str, Any]]:
+    """Give what EC2 said of the resources of a kind."""
+    ids = () if isinstance(found, errors.ApiError) else found
+    return {each: network.described[each] for each in ids if each in network.described}
 
 
 def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
