@@ -134,6 +134,21 @@ def test_what_ec2_has_not_ended_by_the_end_of_a_run_is_left_for_the_next_one() -
     assert pool.alive == []
 
 
+def test_a_version_with_which_ec2_finds_fault_launches_nothing() -> None:
+    """Every run says so and leaves the default; the first one in which it is right moves it."""
+    pool = build("up to date")
+    pool.account.state.faults[OTHER_IMAGE] = "The image id does not exist"
+    template = pool.account.state.templates[TEMPLATE]
+    for _ in range(3):
+        report = watched(pool, Watch(), image=OTHER_IMAGE)
+        assert failed(report) == ["launch template"]
+        assert "InvalidAMIID.NotFound: The image id does not exist" in told(report)
+        assert (template.default, list(template.versions)) == (1, [1])
+    pool.account.state.faults.clear()
+    assert watched(pool, Watch(), image=OTHER_IMAGE).exit_code == 0
+    assert template.versions[template.default]["ImageId"] == OTHER_IMAGE
+
+
 def test_a_restored_table_ends_no_job() -> None:
     """Every threshold in it has passed: the run fails with the list until somebody has put them ahead."""
     pool = restored()

@@ -304,6 +304,8 @@ class _Ec2:
         self.default = 1
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.refusals: dict[int, str] = {}
+        self.faults: list[dict[str, str]] = []
+        """What is wrong with each template and version that is made."""
 
     def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
         assert request["LaunchTemplateName"] == TEMPLATE
@@ -326,13 +328,17 @@ class _Ec2:
             answer["NextToken"] = str(start + 3)
         return answer
 
-    def create_launch_template(self, **request: Any) -> None:
+    def create_launch_template(self, **request: Any) -> dict[str, Any]:
         self.requests.append(("CreateLaunchTemplate", request))
         self.versions[1] = request["LaunchTemplateData"]
+        return {"Warning": {"Errors": self.faults}} if self.faults else {}
 
-    def create_launch_template_version(self, **request: Any) -> None:
+    def create_launch_template_version(self, **request: Any) -> dict[str, Any]:
         self.requests.append(("CreateLaunchTemplateVersion", request))
-        self.versions[max(self.versions) + 1] = request["LaunchTemplateData"]
+        number = max(self.versions) + 1
+        self.versions[number] = request["LaunchTemplateData"]
+        answer: dict[str, Any] = {"LaunchTemplateVersion": {"VersionNumber": number}}
+        return {**answer, "Warning": {"Errors": self.faults}} if self.faults else answer
 
     def modify_launch_template(self, **request: Any) -> None:
         self.requests.append(("ModifyLaunchTemplate", request))
@@ -387,18 +393,69 @@ def test_an_edited_template_is_repaired_version_first_then_default_then_record()
 
 
 def test_a_repeated_version_has_the_same_client_token_and_other_content_another() -> None:
-    """A lost answer must not leave a second version; content that returns after pruning must get a new one."""
-    tokens = []
-    for data, image in ((_data(), "ami-1"), (_data(), "ami-1"), (_data(), "ami-2")):
-        ec2 = _Ec2(data)
-        _refresh(ec2, Items(), image=image)
-        tokens.append(ec2.requests[0][1]["ClientToken"])
-    longer = _Ec2(_data(), _data())
-    _refresh(longer, Items(), image="ami-1")
-    tokens.append(longer.requests[0][1]["ClientToken"])
+    """A lost answer must not leave a second version; content that returns, or is judged anew, must get a new one."""
+    ec2 = _Ec2(_data())
+    component = _component(ec2, Items(), desired())
+    for latest, fields in ((1, RIGHT), (1, RIGHT), (1, WRONG), (2, RIGHT)):
+        list(component.apply([CreateVersion(ID, latest, (), fields, cast("Any", _data()))]))
+    list(_component(ec2, Items(), desired()).apply([CreateVersion(ID, 1, (), RIGHT, cast("Any", _data()))]))
+    tokens = [request["ClientToken"] for _, request in ec2.requests]
     assert tokens[0] == tokens[1]
-    assert len(set(tokens)) == 3
+    assert len(set(tokens)) == 4
     assert all(len(token) <= 128 for token in tokens)
+
+
+FAULTS = [
+    {"Code": "InvalidAMIID.NotFound", "Message": "The image id does not exist"},
+    {"Code": "InvalidParameterValue", "Message": "Invalid IAM Instance Profile name"},
+]
+
+
+def test_a_version_with_which_aws_finds_fault_never_becomes_the_default() -> None:
+    """It fails with AWS's words and is deleted, so the next run, and the one after, asks anew; until it is right."""
+    ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items({IDENTIFIER: _recorded()})
+    ec2.faults = FAULTS
+    for _ in range(2):
+        report = _refresh(ec2, items)
+        (failure,) = report.failures
+        assert str(failure.error) == (
+            "Rejected: ec2:CreateLaunchTemplateVersion: InvalidAMIID.NotFound: The image id does not exist "
+            "InvalidParameterValue: Invalid IAM Instance Profile name. The default was left as it is. Correct what AWS "
+            "names; the next run tries again."
+        )
+    assert ec2.writes == ["CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions"] * 2
+    assert (ec2.default, sorted(ec2.versions)) == (1, [1])
+    ec2.faults = []
+    assert not _refresh(ec2, items).failed
+    assert ec2.default == 2
+
+
+def test_a_faulty_version_that_cannot_be_deleted_is_told_and_not_used_in_that_run() -> None:
+    """Its owner has to, since the next run cannot know."""
+    ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items({IDENTIFIER: _recorded()})
+    ec2.faults, ec2.refusals = FAULTS, {2: "unexpectedError"}
+    report = _refresh(ec2, items)
+    (failure,) = report.failures
+    assert "Delete version 2 before that, or it becomes the default: Rejected" in str(failure.error)
+    assert (ec2.default, sorted(ec2.versions)) == (1, [1, 2])
+
+
+def test_a_template_with_which_aws_finds_fault_is_not_recorded_until_a_version_is_right() -> None:
+    """Its first version is its default from the start; unrecorded, no one launches from it, and every run tells."""
+    ec2, items = _Ec2(), Items()
+    ec2.faults = FAULTS
+    report = _refresh(ec2, items)
+    (refusal,) = report.refusals
+    assert report.failed
+    assert refusal.startswith("Rejected: ec2:CreateLaunchTemplate: InvalidAMIID.NotFound: The image id does not exist")
+    assert "The template is there, and not recorded, so provision does not use it." in refusal
+    assert (ec2.writes, items.puts) == (["CreateLaunchTemplate"], [])
+    assert _refresh(ec2, items).failed
+    assert (sorted(ec2.versions), items.puts) == ([1], [])
+    ec2.faults = []
+    assert not _refresh(ec2, items).failed
+    assert IDENTIFIER in items.items
+    assert _refresh(ec2, items).status == "as desired"
 
 
 def test_every_page_of_versions_is_read_newest_first() -> None:
@@ -437,7 +494,7 @@ def test_a_refused_version_leaves_the_default_as_it_is() -> None:
     """A full quota of versions must not stop launches."""
 
     class _Full(_Ec2):
-        def create_launch_template_version(self, **_: Any) -> None:
+        def create_launch_template_version(self, **_: Any) -> dict[str, Any]:
             raise errors.Rejected("ec2:CreateLaunchTemplateVersion", "VersionLimitExceeded", "10000 versions")
 
     ec2, items = _Full(_data(ImageId=OTHER_IMAGE)), Items()
@@ -450,14 +507,14 @@ def test_a_template_that_another_run_created_first_is_taken_over() -> None:
     """Two runs on an empty account."""
 
     class _Raced(_Ec2):
-        def create_launch_template(self, **request: Any) -> None:
+        def create_launch_template(self, **request: Any) -> dict[str, Any]:
             super().create_launch_template(**request)
             raise errors.AlreadyExists("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException")
 
     ec2, items = _Raced(), Items()
     report = _refresh(ec2, items)
     assert not report.failed
-    assert ec2.writes == ["CreateLaunchTemplate"]
+    assert ec2.writes == ["CreateLaunchTemplate", "CreateLaunchTemplateVersion"], "what EC2 told the other is not known"
     assert items.items[IDENTIFIER]["value"] == _recorded()
 
 

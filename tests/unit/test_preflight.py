@@ -243,7 +243,7 @@ USUAL_IMAGE = {
     "VirtualizationType": "hvm",
     "RootDeviceType": "ebs",
     "EnaSupport": True,
-    "BootMode": "uefi-preferred",
+    "BootMode": "uefi",
     "ImdsSupport": "v2.0",
     "ProductCodes": [{"ProductCodeType": "devpay"}],
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler import machines, tagging
@@ -22,7 +23,7 @@ from refresh.reconciler.tagging import TagResource
 from refresh.report import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from refresh.desired import DesiredState
     from refresh.reconciler.runner_release.releases import Release
@@ -65,6 +66,13 @@ class Actual:
     """None where the root volume is left as the image has it."""
     tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
     """Those of the template itself."""
+    faulty: Mapping[int, str] = field(factory=dict)
+    """Versions of which AWS said in this run that nothing can be launched from them, with its words."""
+    unproven: bool = False
+    """Whether AWS may have said so of the first version, and of a template that was not recorded for it.
+
+    It does not say it again, and a template's first version is its default at once: a second one tells.
+    """
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
@@ -75,7 +83,9 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
         return Plan(changes)
     resource = f"launch template {names.launch_template(desired.repository)}"
     tags = tagging.due(resource, actual.listing.template_id, desired.tags, actual.tags)
-    return Plan((*tags, *changes), refusals=tagging.refusals(resource, actual.tags))
+    default = actual.listing.default
+    faults = (actual.faulty[default.number],) if default and default.number in actual.faulty else ()
+    return Plan((*tags, *changes), refusals=(*faults, *tagging.refusals(resource, actual.tags)))
 
 
 def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
@@ -86,13 +96,17 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
     if not listing.template_id:
         return (CreateTemplate(names.launch_template(desired.repository), fields, data, desired.tags),)
     default = listing.default
-    if default is None or default.fields != fields:
-        equal = next((version for version in listing.versions if version.fields == fields), None)
+    if default and default.number in actual.faulty:
+        return ()
+    if default is None or default.fields != fields or actual.unproven:
+        good = (version for version in listing.versions if version.number not in actual.faulty)
+        equal = next((version for version in good if version.fields == fields and not version.default), None)
         if equal:
             number, present = (default.number, default.fields) if default else (None, ())
             differences = content.differences(present, equal.fields)
             return (SetDefaultVersion(listing.template_id, number, equal.number, differences),)
-        latest = max((version.number for version in listing.versions), default=0)
+        numbers = (version.number for version in listing.versions if version.number not in actual.faulty)
+        latest = max(numbers, default=0)
         before = default.fields if default else ()
         return (CreateVersion(listing.template_id, latest, before, fields, data),)
     record = RecordTemplate(
@@ -121,6 +135,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
             case TagResource(tags=tags):
                 actual = evolve(actual, tags=actual.tags.after(tags))
             case CreateVersion():
+                actual = evolve(actual, unproven=False)
                 added = Version(change.latest + 1, default=False, fields=change.fields)
                 listing = evolve(listing, versions=(added, *listing.versions))
             case SetDefaultVersion(version=version):

@@ -49,6 +49,8 @@ class State:
     queues: dict[str, Any] = field(factory=dict)
     images: dict[str, dict[str, Any]] = field(factory=dict)
     """What is to be said of an image, by id; every other one is there and available."""
+    faults: dict[str, str] = field(factory=dict)
+    """What EC2 warns of as a template or a version with an image is made, by the image."""
     vpcs: dict[str, str] = field(factory=dict)
     """The VPC of a subnet or security group, by id; "" for one that is not there, and all others share one."""
     profiles: dict[str, dict[str, Any]] = field(factory=dict)

@@ -227,8 +227,8 @@ class Ec2:
         raise refused("ec2:DescribeLaunchTemplateVersions", f"InvalidLaunchTemplate{kind}", wanted)
 
     @operation("ec2:CreateLaunchTemplate", writes=True)
-    def create_launch_template(self, **request: Any) -> None:
-        """Create a template with its first version."""
+    def create_launch_template(self, **request: Any) -> dict[str, Any]:
+        """Create a template with its first version, and warn of what is wrong with it."""
         name = request["LaunchTemplateName"]
         if not _NAME.fullmatch(name):
             raise refused("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.MalformedException", name)
@@ -237,19 +237,26 @@ class Ec2:
         data = _checked("ec2:CreateLaunchTemplate", request["LaunchTemplateData"])
         tags = {tag["Key"]: tag["Value"] for each in request.get("TagSpecifications", []) for tag in each["Tags"]}
         self.account.state.templates[name] = Template(self.account.next_id("lt"), name, {1: data}, tags=tags)
+        return self._warning(data)
 
     @operation("ec2:CreateLaunchTemplateVersion", writes=True)
-    def create_launch_template_version(self, **request: Any) -> None:
-        """Add a version; the same client token gives the same one."""
+    def create_launch_template_version(self, **request: Any) -> dict[str, Any]:
+        """Add a version, and warn of what is wrong with it; the same client token gives the same one."""
         template = self._template("ec2:CreateLaunchTemplateVersion", request)
         token = request.get("ClientToken", "")
         if token in template.tokens:
-            return
+            number = template.tokens[token]
+            return {"LaunchTemplateVersion": {"VersionNumber": number}}
         data = _checked("ec2:CreateLaunchTemplateVersion", request["LaunchTemplateData"])
         template.latest += 1
         template.versions[template.latest] = data
         if token:
             template.tokens[token] = template.latest
+        return {"LaunchTemplateVersion": {"VersionNumber": template.latest}, **self._warning(data)}
+
+    def _warning(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        fault = self.account.state.faults.get(data["ImageId"])
+        return {"Warning": {"Errors": [{"Code": "InvalidAMIID.NotFound", "Message": fault}]}} if fault else {}
 
     @operation("ec2:ModifyLaunchTemplate", writes=True)
     def modify_launch_template(self, **request: Any) -> None:
