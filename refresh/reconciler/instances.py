@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.htm
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from refresh import names
+from refresh import errors, names, records
 from refresh.reconciler.batches import batches
 from refresh.reconciler.machines import (
     TEMPLATE_TAG,
@@ -18,21 +19,28 @@ from refresh.reconciler.machines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import DescribeInstancesRequestTypeDef, FilterTypeDef
 
 _PAGE = 1000
 _FILTER_VALUES = 200
+_IDS = 100
+_PROBES = 3
+_MOST_REFUSALS = 60
+"""Each costs the pauses of several tries."""
 _JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
 
 
 def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:
     """Read the instances that were launched from the pool's templates."""
     machines: dict[str, Machine] = {}
-    for some in batches(template_ids.known, _FILTER_VALUES):
-        machines |= described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
+    try:
+        for some in batches(template_ids.known, _FILTER_VALUES):
+            machines |= described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
+    except errors.Unavailable as error:
+        return Launched(template_ids, unlisted=error)
     return Launched(template_ids, machines)
 
 
@@ -45,10 +53,12 @@ def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
     return machines
 
 
-def described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
-    """Read every instance that a filter finds, by id; the image's models have no more of one than is read here."""
+def described(ec2: EC2Client, condition: FilterTypeDef | None = None, ids: Sequence[str] = ()) -> dict[str, Machine]:
+    """Read every instance that a filter finds, or these; the image's models have no more of one than is read here."""
     machines: dict[str, Machine] = {}
-    request: DescribeInstancesRequestTypeDef = {"Filters": [condition], "MaxResults": _PAGE}
+    request: DescribeInstancesRequestTypeDef = {"InstanceIds": ids}
+    if condition:
+        request = {"Filters": [condition], "MaxResults": _PAGE}
     while True:
         page = ec2.describe_instances(**request)
         for reservation in page.get("Reservations", []):
@@ -57,6 +67,43 @@ def described(ec2: EC2Client, condition: FilterTypeDef) -> dict[str, Machine]:
         if not page.get("NextToken"):
             return machines
         request["NextToken"] = page["NextToken"]
+
+
+def by_exact_id(
+    ec2: EC2Client, identifiers: Sequence[str], over: Callable[[], bool]
+) -> tuple[dict[str, Machine], frozenset[str]]:
+    """Read instances by nothing but their ids, and give those for which EC2 has no answer.
+
+    While a zone is disrupted, EC2 refuses every request that names no ids, or that of an instance there; for all other
+    ids it answers. A batch that it refuses is halved, up to a number of refusals. Where it refuses the first few ids,
+    each asked for alone, it is not about a zone: it has no answer for any.
+    """
+    machines: dict[str, Machine] = {}
+    unanswered: set[str] = set()
+    probes = list(identifiers[:: max(1, len(identifiers) // _PROBES)][:_PROBES])
+    waiting = deque([[each] for each in probes])
+    waiting += batches([each for each in identifiers if each not in set(probes)], _IDS)
+    answers, refusals = 0, 0
+    while waiting:
+        some = waiting.popleft()
+        if over() or refusals == _MOST_REFUSALS or (refusals == len(probes) and not answers):
+            unanswered.update(some)
+            continue
+        halves = [some[: len(some) // 2], some[len(some) // 2 :]] if len(some) > 1 else []
+        try:
+            machines |= described(ec2, ids=some)
+            answers += 1
+        except errors.Unavailable:
+            refusals += 1
+            waiting += halves
+            unanswered.update([] if halves else some)
+        except (errors.NotFound, errors.Rejected) as error:
+            # It names those that it does not know, or that are no ids.
+            answers += 1
+            named = set(records.INSTANCE_ID.findall(error.message))
+            left = [each for each in some if each not in named]
+            waiting += ([left] if left else []) if len(left) < len(some) else halves
+    return machines, frozenset(unanswered)
 
 
 def _machine(instance: Any) -> Machine:

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from refresh import names, records
+from refresh import errors, names, records
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 _FORMER_IDS_KEPT = 20
@@ -83,6 +83,8 @@ class Launched:
 
     template_ids: TemplateIds = TemplateIds()
     machines: Mapping[str, Machine] = field(factory=dict)
+    unlisted: errors.Unavailable | None = None
+    """Why EC2 did not list them; None where it did."""
 
 
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import items, machines, registration_token
+from refresh.reconciler import instances, items, machines, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
@@ -148,6 +148,16 @@ def believe_restored_records() -> AbstractContextManager[object]:
     return mock.patch.object(Restore, "covers", return_value=False)
 
 
+def take_what_ec2_has_no_answer_for_as_gone() -> AbstractContextManager[object]:
+    """Judge an instance in a disrupted zone as one that EC2 does not know."""
+
+    def wrap(original: Any, *args: Any) -> Any:
+        found, _ = original(*args)
+        return found, frozenset()
+
+    return _wrapped(instances, "by_exact_id", wrap)
+
+
 def adopt_at_once() -> AbstractContextManager[object]:
     """Forget that provision takes time to record."""
     return mock.patch.object(policy, "UNRECORDED_GRACE", -policy.UNRECORDED_GRACE)
@@ -236,6 +246,7 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         believe_what_is_recorded_of_former_templates,
         forget_former_templates,
         believe_restored_records,
+        take_what_ec2_has_no_answer_for_as_gone,
         adopt_at_once,
         record_queues_before_they_exist,
         move_the_default_before_the_version_exists,

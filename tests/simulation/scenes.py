@@ -85,6 +85,18 @@ def restored() -> Pool:
     return pool
 
 
+def disrupted() -> Pool:
+    """Give a pool half of whose instances are in a zone of which EC2 has no answer; all are due, one is unrecorded."""
+    pool = build("up to date")
+    for number, state in enumerate((*STATES, *STATES)):
+        instance = pool.launch(zone="ab"[number % 2])
+        pool.record(instance, state=state, threshold=pool.in_time(-60))
+    pool.record("i-0000000000000fff0", state="idle")
+    pool.launch().launched_at -= timedelta(minutes=30)
+    pool.account.state.disrupted.add("b")
+    return pool
+
+
 def put_ahead(pool: Pool) -> None:
     """Write a later threshold into the records of the living, as docs/operations.md says, and record the others."""
     recorded = pool.table.of(records.INSTANCE)

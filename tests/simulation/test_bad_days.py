@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from attrs import define
 
 from refresh import errors, names, records
@@ -15,7 +16,7 @@ from tests.fakes.memory.ec2 import ALIVE
 from tests.reports import failed, told
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
-from tests.simulation.scenes import put_ahead, restored
+from tests.simulation.scenes import disrupted, put_ahead, restored
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
@@ -147,6 +148,33 @@ def test_a_version_with_which_ec2_finds_fault_launches_nothing() -> None:
     pool.account.state.faults.clear()
     assert watched(pool, Watch(), image=OTHER_IMAGE).exit_code == 0
     assert template.versions[template.default]["ImageId"] == OTHER_IMAGE
+
+
+@pytest.mark.parametrize("zone", [pytest.param("b", id="F35-b")])
+def test_a_disrupted_zone_keeps_no_other_zone_s_instances_alive(zone: str) -> None:
+    """EC2 lists nothing then; what it says by id is acted upon, the rest is left, and the run says so."""
+    pool = disrupted()
+    assert pool.account.state.disrupted == {zone}
+    zones = {each.id: each.zone for each in pool.account.state.instances.values()}
+    report = watched(pool, Watch())
+    assert failed(report) == ["garbage collector"]
+    assert sorted(zones[each] for each in pool.alive) == ["a", *"bbbbb"]
+    words = told(report)
+    assert "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError)" in words
+    assert "Instances without a record were not looked at" in words
+    pool.account.state.disrupted.clear()
+    settle(pool)
+    assert pool.alive == []
+
+
+def test_where_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() -> None:
+    """It is not about a zone, or all instances are in that one."""
+    pool = disrupted()
+    pool.account.state.disrupted.add("a")
+    report = watched(pool, Watch())
+    assert "Unavailable: ec2:DescribeInstances: InternalError" in told(report)
+    assert pool.account.calls.count("ec2:DescribeInstances") <= 1 + 3 + 1
+    assert "ec2:TerminateInstances" not in pool.account.calls
 
 
 def test_a_restored_table_ends_no_job() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from tests.simulation import actors
 from tests.simulation.breakages import BREAKAGES, NONE
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
-from tests.simulation.scenes import SCENES, STRAYS, calls, interference, put_ahead, restored, run
+from tests.simulation.scenes import SCENES, STRAYS, calls, disrupted, interference, put_ahead, restored, run
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
 
@@ -98,12 +99,25 @@ def _restores() -> Iterator[None]:
         yield
 
 
+def _disruptions() -> Iterator[None]:
+    for number in range(calls_of(disrupted())):
+        pool = disrupted()
+        crashed(pool, CrashAt(number, "after"))
+        for _ in range(2):
+            watched(pool, Watch())
+            pool.account.clock.moment += timedelta(minutes=11)
+        pool.account.state.disrupted.clear()
+        settle(pool)
+        yield
+
+
 SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "worlds": _worlds,
     "scenes": _scenes,
     "failing operations": _failures,
     "crashes": _crashes,
     "restores": _restores,
+    "disruptions": _disruptions,
     "interference": _interferences,
 }
 

@@ -15,7 +15,7 @@ from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
-from refresh.reconciler.instances import launched_from
+from refresh.reconciler.instances import by_exact_id, launched_from
 from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
 from refresh.reconciler.transactions import Sender
 from refresh.records import Instance, Unreadable, wire_time
@@ -210,7 +210,8 @@ def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
     """An unfiltered listing would show the whole account."""
     ec2 = _Ec2({_id(1): _instance(1)})
     launched = launched_from(cast("EC2Client", ec2), TemplateIds())
-    actual = observation.observe(cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB()), TABLE, TEMPLATE, launched)
+    clients = cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB())
+    actual = observation.observe(*clients, TABLE, TEMPLATE, launched, lambda: False)
     assert (actual, ec2.described) == (facts.Actual(), [])
 
 
@@ -609,3 +610,76 @@ def test_instances_without_a_record_are_not_checked_where_ec2_does_not_describe_
     assert unchecked
     assert (unchecked.due, unchecked.wholly) == (True, False)
     assert collector.plan(facts.Actual(), NOW).unchecked is None
+
+
+class _Disrupted(_Ec2):
+    """EC2 while it refuses what names one of these ids, or none; it knows the first 500 others."""
+
+    def __init__(self, *down: int) -> None:
+        super().__init__({_id(number): _instance(number) for number in range(500)})
+        self.down = set(map(_id, down))
+        self.rejected: errors.ApiError | None = None
+
+    def describe_instances(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("DescribeInstances")
+        asked = request.get("InstanceIds")
+        if asked is None or self.down & set(asked):
+            raise errors.Unavailable("ec2:DescribeInstances", "InternalError")
+        if self.rejected:
+            raise self.rejected
+        if missing := [each for each in asked if each not in self.instances]:
+            problem = f"The instance IDs '{', '.join(missing)}' do not exist"
+            raise errors.NotFound("ec2:DescribeInstances", "InvalidInstanceID.NotFound", problem)
+        return {"Reservations": [{"Instances": [self.instances[each]]} for each in asked]}
+
+
+def _asked(
+    ec2: _Disrupted, *numbers: int, over: Callable[[], bool] = lambda: False
+) -> tuple[dict[str, Machine], frozenset[str]]:
+    return by_exact_id(cast("EC2Client", ec2), list(map(_id, numbers)), over)
+
+
+def test_by_ids_alone_everything_is_read_but_what_ec2_has_no_answer_for() -> None:
+    """What it does not know is neither; what it refuses is found by halves."""
+    machines, unanswered = _asked(ec2 := _Disrupted(7, 300), *range(400), 900)
+    assert unanswered == {_id(7), _id(300)}
+    assert sorted(machines) == sorted(_id(number) for number in range(400) if number not in {7, 300})
+    assert len(ec2.calls) < 40
+
+
+def test_where_ec2_refuses_the_first_few_ids_no_more_are_asked_for() -> None:
+    """Nor once the run is over, or where too many are refused: each refusal has cost several tries."""
+    assert len(_asked(ec2 := _Disrupted(*range(500)), *range(500))[1]) == 500
+    assert len(ec2.calls) == 3
+    assert len(_asked(ec2 := _Disrupted(), *range(500), over=lambda: True)[1]) == 500
+    assert ec2.calls == []
+    some = [number for number in range(500) if number % 166]
+    machines, unanswered = _asked(ec2 := _Disrupted(*some), *range(500))
+    assert (sorted(machines), len(ec2.calls)) == ([_id(0), _id(166), _id(332)], 3 + 60)
+    assert len(unanswered) == 497
+
+
+def test_an_answer_that_names_none_of_the_ids_is_looked_into_by_halves() -> None:
+    """Of one alone it is about that one, which EC2 does not know then."""
+    ec2 = _Disrupted()
+    ec2.rejected = errors.Rejected("ec2:DescribeInstances", "InvalidInstanceID.Malformed", "one is malformed")
+    assert _asked(ec2, *range(5)) == ({}, frozenset())
+    assert len(ec2.calls) == 3 + 3
+
+
+def test_without_a_list_the_collector_judges_what_is_answered_for_and_says_so() -> None:
+    """With no answer at all it fails with EC2's own."""
+    collector = _collector(_Disrupted(1), _DynamoDB([_item(1), _item(2)]))
+    actual = collector.observe()
+    assert (sorted(actual.machines), sorted(actual.unanswered)) == ([_id(2)], [_id(1)])
+    plan = collector.plan(actual, NOW)
+    assert [change.subject for change in plan.changes] == [_id(2)]
+    assert plan.refusals[0].startswith(
+        "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError), as while a zone is disrupted"
+    )
+    assert f"It had no answer for {_id(1)}, which were left alone." in plan.refusals[0]
+    complete = _collector(_Disrupted(), _DynamoDB([_item(1)]))
+    assert "no answer" not in complete.plan(complete.observe(), NOW).refusals[0]
+    for numbers in ((), (1,)):
+        with pytest.raises(errors.Unavailable):
+            _collector(_Disrupted(1), _DynamoDB([_item(number) for number in numbers])).observe()

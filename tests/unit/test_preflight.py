@@ -227,7 +227,6 @@ def test_an_image_that_few_instance_types_run_is_a_warning(said: dict[str, Any],
     "said",
     [
         {"TpmSupport": "v2.0"},
-        {"BootMode": "uefi"},
         {"ProductCodes": [{"ProductCodeType": "marketplace", "ProductCodeId": "abc"}]},
     ],
 )

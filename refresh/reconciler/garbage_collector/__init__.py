@@ -60,7 +60,7 @@ class GarbageCollector:
         table, template = names.table(self.desired.repository), names.launch_template(self.desired.repository)
         launched = self.launched()
         self.launched.outdated()
-        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, launched)
+        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, launched, self.sender.over)
         restore = self._restore() if actual.records or actual.machines else None
         return evolve(actual, skew=self.skew(), restore=restore)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
-from refresh import records
+from refresh import errors, records
 from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.machines import Machine, TemplateIds
 
@@ -23,3 +23,7 @@ class Actual:
     """How far AWS's clock is ahead of ours."""
     restore: Restore | None = None
     """From what the table was restored; None where it was not."""
+    unlisted: errors.Unavailable | None = None
+    """Why EC2 did not list the pool's instances, so that only recorded ones are known; None where it did."""
+    unanswered: frozenset[str] = frozenset()
+    """Recorded ids for which EC2 had no answer."""

@@ -16,25 +16,48 @@ from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.machines import TEMPLATE_TAG, Launched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
 
 _FEWEST = 1
 
 
-def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, template: str, launched: Launched) -> Actual:
+def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was read before
+    ec2: EC2Client,
+    dynamodb: DynamoDBClient,
+    table: str,
+    template: str,
+    launched: Launched,
+    over: Callable[[], bool] = lambda: False,
+) -> Actual:
     """Read every record, and the recorded instances that are not among those launched from the pool's templates.
 
-    `template` is the name of the pool's template, `launched` what EC2 was asked before.
+    `template` is the name of the pool's template, `launched` what EC2 was asked before. Where it did not list them, the
+    recorded ones are asked for by their ids; raises its error where it answers for none of these either.
     """
     machines, template_ids = launched.machines, launched.template_ids
     found = tuple(
         map(records.read_instance, items.of_entity(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES))
     )
     missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
+    unanswered: frozenset[str] = frozenset()
+    if launched.unlisted:
+        machines, unanswered = instances.by_exact_id(ec2, missing, over)
+        if len(unanswered) == len(missing):
+            raise launched.unlisted
+    else:
+        machines = {**machines, **instances.by_id(ec2, missing)}
     carried = {machine.tags.get(TEMPLATE_TAG) for machine in machines.values()}
     former = (each for each in template_ids.former if each not in carried or not _is_another_s(ec2, each, template))
-    return Actual({**machines, **instances.by_id(ec2, missing)}, found, evolve(template_ids, former=tuple(former)))
+    return Actual(
+        machines,
+        found,
+        evolve(template_ids, former=tuple(former)),
+        unlisted=launched.unlisted,
+        unanswered=unanswered,
+    )
 
 
 def _is_another_s(ec2: EC2Client, template_id: str, template: str) -> bool:

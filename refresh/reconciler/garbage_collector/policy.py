@@ -13,6 +13,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from attrs import evolve
+
 from refresh import names, records
 from refresh.desired import LONGEST_RUNTIME
 from refresh.reconciler.garbage_collector import doubts, restores
@@ -26,10 +28,12 @@ from refresh.reconciler.machines import (
     TemplateIds,
 )
 from refresh.report import Plan
+from refresh.wording import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from refresh import errors
     from refresh.desired import DesiredState
 
 UNKNOWN_GRACE = timedelta(minutes=10)
@@ -90,7 +94,7 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
     for record in actual.records:
         if isinstance(record, records.Unreadable):
             verdicts.append((record.id, _judge_unreadable(desired, record, actual, now)))
-        else:
+        elif record.id not in actual.unanswered:
             machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
             verdict = judge(desired, record, machine, actual.template_ids, now)
             if actual.restore and isinstance(verdict, Mark):
@@ -98,7 +102,9 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
             verdicts.append((record.id, verdict))
     verdicts += _judge_unrecorded(desired, actual, now)
     skewed = abs(actual.skew) > LARGEST_SKEW
-    return _plan(verdicts, _skewed(actual.skew) if skewed else None)
+    planned = _plan(verdicts, _skewed(actual.skew) if skewed else None)
+    unlisted = (_unlisted(actual.unlisted, actual.unanswered),) if actual.unlisted else ()
+    return evolve(planned, refusals=(*unlisted, *planned.refusals))
 
 
 def _judge_living(desired: DesiredState, record: records.Instance, machine: Machine, now: datetime) -> Verdict:
@@ -215,4 +221,13 @@ def _skewed(skew: timedelta) -> str:
     return (
         f"this machine's clock is {seconds} s {side} AWS's, so no instance was marked or adopted by it. "
         "Set the runner's clock."
+    )
+
+
+def _unlisted(error: errors.Unavailable, unanswered: Iterable[str]) -> str:
+    left = f" It had no answer for {enumerated(sorted(unanswered))}, which were left alone." if unanswered else ""
+    return (
+        f"EC2 did not list the pool's instances ({error.operation}: {error.code}), as while a zone is disrupted, so "
+        f"the recorded ones were asked for by their ids.{left} Instances without a record were not looked at. The "
+        "next run looks again."
     )

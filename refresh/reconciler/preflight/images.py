@@ -66,5 +66,5 @@ def _notes(image: Image) -> Iterator[str]:
     said = image.described
     if any(each.get("ProductCodeType") == "marketplace" for each in said.get("ProductCodes", [])):
         yield "is an offer of AWS Marketplace: this account has to be subscribed to it, or every launch fails."
-    if said.get("Architecture") != "arm64" and (said.get("TpmSupport") or said.get("BootMode") == "uefi"):
-        yield "needs instance types that boot by UEFI, which leaves fewer to choose from."
+    if said.get("TpmSupport"):
+        yield "needs instance types with a NitroTPM, which leaves fewer to choose from."

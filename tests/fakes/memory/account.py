@@ -49,6 +49,8 @@ class State:
     queues: dict[str, Any] = field(factory=dict)
     images: dict[str, dict[str, Any]] = field(factory=dict)
     """What is to be said of an image, by id; every other one is there and available."""
+    disrupted: set[str] = field(factory=set)
+    """Zones of which EC2 has no answer."""
     faults: dict[str, str] = field(factory=dict)
     """What EC2 warns of as a template or a version with an image is made, by the image."""
     vpcs: dict[str, str] = field(factory=dict)

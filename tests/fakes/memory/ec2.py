@@ -106,11 +106,25 @@ class Ec2:
 
     @operation("ec2:DescribeInstances")
     def describe_instances(self, **request: Any) -> dict[str, Any]:
-        """Give a page of what the one filter matches; what EC2 has forgotten is not there."""
+        """Give a page of what the one filter matches, or these ids; what EC2 has forgotten is not there.
+
+        A disrupted zone fails what does not name ids, and what names one in it.
+        """
+        now, disrupted = self.account.clock.now(), self.account.state.disrupted
+        asked, known = request.get("InstanceIds"), self.account.state.instances
+        down = refused("ec2:DescribeInstances", "InternalError", "An internal error has occurred.", 500)
+        if asked is not None:
+            if missing := [each for each in asked if each not in known or not known[each].shown(now)]:
+                problem = f"The instance IDs '{', '.join(missing)}' do not exist"
+                raise refused("ec2:DescribeInstances", "InvalidInstanceID.NotFound", problem)
+            if any(known[each].zone in disrupted for each in asked):
+                raise down
+            return {"Reservations": [{"Instances": [_described(known[each], now)]} for each in asked]}
+        if disrupted:
+            raise down
         (condition,) = request["Filters"]
         if len(condition["Values"]) > 200:
             raise refused("ec2:DescribeInstances", "FilterLimitExceeded")
-        now = self.account.clock.now()
         found = [
             each for each in self.account.state.instances.values() if each.shown(now) and _matches(each, condition)
         ]
