@@ -131,8 +131,6 @@ class GitHub:
             raise
         except (OSError, ValueError, AttributeError) as error:
             outcome = type(error).__name__
-            if lasting := connection_errors.lasting(operation, error, self._api_url, connection_errors.GITHUB_FILES):
-                raise lasting from None
             # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
             problem, remedy = f"no usable answer from {self._api_url}.", connection_errors.remedy(error)
             raise errors.Unavailable(operation, outcome, problem, remedy=remedy) from None
