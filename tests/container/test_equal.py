@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from tests.composite.steps import Job
     from tests.container.hosted import Step
@@ -26,14 +27,19 @@ def _essence(outputs: Mapping[str, str]) -> dict[str, Any]:
     return {name: outputs[name] for name in told} | {"names": set(outputs), "plan": plan}
 
 
-def test_the_composite_action_does_what_the_container_does(
-    step: Callable[..., Step], stage: RemoteStage, contained: World, job: Callable[..., Job], world: World
+def test_the_composite_action_does_what_the_container_does(  # noqa: PLR0913, PLR0917 - both and their surroundings
+    step: Callable[..., Step],
+    stage: RemoteStage,
+    contained: World,
+    job: Callable[..., Job],
+    release: Path,
+    world: World,
 ) -> None:
     """On an empty account, planned and applied: the same outputs, the same writes, the same items."""
     for mode in ("plan", "apply"):
         stage.forget_calls()
         world.forget_calls()
-        one, other = step(mode=mode), job(mode=mode)
+        one, other = step(mode=mode), job(release, mode=mode)
         assert (one.finish(), other.code) == (0, 0), one.printed + other.printed
         assert _essence(one.outputs) == _essence(other.result)
         assert Counter(each for each in stage.writes if "GitHub" not in each) == Counter(world.aws.writes)
