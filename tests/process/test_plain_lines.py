@@ -6,10 +6,8 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +104,6 @@ else:
 MOMENTS = [
     "refresh.start",
     "refresh.stop",
-    "threading",
     "refresh.unforeseen",
     "attrs",
     "refresh.run",
@@ -131,17 +128,6 @@ def test_ctrl_c_while_the_program_loads_is_a_line(world: World, moment: str, for
     assert "stopped as asked" in printed
     assert not RAW.search(printed), printed
     assert world.aws.calls == []
-
-
-@pytest.mark.parametrize("delay", [0.03, 0.08, 0.15, 0.3])
-def test_ctrl_c_at_any_moment_is_no_traceback(world: World, delay: float) -> None:
-    """By the clock, as a person does it; before the first line of the program Python itself answers."""
-    child = world.start({"PYTHONSTARTUP": ""})
-    time.sleep(delay)
-    child.send_signal(signal.SIGINT)
-    printed, _ = child.communicate(timeout=60)
-    assert child.returncode in {0, 1, -signal.SIGINT}
-    assert not RAW.search(printed) or "site.py" in printed or "importlib" in printed.split("File")[1], printed
 
 
 @pytest.mark.parametrize("form", [[ENTRYPOINT], ["-m", "refresh"], ["-m", "refresh", "--help"]])

@@ -131,6 +131,14 @@ def test_a_bad_file_is_refused_before_anything_is_called(world: World, tmp_path:
     assert world.aws.calls == []
 
 
+def test_help_and_a_wrong_option_need_nothing(world: World) -> None:
+    """No credentials, no inputs; exit codes 0 and 2."""
+    code, printed = _run(world, "apply", "--help")
+    assert (code, printed.splitlines()[0]) == (0, "usage: refresh-action apply [options]")
+    code, printed = _run(world, "apply", "--colour", "red")
+    assert (code, printed.splitlines()[-1]) == (2, "refresh-action apply: error: unrecognized arguments: --colour red")
+
+
 def test_without_arguments_variables_are_a_run_as_the_action_s(world: World) -> None:
     """As a scheduler starts it; bad input is told in the log's form."""
     code, printed = _run(world, INPUT_MODE="nonsense")

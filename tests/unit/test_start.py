@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from refresh import start, unforeseen
+from refresh import errors, inputs, run, start, unforeseen
+from refresh.stop import Stop
 
 
 def test_a_package_that_cannot_be_loaded_is_named_with_the_remedy() -> None:
@@ -46,10 +48,40 @@ def test_a_package_that_is_missing_once_inputs_are_read_is_told_with_exit_code_2
     def missing(*_: Any) -> None:
         raise ModuleNotFoundError("-", name="cattrs")
 
-    from refresh import run  # noqa: PLC0415 - the rest of this file needs none of it
-
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     monkeypatch.setattr(run, "inputs", SimpleNamespace(log_as_json=missing))
-    assert run.main() == 2
+    assert run.main(stop=Stop()) == 2
     assert "error: refresh: the package cattrs is not installed" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("broken", "code", "told"),
+    [
+        (KeyboardInterrupt(), 1, "error: refresh: stopped as asked, before anything was done.\n"),
+        (ModuleNotFoundError("-", name="attrs"), 2, "error: refresh: the package attrs is not installed for this"),
+    ],
+)
+def test_a_start_that_fails_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: BaseException, code: int, told: str
+) -> None:
+    """Even where no one can read it, there is the exit code."""
+
+    def failing(*_: Any) -> None:
+        raise broken
+
+    monkeypatch.setattr(start, "_open_closed_streams", failing)
+    assert start.main() == code
+    assert capfd.readouterr().err.startswith(told)
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    assert start.main() == code
+
+
+def test_a_look_needs_a_repository_and_a_region() -> None:
+    """And nothing else."""
+    with pytest.raises(errors.InputErrors, match="aws-region: is required"):
+        inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets"})
+    repository, region = inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets", "AWS_REGION": "eu-west-1"})
+    assert (str(repository), region) == ("octo/widgets", "eu-west-1")
