@@ -9,11 +9,12 @@ await_run() {
     printf '%s' "$found"
 }
 
-# await_release RUN: until the record names another run or none; a runner that ended by itself is started again.
+# await_release RUN: until the record names another run or none; a runner that ended by itself is started again. Where there is no
+# record any more, the run goes on: a table that was lost must not cut off jobs.
 await_release() {
     local found
     while :; do
-        found=$(own runId) && [[ $found != "$1" ]] && return
+        found=$(own 'runId.S || Item.PK') && [[ $found && $found != "$1" ]] && return
         [[ -z $session ]] || kill -0 "$session" || { stop_runner; start_runner; }
         sleep 10
     done

@@ -246,7 +246,7 @@ printf '%s' "$found"
 await_release() {
 local found
 while :; do
-found=$(own runId) && [[ $found != "$1" ]] && return
+found=$(own 'runId.S || Item.PK') && [[ $found && $found != "$1" ]] && return
 [[ -z $session ]] || kill -0 "$session" || { stop_runner; start_runner; }
 sleep 10
 done
