@@ -87,8 +87,9 @@ fi
 [[ $tag == true ]]
 }
 end_when_overdue() {
-local refusals=0 silences=0 seen=0 tag='' fuse=$(($(ticks) + 3600))
-while sleep 15; do
+local refusals=0 silences=0 seen=0 tag='' pause=0 fuse=$(($(ticks) + 3600))
+while sleep "$pause"; do
+pause=15
 if overdue; then
 protected && continue
 say "instance.overdue refusals=$refusals"
