@@ -54,7 +54,7 @@ CASES = {
         {},
         {"pre_runner_script": "if true"},
         1,
-        "::error title=pre-runner-script::is not valid bash; correct",
+        "::error title=pre-runner-script::is not valid bash: line 2: ",
     ),
     "half a pair": ({"AWS_SECRET_ACCESS_KEY": ""}, {}, 1, "::error title=AWS_SECRET_ACCESS_KEY::is missing beside its"),
     "plain http": ({"GITHUB_API_URL": "http://ghe.example.com"}, {}, 1, "::error title=GITHUB_API_URL::an https:// "),
