@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -146,14 +147,16 @@ _ROLES = st.builds(
 _VOLUMES = st.builds(RootVolume, st.none() | st.integers(1, 16384), st.none() | st.sampled_from(VOLUME_TYPES))
 _TAGS = st.dictionaries(
     _matching(r"[0-9a-zA-Z\-_+.@:]{1,20}").map("k{}".format),
-    st.text("aZ09é界 _.:/=+-@", max_size=256).map(str.strip),
+    st.text("aZ09é界 _.:/=+-@", max_size=256).map(lambda text: text.replace("://", "").strip()),
     max_size=40,
 ).map(lambda tags: tuple(sorted(tags.items())))
 _VERSIONS = st.tuples(*[st.integers(0, 9999)] * 3).map(lambda parts: ".".join(map(str, parts)))
 _SUMS = st.dictionaries(st.sampled_from(("arm64", "x64")), _matching(r"[0-9a-f]{64}")).map(
     lambda sums: tuple(sorted(sums.items()))
 )
-_COMMENTS = st.lists(st.text(max_size=60).map(lambda text: "# " + text.replace("\n", "")), max_size=5).map("\n".join)
+_COMMENTS = st.lists(st.text(max_size=60).map(lambda text: "# " + re.sub(r"[\n\0]", "", text)), max_size=5).map(
+    "\n".join
+)
 _HOSTS = _matching(r"https://[a-z0-9.-]{1,40}(:[0-9]{1,5})?")
 
 
@@ -167,7 +170,7 @@ def desired_states(draw: st.DrawFn) -> DesiredState:
     run = draw(st.sampled_from(("", "77")))
     return DesiredState(
         repository=repository,
-        region=draw(_matching(r"[a-z]{2,4}(-[a-z]{2,9}){0,2}-[0-9]")),
+        region=draw(_matching(r"[a-z]{2,4}(-[a-z]{2,9})?-(central|(north|south)?(east|west))-[1-9]")),
         image=draw(_matching(r"ami-([0-9a-f]{8}|[0-9a-f]{17})|resolve:ssm:[A-Za-z0-9_./:-]{1,100}")),
         instance_profile=draw(
             _matching(r"[A-Za-z0-9_+=,.@-]{1,128}|arn:aws:iam::[0-9]{12}:instance-profile/[A-Za-z0-9/]{1,50}")
