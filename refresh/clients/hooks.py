@@ -9,7 +9,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from refresh import errors
+from refresh import aws_errors, errors
 from refresh.clients import connection_errors, regions
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class RefusedCredentials:
         def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
             if http_response.status_code < _FIRST_ERROR:
                 return
-            error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            error = aws_errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
             if isinstance(error, errors.CredentialsExpired):
                 self._by = error  # of several at once any will do
 
@@ -140,7 +140,7 @@ def translate_errors(client: BaseClient) -> None:
 
     def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         if http_response.status_code >= _FIRST_ERROR:
-            error = errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
+            error = aws_errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
             raise regions.explained(error, client.meta.region_name)
 
     def unanswered(exception: Exception, event_name: str, **_: Any) -> None:

@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from refresh.command_line import options
-from refresh.inputs import parsers
+from refresh.inputs import durations
+from refresh.inputs.parsers import Problem
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
 _DEFAULT_INTERVAL = timedelta(seconds=10)
-_INTERVAL = parsers.duration(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
+_INTERVAL = durations.parser(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
 _OF_A_STEP = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 """Variables of a workflow's step. A person typed this command, so no commands, outputs or summary are written."""
 _HOSTED = (".github.com", ".ghe.com")
@@ -82,7 +83,7 @@ def _interval(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedel
         parser.error("--interval needs --watch")
     try:
         return (_INTERVAL(text) if text else _DEFAULT_INTERVAL) if watch else None
-    except parsers.Problem as problem:
+    except Problem as problem:
         parser.error(f"--interval: {problem.problem}; {problem.remedy}")
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from refresh.credentials import Secrets
 from refresh.desired import LONGEST_RUNTIME, REGISTRATION_TOKEN_LIFE, DesiredState, ResourceClass
 from refresh.errors import InputErrors
-from refresh.inputs import access, actions_runner, checks, parsers, resources, secrets
+from refresh.inputs import access, actions_runner, checks, durations, parsers, resources, secrets
 from refresh.inputs.parsers import Problem
 from refresh.inputs.reader import Reader
 
@@ -104,7 +104,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
     if reader.problems or github is None:
         raise InputErrors(reader.problems)
     desired = DesiredState(**{name: value for name, value in given.items() if value is not None})
-    checks.durations(reader, desired)
+    checks.odd_durations(reader, desired)
     return Inputs(desired, Secrets(github, id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
@@ -144,7 +144,7 @@ def _pool(reader: Reader) -> dict[str, Any]:
         "delete_volumes_on_termination": reader.optional("delete-volumes-on-termination", parsers.boolean),
         "tags": reader.optional("tags", resources.tags),
         "max_instance_age": reader.optional(
-            "max-instance-age", parsers.duration(timedelta(hours=1), timedelta(days=365))
+            "max-instance-age", durations.parser(timedelta(hours=1), timedelta(days=365))
         ),
     }
 
@@ -173,13 +173,13 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
     return {
         "max_idle_time": reader.renamed(
             "max-idle-time",
-            parsers.duration(timedelta(seconds=60), timedelta(hours=24), bare_seconds=True),
+            durations.parser(timedelta(seconds=60), timedelta(hours=24), bare_seconds=True),
             "idle-time-sec",
             lambda value: timedelta(seconds=parsers.whole_number("seconds", 60, 24 * 3600)(value)),
         ),
         "max_runtime": reader.renamed(
             "max-runtime",
-            parsers.duration(timedelta(minutes=1), LONGEST_RUNTIME),
+            durations.parser(timedelta(minutes=1), LONGEST_RUNTIME),
             "max-runtime-min",
             lambda value: timedelta(
                 minutes=parsers.whole_number("minutes", 1, LONGEST_RUNTIME // timedelta(minutes=1))(value)
@@ -187,7 +187,7 @@ def _durations(reader: Reader) -> dict[str, timedelta | None]:
         ),
         "registration_token_min_ttl": reader.renamed(
             "registration-token-min-ttl",
-            parsers.duration(timedelta(minutes=1), _LONGEST_MIN_TTL),
+            durations.parser(timedelta(minutes=1), _LONGEST_MIN_TTL),
             "github-reg-token-refresh-min",
             lambda value: min(
                 REGISTRATION_TOKEN_LIFE - timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value)),
@@ -207,7 +207,7 @@ def _run(reader: Reader) -> dict[str, Any]:
             "max-unexpected-terminations", parsers.whole_number("instances", 0, 10_000)
         ),
         "clean_github_runners": reader.optional("clean-github-runners", parsers.boolean),
-        "timeout": reader.optional("timeout", parsers.duration(timedelta(seconds=30), timedelta(hours=6))),
+        "timeout": reader.optional("timeout", durations.parser(timedelta(seconds=30), timedelta(hours=6))),
         "mode": reader.optional("mode", parsers.mode),
         "fail_on_drift": reader.optional("fail-on-drift", parsers.boolean),
         **github,

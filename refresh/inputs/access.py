@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from refresh.credentials import AppKey, IdTokens, Secret
 from refresh.desired import Role
-from refresh.inputs import parsers
+from refresh.inputs import durations, parsers
 from refresh.inputs.parsers import Problem, cut
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def role(reader: Reader) -> Role | None:
     """Read the role to take, with its session's name and duration; None where there is none."""
     arn = reader.optional("role-to-assume", _role_arn)
     name = reader.optional("role-session-name", _session_name)
-    lasting = parsers.duration(_SHORTEST_SESSION, _LONGEST_SESSION)
+    lasting = durations.parser(_SHORTEST_SESSION, _LONGEST_SESSION)
     duration = reader.optional("role-duration", lasting)
     if not reader.given("role-to-assume"):
         reader.warnings += [

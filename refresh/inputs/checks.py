@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from refresh import names, user_data
 from refresh.desired import DesiredState
-from refresh.inputs import parsers, regions
+from refresh.inputs import durations, regions
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
 
@@ -131,10 +131,10 @@ def ignored(reader: Reader, inputs: Iterable[str]) -> None:
             reader.notices.append(f"{name}: belongs to another mode of the original action and is ignored.")
 
 
-def durations(reader: Reader, desired: DesiredState) -> None:
-    """Warn of durations that are odd beside each other."""
+def odd_durations(reader: Reader, desired: DesiredState) -> None:
+    """Warn about durations that do not fit each other."""
     if desired.max_runtime < desired.max_idle_time:
         reader.warnings.append(
-            f"max-runtime ({parsers.shown(desired.max_runtime)}) is shorter than max-idle-time "
-            f"({parsers.shown(desired.max_idle_time)}): runners may live longer idle than at work."
+            f"max-runtime ({durations.shown(desired.max_runtime)}) is shorter than max-idle-time "
+            f"({durations.shown(desired.max_idle_time)}): runners may live longer idle than at work."
         )

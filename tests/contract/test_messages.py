@@ -27,6 +27,7 @@ FILES_TOLD_ELSEWHERE = {
     "inputs/bash.py": "bash's words",
     "inputs/scripts.py": "problems of inputs' values, see there",
     "inputs/parsers.py": "problems of inputs' values, see there",
+    "inputs/durations.py": "problems of inputs' values, see there",
     "inputs/resource_classes.py": "problems of inputs' values, see there",
     "inputs/regions.py": "AWS's names",
 }

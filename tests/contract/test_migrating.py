@@ -18,7 +18,7 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import errors, inputs, listing, records
+from refresh import aws_errors, inputs, listing, records
 from refresh.desired import DesiredState, Mode
 from refresh.problems import problems
 from refresh.reconciler.garbage_collector import doubts
@@ -242,7 +242,9 @@ def test_without_an_action_for_the_time_to_live_a_run_does_what_the_page_says(po
     class Denial(Watch):
         def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the protocol's shape
             if operation == f"dynamodb:{denied}":
-                raise errors.from_aws(operation, 400, {"Error": {"Code": "AccessDeniedException", "Message": "denied"}})
+                raise aws_errors.from_aws(
+                    operation, 400, {"Error": {"Code": "AccessDeniedException", "Message": "denied"}}
+                )
 
     pool.account.seam = Denial()
     report = pool.run()

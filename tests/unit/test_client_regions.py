@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import errors
+from refresh import aws_errors, errors
 from refresh.clients import regions
 
 LIKE_BAD = [
@@ -17,7 +17,7 @@ LIKE_BAD = [
 
 
 def _explained(operation: str, code: str, message: str, region: str) -> errors.ApiError:
-    return regions.explained(errors.from_aws(operation, 403, {"Error": {"Code": code, "Message": message}}), region)
+    return regions.explained(aws_errors.from_aws(operation, 403, {"Error": {"Code": code, "Message": message}}), region)
 
 
 @pytest.mark.parametrize(("operation", "code", "message"), LIKE_BAD)

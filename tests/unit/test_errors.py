@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import errors
+from refresh import aws_errors, errors
 
 
 def _from(code: str, status: int = 400, message: str = "because.") -> errors.ApiError:
-    return errors.from_aws("sqs:CreateQueue", status, {"Error": {"Code": code, "Message": message}})
+    return aws_errors.from_aws("sqs:CreateQueue", status, {"Error": {"Code": code, "Message": message}})
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_somebody_else_s_image_is_no_matter_of_credentials() -> None:
 
 def test_an_answer_without_an_error_in_it_is_still_told() -> None:
     """A proxy may have answered."""
-    assert isinstance(errors.from_aws("ec2:X", 502, {}), errors.Unavailable)
-    assert isinstance(errors.from_aws("ec2:X", 400, {}), errors.Rejected)
+    assert isinstance(aws_errors.from_aws("ec2:X", 502, {}), errors.Unavailable)
+    assert isinstance(aws_errors.from_aws("ec2:X", 400, {}), errors.Rejected)
 
 
 def test_a_page_in_an_error_s_place_is_told_in_one_line_and_cut() -> None:
@@ -96,7 +96,7 @@ def test_errors_of_a_kind_are_told_together_whatever_their_words() -> None:
 
 def test_a_cancelled_transaction_keeps_the_reason_of_each_action() -> None:
     """They say whose condition was lost."""
-    error = errors.from_aws(
+    error = aws_errors.from_aws(
         "dynamodb:TransactWriteItems",
         400,
         {
@@ -141,7 +141,7 @@ def test_a_denial_names_the_action_that_is_missing(code: str, message: str, acti
 
 def test_a_denied_transaction_names_the_actions_of_its_items() -> None:
     """There is no action of its own name to allow."""
-    error = errors.from_aws("dynamodb:TransactWriteItems", 400, {"Error": {"Code": "AccessDeniedException"}})
+    error = aws_errors.from_aws("dynamodb:TransactWriteItems", 400, {"Error": {"Code": "AccessDeniedException"}})
     assert "Allow dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem in the IAM policy" in str(error)
 
 

@@ -11,7 +11,7 @@ import pytest
 from refresh import inputs, names
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
-from refresh.inputs import parsers
+from refresh.inputs import durations
 from tests.unit.bad_inputs import environ, load, row, rows, told
 
 IDLE, OLD_IDLE, RUNTIME, OLD_RUNTIME = "max-idle-time", "idle-time-sec", "max-runtime", "max-runtime-min"
@@ -141,7 +141,7 @@ def test_a_runtime_shorter_than_the_idle_time_is_a_warning(given: dict[str, str]
 )
 def test_a_duration_is_shown_as_it_is_written(length: int, expected: str) -> None:
     """In the largest unit that is whole."""
-    assert parsers.shown(timedelta(seconds=length)) == expected
+    assert durations.shown(timedelta(seconds=length)) == expected
 
 
 NUMBERS = (
@@ -185,7 +185,7 @@ def test_every_default_in_force_loads_as_itself() -> None:
         security_group_ids=(),
         subnet_ids=(),
     )
-    shown = parsers.shown
+    shown = durations.shown
     loaded = load(
         max_idle_time=shown(defaults.max_idle_time),
         max_runtime=shown(defaults.max_runtime),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refresh.inputs import access, actions_runner, parsers, regions, resources, scripts
+from refresh.inputs import access, actions_runner, durations, parsers, regions, resources, scripts
 from refresh.inputs.parsers import Problem
 from refresh.inputs.resource_classes import resource_classes
 
@@ -27,7 +27,7 @@ PARSERS = (
     parsers.ids("subnet", 2),
     parsers.api_url(allow_http=True),
     parsers.server_url(allow_http=False),
-    parsers.duration(timedelta(0), timedelta(days=1), bare_seconds=True),
+    durations.parser(timedelta(0), timedelta(days=1), bare_seconds=True),
     parsers.whole_number("x", 0, 10),
     access.app_id,
     access.private_key,

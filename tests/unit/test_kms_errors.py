@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import errors, kms_errors
+from refresh import aws_errors, errors, kms_errors
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 DYNAMODB = "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: {} (Error Code: {})"
 
 
 def _from(code: str, message: str = "", operation: str = "dynamodb:GetItem") -> errors.ApiError:
-    return errors.from_aws(operation, 400, {"Error": {"Code": code, "Message": message}})
+    return aws_errors.from_aws(operation, 400, {"Error": {"Code": code, "Message": message}})
 
 
 @pytest.mark.parametrize(

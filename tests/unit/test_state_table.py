@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import aws_errors, errors, names, records
 from refresh.desired import Mode
 from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
@@ -324,7 +324,7 @@ def test_a_key_that_the_role_may_not_use_is_named() -> None:
     class _Denied(_DynamoDB):
         def batch_get_item(self, **_: Any) -> dict[str, Any]:
             said = {"Error": {"Code": "AccessDeniedException", "Message": "KMS key access denied error: (AWSKMS)"}}
-            raise errors.from_aws("dynamodb:BatchGetItem", 400, said)
+            raise aws_errors.from_aws("dynamodb:BatchGetItem", 400, said)
 
     dynamodb = _Denied("ACTIVE")
     dynamodb.key = KEY

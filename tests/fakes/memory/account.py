@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from attrs import define, field
 
-from refresh import errors
+from refresh import aws_errors, errors
 from tests.fakes import operations, outgoing
 
 if TYPE_CHECKING:
@@ -157,4 +157,4 @@ def operation(name: str, *, writes: bool = False) -> Callable[[MethodT], MethodT
 
 def refused(name: str, code: str, message: str = "", status: int = 400, **more: Any) -> errors.ApiError:
     """Give AWS's refusal as the clients raise it."""
-    return errors.from_aws(name, status, {"Error": {"Code": code, "Message": message}, **more})
+    return aws_errors.from_aws(name, status, {"Error": {"Code": code, "Message": message}, **more})

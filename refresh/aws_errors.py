@@ -1,0 +1,126 @@
+"""Turn the error responses of AWS into types.
+
+Error codes are data: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors, names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KINDS: Mapping[str, type[errors.ApiError]] = {
+    # Permissions
+    "AccessDenied": errors.PermissionDenied,
+    "AccessDeniedException": errors.PermissionDenied,
+    "AuthorizationError": errors.PermissionDenied,
+    "UnauthorizedOperation": errors.PermissionDenied,
+    # Credentials
+    "AuthFailure": errors.CredentialsExpired,
+    "ExpiredToken": errors.CredentialsExpired,
+    "ExpiredTokenException": errors.CredentialsExpired,
+    "IncompleteSignature": errors.CredentialsExpired,
+    "InvalidClientTokenId": errors.CredentialsExpired,
+    "InvalidSignatureException": errors.CredentialsExpired,
+    "MissingAuthenticationToken": errors.CredentialsExpired,
+    "RequestExpired": errors.CredentialsExpired,
+    "SignatureDoesNotMatch": errors.CredentialsExpired,
+    "UnrecognizedClientException": errors.CredentialsExpired,
+    # Throttling
+    "LimitExceededException": errors.Throttled,
+    "ProvisionedThroughputExceededException": errors.Throttled,
+    "RequestLimitExceeded": errors.Throttled,
+    "RequestThrottled": errors.Throttled,
+    "Throttling": errors.Throttled,
+    "ThrottlingException": errors.Throttled,
+    # Absence and presence
+    "AWS.SimpleQueueService.NonExistentQueue": errors.NotFound,
+    "InvalidInstanceID.NotFound": errors.NotFound,
+    "InvalidLaunchTemplateId.NotFound": errors.NotFound,
+    "InvalidLaunchTemplateName.NotFoundException": errors.NotFound,
+    "NoSuchEntity": errors.NotFound,
+    "QueueDoesNotExist": errors.NotFound,
+    "ResourceNotFoundException": errors.NotFound,
+    "InvalidAMIID.NotFound": errors.NotFound,
+    "InvalidLaunchTemplateName.AlreadyExistsException": errors.AlreadyExists,
+    "QueueAlreadyExists": errors.AlreadyExists,
+    "QueueNameExists": errors.AlreadyExists,
+    "ResourceInUseException": errors.AlreadyExists,
+    "ConditionalCheckFailedException": errors.ConditionFailed,
+}
+_REMEDIES = {
+    "OperationNotPermitted": (
+        f"Remove EC2's termination protection from the instance, or tag it {names.PROTECTION_TAG}=true to keep it."
+    ),
+    "AWS.SimpleQueueService.QueueDeletedRecently": "Wait a minute: the next run makes it.",
+    "QueueDeletedRecently": "Wait a minute: the next run makes it.",
+    "Time to live has been modified multiple times within a fixed interval": "Wait an hour; a run then makes it.",
+}
+"""Of codes and messages in which AWS names nothing that could be changed."""
+_FIRST_SERVER_ERROR = 500
+_LONGEST = 1000
+"""Characters of a message that are shown."""
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_ACTIONS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem"}
+"""Where IAM knows no action of the operation's name."""
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+"""Hundreds of characters that only holders of sts:DecodeAuthorizationMessage can read."""
+
+
+def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors.ApiError:
+    """Turn an AWS error response into its type.
+
+    `operation` is `service:Operation`, which is nearly always the IAM action; `response` is botocore's parsed one.
+    """
+    error = response.get("Error", {})
+    # What a proxy answers in AWS's place is a page of HTML.
+    code, message = str(error.get("Code", "Unknown")), " ".join(str(error.get("Message", "")).split())[:_LONGEST]
+    if "CancellationReasons" in response:
+        reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
+        return errors.TransactionCancelled(operation, code, message, reasons)
+    if "kms" in f"{code}{message}".lower() and (of_a_key := _of_a_key(operation, code, message)):
+        return of_a_key
+    kind = errors.Rejected if _of_others(code, message) else _KINDS.get(code)
+    if kind is errors.PermissionDenied:
+        return _denied(operation, code, message)
+    if kind:
+        return kind(operation, code, message)
+    if status >= _FIRST_SERVER_ERROR:
+        return errors.Unavailable(operation, code, message)
+    return errors.Rejected(
+        operation, code, message, remedy=_REMEDIES.get(code) or _REMEDIES.get(message.rstrip("."), "")
+    )
+
+
+def _of_a_key(operation: str, code: str, message: str) -> errors.ApiError | None:
+    from refresh import kms_errors  # noqa: PLC0415 - few runs need it
+
+    return kms_errors.from_aws(operation, code, message)
+
+
+def _of_others(code: str, message: str) -> bool:
+    """Whether EC2 uses its code for bad credentials for something else, as for another account's image.
+
+    Bad ones it was "not able to validate"; with credentials taken for bad a whole run would end.
+    """
+    return code == "AuthFailure" and "validate" not in message
+
+
+def _denied(operation: str, code: str, message: str) -> errors.PermissionDenied:
+    """Name the IAM action that is missing: AWS's message has it where it is another one than the operation's."""
+    found = _DENIED_ACTION.search(message)
+    action = found[1] if found else operation
+    action = _ACTIONS.get(action, action)
+    if "explicit deny" in message:
+        remedy = f"A policy denies {action} explicitly; AWS's words say which kind. Only its owner can change that."
+    else:
+        remedy = (
+            f"Allow {action} in the IAM policy of the role or user that the run uses (docs/iam has it ready to paste)."
+        )
+    return errors.PermissionDenied(operation, code, _ENCODED.sub("", message), remedy=remedy)
