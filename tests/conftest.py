@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from refresh.summary import markdown
 from tests import suites
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
+
+# An example that a busy machine takes long for has not failed.
+settings.register_profile("any-load", deadline=None)
+settings.load_profile("any-load")
 
 pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam.recorded", "tests.canaries.watched"]
 

@@ -34,7 +34,7 @@ def _examine(tally: Tally, what: str, number: int, strategy: SearchStrategy[Any]
         tally.add(what)
         check(example)
 
-    bounded = settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck))
+    bounded = settings(max_examples=number, suppress_health_check=list(HealthCheck))
     test = bounded(given(strategy)(examined))
     (test if tally.budget == "nightly" else seed(what)(test))()
 

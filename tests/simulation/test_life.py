@@ -129,7 +129,6 @@ TestLife = Life.TestCase
 TestLife.settings = settings(
     max_examples=_examples,
     stateful_step_count=_steps,
-    deadline=None,
     print_blob=True,
     # A push runs the same lives as the one before it; the nightly search is for new ones.
     derandomize=TALLY.budget != "nightly",

@@ -178,7 +178,7 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(deadline=None, max_examples=1000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(st.text(st.characters(blacklist_characters="\0", codec="utf-8")) | st.sampled_from(TRAPS))
 def test_a_script_arrives_on_disk_byte_for_byte(decoder: Path, script: str) -> None:
     """As the header carries it and the agent itself decodes it."""
