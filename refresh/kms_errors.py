@@ -21,7 +21,7 @@ _SHOWN = "`aws dynamodb describe-table` shows it as SSEDescription"
 _STATES = (
     (re.compile(r"Disabled"), f"Enable {_UNNAMED}"),
     (re.compile(r"InvalidState|pending deletion", re.IGNORECASE), f"Cancel the deletion of {_UNNAMED} and enable it"),
-    (re.compile(r"NotFound"), f"Have {_UNNAMED} back, or give it another one: that key is not there"),
+    (re.compile(r"NotFound"), f"Use another key: {_UNNAMED} does not exist"),
 )
 _THROTTLED = re.compile(r"Throttl")
 

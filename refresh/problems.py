@@ -72,7 +72,7 @@ def _told(failures: list[Failed]) -> Problem:
         return Problem(cause(first.error), str(first.change), str(first.error))
     what = f"{first.change.action()} ({len(failures)}): {enumerated(each.change.subject for each in failures)}"
     words = len({str(each.error) for each in failures})
-    why = str(first.error) if words == 1 else f"{first.error} (of the others the report file has the words)"
+    why = str(first.error) if words == 1 else f"{first.error} (the report file has the other errors)"
     return Problem(cause(first.error), what, why)
 
 

@@ -31,8 +31,8 @@ _FAILED = frozenset(
 )
 """What botocore and requests call it when a connection fails."""
 _IN_THE_WAY = (
-    "The connection failed. If the next run says the same, look for what is in the way: the name in DNS, a "
-    "firewall, a proxy (HTTPS_PROXY), or the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
+    "The connection failed. If the next run says the same, check the name in DNS, the "
+    "firewall, the proxy (HTTPS_PROXY) and the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
 )
 
 
@@ -60,7 +60,7 @@ def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]
                 operation,
                 str(each.reason or "SSLError"),
                 f"no TLS connection to {host} can be made.",
-                remedy=f"Compare its address, and HTTPS_PROXY, with what speaks TLS there ({_PAGE}).",
+                remedy=f"Check its address and HTTPS_PROXY; what answers there does not speak TLS ({_PAGE}).",
             )
         if found := _REFUSED_TUNNEL.search(str(each)):
             return errors.Unreachable(
@@ -87,7 +87,7 @@ def _remedy(error: SSLCertVerificationError, files: Sequence[str]) -> str:
             f"has to hold those of every host ({_PAGE})."
         )
     return (
-        "If it is of a private authority, as a proxy that opens TLS has one: set "
+        "If a private authority issued it, such as that of a TLS-inspecting proxy: set "
         f"{files[0]} in the step's env to a PEM file of its certificates, by the path inside the container, such as "
         f"/github/workspace/ca.pem ({_PAGE})."
     )

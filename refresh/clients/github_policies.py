@@ -33,8 +33,8 @@ _POLICIES = (
     (
         "ip allow list",
         (
-            "Run this where the address is on that list, as on a runner of your own or one with a static address; or "
-            "have an owner add the address."
+            "Run this from an address on that list (a runner of your own, or one with a static address); or "
+            "ask an owner to add this address."
         ),
     ),
     (
@@ -62,9 +62,9 @@ _POLICIES = (
     ("two-factor", "Switch two-factor authentication on for the account that the token belongs to."),
 )
 """Words of GitHub's, in small letters, and what helps; the first that fits holds."""
-_UNKNOWN = "GitHub's own words are the reason; they name no permission that the token lacks."
+_UNKNOWN = "GitHub's message is the reason; it names no missing permission."
 _NO_WORDS = (
-    "The answer has no words of GitHub's: a proxy or a firewall may have given it (see HTTPS_PROXY and NO_PROXY). If "
+    "The answer has no message of GitHub's: a proxy or a firewall may have sent it (see HTTPS_PROXY and NO_PROXY). If "
     "it is GitHub's:"
 )
 

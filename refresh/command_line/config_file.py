@@ -85,9 +85,7 @@ class _File:
             raise Problem("not a mapping", "write one input a line, as `aws-region: eu-west-1`")
         for name, value in self._entries(node, ""):
             if name in SECRETS:
-                self.problems.append(
-                    f"{name}: a file is no place for a secret; take it out and {_SECRET_REMEDIES[name]}"
-                )
+                self.problems.append(f"{name}: do not keep secrets in a file; remove it and {_SECRET_REMEDIES[name]}")
             elif name not in inputs.ALL:
                 close = difflib.get_close_matches(name.lower().replace("_", "-"), inputs.ALL, n=1)
                 self.problems.append(f"{cut(name)}: unknown input{f'; did you mean {close[0]}?' if close else ''}")
@@ -121,7 +119,7 @@ class _File:
             if getattr(event, "anchor", None):
                 raise Problem(f"{where}anchors and aliases (& and *) are not supported", "write the value out")
             if getattr(event, "tag", None):
-                raise Problem(f"{where}tags ({cut(event.tag)}) are not supported", "take it out")
+                raise Problem(f"{where}tags ({cut(event.tag)}) are not supported", "remove it")
 
     def _read(self, name: str, node: Any) -> None:
         try:
@@ -140,9 +138,7 @@ class _File:
                 self.problems.append(f"{within}line {line}: a key: {problem.problem}; {problem.remedy}")
                 continue
             if key in seen:
-                self.problems.append(
-                    f"{within}{cut(key)}: stands there twice, in lines {seen[key]} and {line}; keep one"
-                )
+                self.problems.append(f"{within}{cut(key)}: is given twice, in lines {seen[key]} and {line}; keep one")
                 continue
             seen[key] = line
             yield key, value

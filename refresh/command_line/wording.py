@@ -18,7 +18,7 @@ WORDS = {
     r"set it, or AWS_REGION in the job's env": "give the option, or set AWS_REGION",
     r"GitHub sets it, elsewhere set it \(or the input repository\) to owner/name": "write owner/name",
     r"GitHub offers this job no OIDC token; give the job `permissions: id-token: write` .*": (
-        "GitHub gives OIDC tokens to its jobs alone; leave it out and set AWS_PROFILE"
+        "only GitHub's jobs get OIDC tokens; leave it out and set AWS_PROFILE"
     ),
     r"set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set (.*) in its env": (
         r"run `aws sso login` or `aws configure`, or set AWS_PROFILE, or \1"

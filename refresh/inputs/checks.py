@@ -71,9 +71,11 @@ def script(
     scripts.mentions(reader, text)
     opinion = bash.opinion(text)
     if opinion.error:
-        reader.problems.append(f"pre-runner-script: is not valid bash: {opinion.error}; correct it there or before")
+        reader.problems.append(
+            f"pre-runner-script: is not valid bash: {opinion.error}; correct that line or an earlier one"
+        )
     if opinion.warning:
-        reader.warnings.append(f"pre-runner-script: {opinion.warning}; is its last line indented?")
+        reader.warnings.append(f"pre-runner-script: {opinion.warning}; start a line with its closing word")
     if repository is None or region is None:
         return
     longest = user_data.Settings.at_their_longest(region, names.table(repository), text)

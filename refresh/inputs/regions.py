@@ -30,7 +30,7 @@ def region(value: str) -> str:
     if inside:
         raise Problem("an availability zone, not a region", f"write {inside}")
     close = nearest(value)
-    problem = f"not an AWS region: {found['direction']} is no direction" if found else "not an AWS region"
+    problem = f"not an AWS region: {found['direction']} is not a direction" if found else "not an AWS region"
     raise Problem(problem, f"write {close}, if that is meant" if close else "write one like us-east-1")
 
 

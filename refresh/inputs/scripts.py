@@ -25,7 +25,7 @@ _BEGINNINGS = tuple(
         (r"## *template: *jinja", "a Jinja template of cloud-init", f"{_WRITE}, with metadata asked on the instance"),
         (r"#cloud-config-archive", "a cloud-config archive", _WRITE),
         (r"#cloud-config", "a cloud-config of cloud-init", _WRITE),
-        (r"#cloud-boothook", "a boothook of cloud-init", "take the first line away: the script runs once"),
+        (r"#cloud-boothook", "a boothook of cloud-init", "remove the first line: the script runs once"),
         (r"#include(-once)?\s*($|\n|\w+://)", "an #include of cloud-init", "write `curl -fsSL <address> | bash`"),
         (r"#part-handler", "a part handler of cloud-init", _WRITE),
         (r"#upstart-job", "an Upstart job", _WRITE),
@@ -37,8 +37,8 @@ _BEGINNINGS = tuple(
         (r"</?(powershell|script|persist)\b|#ps1|@echo off|@?rem ", "a Windows script", _WRITE),
         (r"[A-Z][a-z]+-[A-Z][A-Za-z]+ |\$\w+ *= ?[^=]|#Requires ", "a PowerShell script", _WRITE),
         (r"<(!doctype|!DOCTYPE|html|\?xml)\b", "a page of HTML or XML", "look at what was downloaded"),
-        (r"<<[-~]?\s*\W?\w+\W?\n", "a here-document", "take the line with << and its end away"),
-        (r"```", "a block of Markdown", "take the lines of ``` away"),
+        (r"<<[-~]?\s*\W?\w+\W?\n", "a here-document", "remove the line with << and the line that closes it"),
+        (r"```", "a block of Markdown", "remove the lines with ```"),
         (r"(from \w[\w.]* import |import [a-z_][\w.]*$)", "a Python script", _WRITE),
         (r"\[[\w.\"-]+\]$", "a TOML file", _WRITE),
         (r"(---|%YAML.*|- \w.*|[A-Za-z_][\w.-]*:( .*)?)$", "a YAML file, such as a cloud-config", _WRITE),
@@ -88,14 +88,14 @@ def script(value: str) -> str:
     elif found := _other(text):
         raise Problem(f"a bash script expected, not {found[0]}", found[1])
     if (left := _LEFT_OVER.search(f"\n{text}")) and not re.search(rf"<<[-~]?\s*\W?{left[1]}\b", text):
-        raise Problem(f"ends in {left[1]}, which ends no here-document", "take that line away")
+        raise Problem(f"its last line is {left[1]}, which closes no here-document", "remove that line")
     return text
 
 
 def mentions(reader: Reader, text: str) -> None:
     """Warn of what a script probably does not mean."""
     if "\r\n" in text:
-        reader.warnings.append(f"{NAME}: has CRLF line ends among others; bash will see them.")
+        reader.warnings.append(f"{NAME}: mixes CRLF and LF line endings; save it with LF alone.")
     shell = re.match(r"#![^\n]*\b(?:da)?sh\b", text)
     if shell and "bash" not in shell[0] and (found := _OF_BASH.search(text)):
         reader.warnings.append(
@@ -157,7 +157,10 @@ def _check_shell(text: str) -> None:
         if words and words[0].startswith("-S"):
             words = [word for word in (words[0][2:], *words[1:]) if word]
         elif len(words) > 1:
-            raise Problem(f"{first} gives env one argument", "write `#!/usr/bin/env -S` before a shell with options")
+            raise Problem(
+                f"{first} passes env one argument",
+                "write `#!/usr/bin/env -S` before a shell with options",
+            )
         program, words = (words[0], words[1:]) if words else ("", [])
     if program.rpartition("/")[2] not in _SHELLS:
         raise Problem(
@@ -165,7 +168,7 @@ def _check_shell(text: str) -> None:
         )
     if not (_are_options(words) if split else not option or _OPTION.fullmatch(option)):
         raise Problem(
-            f"{first} gives the shell what is no option for a script",
+            f"{first} passes the shell an argument that it cannot use",
             "write `set` with the options in a line of its own (in YAML, a block begins with |, not with >)",
         )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from refresh.report import Change
 
 
-_COLLECTOR_BLIND = Unchecked("the garbage collector saw no instances (see its error above)")
+_COLLECTOR_BLIND = Unchecked("the garbage collector could not read the instances (see its error above)")
 
 
 def root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:

@@ -137,8 +137,8 @@ def _told(call: Any) -> str:
 
 
 OWN = (
-    "If it is of a private authority, as a proxy that opens TLS has one: set {} in the step's env to a PEM file of its "
-    "certificates, by the path inside the container, such as /github/workspace/ca.pem (docs/access.md)."
+    "If a private authority issued it, such as that of a TLS-inspecting proxy: set {} in the step's env to a PEM file "
+    "of its certificates, by the path inside the container, such as /github/workspace/ca.pem (docs/access.md)."
 )
 
 
@@ -231,7 +231,7 @@ def test_a_server_that_speaks_no_tls_is_told(slept: list[float]) -> None:
     """As an http proxy that is named with https."""
     plain = _Server()
     told = _told(_github(plain.url).runner_downloads)
-    assert f"no TLS connection to localhost:{plain.port} can be made. Compare its address" in told
+    assert f"no TLS connection to localhost:{plain.port} can be made. Check its address" in told
     assert (plain.connections, slept) == (1, [])
     plain.close()
 
@@ -296,5 +296,5 @@ def test_a_file_of_certificates_that_cannot_be_used_is_bad_input(
 @pytest.mark.parametrize("code", ["EndpointConnectionError", "ConnectTimeoutError", "ConnectionError", "ProxyError"])
 def test_a_connection_that_fails_is_no_matter_of_waiting(code: str) -> None:
     """A closed port or a wrong name stays what it is in the next run."""
-    assert "a proxy (HTTPS_PROXY)" in connection_errors.remedy(type(code, (Exception,), {})())
+    assert "the proxy (HTTPS_PROXY)" in connection_errors.remedy(type(code, (Exception,), {})())
     assert not connection_errors.remedy(TimeoutError())

@@ -302,7 +302,7 @@ ASSUMED = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com
     [
         ("", "123456789012.ddb.eu-west-1.amazonaws.com", "set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled"),
         ("preferred", "123456789012.ddb.eu-west-1.amazonaws.com", "add 123456789012.ddb.eu-west-1.amazonaws.com"),
-        ("disabled", "dynamodb.eu-west-1.amazonaws.com", "Nothing is lost"),
+        ("disabled", "dynamodb.eu-west-1.amazonaws.com", "The connection failed"),
     ],
 )
 @pytest.mark.usefixtures("slept")

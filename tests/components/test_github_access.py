@@ -201,7 +201,7 @@ POLICIES = {
         "organization."
     ),
     "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list "
-    "enabled, and your IP address is not permitted to access this resource.": "have an owner add the address.",
+    "enabled, and your IP address is not permitted to access this resource.": "ask an owner to add this address.",
     "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
     "access token with fine-grained permissions.": "Give a GitHub App or a fine-grained PAT instead",
     "The 'octo' organization forbids access via a fine-grained personal access tokens if the token's lifetime is "
@@ -212,7 +212,7 @@ POLICIES = {
     "Sorry. Your account was suspended.": "Give the token of another account",
     "As an Enterprise Managed User, you cannot access this content": "an account that belongs to the owner of the",
     "The `octo` organization requires two-factor authentication": "Switch two-factor authentication on",
-    "Something that GitHub has never said before.": "GitHub's own words are the reason",
+    "Something that GitHub has never said before.": "GitHub's message is the reason",
 }
 
 
@@ -239,7 +239,7 @@ def test_a_403_without_github_s_words_may_be_a_proxy_s(github: GitHubServer) -> 
     """And if not, the permission is the usual reason."""
     github.failure = (403, b"<html>blocked</html>")
     told = _refusal(_github(github, TOKEN), errors.PermissionDenied)
-    assert "a proxy or a firewall may have given it" in told
+    assert "a proxy or a firewall may have sent it" in told
     assert OF_THE_REPOSITORY in told
 
 

@@ -25,7 +25,7 @@ def _explained(operation: str, code: str, message: str, region: str) -> errors.A
 def test_a_region_that_has_to_be_enabled_is_named(operation: str, code: str, message: str, region: str) -> None:
     """All that are newer than 2019, so also one that is not known yet."""
     error = _explained(operation, code, message, region)
-    assert error.remedy.startswith(f"{region} is a region that an account has to enable: ")
+    assert error.remedy.startswith(f"{region} has to be enabled in the account: ")
     assert isinstance(error, errors.CredentialsExpired) is (code not in {"OptInRequired", "RegionDisabledException"})
 
 

@@ -115,10 +115,10 @@ TRAPS = {
     "digits with _": ("ami: 4_096", "ami: YAML reads '4_096' as the number 4096; write it in quotes: \"4_096\""),
     "=": ("ami: =", "ami: YAML reads '=' as a mark; write it in quotes: \"=\""),
     "nothing": ("ami:", "ami: has no value; write one, or leave the line out"),
-    "duplicate keys": ("ami: a\nami: b", "'ami': stands there twice, in lines 1 and 2; keep one"),
+    "duplicate keys": ("ami: a\nami: b", "'ami': is given twice, in lines 1 and 2; keep one"),
     "duplicate classes": (
         "resource-class-config:\n  a: 1\n  a: 2",
-        "resource-class-config: 'a': stands there twice, in lines 2 and 3; keep one",
+        "resource-class-config: 'a': is given twice, in lines 2 and 3; keep one",
     ),
     "a key that is none": ("no: x", "line 1: a key: YAML reads 'no' as the boolean false; write it in quotes: \"no\""),
     "a list as a key": (
@@ -132,7 +132,7 @@ TRAPS = {
     ),
     "a tag": (
         "ami: !!python/object/apply:os.system [id]",
-        "line 1: tags ('tag:yaml.org,2002:python/object/apply:os...') are not supported; take it out",
+        "line 1: tags ('tag:yaml.org,2002:python/object/apply:os...') are not supported; remove it",
     ),
     "depth": ("a: " + "[" * 50_000, "line 1: too deeply nested; no input is"),
     "no mapping": ("- ami", "not a mapping; write one input a line, as `aws-region: eu-west-1`"),
@@ -180,7 +180,7 @@ def test_a_secret_in_the_file_is_refused_and_not_shown(
     write: Callable[[str | bytes], str], name: str, remedy: str
 ) -> None:
     """It would be committed next."""
-    told = f"{name}: a file is no place for a secret; take it out and set {remedy} in the environment"
+    told = f"{name}: do not keep secrets in a file; remove it and set {remedy} in the environment"
     assert _problems(write(f"{name}: ghp_{'x' * 36}\n")) == [told]
 
 

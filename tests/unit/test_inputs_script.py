@@ -87,7 +87,12 @@ def test_a_script_of_white_space_is_none(script: str) -> None:
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        row("71", "mixed", "true\r\ntrue\n", "has CRLF line ends among others; bash will see them."),
+        row(
+            "71",
+            "mixed",
+            "true\r\ntrue\n",
+            "mixes CRLF and LF line endings; save it with LF alone.",
+        ),
         row("75a", "indented", "cat <<EOF\n x\n  EOF\n", "line 3: here-document at line 1 delimited by end-of-file"),
         row("75a", "other-word", "cat <<x\nx y\n", "line 2: here-document at line 1 delimited by end-of-file"),
         row("75a", "array", "#!/bin/sh\nlist=(a b)\n", "asks for sh, which is dash on Debian and Ubuntu"),
@@ -162,16 +167,36 @@ def test_what_is_no_script_of_a_shell_is_told(value: str, expected: str) -> None
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        row("73a", "two", "#!/bin/bash -e -u\ntrue\n", "gives the shell what is no option for a script"),
-        row("73a", "word", "#!/bin/bash -euo pipefail\ntrue\n", "gives the shell what is no option for a script"),
-        row("73a", "command", "#!/bin/bash -c\ntrue\n", "gives the shell what is no option for a script"),
-        row("73a", "folded", "#!/bin/bash set -e apt-get update", "gives the shell what is no option for a script"),
-        row("73a", "split", "#!/usr/bin/env -S bash -c x\n", "gives the shell what is no option for a script"),
-        row("73a", "unsplit", "#!/usr/bin/env bash -e\ntrue\n", "gives env one argument"),
+        row("73a", "two", "#!/bin/bash -e -u\ntrue\n", "passes the shell an argument that it cannot use"),
+        row(
+            "73a",
+            "word",
+            "#!/bin/bash -euo pipefail\ntrue\n",
+            "passes the shell an argument that it cannot use",
+        ),
+        row(
+            "73a",
+            "command",
+            "#!/bin/bash -c\ntrue\n",
+            "passes the shell an argument that it cannot use",
+        ),
+        row(
+            "73a",
+            "folded",
+            "#!/bin/bash set -e apt-get update",
+            "passes the shell an argument that it cannot use",
+        ),
+        row(
+            "73a",
+            "split",
+            "#!/usr/bin/env -S bash -c x\n",
+            "passes the shell an argument that it cannot use",
+        ),
+        row("73a", "unsplit", "#!/usr/bin/env bash -e\ntrue\n", "passes env one argument"),
         row("73a", "in-words", r"#!/bin/bash\necho hello\n", "a single line"),
         row("73a", "utf-16", "\xff\xfee\0c\0h\0o\0", "text in UTF-16, or with a NUL in it"),
-        row("73a", "left-over", "#!/bin/bash\ntrue\nEOF\n", "ends in EOF, which ends no here-document"),
-        row("73a", "left-over-alone", "EOT", "ends in EOT, which ends no here-document"),
+        row("73a", "left-over", "#!/bin/bash\ntrue\nEOF\n", "its last line is EOF, which closes no here-document"),
+        row("73a", "left-over-alone", "EOT", "its last line is EOT, which closes no here-document"),
     ],
 )
 def test_a_script_that_would_not_run_as_it_is_written_is_told(value: str, expected: str) -> None:
@@ -193,7 +218,7 @@ def test_a_script_that_bash_cannot_read_is_told_with_the_line_and_none_of_its_wo
     (problem,) = problems(environ({NAME: script}))
     assert problem.startswith(f"{NAME}: is not valid bash: line ")
     assert expected in problem
-    assert problem.endswith("; correct it there or before")
+    assert problem.endswith("; correct that line or an earlier one")
 
 
 def test_nothing_of_a_script_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region
         *rows("35", "aws-region", "write us-west-2", local="us-west-2-lax-1a", wavelength="us-west-2-wl1-den-wlz-1"),
         *rows("36", "aws-region", NO_REGION, name="US East", word="Ireland", zero="us-east-01"),
         *rows("36", "aws-region", "write us-east-1, if that is meant", underscores="us_east_1", upper="US-EAST-1"),
-        row("37a", "eu-wst-1", "aws-region", "eu-wst-1", "not an AWS region: wst is no direction"),
+        row("37a", "eu-wst-1", "aws-region", "eu-wst-1", "not an AWS region: wst is not a direction"),
         *rows("37a", "aws-region", "write us-east-1, if that is meant", swapped="us-esat-1", zone="us-esat-1a"),
         row("37a", "mars", "aws-region", "mars-1", "not an AWS region"),
         row("29", "address", REPOSITORY, "https://github.com/octo/widgets", "write octo/widgets"),

@@ -41,7 +41,7 @@ def _from(code: str, message: str = "", operation: str = "dynamodb:GetItem") -> 
             f"Cancel the deletion of the KMS key {KEY} and enable it.",
         ),
         ("KmsInvalidState", "no.", "Cancel the deletion of the KMS key that encrypts it and enable it."),
-        ("KmsNotFound", "no.", "Have the KMS key that encrypts it back, or give it another one"),
+        ("KmsNotFound", "no.", "Use another key: the KMS key that encrypts it does not exist"),
     ],
 )
 def test_a_key_that_cannot_be_used_has_the_remedy_of_its_state(code: str, message: str, remedy: str) -> None:

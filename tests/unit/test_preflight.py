@@ -297,7 +297,7 @@ def test_subnets_and_groups_as_they_are_made_are_right() -> None:
 @pytest.mark.parametrize(
     ("said", "warning"),
     [
-        ({"State": "unavailable"}, "subnet-1 cannot be used (state unavailable); the others are."),
+        ({"State": "unavailable"}, "subnet-1 cannot be used (state unavailable); the other subnets can."),
         ({"State": "pending"}, "subnet-1 is still being made"),
         ({"AvailableIpAddressCount": 0}, "subnet-1 has no free address"),
         ({"AvailabilityZone": "eu-west-1-lon-1a"}, "subnet-1 is in eu-west-1-lon-1a, a Local Zone or Wavelength Zone"),

@@ -63,7 +63,7 @@ def test_many_that_failed_for_one_cause_are_one_line_with_their_number_and_names
     closed = [errors.Unavailable("sqs:CreateQueue", CLOSED, f"no way to {number}.") for number in range(12)]
     failures = [Failed(Paint(str(number)), error) for number, error in enumerate(closed)]
     names = "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
-    more = " (of the others the report file has the words)"
+    more = " (the report file has the other errors)"
     assert _listed(ComponentReport(name="fence", outcomes=tuple(failures))) == [
         f"paint garden fence (12): {names}: {closed[0]}{more}"
     ]

@@ -184,7 +184,7 @@ def test_archives_that_take_a_token_are_told_and_taken_from_github() -> None:
     release, (note,) = releases.read_downloads(guarded)
     assert release == _release()
     assert note == (
-        "the server gives its archives of the runner 2.335.1 only with a token that lives for minutes, so new "
+        "the server offers its archives of the runner 2.335.1 only with a short-lived token, so new "
         "instances take github.com's instead. Where they cannot reach github.com, put the runner of this version into "
         "the image, in /opt/actions-runner: the agent uses it and downloads nothing."
     )

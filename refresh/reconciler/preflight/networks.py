@@ -58,7 +58,7 @@ def groups(found: Described) -> Findings:
 def _unusable(found: Described, unusable: Sequence[str]) -> Iterator[str]:
     pending = [each for each, said in found.items() if said.get("State") == "pending"]
     if unusable:
-        yield f"{enumerated(unusable)} cannot be used (state {_states(found)}); the others are."
+        yield f"{enumerated(unusable)} cannot be used (state {_states(found)}); the other subnets can."
     if pending:
         yield f"{enumerated(pending)} is still being made; launches there fail until it is available."
 

@@ -23,8 +23,8 @@ _GITHUB = "https://github.com"
 NOT_OFFERED = "NotOffered"
 """The code of the error where GitHub lists no release that can be installed."""
 _PIN = (
-    "Name a version with actions-runner-version and its sums with actions-runner-sha256: instances then take it from "
-    "github.com, or from their image."
+    "Name a version with actions-runner-version and its checksums with actions-runner-sha256: instances then take it "
+    "from github.com, or from their image."
 )
 
 
@@ -105,7 +105,7 @@ def _on_github(version: str, architecture: str) -> str:
 
 def _guarded(version: str) -> str:
     return (
-        f"the server gives its archives of the runner {version} only with a token that lives for minutes, so new "
+        f"the server offers its archives of the runner {version} only with a short-lived token, so new "
         "instances take github.com's instead. Where they cannot reach github.com, put the runner of this version into "
         "the image, in /opt/actions-runner: the agent uses it and downloads nothing."
     )
