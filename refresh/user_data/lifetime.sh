@@ -32,7 +32,9 @@ protected() {
 # The template has EC2 terminate an instance that shuts itself down.
 end_when_overdue() {
     local refusals=0 silences=0 seen=0 tag='' pause=0 fuse=$(($(ticks) + 3600))
-    while sleep "$pause"; do
+    while :; do
+        # A job may end it, as `pkill sleep` does.
+        sleep "$pause"
         pause=15
         if overdue; then
             protected && continue

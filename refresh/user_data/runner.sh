@@ -59,12 +59,13 @@ leave_home() {
     local each real
     real=$(realpath "$folder") || return
     while IFS=: read -r _ _ _ _ _ each _; do
+        each=$(realpath -m "${each:-/}")
         [[ $each/ == "$real"/* ]] || continue
         mkdir -p "$unpacked" || return
         (shopt -s nullglob && cp -aH "$folder"/{bi[n],external[s],*.sh,*.template,.en[v]} "$unpacked") || return
         folder=$unpacked
         return
-    done < <(getent passwd)
+    done < <(getent passwd; getent passwd "$RUNNER_USER")
 }
 
 # The image's own runner if it is of the wanted version, else GitHub's archive. A boot has none of the variables that

@@ -14,7 +14,7 @@ BOOTED = 1_800_000_000
 """The time of day at the boot, in seconds since 1970."""
 STAND_INS = """
 # Sleeping is what takes time, of the wall clock as well; `step` is how much at once, since days of 15 seconds are many.
-sleep() { now=$((now + step)); ((now <= end)); }
+sleep() { now=$((now + step)); ((now <= end)) || exit; }
 ticks() { echo "$now"; }
 date() { if [[ $1 == +%s ]]; then echo $((booted + now + wall)); else command date "$@"; fi; }
 say() { echo "$*"; }
@@ -107,10 +107,16 @@ def test_a_step_of_the_wall_clock_ends_nothing_that_cannot_read_its_record(years
     """What counts are seconds since the boot."""
     idle = f"""
 record() {{ at 0 {HOUR} && threshold {2 * HOUR}; }}
-sleep() {{ now=$((now + step)); ! at {2 * HOUR} {9 * DAY} || wall={years * 365 * DAY}; ((now <= end)); }}
+sleep() {{ now=$((now + step)); ! at {2 * HOUR} {9 * DAY} || wall={years * 365 * DAY}; ((now <= end)) || exit; }}
 """
     assert _ended(idle, 1.05) == ""
     assert f"after {2 * HOUR + DAY}\n" in _ended(idle, 2)
+
+
+def test_the_watch_goes_on_when_a_job_ends_its_pause() -> None:
+    """Jobs run as root by default, and `pkill sleep` is a usual way to clean up behind one."""
+    killed = "sleep() { now=$((now + step)); ((now <= end)) || exit; return 143; }"
+    assert _ended(killed, 1) == f"instance.abandoned\nshutdown -h now after {HOUR}\n"
 
 
 def test_a_protected_instance_stays_and_so_does_one_that_was_when_the_metadata_fell_silent() -> None:

@@ -99,11 +99,12 @@ def test_etc_environment_cannot_break_what_the_runner_needs(tmp_path: Path) -> N
     assert "ACTIONS_RUNNER_INPUT_TOKEN=REG\n" in jobs
 
 
-@pytest.mark.parametrize("home", ["images/runner", "images/runner/of", "images"])
+@pytest.mark.parametrize("home", ["images/runner", "images/runner/of", "linked/runner", "images"])
 def test_a_runner_in_anybody_s_home_is_copied_out_and_the_home_stays_theirs(tmp_path: Path, home: str) -> None:
     """Its owner could not log in any more, and a job could read what is theirs."""
     image = tmp_path / "images" / "runner"
     image.parent.mkdir()
+    (tmp_path / "linked").symlink_to("images")
     _runner(image, "echo 2.335.1")
     (image / "bin").mkdir()
     (image / "bin" / "Runner.Listener").touch()
@@ -123,3 +124,16 @@ def test_a_runner_in_anybody_s_home_is_copied_out_and_the_home_stays_theirs(tmp_
         assert (tmp_path / "unpacked" / "bin" / "Runner.Listener").exists()
         assert not (tmp_path / "unpacked" / ".ssh").exists()
         assert str(image) not in owned
+
+
+def test_the_home_of_a_user_whom_no_list_has_is_left_alone_too(tmp_path: Path) -> None:
+    """Directories such as LDAP are asked for one user, and list none."""
+    image = tmp_path / "image"
+    _runner(image, "echo 2.335.1")
+    folder = _run(
+        tmp_path,
+        f"RUNNER_HOME={image} RUNNER_VERSION=2.335.1; say() {{ :; }}; add_user; install_runner; echo $folder",
+        chown=":",
+        getent=f'[[ -z ${{2-}} ]] || echo "builder:x:1000:1000::{image}:/bin/sh"',
+    )
+    assert folder == str(tmp_path / "unpacked")

@@ -88,7 +88,8 @@ fi
 }
 end_when_overdue() {
 local refusals=0 silences=0 seen=0 tag='' pause=0 fuse=$(($(ticks) + 3600))
-while sleep "$pause"; do
+while :; do
+sleep "$pause"
 pause=15
 if overdue; then
 protected && continue
@@ -152,12 +153,13 @@ leave_home() {
 local each real
 real=$(realpath "$folder") || return
 while IFS=: read -r _ _ _ _ _ each _; do
+each=$(realpath -m "${each:-/}")
 [[ $each/ == "$real"/* ]] || continue
 mkdir -p "$unpacked" || return
 (shopt -s nullglob && cp -aH "$folder"/{bi[n],external[s],*.sh,*.template,.en[v]} "$unpacked") || return
 folder=$unpacked
 return
-done < <(getent passwd)
+done < <(getent passwd; getent passwd "$RUNNER_USER")
 }
 install_runner() {
 local named
