@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME = "pre-runner-script"
 _SHELLS = ("bash", "sh", "dash")
 _WRITE = "write a bash script that does the same"
+_CMDLET = r"(?:Add|Copy|Enable|Get|Import|Install|Invoke|New|Out|Remove|Set|Start|Stop|Test|Update|Write)-[A-Z]\w+"
 _BEGINNINGS = tuple(
     (re.compile(begins, re.IGNORECASE if kind.startswith("a Windows") else 0), kind, remedy)
     for begins, kind, remedy in (
@@ -34,8 +35,8 @@ _BEGINNINGS = tuple(
             "a MIME message",
             "write its shell part alone",
         ),
-        (r"</?(powershell|script|persist)\b|#ps1|@echo off|@?rem ", "a Windows script", _WRITE),
-        (r"[A-Z][a-z]+-[A-Z][A-Za-z]+ |\$\w+ *= ?[^=]|#Requires ", "a PowerShell script", _WRITE),
+        (r"</?(powershell|script|persist)\b|#ps1(_\w+)?\s*$|@echo off|@?rem ", "a Windows script", _WRITE),
+        (rf"{_CMDLET} |\$\w+ *= ?[^=]|#Requires -", "a PowerShell script", _WRITE),
         (r"<(!doctype|!DOCTYPE|html|\?xml)\b", "a page of HTML or XML", "look at what was downloaded"),
         (r"<<[-~]?\s*\W?\w+\W?\n", "a here-document", "remove the line with << and the line that closes it"),
         (r"```", "a block of Markdown", "remove the lines with ```"),
@@ -59,14 +60,14 @@ _IN_PLACE_OF_ONE = tuple(
 )
 """What may be a line of a script, but is all of it here."""
 _SHEBANG = re.compile(r"#![ \t]*(?P<program>\S*)[ \t]*(?P<option>[^\n]*?)[ \t\r]*(?:\n|$)")
-_OPTION = re.compile(r"-{1,2}|[-+][abefhklmptuvxBCEHPT]+|--(?:posix|login|norc|noprofile|verbose)")
+_OPTION = re.compile(r"-{1,2}|[-+][abefhiklmprtuvxBCEHPT]+|--(?:posix|login|norc|noprofile|verbose)")
 """What a shell takes as the one argument that Linux gives it, and still runs the script."""
-_WITH_A_WORD = re.compile(r"[-+][abefhklmptuvxBCEHPT]*[oO]")
+_WITH_A_WORD = re.compile(r"[-+][abefhiklmprtuvxBCEHPT]*[oO]")
 _LEFT_OVER = re.compile(r"\n[ \t]*(EOF|EOT|EOS|EOL|END)\s*\Z")
 _TEXT = re.compile(rb"[\t\r\n -~]*")
 _GZIP = b"\x1f\x8b"
 _SHORTEST_BASE64 = 16
-_OF_BASH = re.compile(r"(?m)\[\[ |<<<|^\s*\w+=\(|[<>]\(|^\s*function \w|^\s*source |\bpipefail\b")
+_OF_BASH = re.compile(r"(?m)\[\[ |<<<|^[ \t]*\w+=\(|[<>]\(|^[ \t]*function \w|^[ \t]*source |\bpipefail\b")
 
 
 def script(value: str) -> str:
@@ -81,13 +82,17 @@ def script(value: str) -> str:
         text = text.lstrip()
     if "\r\n" in text and text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
+    if text.startswith("#!"):
+        # The shell would be looked for by a name that ends in CR.
+        first, end, rest = text.partition("\n")
+        text = first.rstrip("\r") + end + rest
     if "\0" in text or text.startswith(("\ufffe", "\xff\xfe", "\xfe\xff")):
         raise Problem("text in UTF-16, or with a NUL in it", "save it as UTF-8")
     if text.startswith("#!"):
         _check_shell(text)
     elif found := _other(text):
         raise Problem(f"a bash script expected, not {found[0]}", found[1])
-    if (left := _LEFT_OVER.search(f"\n{text}")) and not re.search(rf"<<[-~]?\s*\W?{left[1]}\b", text):
+    if (left := _LEFT_OVER.search(f"\n{text}")) and not re.search(rf"<<[-~]?\s*\W{{0,2}}{left[1]}\b", text):
         raise Problem(f"its last line is {left[1]}, which closes no here-document", "remove that line")
     return text
 

@@ -34,6 +34,9 @@ NAME = "pre-runner-script"
         row("73", "env", "#!/usr/bin/env bash\ntrue\n"),
         row("73", "options", "#!/bin/bash -eu\ntrue\n"),
         row("73", "posix", "#!/bin/bash --posix\ntrue\n"),
+        row("73", "interactive", "#!/bin/bash -il\ntrue\n"),
+        row("73", "words-of-windows", "#PS1 and prompts\ntrue\n"),
+        row("73", "words-of-powershell", "#Requires docker\nMy-Tool install\n"),
         row("73", "split", "#!/usr/bin/env -S bash -e -o pipefail -x\ntrue\n"),
         row("73", "split-at-once", "#!/usr/bin/env -Sbash -e\ntrue\n"),
         row("73", "spaced", "#! /bin/sh -e \ntrue\n"),
@@ -66,6 +69,7 @@ def test_an_honest_script_is_kept_byte_for_byte(script: str) -> None:
     ("script", "taken"),
     [
         row("71", "crlf", "#!/bin/bash\r\ntrue\r\n", "#!/bin/bash\ntrue\n"),
+        row("71", "crlf-in-the-first-line-alone", "#!/bin/bash -e\r\ntrue\n", "#!/bin/bash -e\ntrue\n"),
         row("72", "mark", "\ufeff#!/bin/bash\n", "#!/bin/bash\n"),
         row("72", "blank-line", "\n  #!/bin/bash -e\ntrue\n", "#!/bin/bash -e\ntrue\n"),
     ],
@@ -105,6 +109,11 @@ def test_what_a_script_hardly_means_is_mentioned(script: str, expected: str) -> 
     assert loaded.desired.pre_runner_script == script
     (warning,) = loaded.warnings
     assert warning.startswith(f"{NAME}: {expected}")
+
+
+def test_a_script_for_sh_with_many_blank_lines_is_judged_at_once() -> None:
+    """Its lines are looked at once each."""
+    assert load(pre_runner_script="#!/bin/sh\n" + "\n" * 100_000 + "true\n").warnings == ()
 
 
 NO_SCRIPT = "a bash script expected, not "
