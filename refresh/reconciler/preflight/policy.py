@@ -24,8 +24,8 @@ _SOON = timedelta(days=30)
 Read: TypeAlias = T | errors.ApiError
 """What was read, or why it could not be."""
 _ARN = "arn:"
-_EC2 = {"*", "ec2.amazonaws.com", "ec2.amazonaws.com.cn"}
-"""What stands for EC2 in a trust policy."""
+_EC2 = ("ec2.", "*")
+"""How what stands for EC2 in a trust policy begins: each partition has a name of its own."""
 _NOT_OURS = ("AuthFailure", "InvalidAMIID.")
 """With which EC2 refuses an image that is not there, or not for this account."""
 
@@ -97,10 +97,11 @@ def _trusts_ec2(trusts: Mapping[str, Any]) -> bool:
     allowed = [
         each for each in (statements if isinstance(statements, list) else [statements]) if isinstance(each, dict)
     ]
-    principals = [each.get("Principal") for each in allowed if each.get("Effect") == "Allow"]
-    services = [each.get("Service", []) if isinstance(each, dict) else each for each in principals]
-    named = {name for each in services for name in ([each] if isinstance(each, str) else each or [])}
-    return not named.isdisjoint(_EC2)
+    allowing = [each for each in allowed if each.get("Effect") == "Allow"]
+    principals = [each.get("Principal") for each in allowing]
+    listed = [one for each in principals for one in (each.values() if isinstance(each, dict) else [each])]
+    named = [name for each in listed for name in ([each] if isinstance(each, str) else each or [])]
+    return any("NotPrincipal" in each for each in allowing) or any(name.startswith(_EC2) for name in named)
 
 
 def groups(desired: DesiredState, network: Network) -> Findings:
