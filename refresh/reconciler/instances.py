@@ -98,11 +98,16 @@ def by_exact_id(
             waiting += halves
             unanswered.update([] if halves else some)
         except (errors.NotFound, errors.Rejected) as error:
-            # It names those that it does not know, or that are no ids.
-            answers += 1
+            # It names those that it does not know, or that are no ids; without a name it says nothing of any.
             named = set(records.INSTANCE_ID.findall(error.message))
             left = [each for each in some if each not in named]
-            waiting += ([left] if left else []) if len(left) < len(some) else halves
+            if len(left) < len(some):
+                answers += 1
+                waiting += [left] if left else []
+            else:
+                refusals += 1
+                waiting += halves
+                unanswered.update([] if halves else some)
     return machines, frozenset(unanswered)
 
 

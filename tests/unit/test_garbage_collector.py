@@ -619,10 +619,13 @@ class _Disrupted(_Ec2):
         super().__init__({_id(number): _instance(number) for number in range(500)})
         self.down = set(map(_id, down))
         self.rejected: errors.ApiError | None = None
+        self.refused: set[str] = set()
 
     def describe_instances(self, **request: Any) -> dict[str, Any]:
         self.calls.append("DescribeInstances")
         asked = request.get("InstanceIds")
+        if self.refused & set(asked or ()):
+            raise errors.Rejected("ec2:DescribeInstances", "InvalidRequest", "the request is not valid")
         if asked is None or self.down & set(asked):
             raise errors.Unavailable("ec2:DescribeInstances", "InternalError")
         if self.rejected:
@@ -659,12 +662,20 @@ def test_where_ec2_refuses_the_first_few_ids_no_more_are_asked_for() -> None:
     assert len(unanswered) == 497
 
 
-def test_an_answer_that_names_none_of_the_ids_is_looked_into_by_halves() -> None:
-    """Of one alone it is about that one, which EC2 does not know then."""
+def test_an_answer_that_names_none_of_the_ids_is_none() -> None:
+    """An instance that counts as unknown loses its record, so nothing less than its name makes it one."""
     ec2 = _Disrupted()
-    ec2.rejected = errors.Rejected("ec2:DescribeInstances", "InvalidInstanceID.Malformed", "one is malformed")
-    assert _asked(ec2, *range(5)) == ({}, frozenset())
-    assert len(ec2.calls) == 3 + 3
+    ec2.rejected = errors.Rejected("ec2:DescribeInstances", "InvalidRequest", "the request is not valid")
+    assert _asked(ec2, *range(5)) == ({}, frozenset(map(_id, range(5))))
+    assert len(ec2.calls) == 3
+
+
+def test_an_answer_that_names_none_of_many_ids_is_looked_into_by_halves() -> None:
+    """What made it fail is found, and the others are read."""
+    ec2 = _Disrupted()
+    ec2.refused = {_id(4)}
+    machines, unanswered = _asked(ec2, *range(9))
+    assert (sorted(machines), unanswered) == ([_id(each) for each in range(9) if each != 4], frozenset({_id(4)}))
 
 
 def test_without_a_list_the_collector_judges_what_is_answered_for_and_says_so() -> None:
