@@ -85,3 +85,6 @@ def test_a_look_needs_a_repository_and_a_region() -> None:
         inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets"})
     repository, region = inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets", "AWS_REGION": "eu-west-1"})
     assert (str(repository), region) == ("octo/widgets", "eu-west-1")
+    token = "ghp_" + "0123456789" * 4
+    with pytest.raises(errors.InputErrors, match="repository: holds the GH_TOKEN, so it is not shown"):
+        inputs.load_pool({"INPUT_REPOSITORY": f"octo/{token}", "AWS_REGION": "eu-west-1", "GH_TOKEN": token})
