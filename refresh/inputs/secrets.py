@@ -41,6 +41,10 @@ _ADDRESSES = re.compile(r"(?:(?:HTTPS?|ALL)_PROXY|AWS_ENDPOINT_URL(?:_[A-Z0-9_]+
 _PASSWORD = re.compile(r"://[^\s/?#\"'<>:@]*:(?!\$|//)([^\s/?#\"'<>]+)@")
 _FEWEST_DIFFERENT = 10
 """Characters in a token; what stands in an example, as ghp_xxxx, has fewer."""
+_EXAMPLE = "EXAMPLE"
+"""Part of every key in AWS's documentation."""
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|/)")
+"""How JSON may write a character of a secret."""
 _RECOGNISABLE = {
     "a GitHub token": re.compile(r"\b(?:gh[opsur]_([A-Za-z0-9_]{36,})|github_pat_([A-Za-z0-9]{22}_[A-Za-z0-9]{59}))"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*([A-Za-z0-9+/]{40})"),
@@ -97,6 +101,8 @@ def withhold(reader: Reader, names: Iterable[str]) -> None:
         text = reader.all_of(name)
         if not text or name in SECRETS:
             continue
+        if "\\" in text:
+            text = f"{text}\n{_ESCAPED.sub(_unescaped, text)}"
         found = _held(known, text)
         if name == SCRIPT:
             if found:
@@ -113,6 +119,10 @@ def withhold(reader: Reader, names: Iterable[str]) -> None:
             reader.withhold(f"{name}: holds {found}, so it is not shown; take it out of this {kind}")
 
 
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else "/"
+
+
 def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
     """Name the secret that a text holds; "" where it holds none."""
     for name, forms in known:
@@ -120,7 +130,8 @@ def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
             return f"the {name}"
     for what, look in _RECOGNISABLE.items():
         for found in look.finditer(text):
-            if len(set(found[found.lastindex or 0])) >= _FEWEST_DIFFERENT:
+            secret = found[found.lastindex or 0]
+            if len(set(secret)) >= _FEWEST_DIFFERENT and _EXAMPLE not in secret:
                 return f"what looks like {what}"
     return ""
 

@@ -56,6 +56,17 @@ def test_no_input_and_no_variable_may_hold_the_token(name: str, around: str, exp
     assert f"{name}: {expected}, " in _told({name: around.format(canaries.PAT)}, name)
 
 
+@pytest.mark.parametrize("escaped", ["\\u{:04x}", "\\u{:04X}"])
+def test_no_input_may_hold_the_token_in_the_escapes_of_json(escaped: str) -> None:
+    """The name of a class is read from JSON and becomes that of a queue."""
+    token = "".join(escaped.format(ord(character)) for character in canaries.PAT)
+    classes = f'{{"{token}": {{"cpu": 2, "mmem": 4096}}}}'
+    assert "holds the github-token, " in _told({"resource-class-config": classes}, "resource-class-config")
+    key = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "SECRET/0123456789/abcdef"}
+    given = {**key, "resource-class-config": '{"SECRET\\/0123456789\\/abcdef": 1}'}
+    assert "holds the AWS_SECRET_ACCESS_KEY, " in _told(given, "resource-class-config")
+
+
 @pytest.mark.parametrize(
     "part", [KEY, LINES[3], " ".join(LINES), "".join(LINES[1:-1])], ids=["all", "line", "one", "body"]
 )
@@ -102,13 +113,14 @@ def test_what_is_recognisably_a_secret_is_refused_wherever_it_came_from(name: st
     [
         f"ghp_{'x' * 36}",
         "ghp_short",
+        f"aws_secret_access_key = {AWS_KEY[:-10]}EXAMPLEKEY",
         "grep -q -- '-----BEGIN PRIVATE KEY-----' key.pem",
         f"sha1={LETTERS}abcd",
         'export AWS_SECRET_ACCESS_KEY="$KEY"',
         "git clone https://x-access-token:$TOKEN@github.com/octo/widgets",
         f"echo {LINES[-2][-3:]}",
     ],
-    ids=["example", "short", "name of a key", "checksum", "variable", "address", "end of the key"],
+    ids=["example", "short", "example of AWS", "name of a key", "checksum", "variable", "address", "end of the key"],
 )
 def test_an_example_a_checksum_and_a_variable_are_no_secrets(text: str) -> None:
     """A script that only speaks of them is taken without a word."""
