@@ -25,6 +25,11 @@ _PAGE = "docs/access.md"
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: (4[0-9]{2}[A-Za-z -]{0,60})")
 
+_PASSING = frozenset(
+    {"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC", "SSLV3_ALERT_UNEXPECTED_MESSAGE"}
+    | {"TLSV1_ALERT_DECRYPT_ERROR", "TLSV1_ALERT_INTERNAL_ERROR"}
+)
+"""What OpenSSL says where a record was damaged on its way, or the server had a problem of its own."""
 _FAILED = frozenset(
     {"ConnectTimeout", "ConnectTimeoutError", "ConnectionError", "EndpointConnectionError"}
     | {"ProxyConnectionError", "ProxyError"}
@@ -48,14 +53,14 @@ def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]
     """
     import ssl  # noqa: PLC0415 - a run that changes nothing has no use for it here
 
-    passing = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     host = urlsplit(url).netloc.rpartition("@")[2] or "the server"
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             words = each.verify_message.rstrip(".")
             problem = f"the certificate of {host} cannot be verified: {words}."
             return errors.Unreachable(operation, "CERTIFICATE_VERIFY_FAILED", problem, remedy=_remedy(each, files))
-        if isinstance(each, ssl.SSLError) and not isinstance(each, passing):
+        if isinstance(each, ssl.SSLError) and not (isinstance(each, ended) or each.reason in _PASSING):
             return errors.Unreachable(
                 operation,
                 str(each.reason or "SSLError"),

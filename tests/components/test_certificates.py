@@ -236,6 +236,14 @@ def test_a_server_that_speaks_no_tls_is_told(slept: list[float]) -> None:
     plain.close()
 
 
+@pytest.mark.parametrize("reason", ["SSLV3_ALERT_BAD_RECORD_MAC", "TLSV1_ALERT_INTERNAL_ERROR"])
+def test_a_tls_connection_that_breaks_may_be_made_again(reason: str) -> None:
+    """A damaged record, or a load balancer with a problem of its own, says nothing of the next try."""
+    error = ssl.SSLError(1, f"[SSL: {reason}]")
+    error.reason = reason
+    assert connection_errors.lasting("ec2:DescribeInstances", error, "https://ec2.example", ()) is None
+
+
 def _refused(code: int) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError("no")
     error.verify_code, error.verify_message = code, "said by OpenSSL"
