@@ -34,7 +34,7 @@ def main() -> int:
     began = time.monotonic()
     with AwsServer() as aws, GitHubServer() as github:
         world = World(aws, github)
-        print(f"A pool for {REPOSITORY} in {REGION}; AWS is played at {aws.url}, GitHub at {github.url}.")
+        print(f"A pool for {REPOSITORY} in {REGION}; AWS is emulated at {aws.url}, GitHub at {github.url}.")
         services = world.services()
         try:
             _act(world, "1. An empty account: everything is created", lambda: _created(world, services))
@@ -42,13 +42,13 @@ def main() -> int:
             _edit_template(services)
             _act(
                 world,
-                f"3. Somebody made {FOREIGN_IMAGE} the template's default by hand: it is repaired",
+                f"3. Someone made {FOREIGN_IMAGE} the template's default by hand: it is repaired",
                 lambda: _repaired(world, services),
             )
             _fill_pool(world, services)
             _act(
                 world,
-                f"4. {EXPIRED} expired instances and one at work, in mode plan: it tells and touches nothing",
+                f"4. {EXPIRED} expired instances and one at work, in mode plan: listed and not touched",
                 lambda: _untouched(world),
                 mode="plan",
             )
@@ -125,7 +125,7 @@ def _collected(world: World, services: Services) -> None:
     states = sorted(world.states(services).values())
     items = [key for key in world.items(services) if "METADATA" not in key]
     print(f"    Instances in EC2: {', '.join(states)}")
-    print("    In the table beside METADATA: " + "".join(f"\n      {key}" for key in sorted(items)))
+    print("    In the table, METADATA aside: " + "".join(f"\n      {key}" for key in sorted(items)))
     _require(states == ["running", *["terminated"] * EXPIRED], f"instances are {states}")
     kinds = [sum(kind in key for key in items) for kind in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")]
     _require(kinds == [1, 1, 1, EXPIRED], f"records, heartbeats, signals and history items are {kinds}")

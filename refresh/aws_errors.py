@@ -62,7 +62,7 @@ _REMEDIES = {
     "QueueDeletedRecently": "Wait a minute: the next run makes it.",
     "Time to live has been modified multiple times within a fixed interval": "Wait an hour; a run then makes it.",
 }
-"""Of codes and messages in which AWS names nothing that could be changed."""
+"""Codes and messages in which AWS names nothing to change."""
 _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
 """Characters of a message that are shown."""

@@ -96,7 +96,7 @@ class Unreachable(ApiError):
 
     @property
     def kind(self) -> str:
-        """Name the cause, whatever was to be sent: it keeps every call from being made."""
+        """Name the cause alone: it keeps every call from being made."""
         return f"{type(self).__name__}: {self.code}: {self.message}"
 
 

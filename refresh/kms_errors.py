@@ -1,6 +1,6 @@
 """AWS KMS: what a service answers where it cannot use the key that its data is encrypted with.
 
-DynamoDB uses the key in the name of who asks, so the role of a run needs kms:Decrypt:
+DynamoDB uses the key on behalf of the caller, so the role of a run needs kms:Decrypt:
 https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html. The answers are words of KMS inside those
 of the service.
 """

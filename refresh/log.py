@@ -71,7 +71,7 @@ def tell(level: int, event: str, /, **facts: object) -> None:
 
 
 def problem(level: str, title: str, message: str) -> None:
-    """Tell an `error`, a `warning` or a `notice`, as what it is about and what it says."""
+    """Print an `error`, a `warning` or a `notice` with its title."""
     if _LINES.as_json:
         tell(LEVELS[level], "problem.found", subject=title, message=message)
     else:

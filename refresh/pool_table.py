@@ -1,4 +1,4 @@
-"""The pool in rows, as the job's summary and the terminal show it: plain text that the caller has to make harmless."""
+"""The pool in rows, as the job's summary and the terminal show it: plain text that the caller has to escape."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def causes(components: Iterable[ComponentReport]) -> list[tuple[str, str]]:
 
 
 def _told(failures: list[Failed]) -> Problem:
-    """Tell of failures of one kind in one line: the first one's words, how many there are, and the first names."""
+    """Report failures of one kind in one line: the first one's words, how many there are, and the first names."""
     first = failures[0]
     if len(failures) == 1:
         return Problem(cause(first.error), str(first.change), str(first.error))

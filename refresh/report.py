@@ -158,7 +158,7 @@ class ComponentReport:
     error: RefreshError | None = None
     """Why the component stopped before it was done."""
     unchecked: Unchecked | None = None
-    """What the last look did not see; what an error kept from being seen is told by the error."""
+    """What the last look did not see; what an error hid is in that error."""
     duration: timedelta = timedelta()
 
     @property

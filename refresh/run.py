@@ -60,7 +60,7 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
     try:
         return _reconciled(given, services, clock, executor, runner, stop)
     except BaseException:
-        # A defect: nobody would be told of what the components go on with.
+        # A defect: the components would go on, and no one would see it.
         stop.ask()
         raise
     finally:

@@ -37,7 +37,7 @@ class _Annotation:
     first: bool
     cause: str = ""
     others: tuple[str, ...] = ()
-    """Further titles, of what the same cause made fail."""
+    """Titles of what else failed for the same cause."""
 
 
 class Runner:
@@ -55,7 +55,7 @@ class Runner:
         as_json: bool = False,
         spoken: Callable[[str, str], tuple[str, str]] | None = None,
     ) -> None:
-        """`spoken` puts title and text of what it tells into words for a terminal."""
+        """`spoken` rewords title and text of an annotation for a terminal."""
         self._environ = environ
         self._stream = stream
         self._others = others or stream
@@ -113,7 +113,7 @@ class Runner:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
     def told_before(self, cause: str, title: str) -> str:
-        """Add a title to what was told of the same cause; gives the first one's, or "" where there is none."""
+        """Add a title to the annotation of the same cause; gives its first title, or "" where there is none."""
         for number, each in enumerate(self._annotations):
             if each.cause == cause:
                 others = dict.fromkeys((*each.others, title))

@@ -1,6 +1,6 @@
 """The start of the process: signals, closed streams, missing packages; whatever happens is one plain line.
 
-Light on imports: it must listen to signals before the rest of the program is loaded.
+It imports little: it must handle signals before the rest of the program is loaded.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _status(report: Report) -> Iterator[str]:
 
 
 def _urgent(report: Report) -> Iterator[str]:
-    """Say what somebody who was woken has to know: instances ended, jobs cut off, what remains, what failed."""
+    """Begin with what matters at 3 am: instances ended, jobs cut off, what remains, what failed."""
     listed: list[str] = []
     ended, would = (_to_end(report), "would be ") if report.planning else (report.ended, "")
     if ended:

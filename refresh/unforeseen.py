@@ -1,6 +1,6 @@
 """What Python would print in a form of its own, as one plain line each: defects, warnings, errors of libraries.
 
-A traceback quotes what the program held, so only the type of an unexpected error and its place are told.
+A traceback quotes what the program held, so only the type of an unexpected error and its place are printed.
 """
 
 from __future__ import annotations

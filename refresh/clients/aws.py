@@ -134,7 +134,7 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
             refused.guard(client)
         if shell.called:
             Trace(shell.called).listen(client)
-        give_up_early(client)  # after the trace, so that the attempt is told
+        give_up_early(client)  # after the trace, so that the attempt is logged
         refuse_once_stopped(client, shell)
         return client
 

@@ -1,6 +1,6 @@
-"""What keeps a connection from being made until somebody corrects it: a certificate, or a proxy.
+"""Certificates and proxies that keep every connection from being made until they are corrected.
 
-Trying again helps against none of it. AWS's SDK reads `AWS_CA_BUNDLE` and, without it, `REQUESTS_CA_BUNDLE`; what asks
+Trying again never helps. AWS's SDK reads `AWS_CA_BUNDLE` and, without it, `REQUESTS_CA_BUNDLE`; what asks
 GitHub reads `REQUESTS_CA_BUNDLE` and then `CURL_CA_BUNDLE`.
 """
 

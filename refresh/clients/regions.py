@@ -1,6 +1,6 @@
 """Regions that an account has to enable: until then its credentials look wrong there, however good they are.
 
-Nothing in an answer tells the two apart, so both are named. botocore does not know which these are; AWS says that all
+AWS's answer is the same for both, so the error names both. botocore does not know which these are; AWS says that all
 regions since March 2019 are: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html.
 """
 

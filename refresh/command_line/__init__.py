@@ -32,7 +32,7 @@ class Command:
     name: str
     environ: Mapping[str, str]
     origins: Mapping[str, str]
-    """Input name to what its user knows it by, where that is not the option."""
+    """Input name to the name its user gave it, where that is not the option."""
     interval: timedelta | None = None
     """The time between two looks of `status --watch`."""
 

@@ -73,7 +73,7 @@ decide, and everything else may be in variables INPUT_<NAME>, as GitHub passes t
 
 
 def overview() -> argparse.ArgumentParser:
-    """Build the parser of what comes before a command."""
+    """Build the parser of the options before a command."""
     parser = _parser("refresh-action", "Keep a pool of EC2 self-hosted GitHub runners as desired.", _OVERVIEW)
     parser.usage = "refresh-action plan|apply|status [options]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

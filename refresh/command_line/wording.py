@@ -1,4 +1,4 @@
-"""What the program says of a workflow, as it fits a terminal."""
+"""Rewords messages about workflows for a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORDS = {
     r"save the workflow file as UTF-8": "save it as UTF-8",
     r"write \$\{\{ secrets.NAME \}\} with a secret that this workflow can read": "set the value itself",
 }
-"""Words for a workflow, as the program says them, to those for a terminal."""
+"""Words for a workflow to words for a terminal."""
 
 
 def spoken(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:

@@ -109,7 +109,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
 
 
 def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
-    """Read whose pool it is and its region, which is all that a look at it needs besides AWS credentials."""
+    """Read the pool's repository and region: with AWS credentials that is enough to look at it."""
     reader = Reader(environ)
     secrets.withhold(reader, ("repository", "aws-region", *VARIABLES))
     repository, region = _repository(reader), checks.region(reader)

@@ -15,7 +15,7 @@ _PATIENCE_SEC = 10
 _SAID = re.compile(r"^.*?bash: (?:line (?P<line>[0-9]+): )?(?P<words>.*)$", re.MULTILINE)
 _QUOTED = re.compile(r"`(.*?)'(?!')")
 _WORDS = "newline if then elif else fi for while until do done case esac in select function EOF EOT"
-"""What bash may quote of a script, with its operators: any other word might be somebody's password."""
+"""What bash may quote of a script, with its operators: any other word might be a password."""
 _OF_BASH = re.compile(rf"[^\w\s]{{1,3}}|{_WORDS.replace(' ', '|')}")
 
 
@@ -28,7 +28,7 @@ class Opinion:
 
 
 def opinion(script: str) -> Opinion:
-    """Ask bash whether it can read a script; where there is none to ask it has nothing against it.
+    """Ask bash whether it can read a script; without a bash there is no objection.
 
     macOS's is older than any instance's.
     """

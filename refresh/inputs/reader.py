@@ -116,7 +116,7 @@ class Reader:
             return None
 
     def refuse(self, name: str, problem: Problem, value: str) -> None:
-        """Tell what is wrong with a value, once; that of a secret is not shown."""
+        """Report what is wrong with a value, once; a secret is not shown."""
         remedy = f"; {problem.remedy}" if problem.remedy else ""
         told = (
             problem.problem if len(problem.problem) <= _LONGEST_PROBLEM else f"{problem.problem[:_LONGEST_PROBLEM]}..."

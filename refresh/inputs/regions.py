@@ -35,8 +35,8 @@ def region(value: str) -> str:
 
 
 def nearest(value: str) -> str:
-    """Name the known region that a text is most like; "" where it is like none."""
+    """Name the known region that is most similar to a text; "" where none is similar."""
     text = re.sub(r"(?<=[0-9])[a-z]\Z", "", re.sub(r"[\s_]+", "-", value.strip().lower()))
     close = difflib.get_close_matches(text, sorted(KNOWN_REGIONS))
-    # Of those that are as like, the one whose letters were swapped.
+    # Of equally similar ones, the one with swapped letters.
     return min(close, key=lambda each: sorted(each) != sorted(text), default="")

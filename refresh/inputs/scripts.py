@@ -1,7 +1,7 @@
 """The user's script: it runs on the instance as it is written, or it is refused here with the reason.
 
-People move user data into it as it was. Bash takes much of that for a comment or for a program that it does not find,
-so what is none of bash's is told by how it begins: https://cloudinit.readthedocs.io/en/latest/explanation/format.html.
+People move user data into it as it was. Bash would read much of it as comments or unknown commands,
+so other formats are recognised by how they begin: https://cloudinit.readthedocs.io/en/latest/explanation/format.html.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def script(value: str) -> str:
 
 
 def mentions(reader: Reader, text: str) -> None:
-    """Warn of what a script probably does not mean."""
+    """Warn about what a script probably does not intend."""
     if "\r\n" in text:
         reader.warnings.append(f"{NAME}: mixes CRLF and LF line endings; save it with LF alone.")
     shell = re.match(r"#![^\n]*\b(?:da)?sh\b", text)
@@ -110,7 +110,7 @@ def mentions(reader: Reader, text: str) -> None:
 
 
 def _other(text: str) -> tuple[str, str] | None:
-    """Tell what else than a script of a shell this is, and what to do instead."""
+    """Name the format of a text that is not a shell script, and what to do instead."""
     whole = text.strip()
     for look, kind, remedy in _IN_PLACE_OF_ONE:
         if look.fullmatch(whole):
@@ -129,7 +129,7 @@ def _other(text: str) -> tuple[str, str] | None:
 
 
 def _packed(text: str) -> str:
-    """Tell what base64 holds; "" where it is none, or holds no text."""
+    """Name what base64 holds; "" where it is not base64, or holds no text."""
     joined = "".join(text.split())
     if len(joined) < _SHORTEST_BASE64:
         return ""

@@ -1,4 +1,4 @@
-"""Secrets in places where none belong: no value that holds one goes on, whatever it is a value of.
+"""Secrets in the wrong place: a value that holds one is refused, whichever input or variable it is.
 
 An input may end in AWS, a file or on a page. So all of them are searched before any is parsed: for the secrets that
 this run was given, and for what is recognisably the secret of anyone.
@@ -67,7 +67,7 @@ class Secret:
 
     @property
     def forms(self) -> frozenset[str]:
-        """Give what betrays it: all of it, each long word and line, and these as base64 and encoded for URLs."""
+        """Give what is searched for: all of it, each long word and line, and these as base64 and encoded for URLs."""
         if "${{" in self.value:
             return frozenset()  # not expanded: an expression is no secret
         whole = self.value.strip()
@@ -137,7 +137,7 @@ def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
 
 
 def _encoded(piece: str) -> Iterator[str]:
-    """Write a piece in each encoding in which it could pass unseen; of base64 what no neighbour changes."""
+    """Write a piece in each encoding that could hide it; of base64 only the part that its neighbours do not change."""
     yield piece
     yield quote(piece, safe="", errors="surrogatepass")
     yield quote(piece, errors="surrogatepass")

@@ -18,7 +18,7 @@ overdue() {
     fi
 }
 
-# While nobody knows whether the tag is there, it counts as there, for a quarter of an hour.
+# While it is unknown whether the tag is there, it counts as there, for a quarter of an hour.
 protected() {
     local answer
     if answer=$(metadata tags/instance/refresh-action:protect); then

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from moto.backends import get_backend
 from moto.ec2.models.amis import Ami
 
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
+
+
+class _Image(Ami):
+    """Its volume ends with its instance, as with the images of Amazon and Canonical; those of moto keep theirs."""
+
+    @property
+    def block_device_mappings(self) -> list[dict[str, Any]]:
+        (root,) = super().block_device_mappings
+        return [{**root, "Ebs": {**root["Ebs"], "DeleteOnTermination": True}}]
 
 
 def furnish() -> None:
@@ -13,7 +24,7 @@ def furnish() -> None:
     ec2 = get_backend("ec2")[ACCOUNT_ID][REGION]
     for each in (IMAGE, OTHER_IMAGE):
         if each not in ec2.amis:
-            ec2.amis[each] = Ami(ec2, each, name=each)
+            ec2.amis[each] = _Image(ec2, each, name=each)
     iam = get_backend("iam")[ACCOUNT_ID]["aws"]
     if PROFILE not in iam.instance_profiles:
         role = iam.create_role("runner", "{}", "/", None, "", [], "3600")

@@ -40,7 +40,7 @@ class Restore:
 
     @property
     def out_of_date(self) -> Doubt:
-        """Give the reason to leave a living instance alone whose record was not written since."""
+        """Give the reason to leave a living instance alone: its record was not written since."""
         return Doubt(
             f"alive and due to end only by a record that is older than the restore of the table to {self._told}",
             "None was touched: write a later threshold into the record of each one that has a job, and end the others "
@@ -75,7 +75,7 @@ def restore_of(description: Mapping[str, Any] | None) -> Restore | None:
 def reconsidered(
     mark: Mark, machine: Machine, restore: Restore, now: datetime, grace: timedelta
 ) -> CollectorChange | Doubt | None:
-    """Judge anew what is due by its record: nothing that lives ends by one that is out of date.
+    """Judge again what is due by its record: no living instance ends by an outdated one.
 
     What EC2 has ended, or has not known for a while, has no job to lose.
     """
