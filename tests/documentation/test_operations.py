@@ -28,7 +28,7 @@ def test_the_cost_of_the_agents_follows_from_their_pauses() -> None:
     for pause in (
         r"is_run \"\$found\" && break\s+sleep 0\.25\n",
         r"sleep 10\n",
-        r"while sleep 15;",
+        r"pause=15\n",
         r"sleep 5 &\n\s+put HEARTBEAT",
     ):
         assert re.search(pause, agent), pause
