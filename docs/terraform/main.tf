@@ -11,7 +11,7 @@ locals {
   region    = coalesce(var.region, data.aws_region.current.name)
   pool      = "${var.owner}-${var.repository}"
   name      = coalesce(var.name, substr("runner-pool-${local.pool}", 0, 50))
-  # Elsewhere IAM and the action write amazonaws.com, whatever the partition's own suffix is.
+  # Outside China IAM and the action write amazonaws.com, whatever the partition's own suffix is.
   suffix = local.partition.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
   # As refresh maps the names of queues: no dots, and long ones are cut.
   queues = "${substr("${replace(local.pool, ".", "_")}-", 0, 55)}*-ci-pool*"
