@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.htm
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _IDS = 100
 _PROBES = 3
 _MOST_REFUSALS = 60
 """Each costs the pauses of several tries."""
+_SILENCE = re.compile(r"(Timeout|Connection|ConnectionClosed|HTTPClient)Error\Z")
+"""What botocore calls it when EC2 gives no answer at all: several tries of half a minute, so one is enough."""
 _JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
 
 
@@ -86,15 +89,15 @@ def by_exact_id(
     answers, refusals = 0, 0
     while waiting:
         some = waiting.popleft()
-        if over() or refusals == _MOST_REFUSALS or (refusals == len(probes) and not answers):
+        if over() or refusals >= _MOST_REFUSALS or (refusals >= len(probes) and not answers):
             unanswered.update(some)
             continue
         halves = [some[: len(some) // 2], some[len(some) // 2 :]] if len(some) > 1 else []
         try:
             machines |= described(ec2, ids=some)
             answers += 1
-        except errors.Unavailable:
-            refusals += 1
+        except errors.Unavailable as error:
+            refusals += len(probes) if _SILENCE.search(error.code) and not answers else 1
             waiting += halves
             unanswered.update([] if halves else some)
         except (errors.NotFound, errors.Rejected) as error:

@@ -662,6 +662,14 @@ def test_where_ec2_refuses_the_first_few_ids_no_more_are_asked_for() -> None:
     assert len(unanswered) == 497
 
 
+def test_where_ec2_is_silent_one_id_is_asked_for() -> None:
+    """Each silence costs minutes, and the run has eight."""
+    ec2 = _Disrupted()
+    ec2.rejected = errors.Unavailable("ec2:DescribeInstances", "ReadTimeoutError")
+    assert _asked(ec2, *range(500)) == ({}, frozenset(map(_id, range(500))))
+    assert len(ec2.calls) == 1
+
+
 def test_an_answer_that_names_none_of_the_ids_is_none() -> None:
     """An instance that counts as unknown loses its record, so nothing less than its name makes it one."""
     ec2 = _Disrupted()
