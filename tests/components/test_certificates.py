@@ -142,7 +142,7 @@ OWN = (
 )
 
 
-def test_a_github_server_of_a_private_authority_is_told_at_once(
+def test_a_github_server_of_a_private_authority_is_reported_at_once(
     server: _Server, slept: list[float], monkeypatch: pytest.MonkeyPatch, authority: Path
 ) -> None:
     """By its host and the certificate; with the authority in the file it answers."""
@@ -171,7 +171,7 @@ def test_a_file_that_lacks_the_authority_is_named(
     assert slept == []
 
 
-def test_aws_behind_a_proxy_that_opens_tls_is_told_at_once(
+def test_aws_behind_a_proxy_that_opens_tls_is_reported_at_once(
     server: _Server, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
     """For every service, once."""
@@ -209,7 +209,7 @@ def test_credentials_behind_a_private_authority_are_no_matter_of_a_role(
 
 
 @pytest.mark.parametrize("service", [pytest.param(each, id=f"F33-{each}") for each in ("GitHub", "AWS")])
-def test_a_proxy_that_refuses_is_told_at_once(
+def test_a_proxy_that_refuses_is_reported_at_once(
     service: str, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
     """Its status says why; its password stays out of the message."""
@@ -227,7 +227,7 @@ def test_a_proxy_that_refuses_is_told_at_once(
     proxy.close()
 
 
-def test_a_server_that_speaks_no_tls_is_told(slept: list[float]) -> None:
+def test_a_server_that_speaks_no_tls_is_reported(slept: list[float]) -> None:
     """As an http proxy that is named with https."""
     plain = _Server()
     told = _told(_github(plain.url).runner_downloads)
@@ -260,7 +260,7 @@ def _refused(code: int) -> ssl.SSLCertVerificationError:
         (19, "by the path inside the container"),
     ],
 )
-def test_a_certificate_is_told_by_what_is_wrong_with_it(code: int, remedy: str) -> None:
+def test_an_error_of_a_certificate_says_what_is_wrong_with_it(code: int, remedy: str) -> None:
     """Another authority helps only where that is missing."""
     error = connection_errors.lasting("x:Y", OSError(_refused(code)), "", connection_errors.AWS_FILES)
     assert error is not None

@@ -251,7 +251,7 @@ def test_a_role_that_cannot_be_assumed_is_bad_input(monkeypatch: pytest.MonkeyPa
         ),
     ],
 )
-def test_a_profile_that_cannot_be_used_is_told_with_what_to_unset_or_run(
+def test_a_profile_that_cannot_be_used_is_reported_with_what_to_unset_or_run(
     profile: str, key: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Another remedy would leave it in the way."""

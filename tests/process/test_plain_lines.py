@@ -201,7 +201,7 @@ def test_what_libraries_and_python_itself_would_print_is_a_line_each(world: Worl
     assert done.stdout.count("exception calling callback") == 1
 
 
-def test_a_github_that_does_not_answer_is_told_once(world: World) -> None:
+def test_a_github_that_does_not_answer_is_reported_once(world: World) -> None:
     """Without urllib3's own words for its retries."""
     done = _shell("$refresh", {**world.environ(), "GITHUB_API_URL": "http://127.0.0.1:9"})
     assert done.returncode == 1

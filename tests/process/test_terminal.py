@@ -187,7 +187,7 @@ def test_status_for_programs_is_one_object(pool: tuple[World, list[str]]) -> Non
     assert (by_id[running]["run_id"], by_id[running]["protected"], by_id[protected]["protected"]) == ("77", False, True)
 
 
-def test_a_pool_that_is_not_there_is_told_with_exit_code_1(world: World) -> None:
+def test_a_pool_that_is_not_there_is_reported_with_exit_code_1(world: World) -> None:
     """Most often the name or the region is wrong."""
     code, printed = _run(world, "status", *POOL)
     assert code == 1

@@ -128,7 +128,7 @@ def test_choices_in_the_help_are_what_the_inputs_take() -> None:
         (["status", "--watch", "--interval", "1s"], "--interval: a duration of 2s to 1h expected; write 420"),
     ],
 )
-def test_what_is_no_option_is_refused(arguments: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_unknown_options_are_refused(arguments: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
     """With exit code 2, as bad input is."""
     with pytest.raises(SystemExit) as ended:
         command_line.read(arguments, {})

@@ -201,18 +201,18 @@ def test_all_problems_are_reported_together(write: Callable[[str | bytes], str])
         ("a\0b", "the file cannot be read: not a path; give the path of a YAML file to --config"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(path: str, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported(path: str, told: str) -> None:
     """With the reason."""
     assert _problems(path) == [told]
 
 
-def test_a_file_in_another_encoding_is_told(write: Callable[[str | bytes], str]) -> None:
+def test_a_file_in_another_encoding_is_reported(write: Callable[[str | bytes], str]) -> None:
     """Latin-1, say; a byte order mark is no matter."""
     assert _problems(write("ami: ü".encode("latin-1"))) == ["is not UTF-8; save it as UTF-8"]
     assert config_file.read(write(b"\xef\xbb\xbfami: x")) == {"ami": "x"}
 
 
-def test_without_pyyaml_it_is_told_how_to_install_it(
+def test_without_pyyaml_the_error_says_how_to_install_it(
     write: Callable[[str | bytes], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is no package of the action, which needs no file."""

@@ -168,7 +168,7 @@ OTHERS = {
 @pytest.mark.parametrize(
     ("value", "expected"), [row("73", name, value, f"{NO_SCRIPT}{kind}") for name, (value, kind) in OTHERS.items()]
 )
-def test_what_is_no_script_of_a_shell_is_told(value: str, expected: str) -> None:
+def test_a_text_that_is_not_a_shell_script_is_named_and_refused(value: str, expected: str) -> None:
     """Bash would take much of it for a comment, or for programs that are not there, on every instance."""
     told(NAME, value, expected)
 
@@ -208,7 +208,7 @@ def test_what_is_no_script_of_a_shell_is_told(value: str, expected: str) -> None
         row("73a", "left-over-alone", "EOT", "its last line is EOT, which closes no here-document"),
     ],
 )
-def test_a_script_that_would_not_run_as_it_is_written_is_told(value: str, expected: str) -> None:
+def test_a_script_that_would_not_run_as_written_is_refused(value: str, expected: str) -> None:
     """Linux gives a shell all that stands behind it as one argument."""
     told(NAME, value, expected)
 
@@ -222,7 +222,7 @@ def test_a_script_that_would_not_run_as_it_is_written_is_told(value: str, expect
         row("75", "word", "case x in\na hunter2\nesac\n", "line 2: syntax error near unexpected token a word;"),
     ],
 )
-def test_a_script_that_bash_cannot_read_is_told_with_the_line_and_none_of_its_words(script: str, expected: str) -> None:
+def test_a_syntax_error_is_reported_with_its_line_and_no_word_of_the_script(script: str, expected: str) -> None:
     """Every launch would fail with it; a word of it may be a password."""
     (problem,) = problems(environ({NAME: script}))
     assert problem.startswith(f"{NAME}: is not valid bash: line ")

@@ -430,7 +430,7 @@ def test_a_version_with_which_aws_finds_fault_never_becomes_the_default() -> Non
     assert ec2.default == 2
 
 
-def test_a_faulty_version_that_cannot_be_deleted_is_told_and_not_used_in_that_run() -> None:
+def test_a_faulty_version_that_cannot_be_deleted_is_reported_and_not_used_in_that_run() -> None:
     """Its owner has to, since the next run cannot know."""
     ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items({IDENTIFIER: _recorded()})
     ec2.faults, ec2.refusals = FAULTS, {2: "unexpectedError"}

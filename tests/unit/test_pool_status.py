@@ -12,7 +12,7 @@ from refresh.pool import InstanceNow, PoolNow
 from tests.fakes.serial import NOW
 
 
-def test_a_pool_without_anything_is_told_in_three_lines() -> None:
+def test_a_pool_without_anything_is_reported_in_three_lines() -> None:
     """A table alone."""
     assert list(lines(Look("o/r", "eu-west-1", NOW, PoolNow(instances=()))))[1:] == [
         "no launch template; no registration token",
@@ -23,7 +23,7 @@ def test_a_pool_without_anything_is_told_in_three_lines() -> None:
 @pytest.mark.parametrize(
     ("minutes", "told"), [(5, "registration token has 5 min left"), (-5, "registration token expired 5 min ago")]
 )
-def test_the_token_s_life_is_told_from_now(minutes: int, told: str) -> None:
+def test_the_token_s_life_is_counted_from_now(minutes: int, told: str) -> None:
     """Or since when it is over."""
     pool = PoolNow(
         template_id="lt-1",

@@ -58,6 +58,6 @@ def test_instances_are_listed_by_state_and_by_what_is_due_first() -> None:
     assert pool_table.each_instance((_instance(1, threshold=NOW),), None).rows[0][-1] == ""
 
 
-def test_a_moment_is_told_by_its_distance() -> None:
+def test_a_moment_is_shown_by_its_distance() -> None:
     """Neither zone nor date has to be worked out at night."""
     assert (relative(NOW, NOW), relative(NOW + HOUR * 3, NOW)) == ("0 s ago", "in 3 h")

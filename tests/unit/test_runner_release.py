@@ -178,7 +178,7 @@ def _own(architecture: str, version: str = "2.335.1", **changes: Any) -> dict[st
     return _download(architecture, version, download_url=f"{SERVER}/{path}", **changes)
 
 
-def test_archives_that_take_a_token_are_told_and_taken_from_github() -> None:
+def test_archives_that_take_a_token_are_reported_and_taken_from_github() -> None:
     """An instance has no such token; the sums stay, and an image with the runner in it needs no download."""
     guarded = [_own(each, authorized_only=True) for each in ("x64", "arm64")]
     release, (note,) = releases.read_downloads(guarded)

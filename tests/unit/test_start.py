@@ -30,7 +30,7 @@ def test_a_package_that_is_missed_later_is_no_defect() -> None:
 @pytest.mark.parametrize(
     ("broken", "told"), [(None, []), (ValueError("s3cret"), ["defect: ValueError. Please report"])]
 )
-def test_a_thread_that_fails_is_told_by_its_type(
+def test_a_thread_that_fails_is_reported_by_its_type(
     monkeypatch: pytest.MonkeyPatch, broken: Exception | None, told: list[str]
 ) -> None:
     """Python may know no error either."""
@@ -40,7 +40,7 @@ def test_a_thread_that_fails_is_told_by_its_type(
     assert [line[: len(told[0])] for line in printed] == told
 
 
-def test_a_package_that_is_missing_once_inputs_are_read_is_told_with_exit_code_2(
+def test_a_package_that_is_missing_once_inputs_are_read_is_reported_with_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """As at the start."""
@@ -62,7 +62,7 @@ def test_a_package_that_is_missing_once_inputs_are_read_is_told_with_exit_code_2
         (ModuleNotFoundError("-", name="attrs"), 2, "error: refresh: the package attrs is not installed for this"),
     ],
 )
-def test_a_start_that_fails_is_told_in_a_line(
+def test_a_start_that_fails_is_reported_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: BaseException, code: int, told: str
 ) -> None:
     """Even where no one can read it, there is the exit code."""
