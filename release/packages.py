@@ -64,8 +64,11 @@ def write(root: Path, folder: Path) -> str:
 
 
 def digest(folder: Path) -> str:
-    """Give one digest of the names and the contents of all files, whatever order they were made in."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    """Give one digest of the names and the contents of all files, whatever order they were made in.
+
+    Bytecode counts as well: Python may run it in place of the source next to it.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = "".join(f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
     return f"sha256:{hashlib.sha256(listed.encode()).hexdigest()}"
 

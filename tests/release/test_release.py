@@ -228,6 +228,12 @@ def test_anyone_can_compare_the_packages_of_a_release(
     """By the command that makes them."""
     assert run("packages", "composite/packages") == (0, f"composite/packages: {packages_digest}\n")
     assert run("packages", "composite/packages")[0] == 0
+    bytecode = checkout / "composite" / "packages" / "__pycache__" / "six.cpython-314.pyc"
+    bytecode.parent.mkdir()
+    bytecode.touch()
+    code, told = run("packages", "composite/packages")
+    assert (code, "composite/packages is not what the lock file makes" in told) == (1, True)
+    bytecode.unlink()
     with (checkout / "composite" / "packages" / "six.py").open("a") as file:
         file.write("import os\n")
     code, told = run("packages", "composite/packages")
