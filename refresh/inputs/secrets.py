@@ -116,7 +116,7 @@ def withhold(reader: Reader, names: Iterable[str]) -> None:
                 )
         elif found := found or ("an address with a password" if _PASSWORD.search(text) else ""):
             kind = "variable" if name.isupper() else "input"
-            reader.withhold(f"{name}: holds {found}, so it is not shown; take it out of this {kind}")
+            reader.withhold(f"{name}: holds {found}, so it is not shown; remove it from this {kind}")
 
 
 def _unescaped(found: re.Match[str]) -> str:

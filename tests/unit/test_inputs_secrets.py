@@ -18,7 +18,7 @@ LINES = KEY.splitlines()
 AS_APP = {"github-token": "", "github-app-id": app.APP_ID, "github-app-private-key": KEY}
 SCRIPT = "pre-runner-script"
 PLACES = [name for name in (*ALL, checks.TABLE_NAME, *VARIABLES) if name not in SECRETS]
-TAKEN_OUT = "so it is not shown; take it out of this"
+TAKEN_OUT = "so it is not shown; remove it from this"
 # None of these is anyone's: they are put together here so that no scanner takes them for one.
 LETTERS = "0123456789abcdefghijABCDEFGHIJ012345"
 CLASSIC, INSTALLATION = f"ghp_{LETTERS}", f"ghs_{LETTERS}"
