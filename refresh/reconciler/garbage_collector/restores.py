@@ -35,7 +35,7 @@ class Restore:
 
     def covers(self, record: records.Instance) -> bool:
         """Whether a record was not written since; one without a readable time proves nothing."""
-        written = records.read_time(record.updated_at)
+        written = records.read_moment(record.updated_at)
         return written is None or written <= self.made_at
 
     @property
