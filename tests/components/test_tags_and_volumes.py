@@ -230,7 +230,7 @@ def test_volumes_that_the_image_keeps_are_a_warning_that_an_input_ends(world: Wo
 
 
 def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, services: Services) -> None:
-    """The default goes back to the version that is as desired, and the plan says field by field what was wrong."""
+    """The default moves to a version that is as desired, and the plan says field by field what was wrong."""
     wanted = {"ami": _image(services.ec2), "root_volume_size": "100"}
     world.settle(**wanted)
     data: Any = world.default_version(services)["LaunchTemplateData"]
@@ -240,12 +240,12 @@ def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, services: S
     report = world.settle(**wanted)
     (change,) = (each for each in report.done if each.noun == "default_version")
     assert [str(each) for each in change.differences] == [
-        "default: 2 -> 1",
+        "default: 2 -> 3",
         "BlockDeviceMappings./dev/sda1.DeleteOnTermination: False -> True",
         "BlockDeviceMappings./dev/sda1.Encrypted: False -> True",
         "BlockDeviceMappings./dev/sda1.VolumeSize: 8 -> 100",
     ]
-    assert world.default_version(services)["VersionNumber"] == 1
+    assert world.default_version(services)["VersionNumber"] == 3
 
 
 def test_a_volume_on_which_the_image_does_not_fit_fails_the_template_before_its_first_write(

@@ -21,13 +21,14 @@ from tests.simulation.worlds import build
 
 @pytest.mark.parametrize("operation", [pytest.param("ec2:CreateLaunchTemplate", id="F18")])
 def test_a_template_that_somebody_else_made_first_is_found_by_the_next_look(operation: str) -> None:
-    """Its answer says that it exists; nobody fails and there is one."""
+    """Its answer says that it exists; nobody fails, and a version tells what EC2 told the other."""
     pool = build("empty account")
     error = refused(operation, "InvalidLaunchTemplateName.AlreadyExistsException")
     assert type(error) is errors.AlreadyExists
     report = watched(pool, _After(operation, error))
     assert (report.exit_code, pool.account.calls.count(operation)) == (0, 1)
-    assert len(pool.account.state.templates[TEMPLATE].versions) == 1
+    template = pool.account.state.templates[TEMPLATE]
+    assert (template.default, sorted(template.versions)) == (1, [1, 2])
     settle(pool)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import instances, items, machines, registration_token
+from refresh.reconciler import instances, items, launch_template, machines, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
@@ -195,6 +195,34 @@ def move_the_default_before_the_version_exists() -> AbstractContextManager[objec
     return _wrapped(template_policy, "plan", wrap)
 
 
+def move_the_default_to_an_equal_version_that_was_found() -> AbstractContextManager[object]:
+    """Save a version: take one for good because it is there."""
+
+    def wrap(original: Any, desired: Any, actual: Any) -> Any:
+        plan = original(desired, actual)
+        changes = []
+        for change in plan.changes:
+            equal = (
+                SetDefaultVersion(change.template_id, None, each.number)
+                for each in actual.listing.versions
+                if isinstance(change, CreateVersion) and each.fields == change.fields and not each.default
+            )
+            changes.append(next(equal, change))
+        return Plan(tuple(changes), plan.warnings)
+
+    return _wrapped(template_policy, "plan", wrap)
+
+
+def record_a_template_that_was_found() -> AbstractContextManager[object]:
+    """Take a template for good because it is there."""
+    return mock.patch.object(template_policy.Actual, "proven", new=True)
+
+
+def pass_over_what_ec2_finds_wrong() -> AbstractContextManager[object]:
+    """Take every version that was created for good."""
+    return mock.patch.object(launch_template, "_fault", return_value=None)
+
+
 def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
     """Trust the record instead of EC2: the template is never made anew."""
 
@@ -250,6 +278,9 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         adopt_at_once,
         record_queues_before_they_exist,
         move_the_default_before_the_version_exists,
+        move_the_default_to_an_equal_version_that_was_found,
+        record_a_template_that_was_found,
+        pass_over_what_ec2_finds_wrong,
         record_a_template_that_was_deleted,
         tell_the_token,
     )

@@ -7,7 +7,8 @@ S2  A record is marked only as this process judged it, for a reason that holds; 
 S3  An instance that is not the pool's, or not due, is not ended.
 S4  A write to a parameter leaves the others alone, and what a parameter names is there.
 S5  No heartbeat or signal is deleted while its instance has not ended.
-S6  The template's default version is there and complete.
+S6  The template's default version is there and complete. It moves to none that EC2 finds fault with, and no such
+    template is recorded.
 S8  No secret is in a request, but for the token in its own item, and none is in a report.
 S11 A run that leaves a marked instance alive fails.
 
@@ -138,6 +139,8 @@ class Guard:
                     self._check_metadata(request)
                 case "ec2:ModifyLaunchTemplate" | "ec2:CreateLaunchTemplate" | "ec2:DeleteLaunchTemplateVersions":
                     self._check_template()
+                    if operation == "ec2:ModifyLaunchTemplate":
+                        self._check_fault()
                     require(not _SECRET.search(repr(request)), "S8", operation)
                 case _:
                     require(not _SECRET.search(repr(request)), "S8", operation)
@@ -204,6 +207,7 @@ class Guard:
         if identifier == "launch_template":
             templates = self.pool.account.state.templates
             require(item["value"]["M"]["name"]["S"] in templates, "S4", "a template is recorded that does not exist")
+            self._check_fault()
         if identifier != "gh_registration_token":
             require(not _SECRET.search(repr(request)), "S8", identifier)
 
@@ -212,6 +216,12 @@ class Guard:
         if template is not None:
             default = template.versions.get(template.default)
             require(default is not None and set(default) >= _COMPLETE, "S6", template.default)
+
+    def _check_fault(self) -> None:
+        state = self.pool.account.state
+        template = state.templates[TEMPLATE]
+        fault = state.faults.get(template.versions[template.default]["ImageId"])
+        require(fault is None, "S6", f"EC2 finds fault with version {template.default}: {fault}")
 
 
 def settle(pool: Pool) -> None:

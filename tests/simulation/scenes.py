@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from refresh import records
+from refresh.summary import markdown
 from tests.fakes.desired import TABLE
-from tests.fakes.memory.account import Account
+from tests.fakes.memory.account import Account, Watch
 from tests.simulation import actors
-from tests.simulation.invariants import watched
+from tests.simulation.invariants import require, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.schedules import InterfereAt, calls_of
 from tests.simulation.worlds import build
@@ -95,6 +96,33 @@ def disrupted() -> Pool:
     pool.launch().launched_at -= timedelta(minutes=30)
     pool.account.state.disrupted.add("b")
     return pool
+
+
+FAULTY = (
+    *("empty account", "outdated template", "drifted template"),
+    *("deleted template", "template record missing"),
+)
+"""Worlds in which a run creates a template or a version."""
+
+
+def faulty(world: str) -> Pool:
+    """Have EC2 find fault with what the owner wants to launch from."""
+    pool = build(world)
+    pool.account.state.faults[pool.desired.image] = "The image id does not exist"
+    return pool
+
+
+def put_right(pool: Pool) -> None:
+    """Run while EC2 finds fault, which fails and leaves nothing behind; then without, until everything is right."""
+    templates = pool.account.state.templates
+    watched(pool, Watch())
+    before = {name: (each.default, set(each.versions)) for name, each in templates.items()}
+    report = watched(pool, Watch())
+    require(report.exit_code == 1, "S6", markdown(report))
+    after = {name: (each.default, set(each.versions)) for name, each in templates.items()}
+    require(before == after, "S6", f"{before} became {after}")
+    pool.account.state.faults.clear()
+    settle(pool)
 
 
 def put_ahead(pool: Pool) -> None:

@@ -17,7 +17,19 @@ from tests.simulation import actors
 from tests.simulation.breakages import BREAKAGES, NONE
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
-from tests.simulation.scenes import SCENES, STRAYS, calls, disrupted, interference, put_ahead, restored, run
+from tests.simulation.scenes import (
+    FAULTY,
+    SCENES,
+    STRAYS,
+    calls,
+    disrupted,
+    faulty,
+    interference,
+    put_ahead,
+    put_right,
+    restored,
+    run,
+)
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
 from tests.simulation.worlds import WORLDS, build
 
@@ -56,11 +68,11 @@ def _scenes() -> Iterator[None]:
         yield
 
 
-FAULTY = ("marked, not terminated", "mixed instances", "queue deleted", "outdated template")
+CRASHED = ("marked, not terminated", "mixed instances", "queue deleted", "outdated template")
 
 
 def _crashes() -> Iterator[None]:
-    for world in FAULTY:
+    for world in CRASHED:
         for number, phase in itertools.product(range(calls_of(build(world))), PHASES):
             pool = build(world)
             crashed(pool, CrashAt(number, phase))
@@ -69,7 +81,7 @@ def _crashes() -> Iterator[None]:
 
 
 def _failures() -> Iterator[None]:
-    for world in FAULTY:
+    for world in CRASHED:
         for operation, phase in itertools.product(operations_of(build(world)), PHASES):
             pool = build(world)
             report = watched(pool, FailAlways(operation, phase, errors.Rejected))
@@ -111,6 +123,15 @@ def _disruptions() -> Iterator[None]:
         yield
 
 
+def _faults() -> Iterator[None]:
+    for world in FAULTY:
+        for number, phase in itertools.product(range(calls_of(faulty(world))), PHASES):
+            pool = faulty(world)
+            crashed(pool, CrashAt(number, phase))
+            put_right(pool)
+            yield
+
+
 SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "worlds": _worlds,
     "scenes": _scenes,
@@ -118,6 +139,7 @@ SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "crashes": _crashes,
     "restores": _restores,
     "disruptions": _disruptions,
+    "faults": _faults,
     "interference": _interferences,
 }
 

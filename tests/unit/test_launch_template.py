@@ -110,27 +110,41 @@ def test_a_template_that_differs_gets_a_version_before_the_default_moves() -> No
 
 
 @pytest.mark.parametrize(
-    ("listing", "number"),
-    [
-        (_listing(WRONG, RIGHT), 2),
-        (_listing(RIGHT, WRONG, default=2), 1),
-        (_listing(RIGHT, RIGHT, WRONG, default=3), 2),
-    ],
+    "listing",
+    [_listing(WRONG, RIGHT), _listing(RIGHT, WRONG, default=2), _listing(RIGHT, RIGHT, WRONG, default=3)],
 )
-def test_an_equal_version_is_reused_instead_of_added(listing: Listing, number: int) -> None:
-    """The newest of them: also the one that a crashed run had added."""
+def test_only_a_version_that_this_run_created_becomes_the_default(listing: Listing) -> None:
+    """EC2 does not say again what is wrong with an equal one: it may be faulty, and its run may have died."""
     (change,) = _plan(listing, _recorded()).changes
-    assert isinstance(change, SetDefaultVersion)
-    assert change.version == number
+    assert isinstance(change, CreateVersion)
+    (change,) = policy.plan(desired(), Actual(listing, _recorded(), RELEASE, good=7)).changes
+    assert change == SetDefaultVersion(ID, listing.default.number if listing.default else None, 7)
 
 
 def test_a_template_without_a_default_gets_one() -> None:
     """EC2 always has one, but a listing may be late."""
     (change,) = _plan(_listing(RIGHT, default=0)).changes
-    assert change == SetDefaultVersion(ID, None, 1)
-    (change,) = _plan(_listing(WRONG, default=0)).changes
     assert isinstance(change, CreateVersion)
     assert change.before == ()
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, good=2)).changes
+    assert change == SetDefaultVersion(ID, None, 2)
+
+
+@pytest.mark.parametrize(
+    "recorded", [None, {"S": "nonsense"}, records.to_wire({"name": TEMPLATE}), _recorded("lt-old")]
+)
+def test_a_template_that_no_run_recorded_is_judged_before_it_is_recorded(recorded: Mapping[str, Any] | None) -> None:
+    """Its creator may have died with EC2's answer; however many versions it has."""
+    for listing in (_listing(RIGHT), _listing(RIGHT, RIGHT)):
+        (change,) = _plan(listing, recorded).changes
+        assert isinstance(change, CreateVersion)
+        assert change.differences == ()
+
+
+def test_a_version_that_ec2_shows_other_than_it_was_sent_is_reported() -> None:
+    """Another one would be no better."""
+    with pytest.raises(errors.DidNotConverge, match=r"EC2 shows version 2 other than it was sent \(ImageId\). Report"):
+        policy.plan(desired(), Actual(_listing(RIGHT, WRONG, default=2), _recorded(), RELEASE, good=2))
 
 
 @pytest.mark.parametrize(
@@ -145,14 +159,15 @@ def test_a_template_without_a_default_gets_one() -> None:
 )
 def test_a_record_that_differs_is_written_anew_once_the_default_is_right(recorded: Mapping[str, Any] | None) -> None:
     """Provision reads the name there."""
-    (change,) = _plan(_listing(RIGHT), recorded).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
     assert isinstance(change, RecordTemplate)
     assert records.to_wire(policy.record_value(desired(), change)) == _recorded()
 
 
 def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
     """Its instances still live, and are proven ours by it."""
-    (change,) = _plan(_listing(RIGHT), _recorded("lt-old", 7, "lt-older")).changes
+    recorded = _recorded("lt-old", 7, "lt-older")
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
     assert isinstance(change, RecordTemplate)
     assert change.former_ids == ("lt-older", "lt-old")
     assert records.to_wire(policy.record_value(desired(), change)) == _recorded(ID, 1, "lt-older", "lt-old")
@@ -306,6 +321,8 @@ class _Ec2:
         self.refusals: dict[int, str] = {}
         self.faults: list[dict[str, str]] = []
         """What is wrong with each template and version that is made."""
+        self.repeated = 0
+        """Answers that come only after the client has sent the request again."""
 
     def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
         assert request["LaunchTemplateName"] == TEMPLATE
@@ -331,14 +348,18 @@ class _Ec2:
     def create_launch_template(self, **request: Any) -> dict[str, Any]:
         self.requests.append(("CreateLaunchTemplate", request))
         self.versions[1] = request["LaunchTemplateData"]
-        return {"Warning": {"Errors": self.faults}} if self.faults else {}
+        return {"LaunchTemplate": {"LaunchTemplateId": ID}, **self._judged()}
 
     def create_launch_template_version(self, **request: Any) -> dict[str, Any]:
         self.requests.append(("CreateLaunchTemplateVersion", request))
         number = max(self.versions) + 1
         self.versions[number] = request["LaunchTemplateData"]
-        answer: dict[str, Any] = {"LaunchTemplateVersion": {"VersionNumber": number}}
-        return {**answer, "Warning": {"Errors": self.faults}} if self.faults else answer
+        return {"LaunchTemplateVersion": {"VersionNumber": number}, **self._judged()}
+
+    def _judged(self) -> dict[str, Any]:
+        self.repeated -= 1
+        metadata = {"ResponseMetadata": {"RetryAttempts": int(self.repeated >= 0)}}
+        return {**metadata, "Warning": {"Errors": self.faults}} if self.faults else metadata
 
     def modify_launch_template(self, **request: Any) -> None:
         self.requests.append(("ModifyLaunchTemplate", request))
@@ -392,17 +413,43 @@ def test_an_edited_template_is_repaired_version_first_then_default_then_record()
     assert items.items[IDENTIFIER]["value"] == _recorded(version=2)
 
 
-def test_a_repeated_version_has_the_same_client_token_and_other_content_another() -> None:
-    """A lost answer must not leave a second version; content that returns, or is judged anew, must get a new one."""
-    ec2 = _Ec2(_data())
-    component = _component(ec2, Items(), desired())
-    for latest, fields in ((1, RIGHT), (1, RIGHT), (1, WRONG), (2, RIGHT)):
-        list(component.apply([CreateVersion(ID, latest, (), fields, cast("Any", _data()))]))
-    list(_component(ec2, Items(), desired()).apply([CreateVersion(ID, 1, (), RIGHT, cast("Any", _data()))]))
-    tokens = [request["ClientToken"] for _, request in ec2.requests]
-    assert tokens[0] == tokens[1]
-    assert len(set(tokens)) == 4
-    assert all(len(token) <= 128 for token in tokens)
+def test_a_version_that_is_listed_late_becomes_the_default_all_the_same() -> None:
+    """EC2's answer has its number, so no run creates one more because of a late listing."""
+
+    class _Late(_Ec2):
+        def describe_launch_template_versions(self, **request: Any) -> dict[str, Any]:
+            answer = super().describe_launch_template_versions(**request)
+            shown = [{**each, "DefaultVersion": True} for each in answer["LaunchTemplateVersions"][:1]]
+            return {"LaunchTemplateVersions": shown}
+
+    ec2 = _Late(_data(ImageId=OTHER_IMAGE))
+    report = _refresh(ec2, Items({IDENTIFIER: _recorded()}))
+    assert (report.failed, len(report.pending)) == (False, 1)
+    assert (ec2.writes, ec2.default) == (["CreateLaunchTemplateVersion", "ModifyLaunchTemplate"], 2)
+
+
+@pytest.mark.parametrize(("repeated", "created"), [(1, 2), (3, 3)])
+def test_an_answer_to_a_repeated_request_judges_no_version(repeated: int, created: int) -> None:
+    """EC2 documents no warnings in it: another version is created for an answer of its own, three at most in a run."""
+    ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items({IDENTIFIER: _recorded()})
+    ec2.repeated = repeated
+    report = _refresh(ec2, items)
+    assert ec2.writes[:created] == ["CreateLaunchTemplateVersion"] * created
+    if repeated == 1:
+        assert (report.failed, ec2.default) == (False, 3)
+        return
+    (failure,) = report.failures
+    assert str(failure.error).startswith("Unavailable: ec2:CreateLaunchTemplateVersion: AnswerLost: EC2 answered only")
+    assert ec2.default == 1
+
+
+def test_a_template_whose_answer_is_that_to_a_repeated_request_is_judged_by_a_version() -> None:
+    """As one that another run created."""
+    ec2, items = _Ec2(), Items()
+    ec2.repeated = 1
+    assert not _refresh(ec2, items).failed
+    assert ec2.writes == ["CreateLaunchTemplate", "CreateLaunchTemplateVersion"]
+    assert items.items[IDENTIFIER]["value"] == _recorded()
 
 
 FAULTS = [
@@ -430,14 +477,16 @@ def test_a_version_with_which_aws_finds_fault_never_becomes_the_default() -> Non
     assert ec2.default == 2
 
 
-def test_a_faulty_version_that_cannot_be_deleted_is_reported_and_not_used_in_that_run() -> None:
-    """Its owner has to, since the next run cannot know."""
+def test_a_faulty_version_that_cannot_be_deleted_never_becomes_the_default() -> None:
+    """Neither in this run nor in one that finds it."""
     ec2, items = _Ec2(_data(ImageId=OTHER_IMAGE)), Items({IDENTIFIER: _recorded()})
     ec2.faults, ec2.refusals = FAULTS, {2: "unexpectedError"}
-    report = _refresh(ec2, items)
-    (failure,) = report.failures
-    assert "Delete version 2 before that, or it becomes the default: Rejected" in str(failure.error)
+    (failure,) = _refresh(ec2, items).failures
+    assert "Version 2 could not be deleted, and does not become the default: Rejected" in str(failure.error)
     assert (ec2.default, sorted(ec2.versions)) == (1, [1, 2])
+    ec2.faults = []
+    assert not _refresh(ec2, items).failed
+    assert (ec2.default, sorted(ec2.versions)) == (3, [1, 2, 3])
 
 
 def test_a_template_with_which_aws_finds_fault_is_not_recorded_until_a_version_is_right() -> None:
@@ -688,11 +737,11 @@ def test_a_template_with_the_root_volume_that_is_asked_for_is_left_alone() -> No
 
 def test_a_default_that_moves_is_shown_with_what_it_changes() -> None:
     """From which version to which, and field by field; from nothing where there is no default."""
-    (change,) = _plan(_listing(WRONG, RIGHT)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(WRONG, RIGHT), None, RELEASE, good=2)).changes
     image = Difference("ImageId", OTHER_IMAGE, IMAGE)
     assert change == SetDefaultVersion(ID, 1, 2)
     assert change.differences == (Difference("default", "1", "2"), image)
-    (change,) = _plan(_listing(RIGHT, default=0)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, good=1)).changes
     assert change.differences == (Difference("default", None, "1"), *content.differences((), RIGHT))
 
 
@@ -714,7 +763,7 @@ def test_a_template_without_a_version_gets_its_first() -> None:
 )
 def test_the_record_shows_which_template_it_named(recorded: Any, before: str | None) -> None:
     """By its id, or by its name where it had none."""
-    (change,) = _plan(_listing(RIGHT), recorded).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
     assert change.differences == (Difference("template", before, f"{ID} version 1"),)
 
 
@@ -723,7 +772,7 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     tagged = desired(tags=TAGS)
     made = policy.predict(tagged, Actual(Listing(), None, RELEASE), [CreateTemplate(TEMPLATE, WRONG, {}, TAGS)])
     new = "(its new id)"
-    assert made == Actual(Listing(new, (Version(1, True, WRONG),)), None, RELEASE, tags=tagging.Found(TAGS))
+    assert made == Actual(Listing(new, (Version(1, True, WRONG),)), None, RELEASE, tags=tagging.Found(TAGS), good=1)
     record = RecordTemplate(new, 2, (), RIGHT, None)
     steps: list[TemplateChange] = [
         CreateVersion(new, 1, WRONG, RIGHT, {}),
@@ -741,4 +790,5 @@ def test_what_will_be_is_what_the_changes_say() -> None:
         records.to_wire(policy.record_value(tagged, record)),
         RELEASE,
         tags=tagging.Found((("env", "prod"), *TAGS)),
+        good=2,
     )

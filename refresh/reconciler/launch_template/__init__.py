@@ -2,20 +2,18 @@
 
 It is compared with what EC2 has, field by field, so an edit by hand is repaired. A new version is added before the
 default moves to it, and nothing is deleted while it is the default, so a crash between the two calls leaves a template
-that launches. What is wrong with a version AWS says once, as it is made: such a version is deleted at once, so that no
-later run takes it for a good one, and each run asks again. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch-template-versions.html
+that launches. EC2 reports what is wrong with a version only in its answer to the call that creates it. So the default
+moves only to a version that this run created and EC2 found no fault with, never to one that it finds: whoever created
+that one may have died with EC2's answer (docs/decisions/0018-the-default-is-judged-in-its-own-run.md). https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch-template-versions.html
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from attrs import field, frozen
 
-from refresh import errors, names, records
+from refresh import errors, names
 from refresh.reconciler import tagging
 from refresh.reconciler.batches import batches
 from refresh.reconciler.component import attempt
@@ -49,6 +47,8 @@ if TYPE_CHECKING:
 
 _DELETED_PER_CALL = 200
 _FIRST_VERSION = 1
+_CREATED_AT_MOST = 3
+"""Versions that one change creates while each answer is that to a repeated request."""
 
 
 def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:
@@ -78,12 +78,10 @@ class LaunchTemplate:
     """Waits for the runner release; raises where there is none."""
     root_device: Callable[[], RootDevice | None]
     """Waits for the image's root device; None where the root volume is left as the image has it."""
-    faulty: dict[int, str] = field(factory=dict, init=False, eq=False)
-    """Versions of which AWS said in this run that nothing can be launched from them, with its words."""
-    good: set[int] = field(factory=set, init=False, eq=False)
-    """Versions with which AWS found no fault in this run."""
-    token: str = field(factory=partial(secrets.token_hex, 8), init=False, eq=False)
-    """Of this run: with one that AWS has answered before, it would not judge anew."""
+    good: dict[str, int] = field(factory=dict, init=False, eq=False)
+    """The version that this run created and EC2 found no fault with, by the template's id."""
+    faults: dict[str, str] = field(factory=dict, init=False, eq=False)
+    """What EC2 found wrong with a template that this run created, by its id."""
 
     def observe(self) -> Actual:
         """Read every version, the record and the template's tags, and wait for the runner release and the image."""
@@ -96,14 +94,9 @@ class LaunchTemplate:
             self.release(),
             self.root_device(),
             tags,
-            dict(self.faulty),
-            unproven=self._unproven(shown, recorded),
+            good=self.good.get(shown.template_id),
+            fault=self.faults.get(shown.template_id, ""),
         )
-
-    def _unproven(self, shown: Listing, recorded: Any) -> bool:
-        known_as = records.text(records.mapping({"value": recorded}, "value"), "id")
-        alone = [each.number for each in shown.versions] == [_FIRST_VERSION]
-        return alone and known_as != shown.template_id and _FIRST_VERSION not in self.good
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
         """See `policy.plan`."""
@@ -147,7 +140,6 @@ class LaunchTemplate:
         return tagging.by_key(tag for template in found for tag in template.get("Tags", []))
 
     def _create(self, change: CreateTemplate) -> None:
-        # Without a client token: the name is unique, so a repeated call cannot make a second one.
         request: CreateLaunchTemplateRequestTypeDef = {
             "LaunchTemplateName": change.name,
             "LaunchTemplateData": change.data,
@@ -156,33 +148,42 @@ class LaunchTemplate:
         if change.tags:
             tags = tagging.written(change.tags)
             request["TagSpecifications"] = [{"ResourceType": "launch-template", "Tags": tags}]
-        if fault := _fault(self.ec2.create_launch_template(**request)):
+        response = self.ec2.create_launch_template(**request)
+        template_id = response["LaunchTemplate"]["LaunchTemplateId"]
+        if fault := _fault(response):
             remedy = (
                 "The template is there, and not recorded, so provision does not use it. Correct what AWS names; the "
                 "next run adds a version and tries again."
             )
             # The template is there, so its creation has not failed; see `policy.plan`.
-            self.faulty[_FIRST_VERSION] = str(errors.Rejected("ec2:CreateLaunchTemplate", *fault, remedy=remedy))
-            return
-        self.good.add(_FIRST_VERSION)
+            self.faults[template_id] = str(errors.Rejected("ec2:CreateLaunchTemplate", *fault, remedy=remedy))
+        elif not _repeated(response):
+            self.good[template_id] = _FIRST_VERSION
 
     def _create_version(self, change: CreateVersion) -> None:
-        token = json.dumps([self.token, change.template_id, change.latest, change.fields])
-        response = self.ec2.create_launch_template_version(
-            LaunchTemplateId=change.template_id,
-            LaunchTemplateData=change.data,
-            # A repeated call gives the same version; content that returns after it was pruned gets a new one.
-            ClientToken=content.digest(token),
-        )
-        if fault := _fault(response):
+        operation = "ec2:CreateLaunchTemplateVersion"
+        for _ in range(_CREATED_AT_MOST):
+            # Each call has a client token of its own, which botocore adds.
+            response = self.ec2.create_launch_template_version(
+                LaunchTemplateId=change.template_id, LaunchTemplateData=change.data
+            )
             number = response["LaunchTemplateVersion"]["VersionNumber"]
-            self.faulty[number] = fault[1]
-            remedy = "The default was left as it is. Correct what AWS names; the next run tries again."
-            try:
-                self._delete_versions(DeleteVersions(change.template_id, (number,)))
-            except errors.ApiError as error:
-                remedy += f" Delete version {number} before that, or it becomes the default: {error}"
-            raise errors.Rejected("ec2:CreateLaunchTemplateVersion", *fault, remedy=remedy)
+            if fault := _fault(response):
+                remedy = "The default was left as it is. Correct what AWS names; the next run tries again."
+                try:
+                    self._delete_versions(DeleteVersions(change.template_id, (number,)))
+                except errors.ApiError as error:
+                    remedy += f" Version {number} could not be deleted, and does not become the default: {error}"
+                raise errors.Rejected(operation, *fault, remedy=remedy)
+            if not _repeated(response):
+                self.good[change.template_id] = number
+                return
+        raise errors.Unavailable(
+            operation,
+            "AnswerLost",
+            "EC2 answered only repeated requests, and may leave out of such an answer what is wrong with the version",
+            remedy="The default was left as it is. The next run tries again.",
+        )
 
     def _delete_versions(self, change: DeleteVersions) -> None:
         for batch in batches(map(str, change.versions), _DELETED_PER_CALL):
@@ -207,3 +208,8 @@ def _fault(response: Mapping[str, Any]) -> tuple[str, str] | None:
     words = "; ".join(f"{each.get('Code', 'Unknown')}: {each.get('Message', '')}" for each in found[1:])
     first = str(found[0].get("Message", ""))
     return str(found[0].get("Code", "Unknown")), f"{first} {words}".strip()
+
+
+def _repeated(response: Mapping[str, Any]) -> bool:
+    """Whether the client sent the request again; EC2 documents no warnings for a repeat of one that succeeded."""
+    return bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))

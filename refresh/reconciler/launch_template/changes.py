@@ -48,7 +48,8 @@ class CreateVersion(Change):
     done: ClassVar[str] = "created"
     sign: ClassVar[str] = "+"
     template_id: str
-    latest: int
+    latest: int = field(eq=False)
+    """A run asks EC2 once for a version with this content, however many there are by then."""
     before: content.Fields
     fields: content.Fields
     data: RequestLaunchTemplateDataTypeDef = field(repr=False, eq=False)

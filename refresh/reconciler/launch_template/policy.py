@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from refresh import errors, names, records
 from refresh.reconciler import machines, tagging
@@ -66,13 +66,19 @@ class Actual:
     """None where the root volume is left as the image has it."""
     tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
     """Those of the template itself."""
-    faulty: Mapping[int, str] = field(factory=dict)
-    """Versions of which AWS said in this run that nothing can be launched from them, with its words."""
-    unproven: bool = False
-    """Whether AWS may have said so of the first version, and of a template that was not recorded for it.
+    good: int | None = None
+    """The version that this run created and EC2 found no fault with: the only one that may become the default."""
+    fault: str = ""
+    """What EC2 found wrong with the template, where this run created it; its first version is its default at once."""
 
-    It does not say it again, and a template's first version is its default at once: a second one tells.
-    """
+    @property
+    def proven(self) -> bool:
+        """Whether EC2 is known to have found no fault with content that is as desired, or with an earlier default.
+
+        A template is recorded only after that, and its default moves only to versions of which that is known.
+        """
+        recorded = records.text(records.mapping({"value": self.recorded}, "value"), "id")
+        return self.good is not None or recorded == self.listing.template_id
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
@@ -83,8 +89,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
         return Plan(changes)
     resource = f"launch template {names.launch_template(desired.repository)}"
     tags = tagging.due(resource, actual.listing.template_id, desired.tags, actual.tags)
-    default = actual.listing.default
-    faults = (actual.faulty[default.number],) if default and default.number in actual.faulty else ()
+    faults = (actual.fault,) if actual.fault else ()
     return Plan((*tags, *changes), refusals=(*faults, *tagging.refusals(resource, actual.tags)))
 
 
@@ -95,19 +100,20 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
     listing = actual.listing
     if not listing.template_id:
         return (CreateTemplate(names.launch_template(desired.repository), fields, data, desired.tags),)
-    default = listing.default
-    if default and default.number in actual.faulty:
+    if actual.fault:
         return ()
-    if default is None or default.fields != fields or actual.unproven:
-        good = (version for version in listing.versions if version.number not in actual.faulty)
-        equal = next((version for version in good if version.fields == fields and not version.default), None)
-        if equal:
-            number, present = (default.number, default.fields) if default else (None, ())
-            differences = content.differences(present, equal.fields)
-            return (SetDefaultVersion(listing.template_id, number, equal.number, differences),)
-        numbers = (version.number for version in listing.versions if version.number not in actual.faulty)
-        latest = max(numbers, default=0)
-        before = default.fields if default else ()
+    default = listing.default
+    if default is None or default.fields != fields or not actual.proven:
+        number, before = (default.number, default.fields) if default else (None, ())
+        if actual.good is not None:
+            differences = content.differences(before, fields)
+            if actual.good == number:
+                raise errors.DidNotConverge(
+                    f"launch template: EC2 shows version {number} other than it was sent "
+                    f"({', '.join(each.name for each in differences)}). Report it with this line at {errors.ISSUES}."
+                )
+            return (SetDefaultVersion(listing.template_id, number, actual.good, differences),)
+        latest = max((version.number for version in listing.versions), default=0)
         return (CreateVersion(listing.template_id, latest, before, fields, data),)
     record = RecordTemplate(
         listing.template_id,
@@ -131,12 +137,12 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
         match change:
             case CreateTemplate():
                 listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
-                actual = evolve(actual, tags=tagging.Found(change.tags))
+                actual = evolve(actual, tags=tagging.Found(change.tags), good=1)
             case TagResource(tags=tags):
                 actual = evolve(actual, tags=actual.tags.after(tags))
             case CreateVersion():
-                actual = evolve(actual, unproven=False)
                 added = Version(change.latest + 1, default=False, fields=change.fields)
+                actual = evolve(actual, good=added.number)
                 listing = evolve(listing, versions=(added, *listing.versions))
             case SetDefaultVersion(version=version):
                 versions = (evolve(each, default=each.number == version) for each in listing.versions)

@@ -31,7 +31,6 @@ class Template:
     versions: dict[int, dict[str, Any]]
     default: int = 1
     latest: int = 1
-    tokens: dict[str, int] = field(factory=dict)
     tags: dict[str, str] = field(factory=dict)
 
 
@@ -250,22 +249,17 @@ class Ec2:
             raise refused("ec2:CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", name)
         data = _checked("ec2:CreateLaunchTemplate", request["LaunchTemplateData"])
         tags = {tag["Key"]: tag["Value"] for each in request.get("TagSpecifications", []) for tag in each["Tags"]}
-        self.account.state.templates[name] = Template(self.account.next_id("lt"), name, {1: data}, tags=tags)
-        return self._warning(data)
+        template = Template(self.account.next_id("lt"), name, {1: data}, tags=tags)
+        self.account.state.templates[name] = template
+        return {"LaunchTemplate": {"LaunchTemplateId": template.id}, **self._warning(data)}
 
     @operation("ec2:CreateLaunchTemplateVersion", writes=True)
     def create_launch_template_version(self, **request: Any) -> dict[str, Any]:
-        """Add a version, and warn of what is wrong with it; the same client token gives the same one."""
+        """Add a version, and warn of what is wrong with it, here and in no other answer."""
         template = self._template("ec2:CreateLaunchTemplateVersion", request)
-        token = request.get("ClientToken", "")
-        if token in template.tokens:
-            number = template.tokens[token]
-            return {"LaunchTemplateVersion": {"VersionNumber": number}}
         data = _checked("ec2:CreateLaunchTemplateVersion", request["LaunchTemplateData"])
         template.latest += 1
         template.versions[template.latest] = data
-        if token:
-            template.tokens[token] = template.latest
         return {"LaunchTemplateVersion": {"VersionNumber": template.latest}, **self._warning(data)}
 
     def _warning(self, data: Mapping[str, Any]) -> dict[str, Any]:
