@@ -33,6 +33,8 @@ class Look:
     at: datetime
     pool: PoolNow | None
     """None where the state table does not exist."""
+    unlisted: str | None = None
+    """The operation and the code with which EC2 refused to list the instances; None where it listed them."""
 
 
 def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> Look:
@@ -51,7 +53,8 @@ def look(desired: DesiredState, services: Services, clock: Clock, executor: Exec
         template_version=next((each["VersionNumber"] for each in versions if each.get("DefaultVersion")), None),
         token_expires_at=records.read_time(records.text(token, "expires_at") or ""),
     )
-    return Look(repository, desired.region, at, pool)
+    unlisted = f"{collected.unlisted.operation}: {collected.unlisted.code}" if collected.unlisted else None
+    return Look(repository, desired.region, at, pool, unlisted)
 
 
 def lines(found: Look) -> Iterator[str]:
@@ -61,6 +64,11 @@ def lines(found: Look) -> Iterator[str]:
         yield "no pool: its state table does not exist; check the region, or make the pool with `refresh-action apply`"
         return
     yield f"{_template(found.pool)}; {_token(found.pool.token_expires_at, found.at)}"
+    if found.unlisted:
+        yield (
+            f"EC2 did not list the pool's instances ({found.unlisted}), as while a zone is disrupted: instances "
+            "without a record are missing here, and EC2 had no answer for `unknown` ones"
+        )
     instances = found.pool.instances or ()
     yield f"{len(instances)} instance{'s' * (len(instances) != 1)}"
     if instances:
@@ -77,6 +85,7 @@ def as_json(found: Look) -> str:
         "repository": found.repository,
         "region": found.region,
         "at": records.wire_time(found.at),
+        "unlisted": found.unlisted,
         "pool": {name: value for name, value in pool.items() if name != "queues"} if pool else None,
     }
     return json.dumps(fields, default=list)

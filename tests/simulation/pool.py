@@ -67,12 +67,16 @@ class Pool:
         """The ids of all instances that live, whosever they are."""
         return [each for each in self.account.state.instances if self.ec2.state(each) in ALIVE]
 
+    @property
+    def services(self) -> Services:
+        """The clients of a run."""
+        dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
+        return Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
+
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""
-        dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
-        services = Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
         return reconciliation.begin(
-            evolve(self.desired, **changes), self.intercept(services), self.account.clock, Serial()
+            evolve(self.desired, **changes), self.intercept(self.services), self.account.clock, Serial()
         ).report()
 
     def in_time(self, seconds: float) -> str:
