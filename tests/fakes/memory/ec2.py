@@ -31,6 +31,7 @@ class Template:
     versions: dict[int, dict[str, Any]]
     default: int = 1
     latest: int = 1
+    tokens: dict[str, int] = field(factory=dict)
     tags: dict[str, str] = field(factory=dict)
 
 
@@ -255,11 +256,16 @@ class Ec2:
 
     @operation("ec2:CreateLaunchTemplateVersion", writes=True)
     def create_launch_template_version(self, **request: Any) -> dict[str, Any]:
-        """Add a version, and warn of what is wrong with it, here and in no other answer."""
+        """Add a version, and warn of what is wrong with it; the same client token gives the same one, unwarned."""
         template = self._template("ec2:CreateLaunchTemplateVersion", request)
+        token = request.get("ClientToken", "")
+        if token in template.tokens:
+            return {"LaunchTemplateVersion": {"VersionNumber": template.tokens[token]}}
         data = _checked("ec2:CreateLaunchTemplateVersion", request["LaunchTemplateData"])
         template.latest += 1
         template.versions[template.latest] = data
+        if token:
+            template.tokens[token] = template.latest
         return {"LaunchTemplateVersion": {"VersionNumber": template.latest}, **self._warning(data)}
 
     def _warning(self, data: Mapping[str, Any]) -> dict[str, Any]:
