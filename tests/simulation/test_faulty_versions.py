@@ -34,8 +34,8 @@ def test_after_a_crash_at_any_call_no_faulty_version_becomes_the_default(world: 
 
 
 def test_after_a_crash_of_the_rerun_no_faulty_version_becomes_the_default(world: str, tally: Tally) -> None:
-    """All pairs of crash points."""
-    for number, phase in tally.sampled(_points(world), {"short": 40, "push": 1, "nightly": 1}):
+    """Pairs of crash points; all of them are the nightly budget's."""
+    for number, phase in tally.sampled(_points(world), {"short": 40, "push": 12, "nightly": 1}):
         pool = faulty(world)
         crashed(pool, CrashAt(number, phase))
         snapshot = pool.account.snapshot()

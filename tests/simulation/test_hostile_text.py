@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+import yaml
 from attrs import frozen
 
 from refresh import errors, log, publish
@@ -22,6 +23,7 @@ from refresh.report import Change, ComponentReport, Difference, Done, Failed, Re
 from refresh.runner import Runner
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
+from tests.pages import ROOT
 
 if TYPE_CHECKING:
     from tests.simulation.figures import Tally
@@ -141,7 +143,7 @@ def _check(out: str, err: str, *, as_json: bool) -> None:
 
 def _check_files(output: Path, page: Path, report: Path, texts: list[str]) -> None:
     values = _outputs(output.read_bytes().decode())
-    assert len(values) == 11
+    assert set(values) == set(yaml.safe_load((ROOT / "action.yml").read_text())["outputs"])
     assert values["launch-template-id"] == texts[4].encode(errors="replace").decode()
     assert json.loads(values["failed-components"]) == ["thing"]
     assert json.loads(report.read_text())["schema_version"] == 1
