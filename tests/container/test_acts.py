@@ -47,7 +47,7 @@ def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, con
     services.ec2.modify_launch_template(LaunchTemplateName=contained.template, DefaultVersion="2")
     repaired = _finished(step())
     assert contained.default_version(services)["LaunchTemplateData"]["ImageId"] == contained.inputs["ami"]
-    assert repaired.outputs["launch-template-version"] == "1"
+    assert repaired.outputs["launch-template-version"] == "3"
 
     *expired, at_work = contained.launch(services, 4)
     for each in expired:
