@@ -129,7 +129,7 @@ def give_up_early(client: BaseClient) -> None:
 
 
 def lasting_problem(operation: str, error: BaseException) -> errors.Unreachable | None:
-    """Tell what is wrong with a certificate or a proxy on the way to AWS; None where it is something else."""
+    """Return what is wrong with a certificate or a proxy on the way to AWS; None where it is something else."""
     url = str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
     return connection_errors.lasting(operation, error, url, connection_errors.AWS_FILES)
 
