@@ -90,6 +90,8 @@ def test_a_workspace_that_cannot_be_written_is_a_warning_and_keeps_no_scraps(wor
 
 INTERRUPTED = """
 import importlib.abc, os, runpy, signal, sys
+# Tests that a shell runs in the background inherit that the signal is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 moment = sys.argv.pop(1)
 class Interrupt(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):

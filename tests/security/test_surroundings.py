@@ -33,7 +33,7 @@ def test_only_these_of_github_s_variables_are_read() -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "refresh").rglob("*.py"))
     # Some names are put together of a common beginning and a word.
     words = set(re.findall(r'"(?:INPUT_)?GITHUB_([A-Z_]+)"', source))
-    assert {f"GITHUB_{word}" for word in words if not re.match("TOKEN|APP_|PRIVATE|REG_", word)} <= READ
+    assert {f"GITHUB_{word}" for word in words if not re.match("TOKEN|ENTERPRISE_|APP_|PRIVATE|REG_", word)} <= READ
     assert not re.search(r"GITHUB_(EVENT|HEAD|BASE|REF|ACTOR|TRIGGERING|SHA|JOB|WORKFLOW\b)", source)
     assert "HEAD_REF" not in source
 
