@@ -20,8 +20,12 @@ BUDGETS = {"short": 200, "push": 1, "nightly": 1}
 """Every how manyth schedule of the large sets is run."""
 SINGLES = {"short": 10, "push": 1, "nightly": 1}
 """The same for single faults, of which a push runs all."""
+INTERFERENCES = {"short": 201, "push": 3, "nightly": 1}
+"""The same for interferences, 126,000 in all; prime to the number of deeds, so that every deed has its turn."""
 DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
+MOST = {"short": 60, "push": 5_000, "nightly": 100_000}
+"""How many schedules of a kind prove that nothing is found where nothing is broken."""
 DRAWS = {"short": 5, "push": 500, "nightly": 70_000}
 """How many schedules with three faults are drawn at random for a world or a state: nobody can run all of them."""
 
@@ -32,11 +36,6 @@ class Tally:
 
     budget: str
     counts: Counter[str] = field(factory=Counter)
-
-    @property
-    def most(self) -> int:
-        """How many schedules of a kind prove that nothing is found where nothing is broken."""
-        return 60 if self.budget == "short" else 100_000
 
     def draws(self, what: str) -> Iterator[random.Random]:
         """Give a source of chance a schedule; a push runs the same ones as the one before it, a night new ones."""

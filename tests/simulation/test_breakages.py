@@ -15,7 +15,7 @@ from tests.fakes.memory import dynamodb
 from tests.fakes.memory.account import Watch
 from tests.simulation import actors
 from tests.simulation.breakages import BREAKAGES, NONE
-from tests.simulation.figures import TALLY
+from tests.simulation.figures import MOST, TALLY
 from tests.simulation.invariants import Violation, crashed, marked_and_alive, require, settle, watched
 from tests.simulation.scenes import (
     FAULTY,
@@ -177,4 +177,4 @@ def test_a_deliberate_breakage_is_noticed(breakage: str, tally: Tally) -> None:
 def test_without_a_breakage_nothing_is_found(tally: Tally) -> None:
     """Else the others would prove nothing."""
     with NONE():
-        assert _searched(tally, "nothing", most=tally.most) is None
+        assert _searched(tally, "nothing", most=MOST[tally.budget]) is None

@@ -28,7 +28,7 @@ from tests.pages import ROOT
 if TYPE_CHECKING:
     from tests.simulation.figures import Tally
 
-VALUES = {"short": 2_000, "push": 50_000, "nightly": 200_000}
+VALUES = {"short": 2_000, "push": 20_000, "nightly": 200_000}
 PIECES = (
     *("::", "##[", "]", "%", "%0A", "%25", "\n", "\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\ufeff"),
     *(" ", "\t", "\\", ",", "=", "<<", "EOF", "ghadelimiter_", "name=value", "admin<<EOF", "\x1b[31m", "\udc80", "'"),

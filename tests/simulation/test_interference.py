@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import frozen
 
 from tests.simulation import actors
-from tests.simulation.figures import DOUBLES
+from tests.simulation.figures import DOUBLES, INTERFERENCES
 from tests.simulation.invariants import explained, settle
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED, calls, interference, run
 from tests.simulation.schedules import calls_of
@@ -40,9 +41,11 @@ class _Together:
 @pytest.mark.parametrize("state", [*STATES, UNRECORDED])
 def test_one_interference_at_any_call_harms_nobody(state: str, tally: Tally) -> None:
     """Every actor, every clock, every scene."""
+    deeds = actors.deeds()
+    assert all(math.gcd(stride, len(deeds)) == 1 for stride in INTERFERENCES.values())
     for scene in (scene for scene in [*SCENES, *STRAYS] if scene.state == state):
-        schedules = list(itertools.product(range(calls(scene)), actors.deeds()))
-        for number, deed in tally.sampled(schedules):
+        schedules = list(itertools.product(range(calls(scene)), deeds))
+        for number, deed in tally.sampled(schedules, INTERFERENCES):
             pool, identifier = scene.build()
             run(pool, interference(pool, identifier, number, deed))
             settle(pool)
