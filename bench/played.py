@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes import instance_items
 
 if TYPE_CHECKING:

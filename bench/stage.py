@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes import dynamodb_local
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.github_server import GitHubServer

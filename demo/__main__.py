@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.desired import REGION, REPOSITORY, TEMPLATE
 from tests.fakes.github_server import GitHubServer

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, names
+from refresh import errors
+from refresh.pool import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from refresh import names
+from refresh.pool import names
 
 RESOLVE = "resolve:ssm:"
 """Before the name of a parameter that names the image."""

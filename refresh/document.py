@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
-from refresh import records
+from refresh.pool import records
 from refresh.report import Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from refresh.pool import Ended, InstanceNow, PoolNow
+    from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
     from refresh.report import Change, ComponentReport, Outcome, Report
 
 SCHEMA_VERSION = 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from refresh import document, records
+from refresh import document
+from refresh.pool import records
 from refresh.reconciler.garbage_collector.changes import Terminate
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh import records
-from refresh.pool import UNRECORDED
+from refresh.pool import records
+from refresh.pool.snapshot import UNRECORDED
 from refresh.wording import lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from refresh.pool import InstanceNow
+    from refresh.pool.snapshot import InstanceNow
 
 _STATES = ("created", "claimed", "running", "idle", records.TERMINATED, UNRECORDED)
 _NAMES = {records.TERMINATED: "ending"}

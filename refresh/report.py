@@ -15,7 +15,7 @@ from attrs import field, frozen
 from refresh import status
 from refresh.desired import DesiredState, Mode
 from refresh.errors import Blocked, RefreshError
-from refresh.pool import Ended, PoolNow
+from refresh.pool.snapshot import Ended, PoolNow
 
 
 @frozen

@@ -19,7 +19,7 @@ from refresh.wording import enumerated, lasting, relative
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from refresh.pool import Ended
+    from refresh.pool.snapshot import Ended
     from refresh.report import Change, ComponentReport, Report
 
 ROWS = 200

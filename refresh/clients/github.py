@@ -7,13 +7,14 @@ from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, records
+from refresh import errors
 from refresh.clients import connection_errors
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.shell import quieten
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
+from refresh.pool import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from refresh import document, names, pool_table, records
-from refresh.pool import PoolNow
+from refresh import document, pool_table
+from refresh.pool import names, records
+from refresh.pool.snapshot import PoolNow
 from refresh.reconciler import first_look
 from refresh.reconciler.garbage_collector import observation
 from refresh.reconciler.pool_now import pool_now

@@ -21,7 +21,7 @@ from refresh.inputs.reader import Reader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.names import Repository
+    from refresh.pool.names import Repository
 
 REQUIRED = ("ami", "iam-instance-profile", "security-group-ids", "subnet-ids")
 OPTIONAL = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from refresh import names, user_data
+from refresh import user_data
 from refresh.desired import DesiredState
 from refresh.inputs import durations, regions
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
+from refresh.pool import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from refresh import user_data
 from refresh.desired import RESOLVE, Mode
-from refresh.names import Repository
+from refresh.pool.names import Repository
 
 LONGEST_SHOWN = 40
 _WHOLE = re.compile(r"-?[0-9]+")

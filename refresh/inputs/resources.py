@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from refresh.desired import RootVolume, Tags
 from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem, cut
-from refresh.names import INSTANCE_TAGS
+from refresh.pool.names import INSTANCE_TAGS
 
 if TYPE_CHECKING:
     from refresh.inputs.reader import Reader

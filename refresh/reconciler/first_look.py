@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh import errors, names
-from refresh.reconciler import instances, machines
+from refresh import errors
+from refresh.pool import ec2_instances, names, ownership
 from refresh.reconciler.early import Early
 from refresh.reconciler.metadata import Metadata
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.pool.ownership import Launched, TemplateIds
     from refresh.reconciler.component import Clock
-    from refresh.reconciler.machines import Launched, TemplateIds
     from refresh.reconciler.services import Services
 
 _PAGE = 200
@@ -51,7 +51,7 @@ def look(desired: DesiredState, services: Services, clock: Clock, executor: Exec
     description = Early(executor, partial(table_description, services.dynamodb, table))
     metadata = Metadata(services.dynamodb, table, clock, executor, partial(_gone, description))
     versions = Early(executor, partial(template_versions, services.ec2, template))
-    launched = Early(executor, lambda: instances.launched_from(services.ec2, _template_ids(metadata, versions)))
+    launched = Early(executor, lambda: ec2_instances.launched_from(services.ec2, _template_ids(metadata, versions)))
     return FirstLook(began_at, metadata, description, versions, launched)
 
 
@@ -69,8 +69,8 @@ def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersion
     try:
         current = template_id(versions.first())
     except errors.ApiError:
-        return machines.TemplateIds("", machines.former_ids(recorded, ""), unread=True)
-    return machines.TemplateIds(current, machines.former_ids(recorded, current))
+        return ownership.TemplateIds("", ownership.former_ids(recorded, ""), unread=True)
+    return ownership.TemplateIds(current, ownership.former_ids(recorded, current))
 
 
 def _gone(description: Early[TableDescriptionTypeDef | None]) -> bool:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.pool.ownership import Ec2State
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.launch_template.image import Image, RootDevice
-from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.runner_release.releases import Release
 from refresh.reconciler.state_table import policy as table_policy

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, names, records
-from refresh.reconciler.batches import batches
+from refresh import errors
+from refresh.pool import names, records
+from refresh.pool.batches import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

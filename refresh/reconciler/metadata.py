@@ -9,7 +9,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler import items
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
 
-from refresh import names, records
-from refresh.reconciler import instances, items
-from refresh.reconciler.machines import Ec2State, Machine
+from refresh.pool import ec2_instances, names, records
+from refresh.pool.ownership import Ec2State, Machine
+from refresh.reconciler import items
 from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
 from refresh.report import Change, Plan, Unchecked
 
@@ -109,7 +109,7 @@ class OrphanedArtifacts:
             if each.identifier not in recorded
         )
         identifiers = sorted({each.identifier for each in artifacts})
-        return Actual(artifacts, instances.by_id(self.ec2, identifiers))
+        return Actual(artifacts, ec2_instances.by_id(self.ec2, identifiers))
 
     def plan(self, actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
         """See the module's `plan`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
-from refresh import names, records
+from refresh.pool import names, records
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from refresh import names, records
-from refresh.pool import UNRECORDED, Ended, InstanceNow, PoolNow
+from refresh.pool import names, records
+from refresh.pool.ownership import Ec2State, Machine
+from refresh.pool.snapshot import UNRECORDED, Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector import policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.machines import Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

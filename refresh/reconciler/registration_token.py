@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from attrs import field, frozen
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
+from refresh.pool import names, records
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Difference, Plan
 from refresh.wording import lasting

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from attrs import evolve, field, frozen
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler import items
 from refresh.reconciler.component import attempt
 from refresh.report import Change, Done, Failed, Plan, Postponed, Unchecked

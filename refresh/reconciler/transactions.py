@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from refresh import errors
-from refresh.reconciler.batches import batches
+from refresh.pool.batches import batches
 from refresh.report import Change, ChangeT, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:

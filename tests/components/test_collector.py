@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import names, records
+from refresh.pool import names, records
 from tests.fakes.desired import IMAGE, RUN_URL, TABLE, TEMPLATE
 from tests.fakes.github_server import runner
 from tests.fakes.world import SleeplessClock, World, in_minutes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import names, records
+from refresh.pool import names, records
 from refresh.summary import markdown
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import errors, records
+from refresh import errors
+from refresh.pool import records
 from refresh.problems import causes
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE

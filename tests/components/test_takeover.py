@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import names, records
+from refresh.pool import names, records
 from tests.fakes.desired import IMAGE, LARGE_QUEUE, TABLE, TEMPLATE
 from tests.fakes.world import World, in_minutes
 from tests.reports import component, failed

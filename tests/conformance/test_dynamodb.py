@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import errors, records
+from refresh import errors
+from refresh.pool import records
 from refresh.reconciler import registration_token
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import names
+from refresh.pool import names
 from tests import suites
 
 if TYPE_CHECKING:

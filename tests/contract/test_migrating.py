@@ -18,8 +18,9 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import aws_errors, inputs, listing, records
+from refresh import aws_errors, inputs, listing
 from refresh.desired import DesiredState, Mode
+from refresh.pool import records
 from refresh.problems import problems
 from refresh.reconciler.garbage_collector import doubts
 from tests import pages

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import names, records
 from refresh.desired import RunnerScope
-from refresh.names import Repository
-from refresh.reconciler import machines
+from refresh.pool import names, ownership, records
+from refresh.pool.names import Repository
+from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.records import Instance, wire_time
 from refresh.reconciler.garbage_collector import application, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
-from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
-from refresh.records import Instance, wire_time
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -150,7 +149,7 @@ def test_the_page_has_the_names_of_everything() -> None:
     assert f"{len(names.queue(long, 'CLASS'))} characters" in queue[2]
     assert _quoted(queue[2])[-1] in names.queue(long, "CLASS")
     tags = [_quoted(row[0])[0] for row in _rows("Names in AWS", 1)]
-    assert tags == [machines.TEMPLATE_TAG, *names.INSTANCE_TAGS]
+    assert tags == [ownership.TEMPLATE_TAG, *names.INSTANCE_TAGS]
 
 
 def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
@@ -181,11 +180,11 @@ def _cases() -> Iterator[Case]:
     """Give every record with every instance of the pool, and what each column may say of it."""
     for state, ec2, old in itertools.product(sorted(records.LIVING_STATES), Ec2State, (False, True)):
         for threshold, value in THRESHOLDS.items():
-            machine = Machine(ID, ec2, OLD if old else NOW, {machines.TEMPLATE_TAG: "lt-ours"})
+            machine = Machine(ID, ec2, OLD if old else NOW, {ownership.TEMPLATE_TAG: "lt-ours"})
             record = Instance(id=ID, state=state, run_id="", threshold=value)
             yield record, machine, {"threshold": threshold, "and": "launched longer ago" if old else ""}
     for (marked, value), ec2 in itertools.product(MARKED.items(), Ec2State):
-        machine = Machine(ID, ec2, OLD, {machines.TEMPLATE_TAG: "lt-ours"})
+        machine = Machine(ID, ec2, OLD, {ownership.TEMPLATE_TAG: "lt-ours"})
         record = Instance(id=ID, state=records.TERMINATED, run_id="", threshold="", updated_at=value)
         yield (
             record,

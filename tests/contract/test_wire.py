@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from refresh import names, records
+from refresh.pool import names, records
 from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
 

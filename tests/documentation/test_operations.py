@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from refresh import names, records
+from refresh.pool import names, records
 from tests import pages
 from tests.fakes import instance_items
 from tests.fakes.world import ROOT

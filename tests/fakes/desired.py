@@ -6,8 +6,8 @@ from typing import Any
 
 from attrs import evolve
 
-from refresh import names
 from refresh.desired import DesiredState, ResourceClass
+from refresh.pool import names
 
 REPOSITORY = names.Repository("octo", "widgets")
 TABLE = names.table(REPOSITORY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from refresh import records
+from refresh.pool import records
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from refresh import records
+from refresh.pool import records
 from refresh.reconciler.metadata import Metadata
 from tests.fakes.desired import TABLE
 from tests.fakes.serial import NOW, Serial, StillClock

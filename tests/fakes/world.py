@@ -15,12 +15,13 @@ from unittest import mock
 
 from attrs import evolve
 
-from refresh import clients, errors, inputs, names, records
+from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
+from refresh.pool import names, records
+from refresh.pool.batches import batches
 from refresh.reconciler import reconciliation
-from refresh.reconciler.batches import batches
 from refresh.summary import markdown
 from tests.fakes import canaries, instance_items, operations, outgoing
 from tests.fakes.desired import IMAGE, PROFILE, REGION, REPOSITORY

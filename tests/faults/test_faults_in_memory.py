@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import frozen
 
-from refresh import errors, records
+from refresh import errors
+from refresh.pool import records
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse, of, worlds, writing

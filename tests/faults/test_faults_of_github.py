@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
-from refresh.names import Repository
+from refresh.pool import names, records
+from refresh.pool.names import Repository
 from tests.fakes import canaries
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from refresh import records
+from refresh.pool import records
 from refresh.report import Skipped
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from refresh import names
+from refresh.pool import names
 from tests.fakes import canaries, operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT

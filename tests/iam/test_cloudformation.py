@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import names
+from refresh.pool import names
 from tests.fakes.desired import ACCOUNT_ID, REPOSITORY
 from tests.fakes.world import ROOT
 from tests.iam import applied, policies

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from refresh import names
+from refresh.pool import names
 from tests import pages
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY

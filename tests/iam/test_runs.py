@@ -10,8 +10,9 @@ import pytest
 from attrs import evolve
 from moto.core.authorization import enable_iam_authentication
 
-from refresh import inputs, records
+from refresh import inputs
 from refresh.clients.aws import CONCURRENCY
+from refresh.pool import records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from refresh.summary import markdown

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import frozen
 
-from refresh import names
+from refresh.pool import names
 from tests import suites
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY

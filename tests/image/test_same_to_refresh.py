@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from image.reduced_models import KEPT, MEMBERS
-from refresh.reconciler import instances
+from refresh.pool import ec2_instances
 from tests.fakes import operations
 from tests.fakes.desired import IMAGE, PROFILE
 from tests.image.models import FULL, client
@@ -137,8 +137,8 @@ def test_of_an_instance_all_is_read_that_is_judged(refreshed: World, services: S
     refreshed.launch(services, 2)
     full, small = (operations.mark(client("ec2", each, endpoint_url=refreshed.aws.url)) for each in (FULL, data))
     condition: Any = {"Name": "instance-state-name", "Values": ["running"]}
-    found = instances.described(small, condition)
-    assert found == instances.described(full, condition)
+    found = ec2_instances.described(small, condition)
+    assert found == ec2_instances.described(full, condition)
     assert len(found) == 2
     (reservation,) = small.describe_instances()["Reservations"]
     assert {name for each in reservation["Instances"] for name in each} == MEMBERS["ec2"]["Instance"]

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes import instance_items
 from tests.fakes.world import in_minutes
 

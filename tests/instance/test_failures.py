@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import names
+from refresh.pool import names
 from tests.fakes.world import in_minutes
 from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
 from tests.instance.surroundings import VERSION, archive

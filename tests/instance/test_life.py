@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import records
+from refresh.pool import records
 from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import names, records
+from refresh.pool import names, records
 from tests import suites
 from tests.fakes import canaries
 from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, eventually

@@ -2,7 +2,7 @@
 
 mutmut makes and runs them, on a copy of the project in which a property is a function first: it leaves alone what is
 decorated. What it has found stays in the copy, so an interrupted run goes on where it was, until code or tests change.
-`python -m tests.mutation 'refresh.records.*'` tries those again, and judges what has been tried so far.
+`python -m tests.mutation 'refresh.pool.records.*'` tries those again, and judges what has been tried so far.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.sts.models import sts_backends
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes import app, canaries
 from tests.fakes.github_server import ISSUER, SUBJECT
 from tests.fakes.world import in_minutes

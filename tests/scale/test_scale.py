@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import records
+from refresh.pool import records
 from tests.fakes import instance_items
 from tests.fakes.desired import TABLE
 from tests.fakes.world import ROOT

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.desired import Mode
+from refresh.pool import names, records
 from refresh.runner import SUMMARY_LIMIT
 from refresh.summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE

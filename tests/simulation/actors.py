@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from refresh import records
-from refresh.names import LAUNCH_TEMPLATE_IDENTIFIER
+from refresh.pool import records
+from refresh.pool.names import LAUNCH_TEMPLATE_IDENTIFIER
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.reconciler import instances, items, launch_template, machines, registration_token
+from refresh.pool import ec2_instances, ownership
+from refresh.pool.ownership import Ec2State
+from refresh.reconciler import items, launch_template, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
-from refresh.reconciler.machines import Ec2State
 from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
 from refresh.report import Done, Plan
@@ -140,7 +141,7 @@ def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[obj
 
 def forget_former_templates() -> AbstractContextManager[object]:
     """Forget the ids that the template had before it was made anew."""
-    return mock.patch.object(machines, "former_ids", return_value=())
+    return mock.patch.object(ownership, "former_ids", return_value=())
 
 
 def believe_restored_records() -> AbstractContextManager[object]:
@@ -155,7 +156,7 @@ def take_what_ec2_has_no_answer_for_as_gone() -> AbstractContextManager[object]:
         found, _ = original(*args)
         return found, frozenset()
 
-    return _wrapped(instances, "by_exact_id", wrap)
+    return _wrapped(ec2_instances, "by_exact_id", wrap)
 
 
 def adopt_at_once() -> AbstractContextManager[object]:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from refresh import names, records
+from refresh.pool import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
 from refresh.summary import markdown
 from tests.fakes import canaries

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, evolve, field
 
-from refresh import records
+from refresh.pool import records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
 from tests.fakes import instance_items

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh import records
+from refresh.pool import records
 from refresh.summary import markdown
 from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account, Watch

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field, frozen
 from moto.backends import get_backend
 
-from refresh import errors, inputs, names, records
+from refresh import errors, inputs
+from refresh.pool import names, records
 from refresh.reconciler import reconciliation
 from refresh.summary import markdown
 from tests.fakes import operations

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import define
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.report import Failed
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch

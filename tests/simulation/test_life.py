@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from refresh import errors, records
+from refresh import errors
+from refresh.pool import records
 from tests.simulation import actors
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation, crashed, settle, watched

@@ -6,8 +6,8 @@ import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from refresh import names, records
 from refresh.desired import RootVolume
+from refresh.pool import names, records
 from refresh.summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account

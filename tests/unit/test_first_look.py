@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from refresh import errors, names
+from refresh import errors
+from refresh.pool import names
 from refresh.reconciler.first_look import look
 from tests.fakes.desired import desired
 from tests.fakes.items import Items

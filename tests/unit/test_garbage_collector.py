@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
-from refresh.reconciler import machines
+from refresh import errors
+from refresh.pool import names, ownership, records
+from refresh.pool.ec2_instances import by_exact_id, launched_from
+from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.records import Instance, Unreadable, wire_time
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
-from refresh.reconciler.instances import by_exact_id, launched_from
-from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
 from refresh.reconciler.transactions import Sender
-from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Done, Failed, Postponed, Skipped
 from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -95,7 +95,7 @@ def _matches(instance: dict[str, Any], condition: dict[str, Any]) -> bool:
 
 
 def _instance(number: int, state: str = "running", **tags: str) -> dict[str, Any]:
-    named = {machines.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
+    named = {ownership.TEMPLATE_TAG: "lt-ours", "Name": "secret-project", **tags}
     return {
         "InstanceId": _id(number),
         "State": {"Name": state},
@@ -150,7 +150,7 @@ def test_a_former_template_that_lives_under_another_name_is_somebody_else_s(
     answer: str | errors.ApiError | None, *, kept: bool
 ) -> None:
     """Only the table says which ones a pool had, and jobs may write to it."""
-    ec2 = _Ec2({_id(1): _instance(1, **{machines.TEMPLATE_TAG: "lt-former"})})
+    ec2 = _Ec2({_id(1): _instance(1, **{ownership.TEMPLATE_TAG: "lt-former"})})
     if answer is not None:
         ec2.templates["lt-former"] = answer
     assert _observe(ec2, _DynamoDB([]), "lt-former", "lt-unused").template_ids.former == (
@@ -189,10 +189,10 @@ def test_the_table_is_read_consistently_and_only_what_is_judged() -> None:
 
 def test_only_the_pool_s_own_instances_and_recorded_ones_are_asked_for() -> None:
     """By the tag that EC2 itself sets, and by a filter that returns what exists instead of failing."""
-    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{machines.TEMPLATE_TAG: "lt-neighbour"})})
+    ec2 = _Ec2({_id(1): _instance(1), _id(9): _instance(9, **{ownership.TEMPLATE_TAG: "lt-neighbour"})})
     actual = _observe(ec2, _DynamoDB([_item(1), _item(2)]), "lt-former")
     assert [request["Filters"] for request in ec2.described] == [
-        [{"Name": f"tag:{machines.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
+        [{"Name": f"tag:{ownership.TEMPLATE_TAG}", "Values": ["lt-ours", "lt-former"]}],
         [{"Name": "instance-id", "Values": [_id(2)]}],
     ]
     assert all(request["MaxResults"] == 1000 for request in ec2.described)
@@ -219,7 +219,7 @@ def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
     """The others may hold anything."""
     actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
     assert actual.machines == {
-        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {machines.TEMPLATE_TAG: "lt-ours", names.INITIAL_RUN_TAG: "42"})
+        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {ownership.TEMPLATE_TAG: "lt-ours", names.INITIAL_RUN_TAG: "42"})
     }
 
 

@@ -10,15 +10,14 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import names, records
-from refresh.reconciler import machines
+from refresh.pool import names, ownership, records
+from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.records import Instance, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import doubts, policy, prediction
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.garbage_collector.restores import Restore, restore_of
-from refresh.reconciler.machines import Ec2State, Machine, TemplateIds
-from refresh.records import Instance, Unreadable, wire_time
 from refresh.report import Difference, Plan
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
@@ -41,7 +40,7 @@ def _record(state: str = "idle", threshold: str | None = PAST, **changed: Any) -
 
 
 def _machine(state: Ec2State = Ec2State.RUNNING, template: str | None = OURS, **tags: str) -> Machine:
-    origin = {machines.TEMPLATE_TAG: template} if template else {}
+    origin = {ownership.TEMPLATE_TAG: template} if template else {}
     return Machine(ID, state, tags={**origin, **{key.replace("_", ":"): value for key, value in tags.items()}})
 
 
@@ -210,14 +209,14 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
 
 def test_an_unknown_current_template_proves_nothing() -> None:
     """An instance whose template tag is empty is not one of a pool whose template has no id."""
-    assert not policy.proven(Machine(ID, Ec2State.RUNNING, tags={machines.TEMPLATE_TAG: ""}), TemplateIds())
+    assert not policy.proven(Machine(ID, Ec2State.RUNNING, tags={ownership.TEMPLATE_TAG: ""}), TemplateIds())
 
 
 @pytest.mark.parametrize("state", ["idle", "running", records.TERMINATED])
 @pytest.mark.parametrize("ec2", ALIVE)
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
-    machine = Machine(ID, ec2, tags={machines.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
+    machine = Machine(ID, ec2, tags={ownership.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
     assert _judge(_record(state), machine) is doubts.PROTECTED
 
 
@@ -278,7 +277,7 @@ def test_an_instance_that_is_not_proven_is_never_adopted(template: str | None) -
 
 def test_a_protected_stray_is_kept_and_mentioned() -> None:
     """Its owner wants to look at it."""
-    plan = _plan([evolve(_stray(), tags={machines.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})])
+    plan = _plan([evolve(_stray(), tags={ownership.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})])
     assert (plan.changes, plan.refusals, len(plan.warnings)) == ((), (), 1)
 
 
@@ -398,7 +397,7 @@ def test_a_judgement_carries_the_time_by_which_it_was_made() -> None:
 
 def test_an_adoption_without_provision_s_tag_names_no_run() -> None:
     """Launched from the template by hand."""
-    stray = evolve(_stray(), tags={machines.TEMPLATE_TAG: OURS})
+    stray = evolve(_stray(), tags={ownership.TEMPLATE_TAG: OURS})
     (adopted,) = _plan([stray], _record(threshold=FUTURE)).changes
     assert adopted.run_id == ""
 
@@ -467,7 +466,7 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
         id=st.just(ID),
         state=st.sampled_from(Ec2State),
         tags=st.dictionaries(
-            st.sampled_from([machines.TEMPLATE_TAG, names.PROTECTION_TAG, *PROVISION]),
+            st.sampled_from([ownership.TEMPLATE_TAG, names.PROTECTION_TAG, *PROVISION]),
             st.sampled_from(["", "true", OURS, FORMER, FOREIGN]),
         ),
     ),

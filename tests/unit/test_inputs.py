@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from refresh import inputs, names
+from refresh import inputs
 from refresh.credentials import Secret
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode
+from refresh.pool import names
 from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS, good
 from tests.unit.bad_inputs import environ, load, problems, row

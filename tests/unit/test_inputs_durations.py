@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from refresh import inputs, names
+from refresh import inputs
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
 from refresh.inputs import durations
+from refresh.pool import names
 from tests.unit.bad_inputs import environ, load, row, rows, told
 
 IDLE, OLD_IDLE, RUNTIME, OLD_RUNTIME = "max-idle-time", "idle-time-sec", "max-runtime", "max-runtime-min"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from refresh import errors, inputs, names, user_data
+from refresh import errors, inputs, user_data
 from refresh.desired import RunnerScope
 from refresh.inputs.regions import KNOWN_REGIONS
+from refresh.pool import names
 from refresh.reconciler.state_table import policy
 from tests.fakes.literals import good
 from tests.unit.bad_inputs import environ, load, problems, row, rows, told

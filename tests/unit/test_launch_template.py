@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.desired import Mode, RootVolume
-from refresh.reconciler import launch_template, machines, tagging
+from refresh.pool import names, ownership, records
+from refresh.reconciler import launch_template, tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.early import Early
@@ -176,9 +177,9 @@ def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
 def test_former_ids_are_the_newest_twenty_without_the_present_one() -> None:
     """However often it was deleted."""
     recorded = _recorded("lt-old", 1, *(f"lt-{number}" for number in range(30)), ID, "")
-    former = machines.former_ids(recorded, ID)
+    former = ownership.former_ids(recorded, ID)
     assert former == (*(f"lt-{number}" for number in range(11, 30)), "lt-old")
-    assert machines.former_ids(None, ID) == ()
+    assert ownership.former_ids(None, ID) == ()
 
 
 def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
@@ -692,7 +693,7 @@ def test_both_sides_of_user_data_are_told_by_size_and_hash() -> None:
 def test_a_former_id_that_cannot_be_read_is_none() -> None:
     """Jobs can write the table."""
     recorded = {"M": {"formerIds": {"L": [{"S": "lt-old"}, {"N": "1"}]}}}
-    assert machines.former_ids(recorded, ID) == ("lt-old",)
+    assert ownership.former_ids(recorded, ID) == ("lt-old",)
 
 
 def test_a_template_is_made_with_its_tags_and_gets_them_back() -> None:

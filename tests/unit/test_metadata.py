@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler.early import Early
 from tests.fakes.desired import TABLE
 from tests.fakes.items import Items, metadata

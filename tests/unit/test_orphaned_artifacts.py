@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from refresh import errors, records
+from refresh import errors
 from refresh.desired import Mode
+from refresh.pool import records
+from refresh.pool.ownership import Ec2State, Machine
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
-from refresh.reconciler.machines import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from refresh.reconciler.transactions import Sender
 from refresh.report import Plan, Unchecked

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import errors, names
+from refresh import errors
 from refresh.desired import Mode
+from refresh.pool import names
 from refresh.reconciler import parameters
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge

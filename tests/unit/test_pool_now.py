@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from attrs import evolve
 
-from refresh import records
 from refresh.desired import ResourceClass
-from refresh.pool import Ended, InstanceNow, PoolNow
+from refresh.pool import records
+from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
+from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.policy import Listing, Version
-from refresh.reconciler.machines import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
 from refresh.reconciler.parameters import WriteParameter
 from refresh.reconciler.pool_now import ended, pool_now, touched
 from refresh.reconciler.resource_pools.policy import Actual as Queues

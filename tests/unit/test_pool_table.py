@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from refresh import pool_table
-from refresh.pool import InstanceNow
+from refresh.pool.snapshot import InstanceNow
 from refresh.wording import relative
 from tests.fakes.serial import NOW
 

@@ -11,8 +11,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import records
-from refresh.records import Instance, Unreadable
+from refresh.pool import records
+from refresh.pool.records import Instance, Unreadable
 from tests.fakes.serial import NOW
 
 VALUES = st.recursive(

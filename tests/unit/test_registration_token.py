@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.credentials import Secret
 from refresh.desired import Mode
+from refresh.pool import names, records
 from refresh.reconciler import registration_token
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge

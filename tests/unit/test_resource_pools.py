@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.desired import Mode, ResourceClass
+from refresh.pool import names, records
 from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from refresh import errors, records
+from refresh import errors
 from refresh.desired import Mode
+from refresh.pool import records
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_registrations import (

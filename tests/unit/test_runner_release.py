@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import errors, names, records, user_data
+from refresh import errors, user_data
 from refresh.desired import Mode
+from refresh.pool import names, records
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_release import RunnerRelease, policy, releases

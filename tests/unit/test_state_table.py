@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import aws_errors, errors, names, records
+from refresh import aws_errors, errors
 from refresh.desired import Mode
+from refresh.pool import names, records
 from refresh.reconciler import tagging
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from attrs import evolve, field, frozen
 
-from refresh import errors, names
+from refresh import errors
+from refresh.pool import names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.transactions import Sender
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.pool.ownership import Launched
     from refresh.reconciler.early import Early
     from refresh.reconciler.garbage_collector.changes import CollectorChange
     from refresh.reconciler.garbage_collector.facts import Actual
     from refresh.reconciler.garbage_collector.restores import Restore
-    from refresh.reconciler.machines import Launched
     from refresh.report import Outcome, Plan
 
 _TEMPLATE_UNREAD = Unchecked(

@@ -6,8 +6,9 @@ import random
 import re
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, records
-from refresh.reconciler.batches import batches
+from refresh import errors
+from refresh.pool import records
+from refresh.pool.batches import batches
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from refresh.report import Done, Failed, Postponed, Skipped
 

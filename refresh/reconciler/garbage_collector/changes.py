@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh import records
+from refresh.pool import records
 from refresh.report import Change, Difference
 from refresh.wording import lasting
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh import names
+from refresh.pool import names
 from refresh.wording import enumerated
 
 if TYPE_CHECKING:

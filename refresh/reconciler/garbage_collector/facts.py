@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
-from refresh import errors, records
+from refresh import errors
+from refresh.pool import records
+from refresh.pool.ownership import Machine, TemplateIds
 from refresh.reconciler.garbage_collector.restores import Restore
-from refresh.reconciler.machines import Machine, TemplateIds
 
 
 @frozen

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from refresh import errors, records
-from refresh.reconciler import instances, items
+from refresh import errors
+from refresh.pool import ec2_instances, records
+from refresh.pool.ownership import TEMPLATE_TAG, Launched
+from refresh.reconciler import items
 from refresh.reconciler.garbage_collector.facts import Actual
-from refresh.reconciler.machines import TEMPLATE_TAG, Launched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +45,11 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
     missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
     unanswered: frozenset[str] = frozenset()
     if launched.unlisted:
-        machines, unanswered = instances.by_exact_id(ec2, missing, over)
+        machines, unanswered = ec2_instances.by_exact_id(ec2, missing, over)
         if len(unanswered) == len(missing):
             raise launched.unlisted
     else:
-        machines = {**machines, **instances.by_id(ec2, missing)}
+        machines = {**machines, **ec2_instances.by_id(ec2, missing)}
     carried = {machine.tags.get(TEMPLATE_TAG) for machine in machines.values()}
     former = (each for each in template_ids.former if each not in carried or not _is_another_s(ec2, each, template))
     return Actual(

@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from attrs import evolve
 
-from refresh import names, records
 from refresh.desired import LONGEST_RUNTIME
+from refresh.pool import names, records
+from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
 from refresh.reconciler.garbage_collector import doubts, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
-from refresh.reconciler.machines import (
-    TEMPLATE_TAG,
-    Ec2State,
-    Machine,
-    TemplateIds,
-)
 from refresh.report import Plan
 from refresh.wording import enumerated
 

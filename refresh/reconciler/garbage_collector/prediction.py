@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from attrs import evolve
 
-from refresh import records
+from refresh.pool import records
+from refresh.pool.ownership import Ec2State, Machine
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual
-from refresh.reconciler.machines import Ec2State, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from refresh import records
+from refresh.pool import records
+from refresh.pool.ownership import Ec2State
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from refresh.reconciler.garbage_collector.doubts import Doubt
-from refresh.reconciler.machines import Ec2State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from refresh.pool.ownership import Machine
     from refresh.reconciler.garbage_collector.changes import CollectorChange
-    from refresh.reconciler.machines import Machine
 
 
 @frozen

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from attrs import field, frozen
 
-from refresh import errors, names
+from refresh import errors
+from refresh.pool import names
+from refresh.pool.batches import batches
 from refresh.reconciler import tagging
-from refresh.reconciler.batches import batches
 from refresh.reconciler.component import attempt
 from refresh.reconciler.first_look import template_id
 from refresh.reconciler.launch_template import content, policy

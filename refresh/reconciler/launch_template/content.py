@@ -9,7 +9,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from refresh import names, user_data
+from refresh import user_data
+from refresh.pool import names
 from refresh.reconciler import tagging
 from refresh.report import Difference
 

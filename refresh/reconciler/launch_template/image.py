@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
-from refresh import errors, records
+from refresh import errors
 from refresh.desired import RESOLVE
+from refresh.pool import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from attrs import evolve, frozen
 
-from refresh import errors, names, records
-from refresh.reconciler import machines, tagging
+from refresh import errors
+from refresh.pool import names, ownership, records
+from refresh.reconciler import tagging
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -118,7 +119,7 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
     record = RecordTemplate(
         listing.template_id,
         default.number,
-        machines.former_ids(actual.recorded, listing.template_id),
+        ownership.former_ids(actual.recorded, listing.template_id),
         fields,
         _recorded_summary(actual.recorded),
     )

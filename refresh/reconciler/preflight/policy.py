@@ -11,8 +11,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from refresh import errors, records
+from refresh import errors
 from refresh.desired import DesiredState
+from refresh.pool import records
 from refresh.reconciler.launch_template.image import Image
 from refresh.reconciler.preflight import images, networks
 from refresh.reconciler.preflight.findings import Findings, together

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never, cast
 
 from attrs import field, frozen
 
-from refresh import errors, names, records
+from refresh import errors
 from refresh.desired import ResourceClass
+from refresh.pool import names, records
 from refresh.reconciler import items, tagging
 from refresh.reconciler.component import attempt
 from refresh.reconciler.resource_pools import policy

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from attrs import evolve, frozen
 
-from refresh import names, records
 from refresh.desired import ResourceClass
+from refresh.pool import names, records
 from refresh.reconciler import tagging
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.tagging import TagResource

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from attrs import frozen
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler.component import attempt
 from refresh.reconciler.runner_release import policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, field, frozen
 
-from refresh import records
+from refresh.pool import records
 from refresh.reconciler.runner_release.releases import (
     Archive,
     Recorded,

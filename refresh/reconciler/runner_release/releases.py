@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh import errors, records, user_data
+from refresh import errors, user_data
 from refresh.desired import ARCHITECTURES
+from refresh.pool import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from attrs import frozen
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler import tagging
 from refresh.reconciler.component import attempt
 from refresh.reconciler.state_table import policy

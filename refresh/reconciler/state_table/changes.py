@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from refresh import records
 from refresh.desired import Tags
+from refresh.pool import records
 from refresh.reconciler.tagging import TagResource
 from refresh.report import Change, Difference
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from attrs import evolve, frozen
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 from refresh.reconciler import tagging
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.tagging import TagResource

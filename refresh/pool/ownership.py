@@ -10,7 +10,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from refresh import errors, names, records
+from refresh import errors
+from refresh.pool import names, records
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 _FORMER_IDS_KEPT = 20

@@ -9,15 +9,10 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors, names, records
-from refresh.reconciler.batches import batches
-from refresh.reconciler.machines import (
-    TEMPLATE_TAG,
-    Ec2State,
-    Launched,
-    Machine,
-    TemplateIds,
-)
+from refresh import errors
+from refresh.pool import names, records
+from refresh.pool.batches import batches
+from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Launched, Machine, TemplateIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from refresh import names
+from refresh.pool import names
 
 Item = dict[str, Any]
 """A whole item: attribute name to low-level value."""
