@@ -1,4 +1,4 @@
-"""EC2: instances, every page of them.
+"""EC2: instances as it describes them, every page of them.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
 
 from refresh import errors
 from refresh.pool import names, records
 from refresh.pool.batches import batches
-from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Launched, Machine, TemplateIds
+from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +34,57 @@ _MOST_REFUSALS = 60
 _SILENCE = re.compile(r"(Timeout|Connection|ConnectionClosed|HTTPClient)Error\Z")
 """What botocore calls it when EC2 gives no answer at all: several tries of half a minute, so one is enough."""
 _JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
+
+
+class Ec2State(Enum):
+    """The instance states of EC2, and two that it has no word for.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    UNKNOWN = "unknown"
+    OTHER = "other"
+    """One that EC2 has learnt since: it counts as alive, so nothing of it is cleaned."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Ec2State:  # noqa: ARG003 - the enum's shape
+        return cls.OTHER
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still run a job or cost money for one."""
+        return self not in (Ec2State.SHUTTING_DOWN, Ec2State.TERMINATED, Ec2State.UNKNOWN)
+
+
+@frozen
+class Machine:
+    """An instance as EC2 describes it."""
+
+    id: str
+    state: Ec2State
+    launched_at: datetime | None = None
+    tags: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def protected(self) -> bool:
+        """Whether its owner wants it kept, to look at it."""
+        return self.tags.get(names.PROTECTION_TAG) == "true"
+
+
+@frozen
+class Launched:
+    """The instances that were launched from the pool's templates, and these."""
+
+    template_ids: TemplateIds = field(factory=TemplateIds)
+    machines: Mapping[str, Machine] = field(factory=dict)
+    unlisted: errors.Unavailable | None = None
+    """Why EC2 did not list them; None where it did."""
 
 
 def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:

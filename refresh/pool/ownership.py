@@ -1,62 +1,21 @@
-"""EC2: an instance as it describes it, and the launch templates by which it is known to be the pool's; pure."""
+"""Which instances are the pool's: the launch templates and the tags that prove it; pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
-from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-from refresh import errors
 from refresh.pool import names, records
+
+if TYPE_CHECKING:
+    from refresh.pool.ec2_instances import Machine
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 _FORMER_IDS_KEPT = 20
 _TEMPLATE_ID = re.compile(r"lt-[0-9A-Za-z]{1,32}")
-
-
-class Ec2State(Enum):
-    """The instance states of EC2, and two that it has no word for.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-    """
-
-    PENDING = "pending"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    SHUTTING_DOWN = "shutting-down"
-    TERMINATED = "terminated"
-    UNKNOWN = "unknown"
-    OTHER = "other"
-    """One that EC2 has learnt since: it counts as alive, so nothing of it is cleaned."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Ec2State:  # noqa: ARG003 - the enum's shape
-        return cls.OTHER
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can still run a job or cost money for one."""
-        return self not in (Ec2State.SHUTTING_DOWN, Ec2State.TERMINATED, Ec2State.UNKNOWN)
-
-
-@frozen
-class Machine:
-    """An instance as EC2 describes it."""
-
-    id: str
-    state: Ec2State
-    launched_at: datetime | None = None
-    tags: Mapping[str, str] = field(factory=dict)
-
-    @property
-    def protected(self) -> bool:
-        """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(names.PROTECTION_TAG) == "true"
 
 
 @frozen
@@ -78,19 +37,21 @@ class TemplateIds:
         return tuple(each for each in (self.current, *self.former) if _TEMPLATE_ID.fullmatch(each))
 
 
-@frozen
-class Launched:
-    """The instances that were launched from the pool's templates, and these."""
-
-    template_ids: TemplateIds = TemplateIds()
-    machines: Mapping[str, Machine] = field(factory=dict)
-    unlisted: errors.Unavailable | None = None
-    """Why EC2 did not list them; None where it did."""
-
-
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
     """List the ids that this pool's template had before `template_id`, the newest last."""
     value = records.mapping({"value": recorded}, "value")
     listed = value.get("formerIds", {}).get("L", [])
     known = [*(each.get("S", "") for each in listed), records.text(value, "id") or ""]
     return tuple(each for each in dict.fromkeys(known) if each and each != template_id)[-_FORMER_IDS_KEPT:]
+
+
+def proven(machine: Machine, template_ids: TemplateIds) -> bool:
+    """Whether EC2 itself shows that the instance is this pool's.
+
+    Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
+    """
+    template_id = machine.tags.get(TEMPLATE_TAG)
+    if template_id and template_id == template_ids.current:
+        return True
+    tagged = machine.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in machine.tags
+    return tagged and (template_id is None or template_id in template_ids.former)

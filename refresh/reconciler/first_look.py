@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.pool.ownership import Launched, TemplateIds
+    from refresh.pool.ec2_instances import Launched
+    from refresh.pool.ownership import TemplateIds
     from refresh.reconciler.component import Clock
     from refresh.reconciler.services import Services
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.pool.ownership import Ec2State
+from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.launch_template.image import Image, RootDevice

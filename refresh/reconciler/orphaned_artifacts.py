@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, frozen
 
 from refresh.pool import ec2_instances, names, records
-from refresh.pool.ownership import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler import items
 from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
 from refresh.report import Change, Plan, Unchecked

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from refresh.pool import names, records
-from refresh.pool.ownership import Ec2State, Machine
+from refresh.pool import names, ownership, records
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.snapshot import UNRECORDED, Ended, InstanceNow, PoolNow
-from refresh.reconciler.garbage_collector import policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _instances(collected: Collected) -> Iterator[InstanceNow]:
             )
     recorded = {record.id for record in collected.records}
     for machine in collected.machines.values():
-        if machine.id not in recorded and machine.state.alive and policy.proven(machine, collected.template_ids):
+        if machine.id not in recorded and machine.state.alive and ownership.proven(machine, collected.template_ids):
             yield InstanceNow(
                 id=machine.id,
                 state=UNRECORDED,

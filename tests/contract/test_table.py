@@ -13,8 +13,9 @@ from attrs import evolve
 
 from refresh.desired import RunnerScope
 from refresh.pool import names, ownership, records
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.names import Repository
-from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, wire_time
 from refresh.reconciler.garbage_collector import application, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate

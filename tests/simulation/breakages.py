@@ -9,7 +9,7 @@ from unittest import mock
 
 from refresh import errors
 from refresh.pool import ec2_instances, ownership
-from refresh.pool.ownership import Ec2State
+from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler import items, launch_template, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
@@ -131,7 +131,7 @@ def swallow_errors_of_terminate() -> AbstractContextManager[object]:
 
 def believe_the_record_alone() -> AbstractContextManager[object]:
     """Forget EC2's own proof."""
-    return mock.patch.object(policy, "proven", return_value=True)
+    return mock.patch.object(ownership, "proven", return_value=True)
 
 
 def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[object]:

@@ -11,8 +11,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import by_exact_id, launched_from
-from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.ec2_instances import Ec2State, Machine, by_exact_id, launched_from
+from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, Unreadable, wire_time
 from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
@@ -644,9 +644,9 @@ def _asked(
 
 def test_by_ids_alone_everything_is_read_but_what_ec2_has_no_answer_for() -> None:
     """What it does not know is neither; what it refuses is found by halves."""
-    machines, unanswered = _asked(ec2 := _Disrupted(7, 300), *range(400), 900)
+    ownership, unanswered = _asked(ec2 := _Disrupted(7, 300), *range(400), 900)
     assert unanswered == {_id(7), _id(300)}
-    assert sorted(machines) == sorted(_id(number) for number in range(400) if number not in {7, 300})
+    assert sorted(ownership) == sorted(_id(number) for number in range(400) if number not in {7, 300})
     assert len(ec2.calls) < 40
 
 
@@ -657,8 +657,8 @@ def test_where_ec2_refuses_the_first_few_ids_no_more_are_asked_for() -> None:
     assert len(_asked(ec2 := _Disrupted(), *range(500), over=lambda: True)[1]) == 500
     assert ec2.calls == []
     some = [number for number in range(500) if number % 166]
-    machines, unanswered = _asked(ec2 := _Disrupted(*some), *range(500))
-    assert (sorted(machines), len(ec2.calls)) == ([_id(0), _id(166), _id(332)], 3 + 60)
+    ownership, unanswered = _asked(ec2 := _Disrupted(*some), *range(500))
+    assert (sorted(ownership), len(ec2.calls)) == ([_id(0), _id(166), _id(332)], 3 + 60)
     assert len(unanswered) == 497
 
 
@@ -682,8 +682,8 @@ def test_an_answer_that_names_none_of_many_ids_is_looked_into_by_halves() -> Non
     """What made it fail is found, and the others are read."""
     ec2 = _Disrupted()
     ec2.refused = {_id(4)}
-    machines, unanswered = _asked(ec2, *range(9))
-    assert (sorted(machines), unanswered) == ([_id(each) for each in range(9) if each != 4], frozenset({_id(4)}))
+    ownership, unanswered = _asked(ec2, *range(9))
+    assert (sorted(ownership), unanswered) == ([_id(each) for each in range(9) if each != 4], frozenset({_id(4)}))
 
 
 def test_without_a_list_the_collector_judges_what_is_answered_for_and_says_so() -> None:

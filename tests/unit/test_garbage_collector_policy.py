@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh.pool import names, ownership, records
-from refresh.pool.ownership import Ec2State, Machine, TemplateIds
+from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import doubts, policy, prediction
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
@@ -209,7 +210,7 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
 
 def test_an_unknown_current_template_proves_nothing() -> None:
     """An instance whose template tag is empty is not one of a pool whose template has no id."""
-    assert not policy.proven(Machine(ID, Ec2State.RUNNING, tags={ownership.TEMPLATE_TAG: ""}), TemplateIds())
+    assert not ownership.proven(Machine(ID, Ec2State.RUNNING, tags={ownership.TEMPLATE_TAG: ""}), TemplateIds())
 
 
 @pytest.mark.parametrize("state", ["idle", "running", records.TERMINATED])
@@ -233,8 +234,8 @@ def test_a_plan_marks_then_terminates_then_cleans() -> None:
     ending = evolve(_record(records.TERMINATED), id="i-00000002")
     ended = evolve(_record(records.TERMINATED), id="i-00000003")
     states = ((marked, Ec2State.RUNNING), (ending, Ec2State.RUNNING), (ended, Ec2State.TERMINATED))
-    machines = [evolve(_machine(state), id=each.id) for each, state in states]
-    plan = _plan(machines, ended, ending, marked)
+    ownership = [evolve(_machine(state), id=each.id) for each, state in states]
+    plan = _plan(ownership, ended, ending, marked)
     assert plan == Plan((Mark(marked, Reason.EXPIRED, NOW), Terminate(ending.id), Clean(ended)))
 
 
@@ -303,8 +304,8 @@ def test_more_strays_than_the_limit_are_not_touched_and_fail_the_run(
 ) -> None:
     """The larger of 1 and a fifth of the living, or what is asked for."""
     recorded = [evolve(_record("running", FUTURE), id=f"i-{number:08x}") for number in range(100, 100 + living)]
-    machines = [*(_stray(number) for number in range(strays)), *(evolve(_stray(), id=each.id) for each in recorded)]
-    plan = _plan(machines, *recorded, max_unexpected_terminations=limit)
+    ownership = [*(_stray(number) for number in range(strays)), *(evolve(_stray(), id=each.id) for each in recorded)]
+    plan = _plan(ownership, *recorded, max_unexpected_terminations=limit)
     assert len(plan.changes) == adopted
     assert len(plan.refusals) == (0 if adopted else 1)
     if not adopted:
@@ -337,8 +338,8 @@ def test_an_emptied_table_ends_nobody() -> None:
 def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds: int) -> None:
     """Terminating and cleaning go on: they need no clock of ours."""
     marked = evolve(_record(records.TERMINATED), id="i-00000002")
-    machines = [_stray(0), evolve(_machine(), id="i-00000002"), _machine()]
-    plan = _plan(machines, _record(), marked, skew=timedelta(seconds=seconds))
+    ownership = [_stray(0), evolve(_machine(), id="i-00000002"), _machine()]
+    plan = _plan(ownership, _record(), marked, skew=timedelta(seconds=seconds))
     assert plan.changes == (Terminate("i-00000002"),)
     side = "behind" if seconds > 0 else "ahead of"
     problem = f"this machine's clock is {abs(seconds)} s {side} AWS's, so no instance was marked or adopted by it."
@@ -491,7 +492,7 @@ def test_whatever_is_recorded_the_rules_hold(record: Instance, machine: Machine)
         case _:
             return
     if machine.state.alive:
-        assert policy.proven(machine, TEMPLATES)
+        assert ownership.proven(machine, TEMPLATES)
         assert not machine.protected
 
 

@@ -10,7 +10,7 @@ import pytest
 from refresh import errors
 from refresh.desired import Mode
 from refresh.pool import records
-from refresh.pool.ownership import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.component import Run
 from refresh.reconciler.convergence import converge
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan

@@ -8,7 +8,8 @@ from attrs import evolve
 
 from refresh.desired import ResourceClass
 from refresh.pool import records
-from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
+from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.pool.ownership import Launched
+    from refresh.pool.ec2_instances import Launched
     from refresh.reconciler.early import Early
     from refresh.reconciler.garbage_collector.changes import CollectorChange
     from refresh.reconciler.garbage_collector.facts import Actual

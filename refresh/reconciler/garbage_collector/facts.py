@@ -9,7 +9,8 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.pool import records
-from refresh.pool.ownership import Machine, TemplateIds
+from refresh.pool.ec2_instances import Machine
+from refresh.pool.ownership import TemplateIds
 from refresh.reconciler.garbage_collector.restores import Restore
 
 

@@ -12,7 +12,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.pool import ec2_instances, records
-from refresh.pool.ownership import TEMPLATE_TAG, Launched
+from refresh.pool.ec2_instances import Launched
+from refresh.pool.ownership import TEMPLATE_TAG
 from refresh.reconciler import items
 from refresh.reconciler.garbage_collector.facts import Actual
 

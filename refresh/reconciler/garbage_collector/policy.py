@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve
 
 from refresh.desired import LONGEST_RUNTIME
-from refresh.pool import names, records
-from refresh.pool.ownership import TEMPLATE_TAG, Ec2State, Machine, TemplateIds
+from refresh.pool import names, ownership, records
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.garbage_collector import doubts, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from refresh import errors
     from refresh.desired import DesiredState
+    from refresh.pool.ownership import TemplateIds
 
 UNKNOWN_GRACE = timedelta(minutes=10)
 """How old a mark must be before an instance that EC2 does not know counts as gone: EC2 answers late."""
@@ -55,18 +56,6 @@ def aged(machine: Machine, now: datetime, oldest: timedelta) -> bool:
     return machine.launched_at is not None and now - machine.launched_at > oldest
 
 
-def proven(machine: Machine, template_ids: TemplateIds) -> bool:
-    """Whether EC2 itself shows that the instance is this pool's.
-
-    Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
-    """
-    template_id = machine.tags.get(TEMPLATE_TAG)
-    if template_id and template_id == template_ids.current:
-        return True
-    tagged = machine.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in machine.tags
-    return tagged and (template_id is None or template_id in template_ids.former)
-
-
 def judge(
     desired: DesiredState, record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime
 ) -> Verdict:
@@ -76,7 +65,7 @@ def judge(
     else:
         verdict = _judge_living(desired, record, machine, now)
     if machine.state.alive and isinstance(verdict, Mark | Terminate):
-        if not proven(machine, template_ids):
+        if not ownership.proven(machine, template_ids):
             return doubts.UNPROVEN
         if machine.protected:
             return doubts.PROTECTED
@@ -143,7 +132,9 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
     """Judge the pool's instances without a record; a limit stops before it acts."""
     recorded = {record.id for record in actual.records}
     alive = [
-        machine for machine in actual.machines.values() if machine.state.alive and proven(machine, actual.template_ids)
+        machine
+        for machine in actual.machines.values()
+        if machine.state.alive and ownership.proven(machine, actual.template_ids)
     ]
     stray = [machine for machine in alive if machine.id not in recorded and aged(machine, now, UNRECORDED_GRACE)]
     kept: list[tuple[str, Verdict]] = [(machine.id, doubts.PROTECTED) for machine in stray if machine.protected]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve
 
 from refresh.pool import records
-from refresh.pool.ownership import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from refresh.pool import records
-from refresh.pool.ownership import Ec2State
+from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from refresh.reconciler.garbage_collector.doubts import Doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.pool.ownership import Machine
+    from refresh.pool.ec2_instances import Machine
     from refresh.reconciler.garbage_collector.changes import CollectorChange
 
 
