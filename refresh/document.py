@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
+from refresh.engine.report import Done, Failed, Postponed, Skipped
 from refresh.pool import records
-from refresh.report import Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from refresh.engine.report import Change, ComponentReport, Outcome, Report
     from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
-    from refresh.report import Change, ComponentReport, Outcome, Report
 
 SCHEMA_VERSION = 1
 """Raised when a reader of the former one would be misled; new fields do not raise it."""

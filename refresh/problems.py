@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from refresh import errors
-from refresh.report import Change, ComponentReport, Failed
+from refresh.engine.report import Change, ComponentReport, Failed
 from refresh.wording import enumerated
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from refresh import document, listing, log, summary
 from refresh import outputs as step_outputs
 from refresh.desired import Mode
+from refresh.engine.report import Change, ComponentReport, Report, Skipped
 from refresh.problems import problems
-from refresh.report import Change, ComponentReport, Report, Skipped
 
 if TYPE_CHECKING:
     from refresh.errors import InputErrors, Interrupted

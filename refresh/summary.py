@@ -11,16 +11,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from refresh import listing, pool_table
+from refresh.engine.status import AS_DESIRED
 from refresh.problems import causes
 from refresh.reconciler.garbage_collector.changes import CollectorChange, Terminate
-from refresh.status import AS_DESIRED
 from refresh.wording import enumerated, lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from refresh.engine.report import Change, ComponentReport, Report
     from refresh.pool.snapshot import Ended
-    from refresh.report import Change, ComponentReport, Report
 
 ROWS = 200
 """Rows of a table and lines of a list, before it is cut."""

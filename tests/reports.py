@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from refresh.problems import problems
 
 if TYPE_CHECKING:
-    from refresh.report import ComponentReport, Report
+    from refresh.engine.report import ComponentReport, Report
 
 
 def component(report: Report, name: str) -> ComponentReport:

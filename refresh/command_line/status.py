@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
     from refresh.reconciler.services import Services
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
+from refresh.engine.shared_read import Early
 from refresh.pool import ec2_instances, names, ownership
-from refresh.reconciler.early import Early
 from refresh.reconciler.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.engine.component import Clock
     from refresh.pool.ec2_instances import Launched
     from refresh.pool.ownership import TemplateIds
-    from refresh.reconciler.component import Clock
     from refresh.reconciler.services import Services
 
 _PAGE = 200

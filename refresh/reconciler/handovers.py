@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.report import ComponentReport, Unchecked
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
@@ -13,17 +14,16 @@ from refresh.reconciler.launch_template.image import Image, RootDevice
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.runner_release.releases import Release
 from refresh.reconciler.state_table import policy as table_policy
-from refresh.report import ComponentReport, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
     from refresh.desired import DesiredState
+    from refresh.engine.component import Converged
+    from refresh.engine.report import Change
     from refresh.reconciler import registration_token
-    from refresh.reconciler.component import Converged
     from refresh.reconciler.services import GitHub
-    from refresh.report import Change
 
 
 _COLLECTOR_BLIND = Unchecked("the garbage collector could not read the instances (see its error above)")

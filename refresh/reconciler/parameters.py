@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
+from refresh.engine.component import attempt
+from refresh.engine.report import Change, Difference, Plan
 from refresh.pool import names, records
-from refresh.reconciler.component import attempt
-from refresh.report import Change, Difference, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refresh.desired import DesiredState
+    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
-    from refresh.report import Outcome
 
 
 @frozen

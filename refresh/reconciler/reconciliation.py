@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
+from refresh.engine.component import Run
+from refresh.engine.convergence import Convergence
+from refresh.engine.report import ComponentReport, Report
+from refresh.engine.shared_read import Once
 from refresh.reconciler import first_look, handovers, registration_token
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import Convergence
-from refresh.reconciler.early import Once
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
 from refresh.reconciler.launch_template import LaunchTemplate
@@ -32,7 +33,6 @@ from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.transactions import Sender
-from refresh.report import ComponentReport, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock, Component, Converged, Gate
+    from refresh.engine.component import Clock, Component, Converged, Gate
     from refresh.reconciler.first_look import FirstLook
     from refresh.reconciler.resource_pools import policy as pools_policy
     from refresh.reconciler.services import Services

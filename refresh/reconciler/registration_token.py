@@ -13,9 +13,9 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
+from refresh.engine.component import attempt
+from refresh.engine.report import Change, Difference, Plan
 from refresh.pool import names, records
-from refresh.reconciler.component import attempt
-from refresh.report import Change, Difference, Plan
 from refresh.wording import lasting
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from refresh.credentials import Secret
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
+    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
-    from refresh.report import Outcome
 
 
 _EXPIRED = "the stored one has expired"

@@ -12,8 +12,8 @@ from tests.fakes.world import World
 from tests.reports import component
 
 if TYPE_CHECKING:
+    from refresh.engine.report import Report
     from refresh.reconciler.services import Services
-    from refresh.report import Report
 
 QUEUES = {
     f"octo-widgets-{size}-ci-pool"

@@ -33,7 +33,7 @@ from tests.simulation.worlds import LATER, build
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refresh.report import Report
+    from refresh.engine.report import Report
     from tests.simulation.pool import Pool
 
 ROOT = Path(__file__).parents[2]

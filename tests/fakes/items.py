@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
 
 
 class Items:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 from refresh import outputs
-from refresh.report import Report
+from refresh.engine.report import Report
 
 OUTPUTS = tuple(outputs.outputs(Report(()), ""))
 """The names of the step's outputs, in their order."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from refresh.engine.report import Skipped
 from refresh.pool import records
-from refresh.report import Skipped
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.memory.ec2 import ALIVE

@@ -23,7 +23,7 @@ from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
 
 if TYPE_CHECKING:
-    from refresh.report import Report
+    from refresh.engine.report import Report
 
 PARAMETER = "/ci/image"
 EVERYTHING = {"ami": f"resolve:ssm:{PARAMETER}", "root_volume_size": "20", "tags": "team=ci"}

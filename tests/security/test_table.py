@@ -22,7 +22,7 @@ from tests.simulation.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from refresh.report import Report
+    from refresh.engine.report import Report
 
 EVIL = "evil-example"
 STRANGER = f"{sqs.HOST}/999999999999/{LARGE_QUEUE}"

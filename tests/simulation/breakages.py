@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
+from refresh.engine.report import Done, Plan
 from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler import items, launch_template, registration_token
@@ -18,7 +19,6 @@ from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
 from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
-from refresh.report import Done, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

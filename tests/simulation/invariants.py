@@ -40,7 +40,7 @@ from tests.simulation.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refresh.report import Report
+    from refresh.engine.report import Report
 
 STRANGER = "Stranger"
 """The tag of an instance that is not the pool's; no rule of refresh looks at it."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refresh.desired import DesiredState
-    from refresh.report import Report
+    from refresh.engine.report import Report
 
 
 def _seconds(number: float) -> timedelta:

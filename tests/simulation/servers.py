@@ -26,8 +26,8 @@ from tests.simulation.invariants import require
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from refresh.engine.report import Report
     from refresh.reconciler.services import GitHub, Services
-    from refresh.report import Report
     from tests.simulation.schedules import Phase
 
 ALIVE = ("pending", "running")

@@ -9,8 +9,8 @@ import pytest
 from attrs import define
 
 from refresh import errors
+from refresh.engine.report import Failed
 from refresh.pool import names, records
-from refresh.report import Failed
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE

@@ -17,9 +17,9 @@ from attrs import frozen
 
 from refresh import errors, log, publish
 from refresh.desired import Mode
+from refresh.engine.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
 from refresh.guarded_stream import GuardedStream
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
-from refresh.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
 from refresh.runner import Runner
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW

@@ -17,7 +17,7 @@ from tests.simulation.worlds import WORLDS, build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from refresh.report import Change, Report
+    from refresh.engine.report import Change, Report
     from tests.simulation.figures import Tally
 
 AFTER_EC2 = timedelta(minutes=11)

@@ -11,17 +11,17 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.component import Clearance, Converged, Gate, Run, attempt
+from refresh.engine.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
+from refresh.engine.report import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from refresh.problems import problems
-from refresh.reconciler.component import Clearance, Converged, Gate, Run, attempt
-from refresh.reconciler.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
-from refresh.report import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from refresh.report import Outcome
+    from refresh.engine.report import Outcome
 
 
 @frozen

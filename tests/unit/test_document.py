@@ -14,11 +14,11 @@ from attrs import evolve
 
 from refresh import document, errors, outputs
 from refresh.desired import Mode
+from refresh.engine.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
 from refresh.pool.records import Instance
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
 from refresh.reconciler.launch_template.changes import CreateVersion
-from refresh.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 

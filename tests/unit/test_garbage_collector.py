@@ -10,16 +10,16 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
+from refresh.engine.report import Done, Failed, Postponed, Skipped
+from refresh.engine.shared_read import Early
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine, by_exact_id, launched_from
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, Unreadable, wire_time
-from refresh.reconciler.early import Early
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.transactions import Sender
-from refresh.report import Done, Failed, Postponed, Skipped
 from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
 
-    from refresh.report import Outcome
+    from refresh.engine.report import Outcome
 
 RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 PAST = wire_time(NOW - timedelta(minutes=5))

@@ -10,6 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refresh.engine.report import Difference, Plan
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.ownership import TemplateIds
@@ -19,7 +20,6 @@ from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Collector
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.garbage_collector.restores import Restore, restore_of
-from refresh.report import Difference, Plan
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 

@@ -12,11 +12,14 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode, RootVolume
+from refresh.engine import tagging
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Difference, Plan
+from refresh.engine.shared_read import Early
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
-from refresh.reconciler import launch_template, tagging
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
-from refresh.reconciler.early import Early
+from refresh.reconciler import launch_template
 from refresh.reconciler.first_look import template_versions
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
 from refresh.reconciler.launch_template.changes import (
@@ -30,8 +33,6 @@ from refresh.reconciler.launch_template.changes import (
 from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
 from refresh.reconciler.runner_release.releases import Archive, Release
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Difference, Plan
 from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 ID = "lt-0123456789abcdef0"
 RELEASE = Release(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from refresh import errors
+from refresh.engine.shared_read import Early
 from refresh.pool import names, records
-from refresh.reconciler.early import Early
 from tests.fakes.desired import TABLE
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, Serial, StillClock

@@ -9,13 +9,13 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Plan, Unchecked
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State, Machine
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from refresh.reconciler.transactions import Sender
-from refresh.report import Plan, Unchecked
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
 
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 ID = "i-0123456789abcdef0"
 OLD = records.wire_time(NOW - timedelta(hours=1, seconds=1))

@@ -9,18 +9,18 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Difference
 from refresh.pool import names
 from refresh.reconciler import parameters
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.parameters import Parameters, WriteParameter
-from refresh.report import Difference
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
 
 if TYPE_CHECKING:
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 IDLE, RUNTIME, SUBNETS = names.IDLE_TIME_IDENTIFIER, names.MAX_RUNTIME_IDENTIFIER, names.SUBNET_IDS_IDENTIFIER
 RIGHT: dict[str, Any] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from refresh import errors
+from refresh.engine.report import ComponentReport, Failed
 from refresh.problems import cause, causes, problems
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.report import ComponentReport, Failed
 from tests.fakes.changes import REFUSAL, Paint
 
 CLOSED = "EndpointConnectionError"

@@ -11,10 +11,10 @@ from attrs import evolve
 from refresh import errors
 from refresh.credentials import Secret
 from refresh.desired import Mode
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
 from refresh.pool import names, records
 from refresh.reconciler import registration_token
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.registration_token import Actual, IssuedToken, RegistrationToken, ReplaceToken
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
@@ -23,7 +23,7 @@ from tests.fakes.serial import NOW, StillClock
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 TOKEN = "REG-CANARY-unit"
 IDENTIFIER = names.REGISTRATION_TOKEN_IDENTIFIER

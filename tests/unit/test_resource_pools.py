@@ -11,15 +11,15 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode, ResourceClass
+from refresh.engine import tagging
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Difference, Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import tagging
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.resource_pools import ResourcePools, policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import Actual, Pool
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Difference, Plan
 from tests.fakes.desired import LARGE, LARGE_QUEUE, XLARGE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import Serial, StillClock
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
     from refresh.desired import DesiredState
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 HOST = "https://sqs.eu-west-1.amazonaws.com"
 CONFIG = names.RESOURCE_CLASS_CONFIG_IDENTIFIER

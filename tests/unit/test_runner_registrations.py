@@ -8,9 +8,10 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Plan, Postponed, Skipped, Unchecked
 from refresh.pool import records
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_registrations import (
     REMOVED_PER_RUN,
     Actual,
@@ -19,14 +20,13 @@ from refresh.reconciler.runner_registrations import (
     RunnerRegistrations,
     plan,
 )
-from refresh.report import Plan, Postponed, Skipped, Unchecked
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, StillClock
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 ID, OTHER = "i-0123456789abcdef0", "i-0fffffffffffffff0"
 

@@ -10,13 +10,13 @@ from attrs import evolve
 
 from refresh import errors, user_data
 from refresh.desired import Mode
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Difference
 from refresh.pool import names, records
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
 from refresh.reconciler.runner_release import RunnerRelease, policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
 from refresh.reconciler.runner_release.releases import Archive, Recorded, Release
-from refresh.report import Difference
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
@@ -24,7 +24,7 @@ from tests.fakes.serial import NOW, StillClock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from refresh.report import ComponentReport
+    from refresh.engine.report import ComponentReport
 
 IDENTIFIER = names.RUNNER_RELEASE_IDENTIFIER
 BASE = "https://github.com/actions/runner/releases/download"

@@ -10,17 +10,17 @@ from attrs import evolve
 
 from refresh import aws_errors, errors
 from refresh.desired import Mode
+from refresh.engine import tagging
+from refresh.engine.component import Run
+from refresh.engine.convergence import converge
+from refresh.engine.report import Difference, Done, Plan
+from refresh.engine.shared_read import Early
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import tagging
-from refresh.reconciler.component import Run
-from refresh.reconciler.convergence import converge
-from refresh.reconciler.early import Early
 from refresh.reconciler.first_look import table_description
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import Actual, Claim, TimeToLive
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Difference, Done, Plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -28,7 +28,7 @@ from tests.fakes.serial import NOW, Serial, StillClock
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from refresh.reconciler.component import Converged
+    from refresh.engine.component import Converged
 
 KEYS = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 OURS = "octo/widgets"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from refresh import errors, summary
 from refresh.desired import Mode
+from refresh.engine.report import ComponentReport, Done, Failed, Postponed, Report, Unchecked
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.report import ComponentReport, Done, Failed, Postponed, Report, Unchecked
 from refresh.runner import SUMMARY_LIMIT
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from refresh.reconciler import tagging
-from refresh.reconciler.tagging import Found, TagResource
-from refresh.report import Difference
+from refresh.engine import tagging
+from refresh.engine.report import Difference
+from refresh.engine.tagging import Found, TagResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,8 +11,8 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
+from refresh.engine.report import Change, Done, Failed, Skipped
 from refresh.reconciler.transactions import UNDER_WAY, Sender
-from refresh.report import Change, Done, Failed, Skipped
 from tests.fakes.serial import Serial, StillClock
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from refresh.report import Outcome
+    from refresh.engine.report import Outcome
 
 LOST = "ConditionalCheckFailed"
 CONFLICT = "TransactionConflict"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import evolve, field, frozen
 
 from refresh import errors
+from refresh.engine.report import Unchecked
 from refresh.pool import names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 from refresh.reconciler.transactions import Sender
-from refresh.report import Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.engine.report import Outcome, Plan
+    from refresh.engine.shared_read import Early
     from refresh.pool.ec2_instances import Launched
-    from refresh.reconciler.early import Early
     from refresh.reconciler.garbage_collector.changes import CollectorChange
     from refresh.reconciler.garbage_collector.facts import Actual
     from refresh.reconciler.garbage_collector.restores import Restore
-    from refresh.report import Outcome, Plan
 
 _TEMPLATE_UNREAD = Unchecked(
     "EC2 did not describe the launch template (see its error), so instances without a record were not looked for",

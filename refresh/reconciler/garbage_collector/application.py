@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.engine.report import Done, Failed, Postponed, Skipped
 from refresh.pool import records
 from refresh.pool.batches import batches
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
-from refresh.report import Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import TerminateInstancesResultTypeDef
 
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
+    from refresh.engine.report import Outcome
     from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
     from refresh.reconciler.transactions import Actions
-    from refresh.report import Outcome
 
 MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from refresh.engine.report import Change, Difference
 from refresh.pool import records
-from refresh.report import Change, Difference
 from refresh.wording import lasting
 
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve
 
 from refresh.desired import LONGEST_RUNTIME
+from refresh.engine.report import Plan
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.garbage_collector import doubts, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
-from refresh.report import Plan
 from refresh.wording import enumerated
 
 if TYPE_CHECKING:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from attrs import field, frozen
 
 from refresh import errors
+from refresh.engine import tagging
+from refresh.engine.component import attempt
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names
 from refresh.pool.batches import batches
-from refresh.reconciler import tagging
-from refresh.reconciler.component import attempt
 from refresh.reconciler.first_look import template_id
 from refresh.reconciler.launch_template import content, policy
 from refresh.reconciler.launch_template.changes import (
@@ -29,8 +31,6 @@ from refresh.reconciler.launch_template.changes import (
     TemplateChange,
 )
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import CreateLaunchTemplateRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.early import Early
+    from refresh.engine.report import Outcome
+    from refresh.engine.shared_read import Early
     from refresh.reconciler.launch_template.image import RootDevice
     from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import Release
-    from refresh.report import Outcome
 
 _DELETED_PER_CALL = 200
 _FIRST_VERSION = 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import field, frozen
 
 from refresh.desired import Tags
+from refresh.engine.report import Change, Difference
+from refresh.engine.tagging import TagResource
 from refresh.reconciler.launch_template import content
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Change, Difference
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef

@@ -10,9 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from refresh import user_data
+from refresh.engine import tagging
+from refresh.engine.report import Difference
 from refresh.pool import names
-from refresh.reconciler import tagging
-from refresh.report import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

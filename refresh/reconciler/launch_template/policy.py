@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors
+from refresh.engine import tagging
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
-from refresh.reconciler import tagging
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -20,8 +22,6 @@ from refresh.reconciler.launch_template.changes import (
     TemplateChange,
 )
 from refresh.reconciler.launch_template.image import RootDevice
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

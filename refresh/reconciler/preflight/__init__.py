@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from attrs import evolve, frozen
 
 from refresh import errors
-from refresh.reconciler.component import Clearance
-from refresh.reconciler.early import Once
+from refresh.engine.component import Clearance
+from refresh.engine.shared_read import Once
 from refresh.reconciler.preflight import policy
 from refresh.reconciler.preflight.findings import Findings, together
 from refresh.reconciler.preflight.policy import Network, Profile
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
     from refresh.reconciler.launch_template.image import Image, ParameterStore
     from refresh.reconciler.preflight.policy import Read
 

@@ -14,14 +14,15 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import ResourceClass
+from refresh.engine import tagging
+from refresh.engine.component import attempt
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import items, tagging
-from refresh.reconciler.component import attempt
+from refresh.reconciler import items
 from refresh.reconciler.resource_pools import policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import RETENTION, VISIBILITY, Actual, Pool
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
+    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
-    from refresh.report import Outcome
 
 _USABLE_AFTER_SECONDS = 1
 _ACCOUNT = re.compile(r"[0-9]{12}")

@@ -7,8 +7,8 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from refresh.desired import ResourceClass, Tags
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Change, Difference
+from refresh.engine.report import Change, Difference
+from refresh.engine.tagging import TagResource
 
 
 @frozen

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from attrs import evolve, frozen
 
 from refresh.desired import ResourceClass
+from refresh.engine import tagging
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import tagging
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

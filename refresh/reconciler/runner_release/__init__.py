@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import frozen
 
 from refresh import errors
+from refresh.engine.component import attempt
+from refresh.engine.report import Plan
 from refresh.pool import names, records
-from refresh.reconciler.component import attempt
 from refresh.reconciler.runner_release import policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
 from refresh.reconciler.runner_release.releases import (
@@ -23,15 +24,14 @@ from refresh.reconciler.runner_release.releases import (
     read_recorded,
     trusted,
 )
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
+    from refresh.engine.component import Clock
+    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
-    from refresh.report import Outcome
 
 ASK_AGAIN_AFTER = timedelta(hours=6)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, field, frozen
 
+from refresh.engine.report import Change, Difference, Plan, Unchecked
 from refresh.pool import records
 from refresh.reconciler.runner_release.releases import (
     Archive,
@@ -14,7 +15,6 @@ from refresh.reconciler.runner_release.releases import (
     Release,
     parts,
 )
-from refresh.report import Change, Difference, Plan, Unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import frozen
 
 from refresh import errors
+from refresh.engine import tagging
+from refresh.engine.component import attempt
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import tagging
-from refresh.reconciler.component import attempt
 from refresh.reconciler.state_table import policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import KEY_SCHEMA, Actual
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     )
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.component import Clock
-    from refresh.reconciler.early import Early
+    from refresh.engine.component import Clock
+    from refresh.engine.report import Outcome
+    from refresh.engine.shared_read import Early
     from refresh.reconciler.metadata import Metadata
-    from refresh.report import Outcome
 
 ACTIVE_WAIT_SECONDS = 60
 _POLL_SECONDS = 1

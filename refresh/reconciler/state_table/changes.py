@@ -7,9 +7,9 @@ from typing import ClassVar
 from attrs import frozen
 
 from refresh.desired import Tags
+from refresh.engine.report import Change, Difference
+from refresh.engine.tagging import TagResource
 from refresh.pool import records
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Change, Difference
 
 
 @frozen

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve, frozen
 
 from refresh import errors
+from refresh.engine import tagging
+from refresh.engine.report import Plan
+from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import tagging
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
-from refresh.reconciler.tagging import TagResource
-from refresh.report import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

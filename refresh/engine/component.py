@@ -9,13 +9,13 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
+from refresh.engine.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from refresh.report import Change, Outcome, Plan
+    from refresh.engine.report import Change, Outcome, Plan
 
 ActualT = TypeVar("ActualT")
 

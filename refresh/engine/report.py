@@ -12,8 +12,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
-from refresh import status
 from refresh.desired import DesiredState, Mode
+from refresh.engine import status
 from refresh.errors import Blocked, RefreshError
 from refresh.pool.snapshot import Ended, PoolNow
 

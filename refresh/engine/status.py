@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from refresh.errors import Blocked
 
 if TYPE_CHECKING:
-    from refresh.report import ComponentReport, Report
+    from refresh.engine.report import ComponentReport, Report
 
 AS_DESIRED = "as desired"
 PARTLY_CHECKED = "partly checked"
