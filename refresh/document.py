@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
-from refresh.engine.report import Done, Failed, Postponed, Skipped
+from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.pool import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from refresh.engine.report import Change, ComponentReport, Outcome, Report
+    from refresh.engine.change import Change, Outcome
+    from refresh.engine.report import ComponentReport, Report
     from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 
 SCHEMA_VERSION = 1

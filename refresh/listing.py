@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from refresh.engine.report import Change
+    from refresh.engine.change import Change
 
 LINES_PER_KIND = 50
 """Of more changes of one kind only so many are told one by one."""

@@ -12,7 +12,8 @@ from refresh.reconciler.garbage_collector.changes import Terminate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from refresh.engine.report import Change, Report
+    from refresh.engine.change import Change
+    from refresh.engine.report import Report
 
 PLAN_LIMIT, LIST_LIMIT = 32 * 1024, 16 * 1024
 """A longer output is cut: a next step gets each as a variable or an argument, of which Linux takes 128 KiB.

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from refresh import errors
-from refresh.engine.report import Change, ComponentReport, Failed
+from refresh.engine.change import Change, Failed
+from refresh.engine.report import ComponentReport
 from refresh.wording import enumerated
 
 

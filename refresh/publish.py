@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from refresh import document, listing, log, summary
 from refresh import outputs as step_outputs
 from refresh.desired import Mode
-from refresh.engine.report import Change, ComponentReport, Report, Skipped
+from refresh.engine.change import Change, Skipped
+from refresh.engine.report import ComponentReport, Report
 from refresh.problems import problems
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from refresh.wording import enumerated, lasting, relative
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from refresh.engine.report import Change, ComponentReport, Report
+    from refresh.engine.change import Change
+    from refresh.engine.report import ComponentReport, Report
     from refresh.pool.snapshot import Ended
 
 ROWS = 200

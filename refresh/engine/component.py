@@ -9,13 +9,14 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.engine.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped
+from refresh.engine.change import ChangeT, Done, Failed, Postponed, Skipped
+from refresh.engine.report import ComponentReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from refresh.engine.report import Change, Outcome, Plan
+    from refresh.engine.change import Change, Outcome, Plan
 
 ActualT = TypeVar("ActualT")
 

@@ -8,14 +8,15 @@ from attrs import evolve
 
 from refresh import errors, unforeseen
 from refresh.desired import Mode
+from refresh.engine.change import ChangeT, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.component import ActualT, Component, Converged, Gate, Run
-from refresh.engine.report import ChangeT, ComponentReport, Done, Failed, Postponed, Skipped, Unchecked
+from refresh.engine.report import ComponentReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from refresh.engine.report import Change, Outcome, Plan
+    from refresh.engine.change import Change, Outcome, Plan
 
 MAX_PASSES = 6
 """Passes that try the same again: the longest honest chain is four (create, move the default, record, look again); more

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import Tags
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

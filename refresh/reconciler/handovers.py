@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.engine.report import ComponentReport, Unchecked
+from refresh.engine.change import Unchecked
+from refresh.engine.report import ComponentReport
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from refresh.desired import DesiredState
+    from refresh.engine.change import Change
     from refresh.engine.component import Converged
-    from refresh.engine.report import Change
     from refresh.reconciler import registration_token
     from refresh.reconciler.services import GitHub
 

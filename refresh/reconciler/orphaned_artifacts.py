@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
 
-from refresh.engine.report import Change, Plan, Unchecked
+from refresh.engine.change import Change, Plan, Unchecked
 from refresh.pool import ec2_instances, names, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler import items
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
     from refresh.reconciler.transactions import Actions
 
 OLDEST_KEPT = timedelta(hours=1)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
+from refresh.engine.change import Change, Difference, Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Change, Difference, Plan
 from refresh.pool import names, records
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refresh.desired import DesiredState
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
     from refresh.reconciler.metadata import Metadata
 
 

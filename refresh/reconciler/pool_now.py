@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
 
-    from refresh.engine.report import Change
+    from refresh.engine.change import Change
     from refresh.reconciler import launch_template, registration_token, resource_pools
     from refresh.reconciler.garbage_collector.facts import Actual as Collected
 

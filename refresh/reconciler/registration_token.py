@@ -13,8 +13,8 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
+from refresh.engine.change import Change, Difference, Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Change, Difference, Plan
 from refresh.pool import names, records
 from refresh.wording import lasting
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from refresh.credentials import Secret
     from refresh.desired import DesiredState
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
 
 

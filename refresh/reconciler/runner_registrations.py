@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import evolve, field, frozen
 
 from refresh import errors
+from refresh.engine.change import Change, Done, Failed, Plan, Postponed, Unchecked
 from refresh.engine.component import attempt
-from refresh.engine.report import Change, Done, Failed, Plan, Postponed, Unchecked
 from refresh.pool import names, records
 from refresh.reconciler import items
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from refresh.desired import DesiredState
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
 
 REMOVED_PER_RUN = 100
 _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from refresh import errors
-from refresh.engine.report import Change, ChangeT, Done, Failed, Postponed, Skipped
+from refresh.engine.change import Change, ChangeT, Done, Failed, Postponed, Skipped
 from refresh.pool.batches import batches
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
 
     Actions = Sequence[TransactWriteItemTypeDef]
 

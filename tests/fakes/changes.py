@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from refresh import errors
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 
 REFUSAL = errors.Rejected("paint:Fence", "NoPaint", "none left.")
 

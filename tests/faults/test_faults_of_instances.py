@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from refresh.engine.report import Skipped
+from refresh.engine.change import Skipped
 from refresh.pool import records
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
-from refresh.engine.report import Done, Plan
+from refresh.engine.change import Done, Plan
 from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler import items, launch_template, registration_token

@@ -9,7 +9,7 @@ import pytest
 from attrs import define
 
 from refresh import errors
-from refresh.engine.report import Failed
+from refresh.engine.change import Failed
 from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch

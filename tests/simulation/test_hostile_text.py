@@ -17,7 +17,8 @@ from attrs import frozen
 
 from refresh import errors, log, publish
 from refresh.desired import Mode
-from refresh.engine.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
+from refresh.engine.change import Change, Difference, Done, Failed, Skipped
+from refresh.engine.report import ComponentReport, Report
 from refresh.guarded_stream import GuardedStream
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.runner import Runner

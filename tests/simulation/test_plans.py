@@ -17,7 +17,8 @@ from tests.simulation.worlds import WORLDS, build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from refresh.engine.report import Change, Report
+    from refresh.engine.change import Change
+    from refresh.engine.report import Report
     from tests.simulation.figures import Tally
 
 AFTER_EC2 = timedelta(minutes=11)

@@ -11,9 +11,9 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.change import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from refresh.engine.component import Clearance, Converged, Gate, Run, attempt
 from refresh.engine.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
-from refresh.engine.report import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from refresh.problems import problems
 from tests.fakes.serial import StillClock
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
 
 
 @frozen

@@ -14,7 +14,8 @@ from attrs import evolve
 
 from refresh import document, errors, outputs
 from refresh.desired import Mode
-from refresh.engine.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
+from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
+from refresh.engine.report import ComponentReport, Report
 from refresh.pool.records import Instance
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
-from refresh.engine.report import Done, Failed, Postponed, Skipped
+from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.engine.shared_read import Early
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine, by_exact_id, launched_from
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
 
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
 
 RUN_URL = "https://github.com/octo/widgets/actions/runs/77"
 PAST = wire_time(NOW - timedelta(minutes=5))

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh.engine.report import Difference, Plan
+from refresh.engine.change import Difference, Plan
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.ownership import TemplateIds

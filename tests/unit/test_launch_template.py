@@ -13,9 +13,9 @@ from attrs import evolve
 from refresh import errors
 from refresh.desired import Mode, RootVolume
 from refresh.engine import tagging
+from refresh.engine.change import Difference, Plan
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Difference, Plan
 from refresh.engine.shared_read import Early
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records

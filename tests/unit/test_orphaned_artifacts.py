@@ -9,9 +9,9 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.change import Plan, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Plan, Unchecked
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan

@@ -9,9 +9,9 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.change import Difference
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Difference
 from refresh.pool import names
 from refresh.reconciler import parameters
 from refresh.reconciler.parameters import Parameters, WriteParameter

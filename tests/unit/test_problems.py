@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from refresh import errors
-from refresh.engine.report import ComponentReport, Failed
+from refresh.engine.change import Failed
+from refresh.engine.report import ComponentReport
 from refresh.problems import cause, causes, problems
 from refresh.reconciler.garbage_collector.changes import Terminate
 from tests.fakes.changes import REFUSAL, Paint

@@ -13,7 +13,8 @@ from attrs import frozen
 
 from refresh import errors, inputs, listing, log, publish
 from refresh.desired import Mode
-from refresh.engine.report import Change, ComponentReport, Done, Failed, Postponed, Report, Skipped, Unchecked
+from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
+from refresh.engine.report import ComponentReport, Report
 from refresh.guarded_stream import GuardedStream
 from refresh.runner import Runner
 from tests.fakes.changes import REFUSAL, Paint

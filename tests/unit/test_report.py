@@ -8,7 +8,8 @@ import pytest
 from attrs import evolve
 
 from refresh.desired import Mode
-from refresh.engine.report import Change, ComponentReport, Difference, Done, Failed, Report, Skipped
+from refresh.engine.change import Change, Difference, Done, Failed, Skipped
+from refresh.engine.report import ComponentReport, Report
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.wording import enumerated, lasting
 from tests.fakes.changes import REFUSAL, Paint

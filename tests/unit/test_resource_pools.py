@@ -12,9 +12,9 @@ from attrs import evolve
 from refresh import errors
 from refresh.desired import Mode, ResourceClass
 from refresh.engine import tagging
+from refresh.engine.change import Difference, Plan
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Difference, Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.resource_pools import ResourcePools, policy

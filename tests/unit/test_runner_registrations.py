@@ -8,9 +8,9 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.engine.change import Plan, Postponed, Skipped, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Plan, Postponed, Skipped, Unchecked
 from refresh.pool import records
 from refresh.reconciler.runner_registrations import (
     REMOVED_PER_RUN,

@@ -10,9 +10,9 @@ from attrs import evolve
 
 from refresh import errors, user_data
 from refresh.desired import Mode
+from refresh.engine.change import Difference
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Difference
 from refresh.pool import names, records
 from refresh.reconciler.runner_release import RunnerRelease, policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease

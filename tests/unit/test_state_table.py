@@ -11,9 +11,9 @@ from attrs import evolve
 from refresh import aws_errors, errors
 from refresh.desired import Mode
 from refresh.engine import tagging
+from refresh.engine.change import Difference, Done, Plan
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.report import Difference, Done, Plan
 from refresh.engine.shared_read import Early
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records

@@ -7,7 +7,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.engine.report import ComponentReport, Done, Failed, Report, Unchecked
+from refresh.engine.change import Done, Failed, Unchecked
+from refresh.engine.report import ComponentReport, Report
 from tests.fakes.changes import REFUSAL, Paint
 
 FENCE = ComponentReport(name="fence")

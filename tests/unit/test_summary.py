@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from refresh import errors, summary
 from refresh.desired import Mode
-from refresh.engine.report import ComponentReport, Done, Failed, Postponed, Report, Unchecked
+from refresh.engine.change import Done, Failed, Postponed, Unchecked
+from refresh.engine.report import ComponentReport, Report
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.runner import SUMMARY_LIMIT

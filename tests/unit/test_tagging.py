@@ -8,7 +8,7 @@ import pytest
 
 from refresh import errors
 from refresh.engine import tagging
-from refresh.engine.report import Difference
+from refresh.engine.change import Difference
 from refresh.engine.tagging import Found, TagResource
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
-from refresh.engine.report import Change, Done, Failed, Skipped
+from refresh.engine.change import Change, Done, Failed, Skipped
 from refresh.reconciler.transactions import UNDER_WAY, Sender
 from tests.fakes.serial import Serial, StillClock
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
 
 LOST = "ConditionalCheckFailed"
 CONFLICT = "TransactionConflict"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import evolve, field, frozen
 
 from refresh import errors
-from refresh.engine.report import Unchecked
+from refresh.engine.change import Unchecked
 from refresh.pool import names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.engine.report import Outcome, Plan
+    from refresh.engine.change import Outcome, Plan
     from refresh.engine.shared_read import Early
     from refresh.pool.ec2_instances import Launched
     from refresh.reconciler.garbage_collector.changes import CollectorChange

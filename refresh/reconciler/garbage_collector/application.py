@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
-from refresh.engine.report import Done, Failed, Postponed, Skipped
+from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.pool import records
 from refresh.pool.batches import batches
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import TerminateInstancesResultTypeDef
 
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
     from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
     from refresh.reconciler.transactions import Actions
 

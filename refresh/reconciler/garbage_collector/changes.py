@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 from refresh.pool import records
 from refresh.wording import lasting
 

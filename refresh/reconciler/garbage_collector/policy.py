@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve
 
 from refresh.desired import LONGEST_RUNTIME
-from refresh.engine.report import Plan
+from refresh.engine.change import Plan
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.garbage_collector import doubts, restores

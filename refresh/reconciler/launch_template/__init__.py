@@ -15,8 +15,8 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.engine import tagging
+from refresh.engine.change import Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names
 from refresh.pool.batches import batches
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import CreateLaunchTemplateRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.engine.report import Outcome
+    from refresh.engine.change import Outcome
     from refresh.engine.shared_read import Early
     from refresh.reconciler.launch_template.image import RootDevice
     from refresh.reconciler.metadata import Metadata

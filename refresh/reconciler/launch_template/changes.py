@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import field, frozen
 
 from refresh.desired import Tags
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 from refresh.engine.tagging import TagResource
 from refresh.reconciler.launch_template import content
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from refresh import user_data
 from refresh.engine import tagging
-from refresh.engine.report import Difference
+from refresh.engine.change import Difference
 from refresh.pool import names
 
 if TYPE_CHECKING:

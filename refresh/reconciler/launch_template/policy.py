@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.engine import tagging
-from refresh.engine.report import Plan
+from refresh.engine.change import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
 from refresh.reconciler.launch_template import content

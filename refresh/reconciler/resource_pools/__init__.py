@@ -15,8 +15,8 @@ from attrs import field, frozen
 from refresh import errors
 from refresh.desired import ResourceClass
 from refresh.engine import tagging
+from refresh.engine.change import Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler import items
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
 
 _USABLE_AFTER_SECONDS = 1

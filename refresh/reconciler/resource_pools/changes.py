@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from refresh.desired import ResourceClass, Tags
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 from refresh.engine.tagging import TagResource
 
 

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from refresh.desired import ResourceClass
 from refresh.engine import tagging
-from refresh.engine.report import Plan
+from refresh.engine.change import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes

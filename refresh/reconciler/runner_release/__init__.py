@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import frozen
 
 from refresh import errors
+from refresh.engine.change import Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Plan
 from refresh.pool import names, records
 from refresh.reconciler.runner_release import policy, releases
 from refresh.reconciler.runner_release.policy import Actual, RecordRelease
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from refresh.desired import DesiredState
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
     from refresh.reconciler.metadata import Metadata
 
 ASK_AGAIN_AFTER = timedelta(hours=6)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, field, frozen
 
-from refresh.engine.report import Change, Difference, Plan, Unchecked
+from refresh.engine.change import Change, Difference, Plan, Unchecked
 from refresh.pool import records
 from refresh.reconciler.runner_release.releases import (
     Archive,

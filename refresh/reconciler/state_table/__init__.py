@@ -14,8 +14,8 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.engine import tagging
+from refresh.engine.change import Plan
 from refresh.engine.component import attempt
-from refresh.engine.report import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.state_table import policy
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     )
 
     from refresh.desired import DesiredState
+    from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.engine.report import Outcome
     from refresh.engine.shared_read import Early
     from refresh.reconciler.metadata import Metadata
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from refresh.desired import Tags
-from refresh.engine.report import Change, Difference
+from refresh.engine.change import Change, Difference
 from refresh.engine.tagging import TagResource
 from refresh.pool import records
 

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.engine import tagging
-from refresh.engine.report import Plan
+from refresh.engine.change import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
