@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from refresh import document, listing, log, summary
+from refresh import document, listing, summary
 from refresh import outputs as step_outputs
 from refresh.desired import Mode
 from refresh.engine.change import Change, Skipped
 from refresh.engine.report import ComponentReport, Report
 from refresh.problems import problems
+from refresh.workflow import log
 
 if TYPE_CHECKING:
     from refresh.errors import InputErrors, Interrupted
     from refresh.inputs import Inputs
-    from refresh.runner import Runner
+    from refresh.workflow.commands import Runner
 
 
 def input_errors(runner: Runner, error: InputErrors) -> None:

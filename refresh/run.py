@@ -16,14 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from refresh import clients, errors, inputs, log
+from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
-from refresh.guarded_stream import GuardedStream
 from refresh.inputs import secrets
 from refresh.reconciler import first_look
-from refresh.runner import Runner
-from refresh.stop import Stop
+from refresh.workflow import log
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.shutdown import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,7 +159,7 @@ def from_environment(out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
 
 
 def _defect(error: Exception, out: GuardedStream, err: GuardedStream) -> int:
-    from refresh import unforeseen  # noqa: PLC0415 - no run needs it
+    from refresh.workflow import unforeseen  # noqa: PLC0415 - no run needs it
 
     runner = Runner(os.environ, out, err, as_json=log.as_json())
     runner.annotate("error", "refresh", unforeseen.defect(error))

@@ -29,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Load the program, run it and give the exit code; `arguments` are None where there is no command line."""
     try:
         _open_closed_streams()
-        from refresh.stop import Stop  # noqa: PLC0415 - see the module's docstring
+        from refresh.workflow.shutdown import Stop  # noqa: PLC0415 - see the module's docstring
 
         stop = Stop().listen()
-        from refresh import unforeseen  # noqa: PLC0415 - the same
+        from refresh.workflow import unforeseen  # noqa: PLC0415 - the same
 
         unforeseen.install()
         from refresh import run  # noqa: PLC0415 - the same

@@ -9,20 +9,21 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from refresh import clients, command_line, errors, inputs, log, publish, run
+from refresh import clients, command_line, errors, inputs, publish, run
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.command_line import status, wording
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState
 from refresh.inputs import secrets
-from refresh.runner import Runner
+from refresh.workflow import log
+from refresh.workflow.commands import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from refresh.guarded_stream import GuardedStream
-    from refresh.stop import Stop
+    from refresh.workflow.redacting_stream import GuardedStream
+    from refresh.workflow.shutdown import Stop
 
 _CLEAR = "\x1b[2J\x1b[H"
 _POLL_SECONDS = 0.2

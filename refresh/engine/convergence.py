@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Generic, assert_never
 
 from attrs import evolve
 
-from refresh import errors, unforeseen
+from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import ChangeT, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.component import ActualT, Component, Converged, Gate, Run
 from refresh.engine.report import ComponentReport
+from refresh.workflow import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

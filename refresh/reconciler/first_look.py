@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
+from refresh.dynamodb.metadata_items import Metadata
 from refresh.engine.shared_read import Early
 from refresh.pool import ec2_instances, names, ownership
-from refresh.reconciler.metadata import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
 
+from refresh.dynamodb import items
+from refresh.dynamodb.transactions import ACTIONS_LIMIT, Sender
 from refresh.engine.change import Change, Plan, Unchecked
 from refresh.pool import ec2_instances, names, records
 from refresh.pool.ec2_instances import Ec2State, Machine
-from refresh.reconciler import items
-from refresh.reconciler.transactions import ACTIONS_LIMIT, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.transactions import Actions
     from refresh.engine.change import Outcome
-    from refresh.reconciler.transactions import Actions
 
 OLDEST_KEPT = timedelta(hours=1)
 """Living instances beat every five seconds, and provision records what it launched within minutes."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
-    from refresh.reconciler.metadata import Metadata
 
 
 @frozen

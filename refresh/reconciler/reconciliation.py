@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
+from refresh.dynamodb.transactions import Sender
 from refresh.engine.component import Run
 from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
@@ -32,7 +33,6 @@ from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.state_table import StateTable
-from refresh.reconciler.transactions import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from refresh.credentials import Secret
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.reconciler.metadata import Metadata
 
 
 _EXPIRED = "the stored one has expired"

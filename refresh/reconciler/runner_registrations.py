@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from attrs import evolve, field, frozen
 
 from refresh import errors
+from refresh.dynamodb import items
 from refresh.engine.change import Change, Done, Failed, Plan, Postponed, Unchecked
 from refresh.engine.component import attempt
 from refresh.pool import names, records
-from refresh.reconciler import items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -11,12 +11,12 @@ import github as pygithub
 import pytest
 from botocore.exceptions import ParamValidationError
 
-from refresh import log
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
 from refresh.desired import REGISTRATION_TOKEN_LIFE
 from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
+from refresh.workflow import log
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired
 from tests.fakes.world import SHELL, SleeplessClock, World, _connect
@@ -169,7 +169,7 @@ def test_a_defect_below_the_token_is_told_without_its_text(world: World, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(TOKEN)
 
-    monkeypatch.setattr("refresh.reconciler.metadata.Metadata.write", broken)
+    monkeypatch.setattr("refresh.dynamodb.metadata_items.Metadata.write", broken)
     report = world.refresh()
     assert "registration token" in failed(report)
     for each in report.components:

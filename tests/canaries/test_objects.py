@@ -13,9 +13,9 @@ from refresh import clients, errors, inputs
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
 from refresh.credentials import AppKey, IdTokens, Secret, Secrets
-from refresh.guarded_stream import GuardedStream
 from refresh.reconciler.registration_token import IssuedToken
-from refresh.runner import Runner
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
 from tests.fakes import app, canaries
 from tests.fakes.desired import desired
 from tests.fakes.world import SHELL, SleeplessClock

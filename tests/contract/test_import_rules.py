@@ -13,13 +13,19 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "refresh"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
-SHELL = {"refresh.clients", "refresh.guarded_stream", "refresh.runner", "refresh.publish", "refresh.run"}
+SHELL = {
+    "refresh.clients",
+    "refresh.workflow.redacting_stream",
+    "refresh.workflow.commands",
+    "refresh.publish",
+    "refresh.run",
+}
 MAY_KNOW_THE_SHELL = {
     "refresh/start.py",
     "refresh/terminal.py",
     "refresh/run.py",
     "refresh/publish.py",
-    "refresh/runner.py",
+    "refresh/workflow/commands.py",
 }
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from refresh.dynamodb.metadata_items import Metadata
 from refresh.pool import records
-from refresh.reconciler.metadata import Metadata
 from tests.fakes.desired import TABLE
 from tests.fakes.serial import NOW, Serial, StillClock
 

@@ -105,8 +105,8 @@ else:
 """
 MOMENTS = [
     "refresh.start",
-    "refresh.stop",
-    "refresh.unforeseen",
+    "refresh.workflow.shutdown",
+    "refresh.workflow.unforeseen",
     "attrs",
     "refresh.run",
     "botocore.session",

@@ -11,8 +11,8 @@ from attrs import evolve
 from refresh import errors
 from refresh.desired import Mode
 from refresh.pool import names, records
-from refresh.runner import SUMMARY_LIMIT
 from refresh.summary import markdown
+from refresh.workflow.commands import SUMMARY_LIMIT
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory import ec2, sqs
 from tests.reports import failed

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from refresh import errors
+from refresh.dynamodb import items
 from refresh.engine.change import Done, Plan
 from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2State
-from refresh.reconciler import items, launch_template, registration_token
+from refresh.reconciler import launch_template, registration_token
 from refresh.reconciler.garbage_collector import application, observation, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore

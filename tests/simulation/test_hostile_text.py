@@ -15,13 +15,14 @@ import pytest
 import yaml
 from attrs import frozen
 
-from refresh import errors, log, publish
+from refresh import errors, publish
 from refresh.desired import Mode
 from refresh.engine.change import Change, Difference, Done, Failed, Skipped
 from refresh.engine.report import ComponentReport, Report
-from refresh.guarded_stream import GuardedStream
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
-from refresh.runner import Runner
+from refresh.workflow import log
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 from tests.pages import ROOT

@@ -14,10 +14,10 @@ import pytest
 
 from refresh import command_line, inputs, terminal
 from refresh.command_line import options, version, wording
-from refresh.guarded_stream import GuardedStream
 from refresh.inputs.reader import SECRETS
-from refresh.runner import Runner
-from refresh.stop import Stop
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.shutdown import Stop
 from tests.fakes.literals import good
 
 ROOT = Path(__file__).parents[2]

@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
+from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.engine.shared_read import Early
 from refresh.pool import names, ownership, records
@@ -19,7 +20,6 @@ from refresh.pool.records import Instance, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
-from refresh.reconciler.transactions import Sender
 from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 

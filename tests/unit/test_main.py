@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from refresh import log, start
+from refresh import start
 from refresh.run import SystemClock, _progress, main
-from refresh.stop import Stop
+from refresh.workflow import log
+from refresh.workflow.shutdown import Stop
 from tests.fakes.literals import good
 
 

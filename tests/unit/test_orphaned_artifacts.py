@@ -9,13 +9,13 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Plan, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
-from refresh.reconciler.transactions import Sender
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 

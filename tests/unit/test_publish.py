@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from attrs import frozen
 
-from refresh import errors, inputs, listing, log, publish
+from refresh import errors, inputs, listing, publish
 from refresh.desired import Mode
 from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.report import ComponentReport, Report
-from refresh.guarded_stream import GuardedStream
-from refresh.runner import Runner
+from refresh.workflow import log
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.literals import good
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refresh import guarded_stream, log, runner
-from refresh.guarded_stream import GuardedStream
-from refresh.runner import Runner
+from refresh.workflow import commands, log, redacting_stream
+from refresh.workflow.commands import Runner
+from refresh.workflow.redacting_stream import GuardedStream
 from tests.fakes.serial import NOW
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_an_annotation_is_one_command_with_the_whole_message(title: str, message
     command = understood(line)
     assert command is not None
     assert command.name == "error"
-    assert command.message.strip() == guarded_stream.harmless_lines(message).strip()
+    assert command.message.strip() == redacting_stream.harmless_lines(message).strip()
     assert not any(understood(each) for each in LINE_ENDS.split(line.partition("::error ")[2]))
 
 
@@ -183,7 +183,7 @@ def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:
 def test_control_characters_are_shown_and_not_sent() -> None:
     """A terminal would obey them."""
     assert (
-        guarded_stream.harmless("\x1b[2Jred\x07\ttab é 🐎 \u202e \udc80")
+        redacting_stream.harmless("\x1b[2Jred\x07\ttab é 🐎 \u202e \udc80")
         == r"\x1b[2Jred\x07" + "\ttab é 🐎 " + r"\u202e \udc80"
     )
 
@@ -200,10 +200,10 @@ def test_control_characters_are_shown_and_not_sent() -> None:
 )
 def test_a_line_is_changed_only_where_it_must(line: str, harmless: str) -> None:
     """People read it too."""
-    assert guarded_stream.harmless(line) == harmless
+    assert redacting_stream.harmless(line) == harmless
 
 
-def test_a_guarded_stream_is_a_stream() -> None:
+def test_a_redacting_stream_is_a_stream() -> None:
     """What libraries ask of one."""
 
     class _Terminal(io.StringIO):
@@ -306,11 +306,11 @@ def test_the_report_takes_the_place_of_whatever_was_there(tmp_path: Path) -> Non
     elsewhere.write_text("untouched")
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    (workspace / runner.REPORT_FILE).symlink_to(elsewhere)
+    (workspace / commands.REPORT_FILE).symlink_to(elsewhere)
     to = Runner({"GITHUB_WORKSPACE": str(workspace)}, GuardedStream(io.StringIO()))
     to.mask("s3cret-value")
     assert to.write_report(['{"a": ', '"s3cret-value"}']) == "refresh-report.json"
-    assert (workspace / runner.REPORT_FILE).read_text() == '{"a": "***"}'
+    assert (workspace / commands.REPORT_FILE).read_text() == '{"a": "***"}'
     assert elsewhere.read_text() == "untouched"
     assert len(list(workspace.iterdir())) == 1
 
@@ -421,7 +421,7 @@ def test_in_json_every_line_is_an_object_and_commands_go_to_the_error_stream() -
 )
 def test_a_line_is_coloured_by_its_look(line: str, painted: str) -> None:
     """And reads the same without."""
-    assert guarded_stream.painted(line) == painted
+    assert redacting_stream.painted(line) == painted
 
 
 @given(PIECES)

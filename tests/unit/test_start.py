@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from refresh import errors, inputs, run, start, unforeseen
-from refresh.stop import Stop
+from refresh import errors, inputs, run, start
+from refresh.workflow import unforeseen
+from refresh.workflow.shutdown import Stop
 
 
 def test_a_package_that_cannot_be_loaded_is_named_with_the_remedy() -> None:
@@ -35,7 +36,7 @@ def test_a_thread_that_fails_is_reported_by_its_type(
 ) -> None:
     """Python may know no error either."""
     printed: list[str] = []
-    monkeypatch.setattr("refresh.log.problem", lambda *words: printed.append(words[-1]))
+    monkeypatch.setattr("refresh.workflow.log.problem", lambda *words: printed.append(words[-1]))
     unforeseen._report(broken)
     assert [line[: len(told[0])] for line in printed] == told
 

@@ -16,7 +16,7 @@ from refresh.engine.change import Done, Failed, Postponed, Unchecked
 from refresh.engine.report import ComponentReport, Report
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.runner import SUMMARY_LIMIT
+from refresh.workflow.commands import SUMMARY_LIMIT
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW

@@ -11,8 +11,8 @@ import pytest
 from attrs import frozen
 
 from refresh import errors
+from refresh.dynamodb.transactions import UNDER_WAY, Sender
 from refresh.engine.change import Change, Done, Failed, Skipped
-from refresh.reconciler.transactions import UNDER_WAY, Sender
 from tests.fakes.serial import Serial, StillClock
 
 if TYPE_CHECKING:

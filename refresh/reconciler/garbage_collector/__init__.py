@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from attrs import evolve, field, frozen
 
 from refresh import errors
+from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Unchecked
 from refresh.pool import names
 from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
-from refresh.reconciler.transactions import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import TerminateInstancesResultTypeDef
 
+    from refresh.dynamodb.transactions import Actions
     from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
     from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
-    from refresh.reconciler.transactions import Actions
 
 MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from refresh import errors
+from refresh.dynamodb import items
 from refresh.pool import ec2_instances, records
 from refresh.pool.ec2_instances import Launched
 from refresh.pool.ownership import TEMPLATE_TAG
-from refresh.reconciler import items
 from refresh.reconciler.garbage_collector.facts import Actual
 
 if TYPE_CHECKING:

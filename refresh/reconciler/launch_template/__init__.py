@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import CreateLaunchTemplateRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
     from refresh.engine.shared_read import Early
     from refresh.reconciler.launch_template.image import RootDevice
-    from refresh.reconciler.metadata import Metadata
     from refresh.reconciler.runner_release.releases import Release
 
 _DELETED_PER_CALL = 200

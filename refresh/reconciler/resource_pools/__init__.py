@@ -14,12 +14,12 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.desired import ResourceClass
+from refresh.dynamodb import items
 from refresh.engine import tagging
 from refresh.engine.change import Plan
 from refresh.engine.component import attempt
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler import items
 from refresh.reconciler.resource_pools import policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 from refresh.reconciler.resource_pools.policy import RETENTION, VISIBILITY, Actual, Pool
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.reconciler.metadata import Metadata
 
 _USABLE_AFTER_SECONDS = 1
 _ACCOUNT = re.compile(r"[0-9]{12}")

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
     from refresh.engine.component import Clock
-    from refresh.reconciler.metadata import Metadata
 
 ASK_AGAIN_AFTER = timedelta(hours=6)
 

@@ -12,8 +12,9 @@ import traceback
 import warnings
 from typing import Any
 
-from refresh import errors, log
+from refresh import errors
 from refresh.start import not_loaded
+from refresh.workflow import log
 
 
 class _Libraries(logging.Handler):

@@ -1,7 +1,7 @@
 """The GitHub runner's protocol: masks, groups, annotations, outputs and the job summary.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. Every line that leaves the process
-goes through `guarded_stream`, and commands are written by this module alone.
+goes through `redacting_stream`, and commands are written by this module alone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from refresh import log
 from refresh.credentials import SHORTEST_SECRET
-from refresh.guarded_stream import GuardedStream, harmless_lines
+from refresh.workflow import log
+from refresh.workflow.redacting_stream import GuardedStream, harmless_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.dynamodb import items
 from refresh.pool import names, records
-from refresh.reconciler import items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
