@@ -82,7 +82,7 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     under_way = reconciliation.begin(
         given.desired, services, clock, executor, first=first, stopped=stop.asked, progress=_progress
     )
-    from refresh import publish  # noqa: PLC0415 - the same
+    from refresh.output import publish  # noqa: PLC0415 - the same
 
     _collect_garbage_again()
     publish.beginning(runner, given)
@@ -94,7 +94,7 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
 
 
 def _progress(done: str, number: int, total: int) -> None:
-    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+    from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
 
     publish.progress(done, number, total)
 
@@ -102,14 +102,14 @@ def _progress(done: str, number: int, total: int) -> None:
 def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop: Stop) -> Shell:
     called = None
     if environ.get("RUNNER_DEBUG") == "1":
-        from refresh import publish  # noqa: PLC0415 - see the module's docstring
+        from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
 
         called = publish.called
     return Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
 
 
 def _refused(runner: Runner, error: errors.InputErrors | errors.Interrupted) -> int:
-    from refresh import publish  # noqa: PLC0415 - see the module's docstring
+    from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
 
     if isinstance(error, errors.InputErrors):
         publish.input_errors(runner, error)

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from refresh import clients, command_line, errors, inputs, publish, run
+from refresh import clients, command_line, errors, inputs, run
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.shell import Shell
 from refresh.command_line import status, wording
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState
 from refresh.inputs import secrets
+from refresh.output import publish
 from refresh.workflow import log
 from refresh.workflow.commands import Runner
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from refresh.summary import markdown
+from refresh.output.job_summary import markdown
 from tests import suites
 from tests.fakes import dynamodb_local
 from tests.fakes.world import World, forget_clients

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.problems import problems
+from refresh.output.problems import problems
 
 if TYPE_CHECKING:
     from refresh.engine.report import ComponentReport, Report

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from refresh import document, pool_table
+from refresh.output import json_report, pool_table
 from refresh.pool import names, records
 from refresh.pool.snapshot import PoolNow
 from refresh.reconciler import first_look
 from refresh.reconciler.garbage_collector import observation
 from refresh.reconciler.pool_now import pool_now
-from refresh.wording import lasting, relative
+from refresh.text import lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def lines(found: Look) -> Iterator[str]:
 
 def as_json(found: Look) -> str:
     """Show it to a program, in one line; the pool is as in the report, but for the queues, which are not read."""
-    pool = document.pool(found.pool) if found.pool else None
+    pool = json_report.pool(found.pool) if found.pool else None
     fields: dict[str, Any] = {
         "repository": found.repository,
         "region": found.region,

@@ -16,7 +16,7 @@ from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
 from refresh.engine.change import Change, Difference, Plan
 from refresh.engine.component import attempt
 from refresh.pool import names, records
-from refresh.wording import lasting
+from refresh.text import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFECT = """
 import os, runpy, sys, threading
-import refresh.run, refresh.publish, refresh.reconciler.parameters, refresh.reconciler.reconciliation
+import refresh.run, refresh.output.publish, refresh.reconciler.parameters, refresh.reconciler.reconciliation
 
 def broken(*arguments, **named):
     held = [value for value in os.environ.values() if "CANARY" in value]
@@ -44,12 +44,12 @@ PLACES = {
     "reading the inputs": ("refresh.run.inputs", "load", "broken"),
     "asking how to log": ("refresh.run.inputs", "log_as_json", "broken"),
     "connecting": ("refresh.run.clients", "connect", "broken"),
-    "telling of the beginning": ("refresh.publish", "beginning", "broken"),
+    "telling of the beginning": ("refresh.output.publish", "beginning", "broken"),
     "reconciling": ("refresh.reconciler.reconciliation", "begin", "broken"),
-    "telling of a component": ("refresh.publish", "component", "broken"),
-    "telling of the end": ("refresh.publish", "ending", "broken"),
-    "a thread": ("refresh.publish", "beginning", "in_a_thread"),
-    "a finalizer": ("refresh.publish", "beginning", "unraisable"),
+    "telling of a component": ("refresh.output.publish", "component", "broken"),
+    "telling of the end": ("refresh.output.publish", "ending", "broken"),
+    "a thread": ("refresh.output.publish", "beginning", "in_a_thread"),
+    "a finalizer": ("refresh.output.publish", "beginning", "unraisable"),
 }
 AT_MOST = {"RUNNER_DEBUG": "1", "GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST}
 

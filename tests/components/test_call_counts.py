@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from refresh.output.job_summary import markdown
 from refresh.pool import records
-from refresh.summary import markdown
 from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import World, in_minutes
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
-from refresh.summary import markdown
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World, in_minutes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from refresh.output.job_summary import markdown
 from refresh.pool import names
-from refresh.summary import markdown
 from tests.fakes.desired import IMAGE, LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
 from tests.reports import component

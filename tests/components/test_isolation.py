@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
+from refresh.output.problems import causes
 from refresh.pool import records
-from refresh.problems import causes
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE
 from tests.fakes.world import World, in_minutes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from moto.backends import get_backend
 
-from refresh.summary import markdown
+from refresh.output.job_summary import markdown
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
 from tests.fakes.world import World
 from tests.reports import component, failed, told

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from refresh.summary import markdown
+from refresh.output.job_summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
 from tests.reports import component, failed, told

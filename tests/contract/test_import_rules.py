@@ -17,14 +17,14 @@ SHELL = {
     "refresh.clients",
     "refresh.workflow.redacting_stream",
     "refresh.workflow.commands",
-    "refresh.publish",
+    "refresh.output.publish",
     "refresh.run",
 }
 MAY_KNOW_THE_SHELL = {
     "refresh/start.py",
     "refresh/terminal.py",
     "refresh/run.py",
-    "refresh/publish.py",
+    "refresh/output/publish.py",
     "refresh/workflow/commands.py",
 }
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}

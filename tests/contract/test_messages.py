@@ -23,7 +23,7 @@ FILES_TOLD_ELSEWHERE = {
     "command_line/__init__.py": "the parser shows it with the usage",
     "command_line/options.py": "`python -m refresh --help` shows it",
     "command_line/wording.py": "other words for messages that are on the page",
-    "summary.py": "headings of the summary, which explain themselves",
+    "output/job_summary.py": "headings of the summary, which explain themselves",
     "inputs/bash.py": "bash's words",
     "inputs/scripts.py": "problems of inputs' values, see there",
     "inputs/parsers.py": "problems of inputs' values, see there",

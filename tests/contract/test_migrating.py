@@ -18,10 +18,11 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import aws_errors, inputs, listing
+from refresh import aws_errors, inputs
 from refresh.desired import DesiredState, Mode
+from refresh.output import change_list
+from refresh.output.problems import problems
 from refresh.pool import records
-from refresh.problems import problems
 from refresh.reconciler.garbage_collector import doubts
 from tests import pages
 from tests.fakes import canaries
@@ -191,7 +192,7 @@ def _told(report: Report) -> Iterator[str]:
     """Give the lines of the log, without how long each took."""
     for each in report.components:
         yield f"{each.name}: {each.status}"
-        yield from (f"  {line}" for line in listing.planned(each.planned, each.following))
+        yield from (f"  {line}" for line in change_list.planned(each.planned, each.following))
         yield from (f"warning: {each.name}: {text}" for text in each.warnings)
 
 

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-from refresh import outputs
 from refresh.engine.report import Report
+from refresh.output import step_outputs
 
-OUTPUTS = tuple(outputs.outputs(Report(()), ""))
+OUTPUTS = tuple(step_outputs.outputs(Report(()), ""))
 """The names of the step's outputs, in their order."""
 
 

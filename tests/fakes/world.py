@@ -19,10 +19,10 @@ from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.shell import Shell
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.pool.batches import batches
 from refresh.reconciler import reconciliation
-from refresh.summary import markdown
 from tests.fakes import canaries, instance_items, operations, outgoing
 from tests.fakes.desired import IMAGE, PROFILE, REGION, REPOSITORY
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import define
 
 from refresh import errors
-from refresh.problems import causes
+from refresh.output.problems import causes
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 LOCKS = ("requirements/runtime.txt", "requirements/development.txt", "requirements/build.txt")
 _AUDIT = (

@@ -12,10 +12,10 @@ from moto.core.authorization import enable_iam_authentication
 
 from refresh import inputs
 from refresh.clients.aws import CONCURRENCY
+from refresh.output.job_summary import markdown
 from refresh.pool import records
 from refresh.reconciler import reconciliation
 from refresh.reconciler.services import Services
-from refresh.summary import markdown
 from tests.fakes import operations
 from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import SleeplessClock, World, connected

@@ -167,7 +167,7 @@ def test_an_older_python_is_refused_in_a_line(python: Path, form: list[str]) -> 
 
 TROUBLE = """
 import runpy, sys, threading, warnings, logging
-import refresh.publish
+import refresh.output.publish
 def trouble(*_):
     import concurrent.futures
     warnings.warn("two\\nlines", RuntimeWarning)
@@ -184,7 +184,7 @@ def trouble(*_):
         def __del__(self):
             1 / 0
     Held()
-refresh.publish.beginning = trouble
+refresh.output.publish.beginning = trouble
 sys.argv[:] = [sys.argv[1]]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -10,8 +10,8 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
-from refresh.summary import markdown
 from refresh.workflow.commands import SUMMARY_LIMIT
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory import ec2, sqs

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
-from refresh.summary import markdown
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch

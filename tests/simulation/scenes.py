@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from refresh.output.job_summary import markdown
 from refresh.pool import records
-from refresh.summary import markdown
 from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account, Watch
 from tests.simulation import actors

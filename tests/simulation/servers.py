@@ -13,9 +13,9 @@ from attrs import define, evolve, field, frozen
 from moto.backends import get_backend
 
 from refresh import errors, inputs
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.reconciler import reconciliation
-from refresh.summary import markdown
 from tests.fakes import operations
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, REGION
 from tests.fakes.memory.account import Crash

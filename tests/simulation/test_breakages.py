@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from refresh.summary import markdown
+from refresh.output.job_summary import markdown
 from tests.fakes.memory import dynamodb
 from tests.fakes.memory.account import Watch
 from tests.simulation import actors

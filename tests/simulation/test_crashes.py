@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from refresh.summary import markdown
+from refresh.output.job_summary import markdown
 from tests.simulation.actors import run_another
 from tests.simulation.figures import SINGLES
 from tests.simulation.invariants import crashed, explained, marked_and_alive, require, settle, watched

@@ -15,10 +15,11 @@ import pytest
 import yaml
 from attrs import frozen
 
-from refresh import errors, publish
+from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Change, Difference, Done, Failed, Skipped
 from refresh.engine.report import ComponentReport, Report
+from refresh.output import publish
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.workflow import log
 from refresh.workflow.commands import Runner

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from refresh.desired import RootVolume
+from refresh.output.job_summary import markdown
 from refresh.pool import names, records
-from refresh.summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account
 from tests.simulation.pool import Pool

@@ -14,7 +14,7 @@ from refresh.desired import Mode
 from refresh.engine.change import Change, Done, Failed, Plan, Postponed, Skipped, Unchecked
 from refresh.engine.component import Clearance, Converged, Gate, Run, attempt
 from refresh.engine.convergence import MAX_PASSES, MOST_PASSES, Convergence, converge
-from refresh.problems import problems
+from refresh.output.problems import problems
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not among our 
 import pytest
 from attrs import evolve
 
-from refresh import document, errors, outputs
+from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.report import ComponentReport, Report
+from refresh.output import json_report, step_outputs
 from refresh.pool.records import Instance
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
@@ -62,7 +63,7 @@ def _report(**changed: Any) -> Report:
 
 
 def _read(report: Report) -> Any:
-    return json.loads("".join(document.written(report)))
+    return json.loads("".join(json_report.written(report)))
 
 
 @pytest.mark.parametrize(
@@ -79,12 +80,12 @@ def test_the_report_is_as_its_schema_says(report: Report) -> None:
     """Others build on it."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(_read(report), SCHEMA)
-    assert _read(report)["schema_version"] == document.SCHEMA_VERSION
+    assert _read(report)["schema_version"] == json_report.SCHEMA_VERSION
 
 
 def test_a_change_is_told_field_by_field_with_what_is_known_of_it() -> None:
     """A mark with its reason and how long it was overdue, user data as a diff."""
-    told = document.change(MARK)
+    told = json_report.change(MARK)
     assert told["description"] == f"mark instance {ID}"
     assert told["note"] == "expired 5 min ago"
     assert told["facts"] == {
@@ -94,7 +95,7 @@ def test_a_change_is_told_field_by_field_with_what_is_known_of_it() -> None:
         "run_id": "42",
         "overdue_seconds": 300,
     }
-    image, user_data = document.change(VERSION)["differences"]
+    image, user_data = json_report.change(VERSION)["differences"]
     assert image == {"field": "ImageId", "from": None, "to": "ami-1", "diff": None}
     assert user_data["diff"] == "--- user data now\n+++ user data wanted\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
 
@@ -115,7 +116,7 @@ def test_every_outcome_is_told_with_its_reason() -> None:
 
 def test_the_outputs_are_what_the_next_step_needs() -> None:
     """Every one of them, as text."""
-    values = outputs.outputs(_report(), "refresh-report.json")
+    values = step_outputs.outputs(_report(), "refresh-report.json")
     plan = json.loads(values.pop("plan"))
     assert [(each["component"], each["action"]) for each in plan] == [
         ("garbage collector", "mark"),
@@ -138,7 +139,7 @@ def test_the_outputs_are_what_the_next_step_needs() -> None:
 
 def test_what_could_not_be_seen_is_empty() -> None:
     """And nothing was changed."""
-    assert outputs.outputs(Report(()), "") == {
+    assert step_outputs.outputs(Report(()), "") == {
         "changed": "false",
         "drift": "false",
         "plan": "[]",
@@ -161,7 +162,7 @@ def test_every_output_of_a_large_pool_can_be_used_by_the_next_step() -> None:
     planned = ComponentReport(name="garbage collector", planned=marks, outcomes=tuple(Done(Terminate(i)) for i in ids))
     url = "https://vpce-0123456789abcdef0-01234567.sqs.us-gov-west-1.vpce.amazonaws.com/123456789012"
     queues = tuple((f"class{number}" * 8, f"{url}/{'q' * 80}") for number in range(50))
-    values = outputs.outputs(Report((planned,), pool=PoolNow(queues=queues)), "refresh-report.json")
+    values = step_outputs.outputs(Report((planned,), pool=PoolNow(queues=queues)), "refresh-report.json")
     environ = {name.upper().replace("-", "_"): value for name, value in values.items()}
     together = json.dumps(values, indent=2)
     step = (
@@ -187,7 +188,7 @@ def test_a_change_with_a_long_text_is_planned_without_it() -> None:
     script = "\n".join(f"echo {number}" for number in range(5000))
     long = CreateVersion("lt-1", 1, (("UserData", ""),), (("UserData", script),), {})
     (told,) = json.loads(
-        outputs.outputs(Report((ComponentReport(name="launch template", planned=(long,)),)), "")["plan"]
+        step_outputs.outputs(Report((ComponentReport(name="launch template", planned=(long,)),)), "")["plan"]
     )
     assert (told["action"], told["differences"]) == ("create", [])
     assert told["note"].endswith("its differences are in the report file")

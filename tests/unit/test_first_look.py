@@ -69,7 +69,14 @@ def test_the_items_of_a_table_that_goes_are_gone(table: str | errors.ApiError) -
 
 def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
     """AWS answers while they are; half of a run that changes nothing is loading."""
-    late = ("refresh.engine.component", "refresh.engine.report", "refresh.publish", "asyncio", "cattrs", "argparse")
+    late = (
+        "refresh.engine.component",
+        "refresh.engine.report",
+        "refresh.output.publish",
+        "asyncio",
+        "cattrs",
+        "argparse",
+    )
     program = (
         "import sys, refresh.run, refresh.reconciler.first_look, botocore.session;"
         f"print([each for each in {late!r} if each in sys.modules])"

@@ -97,7 +97,7 @@ def test_a_defect_after_the_components_have_begun_ends_them(monkeypatch: pytest.
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("refresh.publish.beginning", broken)
+    monkeypatch.setattr("refresh.output.publish.beginning", broken)
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", broken)
     stop = Stop()
     assert main(stop=stop) == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from refresh import pool_table
+from refresh.output import pool_table
 from refresh.pool.snapshot import InstanceNow
-from refresh.wording import relative
+from refresh.text import relative
 from tests.fakes.serial import NOW
 
 HOUR = timedelta(hours=1)

@@ -7,7 +7,7 @@ import pytest
 from refresh import errors
 from refresh.engine.change import Failed
 from refresh.engine.report import ComponentReport
-from refresh.problems import cause, causes, problems
+from refresh.output.problems import cause, causes, problems
 from refresh.reconciler.garbage_collector.changes import Terminate
 from tests.fakes.changes import REFUSAL, Paint
 

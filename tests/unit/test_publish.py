@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from attrs import frozen
 
-from refresh import errors, inputs, listing, publish
+from refresh import errors, inputs
 from refresh.desired import Mode
 from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.report import ComponentReport, Report
+from refresh.output import change_list, publish
 from refresh.workflow import log
 from refresh.workflow.commands import Runner
 from refresh.workflow.redacting_stream import GuardedStream
@@ -90,7 +91,7 @@ def test_a_plan_is_told_as_what_would_be_done_and_what_would_follow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "lines"), [(listing.LINES_PER_KIND, listing.LINES_PER_KIND), (listing.LINES_PER_KIND + 1, 1)]
+    ("number", "lines"), [(change_list.LINES_PER_KIND, change_list.LINES_PER_KIND), (change_list.LINES_PER_KIND + 1, 1)]
 )
 def test_many_changes_of_a_kind_are_one_line_with_their_number(number: int, lines: int) -> None:
     """And the other kinds keep theirs."""

@@ -11,7 +11,7 @@ from refresh.desired import Mode
 from refresh.engine.change import Change, Difference, Done, Failed, Skipped
 from refresh.engine.report import ComponentReport, Report
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.wording import enumerated, lasting
+from refresh.text import enumerated, lasting
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from refresh.engine.change import Change, Difference
 from refresh.pool import records
-from refresh.wording import lasting
+from refresh.text import lasting
 
 
 class Reason(Enum):

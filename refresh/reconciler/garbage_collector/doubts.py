@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh.pool import names
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

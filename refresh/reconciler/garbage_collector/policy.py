@@ -23,7 +23,7 @@ from refresh.reconciler.garbage_collector import doubts, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.doubts import Doubt
 from refresh.reconciler.garbage_collector.facts import Actual
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refresh.reconciler.preflight.findings import Findings
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

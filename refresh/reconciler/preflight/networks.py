@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh.reconciler.preflight.findings import Findings
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

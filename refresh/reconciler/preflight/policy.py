@@ -17,7 +17,7 @@ from refresh.pool import records
 from refresh.reconciler.launch_template.image import Image
 from refresh.reconciler.preflight import images, networks
 from refresh.reconciler.preflight.findings import Findings, together
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 T = TypeVar("T")
 _SOON = timedelta(days=30)

@@ -10,11 +10,11 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from refresh import listing, pool_table
 from refresh.engine.status import AS_DESIRED
-from refresh.problems import causes
+from refresh.output import change_list, pool_table
+from refresh.output.problems import causes
 from refresh.reconciler.garbage_collector.changes import CollectorChange, Terminate
-from refresh.wording import enumerated, lasting, relative
+from refresh.text import enumerated, lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -219,7 +219,7 @@ def _changes(report: Report) -> Iterator[str]:
 def _lines(component: ComponentReport) -> Iterator[str]:
     """Give a component's changes as a diff colours them: `!` stands for a change in place."""
     changes, later = (component.planned, component.following) if component.planning else (component.done, ())
-    told = listing.planned(
+    told = change_list.planned(
         *([each for each in some if not isinstance(each, CollectorChange)] for some in (changes, later))
     )
     lines = [re.sub(r"^~ ", "! ", " ".join(line.splitlines())) for line in told]

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from refresh.pool import records
 from refresh.pool.snapshot import UNRECORDED
-from refresh.wording import lasting, relative
+from refresh.text import lasting, relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

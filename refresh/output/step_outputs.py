@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from refresh import document
+from refresh.output import json_report
 from refresh.pool import records
 from refresh.reconciler.garbage_collector.changes import Terminate
 
@@ -50,7 +50,7 @@ def _plan(report: Report) -> str:
 
 
 def _planned(component: str, change: Change) -> str:
-    told = {"component": component, **document.change(change)}
+    told = {"component": component, **json_report.change(change)}
     whole = _json(told)
     if len(whole) <= PLAN_LIMIT // 2:
         return whole

@@ -10,7 +10,7 @@ from attrs import frozen
 from refresh import errors
 from refresh.engine.change import Change, Failed
 from refresh.engine.report import ComponentReport
-from refresh.wording import enumerated
+from refresh.text import enumerated
 
 
 def cause(error: errors.RefreshError) -> str:

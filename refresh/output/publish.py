@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from refresh import document, listing, summary
-from refresh import outputs as step_outputs
 from refresh.desired import Mode
 from refresh.engine.change import Change, Skipped
 from refresh.engine.report import ComponentReport, Report
-from refresh.problems import problems
+from refresh.output import change_list, job_summary, json_report, step_outputs
+from refresh.output.problems import problems
 from refresh.workflow import log
 
 if TYPE_CHECKING:
@@ -91,8 +90,8 @@ def ending(runner: Runner, report: Report) -> None:
         planned=len(report.planned) if report.planning else 0,
         failed=", ".join(each.name for each in report.failed) or "none",
     )
-    runner.summarise(summary.markdown(report))
-    path = runner.write_report(document.written(report))
+    runner.summarise(job_summary.markdown(report))
+    path = runner.write_report(json_report.written(report))
     runner.write_outputs(step_outputs.outputs(report, path))
     runner.show_annotations()
 
@@ -100,18 +99,18 @@ def ending(runner: Runner, report: Report) -> None:
 def _planned(runner: Runner, report: ComponentReport) -> None:
     if runner.as_json:
         for change in report.planned:
-            log.info("change.planned", **document.change(change))
+            log.info("change.planned", **json_report.change(change))
         for change in report.following:
-            log.info("change.following", **document.change(change))
+            log.info("change.following", **json_report.change(change))
         return
-    for line in listing.planned(report.planned, report.following):
+    for line in change_list.planned(report.planned, report.following):
         runner.line(line)
 
 
 def _done(changes: tuple[Change, ...]) -> None:
     for kind, number in Counter(type(change) for change in changes).items():
         event = f"{kind.noun}.{kind.done}"
-        if number > listing.LINES_PER_KIND:
+        if number > change_list.LINES_PER_KIND:
             log.info(event, number=number)
             continue
         for change in changes:
@@ -129,7 +128,7 @@ def _skipped(report: ComponentReport) -> None:
         if isinstance(each, Skipped):
             groups.setdefault((type(each.change), each.reason), []).append(each)
     for (kind, reason), group in groups.items():
-        if len(group) > listing.LINES_PER_KIND:
+        if len(group) > change_list.LINES_PER_KIND:
             log.info("change.skipped", subject=kind.action(), number=len(group), reason=reason)
         else:
             for outcome in group:
