@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
-from refresh.clients.shell import Shell
+from refresh.clients.process_hooks import Shell
 from refresh.inputs import secrets
 from refresh.reconciler import first_look
 from refresh.workflow import log

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from refresh import clients, command_line, errors, inputs, run
 from refresh.clients.aws import CONCURRENCY
-from refresh.clients.shell import Shell
+from refresh.clients.process_hooks import Shell
 from refresh.command_line import status, wording
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.clients import aws, connection_errors
+from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
-from refresh.clients.hooks import ClockSkew
-from refresh.clients.shell import quieten
+from refresh.clients.process_hooks import quieten
 from refresh.reconciler.services import Services
 
 if TYPE_CHECKING:
-    from refresh.clients.shell import Shell
+    from refresh.clients.process_hooks import Shell
     from refresh.credentials import Secrets
     from refresh.desired import DesiredState
 

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from refresh import errors
 from refresh.clients import role
-from refresh.clients.hooks import (
+from refresh.clients.botocore_events import (
     RefusedCredentials,
     Trace,
     give_up_early,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_sqs import SQSClient
 
-    from refresh.clients.hooks import ClockSkew
-    from refresh.clients.shell import Shell
+    from refresh.clients.botocore_events import ClockSkew
+    from refresh.clients.process_hooks import Shell
     from refresh.credentials import IdTokens
     from refresh.desired import DesiredState
     from refresh.reconciler.launch_template.image import ParameterStore

@@ -11,7 +11,7 @@ from refresh import errors
 from refresh.clients import connection_errors
 from refresh.clients.github_errors import Asker, from_github, of_app, told
 from refresh.clients.github_retries import retry
-from refresh.clients.shell import quieten
+from refresh.clients.process_hooks import quieten
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 from refresh.pool import records
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import github
 
-    from refresh.clients.shell import Shell
+    from refresh.clients.process_hooks import Shell
     from refresh.desired import DesiredState
     from refresh.reconciler.registration_token import IssuedToken
     from refresh.reconciler.runner_registrations import Registration

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import github
 
-    from refresh.clients.shell import Shell
+    from refresh.clients.process_hooks import Shell
 
 LONGEST_WAIT_SECONDS = 60
 _RETRIES = 3

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from requests import PreparedRequest, Response
 
-    from refresh.clients.shell import Shell
+    from refresh.clients.process_hooks import Shell
     from refresh.credentials import IdTokens
     from refresh.desired import Role
 

@@ -11,7 +11,7 @@ import pytest
 
 from refresh import clients, errors, inputs
 from refresh.clients.github import GitHub
-from refresh.clients.shell import Shell
+from refresh.clients.process_hooks import Shell
 from refresh.credentials import AppKey, IdTokens, Secret, Secrets
 from refresh.reconciler.registration_token import IssuedToken
 from refresh.workflow.commands import Runner

@@ -20,8 +20,8 @@ from botocore.utils import parse_timestamp
 
 from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY, moment
+from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
-from refresh.clients.hooks import ClockSkew
 from refresh.credentials import Secret
 from refresh.reconciler.runner_registrations import Registration
 from tests.fakes import canaries, operations

@@ -16,7 +16,7 @@ import pytest
 from attrs import frozen
 from botocore.config import Config
 
-from refresh.clients import hooks
+from refresh.clients import botocore_events
 from tests.fakes import operations
 from tests.fakes.memory.account import Account
 from tests.fakes.memory.dynamodb import DynamoDB
@@ -65,7 +65,7 @@ def _remote(name: str, url: str | None, *services: str) -> Backend:
     made: dict[str, Any] = {}
     for service in services:
         client = boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **credentials)  # type: ignore[call-overload] # the name is a variable
-        hooks.translate_errors(client)
+        botocore_events.translate_errors(client)
         operations.mark(client)
         made[service] = client
 

@@ -18,7 +18,8 @@ import pytest
 import yaml
 from attrs import evolve
 
-from refresh import aws_errors, inputs
+from refresh import inputs
+from refresh.clients import aws_errors
 from refresh.desired import DesiredState, Mode
 from refresh.output import change_list
 from refresh.output.problems import problems

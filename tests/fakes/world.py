@@ -18,7 +18,7 @@ from attrs import evolve
 from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
-from refresh.clients.shell import Shell
+from refresh.clients.process_hooks import Shell
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.pool.batches import batches

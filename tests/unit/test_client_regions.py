@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import aws_errors, errors
-from refresh.clients import regions
+from refresh import errors
+from refresh.clients import aws_errors, regions
 
 LIKE_BAD = [
     ("dynamodb:GetItem", "UnrecognizedClientException", "The security token included in the request is invalid."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import aws_errors, errors
+from refresh import errors
+from refresh.clients import aws_errors
 
 
 def _from(code: str, status: int = 400, message: str = "because.") -> errors.ApiError:

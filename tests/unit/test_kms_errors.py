@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from refresh import aws_errors, errors, kms_errors
+from refresh import errors, kms_errors
+from refresh.clients import aws_errors
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 DYNAMODB = "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: {} (Error Code: {})"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from attrs import evolve
 
-from refresh import aws_errors, errors
+from refresh import errors
+from refresh.clients import aws_errors
 from refresh.desired import Mode
 from refresh.engine import tagging
 from refresh.engine.change import Difference, Done, Plan

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from attrs import define, field
 
-from refresh import aws_errors, errors
+from refresh import errors
+from refresh.clients import aws_errors
 from tests.fakes import operations, outgoing
 
 if TYPE_CHECKING:

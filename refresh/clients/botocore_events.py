@@ -9,15 +9,15 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from refresh import aws_errors, errors
-from refresh.clients import connection_errors, regions
+from refresh import errors
+from refresh.clients import aws_errors, connection_errors, regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from botocore.client import BaseClient
 
-    from refresh.clients.shell import Called, Shell
+    from refresh.clients.process_hooks import Called, Shell
 
 _FIRST_ERROR = 300
 """The first status that botocore itself calls an error."""
