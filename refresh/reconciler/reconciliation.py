@@ -18,6 +18,7 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import Once
+from refresh.preflight import Preflight
 from refresh.reconciler import first_look, handovers, registration_token
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.facts import Actual as Collected
@@ -27,7 +28,6 @@ from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
 from refresh.reconciler.pool_now import ended, pool_now, touched
-from refresh.reconciler.preflight import Preflight
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations

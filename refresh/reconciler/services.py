@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_sqs import SQSClient
 
-    from refresh.reconciler.preflight import OnDemand
+    from refresh.preflight import OnDemand
     from refresh.reconciler.registration_token import TokenIssuer
     from refresh.reconciler.runner_registrations import Registry
     from refresh.reconciler.runner_release import ReleaseSource

@@ -9,10 +9,10 @@ import pytest
 
 from refresh import errors
 from refresh.desired import RootVolume
+from refresh.preflight import policy
+from refresh.preflight.findings import Findings, together
+from refresh.preflight.policy import Network, Profile
 from refresh.reconciler.launch_template.image import Image
-from refresh.reconciler.preflight import policy
-from refresh.reconciler.preflight.findings import Findings, together
-from refresh.reconciler.preflight.policy import Network, Profile
 from tests.fakes.desired import IMAGE, desired
 from tests.fakes.memory.account import START
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from refresh.reconciler.preflight.findings import Findings
+from refresh.preflight.findings import Findings
 from refresh.text import enumerated
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from attrs import evolve, frozen
 from refresh import errors
 from refresh.engine.component import Clearance
 from refresh.engine.shared_read import Once
-from refresh.reconciler.preflight import policy
-from refresh.reconciler.preflight.findings import Findings, together
-from refresh.reconciler.preflight.policy import Network, Profile
+from refresh.preflight import policy
+from refresh.preflight.findings import Findings, together
+from refresh.preflight.policy import Network, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.component import Clock
+    from refresh.preflight.policy import Read
     from refresh.reconciler.launch_template.image import Image, ParameterStore
-    from refresh.reconciler.preflight.policy import Read
 
 T = TypeVar("T")
 _PROFILE = (

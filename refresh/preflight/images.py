@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.reconciler.preflight.findings import Findings
+from refresh.preflight.findings import Findings
 from refresh.text import enumerated
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from attrs import field, frozen
 from refresh import errors
 from refresh.desired import DesiredState
 from refresh.pool import records
+from refresh.preflight import images, networks
+from refresh.preflight.findings import Findings, together
 from refresh.reconciler.launch_template.image import Image
-from refresh.reconciler.preflight import images, networks
-from refresh.reconciler.preflight.findings import Findings, together
 from refresh.text import enumerated
 
 T = TypeVar("T")
