@@ -20,7 +20,7 @@ from refresh import clients, errors, inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.process_hooks import Shell
 from refresh.inputs import secrets
-from refresh.reconciler import first_look
+from refresh.reconciler import prefetch
 from refresh.workflow import log
 from refresh.workflow.commands import Runner
 from refresh.workflow.redacting_stream import GuardedStream
@@ -76,7 +76,7 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     runner: Runner,
     stop: Stop,
 ) -> int:
-    first = first_look.look(given.desired, services, clock, executor)
+    first = prefetch.look(given.desired, services, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(

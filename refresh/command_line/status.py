@@ -10,9 +10,9 @@ from attrs import evolve, frozen
 from refresh.output import json_report, pool_table
 from refresh.pool import names, records
 from refresh.pool.snapshot import PoolNow
-from refresh.reconciler import first_look
-from refresh.reconciler.garbage_collector import observation
-from refresh.reconciler.pool_now import pool_now
+from refresh.reconciler import prefetch
+from refresh.reconciler.garbage_collector import observe
+from refresh.reconciler.snapshot import pool_now
 from refresh.text import lasting, relative
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ class Look:
 
 def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> Look:
     """Read the pool, in five calls while nothing has a second page."""
-    first = first_look.look(desired, services, clock, executor)
+    first = prefetch.look(desired, services, clock, executor)
     at, repository = first.began_at, str(desired.repository)
     if first.table() is None:
         return Look(repository, desired.region, at, None)
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
-    collected = observation.observe(services.ec2, services.dynamodb, table, template, first.launched())
+    collected = observe.observe(services.ec2, services.dynamodb, table, template, first.launched())
     versions = first.versions()
     token = records.mapping(first.metadata.first(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
     pool = evolve(
         pool_now(None, None, None, collected),
-        template_id=first_look.template_id(versions),
+        template_id=prefetch.template_id(versions),
         template_version=next((each["VersionNumber"] for each in versions if each.get("DefaultVersion")), None),
         token_expires_at=records.read_time(records.text(token, "expires_at") or ""),
     )

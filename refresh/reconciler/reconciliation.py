@@ -19,19 +19,19 @@ from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import Once
 from refresh.preflight import Preflight
-from refresh.reconciler import first_look, handovers, registration_token
+from refresh.reconciler import dependencies, prefetch, registration_token
 from refresh.reconciler.garbage_collector import GarbageCollector
-from refresh.reconciler.garbage_collector.facts import Actual as Collected
+from refresh.reconciler.garbage_collector.actual import Actual as Collected
 from refresh.reconciler.launch_template import LaunchTemplate
 from refresh.reconciler.launch_template import image as images
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
-from refresh.reconciler.pool_now import ended, pool_now, touched
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import RunnerRelease
+from refresh.reconciler.snapshot import ended, pool_now, touched
 from refresh.reconciler.state_table import StateTable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.component import Clock, Component, Converged, Gate
-    from refresh.reconciler.first_look import FirstLook
+    from refresh.reconciler.prefetch import FirstLook
     from refresh.reconciler.resource_pools import policy as pools_policy
     from refresh.reconciler.services import Services
 
@@ -109,7 +109,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     `first` holds what AWS was asked before this was loaded; it is asked here where it was not.
     Once `stopped`, nothing new is begun. `progress` is called in other threads while long work goes on.
     """
-    first = first or first_look.look(desired, services, clock, executor)
+    first = first or prefetch.look(desired, services, clock, executor)
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
     sender = Sender(services.dynamodb, clock, executor, run.over)
@@ -126,17 +126,18 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         return future
 
     table = started(StateTable(desired, services.dynamodb, metadata, first.table, clock))
-    after_table = partial(handovers.require_table, desired, table)
+    after_table = partial(dependencies.require_table, desired, table)
     release = started(RunnerRelease(desired, metadata, services.github, clock), after_table)
     collector = started(
         GarbageCollector(desired, services.ec2, sender, first.launched, first.table, services.skew, progress),
         after_table,
     )
-    issue = partial(handovers.require_administration, desired, services.github)
+    issue = partial(dependencies.require_administration, desired, services.github)
     token = started(RegistrationToken(desired, metadata, services.github, clock), after_table, issue)
-    gone = partial(handovers.ended, collector, token)
-    newest = partial(handovers.release, desired, release)
-    device = partial(handovers.root_device, desired, image)
+    gone = partial(dependencies.ended, collector, token)
+    recorded = partial(dependencies.recorded, collector)
+    newest = partial(dependencies.release, desired, release)
+    device = partial(dependencies.root_device, desired, image)
     template = started(
         LaunchTemplate(desired, services.ec2, metadata, first.versions, newest, device),
         after_table,
@@ -152,7 +153,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         token,
         collector,
         started(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone, run.over), after_table),
-        started(OrphanedArtifacts(desired, services.ec2, sender, partial(handovers.recorded, collector)), after_table),
+        started(OrphanedArtifacts(desired, services.ec2, sender, recorded), after_table),
     )
     return Reconciliation(
         desired=desired,

@@ -24,7 +24,7 @@ from refresh.desired import DesiredState, Mode
 from refresh.output import change_list
 from refresh.output.problems import problems
 from refresh.pool import records
-from refresh.reconciler.garbage_collector import doubts
+from refresh.reconciler.garbage_collector import skip_reasons
 from tests import pages
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
@@ -226,7 +226,7 @@ def test_the_pool_is_taken_over_as_the_page_says(pool: Pool) -> None:
 def test_what_may_fail_the_first_run_is_said_in_these_words() -> None:
     """The collector's own."""
     page = " ".join(PAGE.split())
-    assert all(each.fails and f"`{each.problem}`" in page for each in (doubts.UNRECORDED, doubts.EMPTIED))
+    assert all(each.fails and f"`{each.problem}`" in page for each in (skip_reasons.UNRECORDED, skip_reasons.EMPTIED))
 
 
 def test_the_page_names_the_iam_actions_that_the_original_s_policy_lacks() -> None:

@@ -17,9 +17,9 @@ from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, wire_time
-from refresh.reconciler.garbage_collector import application, policy
+from refresh.reconciler.garbage_collector import apply, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.doubts import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import Doubt
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -113,7 +113,7 @@ def test_the_page_has_every_attribute_of_a_record_and_of_history() -> None:
     rows = _rows("INSTANCE")
     attributes = [_quoted(row[0])[0] for row in rows]
     assert {*attributes} == {*records.INSTANCE_ATTRIBUTES} - COMMON
-    (adopted,) = application.adopt("table", "url", ADOPT)
+    (adopted,) = apply.adopt("table", "url", ADOPT)
     assert {*adopted["Put"]["Item"]} - COMMON == {each for each in attributes if each in adopted["Put"]["Item"]}
     assert {row[1] for row in rows} == {"S"}
     assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
@@ -161,13 +161,13 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
         records.TERMINATED,
     }
     ours = {_quoted(row[2])[0]: {*_quoted(row[3])} - {records.TERMINATED} for row in rows if "refresh" in row[2]}
-    marks = [application.mark("table", "url", mark)[0]["Update"] for mark in MARKS]
+    marks = [apply.mark("table", "url", mark)[0]["Update"] for mark in MARKS]
     compared = {name for each in marks for name in re.findall(r"#(\w+)", each["ConditionExpression"])}
     assert ours["Mark"] == compared == {"state", "runId", "threshold"}
     assert [("#threshold < " in each["ConditionExpression"]) for each in marks] == [True, False]
     assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
-    (adopted,) = application.adopt("table", "url", ADOPT)
-    cleaned = application.clean("table", NOW, Clean(RECORD))
+    (adopted,) = apply.adopt("table", "url", ADOPT)
+    cleaned = apply.clean("table", NOW, Clean(RECORD))
     assert adopted["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
     assert cleaned[0]["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
     written = {name.strip("#") for name in marks[0]["ExpressionAttributeNames"]}

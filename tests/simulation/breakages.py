@@ -13,7 +13,7 @@ from refresh.engine.change import Done, Plan
 from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler import launch_template, registration_token
-from refresh.reconciler.garbage_collector import application, observation, policy
+from refresh.reconciler.garbage_collector import apply, observe, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.launch_template import policy as template_policy
@@ -63,7 +63,7 @@ def _with_condition(change: Callable[[str], str | None]) -> AbstractContextManag
         condition = change(update.pop("ConditionExpression"))
         return [{"Update": update | ({"ConditionExpression": condition} if condition else {})}]
 
-    return _wrapped(application, "mark", wrap)
+    return _wrapped(apply, "mark", wrap)
 
 
 def mark_without_a_condition() -> AbstractContextManager[object]:
@@ -127,7 +127,7 @@ def swallow_errors_of_terminate() -> AbstractContextManager[object]:
         for outcome in original(*args):
             yield Done(outcome.change)
 
-    return _wrapped(application, "terminate", wrap)
+    return _wrapped(apply, "terminate", wrap)
 
 
 def believe_the_record_alone() -> AbstractContextManager[object]:
@@ -137,7 +137,7 @@ def believe_the_record_alone() -> AbstractContextManager[object]:
 
 def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[object]:
     """Forget that the table alone says so, and that a living template is somebody's."""
-    return mock.patch.object(observation, "_is_another_s", return_value=False)
+    return mock.patch.object(observe, "_is_another_s", return_value=False)
 
 
 def forget_former_templates() -> AbstractContextManager[object]:

@@ -10,7 +10,7 @@ import pytest
 
 from refresh import errors
 from refresh.pool import names
-from refresh.reconciler.first_look import look
+from refresh.reconciler.prefetch import look
 from tests.fakes.desired import desired
 from tests.fakes.items import Items
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -78,7 +78,7 @@ def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
         "argparse",
     )
     program = (
-        "import sys, refresh.run, refresh.reconciler.first_look, botocore.session;"
+        "import sys, refresh.run, refresh.reconciler.prefetch, botocore.session;"
         f"print([each for each in {late!r} if each in sys.modules])"
     )
     printed = subprocess.run(  # noqa: S603 - our own modules

@@ -17,7 +17,8 @@ from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine, by_exact_id, launched_from
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, Unreadable, wire_time
-from refresh.reconciler.garbage_collector import GarbageCollector, application, facts, observation
+from refresh.reconciler.garbage_collector import GarbageCollector, apply, observe
+from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
 from tests.fakes.desired import TABLE, TEMPLATE, desired
@@ -133,7 +134,7 @@ def _item(number: int, **changed: str) -> records.Item:
     return records.item(records.INSTANCE, _id(number), NOW, **attributes)
 
 
-def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> facts.Actual:
+def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> Actual:
     return evolve(_collector(ec2, dynamodb, former=former).observe(), skew=timedelta())
 
 
@@ -211,8 +212,8 @@ def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
     ec2 = _Ec2({_id(1): _instance(1)})
     launched = launched_from(cast("EC2Client", ec2), TemplateIds())
     clients = cast("EC2Client", ec2), cast("DynamoDBClient", _DynamoDB())
-    actual = observation.observe(*clients, TABLE, TEMPLATE, launched, lambda: False)
-    assert (actual, ec2.described) == (facts.Actual(), [])
+    actual = observe.observe(*clients, TABLE, TEMPLATE, launched, lambda: False)
+    assert (actual, ec2.described) == (Actual(), [])
 
 
 def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
@@ -246,7 +247,7 @@ def test_a_malformed_record_is_set_apart_and_stops_nothing(item: records.Item, p
 
 
 def _mark(record: Instance) -> dict[str, Any]:
-    (action,) = application.mark(TABLE, RUN_URL, Mark(record, Reason.EXPIRED, NOW))
+    (action,) = apply.mark(TABLE, RUN_URL, Mark(record, Reason.EXPIRED, NOW))
     return cast("dict[str, Any]", action["Update"])
 
 
@@ -301,7 +302,7 @@ def test_cleaning_deletes_record_heartbeat_and_signal_and_keeps_a_history_item_t
         instance_type="m7i.large",
         usage_class="spot",
     )
-    actions = application.clean(TABLE, NOW, Clean(ended))
+    actions = apply.clean(TABLE, NOW, Clean(ended))
     record, heartbeat, signal, history = cast("list[dict[str, Any]]", actions)
     assert record["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
     assert record["Delete"]["ExpressionAttributeValues"] == {":terminated": {"S": "terminated"}}
@@ -328,7 +329,7 @@ def _terminate(
     ec2: _Ec2, *numbers: int, over: Callable[[], bool] = lambda: False, clock: StillClock | None = None
 ) -> list[Outcome]:
     changes = [Terminate(_id(number)) for number in numbers]
-    return list(application.terminate(cast("EC2Client", ec2), changes, clock or StillClock(), over))
+    return list(apply.terminate(cast("EC2Client", ec2), changes, clock or StillClock(), over))
 
 
 def test_terminations_go_in_batches_of_100() -> None:
@@ -539,7 +540,7 @@ def test_an_adoption_is_put_only_if_there_still_is_no_record() -> None:
 @pytest.mark.parametrize("reason", [Reason.VANISHED, Reason.AGED])
 def test_a_mark_for_another_reason_does_not_ask_for_a_past_threshold(reason: Reason) -> None:
     """All that was judged must still hold, and the threshold was judged as not passed."""
-    (action,) = application.mark(TABLE, RUN_URL, Mark(_record(), reason, NOW))
+    (action,) = apply.mark(TABLE, RUN_URL, Mark(_record(), reason, NOW))
     update = cast("dict[str, Any]", action)["Update"]
     assert update["ConditionExpression"] == (
         "#state = :judged_state AND #runId = :judged_runId AND #threshold = :judged_threshold"
@@ -585,7 +586,7 @@ def test_whether_the_table_was_restored_is_read_where_there_is_something_to_judg
     restored = {"TableStatus": "ACTIVE", "RestoreSummary": {"RestoreDateTime": NOW, "RestoreInProgress": False}}
     answers = [{"TableStatus": "CREATING"}, restored]
 
-    def observed(*described: Any) -> facts.Actual:
+    def observed(*described: Any) -> Actual:
         read = iter(described)
         collector = _collector(_Ec2(), _DynamoDB([_item(1)]), table=lambda: next(read))
         if len(described) > 1:
@@ -605,11 +606,11 @@ def test_whether_the_table_was_restored_is_read_where_there_is_something_to_judg
 def test_instances_without_a_record_are_not_checked_where_ec2_does_not_describe_the_template() -> None:
     """By the template they are known."""
     collector = _collector(_Ec2(), _DynamoDB([]))
-    unread = facts.Actual(template_ids=TemplateIds(unread=True))
+    unread = Actual(template_ids=TemplateIds(unread=True))
     unchecked = collector.plan(unread, NOW).unchecked
     assert unchecked
     assert (unchecked.due, unchecked.wholly) == (True, False)
-    assert collector.plan(facts.Actual(), NOW).unchecked is None
+    assert collector.plan(Actual(), NOW).unchecked is None
 
 
 class _Disrupted(_Ec2):

@@ -15,11 +15,11 @@ from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import Instance, Unreadable, wire_time
-from refresh.reconciler.garbage_collector import doubts, policy, prediction
+from refresh.reconciler.garbage_collector import policy, predict, skip_reasons
+from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.doubts import Doubt
-from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.garbage_collector.restores import Restore, restore_of
+from refresh.reconciler.garbage_collector.skip_reasons import Doubt
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -205,7 +205,7 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
     """A job on a runner can write records; tags of AWS it cannot."""
     verdict = _judge(_record(state), _machine(ec2, template, **tags))
     assert isinstance(verdict, Mark | Terminate) is proven
-    assert (verdict is doubts.UNPROVEN) is not proven
+    assert (verdict is skip_reasons.UNPROVEN) is not proven
 
 
 def test_an_unknown_current_template_proves_nothing() -> None:
@@ -218,7 +218,7 @@ def test_an_unknown_current_template_proves_nothing() -> None:
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
     machine = Machine(ID, ec2, tags={ownership.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
-    assert _judge(_record(state), machine) is doubts.PROTECTED
+    assert _judge(_record(state), machine) is skip_reasons.PROTECTED
 
 
 def test_protection_does_not_hinder_cleaning_up() -> None:
@@ -539,10 +539,10 @@ def test_a_termination_tells_what_it_was_marked_as() -> None:
 def test_an_unreadable_threshold_of_a_young_instance_is_a_warning(launched_at: datetime | None) -> None:
     """It fails the run only once the instance is older than any may be."""
     young = evolve(_machine(), launched_at=launched_at)
-    assert _judge(_record(threshold="soon"), young) is doubts.UNREADABLE_THRESHOLD
+    assert _judge(_record(threshold="soon"), young) is skip_reasons.UNREADABLE_THRESHOLD
 
 
-@pytest.mark.parametrize(("seconds", "verdict"), [(0, None), (1, doubts.FAR_THRESHOLD)])
+@pytest.mark.parametrize(("seconds", "verdict"), [(0, None), (1, skip_reasons.FAR_THRESHOLD)])
 def test_a_threshold_may_be_as_far_away_as_any_run_may_last(seconds: int, verdict: Doubt | None) -> None:
     """And not a second further."""
     old = evolve(_machine(), launched_at=NOW - timedelta(days=8))
@@ -564,7 +564,7 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     ]
     now = wire_time(NOW)
     written: dict[str, Any] = {"state": "terminated", "run_id": "", "threshold": now, "updated_at": now}
-    assert prediction.predict(Actual(there, (marked, unreadable, gone, ended), TEMPLATES), changes, NOW) == Actual(
+    assert predict.predict(Actual(there, (marked, unreadable, gone, ended), TEMPLATES), changes, NOW) == Actual(
         {
             marked.id: Machine(marked.id, Ec2State.TERMINATED, tags={"kept": "x"}),
             ID: there[ID],

@@ -20,7 +20,6 @@ from refresh.engine.shared_read import Early
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
 from refresh.reconciler import launch_template
-from refresh.reconciler.first_look import template_versions
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -32,6 +31,7 @@ from refresh.reconciler.launch_template.changes import (
 )
 from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.reconciler.prefetch import template_versions
 from refresh.reconciler.runner_release.releases import Archive, Release
 from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.items import Items, metadata

@@ -12,15 +12,15 @@ from refresh.pool.ec2_instances import Ec2State, Machine
 from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
 from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
 from refresh.reconciler import registration_token
+from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.facts import Actual
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.policy import Listing, Version
 from refresh.reconciler.parameters import WriteParameter
-from refresh.reconciler.pool_now import ended, pool_now, touched
 from refresh.reconciler.resource_pools.policy import Actual as Queues
 from refresh.reconciler.resource_pools.policy import Pool
 from refresh.reconciler.runner_release.releases import Archive, Release
+from refresh.reconciler.snapshot import ended, pool_now, touched
 from tests.fakes.serial import NOW
 
 ID, STRAY = "i-00000001", "i-00000002"

@@ -18,7 +18,7 @@ from refresh.engine.convergence import converge
 from refresh.engine.shared_read import Early
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler.first_look import table_description
+from refresh.reconciler.prefetch import table_description
 from refresh.reconciler.state_table import StateTable, policy
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 from refresh.reconciler.state_table.policy import Actual, Claim, TimeToLive

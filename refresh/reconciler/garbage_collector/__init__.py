@@ -11,7 +11,7 @@ from refresh import errors
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Unchecked
 from refresh.pool import names
-from refresh.reconciler.garbage_collector import application, observation, policy, prediction, restores
+from refresh.reconciler.garbage_collector import apply, observe, policy, predict, restores
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from refresh.engine.change import Outcome, Plan
     from refresh.engine.shared_read import Early
     from refresh.pool.ec2_instances import Launched
+    from refresh.reconciler.garbage_collector.actual import Actual
     from refresh.reconciler.garbage_collector.changes import CollectorChange
-    from refresh.reconciler.garbage_collector.facts import Actual
     from refresh.reconciler.garbage_collector.restores import Restore
 
 _TEMPLATE_UNREAD = Unchecked(
@@ -61,7 +61,7 @@ class GarbageCollector:
         table, template = names.table(self.desired.repository), names.launch_template(self.desired.repository)
         launched = self.launched()
         self.launched.outdated()
-        actual = observation.observe(self.ec2, self.sender.dynamodb, table, template, launched, self.sender.over)
+        actual = observe.observe(self.ec2, self.sender.dynamodb, table, template, launched, self.sender.over)
         restore = self._restore() if actual.records or actual.machines else None
         return evolve(actual, skew=self.skew(), restore=restore)
 
@@ -72,8 +72,8 @@ class GarbageCollector:
         return evolve(plan, changes=tuple(begun), unchecked=_TEMPLATE_UNREAD if actual.template_ids.unread else None)
 
     def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
-        """See `prediction.predict`."""
-        return prediction.predict(actual, changes, now)
+        """See `predict.predict`."""
+        return predict.predict(actual, changes, now)
 
     def apply(self, changes: Sequence[CollectorChange]) -> Iterator[Outcome]:
         """Send marks, adoptions, terminations and cleanings, each in their batches."""
@@ -93,13 +93,13 @@ class GarbageCollector:
                 case _:
                     assert_never(change)
         table = names.table(self.desired.repository)
-        phase_one = partial(application.begin, table, self.desired.run_url)
-        cleaned = partial(application.clean, table, self.sender.clock.now())
+        phase_one = partial(apply.begin, table, self.desired.run_url)
+        cleaned = partial(apply.clean, table, self.sender.clock.now())
         write, over = self.sender.write, self.sender.over
-        yield from self._told("marked", firsts, write(firsts, phase_one, application.MARKS_PER_TRANSACTION))
-        ended = application.terminate(self.ec2, terminations, self.sender.clock, over)
+        yield from self._told("marked", firsts, write(firsts, phase_one, apply.MARKS_PER_TRANSACTION))
+        ended = apply.terminate(self.ec2, terminations, self.sender.clock, over)
         yield from self._told("terminated", terminations, ended)
-        yield from self._told("cleaned", cleanings, write(cleanings, cleaned, application.CLEANINGS_PER_TRANSACTION))
+        yield from self._told("cleaned", cleanings, write(cleanings, cleaned, apply.CLEANINGS_PER_TRANSACTION))
 
     def _restore(self) -> Restore | None:
         """Find out whether the table was restored; nothing is written to one that DynamoDB did not describe."""

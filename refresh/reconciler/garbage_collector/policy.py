@@ -19,10 +19,10 @@ from refresh.desired import LONGEST_RUNTIME
 from refresh.engine.change import Plan
 from refresh.pool import names, ownership, records
 from refresh.pool.ec2_instances import Ec2State, Machine
-from refresh.reconciler.garbage_collector import doubts, restores
+from refresh.reconciler.garbage_collector import restores, skip_reasons
+from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.doubts import Doubt
-from refresh.reconciler.garbage_collector.facts import Actual
+from refresh.reconciler.garbage_collector.skip_reasons import Doubt
 from refresh.text import enumerated
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def judge(
         verdict = _judge_living(desired, record, machine, now)
     if machine.state.alive and isinstance(verdict, Mark | Terminate):
         if not ownership.proven(machine, template_ids):
-            return doubts.UNPROVEN
+            return skip_reasons.UNPROVEN
         if machine.protected:
-            return doubts.PROTECTED
+            return skip_reasons.PROTECTED
     return verdict
 
 
@@ -98,18 +98,19 @@ def _judge_living(desired: DesiredState, record: records.Instance, machine: Mach
         return Mark(record, Reason.VANISHED, now)
     old = machine.state.alive and aged(machine, now, desired.max_instance_age)
     if not record.threshold:
-        return doubts.WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else doubts.ENDLESS if old else None
+        alive = skip_reasons.ENDLESS if old else None
+        return skip_reasons.WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else alive
     if record.expires is None:
-        return doubts.UNREADABLE_FOR_EVER if old else doubts.UNREADABLE_THRESHOLD
+        return skip_reasons.UNREADABLE_FOR_EVER if old else skip_reasons.UNREADABLE_THRESHOLD
     if old and record.state == "idle":
         return Mark(record, Reason.AGED, now, machine.launched_at)
-    return doubts.FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
+    return skip_reasons.FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
 
 
 def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual: Actual, now: datetime) -> Doubt:
     machine = actual.machines.get(record.id)
     if machine and machine.state.alive and aged(machine, now, desired.max_instance_age):
-        return doubts.UNREADABLE_FOR_EVER
+        return skip_reasons.UNREADABLE_FOR_EVER
     return Doubt(record.problem, "It was skipped: correct or delete the record")
 
 
@@ -122,7 +123,7 @@ def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> 
             return None
         case Ec2State.UNKNOWN:
             if record.marked_at is None:
-                return doubts.UNDATED
+                return skip_reasons.UNDATED
             return Clean(record) if now - record.marked_at > UNKNOWN_GRACE else None
         case _:
             return Terminate(record.id, record)
@@ -137,17 +138,17 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
         if machine.state.alive and ownership.proven(machine, actual.template_ids)
     ]
     stray = [machine for machine in alive if machine.id not in recorded and aged(machine, now, UNRECORDED_GRACE)]
-    kept: list[tuple[str, Verdict]] = [(machine.id, doubts.PROTECTED) for machine in stray if machine.protected]
+    kept: list[tuple[str, Verdict]] = [(machine.id, skip_reasons.PROTECTED) for machine in stray if machine.protected]
     due = [machine for machine in stray if not machine.protected]
     if not actual.records and len(alive) > 1:
-        return [*kept, *((machine.id, doubts.EMPTIED) for machine in due)]
+        return [*kept, *((machine.id, skip_reasons.EMPTIED) for machine in due)]
     if restore := actual.restore:
         # Provision records late, and cannot at all until the table is there.
         lost = [machine for machine in due if aged(machine, restore.made_at + UNRECORDED_GRACE, timedelta())]
         kept += [(machine.id, restore.lost) for machine in lost]
         due = [machine for machine in due if machine not in lost]
     if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
-        return [*kept, *((machine.id, doubts.UNRECORDED) for machine in due)]
+        return [*kept, *((machine.id, skip_reasons.UNRECORDED) for machine in due)]
     adopted = [Adopt(each.id, each.tags.get(names.INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
     return [*kept, *((each.id, each) for each in adopted)]
 

@@ -15,7 +15,7 @@ from attrs import frozen
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
-from refresh.reconciler.garbage_collector.doubts import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import Doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

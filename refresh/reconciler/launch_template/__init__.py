@@ -20,7 +20,6 @@ from refresh.engine.component import attempt
 from refresh.engine.tagging import TagResource
 from refresh.pool import names
 from refresh.pool.batches import batches
-from refresh.reconciler.first_look import template_id
 from refresh.reconciler.launch_template import content, policy
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -31,6 +30,7 @@ from refresh.reconciler.launch_template.changes import (
     TemplateChange,
 )
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
+from refresh.reconciler.prefetch import template_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from refresh.engine.change import Change
     from refresh.reconciler import launch_template, registration_token, resource_pools
-    from refresh.reconciler.garbage_collector.facts import Actual as Collected
+    from refresh.reconciler.garbage_collector.actual import Actual as Collected
 
 
 def pool_now(

@@ -15,7 +15,7 @@ from refresh.dynamodb import items
 from refresh.pool import ec2_instances, records
 from refresh.pool.ec2_instances import Launched
 from refresh.pool.ownership import TEMPLATE_TAG
-from refresh.reconciler.garbage_collector.facts import Actual
+from refresh.reconciler.garbage_collector.actual import Actual
 
 if TYPE_CHECKING:
     from collections.abc import Callable

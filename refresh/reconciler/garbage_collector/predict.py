@@ -8,8 +8,8 @@ from attrs import evolve
 
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
-from refresh.reconciler.garbage_collector.facts import Actual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
