@@ -23,7 +23,7 @@ from botocore.loaders import Loader
 
 from bench.environments import ROOT
 from bench.stage import Stage
-from refresh.run import main as refresh
+from refresh.actions.refresh import main as refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from refresh.workflow import unforeseen  # noqa: PLC0415 - the same
 
         unforeseen.install()
-        from refresh import run  # noqa: PLC0415 - the same
+        from refresh.actions import refresh  # noqa: PLC0415 - the same
 
-        return run.main(arguments, stop)
+        return refresh.main(arguments, stop)
     except KeyboardInterrupt:
         return _ended("stopped as asked, before anything was done.", 1)
     except ImportError as error:

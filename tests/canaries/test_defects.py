@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFECT = """
 import os, runpy, sys, threading
-import refresh.run, refresh.output.publish, refresh.reconciler.parameters, refresh.reconciler.reconciliation
+import refresh.actions.refresh, refresh.output.publish, refresh.reconciler.parameters, refresh.reconciler.reconciliation
 
 def broken(*arguments, **named):
     held = [value for value in os.environ.values() if "CANARY" in value]
@@ -41,9 +41,9 @@ runpy.run_path({entrypoint!r}, run_name="__main__")
 """
 """A program that raises, from where it is told, an exception whose text and locals hold every secret it was given."""
 PLACES = {
-    "reading the inputs": ("refresh.run.inputs", "load", "broken"),
-    "asking how to log": ("refresh.run.inputs", "log_as_json", "broken"),
-    "connecting": ("refresh.run.clients", "connect", "broken"),
+    "reading the inputs": ("refresh.actions.refresh.inputs", "load", "broken"),
+    "asking how to log": ("refresh.actions.refresh.inputs", "log_as_json", "broken"),
+    "connecting": ("refresh.actions.refresh.clients", "connect", "broken"),
     "telling of the beginning": ("refresh.output.publish", "beginning", "broken"),
     "reconciling": ("refresh.reconciler.reconciliation", "begin", "broken"),
     "telling of a component": ("refresh.output.publish", "component", "broken"),
@@ -57,7 +57,7 @@ AT_MOST = {"RUNNER_DEBUG": "1", "GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQU
 def _run(world: World, place: tuple[str, str, str], tmp_path: Path, **changed: str) -> tuple[int, str]:
     module, name, kind = place
     script = DEFECT.format(module=module, name=name, kind=kind, entrypoint=str(ROOT / "entrypoint.py"))
-    # `import a.b.c` of what is only an attribute fails; `refresh.run` has them all.
+    # `import a.b.c` of what is only an attribute fails; `refresh.actions.refresh` has them all.
     script = script.replace(f"import {module}\n", "")
     files = {"GITHUB_OUTPUT": tmp_path / "output", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
     given = {name: str(path) for name, path in files.items()} | {"GITHUB_WORKSPACE": str(tmp_path)}

@@ -20,9 +20,9 @@ VARIES = "\0"
 """Stands in a text for what an f-string puts in."""
 
 FILES_TOLD_ELSEWHERE = {
-    "command_line/__init__.py": "the parser shows it with the usage",
-    "command_line/options.py": "`python -m refresh --help` shows it",
-    "command_line/wording.py": "other words for messages that are on the page",
+    "inputs/command_line/__init__.py": "the parser shows it with the usage",
+    "inputs/command_line/options.py": "`python -m refresh --help` shows it",
+    "inputs/command_line/wording.py": "other words for messages that are on the page",
     "output/job_summary.py": "headings of the summary, which explain themselves",
     "inputs/bash.py": "bash's words",
     "inputs/scripts.py": "problems of inputs' values, see there",

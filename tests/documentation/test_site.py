@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from documentation import inputs_page, site
-from refresh import command_line, inputs
+from refresh import inputs
+from refresh.inputs import command_line
 from tests import pages
 from tests.fakes.literals import good
 

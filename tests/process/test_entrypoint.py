@@ -106,7 +106,7 @@ SIGNALLED_WHILE_LOADING = """
 import importlib.abc, os, runpy, signal, sys
 class Signal(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name == "refresh.run":
+        if name == "refresh.actions.refresh":
             os.kill(os.getpid(), signal.SIGTERM)
 sys.meta_path.insert(0, Signal())
 runpy.run_path(sys.argv[1], run_name="__main__")

@@ -108,7 +108,7 @@ MOMENTS = [
     "refresh.workflow.shutdown",
     "refresh.workflow.unforeseen",
     "attrs",
-    "refresh.run",
+    "refresh.actions.refresh",
     "botocore.session",
 ]
 

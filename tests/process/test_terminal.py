@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh.command_line import options
+from refresh.inputs.command_line import options
 from tests.fakes import canaries
 from tests.fakes.world import ROOT, in_minutes, inherited
 

@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refresh import clients, run
+from refresh import clients
+from refresh.actions import refresh
 from refresh.clients import aws
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def main() -> int:
     """Run, and write the figures to the file that is named."""
     clients.connect = _counting  # type: ignore[assignment] # the same, counted
     started = time.monotonic()
-    code = run.main()
+    code = refresh.main()
     figures = {
         "exit code": code,
         "seconds": round(time.monotonic() - started, 1),

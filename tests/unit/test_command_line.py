@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from refresh import command_line, inputs, terminal
-from refresh.command_line import options, version, wording
+from refresh import inputs
+from refresh.actions import terminal
+from refresh.inputs import command_line
+from refresh.inputs.command_line import options, version, wording
 from refresh.inputs.reader import SECRETS
 from refresh.workflow.commands import Runner
 from refresh.workflow.redacting_stream import GuardedStream

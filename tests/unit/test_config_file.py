@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import command_line, inputs
-from refresh.command_line import config_file
+from refresh import inputs
 from refresh.errors import InputErrors
+from refresh.inputs import command_line
+from refresh.inputs.command_line import config_file
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
         "argparse",
     )
     program = (
-        "import sys, refresh.run, refresh.reconciler.prefetch, botocore.session;"
+        "import sys, refresh.actions.refresh, refresh.reconciler.prefetch, botocore.session;"
         f"print([each for each in {late!r} if each in sys.modules])"
     )
     printed = subprocess.run(  # noqa: S603 - our own modules

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from refresh import start
-from refresh.run import SystemClock, _progress, main
+from refresh.actions.refresh import SystemClock, _progress, main
 from refresh.workflow import log
 from refresh.workflow.shutdown import Stop
 from tests.fakes.literals import good

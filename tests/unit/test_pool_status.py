@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from refresh.command_line.status import Look, as_json, lines, look
+from refresh.actions.status import Look, as_json, lines, look
 from refresh.pool.snapshot import InstanceNow, PoolNow
 from tests.fakes.serial import NOW, Serial
 from tests.simulation.worlds import build

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from refresh import errors, inputs, run, start
+from refresh import errors, inputs, start
+from refresh.actions import refresh
 from refresh.workflow import unforeseen
 from refresh.workflow.shutdown import Stop
 
@@ -51,8 +52,8 @@ def test_a_package_that_is_missing_once_inputs_are_read_is_reported_with_exit_co
 
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
-    monkeypatch.setattr(run, "inputs", SimpleNamespace(log_as_json=missing))
-    assert run.main(stop=Stop()) == 2
+    monkeypatch.setattr(refresh, "inputs", SimpleNamespace(log_as_json=missing))
+    assert refresh.main(stop=Stop()) == 2
     assert "error: refresh: the package cattrs is not installed" in capfd.readouterr().out
 
 

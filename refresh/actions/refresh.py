@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> in
         stop = stop or Stop().listen()
         if arguments is None:
             return from_environment(out, err, stop)
-        from refresh import terminal  # noqa: PLC0415 - the action has none
+        from refresh.actions import terminal  # noqa: PLC0415 - the action has none
 
         return terminal.main(arguments, out, err, stop)
     except SystemExit as ended:  # the command line's parser, which has said why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from refresh.command_line.options import DESCRIPTIONS
+from refresh.inputs.command_line.options import DESCRIPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from refresh import clients, command_line, errors, inputs, run
+from refresh import clients, errors, inputs
+from refresh.actions import refresh, status
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.process_hooks import Shell
-from refresh.command_line import status, wording
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState
-from refresh.inputs import secrets
+from refresh.inputs import command_line, secrets
+from refresh.inputs.command_line import wording
 from refresh.output import publish
 from refresh.workflow import log
 from refresh.workflow.commands import Runner
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str], out: GuardedStream, err: GuardedStream, stop:
     """Do it and give the exit code."""
     if not arguments:
         if any(name.startswith("INPUT_") for name in os.environ):
-            return run.from_environment(out, err, stop)
+            return refresh.from_environment(out, err, stop)
         out.write(command_line.help_text())
         return 2
     try:
@@ -51,11 +52,11 @@ def main(arguments: Sequence[str], out: GuardedStream, err: GuardedStream, stop:
     runner = Runner(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
     if command.name == "status":
         return _status(command, runner, out, stop)
-    return run.run(command.environ, runner, stop)
+    return refresh.run(command.environ, runner, stop)
 
 
 def _status(command: command_line.Command, runner: Runner, out: GuardedStream, stop: Stop) -> int:
-    clock = run.SystemClock(stop)
+    clock = refresh.SystemClock(stop)
     try:
         desired = _desired(command)
         shell = Shell(mask=runner.mask, now=clock.now, stopped=stop.asked)
