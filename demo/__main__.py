@@ -19,7 +19,7 @@ from tests.fakes.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 EXPIRED = 3
 FOREIGN_IMAGE = "ami-0fedcba9876543210"

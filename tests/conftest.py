@@ -16,7 +16,7 @@ from tests.fakes.world import World, forget_clients
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 

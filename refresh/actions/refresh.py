@@ -29,7 +29,7 @@ from refresh.workflow.shutdown import Stop
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 
 class SystemClock:

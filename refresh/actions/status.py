@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.desired import DesiredState
-    from refresh.engine.component import Clock
-    from refresh.reconciler.services import Services
+    from refresh.ports import Clock, Services
 
 
 @frozen

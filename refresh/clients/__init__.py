@@ -14,7 +14,7 @@ from refresh.clients import aws, connection_errors
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import quieten
-from refresh.reconciler.services import Services
+from refresh.ports import Services
 
 if TYPE_CHECKING:
     from refresh.clients.process_hooks import Shell

@@ -15,6 +15,7 @@ from refresh.clients.process_hooks import quieten
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 from refresh.pool import records
+from refresh.ports import IssuedToken, Registration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from refresh.clients.process_hooks import Shell
     from refresh.desired import DesiredState
-    from refresh.reconciler.registration_token import IssuedToken
-    from refresh.reconciler.runner_registrations import Registration
-
 _GITHUB_SECONDS = 15
 _RUNNERS_PER_PAGE = 100
 _RENEWED_BEFORE = timedelta(minutes=1)
@@ -58,8 +56,6 @@ class GitHub:
         https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-a-repository,
         https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-an-organization
         """
-        from refresh.reconciler.registration_token import IssuedToken  # noqa: PLC0415 - as the clients are made first
-
         path = f"{self._runners}/registration-token"
         answer = self._ask("POST", path)
         token = answer.get("token") if isinstance(answer, dict) else None
@@ -217,8 +213,6 @@ def _number(installation: Any) -> int:
 
 def _registration(runner: Any) -> Registration:
     """Read a runner as listed; what is not clearly offline and idle counts as neither."""
-    from refresh.reconciler.runner_registrations import Registration  # noqa: PLC0415 - as the clients are made first
-
     try:
         return Registration(
             int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False

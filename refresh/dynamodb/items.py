@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock
 
 KEYS_PER_CALL = 100
 _TRIES = 5

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock
 
 
 class Metadata:

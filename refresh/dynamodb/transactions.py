@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock
 
     Actions = Sequence[TransactWriteItemTypeDef]
 

@@ -17,20 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.engine.change import Change, Outcome, Plan
+    from refresh.ports import Clock
 
 ActualT = TypeVar("ActualT")
-
-
-class Clock(Protocol):
-    """The only source of time, passed in so that tests and simulations own it."""
-
-    def now(self) -> datetime:
-        """Give the present moment, aware, UTC."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
 
 
 class Component(Protocol[ActualT, ChangeT]):

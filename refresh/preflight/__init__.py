@@ -6,7 +6,7 @@ Nothing is asked in a run that changes nothing. Each thing is read once, for all
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
 
@@ -24,47 +24,15 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock, Iam, OnDemand
     from refresh.preflight.policy import Read
-    from refresh.reconciler.launch_template.image import Image, ParameterStore
+    from refresh.reconciler.launch_template.image import Image
 
 T = TypeVar("T")
 _PROFILE = (
     "Correct iam-instance-profile, or create it in this account; of one that was made a moment ago IAM may not know "
     "everywhere, and the next run looks again."
 )
-
-
-class Sts(Protocol):
-    """What is needed of the Security Token Service."""
-
-    def get_caller_identity(self) -> Mapping[str, Any]:
-        """Tell whose credentials these are, `Account` among it; nobody needs a permission for it."""
-        ...
-
-
-class Iam(Protocol):
-    """What is needed of IAM."""
-
-    def get_instance_profile(self, *, InstanceProfileName: str) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
-        """Give the `InstanceProfile` with its `Arn` and `Roles`."""
-        ...
-
-
-class OnDemand(Protocol):
-    """Clients that few runs need, each made when it is asked for."""
-
-    def sts(self) -> Sts:
-        """Give the Security Token Service's."""
-        ...
-
-    def iam(self) -> Iam:
-        """Give IAM's."""
-        ...
-
-    def ssm(self) -> ParameterStore:
-        """Give Systems Manager's."""
-        ...
 
 
 @frozen(init=False)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.engine.change import Change
     from refresh.engine.component import Converged
+    from refresh.ports import GitHub
     from refresh.reconciler import registration_token
-    from refresh.reconciler.services import GitHub
 
 
 _COLLECTOR_BLIND = Unchecked("the garbage collector could not read the instances (see its error above)")

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import DescribeLaunchTemplateVersionsRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.engine.component import Clock
     from refresh.pool.ec2_instances import Launched
     from refresh.pool.ownership import TemplateIds
-    from refresh.reconciler.services import Services
+    from refresh.ports import Clock, Services
 
 _PAGE = 200
 

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.desired import DesiredState
-    from refresh.engine.component import Clock, Component, Converged, Gate
+    from refresh.engine.component import Component, Converged, Gate
+    from refresh.ports import Clock, Services
     from refresh.reconciler.prefetch import FirstLook
     from refresh.reconciler.resource_pools import policy as pools_policy
-    from refresh.reconciler.services import Services
 
 
 ActualT = TypeVar("ActualT")

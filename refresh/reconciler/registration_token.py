@@ -7,7 +7,7 @@ hour and can be used until then.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
@@ -21,37 +21,16 @@ from refresh.text import lasting
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from refresh.credentials import Secret
     from refresh.desired import DesiredState
     from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock, TokenIssuer
 
 
 _EXPIRED = "the stored one has expired"
 _CLOCKS_APART = timedelta(minutes=15)
 """How far GitHub's clock may be ahead of ours."""
 _SCOPE = "scope"
-
-
-@frozen
-class IssuedToken:
-    """A token that GitHub has just issued; already masked in the log."""
-
-    token: Secret
-    expires_at: datetime
-
-
-class TokenIssuer(Protocol):
-    """What this component needs of GitHub."""
-
-    def create_registration_token(self) -> IssuedToken:
-        """Issue a token and mask it before anything else happens to it."""
-        ...
-
-    def require_administration(self) -> None:
-        """Raise what refuses a token, as far as GitHub shows it to who only reads."""
-        ...
 
 
 @frozen

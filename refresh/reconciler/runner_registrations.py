@@ -7,8 +7,7 @@ had to ask it anyway. https://docs.github.com/en/rest/actions/self-hosted-runner
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, field, frozen
 
@@ -19,34 +18,17 @@ from refresh.engine.component import attempt
 from refresh.pool import names, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
 
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock, Registration, Registry
 
 REMOVED_PER_RUN = 100
 _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
-_NAME = re.compile(rf"({records.INSTANCE_ID.pattern})-[0-9]+")
-
-
-@frozen
-class Registration:
-    """A runner as GitHub lists it."""
-
-    id: int
-    name: str
-    offline: bool
-    busy: bool
-
-    @property
-    def instance_id(self) -> str | None:
-        """The instance it runs on, if the agent named it."""
-        found = _NAME.fullmatch(self.name)
-        return found[1] if found else None
 
 
 @frozen
@@ -59,18 +41,6 @@ class Actual:
     """Why GitHub was not asked."""
     removed: int = 0
     """How many this run has removed."""
-
-
-class Registry(Protocol):
-    """What this component needs of GitHub."""
-
-    def runners(self) -> Iterable[Registration]:
-        """List every runner of the repository."""
-        ...
-
-    def remove_runner(self, runner_id: int) -> None:
-        """Remove a runner's registration."""
-        ...
 
 
 @frozen

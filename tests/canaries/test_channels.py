@@ -14,8 +14,9 @@ from botocore.exceptions import ParamValidationError
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
 from refresh.desired import REGISTRATION_TOKEN_LIFE
+from refresh.ports import IssuedToken
 from refresh.reconciler import registration_token
-from refresh.reconciler.registration_token import IssuedToken, RegistrationToken
+from refresh.reconciler.registration_token import RegistrationToken
 from refresh.workflow import log
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired

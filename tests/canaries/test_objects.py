@@ -13,7 +13,7 @@ from refresh import clients, errors, inputs
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import Shell
 from refresh.credentials import AppKey, IdTokens, Secret, Secrets
-from refresh.reconciler.registration_token import IssuedToken
+from refresh.ports import IssuedToken
 from refresh.workflow.commands import Runner
 from refresh.workflow.redacting_stream import GuardedStream
 from tests.fakes import app, canaries

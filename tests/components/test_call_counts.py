@@ -12,7 +12,7 @@ from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import World, in_minutes
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 
 def test_the_first_run_writes_everything_once(world: World) -> None:

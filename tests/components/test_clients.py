@@ -23,7 +23,7 @@ from refresh.clients.aws import CONCURRENCY, moment
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
-from refresh.reconciler.runner_registrations import Registration
+from refresh.ports import Registration
 from tests.fakes import canaries, operations
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.github_server import runner
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
     from tests.fakes.world import World

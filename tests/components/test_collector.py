@@ -14,7 +14,7 @@ from tests.fakes.world import SleeplessClock, World, in_minutes
 from tests.reports import component, told
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 STRANGER = "i-0fffffffffffffff0"
 

@@ -18,7 +18,7 @@ from tests.reports import component, failed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 JUDGED = {"launch_template": ["ec2:CreateLaunchTemplateVersion"]}

@@ -13,7 +13,7 @@ from tests.reports import component
 
 if TYPE_CHECKING:
     from refresh.engine.report import Report
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 QUEUES = {
     f"octo-widgets-{size}-ci-pool"

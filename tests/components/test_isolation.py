@@ -16,7 +16,7 @@ from tests.fakes.world import World, in_minutes
 from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 DENIED = (400, json.dumps({"__type": "AccessDeniedException", "message": "not authorized."}).encode())
 DENIED_BY_EC2 = (

@@ -16,7 +16,7 @@ from tests.reports import component, failed, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 LOOKS = {
     "ec2:DescribeImages",

@@ -16,7 +16,7 @@ from tests.reports import component, failed, told
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 TAGS = {"cost-center": "42", "team": "ci platform"}
 WRITTEN = "team = ci platform\n\ncost-center=42\n"

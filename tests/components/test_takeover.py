@@ -16,7 +16,7 @@ from tests.reports import component, failed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 KEYS = {"PK": "HASH", "SK": "RANGE"}
 DEAD = "i-0123456789abcdef0"

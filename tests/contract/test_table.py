@@ -26,7 +26,7 @@ from tests.fakes.serial import NOW
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 ROOT = Path(__file__).parents[2]

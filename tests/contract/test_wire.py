@@ -18,7 +18,7 @@ from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 DEFAULT_CLASSES = {

@@ -12,7 +12,7 @@ from tests.fakes import instance_items
 from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 

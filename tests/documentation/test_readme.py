@@ -9,7 +9,7 @@ from tests import pages
 from tests.fakes.desired import OTHER_IMAGE
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 README = pages.page("README.md")

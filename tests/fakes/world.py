@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
     from refresh.engine.report import Report
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 

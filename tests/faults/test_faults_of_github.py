@@ -20,7 +20,7 @@ from tests.fakes.world import SHELL, World, in_minutes
 from tests.reports import failed, told
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
 PRIMARY = b'{"message": "API rate limit exceeded for user ID 1."}'

@@ -14,7 +14,7 @@ from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 pytestmark = pytest.mark.usefixtures("slept")
 

@@ -14,8 +14,8 @@ from refresh import inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.output.job_summary import markdown
 from refresh.pool import records
+from refresh.ports import Services
 from refresh.reconciler import reconciliation
-from refresh.reconciler.services import Services
 from tests.fakes import operations
 from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import SleeplessClock, World, connected

@@ -18,7 +18,7 @@ from tests.image.models import FULL, client
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 DEEPEST = 5

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 

@@ -13,7 +13,7 @@ from tests.fakes.world import in_minutes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
     from tests.fakes.world import World
 
 CREATION_SECONDS, CLAIM_SECONDS, RELEASE_SECONDS = 180, 10, 120

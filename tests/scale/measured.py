@@ -17,7 +17,7 @@ from refresh.actions import refresh
 from refresh.clients import aws
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 # moto takes its time to describe thousands of instances, and that is not what is measured.
 aws._READ_SECONDS = aws._EC2_READ_SECONDS = 300

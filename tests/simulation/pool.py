@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, evolve, field
 
 from refresh.pool import records
+from refresh.ports import Services
 from refresh.reconciler import reconciliation
-from refresh.reconciler.services import Services
 from tests.fakes import instance_items
 from tests.fakes.desired import TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account

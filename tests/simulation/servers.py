@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from refresh.engine.report import Report
-    from refresh.reconciler.services import GitHub, Services
+    from refresh.ports import GitHub, Services
     from tests.simulation.schedules import Phase
 
 ALIVE = ("pending", "running")

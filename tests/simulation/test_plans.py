@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh.desired import Mode
-from refresh.reconciler.runner_registrations import Registration
+from refresh.ports import Registration
 from tests.simulation.pool import Pool
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED
 from tests.simulation.worlds import WORLDS, build

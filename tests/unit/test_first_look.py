@@ -17,7 +17,7 @@ from tests.fakes.serial import NOW, Serial, StillClock
 from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
-    from refresh.reconciler.services import Services
+    from refresh.ports import Services
 
 OWNER = {names.POOL_IDENTIFIER: {"S": "octo/widgets"}}
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")

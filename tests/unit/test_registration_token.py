@@ -14,8 +14,9 @@ from refresh.desired import Mode
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import names, records
+from refresh.ports import IssuedToken
 from refresh.reconciler import registration_token
-from refresh.reconciler.registration_token import Actual, IssuedToken, RegistrationToken, ReplaceToken
+from refresh.reconciler.registration_token import Actual, RegistrationToken, ReplaceToken
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock

@@ -12,10 +12,10 @@ from refresh.engine.change import Plan, Postponed, Skipped, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
+from refresh.ports import Registration
 from refresh.reconciler.runner_registrations import (
     REMOVED_PER_RUN,
     Actual,
-    Registration,
     RemoveRegistration,
     RunnerRegistrations,
     plan,

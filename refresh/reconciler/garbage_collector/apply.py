@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from refresh.dynamodb.transactions import Actions
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock
     from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
 
 MARKS_PER_TRANSACTION = 100

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -21,20 +21,14 @@ if TYPE_CHECKING:
 
     from types_boto3_ec2 import EC2Client
 
+    from refresh.ports import ParameterStore
+
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 _COMPARE = (
     "Compare the input ami with the images of this region that this account may use (shared with it, and within its "
     "setting Allowed AMIs)."
 )
 _PARAMETER = "Correct the parameter, or the input ami."
-
-
-class ParameterStore(Protocol):
-    """What is needed of Systems Manager."""
-
-    def get_parameters(self, *, Names: list[str]) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
-        """Give `Parameters` with their `Value`; a name that is none is in `InvalidParameters`."""
-        ...
 
 
 @frozen

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock
 
 _USABLE_AFTER_SECONDS = 1
 _ACCOUNT = re.compile(r"[0-9]{12}")

@@ -8,7 +8,7 @@ https://docs.github.com/en/rest/actions/self-hosted-runners#list-runner-applicat
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
@@ -31,20 +31,9 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
+    from refresh.ports import Clock, ReleaseSource
 
 ASK_AGAIN_AFTER = timedelta(hours=6)
-
-
-class ReleaseSource(Protocol):
-    """What this component needs of GitHub."""
-
-    def runner_downloads(self) -> Sequence[Mapping[str, object]]:
-        """List the runner applications: `os`, `architecture`, `download_url`, `filename`, `sha256_checksum`.
-
-        With `authorized_only` where the address takes a token that instances do not have.
-        """
-        ...
 
 
 @frozen

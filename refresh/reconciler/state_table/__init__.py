@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
-    from refresh.engine.component import Clock
     from refresh.engine.shared_read import Early
+    from refresh.ports import Clock
 
 ACTIVE_WAIT_SECONDS = 60
 _POLL_SECONDS = 1

@@ -9,8 +9,7 @@ from attrs import define
 
 from refresh import errors
 from refresh.credentials import Secret
-from refresh.reconciler.registration_token import IssuedToken
-from refresh.reconciler.runner_registrations import Registration
+from refresh.ports import IssuedToken, Registration
 from tests.fakes import canaries
 from tests.fakes.memory.account import Account, operation
 
