@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from refresh import user_data
+from refresh.agent import user_data
 from refresh.desired import DesiredState
 from refresh.inputs import durations, regions
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem

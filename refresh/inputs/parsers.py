@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from refresh import user_data
+from refresh.agent import user_data
 from refresh.desired import RESOLVE, Mode
 from refresh.pool.names import Repository
 

@@ -15,7 +15,8 @@ import botocore.session
 import yaml
 
 import refresh.reconciler
-from refresh import inputs, user_data
+from refresh import inputs
+from refresh.agent import user_data
 from refresh.desired import DesiredState, Mode
 from tests import pages
 from tests.fakes import operations
@@ -161,7 +162,7 @@ def _operations(service: str) -> dict[str, str]:
 
 def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None:
     """Every call of the agent goes through one function, with the CLI's words for the operation."""
-    shell = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "user_data").glob("*.sh")))
+    shell = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
     called = {
         f"{service}:{''.join(map(str.capitalize, operation.split('-')))}"
         for service, operation in re.findall(r"call_aws ([a-z0-9]+) ([a-z-]+)", shell)

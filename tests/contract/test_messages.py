@@ -214,4 +214,4 @@ def _names_of_errors() -> list[str]:
 
 
 def _lines_of_the_agent() -> list[str]:
-    return [line for path in sorted((PROGRAM / "user_data").glob("*.sh")) for line in path.read_text().splitlines()]
+    return [line for path in sorted((PROGRAM / "agent").glob("*.sh")) for line in path.read_text().splitlines()]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "table.md").read_text()
-SHELL = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "user_data").glob("*.sh")))
+SHELL = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
 COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
 ID = "i-0123456789abcdef0"
 RECORD = Instance(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")

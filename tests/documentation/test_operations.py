@@ -24,7 +24,7 @@ def _shell(page: str, heading: str) -> str:
 
 def test_the_cost_of_the_agents_follows_from_their_pauses() -> None:
     """A call adds the time that the AWS CLI takes."""
-    agent = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "user_data").glob("*.sh")))
+    agent = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
     for pause in (
         r"is_run \"\$found\" && break\s+sleep 0\.25\n",
         r"sleep 10\n",

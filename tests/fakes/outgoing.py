@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from refresh import user_data
+from refresh.agent import user_data
 from tests.fakes import canaries
 from tests.fakes.canaries import SEARCH, search
 

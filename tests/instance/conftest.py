@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import define
 
-from refresh import user_data
+from refresh.agent import user_data
 from tests import suites
 from tests.instance import machine
 from tests.instance.driver import Driver

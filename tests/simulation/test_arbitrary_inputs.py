@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-from refresh import inputs, user_data
+from refresh import inputs
+from refresh.agent import user_data
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
 from refresh.inputs.reader import SECRETS

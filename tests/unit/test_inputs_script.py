@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refresh import user_data
+from refresh.agent import user_data
 from refresh.inputs import bash
 from tests.fakes.literals import good
 from tests.unit.bad_inputs import environ, load, problems, row, told

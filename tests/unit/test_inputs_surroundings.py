@@ -5,7 +5,8 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from refresh import errors, inputs, user_data
+from refresh import errors, inputs
+from refresh.agent import user_data
 from refresh.desired import RunnerScope
 from refresh.inputs.regions import KNOWN_REGIONS
 from refresh.pool import names

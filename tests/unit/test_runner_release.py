@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from refresh import errors, user_data
+from refresh import errors
+from refresh.agent import user_data
 from refresh.desired import Mode
 from refresh.engine.change import Difference
 from refresh.engine.component import Run

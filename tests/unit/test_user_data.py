@@ -14,8 +14,8 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from refresh import user_data
-from refresh.user_data import Settings
+from refresh.agent import user_data
+from refresh.agent.user_data import Settings
 
 FOLDER = Path(user_data.__file__).parent
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from refresh import user_data
+from refresh.agent import user_data
 
 PROGRAM = f"""
 . {Path(user_data.__file__).parent}/agent.sh

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refresh import user_data
+from refresh.agent import user_data
 
 HOUR, DAY = 3600, 86400
 BOOTED = 1_800_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refresh import user_data
+from refresh.agent import user_data
 
 SOURCE = Path(user_data.__file__).with_name("runner.sh").read_text()
 

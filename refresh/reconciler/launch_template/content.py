@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from refresh import user_data
+from refresh.agent import user_data
 from refresh.engine import tagging
 from refresh.engine.change import Difference
 from refresh.pool import names

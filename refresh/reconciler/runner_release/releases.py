@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh import errors, user_data
+from refresh import errors
+from refresh.agent import user_data
 from refresh.desired import ARCHITECTURES
 from refresh.pool import records
 
