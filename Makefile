@@ -45,8 +45,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh
-	$(BIN)/shellcheck --exclude=SC1091 tests/unit/golden/plain.sh
-	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/golden/hostile-header.sh
+	$(BIN)/shellcheck --exclude=SC1091 tests/unit/agent/golden/plain.sh
+	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/agent/golden/hostile-header.sh
 	$(BIN)/shellcheck .ci/run .ci/engine image/environment.sh composite/launch.sh
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh

@@ -11,7 +11,7 @@ from refresh import inputs
 from refresh.inputs import ALL, VARIABLES, checks
 from refresh.inputs.reader import SECRETS
 from tests.fakes import app, canaries
-from tests.unit.bad_inputs import environ, problems, row
+from tests.unit.inputs.bad_inputs import environ, problems, row
 
 KEY = app.private_key()
 LINES = KEY.splitlines()

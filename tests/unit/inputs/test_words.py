@@ -17,7 +17,7 @@ from refresh.inputs.parsers import Problem
 from refresh.inputs.reader import Reader
 from refresh.inputs.resource_classes import _whole_number
 from tests.fakes import app, canaries
-from tests.unit.bad_inputs import environ, load, problems
+from tests.unit.inputs.bad_inputs import environ, load, problems
 
 GOLDEN = Path(__file__).parent / "golden" / "problems.json"
 KEY = app.private_key()

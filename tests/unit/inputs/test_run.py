@@ -8,7 +8,7 @@ import pytest
 
 from refresh import inputs
 from refresh.desired import Mode
-from tests.unit.bad_inputs import environ, load, problems, row, rows, told
+from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, told
 
 VERSION, SUMS = "actions-runner-version", "actions-runner-sha256"
 

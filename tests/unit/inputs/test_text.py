@@ -7,7 +7,7 @@ import pytest
 from refresh import inputs
 from refresh.credentials import Secret
 from tests.fakes.literals import good
-from tests.unit.bad_inputs import environ, load, problems, row, rows, told
+from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, told
 
 NOT_UTF_8 = ("ami", "aws-region", "github-token", "pre-runner-script", "resource-class-config", "tags", "mode")
 

@@ -13,7 +13,7 @@ from refresh.desired import DesiredState
 from refresh.errors import InputErrors
 from refresh.inputs import durations
 from refresh.pool import names
-from tests.unit.bad_inputs import environ, load, row, rows, told
+from tests.unit.inputs.bad_inputs import environ, load, row, rows, told
 
 IDLE, OLD_IDLE, RUNTIME, OLD_RUNTIME = "max-idle-time", "idle-time-sec", "max-runtime", "max-runtime-min"
 TTL, OLD_TTL = "registration-token-min-ttl", "github-reg-token-refresh-min"

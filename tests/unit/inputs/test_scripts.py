@@ -16,7 +16,7 @@ import pytest
 from refresh.agent import user_data
 from refresh.inputs import bash
 from tests.fakes.literals import good
-from tests.unit.bad_inputs import environ, load, problems, row, told
+from tests.unit.inputs.bad_inputs import environ, load, problems, row, told
 
 if TYPE_CHECKING:
     from pathlib import Path

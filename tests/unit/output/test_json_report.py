@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
@@ -23,8 +22,9 @@ from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
 from refresh.reconciler.launch_template.changes import CreateVersion
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
+from tests.pages import ROOT
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
 ID = "i-0123456789abcdef0"
 RECORD = Instance(id=ID, state="running", run_id="42", threshold="2026-01-31T09:00:00Z", resource_class="large")
 MARK = Mark(RECORD, Reason.EXPIRED, NOW)

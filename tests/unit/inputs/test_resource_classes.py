@@ -10,7 +10,7 @@ import pytest
 from refresh.desired import ResourceClass
 from refresh.inputs.parsers import Problem
 from refresh.inputs.resource_classes import resource_classes
-from tests.unit.bad_inputs import load, row, told
+from tests.unit.inputs.bad_inputs import load, row, told
 
 NAME = "resource-class-config"
 SIZE = {"cpu": 2, "mmem": 4096}

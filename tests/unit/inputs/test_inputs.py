@@ -12,7 +12,7 @@ from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode
 from refresh.pool import names
 from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS, good
-from tests.unit.bad_inputs import environ, load, problems, row
+from tests.unit.inputs.bad_inputs import environ, load, problems, row
 
 REQUIRED = ("ami", "github-token", "iam-instance-profile", "security-group-ids", "subnet-ids")
 

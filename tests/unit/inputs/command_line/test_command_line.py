@@ -21,8 +21,7 @@ from refresh.workflow.commands import Runner
 from refresh.workflow.redacting_stream import GuardedStream
 from refresh.workflow.shutdown import Stop
 from tests.fakes.literals import good
-
-ROOT = Path(__file__).parents[2]
+from tests.pages import ROOT
 
 
 def test_every_input_is_an_option_but_for_secrets_and_the_original_s_names() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refresh import inputs
-from tests.unit.bad_inputs import environ, load, row, rows, told
+from tests.unit.inputs.bad_inputs import environ, load, row, rows, told
 
 GROUP, SUBNET, NAME = "security-group-ids", "subnet-ids", "iam-instance-profile"
 GROUPS = " ".join(f"sg-{number:08x}" for number in range(200))

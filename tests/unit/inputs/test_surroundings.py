@@ -12,7 +12,7 @@ from refresh.inputs.regions import KNOWN_REGIONS
 from refresh.pool import names
 from refresh.reconciler.state_table import policy
 from tests.fakes.literals import good
-from tests.unit.bad_inputs import environ, load, problems, row, rows, told
+from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, told
 
 REPOSITORY = "GITHUB_REPOSITORY"
 API = "GITHUB_API_URL"
