@@ -5,12 +5,12 @@ FROM python:3.14-slim@sha256:f85c5697265c178cc6887276c55fe16cf3d14ca35c3df6a5eab
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src
-COPY image image
+COPY tools/image tools/image
 COPY requirements/runtime.txt requirements/build.txt requirements/
-RUN image/environment.sh packages /opt/refresh
+RUN tools/image/environment.sh packages /opt/refresh
 COPY pyproject.toml README.md LICENSE entrypoint.py ./
 COPY refresh refresh
-RUN image/environment.sh program /opt/refresh
+RUN tools/image/environment.sh program /opt/refresh
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="refresh-action" \

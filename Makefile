@@ -24,7 +24,7 @@ help:
 	@echo 'make clean   delete what the others made'
 
 demo: $(INSTALLED)
-	@$(BIN)/python -m demo
+	@$(BIN)/python -m tools.demo
 
 test: $(INSTALLED)
 	@rm -f .coverage .coverage.*
@@ -34,7 +34,7 @@ simulate: $(INSTALLED)
 	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
 bench: $(INSTALLED)
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m tools.bench
 
 mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutation
@@ -47,7 +47,7 @@ lint: $(INSTALLED)
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/agent/golden/plain.sh
 	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/agent/golden/hostile-header.sh
-	$(BIN)/shellcheck .ci/run .ci/engine image/environment.sh composite/launch.sh
+	$(BIN)/shellcheck .ci/run .ci/engine tools/image/environment.sh composite/launch.sh
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
@@ -66,14 +66,14 @@ lint: $(INSTALLED)
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
 
 docs: $(INSTALLED)
-	$(BIN)/python -m documentation.inputs_page
-	$(BIN)/python -m documentation.site
+	$(BIN)/python -m tools.docs.inputs_page
+	$(BIN)/python -m tools.docs.site
 
 # A Docker engine is needed, whose daemon has the base image or reaches a registry.
 release-dry-run: $(INSTALLED)
 	@test -n '$(VERSION)' || { echo 'Say which: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
 	@docker version >/dev/null 2>&1 || { echo 'A Docker engine is needed and was not found (on Debian: .ci/engine starts one).' >&2; exit 1; }
-	@$(BIN)/python -m release dry-run '$(VERSION)'
+	@$(BIN)/python -m tools.publishing dry-run '$(VERSION)'
 
 audit: $(INSTALLED)
 	@$(BIN)/python -m tests.gates.audit

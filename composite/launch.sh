@@ -6,7 +6,7 @@
 #   launch.sh run    run the action with $PYTHON
 set -euo pipefail
 action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Only the commit of a release has this folder; `python3 -m release packages` makes it.
+# Only the commit of a release has this folder; `python3 -m tools.publishing packages` makes it.
 carried=$action/composite/packages
 
 USABLE='import importlib.util, ssl, sys

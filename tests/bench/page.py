@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.figures import COLUMNS
 from tests.fakes.world import ROOT
+from tools.bench.figures import COLUMNS
 
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 _TABLE = PAGE[PAGE.index(f"| {COLUMNS[0]} |") :].partition("\n\n")[0]

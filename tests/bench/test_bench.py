@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.cases import Case, cases
-from bench.environments import Bare, Failed
-from bench.figures import COLUMNS, Result, Sample, chain, of_yardstick, table
-from bench.messages import Message, read
-from bench.profiles import imported, modules
-from bench.proxy import Proxy, name
-from bench.stage import Stage
 from tests.bench.page import calls as documented
 from tests.fakes.world import ROOT
+from tools.bench.cases import Case, cases
+from tools.bench.environments import Bare, Failed
+from tools.bench.figures import COLUMNS, Result, Sample, chain, of_yardstick, table
+from tools.bench.messages import Message, read
+from tools.bench.profiles import imported, modules
+from tools.bench.proxy import Proxy, name
+from tools.bench.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.figures import Call
+    from tools.bench.figures import Call
 
 pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
 HERE = Path(sys.executable)

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from bench.cases import cases
-from bench.figures import COLUMNS
 from tests.bench.page import PAGE, ROWS, calls
 from tests.fakes.world import ROOT
+from tools.bench.cases import cases
+from tools.bench.figures import COLUMNS
 
 
 def test_every_case_has_its_row() -> None:

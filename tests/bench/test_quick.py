@@ -19,7 +19,7 @@ KEYS = (
 
 def test_the_quick_benchmark_prints_an_object_a_case_and_a_table() -> None:
     """As a process, started as people start it; a run that changes nothing writes nothing."""
-    command = [sys.executable, "-m", "bench", "--quick", "--python", sys.executable]
+    command = [sys.executable, "-m", "tools.bench", "--quick", "--python", sys.executable]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
     objects = {each["case"]: each for each in map(json.loads, printed.partition("\n\n")[0].splitlines())}
     assert list(objects) == ["missing input", "fresh account", "no-op", "collection of 10", "yardstick"]

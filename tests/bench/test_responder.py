@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.messages import Message
-from bench.played import Pool, Unknown
-from bench.responder import Responder
+from tools.bench.messages import Message
+from tools.bench.played import Pool, Unknown
+from tools.bench.responder import Responder
 
 PAGE = {
     "ExpressionAttributeValues": {":entity": {"S": "TYPE#INSTANCE"}},

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from release import packages
 from tests.composite.steps import Job
 from tests.fakes.literals import lay
 from tests.fakes.world import ROOT
+from tools.publishing import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

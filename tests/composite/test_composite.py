@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from image.reduced_models import KEPT
 from refresh import inputs
-from release import packages
 from tests.composite.steps import ACTION
 from tests.fakes import app, canaries
 from tests.fakes.literals import HOSTILE_FILES, OUTPUTS, TEN_BAD_INPUTS
 from tests.fakes.world import ROOT
+from tools.image.reduced_models import KEPT
+from tools.publishing import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

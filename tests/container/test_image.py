@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from image.reduced_models import KEPT
+from tools.image.reduced_models import KEPT
 
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
 

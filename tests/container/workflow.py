@@ -27,7 +27,7 @@ NEXT_STEP = {
     "run": 'echo "next step: changed=${{ steps.refresh.outputs.changed }}"; printf \'%s\' "$OUTPUTS" >outputs.json',
 }
 ACTION_FILES = ("action.yml", "Dockerfile", ".dockerignore", "entrypoint.py", "pyproject.toml", "README.md", "LICENSE")
-ACTION_FOLDERS = ("image", "refresh", "requirements")
+ACTION_FOLDERS = ("tools/image", "refresh", "requirements")
 BASE_IMAGE = re.findall(r"^FROM (\S+:\S+)@sha256:", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 

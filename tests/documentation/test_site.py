@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from documentation import inputs_page, site
 from refresh import inputs
 from refresh.inputs import command_line
 from tests import pages
 from tests.fakes.literals import good
+from tools.docs import inputs_page, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ def test_a_page_that_is_not_in_the_navigation_is_refused(
 
 def _copied(root: Path) -> Path:
     shutil.copytree(ROOT / "docs", root / "docs")
-    shutil.copytree(ROOT / "documentation" / "theme", root / "documentation" / "theme")
+    shutil.copytree(ROOT / "tools" / "docs" / "theme", root / "tools" / "docs" / "theme")
     for name in site.PAGES:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, root)

@@ -8,8 +8,8 @@ from pathlib import Path
 import botocore
 import pytest
 
-from image import reduced_models
-from image.reduced_models import KEPT
+from tools.image import reduced_models
+from tools.image.reduced_models import KEPT
 
 DATA = Path(botocore.__file__).parent / "data"
 

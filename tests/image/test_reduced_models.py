@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from image import reduced_models
-from image.reduced_models import KEPT, OPERATIONS, Lacking, reduced
 from tests.fakes import operations
 from tests.image.models import FULL, client
+from tools.image import reduced_models
+from tools.image.reduced_models import KEPT, OPERATIONS, Lacking, reduced
 
 MODEL = {
     "version": "2.0",

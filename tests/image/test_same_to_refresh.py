@@ -9,11 +9,11 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from image.reduced_models import KEPT, MEMBERS
 from refresh.pool import ec2_instances
 from tests.fakes import operations
 from tests.fakes.desired import IMAGE, PROFILE
 from tests.image.models import FULL, client
+from tools.image.reduced_models import KEPT, MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

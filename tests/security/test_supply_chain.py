@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
-ENVIRONMENT = (ROOT / "image" / "environment.sh").read_text().replace("\\\n", " ")
+ENVIRONMENT = (ROOT / "tools" / "image" / "environment.sh").read_text().replace("\\\n", " ")
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 COMPOSITE = (ROOT / "composite" / "launch.sh").read_text().replace("\\\n", " ")
 PINNED_IMAGE = re.compile(r"[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}")

@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release.commands import CommandFailed, say
+from tools.publishing.commands import CommandFailed, say
 
 if TYPE_CHECKING:
-    from release.commands import Commands
-    from release.version import Version
+    from tools.publishing.commands import Commands
+    from tools.publishing.version import Version
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}

@@ -1,6 +1,6 @@
 """Where the time of a run goes: what is imported, and what a collection of thousands computes.
 
-python -m bench.profiles imports|collection [--environment FOLDER] [--instances NUMBER]
+python -m tools.bench.profiles imports|collection [--environment FOLDER] [--instances NUMBER]
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from unittest import mock
 
 from botocore.loaders import Loader
 
-from bench.environments import ROOT
-from bench.stage import Stage
 from refresh.actions.refresh import main as refresh
+from tools.bench.environments import ROOT
+from tools.bench.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +106,7 @@ def _show(profiles: Iterable[cProfile.Profile], instances: int) -> None:
 
 def main() -> None:
     """Print the profile that is asked for."""
-    parser = argparse.ArgumentParser(prog="python -m bench.profiles", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.profiles", description=__doc__)
     parser.add_argument("profile", choices=["imports", "collection"])
     parser.add_argument("--environment", type=Path, help="whose interpreter and models to use [this one's]")
     parser.add_argument("--instances", type=int, default=5000)

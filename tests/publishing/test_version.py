@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from release import version
-from release.version import Version
+from tools.publishing import version
+from tools.publishing.version import Version
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,6 @@
 """Reduces botocore's models of AWS to what refresh calls and reads; run once, when an image is built.
 
-python image/reduced_models.py [DATA]   DATA is botocore's data folder; by default that of this interpreter.
+python tools/image/reduced_models.py [DATA]   DATA is botocore's data folder; by default that of this interpreter.
 
 Most of a client's creation is botocore reading these files, and most of a large pool's cost is botocore putting every
 member of every instance into objects. Measured: three clients take 105 ms with the models of these services as they

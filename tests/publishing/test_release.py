@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from release import image, publication
-from release.commands import CommandFailed, Commands
-from release.version import Version
+from tools.publishing import image, publication
+from tools.publishing.commands import CommandFailed, Commands
+from tools.publishing.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,9 @@ def checkout(tmp_path: Path) -> Path:
     origin, clone = tmp_path / "origin.git", tmp_path / "clone"
     _git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
     _git(tmp_path, "clone", "--quiet", str(origin), str(clone))
-    shutil.copytree(ROOT / "release", clone / "release", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "tools" / "publishing", clone / "tools" / "publishing", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("action.yml", "Dockerfile"):
         shutil.copy(ROOT / name, clone / name)
     # Packages of which each stands for a kind, and no models to reduce.
@@ -84,7 +86,7 @@ def checkout(tmp_path: Path) -> Path:
     _lay(
         clone / "requirements" / "runtime.txt", "\n".join(each for each in locked if re.match("six|cffi|pynacl", each))
     )
-    _lay(clone / "image" / "reduced_models.py", "import six\n")
+    _lay(clone / "tools" / "image" / "reduced_models.py", "import six\n")
     (clone / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3\n\n- Ends [more](docs/x.md).\n")
     (clone / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     _git(clone, "add", ".")
@@ -117,7 +119,7 @@ def run(checkout: Path, _wheels: Path, tmp_path: Path) -> Callable[..., tuple[in
             "GIT_CONFIG_VALUE_0": "https://github.com/Org/refresh-action.git",
             **changed,
         }
-        command = [sys.executable, "-m", "release", *arguments]
+        command = [sys.executable, "-m", "tools.publishing", *arguments]
         done = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         return done.returncode, done.stdout + done.stderr
 
@@ -345,7 +347,7 @@ def test_the_workflow_runs_the_steps_in_their_order() -> None:
     """Signature and attestation are of the image that the commit then names."""
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
     told = [step.get("run") or step["uses"].partition("@")[0] for step in jobs["release"]["steps"]]
-    ours = [each.removeprefix("python3 -m release ").partition(" ")[0] for each in told]
+    ours = [each.removeprefix("python3 -m tools.publishing ").partition(" ")[0] for each in told]
     order = ["check", "image", "cosign", "actions/attest-build-provenance", "publish"]
     assert [each for each in ours if each in order] == order
     assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", ["test", "packages"])

@@ -1,6 +1,6 @@
 """Plays EC2 and DynamoDB for thousands of instances, much faster than the emulators.
 
-python -m bench.responder --instances 5000 --expired --emulators AWS TABLE
+python -m tools.bench.responder --instances 5000 --expired --emulators AWS TABLE
 
 The port is printed. The pool is one that is settled on the emulators, whose ports are named; without --expired all
 instances live on. Each line on stdin begins anew with what was asked for, and the end of stdin ends it.
@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl
 
 from attrs import evolve
 
-from bench.messages import LIMIT, Message, read
-from bench.played import Pool, Unknown
+from tools.bench.messages import LIMIT, Message, read
+from tools.bench.played import Pool, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def _answer(content: str, kind: str = "application/x-amz-json-1.0", status: str 
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.responder")
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.responder")
     parser.add_argument("--instances", type=int, default=0)
     parser.add_argument("--expired", action="store_true", help="all of them are due [none is]")
     parser.add_argument("--emulators", type=int, nargs=2, required=True, help="ports of AWS's and of the table's")

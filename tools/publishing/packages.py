@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from release.commands import CommandFailed
+from tools.publishing.commands import CommandFailed
 
 CARRIED = Path("composite") / "packages"
 """Where a release has them, in its commit."""
@@ -55,7 +55,7 @@ def write(root: Path, folder: Path) -> str:
     for path in folder.glob("*.dist-info/*"):
         if path.name in _OF_PIP:
             path.unlink()
-    _run([sys.executable, "-I", "-B", "-c", _REDUCE, str(folder), str(root / "image" / "reduced_models.py")])
+    _run([sys.executable, "-I", "-B", "-c", _REDUCE, str(folder), str(root / "tools" / "image" / "reduced_models.py")])
     (folder / "nacl").mkdir()
     (folder / "nacl" / "__init__.py").write_text(_STAND_IN)
     kept = "".join(text for name, text in locked.items() if name in COMPILED and name not in UNUSED)

@@ -20,7 +20,7 @@ from tests.fakes.world import ROOT, World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench.figures import Call
+    from tools.bench.figures import Call
 
 _AT_ONCE = 8
 _PER_WRITE = 25
@@ -60,7 +60,7 @@ class Stage:
             dynamodb_local.fetch()
             table = self._exit.enter_context(dynamodb_local.DynamoDBLocal())
             self._emulators[1] = int(table.url.rpartition(":")[2])
-        self._proxy = self._started("bench.proxy", *map(str, self._emulators))
+        self._proxy = self._started("tools.bench.proxy", *map(str, self._emulators))
         ports = json.loads(self._line(self._proxy))
         seen_aws: Any = _Behind(aws, ports[0])
         seen_github: Any = _Behind(github, ports[2])
@@ -116,7 +116,7 @@ class Stage:
         self._played = played
         due = ["--expired"] if kind == "expired" else []
         emulators = map(str, self._emulators[:2])
-        self._responder = self._started("bench.responder", f"--instances={number}", *due, "--emulators", *emulators)
+        self._responder = self._started("tools.bench.responder", f"--instances={number}", *due, "--emulators", *emulators)
         self._responder_port = int(self._line(self._responder))
 
     def expect(self, latency: float) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from release import packages
-from release.commands import CommandFailed, say
-from release.version import notes
+from tools.publishing import packages
+from tools.publishing.commands import CommandFailed, say
+from tools.publishing.version import notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from release.commands import Commands
-    from release.version import Version
+    from tools.publishing.commands import Commands
+    from tools.publishing.version import Version
 
 _BOT = (
     *("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com"),

@@ -12,7 +12,7 @@ from refresh import inputs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "inputs.md"
 _HEAD = """\
 # Inputs and outputs

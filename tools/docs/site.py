@@ -1,4 +1,4 @@
-"""Builds the documentation site strictly: python -m documentation.site [FOLDER], by default build; it gets FOLDER/site.
+"""Builds the documentation site strictly: python -m tools.docs.site [FOLDER], by default build; it gets FOLDER/site.
 
 The pages that GitHub wants at the top of the repository become pages of the site, links between the two are rewritten,
 and the renderer of the diagrams is put beside the pages, so that a reader's browser asks no other host for anything.
@@ -21,7 +21,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "mkdocs.yml"
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages at the top, and what they are called in the site."""
@@ -61,7 +61,7 @@ def prepare(folder: Path) -> None:
     for each in (pages, folder / "site", folder / "theme"):
         shutil.rmtree(each, ignore_errors=True)
     shutil.copytree(ROOT / "docs", pages)
-    shutil.copytree(ROOT / "documentation" / "theme", folder / "theme")
+    shutil.copytree(ROOT / "tools" / "docs" / "theme", folder / "theme")
     shutil.copy(CONFIGURATION, folder)
     for page in pages.rglob("*.md"):
         name = page.relative_to(pages).as_posix()

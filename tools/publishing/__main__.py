@@ -1,10 +1,10 @@
 """The steps of a release.
 
-python -m release check VERSION                    check that the version can be released
-python -m release image VERSION                    build and push the image
-python -m release packages FOLDER                  make the packages that a release carries, or compare those in FOLDER
-python -m release publish VERSION IMAGE PACKAGES   commit, tag and release what has these two digests
-python -m release dry-run VERSION                  do all of it on a clone, but show what others would see
+python -m tools.publishing check VERSION                   check that the version can be released
+python -m tools.publishing image VERSION                   build and push the image
+python -m tools.publishing packages FOLDER                 make the packages that a release carries, or compare FOLDER
+python -m tools.publishing publish VERSION IMAGE PACKAGES  commit, tag and release what has these two digests
+python -m tools.publishing dry-run VERSION                 do all of it on a clone, but show what others would see
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release import image, packages, publication, version
-from release.commands import CommandFailed, Commands, say
-from release.version import Version
+from tools.publishing import image, packages, publication, version
+from tools.publishing.commands import CommandFailed, Commands, say
+from tools.publishing.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PLACEHOLDER = "org/refresh-action"
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", PLACEHOLDER)
 NAME = f"ghcr.io/{REPOSITORY.lower()}"

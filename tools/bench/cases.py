@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from bench.figures import Result
+from tools.bench.figures import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bench.environments import Environment
-    from bench.figures import Call, Sample
-    from bench.stage import Stage
+    from tools.bench.environments import Environment
+    from tools.bench.figures import Call, Sample
+    from tools.bench.stage import Stage
 
 LATENCIES = (0.0, 0.02)
 AMPLE = 0.25

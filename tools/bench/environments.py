@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from bench.figures import Sample
+from tools.bench.figures import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench"
-LAUNCHER = ROOT / "bench" / "launcher.py"
-YARDSTICK = ROOT / "bench" / "yardstick.py"
+LAUNCHER = ROOT / "tools" / "bench" / "launcher.py"
+YARDSTICK = ROOT / "tools" / "bench" / "yardstick.py"
 _YARDSTICK_PACKAGES = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 _NO_CONFIGURATION = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 _IN_IMAGE = "/opt/refresh/bin/python"
@@ -83,7 +83,7 @@ class Container:
         return self._run(["-P", "/bench/yardstick.py"], {**_NO_CONFIGURATION, "PYTHONPATH": "/yardstick"}, 0)
 
     def _run(self, arguments: list[str], environ: Mapping[str, str], code: int) -> Sample:
-        mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
+        mounts = ["-v", f"{ROOT / 'tools' / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
         launcher = ["docker", "run", "--rm", "-i", "--network=host", *mounts, f"--entrypoint={_IN_IMAGE}", self.image]
         command = [_IN_IMAGE, *arguments]
         return _measured([*launcher, "-I", "-S", "/bench/launcher.py"], command, environ, "/tmp/printed", code)  # noqa: S108 - the container's own
@@ -95,7 +95,7 @@ class Started(Container):
 
     def _run(self, arguments: list[str], environ: Mapping[str, str], code: int) -> Sample:
         names = [word for name in environ for word in ("-e", name)]
-        mounts = ["-v", f"{ROOT / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
+        mounts = ["-v", f"{ROOT / 'tools' / 'bench'}:/bench:ro", "-v", f"{self.packages}:/yardstick:ro"]
         docker = shutil.which("docker") or "docker"
         command = [docker, "run", "--rm", "--network=host", *mounts, *names, f"--entrypoint={_IN_IMAGE}", self.image]
         return Sample(_launched([*command, *arguments], {**os.environ, **environ}, code).wall)
@@ -126,7 +126,7 @@ def built(python: str) -> Path:
     folder = CACHE / "refresh"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(f"{folder}.tools", ignore_errors=True)
-    script = [str(ROOT / "image" / "environment.sh"), "all", str(folder)]
+    script = [str(ROOT / "tools" / "image" / "environment.sh"), "all", str(folder)]
     subprocess.run(script, check=True, env={**os.environ, "PYTHON": python})  # noqa: S603 - our own
     return folder
 

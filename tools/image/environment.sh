@@ -2,16 +2,16 @@
 # The environment in which refresh runs: an interpreter, the pinned packages and refresh itself, and nothing else.
 # The Dockerfile makes the image of it; the benchmark makes the same on a bare machine.
 #
-#   image/environment.sh packages TARGET   a virtual environment with the packages of requirements/runtime.txt
-#   image/environment.sh program TARGET    refresh in it, the models of AWS reduced, everything compiled
-#   image/environment.sh all TARGET        both
+#   tools/image/environment.sh packages TARGET   a virtual environment with the packages of requirements/runtime.txt
+#   tools/image/environment.sh program TARGET    refresh in it, the models of AWS reduced, everything compiled
+#   tools/image/environment.sh all TARGET        both
 #
 # PYTHON names the interpreter, by default python3. What is run then: TARGET/bin/python -I TARGET/entrypoint.py
 set -eu
 # TARGET is where the caller means it to be.
 target=${2:-}
 case $target in '' | /*) ;; *) target=$PWD/$target ;; esac
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 packages() {
     tools=$1.tools
@@ -34,7 +34,7 @@ program() {
         --no-deps --no-index "$source"/wheels/*.whl
     rm -r "$source" "$tools"
     # Whoever builds may have a configuration of AWS, with a profile or an endpoint of its own.
-    env -i AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$1/bin/python" -I image/reduced_models.py
+    env -i AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$1/bin/python" -I tools/image/reduced_models.py
     # The packages' own commands are of no use here.
     find "$1/bin" -type f -delete
     cp entrypoint.py "$1/entrypoint.py"
@@ -50,7 +50,7 @@ case "${1:-} $target" in
         program "$target"
         ;;
     *)
-        sed -n '2,9p' image/environment.sh >&2
+        sed -n '2,9p' tools/image/environment.sh >&2
         exit 2
         ;;
 esac

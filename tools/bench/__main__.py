@@ -1,4 +1,4 @@
-"""python -m bench: measure what runs cost, print one JSON object a case and a table of all.
+"""python -m tools.bench: measure what runs cost, print one JSON object a case and a table of all.
 
 It makes the environment of the image and one with boto3 as it comes, plays AWS and GitHub behind a proxy that counts
 calls and delays them, and runs the entrypoint as a process. Nothing is judged: docs/performance.md has the figures.
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from bench import environments
-from bench.cases import Case, cases, quick
-from bench.environments import CACHE, ROOT, Bare, Container, Environment, Failed, Started
-from bench.figures import Result, of_yardstick, table
-from bench.stage import Stage
+from tools.bench import environments
+from tools.bench.cases import Case, cases, quick
+from tools.bench.environments import CACHE, ROOT, Bare, Container, Environment, Failed, Started
+from tools.bench.figures import Result, of_yardstick, table
+from tools.bench.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--cases", help="names, separated by semicolons [all]")
     parser.add_argument("--runs", type=int, help="of each case at each latency [9, and 3 of the thousands]")
     parser.add_argument("--interpreter", help="of which the environments are made [this one]")

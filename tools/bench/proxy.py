@@ -1,7 +1,7 @@
 """A proxy that writes down every call and lets it wait, in a process of its own.
 
-python -m bench.proxy PORT ...    one port for each of these, which are printed in one line. Then a line of JSON on
-stdin is answered by one on stdout: {"latency": seconds, "upstreams": [ports]} forgets what was written down, and {}
+python -m tools.bench.proxy PORT ...    one port for each of these, which are printed in one line. Then a line of JSON
+on stdin is answered by one on stdout: {"latency": seconds, "upstreams": [ports]} forgets what was written down, and {}
 gives it, as [name, began, ended].
 """
 
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from attrs import evolve
 
-from bench.messages import LIMIT, Message, read
+from tools.bench.messages import LIMIT, Message, read
 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
 _SCOPE = re.compile(r"Credential=[^/]*/[0-9]*/[^/]*/([a-z0-9]+)/")

@@ -1,0 +1,1 @@
+"""Programs around refresh: benchmark, demo, image, pages and publishing; users of the action never run them."""
