@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _ended("stopped as asked, before anything was done.", 1)
     except ImportError as error:
+        from refresh.workflow.missing_packages import not_loaded  # noqa: PLC0415 - few runs need it
+
         return _ended(not_loaded(error), 2)
 
 
@@ -59,14 +61,6 @@ def _open_closed_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-
-
-def not_loaded(error: ImportError) -> str:
-    """Say which package is missing or broken, and how to install it."""
-    remedy = f"install the pinned ones: {sys.executable} -m pip install --require-hashes -r requirements/runtime.txt"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"the package {error.name.partition('.')[0]} is not installed for this Python; {remedy}"
-    return f"a package cannot be loaded: {' '.join(str(error).split())}; {remedy}"
 
 
 def _ended(text: str, code: int) -> int:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.ports import Clock, Iam, OnDemand
+    from refresh.preflight.image_lookup import Image
     from refresh.preflight.policy import Read
-    from refresh.reconciler.launch_template.image import Image
 
 T = TypeVar("T")
 _PROFILE = (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.launch_template.image import Image
+    from refresh.preflight.image_lookup import Image
 
 ARCHITECTURES = ("x86_64", "arm64")
 """For which there is a runner."""

@@ -16,7 +16,7 @@ from refresh.desired import DesiredState
 from refresh.pool import records
 from refresh.preflight import images, networks
 from refresh.preflight.findings import Findings, together
-from refresh.reconciler.launch_template.image import Image
+from refresh.preflight.image_lookup import Image
 from refresh.text import enumerated
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from refresh.desired import Mode
 from refresh.engine.change import Unchecked
 from refresh.engine.report import ComponentReport
 from refresh.pool.ec2_instances import Ec2State
+from refresh.preflight.image_lookup import Image, RootDevice
 from refresh.reconciler.garbage_collector.actual import Actual as Collected
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
-from refresh.reconciler.launch_template.image import Image, RootDevice
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.runner_release.releases import Release
 from refresh.reconciler.state_table import policy as table_policy

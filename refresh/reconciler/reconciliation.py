@@ -18,12 +18,11 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import Once
-from refresh.preflight import Preflight
+from refresh.preflight import Preflight, image_lookup
 from refresh.reconciler import dependencies, prefetch, registration_token
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.actual import Actual as Collected
 from refresh.reconciler.launch_template import LaunchTemplate
-from refresh.reconciler.launch_template import image as images
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
@@ -113,7 +112,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
     sender = Sender(services.dynamodb, clock, executor, run.over)
-    image = Once(executor, partial(images.look_up, services.ec2, services.on_demand.ssm, desired.image))
+    image = Once(executor, partial(image_lookup.look_up, services.ec2, services.on_demand.ssm, desired.image))
     if desired.root_volume or desired.delete_volumes_on_termination:
         image.begin()
     preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, executor)

@@ -13,8 +13,8 @@ import warnings
 from typing import Any
 
 from refresh import errors
-from refresh.start import not_loaded
 from refresh.workflow import log
+from refresh.workflow.missing_packages import not_loaded
 
 
 class _Libraries(logging.Handler):

@@ -175,11 +175,8 @@ def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None
 def test_everything_that_the_map_of_the_code_names_is_there() -> None:
     """A path as it stands, a mere name of a file at the top or somewhere in the program."""
     page = (ROOT / "docs" / "architecture.md").read_text()
-    drawing = page.partition("```text\n")[2].partition("```")[0]
-    drawn = [re.split(r"  +", line.strip())[0] for line in drawing.splitlines() if line.startswith("  ")]
     named = [each for each in re.findall(r"`([^`\n]+)`", page) if re.fullmatch(r"[\w./*-]+(?:/|\.[a-z]+)", each)]
-    assert (len(drawn), len(named) > 70) == (11, True)
-    assert [each for each in drawn if not (ROOT / "refresh" / each).exists()] == []
+    assert len(named) > 70
     assert [
         each for each in named if not any(ROOT.glob(each)) and ("/" in each or not any(ROOT.glob(f"refresh/**/{each}")))
     ] == []

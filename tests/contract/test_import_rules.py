@@ -1,8 +1,9 @@
-"""The rules of imports: who may know AWS, GitHub and the clock."""
+"""The rules of imports: which way they point, and who may know AWS, GitHub and the clock."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,25 +14,35 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "refresh"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
-SHELL = {
-    "refresh.clients",
-    "refresh.workflow.redacting_stream",
-    "refresh.workflow.commands",
-    "refresh.output.publish",
-    "refresh.actions.refresh",
-}
-MAY_KNOW_THE_SHELL = {
-    "refresh/start.py",
-    "refresh/actions/terminal.py",
-    "refresh/actions/refresh.py",
-    "refresh/output/publish.py",
-    "refresh/workflow/commands.py",
-}
+LAYERS = (
+    "__main__",
+    "start",
+    "actions",
+    "output",
+    "reconciler",
+    "preflight",
+    "dynamodb",
+    "engine",
+    "clients",
+    "ports",
+    "inputs",
+    "workflow",
+    "agent",
+    "desired",
+    "pool",
+    "credentials",
+    "text",
+    "kms_errors",
+    "errors",
+)
+"""Each may import from those that follow it, and from no other; the page of the architecture has them in this order."""
+NOT_FOR_COMPONENTS = {"clients", "inputs", "workflow"}
+"""What a component needs of them is passed in."""
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 
 
-def _imports(path: str) -> set[str]:
-    """List the modules that a file imports when it runs; those for type checking alone do not count."""
+def _imports(path: str, *, typing: bool = False) -> set[str]:
+    """List the modules that a file imports when it runs, or also those for type checking alone."""
     tree = ast.parse((ROOT / path).read_text())
     typing_only = {
         id(node)
@@ -41,7 +52,7 @@ def _imports(path: str) -> set[str]:
     }
     found: set[str] = set()
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in typing_only and not typing:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -56,12 +67,30 @@ def test_only_the_clients_import_aws_and_github(path: str) -> None:
     assert not {name.partition(".")[0] for name in _imports(path)} & FOREIGN
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path not in MAY_KNOW_THE_SHELL])
-def test_only_the_entry_touches_clients_and_runner(path: str) -> None:
-    """What a component needs of them is passed in."""
-    inside = "refresh.clients" if path.startswith("refresh/clients/") else ""
-    touched = [each for each in SHELL if any(name == each or name.startswith(f"{each}.") for name in _imports(path))]
-    assert not [each for each in touched if each != inside]
+def _part(module: str) -> str:
+    """Name the part of the program that a module or a path belongs to."""
+    return re.split(r"[./]", module)[1]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/__init__.py"])
+def test_imports_point_down(path: str) -> None:
+    """Also those for type checking alone: what a part knows by name it depends on."""
+    above = LAYERS[: LAYERS.index(_part(path.removesuffix(".py")))]
+    imported = {_part(name) for name in _imports(path, typing=True) if name.startswith("refresh.")}
+    assert imported <= {*LAYERS}
+    assert not imported & {*above}
+
+
+def test_the_architecture_page_draws_the_layers() -> None:
+    """In the order of the imports."""
+    drawing = (ROOT / "docs" / "architecture.md").read_text().partition("## Layers\n")[2].partition("| where is |")[0]
+    assert tuple(re.findall(r"`refresh/(\w+)(?:/|\.py)`", drawing)) == LAYERS
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _part(path) in {"reconciler", "preflight", "dynamodb"}])
+def test_components_know_no_client_and_no_runner(path: str) -> None:
+    """What they need of them is passed in."""
+    assert not {_part(name) for name in _imports(path, typing=True) if name.startswith("refresh.")} & NOT_FOR_COMPONENTS
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/actions/refresh.py"])

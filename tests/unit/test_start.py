@@ -11,16 +11,16 @@ import pytest
 
 from refresh import errors, inputs, start
 from refresh.actions import refresh
-from refresh.workflow import unforeseen
+from refresh.workflow import missing_packages, unforeseen
 from refresh.workflow.shutdown import Stop
 
 
 def test_a_package_that_cannot_be_loaded_is_named_with_the_remedy() -> None:
     """Missing, or another version than the pinned one."""
     remedy = f"install the pinned ones: {sys.executable} -m pip install --require-hashes -r requirements/runtime.txt"
-    missing = start.not_loaded(ModuleNotFoundError("-", name="botocore.session"))
+    missing = missing_packages.not_loaded(ModuleNotFoundError("-", name="botocore.session"))
     assert missing == f"the package botocore is not installed for this Python; {remedy}"
-    broken = start.not_loaded(ImportError("cannot import\nname x"))
+    broken = missing_packages.not_loaded(ImportError("cannot import\nname x"))
     assert broken == f"a package cannot be loaded: cannot import name x; {remedy}"
 
 

@@ -6,7 +6,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-_SETTINGS = Path(__file__).parents[2] / "pyproject.toml"
+_SETTINGS = Path(__file__).parents[3] / "pyproject.toml"
 
 
 def version() -> str:

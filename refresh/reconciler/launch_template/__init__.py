@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from refresh.dynamodb.metadata_items import Metadata
     from refresh.engine.change import Outcome
     from refresh.engine.shared_read import Early
-    from refresh.reconciler.launch_template.image import RootDevice
+    from refresh.preflight.image_lookup import RootDevice
     from refresh.reconciler.runner_release.releases import Release
 
 _DELETED_PER_CALL = 200

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateEbsBlockDeviceRequestTypeDef, RequestLaunchTemplateDataTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.reconciler.launch_template.image import RootDevice
+    from refresh.preflight.image_lookup import RootDevice
     from refresh.reconciler.runner_release.releases import Release
 
 _USER_DATA = "UserData"

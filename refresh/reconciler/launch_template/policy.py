@@ -12,6 +12,7 @@ from refresh.engine import tagging
 from refresh.engine.change import Plan
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
+from refresh.preflight.image_lookup import RootDevice
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
@@ -21,7 +22,6 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
-from refresh.reconciler.launch_template.image import RootDevice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from refresh import errors
 from refresh.desired import RootVolume
 from refresh.preflight import policy
 from refresh.preflight.findings import Findings, together
+from refresh.preflight.image_lookup import Image
 from refresh.preflight.policy import Network, Profile
-from refresh.reconciler.launch_template.image import Image
 from tests.fakes.desired import IMAGE, desired
 from tests.fakes.memory.account import START
 

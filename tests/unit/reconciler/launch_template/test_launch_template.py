@@ -19,6 +19,7 @@ from refresh.engine.convergence import converge
 from refresh.engine.shared_read import Early
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
+from refresh.preflight.image_lookup import RootDevice
 from refresh.reconciler import launch_template
 from refresh.reconciler.launch_template import LaunchTemplate, content, policy
 from refresh.reconciler.launch_template.changes import (
@@ -29,7 +30,6 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
-from refresh.reconciler.launch_template.image import RootDevice
 from refresh.reconciler.launch_template.policy import Actual, Listing, Version
 from refresh.reconciler.prefetch import template_versions
 from refresh.reconciler.runner_release.releases import Archive, Release

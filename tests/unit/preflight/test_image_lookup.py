@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from refresh import errors
-from refresh.reconciler.launch_template import image
-from refresh.reconciler.launch_template.image import Image, RootDevice
+from refresh.preflight import image_lookup
+from refresh.preflight.image_lookup import Image, RootDevice
 from tests.fakes.desired import IMAGE
 
 DEVICE = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
@@ -18,7 +18,7 @@ DEVICE = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
 
 def _look_up(*images: dict[str, Any]) -> Image:
     ec2: Any = SimpleNamespace(describe_images=lambda **_: {"Images": list(images)})
-    return image.look_up(ec2, _no_parameters, IMAGE)
+    return image_lookup.look_up(ec2, _no_parameters, IMAGE)
 
 
 def _no_parameters() -> Any:
@@ -83,7 +83,7 @@ def test_images_are_seen_also_when_they_are_deprecated_or_disabled() -> None:
         return {"Images": [{"State": "disabled"}]}
 
     ec2: Any = SimpleNamespace(describe_images=describe_images)
-    assert image.look_up(ec2, _no_parameters, IMAGE).state == "disabled"
+    assert image_lookup.look_up(ec2, _no_parameters, IMAGE).state == "disabled"
     assert asked == {"ImageIds": [IMAGE], "IncludeDeprecated": True, "IncludeDisabled": True}
 
 
