@@ -116,7 +116,8 @@ class Stage:
         self._played = played
         due = ["--expired"] if kind == "expired" else []
         emulators = map(str, self._emulators[:2])
-        self._responder = self._started("tools.bench.responder", f"--instances={number}", *due, "--emulators", *emulators)
+        arguments = (f"--instances={number}", *due, "--emulators", *emulators)
+        self._responder = self._started("tools.bench.responder", *arguments)
         self._responder_port = int(self._line(self._responder))
 
     def expect(self, latency: float) -> None:
