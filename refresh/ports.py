@@ -68,7 +68,7 @@ class ReleaseSource(Protocol):
 
 
 @frozen
-class Registration:
+class RunnerRegistration:
     """A runner as GitHub lists it."""
 
     id: int
@@ -86,7 +86,7 @@ class Registration:
 class Registry(Protocol):
     """What this component needs of GitHub."""
 
-    def runners(self) -> Iterable[Registration]:
+    def runners(self) -> Iterable[RunnerRegistration]:
         """List every runner of the repository."""
         ...
 
@@ -140,7 +140,7 @@ class OnDemand(Protocol):
 
 
 @frozen
-class Services:
+class Clients:
     """The narrow clients: one method an API operation, errors as `refresh.errors` has them."""
 
     dynamodb: DynamoDBClient

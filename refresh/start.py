@@ -29,15 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Load the program, run it and give the exit code; `arguments` are None where there is no command line."""
     try:
         _open_closed_streams()
-        from refresh.workflow.shutdown import Stop  # noqa: PLC0415 - see the module's docstring
+        from refresh.workflow.shutdown import Shutdown  # noqa: PLC0415 - see the module's docstring
 
-        stop = Stop().listen()
+        shutdown = Shutdown().listen()
         from refresh.workflow import unforeseen  # noqa: PLC0415 - the same
 
         unforeseen.install()
         from refresh.actions import refresh  # noqa: PLC0415 - the same
 
-        return refresh.main(arguments, stop)
+        return refresh.main(arguments, shutdown)
     except KeyboardInterrupt:
         return _ended("stopped as asked, before anything was done.", 1)
     except ImportError as error:

@@ -16,7 +16,7 @@ from tests.fakes.world import World, forget_clients
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
@@ -89,9 +89,9 @@ def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> Wo
 
 
 @pytest.fixture
-def services(world: World) -> Services:
+def clients(world: World) -> Clients:
     """Give the clients of the pool's account."""
-    return world.services()
+    return world.clients()
 
 
 @pytest.fixture

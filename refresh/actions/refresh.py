@@ -16,27 +16,28 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from refresh import clients, errors, inputs
+from refresh import errors, inputs
+from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
-from refresh.clients.process_hooks import Shell
+from refresh.clients.process_hooks import ProcessHooks
 from refresh.inputs import secrets
 from refresh.reconciler import prefetch
 from refresh.workflow import log
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
-from refresh.workflow.shutdown import Stop
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
+from refresh.workflow.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 
 class SystemClock:
     """The machine's clock; its sleep ends when the run is asked to stop."""
 
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
+    def __init__(self, shutdown: Shutdown) -> None:
+        self._stop = shutdown
 
     def now(self) -> datetime:
         """Give the present moment."""
@@ -47,22 +48,22 @@ class SystemClock:
         self._stop.wait(seconds)
 
 
-def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
+def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
     """Refresh once and give the exit code."""
-    clock = SystemClock(stop)
+    clock = SystemClock(shutdown)
     try:
         given = inputs.load(environ)
         for secret in given.secrets.all:
-            runner.mask(secret.reveal())
-        services = clients.connect(given.desired, given.secrets, _shell(environ, runner, clock, stop))
+            commands.mask(secret.reveal())
+        clients = connect(given.desired, given.secrets, _hooks(environ, commands, clock, shutdown))
     except (errors.InputErrors, errors.Interrupted) as error:
-        return _refused(runner, error)
+        return _refused(commands, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
-        return _reconciled(given, services, clock, executor, runner, stop)
+        return _reconciled(given, clients, clock, executor, commands, shutdown)
     except BaseException:
         # A defect: the components would go on, and no one would see it.
-        stop.ask()
+        shutdown.request()
         raise
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
@@ -70,26 +71,26 @@ def run(environ: Mapping[str, str], runner: Runner, stop: Stop) -> int:
 
 def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     given: inputs.Inputs,
-    services: Services,
+    clients: Clients,
     clock: SystemClock,
     executor: ThreadPoolExecutor,
-    runner: Runner,
-    stop: Stop,
+    commands: Commands,
+    shutdown: Shutdown,
 ) -> int:
-    first = prefetch.look(given.desired, services, clock, executor)
+    first = prefetch.look(given.desired, clients, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(
-        given.desired, services, clock, executor, first=first, stopped=stop.asked, progress=_progress
+        given.desired, clients, clock, executor, first=first, stopped=shutdown.requested, progress=_progress
     )
     from refresh.output import publish  # noqa: PLC0415 - the same
 
     _collect_garbage_again()
-    publish.beginning(runner, given)
+    publish.beginning(commands, given)
     report = under_way.report(
-        abandoned=stop.out_of_patience, finished=lambda component: publish.component(runner, component)
+        abandoned=shutdown.out_of_patience, finished=lambda component: publish.component(commands, component)
     )
-    publish.ending(runner, report)
+    publish.ending(commands, report)
     return report.exit_code
 
 
@@ -99,22 +100,22 @@ def _progress(done: str, number: int, total: int) -> None:
     publish.progress(done, number, total)
 
 
-def _shell(environ: Mapping[str, str], runner: Runner, clock: SystemClock, stop: Stop) -> Shell:
+def _hooks(environ: Mapping[str, str], commands: Commands, clock: SystemClock, shutdown: Shutdown) -> ProcessHooks:
     called = None
     if environ.get("RUNNER_DEBUG") == "1":
         from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
 
         called = publish.called
-    return Shell(mask=runner.mask, now=clock.now, called=called, stopped=stop.asked)
+    return ProcessHooks(mask=commands.mask, now=clock.now, called=called, stopped=shutdown.requested)
 
 
-def _refused(runner: Runner, error: errors.InputErrors | errors.Interrupted) -> int:
+def _refused(commands: Commands, error: errors.InputErrors | errors.Interrupted) -> int:
     from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
 
     if isinstance(error, errors.InputErrors):
-        publish.input_errors(runner, error)
+        publish.input_errors(commands, error)
         return 2
-    publish.interrupted(runner, error)
+    publish.interrupted(commands, error)
     return 1
 
 
@@ -125,21 +126,21 @@ def _collect_garbage_again() -> None:
         gc.enable()
 
 
-def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, shutdown: Shutdown | None = None) -> int:
     """Guard the output streams and run; `arguments` are what was typed, None where nothing was."""
-    out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
+    out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
     # Before any is read: the text of a defect may quote them.
     for secret in secrets.given(os.environ):
         out.conceal(secret.value)
         err.conceal(secret.value)
     try:
-        stop = stop or Stop().listen()
+        shutdown = shutdown or Shutdown().listen()
         if arguments is None:
-            return from_environment(out, err, stop)
+            return from_environment(out, err, shutdown)
         from refresh.actions import terminal  # noqa: PLC0415 - the action has none
 
-        return terminal.main(arguments, out, err, stop)
+        return terminal.main(arguments, out, err, shutdown)
     except SystemExit as ended:  # the command line's parser, which has said why
         return int(ended.code or 0)
     except Exception as error:  # noqa: BLE001 - a person gets a line instead of a traceback
@@ -151,23 +152,23 @@ def main(arguments: Sequence[str] | None = None, stop: Stop | None = None) -> in
         _report_lost(err, "standard error", out)
 
 
-def from_environment(out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
+def from_environment(out: RedactingStream, err: RedactingStream, shutdown: Shutdown) -> int:
     """Run with inputs in the environment alone."""
     as_json = inputs.log_as_json(os.environ)
     log.configure(as_json=as_json)
-    return run(os.environ, Runner(os.environ, out, err, as_json=as_json), stop)
+    return run(os.environ, Commands(os.environ, out, err, as_json=as_json), shutdown)
 
 
-def _defect(error: Exception, out: GuardedStream, err: GuardedStream) -> int:
+def _defect(error: Exception, out: RedactingStream, err: RedactingStream) -> int:
     from refresh.workflow import unforeseen  # noqa: PLC0415 - no run needs it
 
-    runner = Runner(os.environ, out, err, as_json=log.as_json())
-    runner.annotate("error", "refresh", unforeseen.defect(error))
-    runner.show_annotations()
+    commands = Commands(os.environ, out, err, as_json=log.as_json())
+    commands.annotate("error", "refresh", unforeseen.defect(error))
+    commands.show_annotations()
     return 2 if isinstance(error, ImportError) else 1
 
 
-def _report_lost(stream: GuardedStream, name: str, other: GuardedStream) -> None:
+def _report_lost(stream: RedactingStream, name: str, other: RedactingStream) -> None:
     """Report that what was printed got lost, unless its reader has just read enough, as `head` does."""
     if stream.lost and stream.lost.errno != errno.EPIPE:
         other.write(f"warning: {name}: {stream.lost.strerror}; the rest of what was printed there is lost\n")

@@ -9,10 +9,10 @@ from attrs import evolve, frozen
 
 from refresh.output import json_report, pool_table
 from refresh.pool import names, records
-from refresh.pool.snapshot import PoolNow
+from refresh.pool.snapshot import PoolSnapshot
 from refresh.reconciler import prefetch
 from refresh.reconciler.garbage_collector import observe
-from refresh.reconciler.snapshot import pool_now
+from refresh.reconciler.snapshot import pool_snapshot
 from refresh.text import lasting, relative
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.desired import DesiredState
-    from refresh.ports import Clock, Services
+    from refresh.ports import Clients, Clock
 
 
 @frozen
@@ -31,24 +31,24 @@ class Look:
     repository: str
     region: str
     at: datetime
-    pool: PoolNow | None
+    pool: PoolSnapshot | None
     """None where the state table does not exist."""
     unlisted: str | None = None
     """The operation and the code with which EC2 refused to list the instances; None where it listed them."""
 
 
-def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> Look:
+def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Look:
     """Read the pool, in five calls while nothing has a second page."""
-    first = prefetch.look(desired, services, clock, executor)
+    first = prefetch.look(desired, clients, clock, executor)
     at, repository = first.began_at, str(desired.repository)
     if first.table() is None:
         return Look(repository, desired.region, at, None)
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
-    collected = observe.observe(services.ec2, services.dynamodb, table, template, first.launched())
+    collected = observe.observe(clients.ec2, clients.dynamodb, table, template, first.launched())
     versions = first.versions()
     token = records.mapping(first.metadata.first(names.REGISTRATION_TOKEN_IDENTIFIER), "value")
     pool = evolve(
-        pool_now(None, None, None, collected),
+        pool_snapshot(None, None, None, collected),
         template_id=prefetch.template_id(versions),
         template_version=next((each["VersionNumber"] for each in versions if each.get("DefaultVersion")), None),
         token_expires_at=records.read_time(records.text(token, "expires_at") or ""),
@@ -91,7 +91,7 @@ def as_json(found: Look) -> str:
     return json.dumps(fields, default=list)
 
 
-def _template(pool: PoolNow) -> str:
+def _template(pool: PoolSnapshot) -> str:
     if not pool.template_id:
         return "no launch template"
     return f"launch template {pool.template_id}, version {pool.template_version}"

@@ -9,64 +9,65 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from refresh import clients, errors, inputs
+from refresh import errors, inputs
 from refresh.actions import refresh, status
+from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
-from refresh.clients.process_hooks import Shell
+from refresh.clients.process_hooks import ProcessHooks
 from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState
 from refresh.inputs import command_line, secrets
 from refresh.inputs.command_line import wording
 from refresh.output import publish
 from refresh.workflow import log
-from refresh.workflow.commands import Runner
+from refresh.workflow.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from refresh.workflow.redacting_stream import GuardedStream
-    from refresh.workflow.shutdown import Stop
+    from refresh.workflow.redacting_stream import RedactingStream
+    from refresh.workflow.shutdown import Shutdown
 
 _CLEAR = "\x1b[2J\x1b[H"
 _POLL_SECONDS = 0.2
 _OF_A_RUN = re.compile(r" ?Nothing is lost: the next run continues\.")
 
 
-def main(arguments: Sequence[str], out: GuardedStream, err: GuardedStream, stop: Stop) -> int:
+def main(arguments: Sequence[str], out: RedactingStream, err: RedactingStream, shutdown: Shutdown) -> int:
     """Do it and give the exit code."""
     if not arguments:
         if any(name.startswith("INPUT_") for name in os.environ):
-            return refresh.from_environment(out, err, stop)
+            return refresh.from_environment(out, err, shutdown)
         out.write(command_line.help_text())
         return 2
     try:
         command = command_line.read(arguments, os.environ)
     except errors.InputErrors as error:
-        publish.input_errors(Runner({}, out, err, spoken=wording.spoken({})), error)
+        publish.input_errors(Commands({}, out, err, spoken=wording.spoken({})), error)
         return 2
     as_json = inputs.log_as_json(command.environ)
     log.configure(as_json=as_json)
     for secret in secrets.given(command.environ):
         for stream in (out, err):
             stream.conceal(secret.value)
-    runner = Runner(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
+    commands = Commands(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
     if command.name == "status":
-        return _status(command, runner, out, stop)
-    return refresh.run(command.environ, runner, stop)
+        return _status(command, commands, out, shutdown)
+    return refresh.run(command.environ, commands, shutdown)
 
 
-def _status(command: command_line.Command, runner: Runner, out: GuardedStream, stop: Stop) -> int:
-    clock = refresh.SystemClock(stop)
+def _status(command: command_line.Command, commands: Commands, out: RedactingStream, shutdown: Shutdown) -> int:
+    clock = refresh.SystemClock(shutdown)
     try:
         desired = _desired(command)
-        shell = Shell(mask=runner.mask, now=clock.now, stopped=stop.asked)
-        services = clients.connect(desired, Secrets(Secret(""), None), shell)
+        hooks = ProcessHooks(mask=commands.mask, now=clock.now, stopped=shutdown.requested)
+        clients = connect(desired, Secrets(Secret(""), None), hooks)
     except errors.InputErrors as error:
-        publish.input_errors(runner, error)
+        publish.input_errors(commands, error)
         return 2
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
-        return _looks(command, runner, out, stop, lambda: status.look(desired, services, clock, executor))
+        return _looks(command, commands, out, shutdown, lambda: status.look(desired, clients, clock, executor))
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
@@ -81,48 +82,48 @@ def _desired(command: command_line.Command) -> DesiredState:
 
 def _looks(
     command: command_line.Command,
-    runner: Runner,
-    out: GuardedStream,
-    stop: Stop,
+    commands: Commands,
+    out: RedactingStream,
+    shutdown: Shutdown,
     look: Callable[[], status.Look],
 ) -> int:
     """Look once, or until Ctrl-C or until no one reads it any more."""
     first = True
-    same_screen = command.interval is not None and out.isatty() and not runner.as_json
+    same_screen = command.interval is not None and out.isatty() and not commands.as_json
     with ThreadPoolExecutor(1) as executor:
         while True:
             looking = executor.submit(look)
-            while not stop.asked() and not looking.done():
+            while not shutdown.requested() and not looking.done():
                 wait([looking], timeout=_POLL_SECONDS)
-            if stop.asked():
-                return _stopped(command, runner)
+            if shutdown.requested():
+                return _stopped(command, commands)
             if same_screen:
                 out.control(_CLEAR)
-            elif not first and not runner.as_json:
+            elif not first and not commands.as_json:
                 out.write("\n")
             first = False
-            code = _shown(looking.exception() or looking.result(), runner, out, same_screen=same_screen)
+            code = _shown(looking.exception() or looking.result(), commands, out, same_screen=same_screen)
             if command.interval is None or out.lost or code > 1:
                 return min(code, 1)
-            stop.wait(command.interval.total_seconds())
+            shutdown.wait(command.interval.total_seconds())
 
 
-def _stopped(command: command_line.Command, runner: Runner) -> int:
+def _stopped(command: command_line.Command, commands: Commands) -> int:
     """End as asked: a watch has no other end."""
     if command.interval is not None:
         return 0
-    runner.annotate("error", "status", "stopped as asked, before the pool was read.")
+    commands.annotate("error", "status", "stopped as asked, before the pool was read.")
     return 1
 
 
-def _shown(found: status.Look | BaseException, runner: Runner, out: GuardedStream, *, same_screen: bool) -> int:
+def _shown(found: status.Look | BaseException, commands: Commands, out: RedactingStream, *, same_screen: bool) -> int:
     """Show a look; gives 0, 1 where the next look may be better, and 2 where it cannot be."""
     if isinstance(found, errors.RefreshError):
-        runner.annotate("error", "status", _OF_A_RUN.sub("", str(found)))
+        commands.annotate("error", "status", _OF_A_RUN.sub("", str(found)))
         return 1 if isinstance(found, errors.Throttled | errors.Unavailable) else 2
     if isinstance(found, BaseException):
         raise found
-    if runner.as_json:
+    if commands.as_json:
         out.write(f"{status.as_json(found)}\n")
         return 0 if found.pool else 1
     size = shutil.get_terminal_size()

@@ -14,15 +14,15 @@ from refresh.clients import aws, connection_errors
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import quieten
-from refresh.ports import Services
+from refresh.ports import Clients
 
 if TYPE_CHECKING:
-    from refresh.clients.process_hooks import Shell
+    from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import Secrets
     from refresh.desired import DesiredState
 
 
-def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
+def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Clients:
     """Create the clients; calls nothing, but for what the AWS credentials themselves take.
 
     Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched, and where a file of trusted
@@ -30,14 +30,14 @@ def connect(desired: DesiredState, secrets: Secrets, shell: Shell) -> Services:
     """
     quieten()
     _require_ca_files()
-    skew = ClockSkew(shell.now)
-    clients = aws.connect(desired, secrets.id_tokens, shell, skew)
-    return Services(
+    skew = ClockSkew(hooks.now)
+    clients = aws.connect(desired, secrets.id_tokens, hooks, skew)
+    return Clients(
         dynamodb=clients.dynamodb,
         ec2=clients.ec2,
         sqs=clients.sqs,
         on_demand=clients.on_demand,
-        github=GitHub(desired, secrets.github, shell),
+        github=GitHub(desired, secrets.github, hooks),
         skew=skew,
     )
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
     from refresh.clients.botocore_events import ClockSkew
-    from refresh.clients.process_hooks import Shell
+    from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import IdTokens
     from refresh.desired import DesiredState
     from refresh.ports import Iam, ParameterStore, Sts
@@ -54,7 +54,7 @@ _CREDENTIALS_REMEDY = (
 
 
 @frozen
-class Clients:
+class AwsClients:
     """The clients of one region."""
 
     dynamodb: DynamoDBClient
@@ -100,7 +100,7 @@ class OnDemand:
             return self._created[service]
 
 
-def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, skew: ClockSkew) -> Clients:
+def connect(desired: DesiredState, id_tokens: IdTokens | None, hooks: ProcessHooks, skew: ClockSkew) -> AwsClients:
     """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
     from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
@@ -131,10 +131,10 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
             refused.listen(client)
         if service != "sts":
             refused.guard(client)
-        if shell.called:
-            Trace(shell.called).listen(client)
+        if hooks.called:
+            Trace(hooks.called).listen(client)
         give_up_early(client)  # after the trace, so that the attempt is logged
-        refuse_once_stopped(client, shell)
+        refuse_once_stopped(client, hooks)
         return client
 
     try:
@@ -146,9 +146,9 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, shell: Shell, ske
         chain.register_component("data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False))
         chain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
         if desired.role and id_tokens:
-            _take(chain, role.credentials(desired.role, id_tokens, shell, created))
+            _take(chain, role.credentials(desired.role, id_tokens, hooks, created))
         _require_credentials(chain)
-        return Clients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
+        return AwsClients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
     except (BotoCoreError, ValueError) as error:
         raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-    from refresh.clients.process_hooks import Called, Shell
+    from refresh.clients.process_hooks import Called, ProcessHooks
 
 _FIRST_ERROR = 300
 """The first status that botocore itself calls an error."""
@@ -74,11 +74,11 @@ class Trace:
         self._called(operation, attempts, time.monotonic() - self._began.at, answer)
 
 
-def refuse_once_stopped(client: BaseClient, shell: Shell) -> None:
+def refuse_once_stopped(client: BaseClient, hooks: ProcessHooks) -> None:
     """Send nothing more once the run was asked to end, neither a new call nor a retry."""
 
     def sending(event_name: str, **_: Any) -> None:
-        shell.require_going_on(":".join(event_name.split(".")[1:]))
+        hooks.require_going_on(":".join(event_name.split(".")[1:]))
 
     client.meta.events.register("before-send", sending)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors
 from refresh.clients import connection_errors
-from refresh.clients.github_errors import Asker, from_github, of_app, told
+from refresh.clients.github_errors import Requester, from_github, of_app, told
 from refresh.clients.github_retries import retry
 from refresh.clients.process_hooks import quieten
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 from refresh.pool import records
-from refresh.ports import IssuedToken, Registration
+from refresh.ports import IssuedToken, RunnerRegistration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import github
 
-    from refresh.clients.process_hooks import Shell
+    from refresh.clients.process_hooks import ProcessHooks
     from refresh.desired import DesiredState
 _GITHUB_SECONDS = 15
 _RUNNERS_PER_PAGE = 100
@@ -33,14 +33,14 @@ _RENEWED_BEFORE = timedelta(minutes=1)
 class GitHub:
     """GitHub's REST API for the runners of a repository or an organization; connects at the first call."""
 
-    def __init__(self, desired: DesiredState, access: Secret | AppKey, shell: Shell) -> None:
+    def __init__(self, desired: DesiredState, access: Secret | AppKey, hooks: ProcessHooks) -> None:
         organization = desired.runner_scope is RunnerScope.ORGANIZATION
         self._owner = f"/{'orgs' if organization else 'repos'}/{desired.runners_owner}"
         self._runners = f"{self._owner}/actions/runners"
-        self._asker = Asker(access, desired.runner_scope, desired.runners_owner)
+        self._requester = Requester(access, desired.runner_scope, desired.runners_owner)
         self._repository = desired.repository.name
         self._api_url = desired.github_api_url
-        self._shell = shell
+        self._hooks = hooks
         self._lock = Lock()
         self._connected: github.Github | None = None
         self._connected_until: datetime | None = None
@@ -61,7 +61,7 @@ class GitHub:
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.strip() or not token.isprintable():
             raise _unexpected(path, "there is no token in the answer")
-        self._shell.mask(token)
+        self._hooks.mask(token)
         expires_at = records.read_moment(answer.get("expires_at"))
         if expires_at is None:
             raise _unexpected(path, "the answer's expires_at is no time with a zone")
@@ -78,11 +78,11 @@ class GitHub:
             raise _unexpected(path, "a list of downloads is expected")
         for each in answer:
             if token := each.pop("temp_download_token", None):
-                self._shell.mask(str(token))
+                self._hooks.mask(str(token))
                 each["authorized_only"] = True
         return answer
 
-    def runners(self) -> Iterator[Registration]:
+    def runners(self) -> Iterator[RunnerRegistration]:
         """List every runner of the repository or organization, page by page.
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#list-self-hosted-runners-for-a-repository
@@ -113,7 +113,7 @@ class GitHub:
         import github  # noqa: PLC0415 - see the package's docstring
 
         operation = f"GitHub {method} {path}"
-        self._shell.require_going_on(operation)
+        self._hooks.require_going_on(operation)
         began, outcome = time.monotonic(), "answered"
         try:
             _, answer = connection.requester.requestJsonAndCheck(method, path, input=body)
@@ -122,7 +122,7 @@ class GitHub:
             raise errors.Throttled(operation, outcome, told(error)) from None
         except github.GithubException as error:
             outcome = str(error.status)
-            raise from_github(self._asker, operation, error) from None
+            raise from_github(self._requester, operation, error) from None
         except errors.ApiError as error:
             outcome = error.code
             raise
@@ -132,8 +132,8 @@ class GitHub:
             problem, remedy = f"no usable answer from {self._api_url}.", connection_errors.remedy(error)
             raise errors.Unavailable(operation, outcome, problem, remedy=remedy) from None
         finally:
-            if self._shell.called:
-                self._shell.called(operation, 1, time.monotonic() - began, outcome)
+            if self._hooks.called:
+                self._hooks.called(operation, 1, time.monotonic() - began, outcome)
         return answer
 
     def _connection(self) -> github.Github:
@@ -141,9 +141,9 @@ class GitHub:
         from github import Auth  # noqa: PLC0415 - see the package's docstring
 
         with self._lock:
-            ended = self._connected_until is not None and self._shell.now() > self._connected_until - _RENEWED_BEFORE
+            ended = self._connected_until is not None and self._hooks.now() > self._connected_until - _RENEWED_BEFORE
             if self._connected is None or ended:
-                access = self._asker.access
+                access = self._requester.access
                 token = self._installation_token(access) if isinstance(access, AppKey) else access
                 self._connected = self._connect(Auth.Token(token.reveal()))
             return self._connected
@@ -156,7 +156,7 @@ class GitHub:
             auth=auth,
             base_url=self._api_url,
             timeout=_GITHUB_SECONDS,
-            retry=retry(self._shell, self._asker, self._api_url),
+            retry=retry(self._hooks, self._requester, self._api_url),
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,
@@ -173,16 +173,16 @@ class GitHub:
             path = f"/app/installations/{_number(installation)}/access_tokens"
             answer = self._request(as_app, "POST", path, self._wanted())
         except errors.ApiError as error:
-            raise of_app(self._asker, error) from None
+            raise of_app(self._requester, error) from None
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.isprintable() or not token.strip():
             raise _unexpected(path, "there is no token in the answer")
-        self._shell.mask(token)
-        self._connected_until = records.read_moment(answer.get("expires_at")) or self._shell.now()
+        self._hooks.mask(token)
+        self._connected_until = records.read_moment(answer.get("expires_at")) or self._hooks.now()
         return Secret(token)
 
     def _wanted(self) -> Mapping[str, Any]:
-        if self._asker.scope is RunnerScope.ORGANIZATION:
+        if self._requester.scope is RunnerScope.ORGANIZATION:
             return {"permissions": {"organization_self_hosted_runners": "write"}}
         return {"permissions": {"administration": "write"}, "repositories": [self._repository]}
 
@@ -211,10 +211,10 @@ def _number(installation: Any) -> int:
     return found
 
 
-def _registration(runner: Any) -> Registration:
+def _registration(runner: Any) -> RunnerRegistration:
     """Read a runner as listed; what is not clearly offline and idle counts as neither."""
     try:
-        return Registration(
+        return RunnerRegistration(
             int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False
         )
     except (AttributeError, KeyError, TypeError, ValueError):

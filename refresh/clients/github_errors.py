@@ -31,7 +31,7 @@ _CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "ad
 
 
 @frozen
-class Asker:
+class Requester:
     """Who asks GitHub, and for whose runners."""
 
     access: Secret | AppKey
@@ -79,23 +79,23 @@ class Asker:
         return f"runner-scope organization needs {self.owner} to be an organization, not a person. "
 
 
-def from_github(asker: Asker, operation: str, error: github.GithubException) -> errors.ApiError:
+def from_github(requester: Requester, operation: str, error: github.GithubException) -> errors.ApiError:
     """Turn PyGithub's exception into one of ours, with what helps whoever reads it."""
     status, code, message = error.status, str(error.status), f"{told(error)}."
     if status == _UNAUTHENTICATED:
-        return errors.CredentialsExpired(operation, code, message, remedy=asker.wrong)
+        return errors.CredentialsExpired(operation, code, message, remedy=requester.wrong)
     if status == _FORBIDDEN:
-        remedy = _forbidden(asker, error, reading=operation.startswith(_READING))
+        remedy = _forbidden(requester, error, reading=operation.startswith(_READING))
         return errors.PermissionDenied(operation, code, message, remedy=remedy)
     if status == _ABSENT:
-        return errors.NotFound(operation, code, message, remedy=asker.absent)
+        return errors.NotFound(operation, code, message, remedy=requester.absent)
     return (errors.Unavailable if status >= _SERVER_ERROR else errors.Rejected)(operation, code, message)
 
 
-def moved(asker: Asker, operation: str, status: int, location: str) -> errors.Rejected:
+def moved(requester: Requester, operation: str, status: int, location: str) -> errors.Rejected:
     """Say that GitHub has it elsewhere now; the token is not sent there, and no AWS name may change by itself."""
     remedy = (
-        f"If {asker.owner} was renamed or moved, run refresh under its new name (the workflow's own, or the input "
+        f"If {requester.owner} was renamed or moved, run refresh under its new name (the workflow's own, or the input "
         "repository): in AWS that is a new pool. Instances of the old one are ended all the same by runs under the old "
         "name. Else correct GITHUB_API_URL."
     )
@@ -103,25 +103,25 @@ def moved(asker: Asker, operation: str, status: int, location: str) -> errors.Re
     return errors.Rejected(operation, str(status), problem, remedy=remedy)
 
 
-def of_app(asker: Asker, error: errors.ApiError) -> errors.ApiError:
+def of_app(requester: Requester, error: errors.ApiError) -> errors.ApiError:
     """Say what a refusal means while an App asks for its installation and for a token of it."""
     if isinstance(error, errors.NotFound):
-        remedy = f"{asker.no_person}Install the App on {asker.owner}: its settings, Install App ({_PAGE})."
+        remedy = f"{requester.no_person}Install the App on {requester.owner}: its settings, Install App ({_PAGE})."
         return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
     if error.code == str(_UNPROCESSABLE):
-        return errors.PermissionDenied(error.operation, error.code, error.message, remedy=asker.permission)
+        return errors.PermissionDenied(error.operation, error.code, error.message, remedy=requester.permission)
     return error
 
 
-def _forbidden(asker: Asker, error: github.GithubException, *, reading: bool) -> str:
+def _forbidden(requester: Requester, error: github.GithubException, *, reading: bool) -> str:
     """Tell a policy and a missing permission apart."""
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     words = _words(error)
-    if helps := github_policies.remedy(asker.scope, asker.owner, words, headers):
+    if helps := github_policies.remedy(requester.scope, requester.owner, words, headers):
         return helps
     # For a request that reads it names less than a run needs.
     accepted = "" if reading else headers.get("x-accepted-github-permissions", "")
-    permission = f"{f'GitHub would accept {accepted}. ' if accepted else ''}{asker.permission}"
+    permission = f"{f'GitHub would accept {accepted}. ' if accepted else ''}{requester.permission}"
     return permission if words else github_policies.unsaid(permission)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors
 from refresh.clients import connection_errors
-from refresh.clients.github_errors import Asker, moved
+from refresh.clients.github_errors import Requester, moved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import github
 
-    from refresh.clients.process_hooks import Shell
+    from refresh.clients.process_hooks import ProcessHooks
 
 LONGEST_WAIT_SECONDS = 60
 _RETRIES = 3
@@ -30,7 +30,7 @@ _NOT_YET = 202
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-def retry(shell: Shell, asker: Asker, api_url: str) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
+def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
     """Retry with a bound, and not once the run was asked to end; what has moved is told instead of followed."""
     import github  # noqa: PLC0415 - see the package's docstring
     from urllib3.exceptions import InvalidHeader, MaxRetryError  # noqa: PLC0415 - PyGithub's transport
@@ -48,16 +48,16 @@ def retry(shell: Shell, asker: Asker, api_url: str) -> github.GithubRetry:  # no
 
         def _following(self, operation: str, method: Any, url: Any, response: Any, *args: Any, **more: Any) -> Any:
             require_passing(operation, args[0] if args else more.get("error"), api_url)
-            shell.require_going_on(f"{operation} again")
+            hooks.require_going_on(f"{operation} again")
             if response is not None and response.status in _MOVED:
-                raise moved(asker, operation, response.status, response.headers.get("Location", ""))
+                raise moved(requester, operation, response.status, response.headers.get("Location", ""))
             try:
                 following: Any = super().increment(method, url, response, *args, **more)
             except MaxRetryError:
                 if response is None:
                     raise
                 raise _given_up(operation, response.status, f"the same answer {_RETRIES + 1} times.") from None
-            pause = _pause(following, response, shell.now())
+            pause = _pause(following, response, hooks.now())
             following.waited = self.waited + pause
             if following.waited > LONGEST_WAIT_SECONDS:
                 problem = f"GitHub asks to wait {pause:.0f} s; no more than {LONGEST_WAIT_SECONDS} s in all are waited."

@@ -19,7 +19,7 @@ _TALKATIVE = ("botocore", "urllib3", "github")
 
 
 @frozen(kw_only=True)
-class Shell:
+class ProcessHooks:
     """The hooks of the process."""
 
     mask: Callable[[str], None]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from requests import PreparedRequest, Response
 
-    from refresh.clients.process_hooks import Shell
+    from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import IdTokens
     from refresh.desired import Role
 
@@ -48,7 +48,7 @@ def audience(role_arn: str) -> str:
     return "sts.amazonaws.com.cn" if role_arn.startswith("arn:aws-cn:") else "sts.amazonaws.com"
 
 
-def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[..., BaseClient]) -> Credentials:
+def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Callable[..., BaseClient]) -> Credentials:
     """Give credentials that fetch themselves at the first use, and anew with a new token before they end.
 
     `sts` makes the client, of a service and with a configuration. Every secret among them is masked as it arrives.
@@ -61,7 +61,7 @@ def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[...
     seen: dict[str, str] = {}
 
     def id_token() -> str:
-        seen["token"] = _id_token(id_tokens, audience(role.arn), shell)
+        seen["token"] = _id_token(id_tokens, audience(role.arn), hooks)
         return seen["token"]
 
     def patient(service: str, config: Config) -> Any:
@@ -85,15 +85,15 @@ def credentials(role: Role, id_tokens: IdTokens, shell: Shell, sts: Callable[...
         except errors.ApiError as error:
             raise _explained(error, role.arn, seen.get("token", "")) from None
         for name in ("secret_key", "token"):
-            shell.mask(found[name])
+            hooks.mask(found[name])
         return found
 
     return DeferredRefreshableCredentials(fetched, "assume-role-with-web-identity")
 
 
-def _id_token(id_tokens: IdTokens, wanted_audience: str, shell: Shell) -> str:
+def _id_token(id_tokens: IdTokens, wanted_audience: str, hooks: ProcessHooks) -> str:
     """Ask GitHub for a token that says who this job is, and mask it: it lives for minutes."""
-    shell.require_going_on(_OPERATION)
+    hooks.require_going_on(_OPERATION)
     began, told = time.monotonic(), "answered"
     try:
         response = _asked(id_tokens, wanted_audience)
@@ -107,12 +107,12 @@ def _id_token(id_tokens: IdTokens, wanted_audience: str, shell: Shell) -> str:
         remedy = connection_errors.remedy(error)
         raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.", remedy=remedy) from None
     finally:
-        if shell.called:
-            shell.called(_OPERATION, 1, time.monotonic() - began, told)
+        if hooks.called:
+            hooks.called(_OPERATION, 1, time.monotonic() - began, told)
     token = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
         raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.")
-    shell.mask(token)
+    hooks.mask(token)
     return token
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from refresh.ports import Clock
 
 
-class Metadata:
+class MetadataItems:
     """The METADATA items of one table; its reads are consistent."""
 
     def __init__(

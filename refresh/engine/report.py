@@ -10,7 +10,7 @@ from refresh.desired import DesiredState, Mode
 from refresh.engine import status
 from refresh.engine.change import Change, Done, Failed, Outcome, Postponed, Unchecked
 from refresh.errors import Blocked, RefreshError
-from refresh.pool.snapshot import Ended, PoolNow
+from refresh.pool.snapshot import Ended, PoolSnapshot
 
 
 @frozen(kw_only=True)
@@ -81,7 +81,7 @@ class Report:
     desired: DesiredState | None = field(default=None, kw_only=True)
     started_at: datetime | None = field(default=None, kw_only=True)
     finished_at: datetime | None = field(default=None, kw_only=True)
-    pool: PoolNow = field(factory=PoolNow, kw_only=True)
+    pool: PoolSnapshot = field(factory=PoolSnapshot, kw_only=True)
     ended: tuple[Ended, ...] = field(default=(), kw_only=True)
     """Instances that this run ended, or found ended before their time."""
     touched: tuple[Ended, ...] = field(default=(), kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Once(Generic[T]):
+class LazyRead(Generic[T]):
     """Reads when it is asked first; everybody gets that result, or its error."""
 
     def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
@@ -32,13 +32,13 @@ class Once(Generic[T]):
         return self.begin().result()
 
 
-class Early(Generic[T]):
+class SharedRead(Generic[T]):
     """Begins `read` at once; whoever asks gets that result, until something has changed what it tells of."""
 
     def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
         self._executor = executor
         self._read = read
-        self.first = Once(executor, read)
+        self.first = LazyRead(executor, read)
         """What was read at the start, however often it is asked for."""
         self.first.begin()
         self._latest = self.first
@@ -47,6 +47,6 @@ class Early(Generic[T]):
         """Give the latest reading."""
         return self._latest()
 
-    def outdated(self) -> None:
+    def invalidate(self) -> None:
         """Have it read anew when it is asked for next."""
-        self._latest = Once(self._executor, self._read)
+        self._latest = LazyRead(self._executor, self._read)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from refresh.engine.change import Change, Outcome
     from refresh.engine.report import ComponentReport, Report
-    from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
+    from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 
 SCHEMA_VERSION = 1
 """Raised when a reader of the former one would be misled; new fields do not raise it."""
@@ -102,7 +102,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": told, "reason": reason, "change": change(outcome.change)}
 
 
-def pool(seen: PoolNow) -> dict[str, Any]:
+def pool(seen: PoolSnapshot) -> dict[str, Any]:
     """Give the pool as a run found or left it."""
     template = {"id": seen.template_id, "version": seen.template_version} if seen.template_id else None
     return {
@@ -113,7 +113,7 @@ def pool(seen: PoolNow) -> dict[str, Any]:
     }
 
 
-def _instance(instance: InstanceNow) -> Mapping[str, Any]:
+def _instance(instance: InstanceSnapshot) -> Mapping[str, Any]:
     return {
         "id": instance.id,
         "state": instance.state,

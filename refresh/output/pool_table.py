@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from refresh.pool.snapshot import InstanceNow
+    from refresh.pool.snapshot import InstanceSnapshot
 
 _STATES = ("created", "claimed", "running", "idle", records.TERMINATED, UNRECORDED)
 _NAMES = {records.TERMINATED: "ending"}
@@ -30,17 +30,17 @@ class Table:
     numeric: int
 
 
-def classes(instances: Sequence[InstanceNow], now: datetime | None) -> Table:
+def classes(instances: Sequence[InstanceSnapshot], now: datetime | None) -> Table:
     """Count the instances of each resource class by state, with the median age and the oldest."""
     present = tuple(state for state in _STATES if any(each.state == state for each in instances))
-    by_class: dict[str, list[InstanceNow]] = {}
+    by_class: dict[str, list[InstanceSnapshot]] = {}
     for each in instances:
         by_class.setdefault(each.resource_class, []).append(each)
     rows = tuple(_class_row(name, by_class[name], present, now) for name in sorted(by_class))
     return Table(("class", *map(state_name, present), "all", "median age", "oldest"), rows, 1)
 
 
-def each_instance(instances: Sequence[InstanceNow], now: datetime | None) -> Table:
+def each_instance(instances: Sequence[InstanceSnapshot], now: datetime | None) -> Table:
     """List every instance, by state and by what is due first."""
     listed = sorted(
         instances,
@@ -56,7 +56,7 @@ def state_name(state: str) -> str:
 
 
 def _class_row(
-    name: str, instances: Sequence[InstanceNow], states: Sequence[str], now: datetime | None
+    name: str, instances: Sequence[InstanceSnapshot], states: Sequence[str], now: datetime | None
 ) -> tuple[str, ...]:
     counts = Counter(each.state for each in instances)
     ages = sorted(now - each.launched_at for each in instances if now and each.launched_at)
@@ -64,7 +64,7 @@ def _class_row(
     return (name or "(none)", *(str(counts[state]) for state in states), str(len(instances)), *shown)
 
 
-def _instance_row(each: InstanceNow, now: datetime | None) -> tuple[str, ...]:
+def _instance_row(each: InstanceSnapshot, now: datetime | None) -> tuple[str, ...]:
     launched, ends = (relative(moment, now) if moment and now else "" for moment in (each.launched_at, each.threshold))
     threshold = ", ".join(filter(None, (ends, "protected" * each.protected)))
     return (each.id, state_name(each.state), each.ec2_state, each.resource_class, each.run_id, launched, threshold)

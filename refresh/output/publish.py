@@ -15,36 +15,36 @@ from refresh.workflow import log
 if TYPE_CHECKING:
     from refresh.errors import InputErrors, Interrupted
     from refresh.inputs import Inputs
-    from refresh.workflow.commands import Runner
+    from refresh.workflow.commands import Commands
 
 
-def input_errors(runner: Runner, error: InputErrors) -> None:
+def input_errors(commands: Commands, error: InputErrors) -> None:
     """Show every problem of the inputs."""
     for problem in error.problems:
         name, _, text = problem.partition(": ")
-        runner.annotate("error", name, text)
-    if runner.as_json or not runner.on_terminal:
+        commands.annotate("error", name, text)
+    if commands.as_json or not commands.on_terminal:
         log.error("inputs.refused", problems=len(error.problems), calls_made=0)
-    runner.show_annotations()
+    commands.show_annotations()
 
 
-def interrupted(runner: Runner, error: Interrupted) -> None:
+def interrupted(commands: Commands, error: Interrupted) -> None:
     """Say that the run was asked to end while it asked for its credentials, before anything else."""
-    runner.annotate("error", "refresh", str(error))
-    runner.show_annotations()
+    commands.annotate("error", "refresh", str(error))
+    commands.show_annotations()
 
 
-def beginning(runner: Runner, given: Inputs) -> None:
+def beginning(commands: Commands, given: Inputs) -> None:
     """Say what is refreshed, and what its owner should know of the inputs."""
     desired = given.desired
     facts = {"region": desired.region, "mode": desired.mode.value, **desired.access}
     log.info("refresh.started", subject=str(desired.repository), **facts)
     for level, messages in (("warning", given.warnings), ("notice", given.notices)):
         for message in messages:
-            runner.annotate(level, "inputs", message)
+            commands.annotate(level, "inputs", message)
 
 
-def component(runner: Runner, report: ComponentReport) -> None:
+def component(commands: Commands, report: ComponentReport) -> None:
     """Show one component: a group with a line a change, then its notes, warnings and errors."""
     seconds = f"{report.duration.total_seconds():.1f}"
     facts = {"component": report.name, "status": report.status, "seconds": seconds}
@@ -52,9 +52,9 @@ def component(runner: Runner, report: ComponentReport) -> None:
     if report.reason:
         facts["reason"] = report.reason
         status = f"{status}: {report.reason}"
-    with runner.group(f"{report.name}: {status} ({seconds} s)", facts):
+    with commands.group(f"{report.name}: {status} ({seconds} s)", facts):
         if report.mode is Mode.PLAN:
-            _planned(runner, report)
+            _planned(commands, report)
         _done(report.done)
         _skipped(report)
         if report.postponed:
@@ -62,14 +62,14 @@ def component(runner: Runner, report: ComponentReport) -> None:
         for change in report.pending:
             log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
     for note in report.notes:
-        runner.annotate("notice", report.name, note)
+        commands.annotate("notice", report.name, note)
     for warning in report.warnings:
-        runner.annotate("warning", report.name, warning)
+        commands.annotate("warning", report.name, warning)
     for problem in problems(report):
-        if earlier := runner.told_before(problem.cause, report.name):
+        if earlier := commands.told_before(problem.cause, report.name):
             log.info("problem.repeated", subject=problem.what or report.name, note=f"see the error of {earlier} above")
         else:
-            runner.annotate("error", report.name, str(problem), first=report.error is not None, cause=problem.cause)
+            commands.annotate("error", report.name, str(problem), first=report.error is not None, cause=problem.cause)
 
 
 def progress(done: str, number: int, total: int) -> None:
@@ -82,7 +82,7 @@ def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
     log.debug("call.answered", subject=operation, attempt=attempt, milliseconds=round(seconds * 1000), answer=answer)
 
 
-def ending(runner: Runner, report: Report) -> None:
+def ending(commands: Commands, report: Report) -> None:
     """Sum up the run where people and programs look for it."""
     log.info(
         "refresh.finished",
@@ -90,21 +90,21 @@ def ending(runner: Runner, report: Report) -> None:
         planned=len(report.planned) if report.planning else 0,
         failed=", ".join(each.name for each in report.failed) or "none",
     )
-    runner.summarise(job_summary.markdown(report))
-    path = runner.write_report(json_report.written(report))
-    runner.write_outputs(step_outputs.outputs(report, path))
-    runner.show_annotations()
+    commands.summarise(job_summary.markdown(report))
+    path = commands.write_report(json_report.written(report))
+    commands.write_outputs(step_outputs.outputs(report, path))
+    commands.show_annotations()
 
 
-def _planned(runner: Runner, report: ComponentReport) -> None:
-    if runner.as_json:
+def _planned(commands: Commands, report: ComponentReport) -> None:
+    if commands.as_json:
         for change in report.planned:
             log.info("change.planned", **json_report.change(change))
         for change in report.following:
             log.info("change.following", **json_report.change(change))
         return
     for line in change_list.planned(report.planned, report.following):
-        runner.line(line)
+        commands.line(line)
 
 
 def _done(changes: tuple[Change, ...]) -> None:

@@ -63,7 +63,7 @@ class Ec2State(Enum):
 
 
 @frozen
-class Machine:
+class Ec2Instance:
     """An instance as EC2 describes it."""
 
     id: str
@@ -82,34 +82,36 @@ class Launched:
     """The instances that were launched from the pool's templates, and these."""
 
     template_ids: TemplateIds = field(factory=TemplateIds)
-    machines: Mapping[str, Machine] = field(factory=dict)
+    instances: Mapping[str, Ec2Instance] = field(factory=dict)
     unlisted: errors.Unavailable | None = None
     """Why EC2 did not list them; None where it did."""
 
 
 def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:
     """Read the instances that were launched from the pool's templates."""
-    machines: dict[str, Machine] = {}
+    instances: dict[str, Ec2Instance] = {}
     try:
         for some in batches(template_ids.known, _FILTER_VALUES):
-            machines |= described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
+            instances |= described(ec2, {"Name": f"tag:{TEMPLATE_TAG}", "Values": some})
     except errors.Unavailable as error:
         return Launched(template_ids, unlisted=error)
-    return Launched(template_ids, machines)
+    return Launched(template_ids, instances)
 
 
-def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Machine]:
+def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Ec2Instance]:
     """Read instances by id; those that EC2 does not know are not in the answer."""
-    machines: dict[str, Machine] = {}
+    instances: dict[str, Ec2Instance] = {}
     for some in batches(identifiers, _FILTER_VALUES):
         # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
-        machines |= described(ec2, {"Name": "instance-id", "Values": some})
-    return machines
+        instances |= described(ec2, {"Name": "instance-id", "Values": some})
+    return instances
 
 
-def described(ec2: EC2Client, condition: FilterTypeDef | None = None, ids: Sequence[str] = ()) -> dict[str, Machine]:
+def described(
+    ec2: EC2Client, condition: FilterTypeDef | None = None, ids: Sequence[str] = ()
+) -> dict[str, Ec2Instance]:
     """Read every instance that a filter finds, or these; the image's models have no more of one than is read here."""
-    machines: dict[str, Machine] = {}
+    instances: dict[str, Ec2Instance] = {}
     request: DescribeInstancesRequestTypeDef = {"InstanceIds": ids}
     if condition:
         request = {"Filters": [condition], "MaxResults": _PAGE}
@@ -117,22 +119,22 @@ def described(ec2: EC2Client, condition: FilterTypeDef | None = None, ids: Seque
         page = ec2.describe_instances(**request)
         for reservation in page.get("Reservations", []):
             for instance in reservation.get("Instances", []):
-                machines[instance["InstanceId"]] = _machine(instance)
+                instances[instance["InstanceId"]] = _machine(instance)
         if not page.get("NextToken"):
-            return machines
+            return instances
         request["NextToken"] = page["NextToken"]
 
 
 def by_exact_id(
     ec2: EC2Client, identifiers: Sequence[str], over: Callable[[], bool]
-) -> tuple[dict[str, Machine], frozenset[str]]:
+) -> tuple[dict[str, Ec2Instance], frozenset[str]]:
     """Read instances by nothing but their ids, and give those for which EC2 has no answer.
 
     While a zone is disrupted, EC2 refuses every request that names no ids, or that of an instance there; for all other
     ids it answers. A batch that it refuses is halved, up to a number of refusals. Where it refuses the first few ids,
     each asked for alone, it is not about a zone: it has no answer for any.
     """
-    machines: dict[str, Machine] = {}
+    instances: dict[str, Ec2Instance] = {}
     unanswered: set[str] = set()
     probes = list(identifiers[:: max(1, len(identifiers) // _PROBES)][:_PROBES])
     waiting = deque([[each] for each in probes])
@@ -145,7 +147,7 @@ def by_exact_id(
             continue
         halves = [some[: len(some) // 2], some[len(some) // 2 :]] if len(some) > 1 else []
         try:
-            machines |= described(ec2, ids=some)
+            instances |= described(ec2, ids=some)
             answers += 1
         except errors.Unavailable as error:
             refusals += len(probes) if _SILENCE.search(error.code) and not answers else 1
@@ -162,9 +164,9 @@ def by_exact_id(
                 refusals += 1
                 waiting += halves
                 unanswered.update([] if halves else some)
-    return machines, frozenset(unanswered)
+    return instances, frozenset(unanswered)
 
 
-def _machine(instance: Any) -> Machine:
+def _machine(instance: Any) -> Ec2Instance:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] in _JUDGED_TAGS}
-    return Machine(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)
+    return Ec2Instance(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)

@@ -11,7 +11,7 @@ from attrs import frozen
 from refresh.pool import names, records
 
 if TYPE_CHECKING:
-    from refresh.pool.ec2_instances import Machine
+    from refresh.pool.ec2_instances import Ec2Instance
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 _FORMER_IDS_KEPT = 20
@@ -45,13 +45,13 @@ def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[st
     return tuple(each for each in dict.fromkeys(known) if each and each != template_id)[-_FORMER_IDS_KEPT:]
 
 
-def proven(machine: Machine, template_ids: TemplateIds) -> bool:
+def proven(instance: Ec2Instance, template_ids: TemplateIds) -> bool:
     """Whether EC2 itself shows that the instance is this pool's.
 
     Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
     """
-    template_id = machine.tags.get(TEMPLATE_TAG)
+    template_id = instance.tags.get(TEMPLATE_TAG)
     if template_id and template_id == template_ids.current:
         return True
-    tagged = machine.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in machine.tags
+    tagged = instance.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in instance.tags
     return tagged and (template_id is None or template_id in template_ids.former)

@@ -124,7 +124,7 @@ def expiry(moment: datetime) -> int:
 
 
 @frozen(kw_only=True)
-class Instance:
+class InstanceRecord:
     """The record of an instance as `provision`, `release` and `refresh` write it."""
 
     id: str
@@ -185,7 +185,7 @@ def identifier_of(wire: Mapping[str, Any]) -> str:
     return sort_key[len(_ID) :] if sort_key.startswith(_ID) else f"(key {sort_key[:_LONGEST_SHOWN]!r})"
 
 
-def read_instance(wire: Mapping[str, Any]) -> Instance | Unreadable:
+def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
     """Read an INSTANCE item, or say what is wrong with it."""
     identifier = identifier_of(wire)
     if not INSTANCE_ID.fullmatch(identifier):
@@ -196,7 +196,7 @@ def read_instance(wire: Mapping[str, Any]) -> Instance | Unreadable:
     for name in ("runId", "threshold"):
         if name in wire and text(wire, name) is None:
             return Unreadable(identifier, f"its {name} is not a string")
-    return Instance(
+    return InstanceRecord(
         id=identifier,
         state=state,
         run_id=text(wire, "runId"),
@@ -209,7 +209,7 @@ def read_instance(wire: Mapping[str, Any]) -> Instance | Unreadable:
     )
 
 
-def history_item(instance: Instance, ended_at: datetime) -> Item:
+def history_item(instance: InstanceRecord, ended_at: datetime) -> Item:
     """Write what remains of a cleaned instance for 30 days."""
     return item(
         HISTORY,

@@ -13,7 +13,7 @@ _AT_WORK = "running"
 
 
 @frozen(kw_only=True)
-class InstanceNow:
+class InstanceSnapshot:
     """An instance of the pool: what its record says and what EC2 says."""
 
     id: str
@@ -49,7 +49,7 @@ class Ended:
 
 
 @frozen(kw_only=True)
-class PoolNow:
+class PoolSnapshot:
     """The pool at the last look of each component; empty where a component could not look."""
 
     template_id: str = ""
@@ -57,5 +57,5 @@ class PoolNow:
     queues: tuple[tuple[str, str], ...] = ()
     """(resource class, URL) of every queue that exists."""
     token_expires_at: datetime | None = None
-    instances: tuple[InstanceNow, ...] | None = None
+    instances: tuple[InstanceSnapshot, ...] | None = None
     """None where EC2 and the table could not be read."""

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.engine.component import Clearance
-from refresh.engine.shared_read import Once
+from refresh.engine.shared_read import LazyRead
 from refresh.preflight import policy
 from refresh.preflight.findings import Findings, together
 from refresh.preflight.policy import Network, Profile
@@ -41,27 +41,27 @@ class Preflight:
 
     _desired: DesiredState
     _clock: Clock
-    _account: Once[str]
-    _image: Once[Image]
-    _profile: Once[Profile]
-    _network: Once[Network]
+    _account: LazyRead[str]
+    _image: LazyRead[Image]
+    _profile: LazyRead[Profile]
+    _network: LazyRead[Network]
 
     def __init__(  # noqa: PLR0913, PLR0917 - what reads, and what it reads for
         self,
         desired: DesiredState,
         ec2: EC2Client,
         on_demand: OnDemand,
-        image: Once[Image],
+        image: LazyRead[Image],
         clock: Clock,
         executor: Executor,
     ) -> None:
         self.__attrs_init__(
             desired,
             clock,
-            Once(executor, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
+            LazyRead(executor, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
             image,
-            Once(executor, lambda: _profile(on_demand.iam(), desired.instance_profile)),
-            Once(executor, partial(_network, ec2, desired)),
+            LazyRead(executor, lambda: _profile(on_demand.iam(), desired.instance_profile)),
+            LazyRead(executor, partial(_network, ec2, desired)),
         )
 
     def require_account(self) -> None:

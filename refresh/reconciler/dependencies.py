@@ -71,12 +71,12 @@ def ended(
         if issued.report.failed:
             return Unchecked("GitHub gave no registration token (see the error above)")
         return Unchecked("this run ended no instance and needed no token from GitHub", due=False)
-    machines = collected.actual.machines
+    instances = collected.actual.instances
     cleaned = _cleaned(collected)
     return cleaned | {
         record.id
         for record in collected.actual.records
-        if record.id in machines and machines[record.id].state is Ec2State.TERMINATED
+        if record.id in instances and instances[record.id].state is Ec2State.TERMINATED
     }
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
-from refresh.dynamodb.metadata_items import Metadata
-from refresh.engine.shared_read import Early
+from refresh.dynamodb.metadata_items import MetadataItems
+from refresh.engine.shared_read import SharedRead
 from refresh.pool import ec2_instances, names, ownership
 
 if TYPE_CHECKING:
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.pool.ec2_instances import Launched
     from refresh.pool.ownership import TemplateIds
-    from refresh.ports import Clock, Services
+    from refresh.ports import Clients, Clock
 
 _PAGE = 200
 
 
 @frozen
-class FirstLook:
+class Prefetch:
     """The reads on which the others wait, and the longest row of them: template, its instances."""
 
     began_at: datetime
-    metadata: Metadata
-    table: Early[TableDescriptionTypeDef | None]
+    metadata: MetadataItems
+    table: SharedRead[TableDescriptionTypeDef | None]
     """DynamoDB's description of the state table; None where there is none."""
-    versions: Early[list[LaunchTemplateVersionTypeDef]]
+    versions: SharedRead[list[LaunchTemplateVersionTypeDef]]
     """Every version of the launch template; none where there is no template."""
-    launched: Early[Launched]
+    launched: SharedRead[Launched]
     """The instances that were launched from the pool's templates."""
 
 
-def look(desired: DesiredState, services: Services, clock: Clock, executor: Executor) -> FirstLook:
+def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Prefetch:
     """Ask for all of it, without waiting."""
     began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
-    description = Early(executor, partial(table_description, services.dynamodb, table))
-    metadata = Metadata(services.dynamodb, table, clock, executor, partial(_gone, description))
-    versions = Early(executor, partial(template_versions, services.ec2, template))
-    launched = Early(executor, lambda: ec2_instances.launched_from(services.ec2, _template_ids(metadata, versions)))
-    return FirstLook(began_at, metadata, description, versions, launched)
+    description = SharedRead(executor, partial(table_description, clients.dynamodb, table))
+    metadata = MetadataItems(clients.dynamodb, table, clock, executor, partial(_gone, description))
+    versions = SharedRead(executor, partial(template_versions, clients.ec2, template))
+    launched = SharedRead(executor, lambda: ec2_instances.launched_from(clients.ec2, _template_ids(metadata, versions)))
+    return Prefetch(began_at, metadata, description, versions, launched)
 
 
 def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
@@ -60,7 +60,7 @@ def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
     return next((each["LaunchTemplateId"] for each in versions if "LaunchTemplateId" in each), "")
 
 
-def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersionTypeDef]]) -> TemplateIds:
+def _template_ids(metadata: MetadataItems, versions: SharedRead[list[LaunchTemplateVersionTypeDef]]) -> TemplateIds:
     """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
 
     Where EC2 does not answer, the recorded id proves as little as a former one.
@@ -73,7 +73,7 @@ def _template_ids(metadata: Metadata, versions: Early[list[LaunchTemplateVersion
     return ownership.TemplateIds(current, ownership.former_ids(recorded, current))
 
 
-def _gone(description: Early[TableDescriptionTypeDef | None]) -> bool:
+def _gone(description: SharedRead[TableDescriptionTypeDef | None]) -> bool:
     try:
         found = description.first()
     except errors.ApiError:

@@ -17,7 +17,7 @@ from refresh.dynamodb.transactions import Sender
 from refresh.engine.component import Run
 from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
-from refresh.engine.shared_read import Once
+from refresh.engine.shared_read import LazyRead
 from refresh.preflight import Preflight, image_lookup
 from refresh.reconciler import dependencies, prefetch, registration_token
 from refresh.reconciler.garbage_collector import GarbageCollector
@@ -30,7 +30,7 @@ from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.resource_pools import ResourcePools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import RunnerRelease
-from refresh.reconciler.snapshot import ended, pool_now, touched
+from refresh.reconciler.snapshot import ended, pool_snapshot, touched
 from refresh.reconciler.state_table import StateTable
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.component import Component, Converged, Gate
-    from refresh.ports import Clock, Services
-    from refresh.reconciler.prefetch import FirstLook
+    from refresh.ports import Clients, Clock
+    from refresh.reconciler.prefetch import Prefetch
     from refresh.reconciler.resource_pools import policy as pools_policy
 
 
@@ -86,7 +86,7 @@ class Reconciliation:
             desired=self.desired,
             started_at=self.started_at,
             finished_at=self.clock.now(),
-            pool=pool_now(*seen),
+            pool=pool_snapshot(*seen),
             ended=ended(collected.done),
             touched=touched((*collected.planned, *collected.following) if collected.planning else collected.done),
         )
@@ -94,11 +94,11 @@ class Reconciliation:
 
 def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by name
     desired: DesiredState,
-    services: Services,
+    clients: Clients,
     clock: Clock,
     executor: Executor,
     *,
-    first: FirstLook | None = None,
+    first: Prefetch | None = None,
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Reconciliation:
@@ -108,14 +108,14 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     `first` holds what AWS was asked before this was loaded; it is asked here where it was not.
     Once `stopped`, nothing new is begun. `progress` is called in other threads while long work goes on.
     """
-    first = first or prefetch.look(desired, services, clock, executor)
+    first = first or prefetch.look(desired, clients, clock, executor)
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
-    sender = Sender(services.dynamodb, clock, executor, run.over)
-    image = Once(executor, partial(image_lookup.look_up, services.ec2, services.on_demand.ssm, desired.image))
+    sender = Sender(clients.dynamodb, clock, executor, run.over)
+    image = LazyRead(executor, partial(image_lookup.look_up, clients.ec2, clients.on_demand.ssm, desired.image))
     if desired.root_volume or desired.delete_volumes_on_termination:
         image.begin()
-    preflight = Preflight(desired, services.ec2, services.on_demand, image, clock, executor)
+    preflight = Preflight(desired, clients.ec2, clients.on_demand, image, clock, executor)
     under_way: dict[Future[Converged[Any]], Convergence[Any, Any]] = {}
 
     def started(component: Component[ActualT, Any], *gates: Gate) -> Future[Converged[ActualT]]:
@@ -124,25 +124,25 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         under_way[future] = convergence
         return future
 
-    table = started(StateTable(desired, services.dynamodb, metadata, first.table, clock))
+    table = started(StateTable(desired, clients.dynamodb, metadata, first.table, clock))
     after_table = partial(dependencies.require_table, desired, table)
-    release = started(RunnerRelease(desired, metadata, services.github, clock), after_table)
+    release = started(RunnerRelease(desired, metadata, clients.github, clock), after_table)
     collector = started(
-        GarbageCollector(desired, services.ec2, sender, first.launched, first.table, services.skew, progress),
+        GarbageCollector(desired, clients.ec2, sender, first.launched, first.table, clients.skew, progress),
         after_table,
     )
-    issue = partial(dependencies.require_administration, desired, services.github)
-    token = started(RegistrationToken(desired, metadata, services.github, clock), after_table, issue)
+    issue = partial(dependencies.require_administration, desired, clients.github)
+    token = started(RegistrationToken(desired, metadata, clients.github, clock), after_table, issue)
     gone = partial(dependencies.ended, collector, token)
     recorded = partial(dependencies.recorded, collector)
     newest = partial(dependencies.release, desired, release)
     device = partial(dependencies.root_device, desired, image)
     template = started(
-        LaunchTemplate(desired, services.ec2, metadata, first.versions, newest, device),
+        LaunchTemplate(desired, clients.ec2, metadata, first.versions, newest, device),
         after_table,
         preflight.launch_template,
     )
-    pools = started(ResourcePools(desired, services.sqs, services.dynamodb, metadata, executor, clock), after_table)
+    pools = started(ResourcePools(desired, clients.sqs, clients.dynamodb, metadata, executor, clock), after_table)
     listed: tuple[Future[Converged[Any]], ...] = (
         table,
         release,
@@ -151,8 +151,8 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         started(Parameters(desired, metadata), after_table, preflight.parameters),
         token,
         collector,
-        started(RunnerRegistrations(desired, services.dynamodb, services.github, clock, gone, run.over), after_table),
-        started(OrphanedArtifacts(desired, services.ec2, sender, recorded), after_table),
+        started(RunnerRegistrations(desired, clients.dynamodb, clients.github, clock, gone, run.over), after_table),
+        started(OrphanedArtifacts(desired, clients.ec2, sender, recorded), after_table),
     )
     return Reconciliation(
         desired=desired,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import Ec2State, Machine
-from refresh.pool.snapshot import UNRECORDED, Ended, InstanceNow, PoolNow
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
+from refresh.pool.snapshot import UNRECORDED, Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from refresh.reconciler.garbage_collector.actual import Actual as Collected
 
 
-def pool_now(
+def pool_snapshot(
     template: launch_template.policy.Actual | None,
     pools: resource_pools.policy.Actual | None,
     token: registration_token.Actual | None,
     collected: Collected | None,
-) -> PoolNow:
+) -> PoolSnapshot:
     """Put together what was seen; None stands for a component that saw nothing."""
     listing = template.listing if template else None
     default = listing.default if listing else None
-    return PoolNow(
+    return PoolSnapshot(
         template_id=listing.template_id if listing else "",
         template_version=default.number if default else None,
         queues=tuple((each.resource_class.name, each.url) for each in pools.pools if each.url) if pools else (),
@@ -72,7 +72,7 @@ def _of(change: Mark | Adopt | Terminate | Clean) -> Ended:
             return Ended(id=change.subject, reason="", state="")
 
 
-def _marked(record: records.Instance) -> Ended:
+def _marked(record: records.InstanceRecord) -> Ended:
     told = dict(record.ended)
     threshold = records.read_time(told.get("endedThreshold", ""))
     overdue = record.marked_at - threshold if record.marked_at and threshold else None
@@ -80,7 +80,7 @@ def _marked(record: records.Instance) -> Ended:
     return _ended(record, reason, state, run_id, overdue)
 
 
-def _ended(record: records.Instance, reason: str, state: str, run_id: str, overdue: timedelta | None) -> Ended:
+def _ended(record: records.InstanceRecord, reason: str, state: str, run_id: str, overdue: timedelta | None) -> Ended:
     return Ended(
         id=record.id,
         reason=reason,
@@ -91,28 +91,28 @@ def _ended(record: records.Instance, reason: str, state: str, run_id: str, overd
     )
 
 
-def _instances(collected: Collected) -> Iterator[InstanceNow]:
+def _instances(collected: Collected) -> Iterator[InstanceSnapshot]:
     for record in collected.records:
-        if isinstance(record, records.Instance):
-            machine = collected.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
-            yield InstanceNow(
+        if isinstance(record, records.InstanceRecord):
+            instance = collected.instances.get(record.id, Ec2Instance(record.id, Ec2State.UNKNOWN))
+            yield InstanceSnapshot(
                 id=record.id,
                 state=record.state,
-                ec2_state=machine.state.value,
+                ec2_state=instance.state.value,
                 resource_class=record.resource_class,
                 run_id=record.run_id or "",
-                launched_at=machine.launched_at,
+                launched_at=instance.launched_at,
                 threshold=record.expires,
-                protected=machine.protected,
+                protected=instance.protected,
             )
     recorded = {record.id for record in collected.records}
-    for machine in collected.machines.values():
-        if machine.id not in recorded and machine.state.alive and ownership.proven(machine, collected.template_ids):
-            yield InstanceNow(
-                id=machine.id,
+    for instance in collected.instances.values():
+        if instance.id not in recorded and instance.state.alive and ownership.proven(instance, collected.template_ids):
+            yield InstanceSnapshot(
+                id=instance.id,
                 state=UNRECORDED,
-                ec2_state=machine.state.value,
-                run_id=machine.tags.get(names.INITIAL_RUN_TAG, ""),
-                launched_at=machine.launched_at,
-                protected=machine.protected,
+                ec2_state=instance.state.value,
+                run_id=instance.tags.get(names.INITIAL_RUN_TAG, ""),
+                launched_at=instance.launched_at,
+                protected=instance.protected,
             )

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from refresh.credentials import SHORTEST_SECRET
 from refresh.workflow import log
-from refresh.workflow.redacting_stream import GuardedStream, harmless_lines
+from refresh.workflow.redacting_stream import RedactingStream, harmless_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,7 +40,7 @@ class _Annotation:
     """Titles of what else failed for the same cause."""
 
 
-class Runner:
+class Commands:
     """Speaks to the GitHub runner, or to a person where there is none; with `as_json` every line of it is an object.
 
     Then what is meant for the GitHub runner goes to the error stream, which it reads as well.
@@ -49,8 +49,8 @@ class Runner:
     def __init__(
         self,
         environ: Mapping[str, str],
-        stream: GuardedStream,
-        others: GuardedStream | None = None,
+        stream: RedactingStream,
+        others: RedactingStream | None = None,
         *,
         as_json: bool = False,
         spoken: Callable[[str, str], tuple[str, str]] | None = None,

@@ -34,7 +34,7 @@ _COLOURS = tuple(
 )
 
 
-class GuardedStream:
+class RedactingStream:
     """A text stream that shows no known secret and no line that a runner would take for a command.
 
     Writing never fails: where the reader is gone or the disk is full, the rest is dropped and `lost` says why.

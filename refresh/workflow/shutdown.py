@@ -10,26 +10,26 @@ PATIENCE_SECONDS = 5
 """How long the calls under way are waited for once the run was asked to end: GitHub kills it ten seconds after."""
 
 
-class Stop:
+class Shutdown:
     """Whether, and how long ago, a signal asked the run to end."""
 
     def __init__(self) -> None:
         self._event = Event()
-        self._asked_at = 0.0
+        self._requested_at = 0.0
 
-    def listen(self) -> Stop:
+    def listen(self) -> Shutdown:
         """Listen to the signals of a cancelled job (and of Ctrl-C), which a container's first process ignores else."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.ask)
+            signal.signal(number, self.request)
         return self
 
-    def ask(self, *_: object) -> None:
+    def request(self, *_: object) -> None:
         """Ask it to end; a second signal changes nothing."""
         if not self._event.is_set():
-            self._asked_at = time.monotonic()
+            self._requested_at = time.monotonic()
             self._event.set()
 
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether it was asked to."""
         return self._event.is_set()
 
@@ -39,4 +39,4 @@ class Stop:
 
     def out_of_patience(self) -> bool:
         """Whether nothing under way is waited for any longer."""
-        return self.asked() and time.monotonic() - self._asked_at >= PATIENCE_SECONDS
+        return self.requested() and time.monotonic() - self._requested_at >= PATIENCE_SECONDS

@@ -20,7 +20,7 @@ from refresh.reconciler.registration_token import RegistrationToken
 from refresh.workflow import log
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL, SleeplessClock, World, _connect
+from tests.fakes.world import HOOKS, SleeplessClock, World, _connect
 from tests.iam import policies
 from tests.reports import failed
 
@@ -64,8 +64,8 @@ def test_botocore_logs_the_token_that_it_sends(refreshed: World) -> None:
 def test_refresh_s_clients_log_nothing_of_it(refreshed: World) -> None:
     """Though everybody may log at DEBUG."""
     with canaries.expected() as hits, _talkative():
-        services = _connect.__wrapped__(refreshed.aws.url, refreshed.aws.url)
-        _stored(refreshed, operations.mark(services.dynamodb))
+        clients = _connect.__wrapped__(refreshed.aws.url, refreshed.aws.url)
+        _stored(refreshed, operations.mark(clients.dynamodb))
     assert hits == []
 
 
@@ -135,7 +135,7 @@ def test_refresh_s_github_prints_nothing_of_it(github: GitHubServer, capfd: pyte
     """Though the handler was there, and everybody may log at DEBUG."""
     with _talkative():
         logging.getLogger("github").addHandler(logging.StreamHandler(sys.stderr))
-        issued = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), SHELL).create_registration_token()
+        issued = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), HOOKS).create_registration_token()
     assert issued.token.reveal() == TOKEN
     printed = capfd.readouterr()
     assert printed.out + printed.err == ""
@@ -170,7 +170,7 @@ def test_a_defect_below_the_token_is_told_without_its_text(world: World, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(TOKEN)
 
-    monkeypatch.setattr("refresh.dynamodb.metadata_items.Metadata.write", broken)
+    monkeypatch.setattr("refresh.dynamodb.metadata_items.MetadataItems.write", broken)
     report = world.refresh()
     assert "registration token" in failed(report)
     for each in report.components:

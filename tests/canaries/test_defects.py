@@ -43,7 +43,7 @@ runpy.run_path({entrypoint!r}, run_name="__main__")
 PLACES = {
     "reading the inputs": ("refresh.actions.refresh.inputs", "load", "broken"),
     "asking how to log": ("refresh.actions.refresh.inputs", "log_as_json", "broken"),
-    "connecting": ("refresh.actions.refresh.clients", "connect", "broken"),
+    "connecting": ("refresh.actions.refresh", "connect", "broken"),
     "telling of the beginning": ("refresh.output.publish", "beginning", "broken"),
     "reconciling": ("refresh.reconciler.reconciliation", "begin", "broken"),
     "telling of a component": ("refresh.output.publish", "component", "broken"),

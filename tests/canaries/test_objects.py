@@ -9,16 +9,17 @@ from unittest import mock
 
 import pytest
 
-from refresh import clients, errors, inputs
+from refresh import errors, inputs
+from refresh.clients import connect
 from refresh.clients.github import GitHub
-from refresh.clients.process_hooks import Shell
+from refresh.clients.process_hooks import ProcessHooks
 from refresh.credentials import AppKey, IdTokens, Secret, Secrets
 from refresh.ports import IssuedToken
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
 from tests.fakes import app, canaries
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL, SleeplessClock
+from tests.fakes.world import HOOKS, SleeplessClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,20 +31,20 @@ _KEY = AppKey(app.APP_ID, Secret(canaries.PAT))
 _ID_TOKENS = IdTokens("https://github.example.com", Secret(canaries.REQUEST))
 
 
-def _runner() -> Runner:
-    runner = Runner({"GITHUB_ACTIONS": "false"}, GuardedStream(sys.stdout))
-    runner.mask(canaries.PAT)
-    return runner
+def _runner() -> Commands:
+    commands = Commands({"GITHUB_ACTIONS": "false"}, RedactingStream(sys.stdout))
+    commands.mask(canaries.PAT)
+    return commands
 
 
 def _connected_github(world: World) -> GitHub:
-    github = GitHub(desired(github_api_url=world.github.url), Secret(canaries.PAT), SHELL)
+    github = GitHub(desired(github_api_url=world.github.url), Secret(canaries.PAT), HOOKS)
     github.create_registration_token()
     return github
 
 
 def _credentials(world: World) -> Any:
-    signer: Any = world.services().dynamodb
+    signer: Any = world.clients().dynamodb
     return signer._request_signer._credentials
 
 
@@ -64,7 +65,7 @@ def _without_role(world: World) -> Exception:
     environ = {**world.environ(), "AWS_PROFILE": "nobody"}
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ), pytest.raises(errors.InputErrors) as caught:
-        clients.connect(given.desired, given.secrets, SHELL)
+        connect(given.desired, given.secrets, HOOKS)
     return caught.value
 
 
@@ -74,12 +75,12 @@ OBJECTS: dict[str, Callable[[World], object]] = {
     "every secret": lambda _: Secrets(Secret(canaries.PAT), _ID_TOKENS).all,
     "inputs": lambda world: inputs.load(world.environ()),
     "desired state": lambda world: inputs.load(world.environ()).desired,
-    "services": lambda world: world.services(),
-    "shell": lambda _: Shell(mask=_runner().mask, now=SleeplessClock().now),
+    "services": lambda world: world.clients(),
+    "shell": lambda _: ProcessHooks(mask=_runner().mask, now=SleeplessClock().now),
     "runner": lambda _: _runner(),
     "stream": lambda _: _runner()._stream,
     "GitHub": _connected_github,
-    "GitHub's asker": lambda world: _connected_github(world)._asker,
+    "GitHub's asker": lambda world: _connected_github(world)._requester,
     "issued token": lambda _: IssuedToken(Secret(TOKEN), SleeplessClock().now()),
     "AWS's credentials": _credentials,
     "refused inputs": _bad_inputs,

@@ -12,7 +12,7 @@ from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import World, in_minutes
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 
 def test_the_first_run_writes_everything_once(world: World) -> None:
@@ -35,16 +35,16 @@ def test_the_first_run_writes_everything_once(world: World) -> None:
 
 
 def test_a_run_that_changes_nothing_costs_the_same_with_living_instances_and_history(
-    refreshed: World, services: Services
+    refreshed: World, clients: Clients
 ) -> None:
     """Twenty runners at work and fifty ended ones in the history add no call and no write."""
     refreshed.refresh()
     empty = refreshed.aws.counted()
-    for instance_id in refreshed.launch(services, 20):
-        refreshed.record(services, instance_id, state="running", runId="4711", threshold=in_minutes(10))
+    for instance_id in refreshed.launch(clients, 20):
+        refreshed.record(clients, instance_id, state="running", runId="4711", threshold=in_minutes(10))
     for number in range(50):
-        ended = records.Instance(id=f"i-{number:017x}", state="idle", run_id="", threshold="")
-        services.dynamodb.put_item(TableName=refreshed.table, Item=records.history_item(ended, datetime.now(UTC)))
+        ended = records.InstanceRecord(id=f"i-{number:017x}", state="idle", run_id="", threshold="")
+        clients.dynamodb.put_item(TableName=refreshed.table, Item=records.history_item(ended, datetime.now(UTC)))
     refreshed.forget_calls()
     refreshed.refresh()
     assert refreshed.aws.counted() == empty
@@ -68,14 +68,14 @@ def test_a_new_image_costs_three_writes_in_the_safe_order(refreshed: World) -> N
     ]
 
 
-def test_30_expired_instances_end_in_one_run_in_batches(refreshed: World, services: Services) -> None:
+def test_30_expired_instances_end_in_one_run_in_batches(refreshed: World, clients: Clients) -> None:
     """One transaction marks them, one call ends them, two transactions clean up; all in the same run."""
     # Not more: moto copies the whole table for each action of a transaction.
-    for instance_id in refreshed.launch(services, 30):
-        refreshed.record(services, instance_id)
+    for instance_id in refreshed.launch(clients, 30):
+        refreshed.record(clients, instance_id)
     refreshed.forget_calls()
     report = refreshed.refresh()
     assert report.exit_code == 0, markdown(report)
     assert Counter(refreshed.aws.writes) == {"dynamodb:TransactWriteItems": 1 + 2, "ec2:TerminateInstances": 1}
-    assert set(refreshed.states(services).values()) == {"terminated"}
-    assert {key.partition(" ")[0] for key in refreshed.items(services)} == {"TYPE#METADATA", "TYPE#HISTORY"}
+    assert set(refreshed.states(clients).values()) == {"terminated"}
+    assert {key.partition(" ")[0] for key in refreshed.items(clients)} == {"TYPE#METADATA", "TYPE#HISTORY"}

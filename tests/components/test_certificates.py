@@ -14,14 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from refresh import clients, errors, inputs
-from refresh.clients import ca_files, connection_errors
+from refresh import errors, inputs
+from refresh.clients import ca_files, connect, connection_errors
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
 from tests.fakes import canaries, operations
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, SHELL
+from tests.fakes.world import CREDENTIALS, HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,14 +117,14 @@ def server(authority: Path) -> Iterator[_Server]:
 
 
 def _github(url: str) -> GitHub:
-    return GitHub(desired(github_api_url=url), Secret(canaries.PAT), SHELL)
+    return GitHub(desired(github_api_url=url), Secret(canaries.PAT), HOOKS)
 
 
 def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Any:
     for name, value in {**CREDENTIALS, **environ}.items():
         monkeypatch.setenv(name, value)
     loaded = inputs.load(good())
-    return clients.connect(loaded.desired, loaded.secrets, SHELL)
+    return connect(loaded.desired, loaded.secrets, HOOKS)
 
 
 def _told(call: Any) -> str:
@@ -165,8 +165,8 @@ def test_a_file_that_lacks_the_authority_is_named(
         f"Add the authority that issued it to {certifi.where()}, which REQUESTS_CA_BUNDLE names, or set REQ"
         in _told(_github(server.url).runner_downloads)
     )
-    services = _connect(monkeypatch, AWS_ENDPOINT_URL=server.url)
-    told = _told(lambda: services.dynamodb.describe_table(TableName=TABLE))
+    clients = _connect(monkeypatch, AWS_ENDPOINT_URL=server.url)
+    told = _told(lambda: clients.dynamodb.describe_table(TableName=TABLE))
     assert f"to {certifi.where()}, which REQUESTS_CA_BUNDLE names, or set AWS_CA_BUNDLE to another PEM file" in told
     assert slept == []
 
@@ -175,11 +175,11 @@ def test_aws_behind_a_proxy_that_opens_tls_is_reported_at_once(
     server: _Server, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
     """For every service, once."""
-    services = _connect(monkeypatch, AWS_ENDPOINT_URL=server.url)
+    clients = _connect(monkeypatch, AWS_ENDPOINT_URL=server.url)
     for call in (
-        lambda: services.dynamodb.describe_table(TableName=TABLE),
-        services.ec2.describe_subnets,
-        lambda: operations.mark(services.sqs).list_queues(),
+        lambda: clients.dynamodb.describe_table(TableName=TABLE),
+        clients.ec2.describe_subnets,
+        lambda: operations.mark(clients.sqs).list_queues(),
     ):
         assert OWN.format("AWS_CA_BUNDLE") in _told(call)
     assert (server.connections, slept) == (3, [])
@@ -197,7 +197,7 @@ def test_credentials_behind_a_private_authority_are_no_matter_of_a_role(
     }
     loaded = inputs.load(good(**role))
     with pytest.raises(errors.InputErrors, match=r"role-to-assume: Unreachable: GitHub GET id-token: .*REQUESTS_CA"):
-        clients.connect(loaded.desired, loaded.secrets, SHELL)
+        connect(loaded.desired, loaded.secrets, HOOKS)
     assert server.connections == 1
     (tmp_path / "token").write_text("a.b.c")
     identity = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": role["INPUT_ROLE-TO-ASSUME"]}
@@ -218,8 +218,8 @@ def test_a_proxy_that_refuses_is_reported_at_once(
     if service == "GitHub":
         told = _told(_github("https://api.github.example").runner_downloads)
     else:
-        services = _connect(monkeypatch, AWS_ENDPOINT_URL="https://dynamodb.example")
-        told = _told(lambda: services.dynamodb.describe_table(TableName=TABLE))
+        clients = _connect(monkeypatch, AWS_ENDPOINT_URL="https://dynamodb.example")
+        told = _told(lambda: clients.dynamodb.describe_table(TableName=TABLE))
     assert "the proxy of HTTPS_PROXY makes no connection to " in told
     assert '"407 Proxy Authentication Required". Correct HTTPS_PROXY (407: its user and password)' in told
     assert canaries.REQUEST not in told

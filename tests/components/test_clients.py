@@ -18,23 +18,24 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from botocore.utils import parse_timestamp
 
-from refresh import clients, errors, inputs
+from refresh import errors, inputs
+from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY, moment
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.credentials import Secret
-from refresh.ports import Registration
+from refresh.ports import RunnerRegistration
 from tests.fakes import canaries, operations
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.github_server import runner
 from tests.fakes.literals import good
-from tests.fakes.world import CREDENTIALS, SHELL, connected
+from tests.fakes.world import CREDENTIALS, HOOKS, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
     from tests.fakes.world import World
@@ -44,15 +45,15 @@ FAILURE = (500, b"{}")
 PATH = "/repos/octo/widgets/actions/runners/registration-token"
 
 
-def _describe(services: Services) -> object:
-    return services.dynamodb.describe_table(TableName=TABLE)
+def _describe(clients: Clients) -> object:
+    return clients.dynamodb.describe_table(TableName=TABLE)
 
 
-def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Services, slept: list[float]) -> None:
+def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, clients: Clients, slept: list[float]) -> None:
     """Four times at most, with growing pauses."""
     answers = [THROTTLED, THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
-    services.sqs.list_queues()
+    clients.sqs.list_queues()
     assert aws.calls == ["sqs:ListQueues"] * 3
     assert len(slept) == 2
 
@@ -62,7 +63,7 @@ def test_a_call_that_is_throttled_is_tried_again(aws: AwsServer, services: Servi
 )
 def test_a_call_is_given_up_after_five_tries(
     aws: AwsServer,
-    services: Services,
+    clients: Clients,
     slept: list[float],
     answer: tuple[int, bytes],
     kind: type[errors.ApiError],
@@ -70,7 +71,7 @@ def test_a_call_is_given_up_after_five_tries(
     """In all, as the retry policy says."""
     aws.before_call = lambda _: answer
     with pytest.raises(kind) as caught:
-        _describe(services)
+        _describe(clients)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert len(aws.calls) == 5
     assert sum(slept) < 60
@@ -81,24 +82,22 @@ def test_a_call_is_given_up_after_five_tries(
     [("AccessDeniedException", errors.PermissionDenied), ("ExpiredTokenException", errors.CredentialsExpired)],
 )
 @pytest.mark.usefixtures("expiring")
-def test_a_refusal_is_not_tried_again(
-    aws: AwsServer, services: Services, code: str, kind: type[errors.ApiError]
-) -> None:
+def test_a_refusal_is_not_tried_again(aws: AwsServer, clients: Clients, code: str, kind: type[errors.ApiError]) -> None:
     """It would be the same."""
     aws.before_call = lambda _: (400, json.dumps({"__type": code, "message": "no."}).encode())
     with pytest.raises(kind) as caught:
-        _describe(services)
+        _describe(clients)
     assert len(aws.calls) == 1
     assert str(caught.value).startswith(f"{kind.__name__}: dynamodb:DescribeTable: {code}: no. ")
 
 
 def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServer, world: World) -> None:
     """Through no client: every call could only fail the same way."""
-    services = connected(world.environ())
+    clients = connected(world.environ())
     aws.before_call = lambda _: (400, b'{"__type": "ExpiredTokenException", "message": "The token is expired."}')
     with pytest.raises(errors.CredentialsExpired, match=r"DescribeTable: ExpiredTokenException: The token is expired"):
-        _describe(services)
-    for call in (services.sqs.list_queues, services.ec2.describe_subnets, services.sqs.list_queues):
+        _describe(clients)
+    for call in (clients.sqs.list_queues, clients.ec2.describe_subnets, clients.sqs.list_queues):
         with pytest.raises(errors.CredentialsExpired, match="not sent, since dynamodb:DescribeTable was answered so"):
             call()
     assert aws.calls == ["dynamodb:DescribeTable"]
@@ -106,39 +105,39 @@ def test_with_credentials_that_aws_has_refused_nothing_more_is_sent(aws: AwsServ
 
 def test_what_is_only_looked_at_says_nothing_about_the_credentials(aws: AwsServer, world: World) -> None:
     """A proxy that breaks the signature for one host must not stop terminations; nor does another's image."""
-    services = connected(world.environ())
+    clients = connected(world.environ())
     broken = b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>"
     aws.before_call = lambda call: (403, broken) if call.startswith("iam:") else None
     with pytest.raises(errors.CredentialsExpired):
-        services.on_demand.iam().get_instance_profile(InstanceProfileName="x")
+        clients.on_demand.iam().get_instance_profile(InstanceProfileName="x")
     theirs = b"<Response><Errors><Error><Code>AuthFailure</Code><Message>Not authorized for images: [ami-1]</Message>"
     aws.before_call = lambda call: (401, theirs + b"</Error></Errors></Response>") if "Images" in call else None
     with pytest.raises(errors.Rejected):
-        services.ec2.describe_images(ImageIds=["ami-1"])
-    operations.mark(services.sqs).list_queues()
+        clients.ec2.describe_images(ImageIds=["ami-1"])
+    operations.mark(clients.sqs).list_queues()
     assert aws.calls[-1] == "sqs:ListQueues"
 
 
 def test_an_answer_that_comes_after_a_refusal_does_not_undo_it(aws: AwsServer, world: World) -> None:
     """Many calls are under way at once, and others are refused for reasons of their own."""
-    services = connected(world.environ())
-    operations.mark(services.sqs)
+    clients = connected(world.environ())
+    operations.mark(clients.sqs)
 
     def others(call: str) -> tuple[int, bytes]:
         if call == "dynamodb:DescribeTable":
             with pytest.raises(errors.CredentialsExpired):
-                services.sqs.list_queues()
+                clients.sqs.list_queues()
             return 400, b'{"__type": "ConditionalCheckFailedException"}'
         return 400, b'{"__type": "InvalidClientTokenId"}'
 
     aws.before_call = others
     with pytest.raises(errors.ConditionFailed):
-        _describe(services)
+        _describe(clients)
     with pytest.raises(errors.CredentialsExpired, match="not sent, since sqs:ListQueues"):
-        _describe(services)
+        _describe(clients)
 
 
-def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
+def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Clients:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     nowhere = {
@@ -149,7 +148,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Services:
     for name, value in {**nowhere, **environ}.items():
         monkeypatch.setenv(name, value)
     loaded = inputs.load(good())
-    return clients.connect(loaded.desired, loaded.secrets, SHELL)
+    return connect(loaded.desired, loaded.secrets, HOOKS)
 
 
 def test_an_endpoint_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
@@ -157,14 +156,14 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(monkeypatch: pytest.Mon
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        services = _connect(
+        clients = _connect(
             monkeypatch,
             AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
             AWS_ACCESS_KEY_ID="testing",
             AWS_SECRET_ACCESS_KEY="testing",
         )
         with pytest.raises(errors.Unavailable) as caught:
-            _describe(services)
+            _describe(clients)
     assert caught.value.operation == "dynamodb:DescribeTable"
     assert "EndpointConnectionError" in str(caught.value)
     assert len(slept) == 4
@@ -196,9 +195,9 @@ def test_a_configuration_that_cannot_be_used_is_bad_input(
 
 
 @pytest.mark.parametrize("service", [pytest.param(name, id=f"F3-{name}") for name in ("dynamodb", "ec2", "sqs", "iam")])
-def test_every_client_has_one_policy_of_retries_and_time_outs(services: Services, service: str) -> None:
+def test_every_client_has_one_policy_of_retries_and_time_outs(clients: Clients, service: str) -> None:
     """Five tries, three seconds to connect, ten for an answer (EC2 thirty), a connection for every call under way."""
-    client: Any = services.on_demand.iam() if service == "iam" else getattr(services, service)
+    client: Any = clients.on_demand.iam() if service == "iam" else getattr(clients, service)
     config = client.meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": 5}
     answered_within = 30 if service == "ec2" else 10
@@ -320,31 +319,31 @@ def test_with_a_role_dynamodb_is_asked_at_the_account_s_endpoint_unless_that_is_
         raise EndpointConnectionError(endpoint_url=request.url)
 
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", send)
-    services = _connect(
+    clients = _connect(
         monkeypatch,
         AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
         AWS_ROLE_ARN="arn:aws:iam::123456789012:role/runner",
         **({"AWS_ACCOUNT_ID_ENDPOINT_MODE": mode} if mode else {}),
     )
     with pytest.raises(errors.Unavailable, match=re.escape(remedy)) as caught:
-        _describe(services)
+        _describe(clients)
     assert f'"https://{host}/"' in str(caught.value)
 
 
-def test_credentials_that_vanish_are_told_as_expired(services: Services) -> None:
+def test_credentials_that_vanish_are_told_as_expired(clients: Clients) -> None:
     """As botocore says it when it signs."""
     from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - only here
 
     with pytest.raises(errors.CredentialsExpired):
-        services.ec2.meta.events.emit(
+        clients.ec2.meta.events.emit(
             "after-call-error.ec2.DescribeInstances", exception=NoCredentialsError(), context={}
         )
 
 
-def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_libraries_own_loggers_stay_quiet(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG they print bodies with tokens, and PyGithub's has a handler of its own."""
-    services.github.create_registration_token()
-    services.sqs.list_queues()
+    clients.github.create_registration_token()
+    clients.sqs.list_queues()
     for name in ("botocore", "urllib3", "github"):
         logger = logging.getLogger(name)
         assert logger.level == logging.WARNING
@@ -353,7 +352,7 @@ def test_the_libraries_own_loggers_stay_quiet(services: Services, caplog: pytest
 
 
 def _github(server: GitHubServer, mask: Callable[[str], None] = lambda _: None) -> GitHub:
-    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), evolve(SHELL, mask=mask))
+    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), evolve(HOOKS, mask=mask))
 
 
 def test_a_registration_token_is_masked_before_it_is_given(github: GitHubServer) -> None:
@@ -464,7 +463,7 @@ def test_a_github_that_does_not_answer_is_unavailable(slept: list[float]) -> Non
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(errors.Unavailable) as caught:
-            GitHub(desired(github_api_url=url), Secret(canaries.PAT), SHELL).runner_downloads()
+            GitHub(desired(github_api_url=url), Secret(canaries.PAT), HOOKS).runner_downloads()
     assert url in str(caught.value)
     assert canaries.PAT not in str(caught.value)
     assert sum(slept) < 60
@@ -476,8 +475,8 @@ def test_every_page_of_runners_is_read(github: GitHubServer) -> None:
     github.runners[0] |= {"busy": True, "status": "online"}
     listed = list(_github(github).runners())
     assert [each.id for each in listed] == list(range(201))
-    assert listed[0] == Registration(0, "runner-0", offline=False, busy=True)
-    assert listed[1] == Registration(1, "runner-1", offline=True, busy=False)
+    assert listed[0] == RunnerRegistration(0, "runner-0", offline=False, busy=True)
+    assert listed[1] == RunnerRegistration(1, "runner-1", offline=True, busy=False)
     assert len(github.calls) == 3
 
 
@@ -492,7 +491,7 @@ def test_an_answer_that_is_no_list_of_runners_is_not_taken(github: GitHubServer,
 def test_what_is_not_clearly_offline_and_idle_is_neither(github: GitHubServer) -> None:
     """A field that is missing is no permission."""
     github.answers["runners"] = {"runners": [{"id": 1, "name": "x"}]}
-    assert list(_github(github).runners()) == [Registration(1, "x", offline=False, busy=True)]
+    assert list(_github(github).runners()) == [RunnerRegistration(1, "x", offline=False, busy=True)]
 
 
 def test_a_runner_is_removed_by_its_number(github: GitHubServer) -> None:
@@ -504,15 +503,15 @@ def test_a_runner_is_removed_by_its_number(github: GitHubServer) -> None:
         _github(github).remove_runner(1)
 
 
-def test_aws_s_own_clock_is_compared_with_ours(services: Services) -> None:
+def test_aws_s_own_clock_is_compared_with_ours(clients: Clients) -> None:
     """By the first answer's date; before it nothing is known."""
     ahead = ClockSkew(lambda: datetime.now(UTC) - timedelta(minutes=5))
     assert ahead() == timedelta()
-    ahead.listen(services.sqs)
-    services.sqs.list_queues()
+    ahead.listen(clients.sqs)
+    clients.sqs.list_queues()
     assert timedelta(minutes=4, seconds=55) < ahead() < timedelta(minutes=5, seconds=5)
     first = ahead()
-    services.sqs.list_queues()
+    clients.sqs.list_queues()
     assert ahead() == first
 
 
@@ -552,14 +551,14 @@ def test_models_in_home_or_elsewhere_choose_nothing(monkeypatch: pytest.MonkeyPa
     for name, value in {**CREDENTIALS, "HOME": str(tmp_path), "AWS_DATA_PATH": str(models)}.items():
         monkeypatch.setenv(name, value)
     given = inputs.load({**good(), **CREDENTIALS})
-    services = clients.connect(given.desired, given.secrets, SHELL)
-    assert services.sqs.meta.endpoint_url == f"https://sqs.{given.desired.region}.amazonaws.com"
+    clients = connect(given.desired, given.secrets, HOOKS)
+    assert clients.sqs.meta.endpoint_url == f"https://sqs.{given.desired.region}.amazonaws.com"
 
 
-def test_the_clients_read_times_by_it(refreshed: World, services: Services) -> None:
+def test_the_clients_read_times_by_it(refreshed: World, clients: Clients) -> None:
     """The standard library's own zone shows it."""
-    refreshed.launch(services)
-    (reservation,) = services.ec2.describe_instances()["Reservations"]
+    refreshed.launch(clients)
+    (reservation,) = clients.ec2.describe_instances()["Reservations"]
     assert reservation["Instances"][0]["LaunchTime"].tzinfo is UTC
 
 
@@ -589,17 +588,17 @@ def test_every_attempt_is_told_with_its_time_and_answer(aws: AwsServer) -> None:
         assert seconds >= 0
         told.append((operation, attempt, answer))
 
-    services = connected({**good(), **CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}, evolve(SHELL, called=called))
-    operations.mark(services.sqs)
+    clients = connected({**good(), **CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}, evolve(HOOKS, called=called))
+    operations.mark(clients.sqs)
     answers = [THROTTLED]
     aws.before_call = lambda _: answers.pop() if answers else None
-    services.sqs.list_queues()
+    clients.sqs.list_queues()
     assert told == [("sqs:ListQueues", 1, "400"), ("sqs:ListQueues", 2, "200")]
     told.clear()
-    client: Any = services.sqs
+    client: Any = clients.sqs
     client.meta.events.register_first("before-send", _refuse)
     with pytest.raises(errors.Unavailable):
-        services.sqs.list_queues()
+        clients.sqs.list_queues()
     assert [each[2] for each in told] == ["EndpointConnectionError"] * 5
 
 
@@ -612,12 +611,12 @@ def test_once_asked_to_stop_aws_is_sent_nothing_more_not_even_a_retry(aws: AwsSe
     """GitHub kills the run ten seconds after it asked."""
     aws.before_call = lambda _: FAILURE
     told: list[str] = []
-    shell = evolve(SHELL, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
-    services = connected(world.environ(), shell)
+    hooks = evolve(HOOKS, stopped=lambda: bool(aws.calls), called=lambda *each: told.append(f"{each[0]} {each[3]}"))
+    clients = connected(world.environ(), hooks)
     with pytest.raises(errors.Interrupted, match="stopped as asked, before dynamodb:DescribeTable was sent"):
-        _describe(services)
+        _describe(clients)
     with pytest.raises(errors.Interrupted, match="before sqs:ListQueues was sent"):
-        services.sqs.list_queues()
+        clients.sqs.list_queues()
     assert aws.calls == ["dynamodb:DescribeTable"]
     assert told == ["dynamodb:DescribeTable 500", "dynamodb:DescribeTable Interrupted", "sqs:ListQueues Interrupted"]
 
@@ -627,8 +626,8 @@ def test_once_asked_to_stop_github_is_sent_nothing_more_not_even_a_retry(
 ) -> None:
     """Its own pauses between retries are the longest."""
     github.failure = FAILURE
-    shell = evolve(SHELL, stopped=lambda: bool(github.calls))
-    stopping = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), shell)
+    hooks = evolve(HOOKS, stopped=lambda: bool(github.calls))
+    stopping = GitHub(desired(github_api_url=github.url), Secret(canaries.PAT), hooks)
     with pytest.raises(errors.Interrupted, match=r"registration-token again was sent"):
         stopping.create_registration_token()
     with pytest.raises(errors.Interrupted, match=r"downloads was sent"):

@@ -18,7 +18,7 @@ from tests.reports import component, failed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 JUDGED = {"launch_template": ["ec2:CreateLaunchTemplateVersion"]}
@@ -34,36 +34,34 @@ def _repaired_with(world: World, *writes: str) -> None:
     world.settle()
 
 
-def _edit_template(services: Services, **changed: object) -> None:
+def _edit_template(clients: Clients, **changed: object) -> None:
     """Add a version by hand and make it the default."""
-    version = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
+    version = clients.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
     data: dict[str, Any] = {**version["LaunchTemplateVersions"][0]["LaunchTemplateData"], **changed}
-    added = services.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
+    added = clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
     number = added["LaunchTemplateVersion"]["VersionNumber"]
-    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion=str(number))
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion=str(number))
 
 
-def _url(services: Services, queue: str = LARGE_QUEUE) -> str:
-    return services.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+def _url(clients: Clients, queue: str = LARGE_QUEUE) -> str:
+    return clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
 
-def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World, services: Services) -> None:
+def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World, clients: Clients) -> None:
     """Its instances still live, and are proven ours by the old id."""
-    old = refreshed.metadata(services, "launch_template")["M"]["id"]["S"]
-    services.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
+    old = refreshed.metadata(clients, "launch_template")["M"]["id"]["S"]
+    clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
     _repaired_with(refreshed, "ec2:CreateLaunchTemplate", PUT)
-    recorded = refreshed.metadata(services, "launch_template")["M"]
+    recorded = refreshed.metadata(clients, "launch_template")["M"]
     assert recorded["formerIds"] == {"L": [{"S": old}]}
     assert recorded["id"]["S"] != old
 
 
-def test_a_foreign_default_version_is_replaced_by_one_that_this_run_created(
-    refreshed: World, services: Services
-) -> None:
+def test_a_foreign_default_version_is_replaced_by_one_that_this_run_created(refreshed: World, clients: Clients) -> None:
     """The old one may be faulty by now, and only a new one makes EC2 say so."""
-    _edit_template(services, ImageId=OTHER_IMAGE)
+    _edit_template(clients, ImageId=OTHER_IMAGE)
     _repaired_with(refreshed, *NEW_VERSION)
-    assert refreshed.default_version(services)["VersionNumber"] == 3
+    assert refreshed.default_version(clients)["VersionNumber"] == 3
 
 
 @pytest.mark.parametrize(
@@ -77,51 +75,51 @@ def test_a_foreign_default_version_is_replaced_by_one_that_this_run_created(
         {"IamInstanceProfile": {"Name": "other"}},
     ],
 )
-def test_an_edited_field_is_repaired(refreshed: World, services: Services, changed: dict[str, object]) -> None:
+def test_an_edited_field_is_repaired(refreshed: World, clients: Clients, changed: dict[str, object]) -> None:
     """Whichever it is."""
-    before = refreshed.default_version(services)["LaunchTemplateData"]
-    _edit_template(services, **changed)
+    before = refreshed.default_version(clients)["LaunchTemplateData"]
+    _edit_template(clients, **changed)
     _repaired_with(refreshed, *NEW_VERSION)
-    assert refreshed.default_version(services)["LaunchTemplateData"] == before
+    assert refreshed.default_version(clients)["LaunchTemplateData"] == before
 
 
-def test_a_security_group_added_in_place_is_repaired(refreshed: World, services: Services) -> None:
+def test_a_security_group_added_in_place_is_repaired(refreshed: World, clients: Clients) -> None:
     """When no version is right any more, one is added."""
-    services.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
-    another = refreshed.security_group(services)
+    clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
+    another = refreshed.security_group(clients)
     refreshed.refresh(security_group_ids=f"{refreshed.inputs['security-group-ids']} {another}")
     _repaired_with(refreshed, *NEW_VERSION)
-    groups = refreshed.default_version(services)["LaunchTemplateData"]["SecurityGroupIds"]
+    groups = refreshed.default_version(clients)["LaunchTemplateData"]["SecurityGroupIds"]
     assert groups == [refreshed.inputs["security-group-ids"]]
 
 
-def test_a_deleted_queue_is_made_again(refreshed: World, services: Services) -> None:
+def test_a_deleted_queue_is_made_again(refreshed: World, clients: Clients) -> None:
     """With its attributes; the record still names it."""
-    services.sqs.delete_queue(QueueUrl=_url(services))
+    clients.sqs.delete_queue(QueueUrl=_url(clients))
     _repaired_with(refreshed, "sqs:CreateQueue")
-    assert refreshed.queues(services)[LARGE_QUEUE]["VisibilityTimeout"] == "30"
+    assert refreshed.queues(clients)[LARGE_QUEUE]["VisibilityTimeout"] == "30"
 
 
 @pytest.mark.parametrize(("attribute", "value"), [("VisibilityTimeout", "0"), ("MessageRetentionPeriod", "60")])
-def test_a_queue_attribute_is_brought_back(refreshed: World, services: Services, attribute: str, value: str) -> None:
+def test_a_queue_attribute_is_brought_back(refreshed: World, clients: Clients, attribute: str, value: str) -> None:
     """In place: the queue holds living runners."""
-    before = refreshed.queues(services)[LARGE_QUEUE]
+    before = refreshed.queues(clients)[LARGE_QUEUE]
     attributes: Any = {attribute: value}
-    services.sqs.set_queue_attributes(QueueUrl=_url(services), Attributes=attributes)
-    services.sqs.send_message(QueueUrl=_url(services), MessageBody="a living runner")
+    clients.sqs.set_queue_attributes(QueueUrl=_url(clients), Attributes=attributes)
+    clients.sqs.send_message(QueueUrl=_url(clients), MessageBody="a living runner")
     _repaired_with(refreshed, "sqs:SetQueueAttributes")
-    after = refreshed.queues(services)[LARGE_QUEUE]
+    after = refreshed.queues(clients)[LARGE_QUEUE]
     assert after[attribute] == before[attribute]
     assert after["ApproximateNumberOfMessages"] == "1"
 
 
 @pytest.mark.parametrize("identifier", names.METADATA_IDENTIFIERS)
-def test_a_deleted_item_is_written_again(refreshed: World, services: Services, identifier: str) -> None:
+def test_a_deleted_item_is_written_again(refreshed: World, clients: Clients, identifier: str) -> None:
     """Each costs one write, and a template that is not recorded a version by which EC2 judges it."""
-    before = refreshed.metadata(services, identifier)
-    refreshed.delete_metadata(services, identifier)
+    before = refreshed.metadata(clients, identifier)
+    refreshed.delete_metadata(clients, identifier)
     _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT)
-    after = refreshed.metadata(services, identifier)
+    after = refreshed.metadata(clients, identifier)
     if identifier not in ("gh_registration_token", "runner_release"):
         assert after == before
     assert after.keys() == before.keys()
@@ -141,73 +139,73 @@ def test_a_deleted_item_is_written_again(refreshed: World, services: Services, i
     ],
 )
 def test_an_item_of_another_shape_or_value_is_replaced(
-    refreshed: World, services: Services, identifier: str, value: Mapping[str, Any]
+    refreshed: World, clients: Clients, identifier: str, value: Mapping[str, Any]
 ) -> None:
     """Whatever the others could not read."""
-    refreshed.put_metadata(services, identifier, value)
+    refreshed.put_metadata(clients, identifier, value)
     _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT)
-    assert refreshed.metadata(services, identifier) != value
+    assert refreshed.metadata(clients, identifier) != value
 
 
-def test_an_expired_token_is_replaced_with_a_warning_that_says_since_when(refreshed: World, services: Services) -> None:
+def test_an_expired_token_is_replaced_with_a_warning_that_says_since_when(refreshed: World, clients: Clients) -> None:
     """Launches have failed since."""
     since = in_minutes(-30)
     refreshed.put_metadata(
-        services,
+        clients,
         "gh_registration_token",
         records.to_wire({"token": "old", "timestamp": in_minutes(-90), "expires_at": since}),
     )
     report = refreshed.settle()
     (warning,) = component(report, "registration token").warnings
     assert since in warning
-    assert refreshed.metadata(services, "gh_registration_token")["M"]["token"]["S"].startswith(canaries.REGISTRATION)
+    assert refreshed.metadata(clients, "gh_registration_token")["M"]["token"]["S"].startswith(canaries.REGISTRATION)
 
 
 def test_a_token_with_less_than_the_minimum_left_is_replaced_before_it_expires(
-    refreshed: World, services: Services
+    refreshed: World, clients: Clients
 ) -> None:
     """Without a warning: that is what runs are for."""
     stored = records.to_wire({"token": "old", "timestamp": in_minutes(-21), "expires_at": in_minutes(39)})
-    refreshed.put_metadata(services, "gh_registration_token", stored)
+    refreshed.put_metadata(clients, "gh_registration_token", stored)
     report = refreshed.settle()
     assert component(report, "registration token").warnings == ()
-    assert refreshed.metadata(services, "gh_registration_token") != stored
+    assert refreshed.metadata(clients, "gh_registration_token") != stored
 
 
-def test_time_to_live_that_was_switched_off_is_switched_on(refreshed: World, services: Services) -> None:
+def test_time_to_live_that_was_switched_off_is_switched_on(refreshed: World, clients: Clients) -> None:
     """History would stay for ever."""
-    services.dynamodb.update_time_to_live(
+    clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
     )
     _repaired_with(refreshed, "dynamodb:UpdateTimeToLive")
 
 
-def test_a_deleted_table_is_made_again_with_all_that_was_in_it(refreshed: World, services: Services) -> None:
+def test_a_deleted_table_is_made_again_with_all_that_was_in_it(refreshed: World, clients: Clients) -> None:
     """But for instance records, which nobody else has."""
-    services.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
-    services.dynamodb.delete_table(TableName=TABLE)
+    clients.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+    clients.dynamodb.delete_table(TableName=TABLE)
     refreshed.settle()
-    assert {key.partition("#")[2].partition(" ")[0] for key in refreshed.items(services)} == {"METADATA"}
-    assert len(refreshed.items(services)) == len(names.METADATA_IDENTIFIERS)
+    assert {key.partition("#")[2].partition(" ")[0] for key in refreshed.items(clients)} == {"METADATA"}
+    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS)
 
 
 def test_a_newer_runner_reaches_the_template_once_the_answer_is_six_hours_old(
-    refreshed: World, services: Services
+    refreshed: World, clients: Clients
 ) -> None:
     """New instances then install it."""
     refreshed.github.version = "2.336.0"
     refreshed.forget_calls()
     assert refreshed.refresh().exit_code == 0
     assert (refreshed.aws.writes, refreshed.github.calls) == ([], [])
-    _age_release(refreshed, services)
+    _age_release(refreshed, clients)
     refreshed.settle()
-    content = base64.b64decode(refreshed.default_version(services)["LaunchTemplateData"]["UserData"]).decode()
+    content = base64.b64decode(refreshed.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
     assert "RUNNER_VERSION=2.336.0\n" in content
 
 
-def test_while_github_is_down_the_recorded_runner_serves(refreshed: World, services: Services) -> None:
+def test_while_github_is_down_the_recorded_runner_serves(refreshed: World, clients: Clients) -> None:
     """With a warning, and no failure of the template."""
-    _age_release(refreshed, services)
+    _age_release(refreshed, clients)
     refreshed.github.failure = (422, b'{"message": "down"}')
     report = refreshed.refresh()
     assert report.exit_code == 0
@@ -215,26 +213,26 @@ def test_while_github_is_down_the_recorded_runner_serves(refreshed: World, servi
     assert "the recorded 2.335.1" in warning
 
 
-def _age_release(world: World, services: Services) -> None:
+def _age_release(world: World, clients: Clients) -> None:
     """Move the time at which GitHub was asked six hours back."""
-    value = world.metadata(services, "runner_release")["M"]
+    value = world.metadata(clients, "runner_release")["M"]
     asked_at = records.wire_time(datetime.now(UTC) - timedelta(hours=6, seconds=1))
-    world.put_metadata(services, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
+    world.put_metadata(clients, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
 
 
-def test_a_class_that_is_dropped_drains_before_it_leaves(refreshed: World, services: Services) -> None:
+def test_a_class_that_is_dropped_drains_before_it_leaves(refreshed: World, clients: Clients) -> None:
     """Release reads its URL while its instances live; its queue stays."""
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id, resourceClass="xlarge", threshold=in_minutes(10))
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id, resourceClass="xlarge", threshold=in_minutes(10))
     only_large = {"resource_class_config": '{"large": {"cpu": 2, "mmem": 4096}}'}
     report = refreshed.settle(**only_large)
-    assert set(refreshed.metadata(services, "resource_class_config")["M"]) == {"large", "xlarge"}
+    assert set(refreshed.metadata(clients, "resource_class_config")["M"]) == {"large", "xlarge"}
     assert any(
         "xlarge" in warning and "until they end" in warning for warning in component(report, "resource pools").warnings
     )
-    refreshed.record(services, instance_id, resourceClass="xlarge", threshold=in_minutes(-10))
+    refreshed.record(clients, instance_id, resourceClass="xlarge", threshold=in_minutes(-10))
     refreshed.refresh(**only_large)
     report = refreshed.refresh(**only_large)
-    assert set(refreshed.metadata(services, "resource_class_config")["M"]) == {"large"}
-    assert len(refreshed.queues(services)) == 7
+    assert set(refreshed.metadata(clients, "resource_class_config")["M"]) == {"large"}
+    assert len(refreshed.queues(clients)) == 7
     assert failed(report) == []

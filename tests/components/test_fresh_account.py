@@ -13,7 +13,7 @@ from tests.reports import component
 
 if TYPE_CHECKING:
     from refresh.engine.report import Report
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 QUEUES = {
     f"octo-widgets-{size}-ci-pool"
@@ -21,9 +21,9 @@ QUEUES = {
 }
 
 
-def test_an_empty_account_gets_the_table(refreshed: World, services: Services) -> None:
+def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> None:
     """It has the contract's keys, is paid on demand, protected from deletion, and history in it expires."""
-    table = services.dynamodb.describe_table(TableName=TABLE)["Table"]
+    table = clients.dynamodb.describe_table(TableName=TABLE)["Table"]
     assert table["KeySchema"] == [
         {"AttributeName": "PK", "KeyType": "HASH"},
         {"AttributeName": "SK", "KeyType": "RANGE"},
@@ -32,16 +32,16 @@ def test_an_empty_account_gets_the_table(refreshed: World, services: Services) -
     assert types == {"PK": "S", "SK": "S"}
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["DeletionProtectionEnabled"] is True
-    assert services.dynamodb.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"] == {
+    assert clients.dynamodb.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"] == {
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expiresAt",
     }
-    assert len(refreshed.items(services)) == len(names.METADATA_IDENTIFIERS)
+    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS)
 
 
-def test_an_empty_account_gets_the_launch_template(refreshed: World, services: Services) -> None:
+def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Clients) -> None:
     """Its default fixes neither instance type nor subnet, shows tags to the instance and starts with our agent."""
-    (version,) = refreshed.versions(services)
+    (version,) = refreshed.versions(clients)
     assert version["DefaultVersion"]
     data = version["LaunchTemplateData"]
     user_data = base64.b64decode(data.pop("UserData")).decode()
@@ -62,46 +62,46 @@ def test_an_empty_account_gets_the_launch_template(refreshed: World, services: S
     assert "RUNNER_VERSION=2.335.1\n" in user_data
 
 
-def test_an_empty_account_gets_a_queue_for_each_class(refreshed: World, services: Services) -> None:
+def test_an_empty_account_gets_a_queue_for_each_class(refreshed: World, clients: Clients) -> None:
     """Seven queues hide a received message for 30 seconds and keep one for an hour, longer than a runner idles."""
-    queues = refreshed.queues(services)
+    queues = refreshed.queues(clients)
     assert set(queues) == QUEUES
     kept = {(queue["VisibilityTimeout"], queue["MessageRetentionPeriod"]) for queue in queues.values()}
     assert kept == {("30", "3600")}
 
 
-def test_instances_can_be_launched_from_what_the_first_run_made(refreshed: World, services: Services) -> None:
+def test_instances_can_be_launched_from_what_the_first_run_made(refreshed: World, clients: Clients) -> None:
     """The recorded template's default launches, with the recorded id in EC2's own tag."""
-    (instance_id,) = refreshed.launch(services)
-    found = services.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    (instance_id,) = refreshed.launch(clients)
+    found = clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
-    recorded = refreshed.metadata(services, "launch_template")["M"]
+    recorded = refreshed.metadata(clients, "launch_template")["M"]
     assert recorded["name"] == {"S": TEMPLATE}
     assert tags["aws:ec2launchtemplate:id"] == recorded["id"]["S"]
     assert found["ImageId"] == IMAGE
 
 
-def test_the_second_run_writes_nothing_and_asks_github_nothing(refreshed: World, services: Services) -> None:
+def test_the_second_run_writes_nothing_and_asks_github_nothing(refreshed: World, clients: Clients) -> None:
     """At most 14 calls to AWS, none of which writes, and every item stays as it is, its time included."""
-    before = refreshed.items(services)
+    before = refreshed.items(clients)
     refreshed.forget_calls()
     report = refreshed.refresh()
     assert report.exit_code == 0
     assert refreshed.aws.writes == []
     assert len(refreshed.aws.calls) <= 14
     assert refreshed.github.calls == []
-    assert refreshed.items(services) == before
+    assert refreshed.items(clients) == before
 
 
-def test_plan_mode_leaves_an_empty_account_empty_and_foretells_the_first_pass(world: World, services: Services) -> None:
+def test_plan_mode_leaves_an_empty_account_empty_and_foretells_the_first_pass(world: World, clients: Clients) -> None:
     """No table, template or queue is made and no token issued; what is planned is what a run then does first."""
     planned = world.refresh(mode="plan")
     assert planned.exit_code == 0
     assert world.aws.writes == []
     assert not any(call.startswith("POST") for call in world.github.calls)
-    assert services.dynamodb.list_tables()["TableNames"] == []
-    assert services.ec2.describe_launch_templates()["LaunchTemplates"] == []
-    assert world.queues(services) == {}
+    assert clients.dynamodb.list_tables()["TableNames"] == []
+    assert clients.ec2.describe_launch_templates()["LaunchTemplates"] == []
+    assert world.queues(clients) == {}
     assert {each.name for each in planned.components if each.planned} == {
         "state table",
         "runner release",
@@ -113,36 +113,36 @@ def test_plan_mode_leaves_an_empty_account_empty_and_foretells_the_first_pass(wo
     _assert_foretold(planned, world.refresh())
 
 
-def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: World, services: Services) -> None:
+def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: World, clients: Clients) -> None:
     """One drift in each component is named, none is repaired; what is planned is what a run then does first."""
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id)
-    data = refreshed.default_version(services)["LaunchTemplateData"]
-    _make_default(services, {**data, "ImageId": OTHER_IMAGE})
-    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
-    services.dynamodb.update_time_to_live(
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id)
+    data = refreshed.default_version(clients)["LaunchTemplateData"]
+    _make_default(clients, {**data, "ImageId": OTHER_IMAGE})
+    clients.sqs.delete_queue(QueueUrl=clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
+    clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
     )
     for identifier in ("idle_time_sec", "gh_registration_token", "runner_release"):
-        refreshed.delete_metadata(services, identifier)
-    before = refreshed.items(services)
+        refreshed.delete_metadata(clients, identifier)
+    before = refreshed.items(clients)
     refreshed.forget_calls()
 
     planned = refreshed.refresh(mode="plan")
     assert planned.exit_code == 0
     assert refreshed.aws.writes == []
     assert not any(call.startswith("POST") for call in refreshed.github.calls)
-    assert refreshed.items(services) == before
-    assert refreshed.states(services) == {instance_id: "running"}
+    assert refreshed.items(clients) == before
+    assert refreshed.states(clients) == {instance_id: "running"}
     followers = {"runner registrations", "orphaned artifacts"}
     assert {each.name for each in planned.components if not each.planned} == followers, markdown(planned)
     _assert_foretold(planned, refreshed.refresh())
-    assert refreshed.states(services) == {instance_id: "terminated"}
+    assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
-def _make_default(services: Services, data: object) -> None:
-    services.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
-    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
+def _make_default(clients: Clients, data: object) -> None:
+    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
 
 
 def _assert_foretold(planned: Report, applied: Report) -> None:

@@ -15,7 +15,7 @@ from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 from tests.fakes import app, canaries
 from tests.fakes.desired import desired
-from tests.fakes.world import SHELL
+from tests.fakes.world import HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def _github(
     mask: Callable[[str], None] = lambda _: None,
 ) -> GitHub:
     wanted = desired(github_api_url=server.url, runner_scope=scope)
-    return GitHub(wanted, access, evolve(SHELL, mask=mask))
+    return GitHub(wanted, access, evolve(HOOKS, mask=mask))
 
 
 def _refusal(github: GitHub, kind: type[errors.ApiError]) -> str:

@@ -16,7 +16,7 @@ from tests.fakes.world import World, in_minutes
 from tests.reports import component, failed, told
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 DENIED = (400, json.dumps({"__type": "AccessDeniedException", "message": "not authorized."}).encode())
 DENIED_BY_EC2 = (
@@ -30,13 +30,13 @@ def _deny(world: World, operation: str) -> None:
     world.aws.before_call = lambda call: answer if call == operation else None
 
 
-def _due(world: World, services: Services) -> str:
+def _due(world: World, clients: Clients) -> str:
     """Leave an expired instance, and something to write for every component."""
-    (instance_id,) = world.launch(services)
-    world.record(services, instance_id)
+    (instance_id,) = world.launch(clients)
+    world.record(clients, instance_id)
     for identifier in ("gh_registration_token", "runner_release", "resource_class_config", "idle_time_sec"):
-        world.delete_metadata(services, identifier)
-    services.sqs.delete_queue(QueueUrl=services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
+        world.delete_metadata(clients, identifier)
+    clients.sqs.delete_queue(QueueUrl=clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
     world.forget_calls()
     return instance_id
 
@@ -50,10 +50,10 @@ def _due(world: World, services: Services) -> str:
     ],
 )
 def test_what_one_component_may_not_do_stops_no_other(
-    refreshed: World, services: Services, operation: str, fails: list[str]
+    refreshed: World, clients: Clients, operation: str, fails: list[str]
 ) -> None:
     """The instances are collected all the same."""
-    instance_id = _due(refreshed, services)
+    instance_id = _due(refreshed, clients)
     _deny(refreshed, operation)
     report = refreshed.refresh()
     refreshed.aws.before_call = lambda _: None
@@ -61,26 +61,26 @@ def test_what_one_component_may_not_do_stops_no_other(
     assert report.exit_code == 1
     assert operation in told(report)
     assert "PermissionDenied" in told(report)
-    assert refreshed.states(services) == {instance_id: "terminated"}
-    assert refreshed.metadata(services, "idle_time_sec") == {"N": "420"}
-    assert refreshed.metadata(services, "gh_registration_token") is not None
+    assert refreshed.states(clients) == {instance_id: "terminated"}
+    assert refreshed.metadata(clients, "idle_time_sec") == {"N": "420"}
+    assert refreshed.metadata(clients, "gh_registration_token") is not None
     refreshed.settle()
 
 
 @pytest.mark.parametrize("operation", ["ec2:TerminateInstances", "ec2:DescribeInstances", "dynamodb:Query"])
 def test_a_collector_that_may_not_stops_no_other_and_says_so(
-    refreshed: World, services: Services, operation: str
+    refreshed: World, clients: Clients, operation: str
 ) -> None:
     """And nothing of the instance is deleted, whatever failed."""
-    instance_id = _due(refreshed, services)
+    instance_id = _due(refreshed, clients)
     _deny(refreshed, operation)
     report = refreshed.refresh()
     refreshed.aws.before_call = lambda _: None
     assert failed(report) == ["garbage collector"]
-    assert refreshed.states(services) == {instance_id: "running"}
-    assert refreshed.left(services, instance_id) == ["HEARTBEAT", "INSTANCE", "WS"]
+    assert refreshed.states(clients) == {instance_id: "running"}
+    assert refreshed.left(clients, instance_id) == ["HEARTBEAT", "INSTANCE", "WS"]
     refreshed.settle()
-    assert refreshed.states(services) == {instance_id: "terminated"}
+    assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
 @pytest.mark.parametrize("operation", ["dynamodb:DescribeTable", "dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"])
@@ -114,22 +114,22 @@ def test_without_a_runner_release_only_it_and_the_template_fail(world: World) ->
     world.settle()
 
 
-def test_without_a_token_only_the_token_fails(refreshed: World, services: Services) -> None:
+def test_without_a_token_only_the_token_fails(refreshed: World, clients: Clients) -> None:
     """The stored one stays."""
     stored = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
-    refreshed.put_metadata(services, "gh_registration_token", stored)
+    refreshed.put_metadata(clients, "gh_registration_token", stored)
     refreshed.github.failure = (403, b'{"message": "Resource not accessible by integration"}')
     report = refreshed.refresh()
     assert failed(report) == ["registration token"]
     assert "Administration: write" in told(report)
-    assert refreshed.metadata(services, "gh_registration_token") == stored
+    assert refreshed.metadata(clients, "gh_registration_token") == stored
 
 
 def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
-    refreshed: World, services: Services, monkeypatch: pytest.MonkeyPatch
+    refreshed: World, clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A foreign exception may hold anything, also a secret."""
-    instance_id = _due(refreshed, services)
+    instance_id = _due(refreshed, clients)
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError(canaries.PAT)
@@ -142,22 +142,22 @@ def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     assert "defect: ZeroDivisionError in " in str(error)
     assert "Please report this line at https://github.com/org/refresh-action/issues." in str(error)
     assert "CANARY" not in str(error)
-    assert refreshed.states(services) == {instance_id: "terminated"}
+    assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
 def test_a_template_that_cannot_be_listed_leaves_the_recorded_id_as_proof_with_provision_s_tags(
-    refreshed: World, services: Services
+    refreshed: World, clients: Clients
 ) -> None:
     """The record alone could be forged, so it counts as a former id."""
-    tagged, bare = refreshed.launch(services, 2)
-    services.ec2.delete_tags(Resources=[bare], Tags=[{"Key": "InitialRunId"}])
+    tagged, bare = refreshed.launch(clients, 2)
+    clients.ec2.delete_tags(Resources=[bare], Tags=[{"Key": "InitialRunId"}])
     for instance_id in (tagged, bare):
-        refreshed.record(services, instance_id)
+        refreshed.record(clients, instance_id)
     _deny(refreshed, "ec2:DescribeLaunchTemplateVersions")
     report = refreshed.refresh()
     refreshed.aws.before_call = lambda _: None
     assert failed(report) == ["launch template"]
-    assert refreshed.states(services) == {tagged: "terminated", bare: "running"}
+    assert refreshed.states(clients) == {tagged: "terminated", bare: "running"}
 
 
 def test_in_a_run_that_changes_nothing_what_is_not_looked_at_is_not_checked(refreshed: World) -> None:
@@ -189,9 +189,9 @@ def test_where_the_template_is_not_described_instances_without_a_record_are_not_
     assert report.status == "failed: launch template; not checked: garbage collector"
 
 
-def test_where_github_gives_no_token_the_registrations_are_not_checked(refreshed: World, services: Services) -> None:
+def test_where_github_gives_no_token_the_registrations_are_not_checked(refreshed: World, clients: Clients) -> None:
     """It was to be asked, and was not."""
-    refreshed.delete_metadata(services, "gh_registration_token")
+    refreshed.delete_metadata(clients, "gh_registration_token")
     refreshed.github.failure = (503, b"{}")
     report = refreshed.refresh()
     refreshed.github.failure = None

@@ -16,7 +16,7 @@ from tests.reports import component, failed, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 LOOKS = {
     "ec2:DescribeImages",
@@ -63,11 +63,11 @@ def test_each_thing_is_looked_at_once_before_it_is_written(world: World) -> None
 
 
 @pytest.mark.parametrize("mode", ["apply", "plan"])
-def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, services: Services, mode: str) -> None:
+def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, clients: Clients, mode: str) -> None:
     """Not even where the table and all the rest are there, and an instance is due."""
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id)
-    refreshed.delete_metadata(services, "gh_registration_token")
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id)
+    refreshed.delete_metadata(clients, "gh_registration_token")
     refreshed.forget_calls()
     report = refreshed.refresh(allowed_account_ids="111111111111, 222222222222", ami=OTHER_IMAGE, mode=mode)
     assert report.exit_code == 1
@@ -75,7 +75,7 @@ def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, s
     assert not [call for call in refreshed.github.calls if not call.startswith("GET ")]
     assert {"garbage collector", "launch template", "registration token"} <= set(failed(report))
     assert f"are those of account {ACCOUNT_ID}, and allowed-account-ids has 111111111111, 222222222222" in told(report)
-    assert refreshed.states(services) == {instance_id: "running"}
+    assert refreshed.states(clients) == {instance_id: "running"}
 
 
 def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
@@ -138,19 +138,19 @@ def test_every_problem_is_told_at_once(refreshed: World) -> None:
     assert refreshed.aws.writes == []
 
 
-def test_an_image_that_was_deregistered_fails_the_template_only(refreshed: World, services: Services) -> None:
+def test_an_image_that_was_deregistered_fails_the_template_only(refreshed: World, clients: Clients) -> None:
     """EC2 shows it for a while without saying so, and then no more."""
-    services.ec2.deregister_image(ImageId=OTHER_IMAGE)
+    clients.ec2.deregister_image(ImageId=OTHER_IMAGE)
     refreshed.forget_calls()
     report = refreshed.refresh(ami=OTHER_IMAGE, max_idle_time="9m")
     assert failed(report) == ["launch template"]
     assert refreshed.aws.writes == ["dynamodb:PutItem"]
 
 
-def test_a_group_of_another_vpc_fails_who_writes_of_it(refreshed: World, services: Services) -> None:
+def test_a_group_of_another_vpc_fails_who_writes_of_it(refreshed: World, clients: Clients) -> None:
     """The template has the group, the parameters the subnets."""
-    vpc = services.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    group = refreshed.security_group(services, vpc)
+    vpc = clients.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = refreshed.security_group(clients, vpc)
     refreshed.aws.before_call = lambda call: (
         (200, ASSOCIATIONS.format(group=group, vpc="vpc-3").encode()) if call.endswith("VpcAssociations") else None
     )
@@ -161,12 +161,12 @@ def test_a_group_of_another_vpc_fails_who_writes_of_it(refreshed: World, service
     assert refreshed.aws.writes == []
 
 
-def test_a_group_that_is_associated_with_the_vpc_is_right(refreshed: World, services: Services) -> None:
+def test_a_group_that_is_associated_with_the_vpc_is_right(refreshed: World, clients: Clients) -> None:
     """Which is asked only where VPCs differ."""
-    vpc = services.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    group = refreshed.security_group(services, vpc)
+    vpc = clients.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = refreshed.security_group(clients, vpc)
     subnet = refreshed.inputs["subnet-ids"].partition(",")[0]
-    theirs = services.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+    theirs = clients.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
     refreshed.aws.before_call = lambda call: (
         (200, ASSOCIATIONS.format(group=group, vpc=theirs).encode()) if call.endswith("VpcAssociations") else None
     )
@@ -176,7 +176,7 @@ def test_a_group_that_is_associated_with_the_vpc_is_right(refreshed: World, serv
 
 
 @pytest.mark.parametrize("operation", sorted({*LOOKS, "ssm:GetParameters"}))
-def test_what_may_not_be_read_is_a_note_and_stops_nothing(world: World, services: Services, operation: str) -> None:
+def test_what_may_not_be_read_is_a_note_and_stops_nothing(world: World, clients: Clients, operation: str) -> None:
     """It names what is missing in the policy."""
     world.parameter_store().put_parameter(Name="/image", Value=IMAGE, Type="String")
     _deny(world, operation)
@@ -187,7 +187,7 @@ def test_what_may_not_be_read_is_a_note_and_stops_nothing(world: World, services
     assert notes
     assert all(f"was not looked at before writing: PermissionDenied: {operation}: " in note for note in notes)
     assert all(f"Allow {operation} in the IAM policy" in note for note in notes)
-    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == ami
+    assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == ami
 
 
 @pytest.mark.usefixtures("expiring")

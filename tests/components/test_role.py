@@ -14,7 +14,7 @@ from refresh.clients import role
 from refresh.credentials import IdTokens, Secret
 from refresh.desired import Role
 from tests.fakes import canaries
-from tests.fakes.world import SHELL
+from tests.fakes.world import HOOKS
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -51,9 +51,9 @@ class _Sts:
 
 def _credentials(github: GitHubServer, sts: _Sts, masked: list[str], *, stopped: bool = False) -> Credentials:
     id_tokens = IdTokens(f"{github.url}/id-token?api-version=2.0", Secret(canaries.REQUEST))
-    shell = evolve(SHELL, mask=masked.append, stopped=lambda: stopped)
+    hooks = evolve(HOOKS, mask=masked.append, stopped=lambda: stopped)
     client: Any = sts
-    return role.credentials(ROLE, id_tokens, shell, lambda *_, **__: client)
+    return role.credentials(ROLE, id_tokens, hooks, lambda *_, **__: client)
 
 
 def test_credentials_that_last_are_fetched_once(github: GitHubServer) -> None:

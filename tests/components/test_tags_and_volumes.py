@@ -16,7 +16,7 @@ from tests.reports import component, failed, told
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 TAGS = {"cost-center": "42", "team": "ci platform"}
 WRITTEN = "team = ci platform\n\ncost-center=42\n"
@@ -28,62 +28,62 @@ def _image(ec2: EC2Client) -> str:
     return ec2.register_image(Name="runner", RootDeviceName="/dev/sda1")["ImageId"]
 
 
-def _table_tags(services: Services) -> dict[str, str]:
-    arn = services.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
-    return {tag["Key"]: tag["Value"] for tag in services.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+def _table_tags(clients: Clients) -> dict[str, str]:
+    arn = clients.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
+    return {tag["Key"]: tag["Value"] for tag in clients.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
 
 
-def _queue_tags(services: Services, queue: str = LARGE_QUEUE) -> dict[str, str]:
-    url = services.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    return services.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+def _queue_tags(clients: Clients, queue: str = LARGE_QUEUE) -> dict[str, str]:
+    url = clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    return clients.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
 
 
-def _template_tags(services: Services) -> dict[str, str]:
-    (template,) = services.ec2.describe_launch_templates(LaunchTemplateNames=[TEMPLATE])["LaunchTemplates"]
+def _template_tags(clients: Clients) -> dict[str, str]:
+    (template,) = clients.ec2.describe_launch_templates(LaunchTemplateNames=[TEMPLATE])["LaunchTemplates"]
     return {tag["Key"]: tag["Value"] for tag in template.get("Tags", [])}
 
 
-def test_everything_is_made_with_its_tags_in_the_same_call(world: World, services: Services) -> None:
+def test_everything_is_made_with_its_tags_in_the_same_call(world: World, clients: Clients) -> None:
     """Organisations deny to make what is untagged; no call tags afterwards, and the next run writes nothing."""
     report = world.refresh(tags=WRITTEN)
     assert report.exit_code == 0, markdown(report)
     assert not [call for call in world.aws.writes if "Tag" in call]
-    assert _table_tags(services) == TAGS
-    assert _template_tags(services) == TAGS
-    for queue in world.queues(services):
-        assert _queue_tags(services, queue) == TAGS
+    assert _table_tags(clients) == TAGS
+    assert _template_tags(clients) == TAGS
+    for queue in world.queues(clients):
+        assert _queue_tags(clients, queue) == TAGS
     world.settle(tags=WRITTEN)
 
 
-def test_instances_and_volumes_get_the_tags_through_the_template(world: World, services: Services) -> None:
+def test_instances_and_volumes_get_the_tags_through_the_template(world: World, clients: Clients) -> None:
     """Beside those of provision and EC2."""
     world.refresh(tags=WRITTEN)
-    data = world.default_version(services)["LaunchTemplateData"]
+    data = world.default_version(clients)["LaunchTemplateData"]
     expected = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     assert data["TagSpecifications"] == [
         {"ResourceType": "instance", "Tags": expected},
         {"ResourceType": "volume", "Tags": expected},
     ]
-    (instance_id,) = world.launch(services)
-    (found,) = services.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
+    (instance_id,) = world.launch(clients)
+    (found,) = clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
     assert tags.items() >= {**TAGS, "AllowSelfTermination": "true"}.items()
 
 
-def test_tags_that_a_hand_changed_are_repaired_and_others_are_left_alone(world: World, services: Services) -> None:
+def test_tags_that_a_hand_changed_are_repaired_and_others_are_left_alone(world: World, clients: Clients) -> None:
     """One write a resource; what is foreign stays on all three."""
     world.refresh(tags=WRITTEN)
-    arn = services.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
-    url = services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
-    template_id = world.default_version(services)["LaunchTemplateId"]
+    arn = clients.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
+    url = clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
+    template_id = world.default_version(clients)["LaunchTemplateId"]
     foreign = {"backup": "daily"}
-    services.dynamodb.tag_resource(
+    clients.dynamodb.tag_resource(
         ResourceArn=arn, Tags=[{"Key": "team", "Value": "x"}, {"Key": "backup", "Value": "daily"}]
     )
-    services.sqs.untag_queue(QueueUrl=url, TagKeys=["team", "cost-center"])
-    services.sqs.tag_queue(QueueUrl=url, Tags=foreign)
-    services.ec2.delete_tags(Resources=[template_id], Tags=[{"Key": "cost-center"}])
-    services.ec2.create_tags(Resources=[template_id], Tags=[{"Key": "backup", "Value": "daily"}])
+    clients.sqs.untag_queue(QueueUrl=url, TagKeys=["team", "cost-center"])
+    clients.sqs.tag_queue(QueueUrl=url, Tags=foreign)
+    clients.ec2.delete_tags(Resources=[template_id], Tags=[{"Key": "cost-center"}])
+    clients.ec2.create_tags(Resources=[template_id], Tags=[{"Key": "backup", "Value": "daily"}])
     world.forget_calls()
     planned = world.refresh(tags=WRITTEN, mode="plan")
     assert world.aws.writes == []
@@ -99,27 +99,27 @@ def test_tags_that_a_hand_changed_are_repaired_and_others_are_left_alone(world: 
     ]
     report = world.settle(tags=WRITTEN)
     assert sorted(str(change) for change in report.done) == sorted(str(change) for change in planned.planned)
-    for found in (_table_tags(services), _queue_tags(services), _template_tags(services)):
+    for found in (_table_tags(clients), _queue_tags(clients), _template_tags(clients)):
         assert found == {**TAGS, **foreign}
 
 
-def test_a_pool_that_was_made_without_tags_gets_them(refreshed: World, services: Services) -> None:
+def test_a_pool_that_was_made_without_tags_gets_them(refreshed: World, clients: Clients) -> None:
     """One call a resource, and a template version for what it launches."""
     report = refreshed.refresh(tags=WRITTEN)
     assert report.exit_code == 0, markdown(report)
     writes = refreshed.aws.counted()
     assert (writes["dynamodb:TagResource"], writes["sqs:TagQueue"], writes["ec2:CreateTags"]) == (1, CLASSES, 1)
     assert writes["ec2:CreateLaunchTemplateVersion"] == 1
-    assert (_table_tags(services), _queue_tags(services), _template_tags(services)) == (TAGS, TAGS, TAGS)
+    assert (_table_tags(clients), _queue_tags(clients), _template_tags(clients)) == (TAGS, TAGS, TAGS)
     refreshed.settle(tags=WRITTEN)
 
 
-def test_tags_that_are_no_longer_asked_for_stay_where_they_are(world: World, services: Services) -> None:
+def test_tags_that_are_no_longer_asked_for_stay_where_they_are(world: World, clients: Clients) -> None:
     """Nobody knows who relies on them; only the template launches without them."""
     world.settle(tags=WRITTEN)
     world.settle()
-    assert (_table_tags(services), _queue_tags(services), _template_tags(services)) == (TAGS, TAGS, TAGS)
-    assert "TagSpecifications" not in world.default_version(services)["LaunchTemplateData"]
+    assert (_table_tags(clients), _queue_tags(clients), _template_tags(clients)) == (TAGS, TAGS, TAGS)
+    assert "TagSpecifications" not in world.default_version(clients)["LaunchTemplateData"]
 
 
 UNREADABLE = {
@@ -138,7 +138,7 @@ def _answer(operation: str, code: str) -> tuple[int, bytes]:
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
 @pytest.mark.parametrize("operation", UNREADABLE)
 def test_tags_that_cannot_be_read_are_told_and_stop_nothing_else(
-    world: World, services: Services, operation: str, code: str
+    world: World, clients: Clients, operation: str, code: str
 ) -> None:
     """A new image is rolled out and a parameter written all the same; only tags are not compared."""
     world.settle(tags=WRITTEN)
@@ -147,7 +147,7 @@ def test_tags_that_cannot_be_read_are_told_and_stop_nothing_else(
     name, problem = UNREADABLE[operation]
     assert failed(report) == [name]
     assert problem in told(report)
-    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
+    assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
     assert world.aws.counted()["dynamodb:PutItem"] == 2
     assert not [call for call in world.aws.writes if "Tag" in call]
 
@@ -170,9 +170,9 @@ def test_who_lists_tags_may_not_know_yet_what_was_just_made(world: World, operat
     world.settle(tags=WRITTEN)
 
 
-def test_what_tags_and_the_root_volume_cost_in_a_run_that_changes_nothing(world: World, services: Services) -> None:
+def test_what_tags_and_the_root_volume_cost_in_a_run_that_changes_nothing(world: World, clients: Clients) -> None:
     """Without them 13 calls; tags add two and one a queue, the root volume one, with a parameter as image another."""
-    image = _image(services.ec2)
+    image = _image(clients.ec2)
     services_with_parameters = world.parameter_store()
     services_with_parameters.put_parameter(Name="/runners/image", Value=image, Type="String")
     costs = {}
@@ -192,11 +192,11 @@ def test_what_tags_and_the_root_volume_cost_in_a_run_that_changes_nothing(world:
 
 
 def test_the_root_volume_is_the_image_s_own_device_encrypted_and_ends_with_the_instance(
-    world: World, services: Services
+    world: World, clients: Clients
 ) -> None:
     """Under another name it would be a second volume; a volume that outlived its instance would cost for ever."""
-    world.settle(ami=_image(services.ec2), root_volume_size="100", root_volume_type="gp3")
-    (device,) = world.default_version(services)["LaunchTemplateData"]["BlockDeviceMappings"]
+    world.settle(ami=_image(clients.ec2), root_volume_size="100", root_volume_type="gp3")
+    (device,) = world.default_version(clients)["LaunchTemplateData"]["BlockDeviceMappings"]
     assert device["DeviceName"] == "/dev/sda1"
     assert device["Ebs"] == {"VolumeSize": 100, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
 
@@ -209,34 +209,34 @@ def test_the_root_volume_is_the_image_s_own_device_encrypted_and_ends_with_the_i
     ],
 )
 def test_what_is_not_said_of_the_root_volume_is_the_image_s(
-    world: World, services: Services, given: dict[str, str], expected: dict[str, Any]
+    world: World, clients: Clients, given: dict[str, str], expected: dict[str, Any]
 ) -> None:
     """Size and type apart."""
-    world.settle(ami=_image(services.ec2), **given)
-    (device,) = world.default_version(services)["LaunchTemplateData"]["BlockDeviceMappings"]
+    world.settle(ami=_image(clients.ec2), **given)
+    (device,) = world.default_version(clients)["LaunchTemplateData"]["BlockDeviceMappings"]
     assert device["Ebs"] == expected
 
 
-def test_volumes_that_the_image_keeps_are_a_warning_that_an_input_ends(world: World, services: Services) -> None:
+def test_volumes_that_the_image_keeps_are_a_warning_that_an_input_ends(world: World, clients: Clients) -> None:
     """Moto's images keep theirs; each ended runner would leave a volume that costs."""
-    image = _image(services.ec2)
+    image = _image(clients.ec2)
     report = world.refresh(ami=image)
     (warning,) = component(report, "launch template").warnings
     assert warning.startswith(f"ami: {image} keeps the volumes at /dev/sda1 when an instance ends")
     report = world.settle(ami=image, delete_volumes_on_termination="true")
     assert component(report, "launch template").warnings == ()
-    (device,) = world.default_version(services)["LaunchTemplateData"]["BlockDeviceMappings"]
+    (device,) = world.default_version(clients)["LaunchTemplateData"]["BlockDeviceMappings"]
     assert (device["DeviceName"], device["Ebs"]) == ("/dev/sda1", {"DeleteOnTermination": True})
 
 
-def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, services: Services) -> None:
+def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, clients: Clients) -> None:
     """The default moves to a version that is as desired, and the plan says field by field what was wrong."""
-    wanted = {"ami": _image(services.ec2), "root_volume_size": "100"}
+    wanted = {"ami": _image(clients.ec2), "root_volume_size": "100"}
     world.settle(**wanted)
-    data: Any = world.default_version(services)["LaunchTemplateData"]
+    data: Any = world.default_version(clients)["LaunchTemplateData"]
     data["BlockDeviceMappings"][0]["Ebs"] = {"VolumeSize": 8, "Encrypted": False, "DeleteOnTermination": False}
-    services.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)
-    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
+    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
     report = world.settle(**wanted)
     (change,) = (each for each in report.done if each.noun == "default_version")
     assert [str(each) for each in change.differences] == [
@@ -245,14 +245,14 @@ def test_a_root_volume_that_a_hand_changed_is_repaired(world: World, services: S
         "BlockDeviceMappings./dev/sda1.Encrypted: False -> True",
         "BlockDeviceMappings./dev/sda1.VolumeSize: 8 -> 100",
     ]
-    assert world.default_version(services)["VersionNumber"] == 3
+    assert world.default_version(clients)["VersionNumber"] == 3
 
 
 def test_a_volume_on_which_the_image_does_not_fit_fails_the_template_before_its_first_write(
-    refreshed: World, services: Services
+    refreshed: World, clients: Clients
 ) -> None:
     """No instance could be launched; everything else goes on."""
-    image = _image(services.ec2)
+    image = _image(clients.ec2)
     refreshed.forget_calls()
     report = refreshed.refresh(ami=image, root_volume_size="8", max_idle_time="9m")
     assert failed(report) == ["launch template"]
@@ -286,9 +286,9 @@ def test_an_image_whose_root_cannot_be_found_is_told_with_what_to_compare(
     assert refreshed.aws.writes == []
 
 
-def test_the_image_is_looked_up_once_in_a_run_of_many_looks(world: World, services: Services) -> None:
+def test_the_image_is_looked_up_once_in_a_run_of_many_looks(world: World, clients: Clients) -> None:
     """An image does not change."""
-    report = world.refresh(ami=_image(services.ec2), root_volume_size="50", tags=WRITTEN)
+    report = world.refresh(ami=_image(clients.ec2), root_volume_size="50", tags=WRITTEN)
     assert report.exit_code == 0
     assert world.aws.counted()["ec2:DescribeImages"] == 1
     sent = [parse_qs(body.decode()) for body in world.aws.bodies if b"Action=CreateLaunchTemplate&" in body]

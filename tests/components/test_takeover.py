@@ -16,15 +16,15 @@ from tests.reports import component, failed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 KEYS = {"PK": "HASH", "SK": "RANGE"}
 DEAD = "i-0123456789abcdef0"
 
 
-def _create_table(services: Services, keys: Mapping[str, str] = KEYS, **others: Any) -> None:
+def _create_table(clients: Clients, keys: Mapping[str, str] = KEYS, **others: Any) -> None:
     """Create the table as the original does: no protection, no time-to-live, no METADATA item of ours."""
-    services.dynamodb.create_table(
+    clients.dynamodb.create_table(
         **{
             "TableName": TABLE,
             "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
@@ -35,9 +35,9 @@ def _create_table(services: Services, keys: Mapping[str, str] = KEYS, **others: 
     )
 
 
-def _create_template(services: Services) -> str:
+def _create_template(clients: Clients) -> str:
     """Create the template as the original does, its hop limit and instance type included."""
-    created = services.ec2.create_launch_template(
+    created = clients.ec2.create_launch_template(
         LaunchTemplateName=TEMPLATE,
         LaunchTemplateData={
             "ImageId": IMAGE,
@@ -48,20 +48,20 @@ def _create_template(services: Services) -> str:
     return created["LaunchTemplate"]["LaunchTemplateId"]
 
 
-def test_the_original_s_pool_is_taken_over_in_place(world: World, services: Services) -> None:
+def test_the_original_s_pool_is_taken_over_in_place(world: World, clients: Clients) -> None:
     """Table, template and queues keep their identity; only what differs is changed; terminated records are cleaned."""
-    _create_table(services)
-    template_id = _create_template(services)
-    url = services.sqs.create_queue(QueueName=LARGE_QUEUE)["QueueUrl"]
-    services.sqs.send_message(QueueUrl=url, MessageBody="a living runner")
+    _create_table(clients)
+    template_id = _create_template(clients)
+    url = clients.sqs.create_queue(QueueName=LARGE_QUEUE)["QueueUrl"]
+    clients.sqs.send_message(QueueUrl=url, MessageBody="a living runner")
     world.put_metadata(
-        services, "launch_template", records.to_wire({"name": TEMPLATE, "ami": IMAGE, "userDataHash": "x"})
+        clients, "launch_template", records.to_wire({"name": TEMPLATE, "ami": IMAGE, "userDataHash": "x"})
     )
-    world.put_metadata(services, "idle_time_sec", {"N": "300"})
-    (living,) = world.launch(services)
-    world.record(services, living, state="running", runId="42", threshold=in_minutes(10))
+    world.put_metadata(clients, "idle_time_sec", {"N": "300"})
+    (living,) = world.launch(clients)
+    world.record(clients, living, state="running", runId="42", threshold=in_minutes(10))
     long_ago = datetime.now(UTC) - timedelta(hours=10)
-    world.record(services, DEAD, long_ago, state="terminated", threshold=records.wire_time(long_ago))
+    world.record(clients, DEAD, long_ago, state="terminated", threshold=records.wire_time(long_ago))
     world.forget_calls()
 
     report = world.refresh()
@@ -71,14 +71,14 @@ def test_the_original_s_pool_is_taken_over_in_place(world: World, services: Serv
     assert "ec2:CreateLaunchTemplate" not in counted
     assert counted["sqs:CreateQueue"] == 6
     assert counted["sqs:SetQueueAttributes"] == 1
-    recorded = world.metadata(services, "launch_template")["M"]
+    recorded = world.metadata(clients, "launch_template")["M"]
     assert (recorded["id"], recorded["version"]) == ({"S": template_id}, {"N": "2"})
-    assert world.metadata(services, "idle_time_sec") == {"N": "420"}
-    assert world.metadata(services, "resource_class_config")["M"]["large"]["M"]["queueUrl"] == {"S": url}
-    assert world.queues(services)[LARGE_QUEUE]["ApproximateNumberOfMessages"] == "1"
-    assert world.left(services, DEAD) == ["HISTORY"]
-    assert world.states(services) == {living: "running"}
-    protection = services.dynamodb.describe_table(TableName=TABLE)["Table"].get("DeletionProtectionEnabled")
+    assert world.metadata(clients, "idle_time_sec") == {"N": "420"}
+    assert world.metadata(clients, "resource_class_config")["M"]["large"]["M"]["queueUrl"] == {"S": url}
+    assert world.queues(clients)[LARGE_QUEUE]["ApproximateNumberOfMessages"] == "1"
+    assert world.left(clients, DEAD) == ["HISTORY"]
+    assert world.states(clients) == {living: "running"}
+    protection = clients.dynamodb.describe_table(TableName=TABLE)["Table"].get("DeletionProtectionEnabled")
     assert not protection
     assert any("deletion protection" in warning for warning in component(report, "state table").warnings)
     world.settle()
@@ -96,10 +96,10 @@ def _refused(world: World, **changed: str) -> str:
 
 @pytest.mark.parametrize("keys", [{"id": "HASH"}, {"PK": "HASH"}, {"SK": "HASH", "PK": "RANGE"}])
 def test_a_table_with_another_key_is_refused_and_nothing_is_touched(
-    world: World, services: Services, keys: dict[str, str]
+    world: World, clients: Clients, keys: dict[str, str]
 ) -> None:
     """It is somebody else's."""
-    _create_table(services, keys)
+    _create_table(clients, keys)
     assert TABLE in _refused(world)
 
 
@@ -109,28 +109,28 @@ def test_a_table_of_another_repository_is_refused_and_nothing_is_touched(world: 
     other = World(world.aws, world.github, names.Repository("a", "b-c"))
     assert one.table == other.table
     one.settle()
-    before = one.items(one.services())
+    before = one.items(one.clients())
     assert "a-b/c" in _refused(other)
-    assert one.items(one.services()) == before
+    assert one.items(one.clients()) == before
     one.settle()
 
 
-def test_another_time_to_live_attribute_is_reported_and_left_alone(world: World, services: Services) -> None:
+def test_another_time_to_live_attribute_is_reported_and_left_alone(world: World, clients: Clients) -> None:
     """Changing it would take an hour and somebody's data."""
-    _create_table(services)
-    services.dynamodb.update_time_to_live(
+    _create_table(clients)
+    clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
     )
     report = world.settle()
     assert any("ttl" in warning for warning in component(report, "state table").warnings)
-    found = services.dynamodb.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
+    found = clients.dynamodb.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
     assert found.get("AttributeName") == "ttl"
 
 
-def test_provisioned_capacity_is_reported_and_left_alone(world: World, services: Services) -> None:
+def test_provisioned_capacity_is_reported_and_left_alone(world: World, clients: Clients) -> None:
     """Its owner may have chosen it."""
     _create_table(
-        services,
+        clients,
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
     )
@@ -138,16 +138,16 @@ def test_provisioned_capacity_is_reported_and_left_alone(world: World, services:
     assert any("on-demand" in warning for warning in component(report, "state table").warnings)
 
 
-def test_a_class_with_a_dash_keeps_the_queue_that_is_recorded(world: World, services: Services) -> None:
+def test_a_class_with_a_dash_keeps_the_queue_that_is_recorded(world: World, clients: Clients) -> None:
     """Its messages are living runners; without one the name is hashed, since it could be another repository's."""
     config = {"resource_class_config": '{"x-y": {"cpu": 2, "mmem": 4096}}'}
-    _create_table(services)
-    url = services.sqs.create_queue(QueueName="octo-widgets-x-y-ci-pool")["QueueUrl"]
+    _create_table(clients)
+    url = clients.sqs.create_queue(QueueName="octo-widgets-x-y-ci-pool")["QueueUrl"]
     world.put_metadata(
-        services, "resource_class_config", records.to_wire({"x-y": {"cpu": 2, "mmem": 4096, "queueUrl": url}})
+        clients, "resource_class_config", records.to_wire({"x-y": {"cpu": 2, "mmem": 4096, "queueUrl": url}})
     )
     world.settle(**config)
-    assert set(world.queues(services)) == {"octo-widgets-x-y-ci-pool"}
-    world.delete_metadata(services, "resource_class_config")
+    assert set(world.queues(clients)) == {"octo-widgets-x-y-ci-pool"}
+    world.delete_metadata(clients, "resource_class_config")
     world.settle(**config)
-    assert len(world.queues(services)) == 2
+    assert len(world.queues(clients)) == 2

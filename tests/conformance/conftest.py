@@ -59,11 +59,11 @@ def _memory() -> Backend:
     return Backend("memory", DynamoDB(account), Ec2(account), Sqs(account), wait, launch)
 
 
-def _remote(name: str, url: str | None, *services: str) -> Backend:
+def _remote(name: str, url: str | None, *clients: str) -> Backend:
     credentials = {} if url is None else {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     config = Config(retries={"total_max_attempts": 1})
     made: dict[str, Any] = {}
-    for service in services:
+    for service in clients:
         client = boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **credentials)  # type: ignore[call-overload] # the name is a variable
         botocore_events.translate_errors(client)
         operations.mark(client)

@@ -32,38 +32,38 @@ def _finished(step: Step, code: int = 0) -> Step:
 def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, contained: World) -> None:
     """Create everything, change nothing, repair, plan without a write, end what expired and clean up behind it."""
     created = _finished(step())
-    services = contained.services()
+    clients = contained.clients()
     assert created.outputs["changed"] == "true"
-    assert (len(contained.items(services)), len(contained.queues(services))) == (8, 7)
+    assert (len(contained.items(clients)), len(contained.queues(clients))) == (8, 7)
 
     stage.forget_calls()
     unchanged = _finished(step())
     assert (stage.writes, unchanged.outputs["changed"], unchanged.outputs["plan"]) == ([], "false", "[]")
     assert len(stage.calls) <= 14
 
-    services.ec2.create_launch_template_version(
+    clients.ec2.create_launch_template_version(
         LaunchTemplateName=contained.template, LaunchTemplateData={"ImageId": "ami-0fedcba9876543210"}
     )
-    services.ec2.modify_launch_template(LaunchTemplateName=contained.template, DefaultVersion="2")
+    clients.ec2.modify_launch_template(LaunchTemplateName=contained.template, DefaultVersion="2")
     repaired = _finished(step())
-    assert contained.default_version(services)["LaunchTemplateData"]["ImageId"] == contained.inputs["ami"]
+    assert contained.default_version(clients)["LaunchTemplateData"]["ImageId"] == contained.inputs["ami"]
     assert repaired.outputs["launch-template-version"] == "3"
 
-    *expired, at_work = contained.launch(services, 4)
+    *expired, at_work = contained.launch(clients, 4)
     for each in expired:
-        contained.record(services, each)
-    contained.record(services, at_work, state="running", runId="4711", threshold="2999-01-01T00:00:00Z")
+        contained.record(clients, each)
+    contained.record(clients, at_work, state="running", runId="4711", threshold="2999-01-01T00:00:00Z")
     stage.forget_calls()
     planned = _finished(step(mode="plan"))
     assert (stage.writes, planned.outputs["drift"], planned.outputs["changed"]) == ([], "true", "false")
 
     ended = _finished(step())
     assert sorted(json.loads(ended.outputs["terminated-instance-ids"])) == sorted(expired)
-    states = contained.states(services)
+    states = contained.states(clients)
     assert {states[each] for each in expired} == {"terminated"}
     assert states[at_work] == "running"
-    assert {each: contained.left(services, each) for each in expired} == {each: ["HISTORY"] for each in expired}
-    assert contained.left(services, at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
+    assert {each: contained.left(clients, each) for each in expired} == {each: ["HISTORY"] for each in expired}
+    assert contained.left(clients, at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
 
 
 def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
@@ -85,7 +85,7 @@ def test_the_image_asks_as_an_app_and_in_a_role_and_finds_the_image_s_root(
     step: Callable[..., Step], stage: RemoteStage, contained: World
 ) -> None:
     """It brings what signs as an App, and AWS's models for roles and parameters."""
-    image_id = contained.services().ec2.register_image(Name="runner", RootDeviceName="/dev/sda1")["ImageId"]
+    image_id = contained.clients().ec2.register_image(Name="runner", RootDeviceName="/dev/sda1")["ImageId"]
     contained.parameter_store().put_parameter(Name="/runners/image", Value=image_id, Type="String")
     environ = {
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ""),

@@ -59,8 +59,8 @@ def test_a_collection_killed_at_any_request_is_finished_by_the_next_run(
 ) -> None:
     """The request has had its effect, its answer never comes; nobody is harmed and nothing is left."""
     assert step().finish() == 0
-    (at_work,) = contained.launch(contained.services())
-    contained.record(contained.services(), at_work, state="running", runId="1", threshold="2999-01-01T00:00:00Z")
+    (at_work,) = contained.launch(contained.clients())
+    contained.record(contained.clients(), at_work, state="running", runId="1", threshold="2999-01-01T00:00:00Z")
     _expire(contained)
     for number in range(1, _calls_of(step, stage) + 1, EVERY):
         expired = _expire(contained)
@@ -68,8 +68,8 @@ def test_a_collection_killed_at_any_request_is_finished_by_the_next_run(
         tally.add("collections killed at a request" if killed else "collections over before it")
         _settle(step, stage, contained)
         _require_ended(contained, expired)
-        assert contained.states(contained.services())[at_work] == "running"
-        assert contained.left(contained.services(), at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
+        assert contained.states(contained.clients())[at_work] == "running"
+        assert contained.left(contained.clients(), at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
 
 
 def test_a_first_run_killed_at_any_request_is_finished_by_the_next_one(
@@ -112,24 +112,24 @@ def _settle(step: Callable[..., Step], stage: RemoteStage, world: World) -> None
     quiet = step()
     assert quiet.finish() == 0, quiet.printed
     assert stage.writes == [], quiet.printed
-    services = world.services()
-    assert world.default_version(services)["LaunchTemplateData"]["ImageId"] == world.inputs["ami"]
-    recorded = world.metadata(services, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"].values()
-    assert {each["M"]["queueUrl"]["S"].rpartition("/")[2] for each in recorded} == set(world.queues(services))
+    clients = world.clients()
+    assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == world.inputs["ami"]
+    recorded = world.metadata(clients, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"].values()
+    assert {each["M"]["queueUrl"]["S"].rpartition("/")[2] for each in recorded} == set(world.queues(clients))
 
 
 def _expire(world: World) -> list[str]:
     """Launch instances whose time is over."""
-    services = world.services()
-    launched = world.launch(services, EXPIRED)
+    clients = world.clients()
+    launched = world.launch(clients, EXPIRED)
     for each in launched:
-        world.record(services, each)
+        world.record(clients, each)
     return launched
 
 
 def _require_ended(world: World, expired: list[str]) -> None:
     """They are terminated, and only their history is left."""
-    services = world.services()
-    states = world.states(services)
+    clients = world.clients()
+    states = world.states(clients)
     assert {each: states[each] for each in expired} == dict.fromkeys(expired, "terminated")
-    assert {each: world.left(services, each) for each in expired} == {each: ["HISTORY"] for each in expired}
+    assert {each: world.left(clients, each) for each in expired} == {each: ["HISTORY"] for each in expired}

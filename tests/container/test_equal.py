@@ -43,4 +43,4 @@ def test_the_composite_action_does_what_the_container_does(  # noqa: PLR0913, PL
         assert (one.finish(), other.code) == (0, 0), one.printed + other.printed
         assert _essence(one.outputs) == _essence(other.result)
         assert Counter(each for each in stage.writes if "GitHub" not in each) == Counter(world.aws.writes)
-    assert set(contained.items(contained.services())) == set(world.items(world.services()))
+    assert set(contained.items(contained.clients())) == set(world.items(world.clients()))

@@ -13,28 +13,28 @@ from attrs import evolve
 
 from refresh.desired import RunnerScope
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
-from refresh.pool.records import Instance, wire_time
+from refresh.pool.records import InstanceRecord, wire_time
 from refresh.reconciler.garbage_collector import apply, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.skip_reasons import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.world import World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "table.md").read_text()
-SHELL = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
+HOOKS = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
 COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
 ID = "i-0123456789abcdef0"
-RECORD = Instance(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
+RECORD = InstanceRecord(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
 MARKS = [Mark(RECORD, reason, NOW) for reason in (Reason.EXPIRED, Reason.VANISHED)]
 ADOPT = Adopt(ID, "7", NOW, NOW)
 KINDS = {
@@ -94,16 +94,16 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert (names.partition_key(""), names.sort_key("")) == tuple(_quoted(row[2])[0] for row in _rows("Keys")[:2])
 
 
-def test_the_page_has_every_metadata_item_and_its_shape(refreshed: World, services: Services) -> None:
+def test_the_page_has_every_metadata_item_and_its_shape(refreshed: World, clients: Clients) -> None:
     """As a run has written it, to the last attribute."""
     rows = _rows("METADATA")
     assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
-    stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(services).values()}
+    stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
     assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {
         identifier: _shape(value) for identifier, value in stored.items()
     }
     refreshed.refresh(runner_scope=RunnerScope.ORGANIZATION.value)
-    token = _shape(refreshed.metadata(services, names.REGISTRATION_TOKEN_IDENTIFIER))
+    token = _shape(refreshed.metadata(clients, names.REGISTRATION_TOKEN_IDENTIFIER))
     row = next(row for row in rows if row[0] == f"`{names.REGISTRATION_TOKEN_IDENTIFIER}`")
     assert token == f"{_quoted(row[1])[0][:-1]}, {_quoted(row[2])[1]}}}"
 
@@ -126,13 +126,13 @@ def test_the_page_has_every_attribute_of_a_record_and_of_history() -> None:
 
 def test_the_page_has_the_instance_s_items_as_the_agent_writes_them() -> None:
     """Its shell is what is run."""
-    written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", SHELL))
+    written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", HOOKS))
     shapes = {kind: re.sub(r"=[^=,{}]+", "", value).replace("={", " {") for kind, value in written.items()}
     assert shapes == {"HEARTBEAT": "S", "WS": "M {state {S},runId {S}}"}
     told = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
     assert told == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
-    signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", SHELL))
-    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$(?:removed|stopped)"', SHELL):
+    signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", HOOKS))
+    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$(?:removed|stopped)"', HOOKS):
         signals |= {f"{stem}OK", f"{stem}FAILED"}
     assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
 
@@ -174,40 +174,40 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
     assert written == {"state", "runId", "threshold", "updatedAt", *records.ENDED_ATTRIBUTES}
 
 
-Case = tuple[Instance, Machine, "dict[str, str]"]
+Case = tuple[InstanceRecord, Ec2Instance, "dict[str, str]"]
 
 
 def _cases() -> Iterator[Case]:
     """Give every record with every instance of the pool, and what each column may say of it."""
     for state, ec2, old in itertools.product(sorted(records.LIVING_STATES), Ec2State, (False, True)):
         for threshold, value in THRESHOLDS.items():
-            machine = Machine(ID, ec2, OLD if old else NOW, {ownership.TEMPLATE_TAG: "lt-ours"})
-            record = Instance(id=ID, state=state, run_id="", threshold=value)
-            yield record, machine, {"threshold": threshold, "and": "launched longer ago" if old else ""}
+            instance = Ec2Instance(ID, ec2, OLD if old else NOW, {ownership.TEMPLATE_TAG: "lt-ours"})
+            record = InstanceRecord(id=ID, state=state, run_id="", threshold=value)
+            yield record, instance, {"threshold": threshold, "and": "launched longer ago" if old else ""}
     for (marked, value), ec2 in itertools.product(MARKED.items(), Ec2State):
-        machine = Machine(ID, ec2, OLD, {ownership.TEMPLATE_TAG: "lt-ours"})
-        record = Instance(id=ID, state=records.TERMINATED, run_id="", threshold="", updated_at=value)
+        instance = Ec2Instance(ID, ec2, OLD, {ownership.TEMPLATE_TAG: "lt-ours"})
+        record = InstanceRecord(id=ID, state=records.TERMINATED, run_id="", threshold="", updated_at=value)
         yield (
             record,
-            machine,
+            instance,
             {"and": MARKED_WORDS[marked]},
         )
 
 
 def _fits(row: list[str], case: Case) -> bool:
-    record, machine, facts = case
+    record, instance, facts = case
     kind, threshold, ec2, also, _ = row
     there = kind == f"`{record.state}`" or (kind == "living" and record.state in records.LIVING_STATES)
     in_time = threshold in ("any", facts.get("threshold")) or (
         facts.get("threshold") == "further ahead" and threshold.startswith(("ahead", "further ahead"))
     )
-    in_ec2 = ec2 in {"any", f"`{machine.state.value}`"} or (ec2 == "alive" and machine.state.alive)
+    in_ec2 = ec2 in {"any", f"`{instance.state.value}`"} or (ec2 == "alive" and instance.state.alive)
     return there and in_time and in_ec2 and (not also or bool(facts["and"] and also.startswith(facts["and"])))
 
 
 def _planned(verdict: policy.Verdict) -> str:
     match verdict:
-        case Doubt():
+        case SkipReason():
             return "the run fails" if verdict.fails else "a warning"
         case Mark():
             return f"`Mark`, `{verdict.reason.value}`"
@@ -220,11 +220,11 @@ def test_the_collector_s_rules_are_the_page_s() -> None:
     rows = _rows("What the collector plans")
     used = set()
     for case in _cases():
-        record, machine, _ = case
-        verdict = policy.judge(desired(), record, machine, TemplateIds("lt-ours"), NOW)
+        record, instance, _ = case
+        verdict = policy.judge(desired(), record, instance, TemplateIds("lt-ours"), NOW)
         number, row = next((number, row) for number, row in enumerate(rows) if _fits(row, case))
         used.add(number)
-        assert row[4].partition(":")[0] == _planned(verdict), (row, record, machine)
+        assert row[4].partition(":")[0] == _planned(verdict), (row, record, instance)
     assert used == {*range(len(rows))}
 
 

@@ -18,7 +18,7 @@ from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 DEFAULT_CLASSES = {
@@ -33,9 +33,9 @@ DEFAULT_CLASSES = {
 
 
 @pytest.fixture
-def items(refreshed: World, services: Services) -> dict[str, records.Item]:
+def items(refreshed: World, clients: Clients) -> dict[str, records.Item]:
     """Give every item after a run, by identifier."""
-    return {item["identifier"]["S"]: item for item in refreshed.items(services).values()}
+    return {item["identifier"]["S"]: item for item in refreshed.items(clients).values()}
 
 
 def test_every_item_has_the_contract_s_frame(items: dict[str, records.Item]) -> None:
@@ -73,11 +73,11 @@ def test_the_parameters_are_numbers_and_a_list(items: dict[str, records.Item], r
     assert items["subnet_ids"]["value"] == {"L": [{"S": subnet} for subnet in subnets]}
 
 
-def test_a_runtime_is_stored_in_whole_minutes_rounded_up(world: World, services: Services) -> None:
+def test_a_runtime_is_stored_in_whole_minutes_rounded_up(world: World, clients: Clients) -> None:
     """Never shorter than asked for."""
     world.refresh(max_runtime="61s", max_idle_time="61")
-    assert world.metadata(services, "max_runtime_min") == {"N": "2"}
-    assert world.metadata(services, "idle_time_sec") == {"N": "61"}
+    assert world.metadata(clients, "max_runtime_min") == {"N": "2"}
+    assert world.metadata(clients, "idle_time_sec") == {"N": "61"}
 
 
 def test_the_registration_token_is_where_the_boot_script_reads_it(items: dict[str, records.Item]) -> None:
@@ -91,20 +91,20 @@ def test_the_registration_token_is_where_the_boot_script_reads_it(items: dict[st
     assert value["expires_at"]["S"] <= records.wire_time(now + timedelta(hours=1))
 
 
-def test_every_class_has_its_size_and_a_queue_that_exists(items: dict[str, records.Item], services: Services) -> None:
+def test_every_class_has_its_size_and_a_queue_that_exists(items: dict[str, records.Item], clients: Clients) -> None:
     """As AWS returned the URL; `cpu` and `mmem` are numbers."""
     config = items["resource_class_config"]["value"]["M"]
     assert set(config) == set(DEFAULT_CLASSES)
     for name, (cpu, memory) in DEFAULT_CLASSES.items():
-        url = services.sqs.get_queue_url(QueueName=f"octo-widgets-{name}-ci-pool")["QueueUrl"]
+        url = clients.sqs.get_queue_url(QueueName=f"octo-widgets-{name}-ci-pool")["QueueUrl"]
         assert config[name] == {"M": {"cpu": {"N": str(cpu)}, "mmem": {"N": str(memory)}, "queueUrl": {"S": url}}}
 
 
 def test_the_template_s_record_has_what_provision_and_the_original_s_refresh_read(
-    items: dict[str, records.Item], refreshed: World, services: Services
+    items: dict[str, records.Item], refreshed: World, clients: Clients
 ) -> None:
     """User data itself is never stored."""
-    version = refreshed.default_version(services)
+    version = refreshed.default_version(clients)
     value = TypeDeserializer().deserialize(items["launch_template"]["value"])
     digest = value.pop("userDataHash")
     assert value == {
@@ -154,10 +154,10 @@ def test_provision_s_own_checks_pass(items: dict[str, records.Item]) -> None:
     assert values["launch_template"]["name"]
 
 
-def test_a_marked_record_is_what_the_instance_s_own_loop_understands(refreshed: World, services: Services) -> None:
+def test_a_marked_record_is_what_the_instance_s_own_loop_understands(refreshed: World, clients: Clients) -> None:
     """An empty run id deregisters its runner, a threshold in the past ends it: the net under a run that dies."""
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id, state="running", runId="4711")
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id, state="running", runId="4711")
 
     def die(operation: str) -> tuple[int, bytes] | None:
         return (400, b"") if operation == "ec2:TerminateInstances" else None
@@ -165,7 +165,7 @@ def test_a_marked_record_is_what_the_instance_s_own_loop_understands(refreshed: 
     refreshed.aws.before_call = die
     refreshed.refresh()
     refreshed.aws.before_call = lambda _: None
-    record = refreshed.item(services, records.INSTANCE, instance_id)
+    record = refreshed.item(clients, records.INSTANCE, instance_id)
     assert record["state"] == {"S": "terminated"}
     assert record["runId"] == {"S": ""}
     assert TIME.fullmatch(record["threshold"]["S"])

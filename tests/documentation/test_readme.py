@@ -9,7 +9,7 @@ from tests import pages
 from tests.fakes.desired import OTHER_IMAGE
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.world import World
 
 README = pages.page("README.md")
@@ -22,12 +22,12 @@ def _steady(text: str) -> list[str]:
     return [_VARYING.sub("~", line) for line in text.splitlines()]
 
 
-def test_the_plan_that_the_readme_shows_is_one(refreshed: World, services: Services) -> None:
+def test_the_plan_that_the_readme_shows_is_one(refreshed: World, clients: Clients) -> None:
     """Of a pool with an expired instance and a queue that somebody has edited, when the image is to change."""
-    (instance,) = refreshed.launch(services)
-    refreshed.record(services, instance)
-    url = services.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
-    services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
+    (instance,) = refreshed.launch(clients)
+    refreshed.record(clients, instance)
+    url = clients.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
     code, printed = refreshed.run(mode="plan", ami=OTHER_IMAGE)
     shown = _steady(pages.blocks(README, "text")[0])
     told = _steady(printed)

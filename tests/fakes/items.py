@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from refresh.dynamodb.metadata_items import Metadata
+from refresh.dynamodb.metadata_items import MetadataItems
 from refresh.pool import records
 from tests.fakes.desired import TABLE
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -52,9 +52,9 @@ class Items:
         return {}
 
 
-def metadata(items: object, clock: Clock | None = None) -> Metadata:
+def metadata(items: object, clock: Clock | None = None) -> MetadataItems:
     """Read and write these items as the components do."""
-    return Metadata(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial())
+    return MetadataItems(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial())
 
 
 def _identifier(key: Mapping[str, Any]) -> str:

@@ -15,10 +15,11 @@ from unittest import mock
 
 from attrs import evolve
 
-from refresh import clients, errors, inputs
+from refresh import errors, inputs
+from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
-from refresh.clients.process_hooks import Shell
+from refresh.clients.process_hooks import ProcessHooks
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.pool.batches import batches
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
     from refresh.engine.report import Report
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.aws_server import AwsServer
     from tests.fakes.github_server import GitHubServer
 
@@ -65,7 +66,7 @@ class SleeplessClock:
         """Go on at once."""
 
 
-SHELL = Shell(mask=lambda _: None, now=SleeplessClock().now)
+HOOKS = ProcessHooks(mask=lambda _: None, now=SleeplessClock().now)
 """A process that nobody watches."""
 
 
@@ -115,24 +116,24 @@ class World:
             **{f"INPUT_{name.upper()}": value for name, value in given.items()},
         }
 
-    def services(self, **changed: str) -> Services:
+    def clients(self, **changed: str) -> Clients:
         """Connect as a run does; the calls are the test's own."""
         return self._services(_ours, **changed)
 
-    def _services(self, connect: Callable[..., Services], **changed: str) -> Services:
+    def _services(self, connect: Callable[..., Clients], **changed: str) -> Clients:
         given = inputs.load(self.environ(**changed))
-        github = GitHub(given.desired, given.secrets.github, SHELL)
+        github = GitHub(given.desired, given.secrets.github, HOOKS)
         return evolve(connect(self.aws.url, self.dynamodb_url), github=github)
 
-    def _connected(self) -> Services:
+    def _connected(self) -> Clients:
         return _ours(self.aws.url, self.dynamodb_url)
 
     def refresh(self, **changed: str) -> Report:
         """Run once in this process."""
         desired = inputs.load(self.environ(**changed)).desired
-        services = self._services(_connect, **changed)
+        clients = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
-            return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
+            return reconciliation.begin(desired, clients, SleeplessClock(), pool).report()
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""
@@ -175,15 +176,15 @@ class World:
             pass  # it had no protection
         dynamodb.delete_table(TableName=self.table)
 
-    def items(self, services: Services) -> dict[str, records.Item]:
+    def items(self, clients: Clients) -> dict[str, records.Item]:
         """Read the whole table, by `PK SK`."""
-        found = services.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        found = clients.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return {f"{item['PK']['S']} {item['SK']['S']}": dict(item) for item in found}
 
-    def launch(self, services: Services, number: int = 1, **tags: str) -> list[str]:
+    def launch(self, clients: Clients, number: int = 1, **tags: str) -> list[str]:
         """Launch instances from the pool's template, tagged as provision tags them."""
         given = {"AllowSelfTermination": "true", "InitialRunId": "42", **tags}
-        reservation = services.ec2.run_instances(
+        reservation = clients.ec2.run_instances(
             LaunchTemplate={"LaunchTemplateName": self.template, "Version": "$Default"},
             InstanceType="t3.micro",
             MinCount=number,
@@ -194,83 +195,79 @@ class World:
         )
         return [instance["InstanceId"] for instance in reservation["Instances"]]
 
-    def record(self, services: Services, instance_id: str, written_at: datetime | None = None, **changed: Any) -> None:
+    def record(self, clients: Clients, instance_id: str, written_at: datetime | None = None, **changed: Any) -> None:
         """Write an instance's record as provision does, with its heartbeat and signal; expired unless changed."""
         now = written_at or datetime.now(UTC)
         for item in (
             instance_items.record(instance_id, now, **changed),
             *instance_items.artifacts(instance_id, now),
         ):
-            services.dynamodb.put_item(TableName=self.table, Item=item)
+            clients.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def write(self, services: Services, items: list[records.Item]) -> None:
+    def write(self, clients: Clients, items: list[records.Item]) -> None:
         """Write many items, as many at once as DynamoDB takes."""
         for some in batches(items, 25):
             requests: Any = [{"PutRequest": {"Item": item}} for item in some]
             while requests:
-                answer = services.dynamodb.batch_write_item(RequestItems={self.table: requests})
+                answer = clients.dynamodb.batch_write_item(RequestItems={self.table: requests})
                 requests = answer["UnprocessedItems"].get(self.table)
 
-    def states(self, services: Services) -> dict[str, str]:
+    def states(self, clients: Clients) -> dict[str, str]:
         """Read every instance's state in EC2, by id."""
-        found = services.ec2.describe_instances()["Reservations"]
+        found = clients.ec2.describe_instances()["Reservations"]
         return {each["InstanceId"]: each["State"]["Name"] for reservation in found for each in reservation["Instances"]}
 
-    def item(self, services: Services, entity: str, identifier: str) -> records.Item:
+    def item(self, clients: Clients, entity: str, identifier: str) -> records.Item:
         """Read one item; empty when there is none."""
         key = records.key(entity, identifier)
-        return dict(services.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {}))
+        return dict(clients.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {}))
 
-    def left(self, services: Services, identifier: str) -> list[str]:
+    def left(self, clients: Clients, identifier: str) -> list[str]:
         """List the entities of the items that are left of an instance."""
         return sorted(
-            item["entityType"]["S"] for item in self.items(services).values() if item["SK"]["S"] == f"ID#{identifier}"
+            item["entityType"]["S"] for item in self.items(clients).values() if item["SK"]["S"] == f"ID#{identifier}"
         )
 
-    def metadata(self, services: Services, identifier: str) -> Any:
+    def metadata(self, clients: Clients, identifier: str) -> Any:
         """Read the low-level value of a METADATA item; None when there is no such item."""
-        return self.item(services, records.METADATA, identifier).get("value")
+        return self.item(clients, records.METADATA, identifier).get("value")
 
-    def put_metadata(self, services: Services, identifier: str, value: Mapping[str, Any]) -> None:
+    def put_metadata(self, clients: Clients, identifier: str, value: Mapping[str, Any]) -> None:
         """Write a METADATA item by hand; `value` is low-level."""
         item = {**records.item(records.METADATA, identifier, datetime.now(UTC)), "value": dict(value)}
-        services.dynamodb.put_item(TableName=self.table, Item=item)
+        clients.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def delete_metadata(self, services: Services, identifier: str) -> None:
+    def delete_metadata(self, clients: Clients, identifier: str) -> None:
         """Delete a METADATA item by hand."""
-        services.dynamodb.delete_item(TableName=self.table, Key=records.key(records.METADATA, identifier))
+        clients.dynamodb.delete_item(TableName=self.table, Key=records.key(records.METADATA, identifier))
 
-    def versions(self, services: Services) -> list[LaunchTemplateVersionTypeDef]:
+    def versions(self, clients: Clients) -> list[LaunchTemplateVersionTypeDef]:
         """List the versions of the launch template, the oldest first."""
-        return services.ec2.describe_launch_template_versions(LaunchTemplateName=self.template)[
-            "LaunchTemplateVersions"
-        ]
+        return clients.ec2.describe_launch_template_versions(LaunchTemplateName=self.template)["LaunchTemplateVersions"]
 
-    def default_version(self, services: Services) -> LaunchTemplateVersionTypeDef:
+    def default_version(self, clients: Clients) -> LaunchTemplateVersionTypeDef:
         """Read the version from which provision launches."""
-        return next(version for version in self.versions(services) if version["DefaultVersion"])
+        return next(version for version in self.versions(clients) if version["DefaultVersion"])
 
-    def security_group(self, services: Services, vpc: str = "") -> str:
+    def security_group(self, clients: Clients, vpc: str = "") -> str:
         """Make another security group, in the VPC of the pool's subnets unless another one is named."""
         subnet = self.inputs["subnet-ids"].partition(",")[0]
-        found = services.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
-        return services.ec2.create_security_group(GroupName="another", Description="-", VpcId=vpc or found)["GroupId"]
+        found = clients.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        return clients.ec2.create_security_group(GroupName="another", Description="-", VpcId=vpc or found)["GroupId"]
 
     def parameter_store(self) -> Any:
         """Connect to Systems Manager, where a parameter may name the image."""
         return self._connected().on_demand.ssm()
 
-    def user_data(self, services: Services) -> str:
+    def user_data(self, clients: Clients) -> str:
         """Read the program with which instances start."""
-        return base64.b64decode(self.default_version(services)["LaunchTemplateData"]["UserData"]).decode()
+        return base64.b64decode(self.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
 
-    def queues(self, services: Services) -> dict[str, dict[Any, str]]:
+    def queues(self, clients: Clients) -> dict[str, dict[Any, str]]:
         """Read every queue's attributes, by name."""
         return {
-            url.rpartition("/")[2]: services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-                "Attributes"
-            ]
-            for url in services.sqs.list_queues().get("QueueUrls", [])
+            url.rpartition("/")[2]: clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            for url in clients.sqs.list_queues().get("QueueUrls", [])
         }
 
     def forget_calls(self) -> None:
@@ -280,7 +277,7 @@ class World:
 
 
 @functools.cache
-def _connect(url: str, dynamodb_url: str) -> Services:
+def _connect(url: str, dynamodb_url: str) -> Clients:
     """Create the clients of one endpoint once, as a run does: that takes longer than a run itself."""
     environ = {
         **CREDENTIALS,
@@ -291,10 +288,10 @@ def _connect(url: str, dynamodb_url: str) -> Services:
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
     }
-    services = connected(environ)
+    clients = connected(environ)
     if dynamodb_url != url:
-        outgoing.watch(services.dynamodb)
-    return services
+        outgoing.watch(clients.dynamodb)
+    return clients
 
 
 def inherited() -> dict[str, str]:
@@ -302,23 +299,23 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "GITHUB", "INPUT"))}
 
 
-def connected(environ: Mapping[str, str], shell: Shell = SHELL) -> Services:
+def connected(environ: Mapping[str, str], hooks: ProcessHooks = HOOKS) -> Clients:
     """Create the clients in an environment, also those that a run makes when it needs them."""
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
-        services = clients.connect(given.desired, given.secrets, shell)
-        for create in (services.on_demand.sts, services.on_demand.iam, services.on_demand.ssm):
+        clients = connect(given.desired, given.secrets, hooks)
+        for create in (clients.on_demand.sts, clients.on_demand.iam, clients.on_demand.ssm):
             create()
-    return services
+    return clients
 
 
 @functools.cache
-def _ours(url: str, dynamodb_url: str) -> Services:
+def _ours(url: str, dynamodb_url: str) -> Clients:
     """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
-    services = _connect.__wrapped__(url, dynamodb_url)
-    for client in (services.dynamodb, services.ec2, services.sqs, services.on_demand.ssm()):
+    clients = _connect.__wrapped__(url, dynamodb_url)
+    for client in (clients.dynamodb, clients.ec2, clients.sqs, clients.on_demand.ssm()):
         operations.mark(client)
-    return services
+    return clients
 
 
 def forget_clients() -> None:

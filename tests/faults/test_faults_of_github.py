@@ -16,11 +16,11 @@ from refresh.pool.names import Repository
 from tests.fakes import canaries
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer
-from tests.fakes.world import SHELL, World, in_minutes
+from tests.fakes.world import HOOKS, World, in_minutes
 from tests.reports import failed, told
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
 PRIMARY = b'{"message": "API rate limit exceeded for user ID 1."}'
@@ -28,18 +28,18 @@ MOVED = b'{"message": "Moved Permanently"}'
 
 
 @pytest.fixture
-def stale(refreshed: World, services: Services) -> World:
+def stale(refreshed: World, clients: Clients) -> World:
     """Give a pool whose token is due, so that GitHub is asked, and with it an expired instance."""
     old = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
-    refreshed.put_metadata(services, "gh_registration_token", old)
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id)
+    refreshed.put_metadata(clients, "gh_registration_token", old)
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id)
     refreshed.forget_calls()
     return refreshed
 
 
 def _github(server: GitHubServer) -> GitHub:
-    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), SHELL)
+    return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), HOOKS)
 
 
 @pytest.mark.parametrize(
@@ -60,18 +60,18 @@ def _github(server: GitHubServer) -> GitHub:
 )
 @pytest.mark.usefixtures("slept")
 def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
-    stale: World, services: Services, status: int, body: bytes, words: str
+    stale: World, clients: Clients, status: int, body: bytes, words: str
 ) -> None:
     """The instance ends all the same; once GitHub answers, the next run has the token."""
-    stored = stale.metadata(services, "gh_registration_token")
+    stored = stale.metadata(clients, "gh_registration_token")
     stale.github.failure = (status, body)
     report = stale.refresh()
     assert report.exit_code == 1
     assert set(failed(report)) <= {"registration token", "runner registrations"}
     assert "registration token" in failed(report)
     assert words in told(report)
-    assert stale.metadata(services, "gh_registration_token") == stored
-    assert set(stale.states(services).values()) == {"terminated"}
+    assert stale.metadata(clients, "gh_registration_token") == stored
+    assert set(stale.states(clients).values()) == {"terminated"}
     asked = [call for call in stale.github.calls if call.startswith("POST")]
     assert len(asked) == (4 if status == 503 else 1)
     stale.github.failure = None
@@ -79,15 +79,15 @@ def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
 
 
 @pytest.mark.usefixtures("slept")
-def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: World, services: Services) -> None:
+def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: World, clients: Clients) -> None:
     """The workflow has moved to the new name, GitHub answers to it alone, and the old pool's instances cost money."""
     old = str(stale.repository)
     stale.repository = Repository("octo", "renamed")
     stale.github.failure = (301, MOVED)
     report = stale.refresh(repository=old)
     assert set(failed(report)) <= {"registration token", "runner registrations"}
-    assert set(stale.states(services).values()) == {"terminated"}
-    assert services.dynamodb.list_tables()["TableNames"] == [names.table(Repository(*old.split("/")))]
+    assert set(stale.states(clients).values()) == {"terminated"}
+    assert clients.dynamodb.list_tables()["TableNames"] == [names.table(Repository(*old.split("/")))]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_run_that_is_asked_to_stop_does_not_try_again_where_nobody_answered(
     """There is no answer to look at then."""
     with GitHubServer() as gone:
         wanted = desired(github_api_url=gone.url)
-    client = GitHub(wanted, Secret(canaries.PAT), evolve(SHELL, stopped=lambda: stops.pop(0)))
+    client = GitHub(wanted, Secret(canaries.PAT), evolve(HOOKS, stopped=lambda: stops.pop(0)))
     with pytest.raises(errors.Interrupted, match="downloads again was sent"):
         client.runner_downloads()
     assert (slept, stops) == ([], [])

@@ -139,7 +139,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     marked = pool.launch()
     pool.record(marked, state=records.TERMINATED)
     off = abs(minutes) > 1
-    pool.intercept = lambda services: evolve(services, skew=lambda: timedelta(minutes=minutes))
+    pool.intercept = lambda clients: evolve(clients, skew=lambda: timedelta(minutes=minutes))
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == ((1, ["garbage collector"]) if off else (0, []))
     assert ("Set the runner's clock" in told(report)) is off
@@ -147,7 +147,7 @@ def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> No
     assert pool.account.writes.count("ec2:TerminateInstances") == (1 if off else 2)
     ended = [each for each in pool.table.of(records.INSTANCE).values() if records.text(each, "endedReason")]
     assert (ended == []) is off
-    pool.intercept = lambda services: services
+    pool.intercept = lambda clients: clients
     settle(pool)
 
 

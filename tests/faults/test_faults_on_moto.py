@@ -14,7 +14,7 @@ from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 pytestmark = pytest.mark.usefixtures("slept")
 
@@ -56,11 +56,11 @@ def test_after_five_tries_a_call_is_given_up_and_nobody_else_fails(world: World,
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
 @pytest.mark.usefixtures("expiring")
 def test_with_refused_credentials_nothing_more_is_sent_and_there_is_a_report(
-    refreshed: World, services: Services, code: str
+    refreshed: World, clients: Clients, code: str
 ) -> None:
     """What was under way may still be answered; no write and no retry follows."""
-    (instance_id,) = refreshed.launch(services)
-    refreshed.record(services, instance_id)
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id)
     refreshed.forget_calls()
     answer = refusal("ec2:TerminateInstances", code)
     refreshed.aws.before_call = lambda call: answer if call == "ec2:TerminateInstances" else None

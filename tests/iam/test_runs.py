@@ -14,7 +14,7 @@ from refresh import inputs
 from refresh.clients.aws import CONCURRENCY
 from refresh.output.job_summary import markdown
 from refresh.pool import records
-from refresh.ports import Services
+from refresh.ports import Clients
 from refresh.reconciler import reconciliation
 from tests.fakes import operations
 from tests.fakes.desired import OTHER_IMAGE
@@ -39,7 +39,7 @@ NEEDED_AFTER = {"dynamodb:GetItem": "dynamodb:PutItem"}
 """What a run does only where it was refused something else: an item is read anew where a write of it failed."""
 IN_TRANSACTIONS = {"dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 """What moto refuses by the transaction's name, see `policies.enforceable`."""
-_CONNECTED: dict[str, Services] = {}
+_CONNECTED: dict[str, Clients] = {}
 """Clients by endpoint, whose key is exchanged: making them takes longer than a run."""
 
 
@@ -63,24 +63,24 @@ def _process(world: World, key: dict[str, str], **changed: str) -> tuple[int, st
 def _run(world: World, key: dict[str, str], **changed: str) -> Report:
     """Run in this process, with IAM enforced."""
     desired = inputs.load(world.environ(**changed)).desired
-    services = _connected(world)
-    credentials: Any = services.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
+    clients = _connected(world)
+    credentials: Any = clients.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
     credentials.access_key, credentials.secret_key, credentials.token = key.values()
     with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return reconciliation.begin(desired, services, SleeplessClock(), pool).report()
+        return reconciliation.begin(desired, clients, SleeplessClock(), pool).report()
 
 
-def _connected(world: World) -> Services:
+def _connected(world: World) -> Clients:
     if world.aws.url not in _CONNECTED:
         _CONNECTED[world.aws.url] = connected(world.environ(**EVERYTHING))
-    return evolve(_CONNECTED[world.aws.url], github=world.services().github)
+    return evolve(_CONNECTED[world.aws.url], github=world.clients().github)
 
 
 def _expired(world: World) -> str:
     """Launch an instance whose time is over."""
-    services = world.services()
-    (identifier,) = world.launch(services)
-    world.record(services, identifier)
+    clients = world.clients()
+    (identifier,) = world.launch(clients)
+    world.record(clients, identifier)
     return identifier
 
 
@@ -90,20 +90,20 @@ def _much_to_do(world: World, older_versions: int = 0) -> None:
     Versions of the launch template are only deleted where there are more than ten, and moto can refuse that only.
     """
     assert world.refresh().exit_code == 0
-    services = world.services()
+    clients = world.clients()
     ended = _expired(world)
-    services.ec2.terminate_instances(InstanceIds=[ended])
-    item = {**world.item(services, records.INSTANCE, ended), "state": {"S": records.TERMINATED}}
-    services.dynamodb.put_item(TableName=world.table, Item=item)
+    clients.ec2.terminate_instances(InstanceIds=[ended])
+    item = {**world.item(clients, records.INSTANCE, ended), "state": {"S": records.TERMINATED}}
+    clients.dynamodb.put_item(TableName=world.table, Item=item)
     _expired(world)
     for _ in range(older_versions):
-        services.ec2.create_launch_template_version(
+        clients.ec2.create_launch_template_version(
             LaunchTemplateName=world.template,
             SourceVersion="1",
             LaunchTemplateData={"ImageId": OTHER_IMAGE},
         )
-    url = services.sqs.list_queues()["QueueUrls"][0]
-    services.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    url = clients.sqs.list_queues()["QueueUrls"][0]
+    clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
 
 
 def test_refresh_json_is_enough_from_the_first_run_to_the_last_instance(asked: World) -> None:
@@ -116,7 +116,7 @@ def test_refresh_json_is_enough_from_the_first_run_to_the_last_instance(asked: W
     identifier = _expired(asked)
     code, printed = _process(asked, key)
     assert code == 0, printed
-    assert asked.states(asked.services()) == {identifier: "terminated"}
+    assert asked.states(asked.clients()) == {identifier: "terminated"}
     code, printed = _process(asked, key, **EVERYTHING)
     assert code == 0, printed
     assert {"ssm:GetParameters", "ec2:DescribeImages", "ec2:CreateTags"} <= set(asked.aws.calls)
@@ -138,23 +138,23 @@ def test_plan_only_json_is_enough_for_mode_plan_in_every_world(name: str, world:
 def test_plan_only_json_is_enough_for_mode_plan_with_everything_that_can_be_asked_for(asked: World) -> None:
     """Where much is due, too; not even the instances that are due are touched."""
     _much_to_do(asked)
-    before = asked.states(asked.services())
+    before = asked.states(asked.clients())
     key = policies.credentials(asked.aws, policies.enforceable(policies.document("plan-only")))
     code, printed = _process(asked, key, mode="plan", **EVERYTHING)
     assert (code, asked.aws.writes) == (0, []), printed
     assert "would" in printed
-    assert asked.states(asked.services()) == before
+    assert asked.states(asked.clients()) == before
 
 
 def test_plan_only_json_cannot_apply_and_each_refused_write_is_named(asked: World) -> None:
     """The run says which actions its policy lacks, and nothing in AWS has changed."""
     _much_to_do(asked, older_versions=11)
-    services = asked.services()
-    before = asked.states(services), asked.items(services), asked.queues(services), len(asked.versions(services))
+    clients = asked.clients()
+    before = asked.states(clients), asked.items(clients), asked.queues(clients), len(asked.versions(clients))
     key = policies.credentials(asked.aws, policies.enforceable(policies.document("plan-only")))
     code, printed = _process(asked, key, **EVERYTHING)
     refused = set(asked.aws.writes)
-    after = asked.states(services), asked.items(services), asked.queues(services), len(asked.versions(services))
+    after = asked.states(clients), asked.items(clients), asked.queues(clients), len(asked.versions(clients))
     assert code == 1
     assert after == before
     assert "PermissionDenied" in printed

@@ -18,7 +18,7 @@ from tools.image.reduced_models import KEPT, MEMBERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.world import World
 
 DEEPEST = 5
@@ -132,9 +132,9 @@ def test_every_answer_is_read_the_same(refreshed: World, data: str, read: str) -
     assert found[0]
 
 
-def test_of_an_instance_all_is_read_that_is_judged(refreshed: World, services: Services, data: str) -> None:
+def test_of_an_instance_all_is_read_that_is_judged(refreshed: World, clients: Clients, data: str) -> None:
     """And nothing else, which is where the time goes."""
-    refreshed.launch(services, 2)
+    refreshed.launch(clients, 2)
     full, small = (operations.mark(client("ec2", each, endpoint_url=refreshed.aws.url)) for each in (FULL, data))
     condition: Any = {"Name": "instance-state-name", "Values": ["running"]}
     found = ec2_instances.described(small, condition)

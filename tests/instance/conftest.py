@@ -13,14 +13,14 @@ from refresh.agent import user_data
 from tests import suites
 from tests.instance import machine
 from tests.instance.driver import Driver
-from tests.instance.machine import Machine
+from tests.instance.machine import Ec2Instance
 from tests.instance.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.world import World
 
 
@@ -45,15 +45,15 @@ class Instance:
     """An instance and all around it."""
 
     world: World
-    services: Services
+    clients: Clients
     surroundings: Surroundings
-    machine: Machine
+    machine: Ec2Instance
     driver: Driver
 
     def boot(self, variables: dict[str, str] | None = None, **inputs: str) -> None:
         """Refresh the pool with these inputs, then boot with what its launch template has."""
         self.world.settle(**inputs)
-        data = self.world.default_version(self.services)["LaunchTemplateData"]
+        data = self.world.default_version(self.clients)["LaunchTemplateData"]
         environ = {
             "AWS_ENDPOINT_URL": self.world.aws.url,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.surroundings.url}/",
@@ -67,20 +67,20 @@ class Instance:
 
 
 @pytest.fixture
-def instance(*, contained: bool, world: World, services: Services, tmp_path: Path) -> Iterator[Instance]:
+def instance(*, contained: bool, world: World, clients: Clients, tmp_path: Path) -> Iterator[Instance]:
     """Give an instance that was launched and recorded for run 42, and has not booted yet."""
     with Surroundings() as surroundings:
         # As on a GitHub Enterprise Server, which keeps the archives itself.
         world.server_url = surroundings.url
         world.github.answers["downloads"] = surroundings.offered()
         assert world.refresh().exit_code == 0
-        (instance_id,) = world.launch(services)
+        (instance_id,) = world.launch(clients)
         surroundings.instance_id = instance_id
         surroundings.tags = {"AllowSelfTermination": "true", "InitialRunId": "42"}
-        driver = Driver(world, services, instance_id)
+        driver = Driver(world, clients, instance_id)
         driver.create()
-        launched = Machine(tmp_path / "machine", contained)
+        launched = Ec2Instance(tmp_path / "machine", contained)
         try:
-            yield Instance(world, services, surroundings, launched, driver)
+            yield Instance(world, clients, surroundings, launched, driver)
         finally:
             launched.end()

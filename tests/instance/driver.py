@@ -13,7 +13,7 @@ from tests.fakes.world import in_minutes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
     from tests.fakes.world import World
 
 CREATION_SECONDS, CLAIM_SECONDS, RELEASE_SECONDS = 180, 10, 120
@@ -32,20 +32,20 @@ def eventually(met: Callable[[], Any], seconds: float, what: Callable[[], object
 class Driver:
     """One instance's life on the table."""
 
-    def __init__(self, world: World, services: Services, instance_id: str) -> None:
+    def __init__(self, world: World, clients: Clients, instance_id: str) -> None:
         self.world = world
-        self.services = services
+        self.clients = clients
         self.instance_id = instance_id
 
     def create(self, run: str = "42", **changed: str) -> None:
         """Record it as provision does when it has launched it."""
         created = {"state": "created", "runId": run, "threshold": in_minutes(10), **changed}
         item = instance_items.record(self.instance_id, datetime.now(UTC), **created)
-        self.services.dynamodb.put_item(TableName=self.world.table, Item=item)
+        self.clients.dynamodb.put_item(TableName=self.world.table, Item=item)
 
     def delete(self) -> None:
         """Delete its record."""
-        self.services.dynamodb.delete_item(
+        self.clients.dynamodb.delete_item(
             TableName=self.world.table, Key=records.key(records.INSTANCE, self.instance_id)
         )
 
@@ -67,7 +67,7 @@ class Driver:
 
     def set(self, attribute: str, value: str) -> None:
         """Write an attribute of its record by hand."""
-        self.services.dynamodb.update_item(
+        self.clients.dynamodb.update_item(
             TableName=self.world.table,
             Key=records.key(records.INSTANCE, self.instance_id),
             UpdateExpression="SET #name = :value",
@@ -77,7 +77,7 @@ class Driver:
 
     def item(self, entity: str) -> dict[str, Any]:
         """Read one of its items; empty where there is none."""
-        return self.world.item(self.services, entity, self.instance_id)
+        return self.world.item(self.clients, entity, self.instance_id)
 
     @property
     def signalled(self) -> tuple[str, str]:
@@ -91,10 +91,10 @@ class Driver:
 
     def ended(self) -> bool:
         """Whether EC2 has been told to terminate it."""
-        return self.world.states(self.services)[self.instance_id] in ("shutting-down", "terminated")
+        return self.world.states(self.clients)[self.instance_id] in ("shutting-down", "terminated")
 
     def _move(self, state: str, run: str, judged_run: str, minutes: float) -> None:
-        self.services.dynamodb.update_item(
+        self.clients.dynamodb.update_item(
             TableName=self.world.table,
             Key=records.key(records.INSTANCE, self.instance_id),
             UpdateExpression="SET #state = :state, runId = :run, threshold = :threshold",

@@ -50,7 +50,7 @@ def _unshare() -> list[str]:
 
 
 @define
-class Machine:
+class Ec2Instance:
     """One instance: its folders on the host and the process that is its boot."""
 
     folder: Path

@@ -73,7 +73,7 @@ def test_a_missing_token_is_no_registration(instance: Instance) -> None:
     """The runner would ask for it on a terminal that is not there."""
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
-    instance.world.delete_metadata(instance.services, names.REGISTRATION_TOKEN_IDENTIFIER)
+    instance.world.delete_metadata(instance.clients, names.REGISTRATION_TOKEN_IDENTIFIER)
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
     instance.driver.claim("43")

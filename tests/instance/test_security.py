@@ -51,7 +51,7 @@ def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None
     """It is stored in the same table."""
     instance.boot(pre_runner_script="until [[ -e $RECORD/go ]]; do sleep 0.1; done")
     hostile = records.to_wire({"token": HOSTILE})
-    instance.world.put_metadata(instance.services, names.REGISTRATION_TOKEN_IDENTIFIER, hostile)
+    instance.world.put_metadata(instance.clients, names.REGISTRATION_TOKEN_IDENTIFIER, hostile)
     (instance.machine.record / "go").touch()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     assert f"with {HOSTILE}: --unattended" in instance.machine.read("calls")

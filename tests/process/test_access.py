@@ -57,7 +57,7 @@ def _shown(printed: str) -> list[str]:
 
 
 def _user_data_line(world: World, name: str) -> str:
-    content = world.user_data(world.services())
+    content = world.user_data(world.clients())
     return next(line for line in content.splitlines() if line.startswith(f"readonly {name}="))
 
 
@@ -266,8 +266,8 @@ def test_everything_at_once_and_the_report_says_so(world: World, tmp_path: Path)
 def test_a_changed_scope_replaces_the_token_and_the_template_and_says_why(world: World) -> None:
     """The stored token is good for an hour, but not for the organization's runners."""
     world.refresh()
-    services = world.services()
-    stored: Any = world.metadata(services, "gh_registration_token")
+    clients = world.clients()
+    stored: Any = world.metadata(clients, "gh_registration_token")
     assert set(stored["M"]) == {"token", "timestamp", "expires_at"}
     code, printed = world.run(runner_scope="organization", mode="plan")
     assert code == 0, printed
@@ -275,20 +275,20 @@ def test_a_changed_scope_replaces_the_token_and_the_template_and_says_why(world:
     assert "-readonly REGISTRATION_URL=https://github.com/octo/widgets" in printed
     assert "+readonly REGISTRATION_URL=https://github.com/octo" in printed
     assert world.run(runner_scope="organization")[0] == 0
-    stored = world.metadata(services, "gh_registration_token")["M"]
+    stored = world.metadata(clients, "gh_registration_token")["M"]
     assert stored["scope"] == {"S": "organization"}
     world.settle(runner_scope="organization")
     world.settle()
-    assert set(world.metadata(services, "gh_registration_token")["M"]) == {"token", "timestamp", "expires_at"}
+    assert set(world.metadata(clients, "gh_registration_token")["M"]) == {"token", "timestamp", "expires_at"}
 
 
 @pytest.mark.parametrize("scope", ["repository", "organization"])
 def test_a_plan_tells_that_github_would_refuse_the_token(world: World, scope: str) -> None:
     """It is found before a run needs it, without a write; the other components are planned all the same."""
     world.settle()
-    services = world.services()
+    clients = world.clients()
     old = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
-    world.put_metadata(services, "gh_registration_token", old)
+    world.put_metadata(clients, "gh_registration_token", old)
     world.forget_calls()
     world.github.failure = (403, b'{"message": "Resource not accessible by personal access token"}')
     code, printed = world.run(mode="plan", runner_scope=scope)

@@ -56,9 +56,9 @@ def test_without_credentials_nothing_is_called(world: World, absent: tuple[str, 
 def test_a_run_killed_between_mark_and_terminate_loses_nothing(world: World) -> None:
     """The mark is the log: the run after a SIGKILL ends the marked instance and cleans up behind it."""
     world.refresh()
-    services = world.services()
-    (instance_id,) = world.launch(services)
-    world.record(services, instance_id)
+    clients = world.clients()
+    (instance_id,) = world.launch(clients)
+    world.record(clients, instance_id)
     child = world.start()
 
     def kill_before_terminate(operation: str) -> tuple[int, bytes] | None:
@@ -70,14 +70,14 @@ def test_a_run_killed_between_mark_and_terminate_loses_nothing(world: World) -> 
     world.aws.before_call = kill_before_terminate
     child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL
-    assert world.items(services)[f"TYPE#INSTANCE ID#{instance_id}"]["state"] == {"S": "terminated"}
-    assert world.states(services) == {instance_id: "running"}
+    assert world.items(clients)[f"TYPE#INSTANCE ID#{instance_id}"]["state"] == {"S": "terminated"}
+    assert world.states(clients) == {instance_id: "running"}
 
     world.aws.before_call = lambda _: None
     code, _ = world.run()
     assert code == 0
-    assert world.states(services) == {instance_id: "terminated"}
-    left = [key for key in world.items(services) if instance_id in key]
+    assert world.states(clients) == {instance_id: "terminated"}
+    left = [key for key in world.items(clients) if instance_id in key]
     assert left == [f"TYPE#HISTORY ID#{instance_id}"]
 
 
@@ -155,18 +155,18 @@ def test_a_cancelled_run_does_not_wait_for_an_answer_that_does_not_come(world: W
 def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
     """Instances are collected and everything else is done; exit code 1 with the reasons."""
     world.refresh()
-    services = world.services()
-    (instance_id,) = world.launch(services)
-    world.record(services, instance_id)
+    clients = world.clients()
+    (instance_id,) = world.launch(clients)
+    world.record(clients, instance_id)
     for identifier in ("gh_registration_token", "idle_time_sec"):
-        services.dynamodb.delete_item(
+        clients.dynamodb.delete_item(
             TableName=TABLE, Key={"PK": {"S": "TYPE#METADATA"}, "SK": {"S": f"ID#{identifier}"}}
         )
     world.github.failure = (500, b'{"message": "Server Error"}')
     code, printed = world.run()
     assert code == 1
-    assert world.states(services) == {instance_id: "terminated"}
-    assert world.items(services)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
+    assert world.states(clients) == {instance_id: "terminated"}
+    assert world.items(clients)["TYPE#METADATA ID#idle_time_sec"]["value"] == {"N": "420"}
     failed = [line for line in printed.splitlines() if line.startswith("error: ")]
     assert [line.split(": ")[1] for line in failed] == ["registration token"]
     assert (
@@ -242,9 +242,9 @@ def test_drift_fails_a_plan_that_is_asked_to(world: World) -> None:
 def test_a_step_gets_its_outputs_and_the_report(world: World, tmp_path: Path) -> None:
     """As the next step reads them."""
     world.run()
-    services = world.services()
-    (instance_id,) = world.launch(services)
-    world.record(services, instance_id, state="running", runId="42")
+    clients = world.clients()
+    (instance_id,) = world.launch(clients)
+    world.record(clients, instance_id, state="running", runId="42")
     output = tmp_path / "output"
     code, printed = world.run({"GITHUB_OUTPUT": str(output), "GITHUB_WORKSPACE": str(tmp_path)})
     assert code == 0, printed

@@ -60,12 +60,12 @@ def _options(world: World) -> list[str]:
 def pool(world: World) -> tuple[World, list[str]]:
     """Give a pool with a running, an idle and a protected instance, and their ids."""
     world.refresh()
-    services = world.services()
-    running, idle = world.launch(services, 2)
-    (protected,) = world.launch(services, 1, **{"refresh-action:protect": "true"})
-    world.record(services, running, state="running", runId="77", threshold=in_minutes(12.5))
-    world.record(services, idle, state="idle", runId="", threshold=in_minutes(-2.5))
-    world.record(services, protected, state="idle", runId="", threshold=in_minutes(5.5))
+    clients = world.clients()
+    running, idle = world.launch(clients, 2)
+    (protected,) = world.launch(clients, 1, **{"refresh-action:protect": "true"})
+    world.record(clients, running, state="running", runId="77", threshold=in_minutes(12.5))
+    world.record(clients, idle, state="idle", runId="", threshold=in_minutes(-2.5))
+    world.record(clients, protected, state="idle", runId="", threshold=in_minutes(5.5))
     world.forget_calls()
     return world, [running, idle, protected]
 

@@ -12,25 +12,24 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refresh import clients
 from refresh.actions import refresh
-from refresh.clients import aws
+from refresh.clients import aws, connect
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 # moto takes its time to describe thousands of instances, and that is not what is measured.
 aws._READ_SECONDS = aws._EC2_READ_SECONDS = 300
 
 calls: Counter[str] = Counter()
-_connect = clients.connect
+_connect = connect
 
 
-def _counting(*args: Any) -> Services:
-    services = _connect(*args)
-    for client in (services.dynamodb, services.ec2, services.sqs):
+def _counting(*args: Any) -> Clients:
+    clients = _connect(*args)
+    for client in (clients.dynamodb, clients.ec2, clients.sqs):
         client.meta.events.register("before-send", _count)
-    return services
+    return clients
 
 
 def _count(event_name: str, **_: Any) -> None:
@@ -46,7 +45,7 @@ def _peak_megabytes() -> int:
 
 def main() -> int:
     """Run, and write the figures to the file that is named."""
-    clients.connect = _counting  # type: ignore[assignment] # the same, counted
+    refresh.connect = _counting  # type: ignore[assignment,attr-defined] # the same, counted
     started = time.monotonic()
     code = refresh.main()
     figures = {

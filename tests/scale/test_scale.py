@@ -40,7 +40,7 @@ def pool(servers: World, tmp_path: Path, tally: Tally) -> _Pool:
 class _Pool:
     def __init__(self, world: World, folder: Path, tally: Tally) -> None:
         self.world, self.folder, self.tally = world, folder, tally
-        self.dynamodb = world.services().dynamodb
+        self.dynamodb = world.clients().dynamodb
 
     def run(self, title: str, **inputs: str) -> dict[str, Any]:
         """Run refresh as a process and give its figures."""
@@ -85,10 +85,10 @@ def test_5000_expired_instances_end_within_two_runs(pool: _Pool) -> None:
     """At most 600 calls, less than 150 MB, and nothing left of them."""
     expired_at = datetime.now(UTC) - timedelta(minutes=5)
     # One a reservation, as provision's fleets make them: moto counts reservations, not instances, for a page.
-    instance_ids = [each for _ in range(EXPIRED) for each in pool.world.launch(pool.world.services(), 1)]
+    instance_ids = [each for _ in range(EXPIRED) for each in pool.world.launch(pool.world.clients(), 1)]
     states = ("idle", "claimed", "running", "created")
     listed = [_recorded(each, expired_at, states[number % 4]) for number, each in enumerate(instance_ids)]
-    pool.world.write(pool.world.services(), [item for items in listed for item in items])
+    pool.world.write(pool.world.clients(), [item for items in listed for item in items])
     figures = [pool.run(f"{EXPIRED} expired")]
     if figures[-1]["exit code"]:
         figures.append(pool.run(f"{EXPIRED} expired, second run"))
@@ -96,7 +96,7 @@ def test_5000_expired_instances_end_within_two_runs(pool: _Pool) -> None:
     assert sum(sum(each["calls"].values()) for each in figures) <= 600
     assert max(each["peak MB"] for each in figures) < 150
     assert [pool.count(entity) for entity in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")] == [0, 0, 0, EXPIRED]
-    assert set(pool.world.states(pool.world.services()).values()) == {"terminated"}
+    assert set(pool.world.states(pool.world.clients()).values()) == {"terminated"}
 
 
 @pytest.mark.timeout(3600)
@@ -105,7 +105,7 @@ def test_50000_terminated_records_are_cleaned_within_deadlines(pool: _Pool) -> N
     without = pool.run("no-op that never had them")
     long_ago = datetime.now(UTC) - timedelta(days=100)
     pool.world.write(
-        pool.world.services(), [_recorded(f"i-{number:017x}", long_ago, "terminated")[0] for number in range(OLD)]
+        pool.world.clients(), [_recorded(f"i-{number:017x}", long_ago, "terminated")[0] for number in range(OLD)]
     )
     runs = 0
     while pool.count("INSTANCE"):

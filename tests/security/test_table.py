@@ -100,7 +100,7 @@ def test_while_github_is_down_no_runner_is_better_than_somebody_else_s(pool: Poo
 
             return refuse
 
-    pool.intercept = lambda services: evolve(services, github=cast("Any", Down()))
+    pool.intercept = lambda clients: evolve(clients, github=cast("Any", Down()))
     report = pool.run()
     assert failed(report) == ["runner release", "launch template"]
     assert _user_data(pool) == before
@@ -122,7 +122,7 @@ def _with_foreign_queue(pool: Pool, refusal: errors.ApiError | None = None) -> N
     config["M"]["large"]["M"]["queueUrl"] = {"S": STRANGER}
     foreign = _Foreign(pool.account)
     foreign.refusal = refusal
-    pool.intercept = lambda services: evolve(services, sqs=cast("Any", foreign))
+    pool.intercept = lambda clients: evolve(clients, sqs=cast("Any", foreign))
 
 
 def _recorded_queue(pool: Pool) -> str:
@@ -170,7 +170,7 @@ def test_a_poisoned_list_of_former_templates_asks_for_nobody_else_s_instances(po
     _write(pool, names.LAUNCH_TEMPLATE_IDENTIFIER, {"M": {**value["M"], "formerIds": records.to_wire(former)}})
     asked = _Asked(pool.account)
     asked.filters = []
-    pool.intercept = lambda services: evolve(services, ec2=cast("Any", asked))
+    pool.intercept = lambda clients: evolve(clients, ec2=cast("Any", asked))
     pool.run()
     assert {each for values in asked.filters for each in values} == {current, "lt-0fedcba9876543210"}
     assert pool.ec2.state(ours.id) != "running"

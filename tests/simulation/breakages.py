@@ -45,8 +45,8 @@ def forget_what_an_earlier_run_marked() -> AbstractContextManager[object]:
 def clean_while_it_shuts_down() -> AbstractContextManager[object]:
     """Take shutting-down for the end."""
 
-    def wrap(original: Any, record: Any, machine: Any, now: Any) -> Any:
-        return Clean(record) if machine.state is Ec2State.SHUTTING_DOWN else original(record, machine, now)
+    def wrap(original: Any, record: Any, instance: Any, now: Any) -> Any:
+        return Clean(record) if instance.state is Ec2State.SHUTTING_DOWN else original(record, instance, now)
 
     return _wrapped(policy, "_judge_marked", wrap)
 

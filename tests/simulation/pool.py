@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, evolve, field
 
 from refresh.pool import records
-from refresh.ports import Services
+from refresh.ports import Clients
 from refresh.reconciler import reconciliation
 from tests.fakes import instance_items
 from tests.fakes.desired import TABLE, TEMPLATE, desired
@@ -37,7 +37,7 @@ class Pool:
 
     account: Account = field(factory=Account)
     desired: DesiredState = field(factory=desired)
-    intercept: Callable[[Services], Services] = lambda services: services
+    intercept: Callable[[Clients], Clients] = lambda clients: clients
     """Changes the clients of every run, for deliberate breakages."""
 
     @property
@@ -68,15 +68,15 @@ class Pool:
         return [each for each in self.account.state.instances if self.ec2.state(each) in ALIVE]
 
     @property
-    def services(self) -> Services:
+    def clients(self) -> Clients:
         """The clients of a run."""
         dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
-        return Services(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
+        return Clients(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
 
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""
         return reconciliation.begin(
-            evolve(self.desired, **changes), self.intercept(self.services), self.account.clock, Serial()
+            evolve(self.desired, **changes), self.intercept(self.clients), self.account.clock, Serial()
         ).report()
 
     def in_time(self, seconds: float) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from refresh.engine.report import Report
-    from refresh.ports import GitHub, Services
+    from refresh.ports import Clients, GitHub
     from tests.simulation.schedules import Phase
 
 ALIVE = ("pending", "running")
@@ -43,17 +43,17 @@ class Boundary:
     calls: list[str] = field(factory=list)
 
     @contextmanager
-    def around(self, services: Services) -> Iterator[Services]:
+    def around(self, clients: Clients) -> Iterator[Clients]:
         """Look on at a run."""
-        clients = (services.dynamodb, services.ec2, services.sqs)
-        for client in clients:
+        of_aws = (clients.dynamodb, clients.ec2, clients.sqs)
+        for client in of_aws:
             # First: a handler that answers in AWS's place would keep the others from being asked.
             client.meta.events.register_first("before-send", self._sent, unique_id="boundary-sent")
             client.meta.events.register("response-received", self._answered, unique_id="boundary-answered")
         try:
-            yield evolve(services, github=_Bounded(services.github, self))
+            yield evolve(clients, github=_Bounded(clients.github, self))
         finally:
-            for client in clients:
+            for client in of_aws:
                 client.meta.events.unregister("before-send", unique_id="boundary-sent")
                 client.meta.events.unregister("response-received", unique_id="boundary-answered")
 
@@ -102,8 +102,8 @@ class _Bounded:
 def run(world: World, boundary: Boundary) -> Report:
     """Run refresh once, in one thread."""
     desired = inputs.load(world.environ()).desired
-    with boundary.around(world.services()) as services:
-        return reconciliation.begin(desired, services, SleeplessClock(), Serial()).report()
+    with boundary.around(world.clients()) as clients:
+        return reconciliation.begin(desired, clients, SleeplessClock(), Serial()).report()
 
 
 def build(world: World, name: str) -> World:
@@ -113,12 +113,12 @@ def build(world: World, name: str) -> World:
     world = World(world.aws, world.github, dynamodb_url=world.dynamodb_url)
     if name not in _BEFORE_REFRESH:
         require(run(world, Boundary()).exit_code == 0, "L3", "the first run")
-    WORLDS[name](world, world.services())
+    WORLDS[name](world, world.clients())
     return world
 
 
-def _create_table(world: World, services: Services) -> None:
-    services.dynamodb.create_table(
+def _create_table(world: World, clients: Clients) -> None:
+    clients.dynamodb.create_table(
         TableName=world.table,
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
@@ -126,90 +126,90 @@ def _create_table(world: World, services: Services) -> None:
     )
 
 
-def _drifted_template(world: World, services: Services) -> None:
-    _add_version(world, services)
-    services.ec2.modify_launch_template(LaunchTemplateName=world.template, DefaultVersion="2")
+def _drifted_template(world: World, clients: Clients) -> None:
+    _add_version(world, clients)
+    clients.ec2.modify_launch_template(LaunchTemplateName=world.template, DefaultVersion="2")
 
 
-def _outdated_template(world: World, services: Services) -> None:
+def _outdated_template(world: World, clients: Clients) -> None:
     """Leave no version that is right."""
-    services.ec2.delete_launch_template(LaunchTemplateName=world.template)
-    services.ec2.create_launch_template(LaunchTemplateName=world.template, LaunchTemplateData={"ImageId": OTHER_IMAGE})
+    clients.ec2.delete_launch_template(LaunchTemplateName=world.template)
+    clients.ec2.create_launch_template(LaunchTemplateName=world.template, LaunchTemplateData={"ImageId": OTHER_IMAGE})
 
 
-def _add_version(world: World, services: Services) -> None:
-    services.ec2.create_launch_template_version(
+def _add_version(world: World, clients: Clients) -> None:
+    clients.ec2.create_launch_template_version(
         LaunchTemplateName=world.template, SourceVersion="1", LaunchTemplateData={"ImageId": OTHER_IMAGE}
     )
 
 
-def _deleted_template(world: World, services: Services) -> None:
+def _deleted_template(world: World, clients: Clients) -> None:
     """Delete the template while its instances live."""
-    world.record(services, _launched(world, services))
-    services.ec2.delete_launch_template(LaunchTemplateName=world.template)
+    world.record(clients, _launched(world, clients))
+    clients.ec2.delete_launch_template(LaunchTemplateName=world.template)
 
 
-def _without_template_record(world: World, services: Services) -> None:
-    world.delete_metadata(services, names.LAUNCH_TEMPLATE_IDENTIFIER)
+def _without_template_record(world: World, clients: Clients) -> None:
+    world.delete_metadata(clients, names.LAUNCH_TEMPLATE_IDENTIFIER)
 
 
-def _deleted_queue(_: World, services: Services) -> None:
-    services.sqs.delete_queue(QueueUrl=_queue_url(services))
+def _deleted_queue(_: World, clients: Clients) -> None:
+    clients.sqs.delete_queue(QueueUrl=_queue_url(clients))
 
 
-def _other_attributes(_: World, services: Services) -> None:
+def _other_attributes(_: World, clients: Clients) -> None:
     attributes: Any = {"VisibilityTimeout": "0", "MessageRetentionPeriod": "60"}
-    services.sqs.set_queue_attributes(QueueUrl=_queue_url(services), Attributes=attributes)
+    clients.sqs.set_queue_attributes(QueueUrl=_queue_url(clients), Attributes=attributes)
 
 
-def _queue_url(services: Services) -> str:
-    return services.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
+def _queue_url(clients: Clients) -> str:
+    return clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
 
 
-def _stale_token(world: World, services: Services) -> None:
-    item = world.item(services, records.METADATA, "gh_registration_token")
+def _stale_token(world: World, clients: Clients) -> None:
+    item = world.item(clients, records.METADATA, "gh_registration_token")
     item["value"]["M"]["expires_at"] = {"S": in_minutes(5)}
-    services.dynamodb.put_item(TableName=world.table, Item=item)
+    clients.dynamodb.put_item(TableName=world.table, Item=item)
 
 
-def _mixed(world: World, services: Services) -> None:
+def _mixed(world: World, clients: Clients) -> None:
     """One in each state, expired and not; one vanished, one aged, one unrecorded; and a stranger's, forged."""
     for state in sorted(records.LIVING_STATES):
         run_id = "" if state == "idle" else "77"
-        world.record(services, _launched(world, services), state=state, runId=run_id)
-        world.record(services, _launched(world, services), state=state, runId=run_id, threshold=in_minutes(120))
-    vanished, aged, unrecorded = (_launched(world, services) for _ in range(3))
-    services.ec2.terminate_instances(InstanceIds=[vanished])
+        world.record(clients, _launched(world, clients), state=state, runId=run_id)
+        world.record(clients, _launched(world, clients), state=state, runId=run_id, threshold=in_minutes(120))
+    vanished, aged, unrecorded = (_launched(world, clients) for _ in range(3))
+    clients.ec2.terminate_instances(InstanceIds=[vanished])
     _launched_before(aged, timedelta(days=8))
     _launched_before(unrecorded, timedelta(hours=1))
     for identifier in (vanished, aged):
-        world.record(services, identifier, threshold=in_minutes(120))
-    world.record(services, _stranger(services), state=records.TERMINATED)
+        world.record(clients, identifier, threshold=in_minutes(120))
+    world.record(clients, _stranger(clients), state=records.TERMINATED)
 
 
-def _marked(world: World, services: Services) -> None:
+def _marked(world: World, clients: Clients) -> None:
     """Leave what a run that died between its marks and its terminations leaves."""
     for _ in range(2):
-        world.record(services, _launched(world, services), state=records.TERMINATED, threshold=in_minutes(-1))
-    world.record(services, _launched(world, services), state="running", runId="77", threshold=in_minutes(120))
+        world.record(clients, _launched(world, clients), state=records.TERMINATED, threshold=in_minutes(-1))
+    world.record(clients, _launched(world, clients), state="running", runId="77", threshold=in_minutes(120))
 
 
-def _terminated(world: World, services: Services) -> None:
+def _terminated(world: World, clients: Clients) -> None:
     """Leave what a run that died between its terminations and its cleaning leaves."""
     for _ in range(3):
-        identifier = _launched(world, services)
-        world.record(services, identifier, state=records.TERMINATED, threshold=in_minutes(-1))
-        services.ec2.terminate_instances(InstanceIds=[identifier])
+        identifier = _launched(world, clients)
+        world.record(clients, identifier, state=records.TERMINATED, threshold=in_minutes(-1))
+        clients.ec2.terminate_instances(InstanceIds=[identifier])
 
 
-def _launched(world: World, services: Services) -> str:
-    (identifier,) = world.launch(services)
+def _launched(world: World, clients: Clients) -> str:
+    (identifier,) = world.launch(clients)
     return identifier
 
 
-def _stranger(services: Services) -> str:
+def _stranger(clients: Clients) -> str:
     """Launch an instance that is not the pool's."""
-    launched = services.ec2.run_instances(ImageId=OTHER_IMAGE, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    launched = clients.ec2.run_instances(ImageId=OTHER_IMAGE, InstanceType="t3.micro", MinCount=1, MaxCount=1)
     return launched["Instances"][0]["InstanceId"]
 
 
@@ -218,7 +218,7 @@ def _launched_before(identifier: str, age: timedelta) -> None:
         account[REGION].get_instance(identifier).launch_time = datetime.now(UTC) - age
 
 
-WORLDS: dict[str, Callable[[World, Services], object]] = {
+WORLDS: dict[str, Callable[[World, Clients], object]] = {
     "empty account": lambda *_: None,
     "table only": _create_table,
     "up to date": lambda *_: None,
@@ -248,17 +248,17 @@ class Instances:
 
 def instances(world: World) -> Instances:
     """Tell who must end; the others, strangers and whose threshold is still to come, must be left alone."""
-    services = world.services()
-    found = services.ec2.describe_instances()["Reservations"]
+    clients = world.clients()
+    found = clients.ec2.describe_instances()["Reservations"]
     living = [each for some in found for each in some["Instances"] if each["State"]["Name"] in ALIVE]
-    due = {each["InstanceId"] for each in living if _is_due(world, services, each)}
+    due = {each["InstanceId"] for each in living if _is_due(world, clients, each)}
     identifiers = frozenset(each["InstanceId"] for each in living)
     return Instances(frozenset(due), identifiers - due, frozenset(_artifacts(world, identifiers)))
 
 
 def _artifacts(world: World, identifiers: Collection[str]) -> Iterator[str]:
     try:
-        items = world.items(world.services())
+        items = world.items(world.clients())
     except errors.NotFound:
         return
     for key, item in items.items():
@@ -266,10 +266,10 @@ def _artifacts(world: World, identifiers: Collection[str]) -> Iterator[str]:
             yield key
 
 
-def _is_due(world: World, services: Services, instance: Any) -> bool:
+def _is_due(world: World, clients: Clients, instance: Any) -> bool:
     if not any(tag["Key"] == "InitialRunId" for tag in instance.get("Tags", [])):
         return False
-    record = world.item(services, records.INSTANCE, instance["InstanceId"])
+    record = world.item(clients, records.INSTANCE, instance["InstanceId"])
     age: timedelta = datetime.now(UTC) - instance["LaunchTime"]
     if not record:
         return age > timedelta(minutes=15)
@@ -284,9 +284,9 @@ def settle(world: World, before: Instances) -> None:
         report = run(world, Boundary())
         require(report.exit_code == 0, "L3", markdown(report))
     check(world, before)
-    left = {each for each, state in world.states(world.services()).items() if state in ALIVE}
+    left = {each for each, state in world.states(world.clients()).items() if state in ALIVE}
     require(left == before.kept, "L1", left ^ before.kept)
-    items = world.items(world.services()).values()
+    items = world.items(world.clients()).values()
     left_over = {
         item["SK"]["S"].removeprefix("ID#") for item in items if item["PK"]["S"] in ("TYPE#INSTANCE", *_ARTIFACTS)
     }
@@ -300,8 +300,8 @@ def settle(world: World, before: Instances) -> None:
 
 def check(world: World, before: Instances) -> None:
     """Check what must hold at any time: nobody is harmed, and no living instance has lost what belongs to it."""
-    services = world.services()
-    states = world.states(services)
+    clients = world.clients()
+    states = world.states(clients)
     for identifier in before.kept:
         require(states[identifier] in ALIVE, "S3", f"{identifier} is {states[identifier]}")
     alive = {each for each, state in states.items() if state in ALIVE}
@@ -311,9 +311,9 @@ def check(world: World, before: Instances) -> None:
 
 def _check_result(world: World) -> None:
     """Look at what is there with eyes of our own: an empty plan could be a mistake of the plan."""
-    services = world.services()
-    template = world.default_version(services)["LaunchTemplateData"]
+    clients = world.clients()
+    template = world.default_version(clients)["LaunchTemplateData"]
     require(template["ImageId"] == world.inputs["ami"], "L3", template)
-    recorded = world.metadata(services, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"].values()
+    recorded = world.metadata(clients, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"].values()
     queues = {each["M"]["queueUrl"]["S"].rpartition("/")[2] for each in recorded}
-    require(queues == set(world.queues(services)), "L3", queues)
+    require(queues == set(world.queues(clients)), "L3", queues)

@@ -20,10 +20,10 @@ from refresh.desired import Mode
 from refresh.engine.change import Change, Difference, Done, Failed, Skipped
 from refresh.engine.report import ComponentReport, Report
 from refresh.output import publish
-from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
+from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 from refresh.workflow import log
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 from tests.pages import ROOT
@@ -80,9 +80,11 @@ def _report(texts: list[str], mode: Mode) -> Report:
         refusals=(texts[5],),
         error=errors.Refused(texts[6]),
     )
-    instance = InstanceNow(id="i-00000001", state="idle", ec2_state="running", resource_class=texts[7], run_id=texts[8])
+    instance = InstanceSnapshot(
+        id="i-00000001", state="idle", ec2_state="running", resource_class=texts[7], run_id=texts[8]
+    )
     ended = Ended(id=texts[9], reason=texts[0], state=texts[1], resource_class=texts[2], run_id=texts[3])
-    pool = PoolNow(template_id=texts[4], queues=((texts[5], texts[6]),), instances=(instance,))
+    pool = PoolSnapshot(template_id=texts[4], queues=((texts[5], texts[6]),), instances=(instance,))
     return Report((component,), desired=desired(), started_at=NOW, finished_at=NOW, pool=pool, ended=(ended,))
 
 
@@ -120,12 +122,12 @@ def test_nothing_is_commanded_or_forged(tmp_path: Path, tally: Tally, *, as_json
             mode = Mode.PLAN if number % 20 else Mode.APPLY
             report = _report(texts, mode)
             out, err = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(GuardedStream(out)):
-                runner = Runner(
-                    {**environ, "GITHUB_ACTIONS": "true"}, GuardedStream(out), GuardedStream(err), as_json=as_json
+            with contextlib.redirect_stdout(RedactingStream(out)):
+                commands = Commands(
+                    {**environ, "GITHUB_ACTIONS": "true"}, RedactingStream(out), RedactingStream(err), as_json=as_json
                 )
-                publish.component(runner, report.components[0])
-                publish.ending(runner, report)
+                publish.component(commands, report.components[0])
+                publish.ending(commands, report)
             causes = {texts[5], texts[6], str(errors.Rejected(texts[2], texts[3]))}
             _check(out.getvalue(), err.getvalue(), len(causes), as_json=as_json)
             _check_files(output, page, tmp_path / "refresh-report.json", texts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh.desired import Mode
-from refresh.ports import Registration
+from refresh.ports import RunnerRegistration
 from tests.simulation.pool import Pool
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED
 from tests.simulation.worlds import WORLDS, build
@@ -84,7 +84,7 @@ def test_what_ended_instances_left_behind_is_listed_too() -> None:
     """Their registrations on GitHub, and heartbeats that stand alone."""
     pool = build("terminated, not cleaned")
     ended = next(each for each in pool.account.state.instances if pool.ec2.state(each) == "terminated")
-    pool.account.state.runners[7] = Registration(7, f"{ended}-1", offline=True, busy=False)
+    pool.account.state.runners[7] = RunnerRegistration(7, f"{ended}-1", offline=True, busy=False)
     pool.beat("i-0123456789abcdef0")
     pool.account.clock.moment += timedelta(hours=2)
     listed = [str(change) for each in _plan(pool).components for change in each.planned]

@@ -12,7 +12,7 @@ import pytest
 from refresh import errors, inputs, start
 from refresh.actions import refresh
 from refresh.workflow import missing_packages, unforeseen
-from refresh.workflow.shutdown import Stop
+from refresh.workflow.shutdown import Shutdown
 
 
 def test_a_package_that_cannot_be_loaded_is_named_with_the_remedy() -> None:
@@ -53,7 +53,7 @@ def test_a_package_that_is_missing_once_inputs_are_read_is_reported_with_exit_co
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     monkeypatch.setattr(refresh, "inputs", SimpleNamespace(log_as_json=missing))
-    assert refresh.main(stop=Stop()) == 2
+    assert refresh.main(shutdown=Shutdown()) == 2
     assert "error: refresh: the package cattrs is not installed" in capfd.readouterr().out
 
 

@@ -94,15 +94,15 @@ class Stage:
 
     def fill(self, number: int) -> None:
         """Launch instances that have expired, and record them."""
-        services = self.world.services()
-        for identifier in self.world.launch(services, number):
-            self.world.record(services, identifier)
+        clients = self.world.clients()
+        for identifier in self.world.launch(clients, number):
+            self.world.record(clients, identifier)
 
     def remember(self, number: int) -> None:
         """Write the history of so many instances."""
-        services = self.world.services()
+        clients = self.world.clients()
         with ThreadPoolExecutor(_AT_ONCE) as executor:
-            for _ in executor.map(partial(self.world.write, services), _batches(number, datetime.now(UTC))):
+            for _ in executor.map(partial(self.world.write, clients), _batches(number, datetime.now(UTC))):
                 pass
 
     def play(self, number: int, kind: str) -> None:
@@ -160,7 +160,7 @@ class Stage:
 def _batches(number: int, now: datetime) -> Iterator[list[records.Item]]:
     for start in range(0, number, _PER_WRITE):
         ended = (
-            records.Instance(id=f"i-{each:017x}", state="terminated", run_id="", threshold=records.wire_time(now))
+            records.InstanceRecord(id=f"i-{each:017x}", state="terminated", run_id="", threshold=records.wire_time(now))
             for each in range(start, min(start + _PER_WRITE, number))
         )
         yield [records.history_item(each, now - timedelta(days=1)) for each in ended]

@@ -19,7 +19,7 @@ from tests.fakes.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 EXPIRED = 3
 FOREIGN_IMAGE = "ami-0fedcba9876543210"
@@ -35,17 +35,17 @@ def main() -> int:
     with AwsServer() as aws, GitHubServer() as github:
         world = World(aws, github)
         print(f"A pool for {REPOSITORY} in {REGION}; AWS is emulated at {aws.url}, GitHub at {github.url}.")
-        services = world.services()
+        clients = world.clients()
         try:
-            _act(world, "1. An empty account: everything is created", lambda: _created(world, services))
+            _act(world, "1. An empty account: everything is created", lambda: _created(world, clients))
             _act(world, "2. Again: nothing changes", lambda: _unchanged(world))
-            _edit_template(services)
+            _edit_template(clients)
             _act(
                 world,
                 f"3. Someone made {FOREIGN_IMAGE} the template's default by hand: it is repaired",
-                lambda: _repaired(world, services),
+                lambda: _repaired(world, clients),
             )
-            _fill_pool(world, services)
+            _fill_pool(world, clients)
             _act(
                 world,
                 f"4. {EXPIRED} expired instances and one at work, in mode plan: listed and not touched",
@@ -53,7 +53,7 @@ def main() -> int:
                 mode="plan",
             )
             _act(
-                world, "5. The same for real: the expired ones end and are cleaned", lambda: _collected(world, services)
+                world, "5. The same for real: the expired ones end and are cleaned", lambda: _collected(world, clients)
             )
         except ActFailed as failure:
             print(f"\nFAILED: {failure}")
@@ -77,14 +77,14 @@ def _act(world: World, title: str, check: Callable[[], None], mode: str = "apply
     check()
 
 
-def _created(world: World, services: Services) -> None:
-    items = world.items(services)
+def _created(world: World, clients: Clients) -> None:
+    items = world.items(clients)
     print("\n    In the table now:")
     for key, item in sorted(items.items()):
         print(f"      {key}: {_shown(item)}")
-    versions = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE)["LaunchTemplateVersions"]
-    print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(services)}")
-    queues = services.sqs.list_queues().get("QueueUrls", [])
+    versions = clients.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE)["LaunchTemplateVersions"]
+    print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(clients)}")
+    queues = clients.sqs.list_queues().get("QueueUrls", [])
     print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
     _require(len(items) == 8, f"8 METADATA items expected, {len(items)} found")  # noqa: PLR2004 - those of docs/table.md
     _require(len(queues) == 7, f"7 queues expected, {len(queues)} found")  # noqa: PLR2004 - the default classes
@@ -100,30 +100,30 @@ def _untouched(world: World) -> None:
     _require(not world.aws.writes, f"no write expected: {world.aws.writes}")
 
 
-def _edit_template(services: Services) -> None:
-    services.ec2.create_launch_template_version(
+def _edit_template(clients: Clients) -> None:
+    clients.ec2.create_launch_template_version(
         LaunchTemplateName=TEMPLATE, LaunchTemplateData={"ImageId": FOREIGN_IMAGE, "InstanceType": "t3.micro"}
     )
-    services.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
 
 
-def _repaired(world: World, services: Services) -> None:
-    image = _default_image(services)
+def _repaired(world: World, clients: Clients) -> None:
+    image = _default_image(clients)
     print(f"    Launch template {TEMPLATE}: the default launches {image} again")
     _require(image == world.inputs["ami"], f"the default launches {image}")
 
 
-def _fill_pool(world: World, services: Services) -> None:
-    *expired, at_work = world.launch(services, EXPIRED + 1)
+def _fill_pool(world: World, clients: Clients) -> None:
+    *expired, at_work = world.launch(clients, EXPIRED + 1)
     for each in expired:
-        world.record(services, each)
+        world.record(clients, each)
     later = records.wire_time(datetime.now(UTC) + timedelta(minutes=20))
-    world.record(services, at_work, state="running", runId="4711", threshold=later)
+    world.record(clients, at_work, state="running", runId="4711", threshold=later)
 
 
-def _collected(world: World, services: Services) -> None:
-    states = sorted(world.states(services).values())
-    items = [key for key in world.items(services) if "METADATA" not in key]
+def _collected(world: World, clients: Clients) -> None:
+    states = sorted(world.states(clients).values())
+    items = [key for key in world.items(clients) if "METADATA" not in key]
     print(f"    Instances in EC2: {', '.join(states)}")
     print("    In the table, METADATA aside: " + "".join(f"\n      {key}" for key in sorted(items)))
     _require(states == ["running", *["terminated"] * EXPIRED], f"instances are {states}")
@@ -131,8 +131,8 @@ def _collected(world: World, services: Services) -> None:
     _require(kinds == [1, 1, 1, EXPIRED], f"records, heartbeats, signals and history items are {kinds}")
 
 
-def _default_image(services: Services) -> str:
-    found = services.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
+def _default_image(clients: Clients) -> str:
+    found = clients.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
     return found["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
 
 

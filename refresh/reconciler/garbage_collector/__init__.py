@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome, Plan
-    from refresh.engine.shared_read import Early
+    from refresh.engine.shared_read import SharedRead
     from refresh.pool.ec2_instances import Launched
     from refresh.reconciler.garbage_collector.actual import Actual
     from refresh.reconciler.garbage_collector.changes import CollectorChange
@@ -45,9 +45,9 @@ class GarbageCollector:
     desired: DesiredState
     ec2: EC2Client
     sender: Sender
-    launched: Early[Launched]
+    launched: SharedRead[Launched]
     """Reads the instances that were launched from the pool's templates."""
-    table: Early[TableDescriptionTypeDef | None]
+    table: SharedRead[TableDescriptionTypeDef | None]
     """Reads DynamoDB's description of the state table."""
     skew: Callable[[], timedelta]
     """Tells how far AWS's clock is ahead of ours."""
@@ -60,9 +60,9 @@ class GarbageCollector:
         """Read EC2, then the table, then the clocks; of the first look the reading of EC2 has begun before."""
         table, template = names.table(self.desired.repository), names.launch_template(self.desired.repository)
         launched = self.launched()
-        self.launched.outdated()
+        self.launched.invalidate()
         actual = observe.observe(self.ec2, self.sender.dynamodb, table, template, launched, self.sender.over)
-        restore = self._restore() if actual.records or actual.machines else None
+        restore = self._restore() if actual.records or actual.instances else None
         return evolve(actual, skew=self.skew(), restore=restore)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[CollectorChange]:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from refresh import errors
 from refresh.pool import records
-from refresh.pool.ec2_instances import Machine
+from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.ownership import TemplateIds
 from refresh.reconciler.garbage_collector.restores import Restore
 
@@ -18,8 +18,8 @@ from refresh.reconciler.garbage_collector.restores import Restore
 class Actual:
     """EC2's instances by id, read before the records."""
 
-    machines: Mapping[str, Machine] = field(factory=dict)
-    records: tuple[records.Instance | records.Unreadable, ...] = ()
+    instances: Mapping[str, Ec2Instance] = field(factory=dict)
+    records: tuple[records.InstanceRecord | records.Unreadable, ...] = ()
     template_ids: TemplateIds = TemplateIds()  # noqa: RUF009 - it is frozen
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of ours."""

@@ -30,7 +30,7 @@ class Mark(Change):
     verb: ClassVar[str] = "mark"
     done: ClassVar[str] = "marked"
     sign: ClassVar[str] = "-"
-    record: records.Instance
+    record: records.InstanceRecord
     reason: Reason
     judged_at: datetime = field(eq=False)
     launched_at: datetime | None = field(default=None, eq=False)
@@ -104,7 +104,7 @@ class Terminate(Change):
     done: ClassVar[str] = "terminated"
     sign: ClassVar[str] = "-"
     id: str
-    record: records.Instance | None = field(default=None, eq=False)
+    record: records.InstanceRecord | None = field(default=None, eq=False)
     """The record as it was marked."""
 
     @property
@@ -125,7 +125,7 @@ class Clean(Change):
     verb: ClassVar[str] = "clean"
     done: ClassVar[str] = "cleaned"
     sign: ClassVar[str] = "-"
-    record: records.Instance
+    record: records.InstanceRecord
 
     @property
     def subject(self) -> str:

@@ -39,22 +39,26 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
     `template` is the name of the pool's template, `launched` what EC2 was asked before. Where it did not list them, the
     recorded ones are asked for by their ids; raises its error where it answers for none of these either.
     """
-    machines, template_ids = launched.machines, launched.template_ids
+    instances, template_ids = launched.instances, launched.template_ids
     found = tuple(
         map(records.read_instance, items.of_entity(dynamodb, table, records.INSTANCE, records.INSTANCE_ATTRIBUTES))
     )
-    missing = [record.id for record in found if isinstance(record, records.Instance) and record.id not in machines]
+    missing = [
+        record.id for record in found if isinstance(record, records.InstanceRecord) and record.id not in instances
+    ]
     unanswered: frozenset[str] = frozenset()
     if launched.unlisted:
-        machines, unanswered = ec2_instances.by_exact_id(ec2, missing, over)
+        instances, unanswered = ec2_instances.by_exact_id(ec2, missing, over)
         if len(unanswered) == len(missing):
             raise launched.unlisted
     else:
-        machines = {**machines, **ec2_instances.by_id(ec2, missing)}
-    carried = {machine.tags.get(TEMPLATE_TAG) for machine in machines.values()}
-    former = (each for each in template_ids.former if each not in carried or not _is_another_s(ec2, each, template))
+        instances = {**instances, **ec2_instances.by_id(ec2, missing)}
+    carried = {instance.tags.get(TEMPLATE_TAG) for instance in instances.values()}
+    former = (
+        each for each in template_ids.former if each not in carried or not _belongs_to_another_pool(ec2, each, template)
+    )
     return Actual(
-        machines,
+        instances,
         found,
         evolve(template_ids, former=tuple(former)),
         unlisted=launched.unlisted,
@@ -62,7 +66,7 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
     )
 
 
-def _is_another_s(ec2: EC2Client, template_id: str, template: str) -> bool:
+def _belongs_to_another_pool(ec2: EC2Client, template_id: str, template: str) -> bool:
     """Whether an id that is recorded as a former one is a living template's of another name: whoever wrote it lied.
 
     Only the table tells which templates a pool had before, and jobs may write to it.

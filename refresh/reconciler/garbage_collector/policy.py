@@ -18,11 +18,11 @@ from attrs import evolve
 from refresh.desired import LONGEST_RUNTIME
 from refresh.engine.change import Plan
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.reconciler.garbage_collector import restores, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.skip_reasons import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from refresh.text import enumerated
 
 if TYPE_CHECKING:
@@ -42,32 +42,36 @@ LARGEST_UNEXPECTED_SHARE = 0.2
 LONGEST_LEASE = LONGEST_RUNTIME + timedelta(hours=1)
 """No input allows a longer runtime, so no threshold is further away."""
 
-Verdict = CollectorChange | Doubt | None
+Verdict = CollectorChange | SkipReason | None
 
 
-def expired(record: records.Instance, now: datetime) -> bool:
+def expired(record: records.InstanceRecord, now: datetime) -> bool:
     """Whether a living record's threshold has passed, in whole seconds as the condition of the mark compares."""
     second = now.replace(microsecond=0)
     return record.state in records.LIVING_STATES and record.expires is not None and record.expires < second
 
 
-def aged(machine: Machine, now: datetime, oldest: timedelta) -> bool:
+def aged(instance: Ec2Instance, now: datetime, oldest: timedelta) -> bool:
     """Whether an instance was launched longer ago than it may."""
-    return machine.launched_at is not None and now - machine.launched_at > oldest
+    return instance.launched_at is not None and now - instance.launched_at > oldest
 
 
 def judge(
-    desired: DesiredState, record: records.Instance, machine: Machine, template_ids: TemplateIds, now: datetime
+    desired: DesiredState,
+    record: records.InstanceRecord,
+    instance: Ec2Instance,
+    template_ids: TemplateIds,
+    now: datetime,
 ) -> Verdict:
     """Judge one record and the instance that it names, by the rules of docs/table.md."""
     if record.state == records.TERMINATED:
-        verdict = _judge_marked(record, machine, now)
+        verdict = _judge_marked(record, instance, now)
     else:
-        verdict = _judge_living(desired, record, machine, now)
-    if machine.state.alive and isinstance(verdict, Mark | Terminate):
-        if not ownership.proven(machine, template_ids):
+        verdict = _judge_living(desired, record, instance, now)
+    if instance.state.alive and isinstance(verdict, Mark | Terminate):
+        if not ownership.proven(instance, template_ids):
             return skip_reasons.UNPROVEN
-        if machine.protected:
+        if instance.protected:
             return skip_reasons.PROTECTED
     return verdict
 
@@ -79,10 +83,10 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
         if isinstance(record, records.Unreadable):
             verdicts.append((record.id, _judge_unreadable(desired, record, actual, now)))
         elif record.id not in actual.unanswered:
-            machine = actual.machines.get(record.id, Machine(record.id, Ec2State.UNKNOWN))
-            verdict = judge(desired, record, machine, actual.template_ids, now)
+            instance = actual.instances.get(record.id, Ec2Instance(record.id, Ec2State.UNKNOWN))
+            verdict = judge(desired, record, instance, actual.template_ids, now)
             if actual.restore and isinstance(verdict, Mark):
-                verdict = restores.reconsidered(verdict, machine, actual.restore, now, UNKNOWN_GRACE)
+                verdict = restores.reconsidered(verdict, instance, actual.restore, now, UNKNOWN_GRACE)
             verdicts.append((record.id, verdict))
     verdicts += _judge_unrecorded(desired, actual, now)
     skewed = abs(actual.skew) > LARGEST_SKEW
@@ -91,31 +95,33 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
     return evolve(planned, refusals=(*unlisted, *planned.refusals))
 
 
-def _judge_living(desired: DesiredState, record: records.Instance, machine: Machine, now: datetime) -> Verdict:
+def _judge_living(
+    desired: DesiredState, record: records.InstanceRecord, instance: Ec2Instance, now: datetime
+) -> Verdict:
     if expired(record, now):
         return Mark(record, Reason.EXPIRED, now)
-    if machine.state is Ec2State.TERMINATED:
+    if instance.state is Ec2State.TERMINATED:
         return Mark(record, Reason.VANISHED, now)
-    old = machine.state.alive and aged(machine, now, desired.max_instance_age)
+    old = instance.state.alive and aged(instance, now, desired.max_instance_age)
     if not record.threshold:
         alive = skip_reasons.ENDLESS if old else None
-        return skip_reasons.WITHOUT_THRESHOLD if machine.state is Ec2State.UNKNOWN else alive
+        return skip_reasons.WITHOUT_THRESHOLD if instance.state is Ec2State.UNKNOWN else alive
     if record.expires is None:
         return skip_reasons.UNREADABLE_FOR_EVER if old else skip_reasons.UNREADABLE_THRESHOLD
     if old and record.state == "idle":
-        return Mark(record, Reason.AGED, now, machine.launched_at)
+        return Mark(record, Reason.AGED, now, instance.launched_at)
     return skip_reasons.FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
 
 
-def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual: Actual, now: datetime) -> Doubt:
-    machine = actual.machines.get(record.id)
-    if machine and machine.state.alive and aged(machine, now, desired.max_instance_age):
+def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual: Actual, now: datetime) -> SkipReason:
+    instance = actual.instances.get(record.id)
+    if instance and instance.state.alive and aged(instance, now, desired.max_instance_age):
         return skip_reasons.UNREADABLE_FOR_EVER
-    return Doubt(record.problem, "It was skipped: correct or delete the record")
+    return SkipReason(record.problem, "It was skipped: correct or delete the record")
 
 
-def _judge_marked(record: records.Instance, machine: Machine, now: datetime) -> Verdict:
-    match machine.state:
+def _judge_marked(record: records.InstanceRecord, instance: Ec2Instance, now: datetime) -> Verdict:
+    match instance.state:
         case Ec2State.TERMINATED:
             return Clean(record)
         case Ec2State.SHUTTING_DOWN:
@@ -133,22 +139,24 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
     """Judge the pool's instances without a record; a limit stops before it acts."""
     recorded = {record.id for record in actual.records}
     alive = [
-        machine
-        for machine in actual.machines.values()
-        if machine.state.alive and ownership.proven(machine, actual.template_ids)
+        instance
+        for instance in actual.instances.values()
+        if instance.state.alive and ownership.proven(instance, actual.template_ids)
     ]
-    stray = [machine for machine in alive if machine.id not in recorded and aged(machine, now, UNRECORDED_GRACE)]
-    kept: list[tuple[str, Verdict]] = [(machine.id, skip_reasons.PROTECTED) for machine in stray if machine.protected]
-    due = [machine for machine in stray if not machine.protected]
+    stray = [instance for instance in alive if instance.id not in recorded and aged(instance, now, UNRECORDED_GRACE)]
+    kept: list[tuple[str, Verdict]] = [
+        (instance.id, skip_reasons.PROTECTED) for instance in stray if instance.protected
+    ]
+    due = [instance for instance in stray if not instance.protected]
     if not actual.records and len(alive) > 1:
-        return [*kept, *((machine.id, skip_reasons.EMPTIED) for machine in due)]
+        return [*kept, *((instance.id, skip_reasons.EMPTIED) for instance in due)]
     if restore := actual.restore:
         # Provision records late, and cannot at all until the table is there.
-        lost = [machine for machine in due if aged(machine, restore.made_at + UNRECORDED_GRACE, timedelta())]
-        kept += [(machine.id, restore.lost) for machine in lost]
-        due = [machine for machine in due if machine not in lost]
-    if len(due) + _adopted_and_alive(actual.machines, actual.records) > unexpected_limit(desired, len(alive)):
-        return [*kept, *((machine.id, skip_reasons.UNRECORDED) for machine in due)]
+        lost = [instance for instance in due if aged(instance, restore.made_at + UNRECORDED_GRACE, timedelta())]
+        kept += [(instance.id, restore.lost) for instance in lost]
+        due = [instance for instance in due if instance not in lost]
+    if len(due) + _adopted_and_alive(actual.instances, actual.records) > unexpected_limit(desired, len(alive)):
+        return [*kept, *((instance.id, skip_reasons.UNRECORDED) for instance in due)]
     adopted = [Adopt(each.id, each.tags.get(names.INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
     return [*kept, *((each.id, each) for each in adopted)]
 
@@ -160,13 +168,15 @@ def unexpected_limit(desired: DesiredState, living: int) -> int:
     return max(1, int(living * LARGEST_UNEXPECTED_SHARE))
 
 
-def _adopted_and_alive(machines: Mapping[str, Machine], found: Iterable[records.Instance | records.Unreadable]) -> int:
+def _adopted_and_alive(
+    instances: Mapping[str, Ec2Instance], found: Iterable[records.InstanceRecord | records.Unreadable]
+) -> int:
     """Count what was adopted and has not ended yet: a rerun must not adopt as many again."""
     return sum(
-        isinstance(record, records.Instance)
+        isinstance(record, records.InstanceRecord)
         and ("endedReason", Reason.UNRECORDED.value) in record.ended
-        and record.id in machines
-        and machines[record.id].state.alive
+        and record.id in instances
+        and instances[record.id].state.alive
         for record in found
     )
 
@@ -176,7 +186,7 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
     adoptions: list[Adopt] = []
     terminations: list[Terminate] = []
     cleanings: list[Clean] = []
-    left: dict[Doubt, list[str]] = {}
+    left: dict[SkipReason, list[str]] = {}
     for identifier, verdict in verdicts:
         match verdict:
             case Mark():
@@ -187,17 +197,17 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
                 terminations.append(verdict)
             case Clean():
                 cleanings.append(verdict)
-            case Doubt():
+            case SkipReason():
                 left.setdefault(verdict, []).append(identifier)
             case None:
                 pass
             case _:
                 assert_never(verdict)
     judged_by_our_clock: tuple[CollectorChange, ...] = () if skewed else (*marks, *adoptions)
-    failing = [doubt.about(ids) for doubt, ids in left.items() if doubt.fails]
+    failing = [skip_reason.about(ids) for skip_reason, ids in left.items() if skip_reason.fails]
     return Plan(
         (*judged_by_our_clock, *terminations, *cleanings),
-        warnings=tuple(doubt.about(ids) for doubt, ids in left.items() if not doubt.fails),
+        warnings=tuple(skip_reason.about(ids) for skip_reason, ids in left.items() if not skip_reason.fails),
         refusals=(*([skewed] if skewed else []), *failing),
     )
 

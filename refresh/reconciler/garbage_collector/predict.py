@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from attrs import evolve
 
 from refresh.pool import records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Terminate
 
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
 
 def predict(actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
     """Tell what will be observed in the end: what is told to end has ended, and what EC2 does not know is gone."""
-    machines = dict(actual.machines)
-    found = {record.id: record for record in actual.records if isinstance(record, records.Instance)}
+    instances = dict(actual.instances)
+    found = {record.id: record for record in actual.records if isinstance(record, records.InstanceRecord)}
     unreadable = (record for record in actual.records if isinstance(record, records.Unreadable))
     for change in changes:
         match change:
             case Mark(record=record):
                 found[record.id] = _marked(record, now)
-                machines.setdefault(record.id, Machine(record.id, Ec2State.TERMINATED))
+                instances.setdefault(record.id, Ec2Instance(record.id, Ec2State.TERMINATED))
             case Adopt(id=identifier):
-                found[identifier] = _marked(records.Instance(id=identifier, state="", run_id="", threshold=""), now)
+                found[identifier] = _marked(
+                    records.InstanceRecord(id=identifier, state="", run_id="", threshold=""), now
+                )
             case Terminate(id=identifier):
-                machines[identifier] = evolve(machines[identifier], state=Ec2State.TERMINATED)
+                instances[identifier] = evolve(instances[identifier], state=Ec2State.TERMINATED)
             case Clean(record=record):
                 del found[record.id]
             case _:
                 assert_never(change)
-    return evolve(actual, machines=machines, records=(*found.values(), *unreadable))
+    return evolve(actual, instances=instances, records=(*found.values(), *unreadable))
 
 
-def _marked(record: records.Instance, now: datetime) -> records.Instance:
+def _marked(record: records.InstanceRecord, now: datetime) -> records.InstanceRecord:
     written = records.wire_time(now)
     return evolve(record, state=records.TERMINATED, run_id="", threshold=written, updated_at=written)

@@ -15,12 +15,12 @@ from attrs import frozen
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector.changes import Mark, Reason
-from refresh.reconciler.garbage_collector.skip_reasons import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refresh.pool.ec2_instances import Machine
+    from refresh.pool.ec2_instances import Ec2Instance
     from refresh.reconciler.garbage_collector.changes import CollectorChange
 
 
@@ -33,15 +33,15 @@ class Restore:
     made_at: datetime
     """When the table was made from it: nothing was written to it before."""
 
-    def covers(self, record: records.Instance) -> bool:
+    def covers(self, record: records.InstanceRecord) -> bool:
         """Whether a record was not written since; one without a readable time proves nothing."""
         written = records.read_moment(record.updated_at)
         return written is None or written <= self.made_at
 
     @property
-    def out_of_date(self) -> Doubt:
+    def out_of_date(self) -> SkipReason:
         """Give the reason to leave a living instance alone: its record was not written since."""
-        return Doubt(
+        return SkipReason(
             f"alive and due to end only by a record that is older than the restore of the table to {self._told}",
             "None was touched: write a later threshold into the record of each one that has a job, and end the others "
             'by hand; see "When the table was lost" in docs/operations.md',
@@ -49,9 +49,9 @@ class Restore:
         )
 
     @property
-    def lost(self) -> Doubt:
+    def lost(self) -> SkipReason:
         """Give the reason to leave a living instance alone that may have been recorded after the backup."""
-        return Doubt(
+        return SkipReason(
             f"alive, launched before the table was restored to {self._told} and not recorded in it",
             "None was touched: end each by hand once its job is over",
             fails=True,
@@ -73,15 +73,15 @@ def restore_of(description: Mapping[str, Any] | None) -> Restore | None:
 
 
 def reconsidered(
-    mark: Mark, machine: Machine, restore: Restore, now: datetime, grace: timedelta
-) -> CollectorChange | Doubt | None:
+    mark: Mark, instance: Ec2Instance, restore: Restore, now: datetime, grace: timedelta
+) -> CollectorChange | SkipReason | None:
     """Judge again what is due by its record: no living instance ends by an outdated one.
 
     What EC2 has ended, or has not known for a while, has no job to lose.
     """
     if mark.reason is Reason.VANISHED or not restore.covers(mark.record):
         return mark
-    match machine.state:
+    match instance.state:
         case Ec2State.TERMINATED:
             return Mark(mark.record, Reason.VANISHED, now)
         case Ec2State.SHUTTING_DOWN:

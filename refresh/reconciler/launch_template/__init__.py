@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import CreateLaunchTemplateRequestTypeDef, LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
-    from refresh.engine.shared_read import Early
+    from refresh.engine.shared_read import SharedRead
     from refresh.preflight.image_lookup import RootDevice
     from refresh.reconciler.runner_release.releases import Release
 
@@ -72,8 +72,8 @@ class LaunchTemplate:
     name: ClassVar[str] = "launch template"
     desired: DesiredState
     ec2: EC2Client
-    metadata: Metadata
-    versions: Early[list[LaunchTemplateVersionTypeDef]]
+    metadata: MetadataItems
+    versions: SharedRead[list[LaunchTemplateVersionTypeDef]]
     """Reads every version of the template."""
     release: Callable[[], Release]
     """Waits for the runner release; raises where there is none."""
@@ -111,7 +111,7 @@ class LaunchTemplate:
         """Make the changes in order."""
         for change in changes:
             if not isinstance(change, RecordTemplate | TagResource):
-                self.versions.outdated()
+                self.versions.invalidate()
             match change:
                 case CreateTemplate():
                     yield attempt(change, self._create, change)

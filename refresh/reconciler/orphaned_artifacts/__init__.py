@@ -16,7 +16,7 @@ from refresh.dynamodb import items
 from refresh.dynamodb.transactions import ACTIONS_LIMIT, Sender
 from refresh.engine.change import Change, Plan, Unchecked
 from refresh.pool import ec2_instances, names, records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class Actual:
     """Artifacts without a record, and their instances as EC2 has them."""
 
     artifacts: tuple[Artifact, ...] = ()
-    machines: Mapping[str, Machine] | None = None
+    instances: Mapping[str, Ec2Instance] | None = None
     unchecked: Unchecked | None = None
     """Why they were not read."""
 
@@ -74,13 +74,13 @@ class DeleteArtifact(Change):
 
 def plan(actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
     """Plan to delete what is old and what no living instance can miss."""
-    machines = actual.machines or {}
+    instances = actual.instances or {}
     return Plan(
         tuple(
             DeleteArtifact(each)
             for each in actual.artifacts
             if _old(each, now)
-            and machines.get(each.identifier, Machine(each.identifier, Ec2State.UNKNOWN)).state in _GONE
+            and instances.get(each.identifier, Ec2Instance(each.identifier, Ec2State.UNKNOWN)).state in _GONE
         ),
         unchecked=actual.unchecked,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
 
 
@@ -75,7 +75,7 @@ class Parameters:
 
     name: ClassVar[str] = "parameters"
     desired: DesiredState
-    metadata: Metadata
+    metadata: MetadataItems
 
     def observe(self) -> Mapping[str, Any]:
         """Read each parameter's stored value, by identifier; absent ones are left out."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
     from refresh.ports import Clock, TokenIssuer
 
@@ -100,7 +100,7 @@ class RegistrationToken:
 
     name: ClassVar[str] = "registration token"
     desired: DesiredState
-    metadata: Metadata
+    metadata: MetadataItems
     github: TokenIssuer
     clock: Clock
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import CreateQueueRequestTypeDef
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
     from refresh.ports import Clock
 
@@ -51,7 +51,7 @@ class ResourcePools:
     desired: DesiredState
     sqs: SQSClient
     dynamodb: DynamoDBClient
-    metadata: Metadata
+    metadata: MetadataItems
     executor: Executor
     clock: Clock
     created: dict[str, str] = field(factory=dict, init=False, eq=False)

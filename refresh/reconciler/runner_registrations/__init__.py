@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome
-    from refresh.ports import Clock, Registration, Registry
+    from refresh.ports import Clock, Registry, RunnerRegistration
 
 REMOVED_PER_RUN = 100
 _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
@@ -35,7 +35,7 @@ _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
 class Actual:
     """Registrations that are idle and offline, and the instances that the table shows to have ended."""
 
-    registrations: tuple[Registration, ...] = ()
+    registrations: tuple[RunnerRegistration, ...] = ()
     ended: frozenset[str] = frozenset()
     unchecked: Unchecked | None = None
     """Why GitHub was not asked."""

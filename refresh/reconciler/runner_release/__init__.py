@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
     from refresh.ports import Clock, ReleaseSource
 
@@ -42,7 +42,7 @@ class RunnerRelease:
 
     name: ClassVar[str] = "runner release"
     desired: DesiredState
-    metadata: Metadata
+    metadata: MetadataItems
     github: ReleaseSource
     clock: Clock
 

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     )
 
     from refresh.desired import DesiredState
-    from refresh.dynamodb.metadata_items import Metadata
+    from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome
-    from refresh.engine.shared_read import Early
+    from refresh.engine.shared_read import SharedRead
     from refresh.ports import Clock
 
 ACTIVE_WAIT_SECONDS = 60
@@ -52,8 +52,8 @@ class StateTable:
     name: ClassVar[str] = "state table"
     desired: DesiredState
     dynamodb: DynamoDBClient
-    metadata: Metadata
-    description: Early[TableDescriptionTypeDef | None]
+    metadata: MetadataItems
+    description: SharedRead[TableDescriptionTypeDef | None]
     """Reads DynamoDB's description of the table; None where there is no table."""
     clock: Clock
 
@@ -164,7 +164,7 @@ class StateTable:
         if change.tags:
             request["Tags"] = tagging.written(change.tags)
         # Its answer may be lost, and the table be there.
-        self.description.outdated()
+        self.description.invalidate()
         try:
             self.dynamodb.create_table(**request)
         except errors.AlreadyExists:
@@ -180,7 +180,7 @@ class StateTable:
             if status in statuses:
                 return
             self.clock.sleep(_POLL_SECONDS)
-        self.description.outdated()
+        self.description.invalidate()
         raise errors.Unavailable(
             "dynamodb:DescribeTable",
             "NotActive",
@@ -188,7 +188,7 @@ class StateTable:
         )
 
     def _status(self) -> str | None:
-        self.description.outdated()
+        self.description.invalidate()
         description = self.description()
         return description.get("TableStatus", "UNKNOWN") if description else None
 

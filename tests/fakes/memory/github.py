@@ -9,7 +9,7 @@ from attrs import define
 
 from refresh import errors
 from refresh.credentials import Secret
-from refresh.ports import IssuedToken, Registration
+from refresh.ports import IssuedToken, RunnerRegistration
 from tests.fakes import canaries
 from tests.fakes.memory.account import Account, operation
 
@@ -50,7 +50,7 @@ class GitHub:
         ]
 
     @operation("github:ListRunners")
-    def runners(self) -> list[Registration]:
+    def runners(self) -> list[RunnerRegistration]:
         """List the runners."""
         return list(self.account.state.runners.values())
 

@@ -13,7 +13,7 @@ import pytest
 from refresh import start
 from refresh.actions.refresh import SystemClock, _progress, main
 from refresh.workflow import log
-from refresh.workflow.shutdown import Stop
+from refresh.workflow.shutdown import Shutdown
 from tests.fakes.literals import good
 
 
@@ -28,15 +28,15 @@ def good_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_time_is_utc() -> None:
     """It is written to a table that others compare."""
     before = datetime.now(UTC)
-    assert before <= SystemClock(Stop()).now() <= datetime.now(UTC)
+    assert before <= SystemClock(Shutdown()).now() <= datetime.now(UTC)
 
 
 def test_a_run_that_is_asked_to_stop_does_not_sleep() -> None:
     """GitHub kills it ten seconds after the signal."""
-    stop = Stop()
-    stop.ask()
+    shutdown = Shutdown()
+    shutdown.request()
     started = time.monotonic()
-    SystemClock(stop).sleep(60)
+    SystemClock(shutdown).sleep(60)
     assert time.monotonic() - started < 30
 
 
@@ -44,12 +44,12 @@ def test_a_second_signal_does_not_prolong_the_wait(monkeypatch: pytest.MonkeyPat
     """GitHub sends SIGTERM seven and a half seconds after SIGINT, and kills ten seconds after it."""
     moments = iter([100.0, 104.9, 105.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    stop = Stop()
-    assert not stop.out_of_patience()
-    stop.ask()
-    stop.ask()
-    assert stop.asked()
-    assert [stop.out_of_patience(), stop.out_of_patience()] == [False, True]
+    shutdown = Shutdown()
+    assert not shutdown.out_of_patience()
+    shutdown.request()
+    shutdown.request()
+    assert shutdown.requested()
+    assert [shutdown.out_of_patience(), shutdown.out_of_patience()] == [False, True]
 
 
 def test_the_command_does_not_wait_for_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +85,9 @@ def test_the_progress_of_long_work_is_told(capfd: pytest.CaptureFixture[str]) ->
 @pytest.mark.usefixtures("good_environ")
 def test_a_run_that_was_asked_to_end_writes_all_that_it_told() -> None:
     """And gives its exit code to whoever started it."""
-    stop = Stop()
-    stop.ask()
-    assert main(stop=stop) == 1
+    shutdown = Shutdown()
+    shutdown.request()
+    assert main(shutdown=shutdown) == 1
 
 
 @pytest.mark.usefixtures("good_environ")
@@ -99,19 +99,19 @@ def test_a_defect_after_the_components_have_begun_ends_them(monkeypatch: pytest.
 
     monkeypatch.setattr("refresh.output.publish.beginning", broken)
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", broken)
-    stop = Stop()
-    assert main(stop=stop) == 1
-    assert stop.asked()
+    shutdown = Shutdown()
+    assert main(shutdown=shutdown) == 1
+    assert shutdown.requested()
 
 
 @pytest.mark.usefixtures("good_environ")
 def test_the_garbage_collector_works_again_once_all_is_loaded() -> None:
     """It was off while nothing could be garbage; a long collection needs it."""
-    stop = Stop()
-    stop.ask()
+    shutdown = Shutdown()
+    shutdown.request()
     gc.disable()
     try:
-        main(stop=stop)
+        main(shutdown=shutdown)
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
     finally:

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from refresh.actions.status import Look, as_json, lines, look
-from refresh.pool.snapshot import InstanceNow, PoolNow
+from refresh.pool.snapshot import InstanceSnapshot, PoolSnapshot
 from tests.fakes.serial import NOW, Serial
 from tests.simulation.worlds import build
 
 
 def test_a_pool_without_anything_is_reported_in_three_lines() -> None:
     """A table alone."""
-    assert list(lines(Look("o/r", "eu-west-1", NOW, PoolNow(instances=()))))[1:] == [
+    assert list(lines(Look("o/r", "eu-west-1", NOW, PoolSnapshot(instances=()))))[1:] == [
         "no launch template; no registration token",
         "0 instances",
     ]
@@ -26,11 +26,11 @@ def test_a_pool_without_anything_is_reported_in_three_lines() -> None:
 )
 def test_the_token_s_life_is_counted_from_now(minutes: int, told: str) -> None:
     """Or since when it is over."""
-    pool = PoolNow(
+    pool = PoolSnapshot(
         template_id="lt-1",
         template_version=4,
         token_expires_at=NOW + timedelta(minutes=minutes),
-        instances=(InstanceNow(id="i-1", state="idle", ec2_state="running"),),
+        instances=(InstanceSnapshot(id="i-1", state="idle", ec2_state="running"),),
     )
     found = Look("o/r", "eu-west-1", NOW, pool)
     assert list(lines(found))[1:3] == [f"launch template lt-1, version 4; {told}", "1 instance"]
@@ -43,7 +43,7 @@ def test_a_list_that_ec2_did_not_give_is_reported_in_one_line() -> None:
     for zone in ("a", "b"):
         pool.record(pool.launch(zone=zone), threshold=pool.in_time(7200))
     pool.account.state.disrupted.add("b")
-    found = look(pool.desired, pool.services, pool.account.clock, Serial())
+    found = look(pool.desired, pool.clients, pool.account.clock, Serial())
     told, count = list(lines(found))[2:4]
     assert told == (
         "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError), as while a zone is disrupted: "
@@ -53,6 +53,6 @@ def test_a_list_that_ec2_did_not_give_is_reported_in_one_line() -> None:
     assert [each.ec2_state for each in (found.pool and found.pool.instances) or ()] == ["running", "unknown"]
     assert json.loads(as_json(found))["unlisted"] == "ec2:DescribeInstances: InternalError"
     pool.account.state.disrupted.clear()
-    found = look(pool.desired, pool.services, pool.account.clock, Serial())
+    found = look(pool.desired, pool.clients, pool.account.clock, Serial())
     assert not [each for each in lines(found) if "did not list" in each]
     assert json.loads(as_json(found))["unlisted"] is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from refresh import errors
-from refresh.engine.shared_read import Early
+from refresh.engine.shared_read import SharedRead
 from refresh.pool import names, records
 from tests.fakes.desired import TABLE
 from tests.fakes.items import Items, metadata
@@ -190,10 +190,10 @@ def test_an_error_of_the_first_look_reaches_every_reader() -> None:
 def test_an_early_read_begins_at_once_and_holds_until_it_is_outdated() -> None:
     """Then it is read once more; `first` always gives the start."""
     answers = iter("abc")
-    early = Early(Serial(), lambda: next(answers))
+    early = SharedRead(Serial(), lambda: next(answers))
     assert next(answers) == "b"
     assert (early.first(), early(), early()) == ("a", "a", "a")
-    early.outdated()
+    early.invalidate()
     assert (early(), early(), early.first()) == ("c", "c", "a")
 
 
@@ -206,10 +206,10 @@ def test_an_early_read_that_failed_is_raised_where_it_is_needed() -> None:
             raise error
         return "there"
 
-    early = Early(Serial(), read)
+    early = SharedRead(Serial(), read)
     with pytest.raises(errors.NotFound):
         early.first()
     with pytest.raises(errors.NotFound):
         early()
-    early.outdated()
+    early.invalidate()
     assert early() == "there"

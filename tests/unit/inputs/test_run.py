@@ -33,7 +33,7 @@ VERSION, SUMS = "actions-runner-version", "actions-runner-sha256"
             for name in ("fail-on-drift", "clean-github-runners", "delete-volumes-on-termination")
             for each in rows("88", name, "true or false expected", yes="yes", one="1", on="on", no="no")
         ),
-        *rows("user", "runner-user", "not the name of a Linux user", upper_case="Runner", digit="1a", long="a" * 33),
+        *rows("user", "runner-user", "not the name of a Linux user", upper_case="Commands", digit="1a", long="a" * 33),
         *rows("format", "log-format", "text or json expected", yaml="yaml"),
         *rows("sums", SUMS, "SHA-256 sums expected", short="x64=abc", twice=f"x64={'a' * 64} x64={'b' * 64}"),
     ],

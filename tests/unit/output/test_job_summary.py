@@ -15,7 +15,7 @@ from refresh.desired import Mode
 from refresh.engine.change import Done, Failed, Postponed, Unchecked
 from refresh.engine.report import ComponentReport, Report
 from refresh.output import job_summary
-from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
+from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.workflow.commands import SUMMARY_LIMIT
 from tests.fakes.changes import REFUSAL, Paint
@@ -23,8 +23,8 @@ from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
 
-def _instance(number: int, state: str = "idle", **more: Any) -> InstanceNow:
-    return InstanceNow(id=f"i-{number:08x}", state=state, ec2_state="running", **more)
+def _instance(number: int, state: str = "idle", **more: Any) -> InstanceSnapshot:
+    return InstanceSnapshot(id=f"i-{number:08x}", state=state, ec2_state="running", **more)
 
 
 def _report(*components: ComponentReport, **more: Any) -> Report:
@@ -41,13 +41,13 @@ def _section(text: str, start: str) -> list[str]:
 def test_the_page_begins_with_the_state_of_things() -> None:
     """Status, whose pool, and for how long instances can register."""
     left = timedelta(minutes=34)
-    text = job_summary.markdown(_report(ComponentReport(name="fence"), pool=PoolNow(token_expires_at=NOW + left)))
+    text = job_summary.markdown(_report(ComponentReport(name="fence"), pool=PoolSnapshot(token_expires_at=NOW + left)))
     assert text.splitlines()[:3] == [
         "### ✅ Runner pool refresh: as desired",
         "",
         "octo/widgets · eu-west-1 · apply · 2.5 s · registration token expires in 34 min",
     ]
-    late = job_summary.markdown(_report(pool=PoolNow(token_expires_at=NOW - left)))
+    late = job_summary.markdown(_report(pool=PoolSnapshot(token_expires_at=NOW - left)))
     assert "registration token expired 34 min ago" in late
     assert job_summary.markdown(Report(())).startswith("### ✅ Runner pool refresh: as desired\n")
 
@@ -87,7 +87,7 @@ def test_the_pool_is_shown_by_class_and_instance_by_instance() -> None:
         _instance(1, resource_class="large", launched_at=NOW - hour, threshold=NOW + timedelta(minutes=5)),
         _instance(5, "unrecorded", run_id="4|2"),
     )
-    text = job_summary.markdown(_report(pool=PoolNow(instances=instances)))
+    text = job_summary.markdown(_report(pool=PoolSnapshot(instances=instances)))
     assert _section(text, "#### The pool after the run: 2 instances")
     assert _section(text, "| class") == [
         "| class | idle | unrecorded | all | median age | oldest |",
@@ -102,7 +102,7 @@ def test_the_pool_is_shown_by_class_and_instance_by_instance() -> None:
         "| i-00000005 | unrecorded | running |  | 4&#124;2 |  |  |",
     ]
     assert "mermaid" not in text
-    assert "The pool after the run: 0 instances" in job_summary.markdown(_report(pool=PoolNow(instances=())))
+    assert "The pool after the run: 0 instances" in job_summary.markdown(_report(pool=PoolSnapshot(instances=())))
     assert "The pool" not in job_summary.markdown(_report())
 
 
@@ -208,7 +208,7 @@ def test_long_lists_are_cut_with_their_number_and_stay_below_the_limit() -> None
     instances = tuple(_instance(each, resource_class=f"class {each}") for each in range(5000))
     report = _report(
         ComponentReport(name="fence", outcomes=outcomes + failures, warnings=warnings),
-        pool=PoolNow(instances=instances),
+        pool=PoolSnapshot(instances=instances),
         ended=ended,
         touched=ended,
     )

@@ -16,8 +16,8 @@ from refresh.desired import Mode
 from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unchecked
 from refresh.engine.report import ComponentReport, Report
 from refresh.output import json_report, step_outputs
-from refresh.pool.records import Instance
-from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
+from refresh.pool.records import InstanceRecord
+from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler.garbage_collector.changes import Mark, Reason, Terminate
 from refresh.reconciler.launch_template.changes import CreateVersion
 from tests.fakes.desired import desired
@@ -26,7 +26,7 @@ from tests.pages import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
 ID = "i-0123456789abcdef0"
-RECORD = Instance(id=ID, state="running", run_id="42", threshold="2026-01-31T09:00:00Z", resource_class="large")
+RECORD = InstanceRecord(id=ID, state="running", run_id="42", threshold="2026-01-31T09:00:00Z", resource_class="large")
 MARK = Mark(RECORD, Reason.EXPIRED, NOW)
 VERSION = CreateVersion("lt-1", 1, (("UserData", "a\nb"),), (("ImageId", "ami-1"), ("UserData", "a\nc")), {})
 REFUSAL = errors.Rejected("ec2:X", "No", "no.")
@@ -44,15 +44,15 @@ def _report(**changed: Any) -> Report:
         pending=(VERSION,),
         unchecked=Unchecked("fog", wholly=False),
     )
-    instance = InstanceNow(
+    instance = InstanceSnapshot(
         id=ID, state="idle", ec2_state="running", resource_class="large", launched_at=NOW, threshold=NOW
     )
-    pool = PoolNow(
+    pool = PoolSnapshot(
         template_id="lt-1",
         template_version=3,
         queues=(("large", "https://sqs.eu-west-1.amazonaws.com/1/octo-widgets-large-ci-pool"),),
         token_expires_at=NOW,
-        instances=(instance, InstanceNow(id=ID, state="unrecorded", ec2_state="other")),
+        instances=(instance, InstanceSnapshot(id=ID, state="unrecorded", ec2_state="other")),
     )
     ended = (
         Ended(id=ID, reason="expired", state="running", run_id="42", overdue=timedelta(minutes=5)),
@@ -70,7 +70,7 @@ def _read(report: Report) -> Any:
     "report",
     [
         _report(),
-        _report(pool=PoolNow(), ended=(), components=()),
+        _report(pool=PoolSnapshot(), ended=(), components=()),
         _report(components=(ComponentReport(name="x", mode=Mode.PLAN, planned=(MARK,), following=(MARK,)),)),
         _report(components=(ComponentReport(name="x", unchecked=Unchecked("nothing was due", due=False)),)),
         _report(components=(ComponentReport(name="x", error=errors.Blocked("y is not ready")),)),
@@ -162,7 +162,7 @@ def test_every_output_of_a_large_pool_can_be_used_by_the_next_step() -> None:
     planned = ComponentReport(name="garbage collector", planned=marks, outcomes=tuple(Done(Terminate(i)) for i in ids))
     url = "https://vpce-0123456789abcdef0-01234567.sqs.us-gov-west-1.vpce.amazonaws.com/123456789012"
     queues = tuple((f"class{number}" * 8, f"{url}/{'q' * 80}") for number in range(50))
-    values = step_outputs.outputs(Report((planned,), pool=PoolNow(queues=queues)), "refresh-report.json")
+    values = step_outputs.outputs(Report((planned,), pool=PoolSnapshot(queues=queues)), "refresh-report.json")
     environ = {name.upper().replace("-", "_"): value for name, value in values.items()}
     together = json.dumps(values, indent=2)
     step = (

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from refresh.output import pool_table
-from refresh.pool.snapshot import InstanceNow
+from refresh.pool.snapshot import InstanceSnapshot
 from refresh.text import relative
 from tests.fakes.serial import NOW
 
 HOUR = timedelta(hours=1)
 
 
-def _instance(number: int, state: str = "idle", **more: Any) -> InstanceNow:
-    return InstanceNow(id=f"i-{number:08x}", state=state, ec2_state="running", **more)
+def _instance(number: int, state: str = "idle", **more: Any) -> InstanceSnapshot:
+    return InstanceSnapshot(id=f"i-{number:08x}", state=state, ec2_state="running", **more)
 
 
 def test_classes_are_counted_by_state_with_their_ages() -> None:

@@ -17,8 +17,8 @@ from refresh.engine.change import Change, Done, Failed, Postponed, Skipped, Unch
 from refresh.engine.report import ComponentReport, Report
 from refresh.output import change_list, publish
 from refresh.workflow import log
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.literals import good
 
@@ -43,16 +43,16 @@ class Mow(Change):
         return "too long"
 
 
-def _printed(use: Callable[[Runner], None]) -> list[str]:
+def _printed(use: Callable[[Commands], None]) -> list[str]:
     """Give the lines that are printed meanwhile."""
     raw = io.StringIO()
     with contextlib.redirect_stdout(raw):
-        use(Runner({}, GuardedStream(raw)))
+        use(Commands({}, RedactingStream(raw)))
     return raw.getvalue().splitlines()
 
 
 def _component(report: ComponentReport) -> list[str]:
-    return [line.removeprefix("  ") for line in _printed(lambda runner: publish.component(runner, report))]
+    return [line.removeprefix("  ") for line in _printed(lambda commands: publish.component(commands, report))]
 
 
 def test_a_component_is_a_group_with_a_line_a_change() -> None:
@@ -136,7 +136,7 @@ def test_one_cause_is_one_error_in_all_components() -> None:
         ComponentReport(name="pond", error=closed),
     )
 
-    def use(to: Runner) -> None:
+    def use(to: Commands) -> None:
         for each in reports:
             publish.component(to, each)
 
@@ -185,9 +185,9 @@ def test_in_json_a_plan_is_an_event_a_change() -> None:
     log.configure(as_json=True)
     try:
         with contextlib.redirect_stdout(raw):
-            runner = Runner({}, GuardedStream(raw), as_json=True)
+            commands = Commands({}, RedactingStream(raw), as_json=True)
             report = ComponentReport(name="garden", mode=Mode.PLAN, planned=(Paint(),), following=(Mow(),))
-            publish.component(runner, report)
+            publish.component(commands, report)
     finally:
         log.configure(as_json=False)
     events = [json.loads(line) for line in raw.getvalue().splitlines()]
@@ -209,7 +209,7 @@ def test_a_call_is_told_without_what_was_in_it() -> None:
 def test_a_run_begins_with_what_it_refreshes_and_what_its_owner_should_know() -> None:
     """Warnings and notices of the inputs."""
     loaded = inputs.load(good(**{"INPUT_IDLE-TIME-SEC": "300", "INPUT_USAGE-CLASS": "spot"}))
-    assert _printed(lambda runner: publish.beginning(runner, loaded)) == [
+    assert _printed(lambda commands: publish.beginning(commands, loaded)) == [
         "refresh.started               octo/widgets  region: eu-west-1  mode: apply",
         "warning: inputs: idle-time-sec: is deprecated; use max-idle-time.",
         "notice: inputs: usage-class: belongs to another mode of the original action and is ignored.",
@@ -225,14 +225,14 @@ def test_a_run_ends_with_its_sums() -> None:
             ComponentReport(name="roof", error=REFUSAL),
         )
     )
-    assert _printed(lambda runner: publish.ending(runner, report)) == [
+    assert _printed(lambda commands: publish.ending(commands, report)) == [
         "refresh.finished              changes: 2  planned: 0  failed: roof",
     ]
     dry = Report((ComponentReport(name="gate", mode=Mode.PLAN, planned=(Mow(),)),))
-    assert _printed(lambda runner: publish.ending(runner, dry)) == [
+    assert _printed(lambda commands: publish.ending(commands, dry)) == [
         "refresh.finished              changes: 0  planned: 1  failed: none",
     ]
-    assert _printed(lambda runner: publish.ending(runner, Report(()))) == [
+    assert _printed(lambda commands: publish.ending(commands, Report(()))) == [
         "refresh.finished              changes: 0  planned: 0  failed: none",
     ]
 
@@ -240,7 +240,7 @@ def test_a_run_ends_with_its_sums() -> None:
 def test_bad_inputs_are_an_error_each() -> None:
     """And the last line says that nothing was called."""
     refused = errors.InputErrors(["ami: is required; set it", "mode: no; write apply"])
-    assert _printed(lambda runner: publish.input_errors(runner, refused)) == [
+    assert _printed(lambda commands: publish.input_errors(commands, refused)) == [
         "error: ami: is required; set it",
         "error: mode: no; write apply",
         "error: inputs.refused                problems: 2  calls_made: 0",

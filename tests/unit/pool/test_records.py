@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh.pool import records
-from refresh.pool.records import Instance, Unreadable
+from refresh.pool.records import InstanceRecord, Unreadable
 from tests.fakes.serial import NOW
 
 VALUES = st.recursive(
@@ -86,7 +86,7 @@ def test_no_other_form_of_a_time_is_read(text: str) -> None:
 def test_reading_a_record_never_fails(attributes: dict[str, Any]) -> None:
     """Jobs on a runner can write records."""
     wire = {name: {"NULL": True} if value is None else records.to_wire(value) for name, value in attributes.items()}
-    assert isinstance(records.read_instance(wire), Instance | Unreadable)
+    assert isinstance(records.read_instance(wire), InstanceRecord | Unreadable)
 
 
 def test_a_record_is_read_as_provision_wrote_it() -> None:
@@ -105,7 +105,7 @@ def test_a_record_is_read_as_provision_wrote_it() -> None:
         surprise="ignored",
     )
     record = records.read_instance(written)
-    assert record == Instance(
+    assert record == InstanceRecord(
         id="i-0123456789abcdef0",
         state="claimed",
         run_id="4711",
@@ -141,7 +141,7 @@ def test_numbers_are_read_as_written() -> None:
 
 def test_a_history_item_without_a_mark_s_time_ends_now() -> None:
     """The original's terminated records have none that can be read."""
-    old = Instance(id="i-00000001", state="terminated", run_id=None, threshold=None)
+    old = InstanceRecord(id="i-00000001", state="terminated", run_id=None, threshold=None)
     assert records.history_item(old, NOW)["endedAt"] == {"S": "2026-01-31T09:05:00Z"}
 
 
@@ -192,4 +192,4 @@ def test_what_no_rule_may_judge_is_named_with_what_is_wrong_with_it(
 def test_a_record_need_not_have_more_than_its_state() -> None:
     """What is absent is nothing, not some text."""
     written = {**records.key(records.INSTANCE, "i-00000001"), "state": {"S": "idle"}}
-    assert records.read_instance(written) == Instance(id="i-00000001", state="idle", run_id=None, threshold=None)
+    assert records.read_instance(written) == InstanceRecord(id="i-00000001", state="idle", run_id=None, threshold=None)

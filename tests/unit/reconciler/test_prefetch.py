@@ -17,7 +17,7 @@ from tests.fakes.serial import NOW, Serial, StillClock
 from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
-    from refresh.ports import Services
+    from refresh.ports import Clients
 
 OWNER = {names.POOL_IDENTIFIER: {"S": "octo/widgets"}}
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
@@ -52,18 +52,18 @@ class _Services:
 @pytest.mark.parametrize("table", ["ACTIVE", "UPDATING", DENIED])
 def test_the_items_of_a_table_are_what_it_holds(table: str | errors.ApiError) -> None:
     """Also where its description may not be read, which is told as what it is."""
-    services = _Services(table)
-    first = look(desired(), cast("Services", services), StillClock(), Serial())
+    clients = _Services(table)
+    first = look(desired(), cast("Clients", clients), StillClock(), Serial())
     assert first.metadata.read(names.POOL_IDENTIFIER)["value"] == OWNER[names.POOL_IDENTIFIER]
     assert first.began_at == NOW
     assert first.versions() == []
-    assert sorted(services.dynamodb.calls) == ["BatchGetItem", "DescribeTable"]
+    assert sorted(clients.dynamodb.calls) == ["BatchGetItem", "DescribeTable"]
 
 
 @pytest.mark.parametrize("table", ["DELETING", ABSENT])
 def test_the_items_of_a_table_that_goes_are_gone(table: str | errors.ApiError) -> None:
     """DynamoDB may answer for it still: a run that believed it would leave the next table empty, and nobody's."""
-    first = look(desired(), cast("Services", _Services(table)), StillClock(), Serial())
+    first = look(desired(), cast("Clients", _Services(table)), StillClock(), Serial())
     assert first.metadata.read(names.POOL_IDENTIFIER) == {}
 
 

@@ -8,9 +8,9 @@ from attrs import evolve
 
 from refresh.desired import ResourceClass
 from refresh.pool import records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
-from refresh.pool.snapshot import Ended, InstanceNow, PoolNow
+from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
@@ -20,20 +20,20 @@ from refresh.reconciler.parameters import WriteParameter
 from refresh.reconciler.resource_pools.policy import Actual as Queues
 from refresh.reconciler.resource_pools.policy import Pool
 from refresh.reconciler.runner_release.releases import Archive, Release
-from refresh.reconciler.snapshot import ended, pool_now, touched
+from refresh.reconciler.snapshot import ended, pool_snapshot, touched
 from tests.fakes.serial import NOW
 
 ID, STRAY = "i-00000001", "i-00000002"
 THRESHOLD = "2026-01-31T09:00:00Z"
 RELEASE = Release("2.335.1", Archive("", ""), Archive("", ""))
-RECORD = records.Instance(
+RECORD = records.InstanceRecord(
     id=ID, state="idle", run_id="", threshold=THRESHOLD, updated_at=THRESHOLD, resource_class="large"
 )
 
 
 def test_nothing_seen_is_nothing_told() -> None:
     """A component may have failed before it could look."""
-    assert pool_now(None, None, None, None) == PoolNow()
+    assert pool_snapshot(None, None, None, None) == PoolSnapshot()
 
 
 def test_the_pool_is_what_the_components_saw() -> None:
@@ -47,21 +47,21 @@ def test_the_pool_is_what_the_components_saw() -> None:
     )
     token = registration_token.Actual(present=True, expires_at="2026-01-31T09:05:00Z")
     tags = {TEMPLATE_TAG: "lt-1", "InitialRunId": "42"}
-    machines = {
-        ID: Machine(ID, Ec2State.RUNNING, NOW, tags),
-        STRAY: Machine(STRAY, Ec2State.PENDING, NOW, tags),
-        "i-00000003": Machine("i-00000003", Ec2State.TERMINATED, NOW, tags),
-        "i-00000004": Machine("i-00000004", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-foreign"}),
+    instances = {
+        ID: Ec2Instance(ID, Ec2State.RUNNING, NOW, tags),
+        STRAY: Ec2Instance(STRAY, Ec2State.PENDING, NOW, tags),
+        "i-00000003": Ec2Instance("i-00000003", Ec2State.TERMINATED, NOW, tags),
+        "i-00000004": Ec2Instance("i-00000004", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-foreign"}),
     }
     unknown = evolve(RECORD, id="i-00000005", state="running", run_id="7", threshold=None)
     found = (RECORD, records.Unreadable("x", "y"), unknown)
-    assert pool_now(template, pools, token, Actual(machines, found, TemplateIds("lt-1"))) == PoolNow(
+    assert pool_snapshot(template, pools, token, Actual(instances, found, TemplateIds("lt-1"))) == PoolSnapshot(
         template_id="lt-1",
         template_version=2,
         queues=(("large", "url"),),
         token_expires_at=NOW,
         instances=(
-            InstanceNow(
+            InstanceSnapshot(
                 id=ID,
                 state="idle",
                 ec2_state="running",
@@ -69,8 +69,8 @@ def test_the_pool_is_what_the_components_saw() -> None:
                 launched_at=NOW,
                 threshold=NOW - timedelta(minutes=5),
             ),
-            InstanceNow(id="i-00000005", state="running", ec2_state="unknown", resource_class="large", run_id="7"),
-            InstanceNow(id=STRAY, state="unrecorded", ec2_state="pending", run_id="42", launched_at=NOW),
+            InstanceSnapshot(id="i-00000005", state="running", ec2_state="unknown", resource_class="large", run_id="7"),
+            InstanceSnapshot(id=STRAY, state="unrecorded", ec2_state="pending", run_id="42", launched_at=NOW),
         ),
     )
 
@@ -78,7 +78,7 @@ def test_the_pool_is_what_the_components_saw() -> None:
 def test_a_template_without_a_default_and_an_absent_token_are_told_as_such() -> None:
     """They are being repaired."""
     template = template_policy.Actual(Listing("lt-1"), None, RELEASE)
-    told = pool_now(template, None, registration_token.Actual(), None)
+    told = pool_snapshot(template, None, registration_token.Actual(), None)
     assert (told.template_id, told.template_version, told.token_expires_at) == ("lt-1", None, None)
 
 
@@ -136,9 +136,9 @@ def test_what_neither_mark_nor_tag_tells_is_empty() -> None:
         Ended(id=ID, reason="", state="", resource_class="large", steps=("terminated",)),
         Ended(id=STRAY, reason="vanished", state="idle", resource_class="large", steps=("marked",)),
     )
-    stray = Machine(STRAY, Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"})
-    told = pool_now(None, None, None, Actual({STRAY: stray}, (), TemplateIds("lt-1")))
-    assert told.instances == (InstanceNow(id=STRAY, state="unrecorded", ec2_state="running", launched_at=NOW),)
+    stray = Ec2Instance(STRAY, Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"})
+    told = pool_snapshot(None, None, None, Actual({STRAY: stray}, (), TemplateIds("lt-1")))
+    assert told.instances == (InstanceSnapshot(id=STRAY, state="unrecorded", ec2_state="running", launched_at=NOW),)
 
 
 def test_only_what_has_expired_is_overdue() -> None:

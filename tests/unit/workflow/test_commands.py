@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh.workflow import commands, log, redacting_stream
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
 from tests.fakes.serial import NOW
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ PIECES = st.lists(
 ).map("".join)
 
 
-def _written(use: Callable[[Runner, GuardedStream], object], *, on_github: bool = True) -> str:
+def _written(use: Callable[[Commands, RedactingStream], object], *, on_github: bool = True) -> str:
     raw = io.StringIO()
-    stream = GuardedStream(raw)
-    use(Runner({"GITHUB_ACTIONS": "true"} if on_github else {}, stream), stream)
+    stream = RedactingStream(raw)
+    use(Commands({"GITHUB_ACTIONS": "true"} if on_github else {}, stream), stream)
     stream.flush()
     return raw.getvalue()
 
@@ -86,7 +86,7 @@ def test_nothing_that_is_printed_is_a_command(text: str) -> None:
 def test_an_annotation_is_one_command_with_the_whole_message(title: str, message: str) -> None:
     """However hostile; the runner trims its ends, and no line of it is a command to whoever splits it."""
 
-    def use(to: Runner, _: GuardedStream) -> None:
+    def use(to: Commands, _: RedactingStream) -> None:
         to.annotate("error", title, message)
         to.show_annotations()
 
@@ -104,7 +104,7 @@ def test_an_annotation_is_one_command_with_the_whole_message(title: str, message
 def test_a_group_is_opened_and_closed(title: str) -> None:
     """And what is printed in it is in it."""
 
-    def use(to: Runner, stream: GuardedStream) -> None:
+    def use(to: Commands, stream: RedactingStream) -> None:
         with to.group(title, {}):
             stream.write("inside\n")
 
@@ -118,7 +118,7 @@ def test_a_group_is_opened_and_closed(title: str) -> None:
 def test_outside_github_there_are_no_commands() -> None:
     """A person reads it."""
 
-    def use(to: Runner, stream: GuardedStream) -> None:
+    def use(to: Commands, stream: RedactingStream) -> None:
         to.mask("secret-value")
         with to.group("things", {}):
             stream.write("inside\n")
@@ -131,8 +131,8 @@ def test_outside_github_there_are_no_commands() -> None:
 def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
     """The runner cannot mask what it has seen before."""
     out, err = io.StringIO(), io.StringIO()
-    streams = GuardedStream(out), GuardedStream(err)
-    runner_ = Runner({"GITHUB_ACTIONS": "true"}, *streams)
+    streams = RedactingStream(out), RedactingStream(err)
+    runner_ = Commands({"GITHUB_ACTIONS": "true"}, *streams)
     runner_.mask("s3cret%value")
     for stream in streams:
         stream.write("the s3cret%value is s3cret%value\n")
@@ -146,7 +146,7 @@ def test_a_mask_comes_first_and_conceals_in_every_stream() -> None:
 def test_what_is_too_short_to_be_a_secret_is_not_concealed() -> None:
     """An emulator's `test` would spoil every text that holds these letters, and each output of the step."""
 
-    def use(to: Runner, stream: GuardedStream) -> None:
+    def use(to: Commands, stream: RedactingStream) -> None:
         to.mask("")
         to.mask(" ")
         to.mask("test")
@@ -172,7 +172,7 @@ def test_who_asks_a_proxy_or_an_endpoint_is_not_shown(printed: str, shown: str) 
 def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:
     """Libraries print in pieces."""
 
-    def use(to: Runner, stream: GuardedStream) -> None:
+    def use(to: Commands, stream: RedactingStream) -> None:
         to.mask("s3cret-value")
         for piece in ("a s3c", "ret-va", "lue b"):
             stream.write(piece)
@@ -213,7 +213,7 @@ def test_a_redacting_stream_is_a_stream() -> None:
         def fileno(self) -> int:
             return 7
 
-    stream = GuardedStream(_Terminal())
+    stream = RedactingStream(_Terminal())
     assert (stream.isatty(), stream.fileno(), stream.encoding) == (True, 7, "utf-8")
     assert stream.write("two\r\nlines\r") == 11
 
@@ -222,7 +222,7 @@ def test_the_summary_is_appended_without_secrets(tmp_path: Path) -> None:
     """Other steps' summaries stay."""
     path = tmp_path / "summary.md"
     path.write_text("before\n")
-    runner_ = Runner({"GITHUB_STEP_SUMMARY": str(path)}, GuardedStream(io.StringIO()))
+    runner_ = Commands({"GITHUB_STEP_SUMMARY": str(path)}, RedactingStream(io.StringIO()))
     runner_.mask("s3cret-value")
     runner_.summarise("the s3cret-value é\n")
     assert path.read_text() == "before\nthe *** é\n"
@@ -231,7 +231,7 @@ def test_the_summary_is_appended_without_secrets(tmp_path: Path) -> None:
 def test_a_summary_that_is_too_large_is_cut_at_a_line(tmp_path: Path) -> None:
     """Above 1 MiB GitHub shows nothing of it."""
     path = tmp_path / "summary.md"
-    Runner({"GITHUB_STEP_SUMMARY": str(path)}, GuardedStream(io.StringIO())).summarise(
+    Commands({"GITHUB_STEP_SUMMARY": str(path)}, RedactingStream(io.StringIO())).summarise(
         "é" * 50 + "\n" + "line\n" * 400_000
     )
     content = path.read_text()
@@ -285,7 +285,7 @@ def test_no_value_can_forge_another_output(values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "output"
         given_ = dict(zip(("one", "two"), values, strict=True))
-        Runner({"GITHUB_OUTPUT": str(path)}, GuardedStream(io.StringIO())).write_outputs(given_)
+        Commands({"GITHUB_OUTPUT": str(path)}, RedactingStream(io.StringIO())).write_outputs(given_)
         content = path.read_bytes().decode()
     assert _values(content) == {name: value.encode(errors="replace").decode() for name, value in given_.items()}
 
@@ -294,7 +294,7 @@ def test_outputs_are_appended_without_secrets(tmp_path: Path) -> None:
     """Other steps' lines stay."""
     path = tmp_path / "output"
     path.write_text("before=1\n")
-    to = Runner({"GITHUB_OUTPUT": str(path)}, GuardedStream(io.StringIO()))
+    to = Commands({"GITHUB_OUTPUT": str(path)}, RedactingStream(io.StringIO()))
     to.mask("s3cret-value")
     to.write_outputs({"token": "the s3cret-value"})
     assert _values(path.read_text()) == {"before": "1", "token": "the ***"}
@@ -307,7 +307,7 @@ def test_the_report_takes_the_place_of_whatever_was_there(tmp_path: Path) -> Non
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     (workspace / commands.REPORT_FILE).symlink_to(elsewhere)
-    to = Runner({"GITHUB_WORKSPACE": str(workspace)}, GuardedStream(io.StringIO()))
+    to = Commands({"GITHUB_WORKSPACE": str(workspace)}, RedactingStream(io.StringIO()))
     to.mask("s3cret-value")
     assert to.write_report(['{"a": ', '"s3cret-value"}']) == "refresh-report.json"
     assert (workspace / commands.REPORT_FILE).read_text() == '{"a": "***"}'
@@ -319,7 +319,7 @@ def test_the_report_takes_the_place_of_whatever_was_there(tmp_path: Path) -> Non
 def test_a_file_that_cannot_be_written_is_a_warning(variable: str, tmp_path: Path) -> None:
     """The exit code is about the pool, not about the file."""
     raw = io.StringIO()
-    to = Runner({variable: str(tmp_path / "missing" / "x")}, GuardedStream(raw))
+    to = Commands({variable: str(tmp_path / "missing" / "x")}, RedactingStream(raw))
     to.summarise("x")
     to.write_outputs({"a": "b"})
     assert to.write_report(["{}"]) == ""
@@ -340,7 +340,7 @@ def test_a_file_that_cannot_be_written_is_a_warning(variable: str, tmp_path: Pat
 def test_outputs_that_cannot_be_written_are_a_warning_and_the_run_goes_on(file: str | None, expected: str) -> None:
     """Where there is no file at all, as on a laptop, nobody waits for outputs and nothing is said."""
     raw = io.StringIO()
-    to = Runner({"GITHUB_OUTPUT": file} if file else {}, GuardedStream(raw))
+    to = Commands({"GITHUB_OUTPUT": file} if file else {}, RedactingStream(raw))
     to.write_outputs({"a": "b"})
     to.line("goes on")
     *warnings, last = raw.getvalue().splitlines()
@@ -352,7 +352,7 @@ def test_outputs_that_cannot_be_written_are_a_warning_and_the_run_goes_on(file: 
 def test_one_cause_is_one_annotation_with_all_its_titles() -> None:
     """Each once."""
 
-    def use(to: Runner, stream: GuardedStream) -> None:
+    def use(to: Commands, stream: RedactingStream) -> None:
         to.annotate("error", "pond", "leaks.", cause="leak")
         to.annotate("error", "shed", "burns.", cause="fire")
         for title in ("gate", "pond", "gate"):
@@ -367,7 +367,7 @@ def test_one_cause_is_one_annotation_with_all_its_titles() -> None:
 def test_github_gets_ten_annotations_of_a_level_the_most_important_first() -> None:
     """It shows no more; the rest are summed up and are in the log."""
     raw = io.StringIO()
-    to = Runner({"GITHUB_ACTIONS": "true"}, GuardedStream(raw))
+    to = Commands({"GITHUB_ACTIONS": "true"}, RedactingStream(raw))
     for number in range(12):
         to.annotate("error", "thing", f"{number}.", first=number == 11)
         to.annotate("warning", "thing", f"{number}.") if number < 10 else None
@@ -387,8 +387,8 @@ def test_in_json_every_line_is_an_object_and_commands_go_to_the_error_stream() -
     out, err = io.StringIO(), io.StringIO()
     log.configure(as_json=True)
     try:
-        with contextlib.redirect_stdout(GuardedStream(out)):
-            to = Runner({"GITHUB_ACTIONS": "true"}, GuardedStream(out), GuardedStream(err), as_json=True)
+        with contextlib.redirect_stdout(RedactingStream(out)):
+            to = Commands({"GITHUB_ACTIONS": "true"}, RedactingStream(out), RedactingStream(err), as_json=True)
             to.mask("s3cret-value")
             with to.group("thing: as desired", {"component": "thing", "status": "as desired"}):
                 log.info("queue.created", subject="##[error]x\n::error::y")
@@ -444,6 +444,6 @@ def test_colour_is_for_those_who_see_it(environ: dict[str, str], *, terminal: bo
     """GitHub shows it, a file does not; NO_COLOR is respected."""
     raw = io.StringIO()
     raw.isatty = lambda: terminal  # type: ignore[method-assign] # a terminal, or none
-    stream = GuardedStream(raw)
-    Runner(environ, stream).line("warning: x")
+    stream = RedactingStream(raw)
+    Commands(environ, stream).line("warning: x")
     assert ("\x1b" in raw.getvalue()) is coloured

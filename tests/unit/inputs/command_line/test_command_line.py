@@ -17,9 +17,9 @@ from refresh.actions import terminal
 from refresh.inputs import command_line
 from refresh.inputs.command_line import options, version, wording
 from refresh.inputs.reader import SECRETS
-from refresh.workflow.commands import Runner
-from refresh.workflow.redacting_stream import GuardedStream
-from refresh.workflow.shutdown import Stop
+from refresh.workflow.commands import Commands
+from refresh.workflow.redacting_stream import RedactingStream
+from refresh.workflow.shutdown import Shutdown
 from tests.fakes.literals import good
 from tests.pages import ROOT
 
@@ -174,9 +174,9 @@ def test_an_input_is_named_as_its_user_gave_it() -> None:
 
 def test_a_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
     """It is told as any other."""
-    out = GuardedStream(sys.stdout)
+    out = RedactingStream(sys.stdout)
     with pytest.raises(ZeroDivisionError):
-        terminal._shown(ZeroDivisionError(), Runner({}, out), out, same_screen=False)
+        terminal._shown(ZeroDivisionError(), Commands({}, out), out, same_screen=False)
     assert capfd.readouterr().out == ""
 
 
@@ -186,6 +186,6 @@ def test_nothing_typed_and_nothing_given_shows_the_help(
     """A run by accident would end instances."""
     for name in [name for name in os.environ if name.startswith("INPUT_")]:
         monkeypatch.delenv(name)
-    out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
-    assert terminal.main([], out, err, Stop()) == 2
+    out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
+    assert terminal.main([], out, err, Shutdown()) == 2
     assert "refresh-action plan|apply|status [options]" in capfd.readouterr().out

@@ -12,11 +12,11 @@ from attrs import evolve
 from refresh import errors
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Done, Failed, Postponed, Skipped
-from refresh.engine.shared_read import Early
+from refresh.engine.shared_read import SharedRead
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import Ec2State, Machine, by_exact_id, launched_from
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State, by_exact_id, launched_from
 from refresh.pool.ownership import TemplateIds
-from refresh.pool.records import Instance, Unreadable, wire_time
+from refresh.pool.records import InstanceRecord, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import GarbageCollector, apply, observe
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
@@ -41,8 +41,8 @@ def _id(number: int) -> str:
     return f"i-{number:08x}"
 
 
-def _record(number: int = 1, **changed: Any) -> Instance:
-    record = Instance(id=_id(number), state="idle", run_id="", threshold=PAST, updated_at=PAST)
+def _record(number: int = 1, **changed: Any) -> InstanceRecord:
+    record = InstanceRecord(id=_id(number), state="idle", run_id="", threshold=PAST, updated_at=PAST)
     return evolve(record, **changed)
 
 
@@ -172,8 +172,8 @@ def test_every_page_of_instances_and_of_records_is_read() -> None:
     """An empty page is no end."""
     instances = {_id(number): _instance(number) for number in range(5)}
     actual = _observe(_Ec2(instances), _DynamoDB([_item(0), _item(1)], [], [_item(2)]))
-    assert sorted(actual.machines) == sorted(instances)
-    assert [record.id for record in actual.records if isinstance(record, Instance)] == [_id(0), _id(1), _id(2)]
+    assert sorted(actual.instances) == sorted(instances)
+    assert [record.id for record in actual.records if isinstance(record, InstanceRecord)] == [_id(0), _id(1), _id(2)]
 
 
 def test_the_table_is_read_consistently_and_only_what_is_judged() -> None:
@@ -197,7 +197,7 @@ def test_only_the_pool_s_own_instances_and_recorded_ones_are_asked_for() -> None
         [{"Name": "instance-id", "Values": [_id(2)]}],
     ]
     assert all(request["MaxResults"] == 1000 for request in ec2.described)
-    assert set(actual.machines) == {_id(1)}
+    assert set(actual.instances) == {_id(1)}
 
 
 def test_recorded_ids_are_asked_for_200_at_a_time() -> None:
@@ -219,8 +219,10 @@ def test_without_a_template_and_a_table_nothing_is_asked_of_ec2() -> None:
 def test_of_an_instance_only_the_judged_tags_are_kept() -> None:
     """The others may hold anything."""
     actual = _observe(_Ec2({_id(1): _instance(1, "stopped", InitialRunId="42")}), _DynamoDB([]))
-    assert actual.machines == {
-        _id(1): Machine(_id(1), Ec2State.STOPPED, NOW, {ownership.TEMPLATE_TAG: "lt-ours", names.INITIAL_RUN_TAG: "42"})
+    assert actual.instances == {
+        _id(1): Ec2Instance(
+            _id(1), Ec2State.STOPPED, NOW, {ownership.TEMPLATE_TAG: "lt-ours", names.INITIAL_RUN_TAG: "42"}
+        )
     }
 
 
@@ -243,10 +245,10 @@ def test_a_malformed_record_is_set_apart_and_stops_nothing(item: records.Item, p
     broken, sound = actual.records
     assert isinstance(broken, Unreadable)
     assert problem in broken.problem
-    assert isinstance(sound, Instance)
+    assert isinstance(sound, InstanceRecord)
 
 
-def _mark(record: Instance) -> dict[str, Any]:
+def _mark(record: InstanceRecord) -> dict[str, Any]:
     (action,) = apply.mark(TABLE, RUN_URL, Mark(record, Reason.EXPIRED, NOW))
     return cast("dict[str, Any]", action["Update"])
 
@@ -487,8 +489,8 @@ def _collector(  # noqa: PLR0913 - what differs, by name
         desired(),
         client,
         Sender(cast("DynamoDBClient", dynamodb), StillClock(), Serial(), over),
-        Early(Serial(), partial(launched_from, client, TemplateIds("lt-ours", former))),
-        Early(Serial(), table),
+        SharedRead(Serial(), partial(launched_from, client, TemplateIds("lt-ours", former))),
+        SharedRead(Serial(), table),
         lambda: timedelta(seconds=3),
         progress,
     )
@@ -590,7 +592,7 @@ def test_whether_the_table_was_restored_is_read_where_there_is_something_to_judg
         read = iter(described)
         collector = _collector(_Ec2(), _DynamoDB([_item(1)]), table=lambda: next(read))
         if len(described) > 1:
-            collector.table.outdated()
+            collector.table.invalidate()
         return collector.observe()
 
     assert observed(restored).restore == observed(*answers).restore == Restore(NOW, NOW)
@@ -639,7 +641,7 @@ class _Disrupted(_Ec2):
 
 def _asked(
     ec2: _Disrupted, *numbers: int, over: Callable[[], bool] = lambda: False
-) -> tuple[dict[str, Machine], frozenset[str]]:
+) -> tuple[dict[str, Ec2Instance], frozenset[str]]:
     return by_exact_id(cast("EC2Client", ec2), list(map(_id, numbers)), over)
 
 
@@ -691,7 +693,7 @@ def test_without_a_list_the_collector_judges_what_is_answered_for_and_says_so() 
     """With no answer at all it fails with EC2's own."""
     collector = _collector(_Disrupted(1), _DynamoDB([_item(1), _item(2)]))
     actual = collector.observe()
-    assert (sorted(actual.machines), sorted(actual.unanswered)) == ([_id(2)], [_id(1)])
+    assert (sorted(actual.instances), sorted(actual.unanswered)) == ([_id(2)], [_id(1)])
     plan = collector.plan(actual, NOW)
     assert [change.subject for change in plan.changes] == [_id(2)]
     assert plan.refusals[0].startswith(

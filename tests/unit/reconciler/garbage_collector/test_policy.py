@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from refresh.engine.change import Difference, Plan
 from refresh.pool import names, ownership, records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TemplateIds
-from refresh.pool.records import Instance, Unreadable, wire_time
+from refresh.pool.records import InstanceRecord, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import policy, predict, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, CollectorChange, Mark, Reason, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore, restore_of
-from refresh.reconciler.garbage_collector.skip_reasons import Doubt
+from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -36,21 +36,21 @@ TIMES = st.datetimes(datetime(1000, 1, 2), timezones=st.just(UTC)).map(wire_time
 PAST, FUTURE = wire_time(NOW - timedelta(seconds=301)), wire_time(NOW + timedelta(seconds=1))
 
 
-def _record(state: str = "idle", threshold: str | None = PAST, **changed: Any) -> Instance:
-    return evolve(Instance(id=ID, state=state, run_id="", threshold=threshold, updated_at=PAST), **changed)
+def _record(state: str = "idle", threshold: str | None = PAST, **changed: Any) -> InstanceRecord:
+    return evolve(InstanceRecord(id=ID, state=state, run_id="", threshold=threshold, updated_at=PAST), **changed)
 
 
-def _machine(state: Ec2State = Ec2State.RUNNING, template: str | None = OURS, **tags: str) -> Machine:
+def _machine(state: Ec2State = Ec2State.RUNNING, template: str | None = OURS, **tags: str) -> Ec2Instance:
     origin = {ownership.TEMPLATE_TAG: template} if template else {}
-    return Machine(ID, state, tags={**origin, **{key.replace("_", ":"): value for key, value in tags.items()}})
+    return Ec2Instance(ID, state, tags={**origin, **{key.replace("_", ":"): value for key, value in tags.items()}})
 
 
-def _judge(record: Instance, machine: Machine) -> policy.Verdict:
-    return policy.judge(desired(), record, machine, TEMPLATES, NOW)
+def _judge(record: InstanceRecord, instance: Ec2Instance) -> policy.Verdict:
+    return policy.judge(desired(), record, instance, TEMPLATES, NOW)
 
 
-def _plan(machines: Iterable[Machine], *found: Instance | Unreadable, **changed: Any) -> Plan[Any]:
-    actual = Actual({each.id: each for each in machines}, found, TEMPLATES, changed.pop("skew", timedelta()))
+def _plan(instances: Iterable[Ec2Instance], *found: InstanceRecord | Unreadable, **changed: Any) -> Plan[Any]:
+    actual = Actual({each.id: each for each in instances}, found, TEMPLATES, changed.pop("skew", timedelta()))
     return policy.plan(desired(**changed), actual, NOW)
 
 
@@ -90,7 +90,7 @@ def test_an_empty_answer_of_ec2_ends_nobody(state: str) -> None:
     assert _judge(_record(state, FUTURE), _machine(Ec2State.UNKNOWN)) is None
     for threshold in ("", None):
         verdict = _judge(_record(state, threshold), _machine(Ec2State.UNKNOWN))
-        assert isinstance(verdict, Doubt)
+        assert isinstance(verdict, SkipReason)
         assert not verdict.fails
         assert verdict.about([ID]).endswith("EC2 does not know it. It never expires by itself: delete the record.")
 
@@ -141,7 +141,7 @@ def test_a_threshold_of_this_second_has_not_passed() -> None:
 def test_an_unreadable_threshold_is_a_warning_and_never_a_kill(threshold: str) -> None:
     """However long ago it may mean."""
     verdict = _judge(_record(threshold=threshold), _machine())
-    assert isinstance(verdict, Doubt)
+    assert isinstance(verdict, SkipReason)
     assert "threshold" in verdict.problem
 
 
@@ -180,7 +180,7 @@ def test_the_mark_s_age_is_its_threshold_where_the_update_time_cannot_be_read() 
 def test_a_mark_without_a_readable_time_is_a_warning() -> None:
     """Nobody knows whether EC2 has had time to answer."""
     verdict = _judge(_record(records.TERMINATED, "", updated_at=""), _machine(Ec2State.UNKNOWN))
-    assert isinstance(verdict, Doubt)
+    assert isinstance(verdict, SkipReason)
 
 
 @pytest.mark.parametrize(
@@ -210,22 +210,22 @@ def test_nothing_alive_is_touched_without_ec2_s_own_proof(
 
 def test_an_unknown_current_template_proves_nothing() -> None:
     """An instance whose template tag is empty is not one of a pool whose template has no id."""
-    assert not ownership.proven(Machine(ID, Ec2State.RUNNING, tags={ownership.TEMPLATE_TAG: ""}), TemplateIds())
+    assert not ownership.proven(Ec2Instance(ID, Ec2State.RUNNING, tags={ownership.TEMPLATE_TAG: ""}), TemplateIds())
 
 
 @pytest.mark.parametrize("state", ["idle", "running", records.TERMINATED])
 @pytest.mark.parametrize("ec2", ALIVE)
 def test_a_protected_instance_is_kept_and_mentioned(state: str, ec2: Ec2State) -> None:
     """Its owner wants to look at it."""
-    machine = Machine(ID, ec2, tags={ownership.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
-    assert _judge(_record(state), machine) is skip_reasons.PROTECTED
+    instance = Ec2Instance(ID, ec2, tags={ownership.TEMPLATE_TAG: OURS, names.PROTECTION_TAG: "true"})
+    assert _judge(_record(state), instance) is skip_reasons.PROTECTED
 
 
 def test_protection_does_not_hinder_cleaning_up() -> None:
     """There is nothing left to protect."""
     record = _record(records.TERMINATED)
-    machine = Machine(ID, Ec2State.TERMINATED, tags={names.PROTECTION_TAG: "true"})
-    assert _judge(record, machine) == Clean(record)
+    instance = Ec2Instance(ID, Ec2State.TERMINATED, tags={names.PROTECTION_TAG: "true"})
+    assert _judge(record, instance) == Clean(record)
 
 
 def test_a_plan_marks_then_terminates_then_cleans() -> None:
@@ -248,9 +248,9 @@ def test_a_recorded_instance_that_ec2_did_not_mention_is_unknown_to_it() -> None
 STRAY_AGE = timedelta(minutes=15, seconds=1)
 
 
-def _stray(number: int = 0, age: timedelta = STRAY_AGE, template: str | None = OURS, **tags: Any) -> Machine:
-    machine = _machine(Ec2State.RUNNING, template, **tags)
-    return evolve(machine, id=f"i-{number:08x}", launched_at=NOW - age)
+def _stray(number: int = 0, age: timedelta = STRAY_AGE, template: str | None = OURS, **tags: Any) -> Ec2Instance:
+    instance = _machine(Ec2State.RUNNING, template, **tags)
+    return evolve(instance, id=f"i-{number:08x}", launched_at=NOW - age)
 
 
 def test_an_instance_that_nobody_recorded_is_adopted_after_its_grace() -> None:
@@ -353,14 +353,14 @@ LONG_AGO = NOW - timedelta(days=30)
 @pytest.mark.parametrize("threshold", ["garbage", "9999-12-31T23:59:59Z", wire_time(NOW + timedelta(hours=122))])
 def test_an_old_living_instance_that_nothing_will_ever_end_fails_the_run(state: str, threshold: str) -> None:
     """A job can write such a record for its own runner, to keep it."""
-    machine = evolve(_machine(), launched_at=LONG_AGO)
-    verdict = _judge(_record(state, threshold), machine)
+    instance = evolve(_machine(), launched_at=LONG_AGO)
+    verdict = _judge(_record(state, threshold), instance)
     if state == "idle" and threshold != "garbage":
         assert verdict == Mark(_record(state, threshold), Reason.AGED, NOW)
     else:
-        assert isinstance(verdict, Doubt)
+        assert isinstance(verdict, SkipReason)
         assert verdict.fails
-    assert _judge(_record("running", wire_time(NOW + timedelta(hours=120))), machine) is None
+    assert _judge(_record("running", wire_time(NOW + timedelta(hours=120))), instance) is None
 
 
 def test_an_old_living_instance_whose_record_cannot_be_read_fails_the_run() -> None:
@@ -413,12 +413,12 @@ def test_a_clock_that_is_a_minute_off_is_good_enough(seconds: int) -> None:
 def test_doubts_are_one_warning_a_kind_with_ten_ids_at_most() -> None:
     """A flood of forged records must not flood the log."""
     forged = tuple(evolve(_record(), id=f"i-{number:08x}") for number in range(13))
-    machines = {each.id: evolve(_machine(template=FOREIGN), id=each.id) for each in forged}
+    instances = {each.id: evolve(_machine(template=FOREIGN), id=each.id) for each in forged}
     unreadable = (
         Unreadable("nonsense", "its identifier is not an instance id"),
         Unreadable("(key '')", "it has no state"),
     )
-    plan = _plan(machines.values(), *forged, *unreadable)
+    plan = _plan(instances.values(), *forged, *unreadable)
     assert plan.changes == ()
     assert len(plan.warnings) == 3
     assert plan.warnings[0].startswith("i-00000000, ")
@@ -455,7 +455,7 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
 
 @given(
     st.builds(
-        Instance,
+        InstanceRecord,
         id=st.just(ID),
         state=st.sampled_from([*LIVING, records.TERMINATED]),
         run_id=st.none() | st.text(),
@@ -463,7 +463,7 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
         updated_at=st.text() | TIMES,
     ),
     st.builds(
-        Machine,
+        Ec2Instance,
         id=st.just(ID),
         state=st.sampled_from(Ec2State),
         tags=st.dictionaries(
@@ -472,9 +472,9 @@ def test_a_mark_judged_again_a_second_later_is_the_same_change() -> None:
         ),
     ),
 )
-def test_whatever_is_recorded_the_rules_hold(record: Instance, machine: Machine) -> None:
+def test_whatever_is_recorded_the_rules_hold(record: InstanceRecord, instance: Ec2Instance) -> None:
     """Terminate only what is marked, mark only what is expired, touch nothing alive without proof."""
-    verdict = _judge(record, machine)
+    verdict = _judge(record, instance)
     match verdict:
         case Mark():
             assert record.state in records.LIVING_STATES
@@ -482,18 +482,18 @@ def test_whatever_is_recorded_the_rules_hold(record: Instance, machine: Machine)
                 assert record.expires is not None
                 assert record.expires < NOW
             else:
-                assert machine.state is Ec2State.TERMINATED
+                assert instance.state is Ec2State.TERMINATED
         case Terminate():
             assert record.state == records.TERMINATED
-            assert machine.state.alive
+            assert instance.state.alive
         case Clean():
             assert record.state == records.TERMINATED
-            assert machine.state in {Ec2State.TERMINATED, Ec2State.UNKNOWN}
+            assert instance.state in {Ec2State.TERMINATED, Ec2State.UNKNOWN}
         case _:
             return
-    if machine.state.alive:
-        assert ownership.proven(machine, TEMPLATES)
-        assert not machine.protected
+    if instance.state.alive:
+        assert ownership.proven(instance, TEMPLATES)
+        assert not instance.protected
 
 
 def test_a_program_is_told_of_a_mark_what_a_person_is() -> None:
@@ -543,7 +543,7 @@ def test_an_unreadable_threshold_of_a_young_instance_is_a_warning(launched_at: d
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, None), (1, skip_reasons.FAR_THRESHOLD)])
-def test_a_threshold_may_be_as_far_away_as_any_run_may_last(seconds: int, verdict: Doubt | None) -> None:
+def test_a_threshold_may_be_as_far_away_as_any_run_may_last(seconds: int, verdict: SkipReason | None) -> None:
     """And not a second further."""
     old = evolve(_machine(), launched_at=NOW - timedelta(days=8))
     far = wire_time(NOW + policy.LONGEST_LEASE + timedelta(seconds=seconds))
@@ -554,7 +554,7 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     """A dry run tells by it what the next passes have to do."""
     marked, gone, ended = (_record(id=f"i-0000000{number}", run_id="7") for number in (1, 2, 3))
     unreadable = Unreadable("x", "y")
-    there = {each: Machine(each, Ec2State.RUNNING, tags={"kept": "x"}) for each in (marked.id, ID)}
+    there = {each: Ec2Instance(each, Ec2State.RUNNING, tags={"kept": "x"}) for each in (marked.id, ID)}
     changes: list[CollectorChange] = [
         Mark(marked, Reason.EXPIRED, NOW),
         Mark(gone, Reason.EXPIRED, NOW),
@@ -566,11 +566,11 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     written: dict[str, Any] = {"state": "terminated", "run_id": "", "threshold": now, "updated_at": now}
     assert predict.predict(Actual(there, (marked, unreadable, gone, ended), TEMPLATES), changes, NOW) == Actual(
         {
-            marked.id: Machine(marked.id, Ec2State.TERMINATED, tags={"kept": "x"}),
+            marked.id: Ec2Instance(marked.id, Ec2State.TERMINATED, tags={"kept": "x"}),
             ID: there[ID],
-            gone.id: Machine(gone.id, Ec2State.TERMINATED),
+            gone.id: Ec2Instance(gone.id, Ec2State.TERMINATED),
         },
-        (evolve(marked, **written), evolve(gone, **written), Instance(id=ID, **written), unreadable),
+        (evolve(marked, **written), evolve(gone, **written), InstanceRecord(id=ID, **written), unreadable),
         TEMPLATES,
     )
 
@@ -579,8 +579,8 @@ RESTORE = Restore(NOW - timedelta(hours=3), NOW - timedelta(hours=1))
 BEFORE, SINCE = wire_time(RESTORE.made_at), wire_time(RESTORE.made_at + timedelta(seconds=1))
 
 
-def _plan_restored(machines: Iterable[Machine], *found: Instance, restore: Restore = RESTORE) -> Plan[Any]:
-    actual = Actual({each.id: each for each in machines}, found, TEMPLATES, restore=restore)
+def _plan_restored(instances: Iterable[Ec2Instance], *found: InstanceRecord, restore: Restore = RESTORE) -> Plan[Any]:
+    actual = Actual({each.id: each for each in instances}, found, TEMPLATES, restore=restore)
     return policy.plan(desired(), actual, NOW)
 
 

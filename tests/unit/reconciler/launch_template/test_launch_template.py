@@ -16,7 +16,7 @@ from refresh.engine import tagging
 from refresh.engine.change import Difference, Plan
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.shared_read import Early
+from refresh.engine.shared_read import SharedRead
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
 from refresh.preflight.image_lookup import RootDevice
@@ -385,7 +385,7 @@ class _Ec2:
 
 def _component(ec2: _Ec2, items: Items, wanted: DesiredState) -> LaunchTemplate:
     client = cast("EC2Client", ec2)
-    versions = Early(Serial(), partial(template_versions, client, TEMPLATE))
+    versions = SharedRead(Serial(), partial(template_versions, client, TEMPLATE))
     return LaunchTemplate(wanted, client, metadata(items), versions, lambda: RELEASE, lambda: ROOT_DEVICE)
 
 

@@ -14,7 +14,7 @@ from refresh.engine.change import Plan, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
-from refresh.pool.ec2_instances import Ec2State, Machine
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -99,7 +99,7 @@ def test_an_artifact_goes_only_when_its_instance_is_gone(state: Ec2State) -> Non
     """Ended, or not known to EC2; a dying one still beats."""
     gone = state in {Ec2State.TERMINATED, Ec2State.UNKNOWN}
     expected = Plan((DeleteArtifact(ARTIFACT),)) if gone else Plan[DeleteArtifact]()
-    assert plan(Actual((ARTIFACT,), {ID: Machine(ID, state)}), NOW) == expected
+    assert plan(Actual((ARTIFACT,), {ID: Ec2Instance(ID, state)}), NOW) == expected
 
 
 def test_both_kinds_are_found_on_every_page_and_deleted() -> None:

@@ -12,7 +12,7 @@ from refresh.engine.change import Plan, Postponed, Skipped, Unchecked
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
-from refresh.ports import Registration
+from refresh.ports import RunnerRegistration
 from refresh.reconciler.runner_registrations import (
     REMOVED_PER_RUN,
     Actual,
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 ID, OTHER = "i-0123456789abcdef0", "i-0fffffffffffffff0"
 
 
-def _runner(number: int = 1, name: str = f"{ID}-1", *, offline: bool = True, busy: bool = False) -> Registration:
-    return Registration(number, name, offline, busy)
+def _runner(number: int = 1, name: str = f"{ID}-1", *, offline: bool = True, busy: bool = False) -> RunnerRegistration:
+    return RunnerRegistration(number, name, offline, busy)
 
 
 class _GitHub:
     """Runners by number; `calls` lists what was asked."""
 
-    def __init__(self, *runners: Registration) -> None:
+    def __init__(self, *runners: RunnerRegistration) -> None:
         self.listed = {runner.id: runner for runner in runners}
         self.calls: list[str] = []
         self.refusal: errors.ApiError | None = None
 
-    def runners(self) -> list[Registration]:
+    def runners(self) -> list[RunnerRegistration]:
         self.calls.append("list")
         return list(self.listed.values())
 
@@ -97,7 +97,7 @@ def _refresh(
         (_runner(name="laptop"), False),
     ],
 )
-def test_only_what_is_offline_idle_ours_and_ended_is_removed(runner: Registration, *, due: bool) -> None:
+def test_only_what_is_offline_idle_ours_and_ended_is_removed(runner: RunnerRegistration, *, due: bool) -> None:
     """Everybody else's runner stays."""
     changes = (RemoveRegistration(runner.id, runner.name),) if due else ()
     assert plan(Actual((runner,), frozenset({ID}))) == Plan(changes)
@@ -185,7 +185,7 @@ def test_what_is_left_is_told_only_if_something_is(over: int, warnings: tuple[st
 
 
 @pytest.mark.parametrize("runner", [_runner(busy=True), _runner(offline=False), _runner(name="laptop")])
-def test_of_a_runner_that_stays_anyway_no_history_is_read(runner: Registration) -> None:
+def test_of_a_runner_that_stays_anyway_no_history_is_read(runner: RunnerRegistration) -> None:
     """Most of an organisation's are of that kind."""
     history = _History(ID)
     _refresh(_GitHub(runner), history, frozenset())

@@ -15,7 +15,7 @@ from refresh.engine import tagging
 from refresh.engine.change import Difference, Done, Plan
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
-from refresh.engine.shared_read import Early
+from refresh.engine.shared_read import SharedRead
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.prefetch import table_description
@@ -185,7 +185,7 @@ class _DynamoDB(Items):
 
 def _component(dynamodb: _DynamoDB, clock: StillClock | None = None) -> StateTable:
     client = cast("DynamoDBClient", dynamodb)
-    description = Early(Serial(), partial(table_description, client, TABLE))
+    description = SharedRead(Serial(), partial(table_description, client, TABLE))
     return StateTable(desired(), client, metadata(dynamodb), description, clock or StillClock())
 
 
