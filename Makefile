@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 SHOWN := build/shown
 WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 
-.PHONY: help demo test simulate bench mutants lint docs audit release-dry-run format lock clean
+.PHONY: help demo test simulate bench mutants lint generated docs audit release-dry-run format lock clean
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
@@ -16,6 +16,7 @@ help:
 	@echo 'make bench   measure what runs cost: seconds, memory and calls (docs/performance.md)'
 	@echo 'make mutants change the pure modules one expression at a time, and require that a unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
+	@echo 'make generated  write what repeats a fact of the program: pages, policies, action.yml'
 	@echo 'make docs    write the page of inputs and build the documentation site, strictly, into build/site'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make release-dry-run  all of a release but push, signature and attestation (VERSION=1.2.3)'
@@ -64,6 +65,9 @@ lint: $(INSTALLED)
 	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
 	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
+
+generated: $(INSTALLED)
+	@$(BIN)/python -m tools.generated
 
 docs: $(INSTALLED)
 	$(BIN)/python -m tools.docs.inputs_page

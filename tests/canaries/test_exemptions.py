@@ -96,6 +96,7 @@ def test_github_is_given_a_token_in_one_header(name: str, value: str, *, found: 
     assert bool(hits) is found
 
 
+@pytest.mark.shows("A52")
 @pytest.mark.parametrize(
     ("line", "found"),
     [

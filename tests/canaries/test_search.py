@@ -54,6 +54,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
     assert after == (before[0] + len(text), before[1] + 1)
 
 
+@pytest.mark.shows("A52")
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
 def test_a_test_that_lets_a_secret_out_fails_and_the_session_tells(workers: list[str], tmp_path: Path) -> None:
     """On whichever worker, and though nothing else is wrong with it; the last lines say how much was searched."""

@@ -208,6 +208,7 @@ def test_credentials_behind_a_private_authority_are_no_matter_of_a_role(
     assert "role-to-assume" not in str(caught.value)
 
 
+@pytest.mark.shows("F33")
 @pytest.mark.parametrize("service", [pytest.param(each, id=f"F33-{each}") for each in ("GitHub", "AWS")])
 def test_a_proxy_that_refuses_is_reported_at_once(
     service: str, monkeypatch: pytest.MonkeyPatch, slept: list[float]

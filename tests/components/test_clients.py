@@ -194,6 +194,7 @@ def test_a_configuration_that_cannot_be_used_is_bad_input(
         _connect(monkeypatch, **{**keys, variable: value})
 
 
+@pytest.mark.shows("F3")
 @pytest.mark.parametrize("service", [pytest.param(name, id=f"F3-{name}") for name in ("dynamodb", "ec2", "sqs", "iam")])
 def test_every_client_has_one_policy_of_retries_and_time_outs(clients: Clients, service: str) -> None:
     """Five tries, three seconds to connect, ten for an answer (EC2 thirty), a connection for every call under way."""
@@ -296,6 +297,7 @@ ASSUMED = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com
 </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
 
 
+@pytest.mark.shows("F3")
 @pytest.mark.parametrize(
     ("mode", "host", "remedy"),
     [
@@ -340,6 +342,7 @@ def test_credentials_that_vanish_are_told_as_expired(clients: Clients) -> None:
         )
 
 
+@pytest.mark.shows("A54")
 def test_the_libraries_own_loggers_stay_quiet(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG they print bodies with tokens, and PyGithub's has a handler of its own."""
     clients.github.create_registration_token()
@@ -419,6 +422,7 @@ def test_a_refusal_without_a_message_is_told_all_the_same(github: GitHubServer, 
     assert PATH in str(caught.value)
 
 
+@pytest.mark.shows("A55")
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -449,6 +453,7 @@ def test_an_answer_that_is_no_list_of_downloads_is_not_taken(github: GitHubServe
         _github(github).runner_downloads()
 
 
+@pytest.mark.shows("A43")
 def test_a_page_of_html_is_no_answer(github: GitHubServer, slept: list[float]) -> None:
     """A proxy's login page comes with status 200."""
     github.failure = (200, b"<html>log in</html>")
@@ -541,6 +546,7 @@ def test_what_is_no_time_is_refused_as_by_botocore(told: str) -> None:
         moment(told)
 
 
+@pytest.mark.shows("A48")
 def test_models_in_home_or_elsewhere_choose_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """HOME is shared between the steps of a job; botocore would take the addresses of services from there."""
     models = tmp_path / ".aws" / "models"

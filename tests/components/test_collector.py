@@ -99,6 +99,7 @@ def _launch_stranger(clients: Clients, **tags: str) -> str:
     return reservation["Instances"][0]["InstanceId"]
 
 
+@pytest.mark.shows("A2")
 @pytest.mark.parametrize("state", ["idle", "running", "terminated"])
 def test_a_forged_record_ends_nobody_s_instance(refreshed: World, clients: Clients, state: str) -> None:
     """A job on a runner can write records; EC2's own tags it cannot."""
@@ -123,6 +124,7 @@ def test_an_instance_of_the_original_without_a_template_tag_is_proven_by_provisi
     assert refreshed.states(clients) == {ours: "terminated", half: "running"}
 
 
+@pytest.mark.shows("A20")
 def test_a_protected_instance_is_kept_and_mentioned_every_run(refreshed: World, clients: Clients) -> None:
     """Its owner wants to look at it; without the tag it ends."""
     tag: Any = {"Key": "refresh-action:protect", "Value": "true"}
@@ -136,6 +138,7 @@ def test_a_protected_instance_is_kept_and_mentioned_every_run(refreshed: World, 
     assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
+@pytest.mark.shows("A3")
 def test_a_neighbour_s_pool_in_the_same_account_is_never_touched(refreshed: World, clients: Clients) -> None:
     """Nor read, but by its own run."""
     neighbour = World(refreshed.aws, refreshed.github, names.Repository("octo", "gadgets"))
@@ -163,6 +166,7 @@ def test_instances_of_a_template_that_was_made_anew_still_end(refreshed: World, 
     assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
+@pytest.mark.shows("A7")
 def test_a_claim_between_look_and_mark_wins(refreshed: World, clients: Clients) -> None:
     """Its condition held first; the lost mark is no failure, and the runner lives."""
     (instance_id,) = refreshed.launch(clients)
@@ -228,6 +232,7 @@ def test_an_instance_that_vanishes_before_it_is_ended_fails_nobody(refreshed: Wo
     assert {instance_id for instance_id, state in states.items() if state == "running"} == {gone}
 
 
+@pytest.mark.shows("A9")
 def test_malformed_records_are_mentioned_and_stop_nothing(refreshed: World, clients: Clients) -> None:
     """Instances write to this table too."""
     (instance_id,) = refreshed.launch(clients)

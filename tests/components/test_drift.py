@@ -57,6 +57,7 @@ def test_a_deleted_template_is_made_anew_and_its_id_remembered(refreshed: World,
     assert recorded["id"]["S"] != old
 
 
+@pytest.mark.shows("A26")
 def test_a_foreign_default_version_is_replaced_by_one_that_this_run_created(refreshed: World, clients: Clients) -> None:
     """The old one may be faulty by now, and only a new one makes EC2 say so."""
     _edit_template(clients, ImageId=OTHER_IMAGE)
@@ -64,6 +65,7 @@ def test_a_foreign_default_version_is_replaced_by_one_that_this_run_created(refr
     assert refreshed.default_version(clients)["VersionNumber"] == 3
 
 
+@pytest.mark.shows("A26")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -125,6 +127,7 @@ def test_a_deleted_item_is_written_again(refreshed: World, clients: Clients, ide
     assert after.keys() == before.keys()
 
 
+@pytest.mark.shows("A16")
 @pytest.mark.parametrize(
     ("identifier", "value"),
     [

@@ -146,6 +146,7 @@ OF_AN_INSTALLATION = (
 )
 
 
+@pytest.mark.shows("B83")
 @pytest.mark.parametrize(
     ("access", "scope", "remedy"),
     [

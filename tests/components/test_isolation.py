@@ -125,6 +125,7 @@ def test_without_a_token_only_the_token_fails(refreshed: World, clients: Clients
     assert refreshed.metadata(clients, "gh_registration_token") == stored
 
 
+@pytest.mark.shows("A54")
 def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     refreshed: World, clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:

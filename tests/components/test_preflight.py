@@ -62,6 +62,7 @@ def test_each_thing_is_looked_at_once_before_it_is_written(world: World) -> None
     assert not [note for each in report.components for note in each.notes]
 
 
+@pytest.mark.shows("A51")
 @pytest.mark.parametrize("mode", ["apply", "plan"])
 def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, clients: Clients, mode: str) -> None:
     """Not even where the table and all the rest are there, and an instance is due."""
@@ -88,6 +89,7 @@ def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
     assert "sts:GetCallerIdentity: AccessDenied" in told(report)
 
 
+@pytest.mark.shows("B25")
 @pytest.mark.parametrize("mode", ["apply", "plan"])
 @pytest.mark.parametrize(
     ("name", "value", "fails", "problem"),

@@ -103,6 +103,7 @@ def test_a_table_with_another_key_is_refused_and_nothing_is_touched(
     assert TABLE in _refused(world)
 
 
+@pytest.mark.shows("A34")
 def test_a_table_of_another_repository_is_refused_and_nothing_is_touched(world: World) -> None:
     """`a-b/c` and `a/b-c` share a table name."""
     one = World(world.aws, world.github, names.Repository("a-b", "c"))

@@ -53,11 +53,13 @@ def test_every_input_reaches_the_program_and_every_output_comes_back() -> None:
     assert given == {name: "${{ steps.refresh.outputs." + name + " }}" for name in OUTPUTS}
 
 
+@pytest.mark.shows("A31")
 def test_no_expression_is_pasted_into_a_script() -> None:
     """An input would become shell."""
     assert not [step["run"] for step in STEPS if "${{" in step.get("run", "")]
 
 
+@pytest.mark.shows("A61")
 def test_other_actions_are_pinned_by_their_commit() -> None:
     """A tag can be moved; the version stands beside it."""
     (used,) = re.findall(r"uses: (.*)", ACTION.read_text())
@@ -111,6 +113,7 @@ def test_a_release_installs_what_an_app_s_key_needs_and_no_more(
     assert f"POST /app/installations/{app.INSTALLATION_ID}/access_tokens" in world.github.calls
 
 
+@pytest.mark.shows("A65")
 def test_another_commit_installs_its_packages_by_their_hashes_and_takes_none_that_is_there(
     job: Callable[..., Job], world: World, branch: Path
 ) -> None:
@@ -125,6 +128,7 @@ def test_another_commit_installs_its_packages_by_their_hashes_and_takes_none_tha
     assert "cache" not in ACTION.read_text()
 
 
+@pytest.mark.shows("A60")
 def test_a_package_with_another_hash_ends_it_before_any_call(
     job: Callable[..., Job], world: World, branch: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +167,7 @@ def test_a_python_without_pip_installs_with_one_of_its_own(
     assert (done.code, done.used) == (2, []), done.printed
 
 
+@pytest.mark.shows("A46", "A48")
 def test_a_hostile_checkout_and_home_change_nothing(job: Callable[..., Job], world: World, release: Path) -> None:
     """What the checkout, the home and variables offer to Python is not on its path."""
     world.settle()

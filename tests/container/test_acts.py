@@ -137,6 +137,7 @@ def test_an_unwritable_file_is_a_warning(step: Callable[..., Step], variable: st
     assert any(each.startswith("::warning") and variable in each for each in done.annotations)
 
 
+@pytest.mark.shows("A46")
 def test_a_hostile_checkout_and_home_change_nothing(step: Callable[..., Step], stage: RemoteStage) -> None:
     """Modules in the working directory are not imported; another action's AWS configuration is not read."""
     _finished(step())

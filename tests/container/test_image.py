@@ -35,6 +35,7 @@ def _docker(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.shows("A62")
 def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
     """No installer, no compiler, no tests, no models of what is not called; bytecode for everything."""
     found = json.loads(_docker("run", "--rm", "--entrypoint", "/opt/refresh/bin/python", image, "-I", "-c", LOOK))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore.session
+import pytest
 import yaml
 
 import refresh.reconciler
@@ -95,6 +96,7 @@ def test_the_described_defaults_are_the_programs() -> None:
     assert inputs.load({**good(), **environ}).desired == inputs.load(good()).desired
 
 
+@pytest.mark.shows("A29")
 def test_the_readmes_workflow_has_what_a_scheduled_refresh_needs() -> None:
     """One run at a time, few permissions, a time-out, off the full hour, and only inputs that exist."""
     workflow = yaml.safe_load(pages.blocks(README, "yaml")[0])
@@ -160,6 +162,7 @@ def _operations(service: str) -> dict[str, str]:
     return {botocore.xform_name(operation): operation for operation in operations}
 
 
+@pytest.mark.shows("A20")
 def test_the_instance_s_policy_allows_what_the_agent_calls_and_no_more() -> None:
     """Every call of the agent goes through one function, with the CLI's words for the operation."""
     shell = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))

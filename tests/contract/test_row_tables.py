@@ -1,8 +1,7 @@
-"""The tables of the documentation name tests for every row, and each of these is there and shows its row."""
+"""Every row of the pages that list promises is proved by a test that carries its number."""
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import subprocess
@@ -11,69 +10,47 @@ from pathlib import Path
 
 import pytest
 
+from tools.generated import evidence
+
 ROOT = Path(__file__).parents[2]
-PAGES = {"faults": ("F", 35), "bad-inputs": ("", 91), "security": ("A", None)}
-"""Each page with what its rows' numbers begin with, and the last number where that is fixed."""
-_NODE = re.compile(r"`(tests/[^`]+\.py::\w+)`")
 
 
-def _rows(page: str) -> dict[str, list[str]]:
-    """Give the nodes that each row names, by its number; a number that stands twice breaks off."""
-    rows: dict[str, list[str]] = {}
-    for line in (ROOT / "docs" / f"{page}.md").read_text().splitlines():
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if cells and re.fullmatch(rf"{PAGES[page][0]}\d+[a-z]?", cells[0]):
-            assert cells[0] not in rows, cells[0]
-            rows[cells[0]] = _NODE.findall(cells[-1])
-    return rows
+def _numbers(letter: str) -> list[str]:
+    page = (ROOT / evidence.PAGES[letter]).read_text()
+    return re.findall(rf"^\| ({letter}\d+[a-z]?) \|", page, re.MULTILINE)
 
 
-@functools.cache
-def _collected() -> dict[str, list[str]]:
-    """Give the ids in brackets of every test of the named files, by node."""
-    files = {node.partition("::")[0] for page in PAGES for nodes in _rows(page).values() for node in nodes}
+def _cases(files: list[str]) -> str:
+    """Collect tests as pytest does: only it knows the cases of a parametrized one."""
     # A worker's variables would make it one, and coverage would measure a run that runs nothing.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV"))}
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(  # noqa: S603 - our own tests
-        [*command, *sorted(each for each in files if (ROOT / each).exists())],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        if line.startswith("tests/") and "::" in line:
-            node, _, case = line.partition("[")
-            found.setdefault(node, []).append(case.removesuffix("]"))
-    return found
+    return done.stdout
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_rows_are_numbered_without_gaps(page: str) -> None:
-    """So that tests and people can name one; a letter may follow where a row was added between two."""
-    prefix, last = PAGES[page]
-    numbers = [int(re.sub(r"\D", "", number)) for number in _rows(page)]
-    assert sorted(set(numbers)) == numbers or page == "bad-inputs"
-    assert set(numbers) == set(range(1, (last or len(numbers)) + 1)), f"{page}: {prefix}"
+@pytest.mark.parametrize("letter", evidence.PAGES)
+def test_rows_are_numbered_without_gaps_or_duplicates(letter: str) -> None:
+    """A letter may follow where a row was added between two."""
+    numbers = _numbers(letter)
+    plain = {int(re.sub(r"\D", "", number)) for number in numbers}
+    assert len(set(numbers)) == len(numbers)
+    assert plain == set(range(1, len(plain) + 1))
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_row_names_tests_that_are_there(page: str) -> None:
-    """A test that is renamed, or a row without one, fails here."""
-    missing = {number: nodes for number, nodes in _rows(page).items() if not nodes or set(nodes) - _collected().keys()}
-    assert missing == {}
+@pytest.mark.parametrize("letter", evidence.PAGES)
+def test_every_row_is_proved_by_a_test(letter: str) -> None:
+    assert [number for number in _numbers(letter) if number not in evidence.shown()] == []
 
 
-@pytest.mark.parametrize("page", ["faults", "bad-inputs"])
-def test_every_row_has_a_case_that_begins_with_its_number(page: str) -> None:
-    """Among those of the tests that it names."""
+def test_every_fault_and_bad_input_has_a_case_of_its_own() -> None:
+    """Among the cases of the tests that carry its number, one begins with it."""
+    shown = {number: tests for number, tests in evidence.shown().items() if number[0] in "FB"}
+    cases = _cases(sorted({test.partition("::")[0] for tests in shown.values() for test in tests}))
     without = [
         number
-        for number, nodes in _rows(page).items()
-        if not any(re.match(rf"{number}(-|$)", case) for node in nodes for case in _collected().get(node, []))
+        for number, tests in shown.items()
+        if not any(re.search(rf"^{re.escape(test)}\[{number.lstrip('B')}[-\]]", cases, re.MULTILINE) for test in tests)
     ]
     assert without == []

@@ -66,6 +66,7 @@ def _refused() -> Iterator[ParameterSet]:
         yield from of(row, [each for each in worlds() if (row, each) != ("F1", "ec2:TerminateInstances")])
 
 
+@pytest.mark.shows("F1", "F2", "F3", "F5")
 @pytest.mark.parametrize("operation", list(_refused()))
 def test_an_operation_that_stays_refused_fails_who_needs_it_and_nobody_else(
     operation: str, request: pytest.FixtureRequest
@@ -85,6 +86,7 @@ def test_an_operation_that_stays_refused_fails_who_needs_it_and_nobody_else(
     settle(pool)
 
 
+@pytest.mark.shows("F4")
 @pytest.mark.parametrize("operation", of("F4", writing()))
 def test_a_lost_answer_of_a_write_has_no_second_effect(operation: str) -> None:
     """No queue or record twice: the next look finds what was done. Of a version it cannot see what EC2 said of it."""
@@ -114,6 +116,7 @@ def _there(pool: Pool) -> tuple[object, ...]:
 EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
 
 
+@pytest.mark.shows("F6")
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
 def test_credentials_that_end_in_the_middle_end_the_collection_with_a_report(code: str) -> None:
     """Before the terminations: the marks stand, no call for the others is tried, and the next run ends them."""
@@ -128,6 +131,7 @@ def test_credentials_that_end_in_the_middle_end_the_collection_with_a_report(cod
     settle(pool)
 
 
+@pytest.mark.shows("F29")
 @pytest.mark.parametrize("phase", [pytest.param("before", id="F29-before"), pytest.param("after", id="F29-after")])
 @pytest.mark.parametrize("world", ["mixed instances", "empty account"])
 def test_a_run_that_is_asked_to_stop_at_any_call_reports_and_the_next_one_finishes(world: str, phase: Any) -> None:

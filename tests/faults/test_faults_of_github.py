@@ -42,6 +42,7 @@ def _github(server: GitHubServer) -> GitHub:
     return GitHub(desired(github_api_url=server.url), Secret(canaries.PAT), HOOKS)
 
 
+@pytest.mark.shows("F21", "F24", "F25")
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
@@ -90,6 +91,7 @@ def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: 
     assert clients.dynamodb.list_tables()["TableNames"] == [names.table(Repository(*old.split("/")))]
 
 
+@pytest.mark.shows("F22", "F23")
 @pytest.mark.parametrize(
     ("status", "body", "headers", "waits"),
     [
@@ -119,6 +121,7 @@ def test_a_limit_is_waited_for_a_minute_at_most_in_all(  # noqa: PLR0913, PLR091
     assert len(github.calls) == len(waits) + 1
 
 
+@pytest.mark.shows("F25")
 @pytest.mark.parametrize(
     ("status", "location"),
     [
@@ -148,6 +151,7 @@ def test_what_has_moved_is_told_and_not_followed(github: GitHubServer, status: i
     assert [call.partition(" ")[0] for call in github.calls] == [method]
 
 
+@pytest.mark.shows("F24")
 @pytest.mark.parametrize("method", [pytest.param("GET", id="F24-202")])
 def test_an_answer_that_is_never_ready_has_an_end(github: GitHubServer, slept: list[float], method: str) -> None:
     """PyGithub by itself would ask until the stack is full."""

@@ -28,6 +28,7 @@ def _expired(number: int = 10, **more: Any) -> tuple[Pool, list[str]]:
     return pool, [each.id for each in launched]
 
 
+@pytest.mark.shows("F8")
 @pytest.mark.parametrize("unknown", [pytest.param(1, id="F8-one"), pytest.param(10, id="F8-all")])
 def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown: int) -> None:
     """They count as gone: no failure, and their records go like the others'."""
@@ -40,6 +41,7 @@ def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown
     assert set(pool.table.of(records.HISTORY)) == set(ids)
 
 
+@pytest.mark.shows("F9")
 @pytest.mark.parametrize("zones", [pytest.param("aa", id="F9-one-zone"), pytest.param("ab", id="F9-two-zones")])
 def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> None:
     """EC2 spares its whole zone for it; those are sent again without it."""
@@ -60,6 +62,7 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
     assert pool.alive == []
 
 
+@pytest.mark.shows("F10")
 @pytest.mark.parametrize("answer", [pytest.param("running", id="F10"), pytest.param("stopping", id="F10-stopping")])
 def test_an_instance_that_is_still_there_after_its_termination_is_not_cleaned(
     answer: str, monkeypatch: pytest.MonkeyPatch
@@ -80,6 +83,7 @@ def test_an_instance_that_is_still_there_after_its_termination_is_not_cleaned(
     assert set(pool.table.of(records.HISTORY)) == {instance_id}
 
 
+@pytest.mark.shows("F12")
 @pytest.mark.parametrize("minutes", [pytest.param(9, id="F12-young"), pytest.param(11, id="F12-old")])
 def test_what_ec2_does_not_show_is_gone_only_ten_minutes_after_its_mark(minutes: int) -> None:
     """EC2 answers late; F11 is why nobody is asked for by `InstanceIds`."""
@@ -91,6 +95,7 @@ def test_what_ec2_does_not_show_is_gone_only_ten_minutes_after_its_mark(minutes:
     settle(pool)
 
 
+@pytest.mark.shows("F11")
 @pytest.mark.parametrize("known", [pytest.param(True, id="F11"), pytest.param(False, id="F11-none")])
 def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
     known: bool,  # noqa: FBT001 - pytest's shape
@@ -115,6 +120,7 @@ def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
     settle(pool)
 
 
+@pytest.mark.shows("F14")
 @pytest.mark.parametrize("state", [pytest.param("claimed", id="F14-claimed"), pytest.param("idle", id="F14-renewed")])
 def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
     """Somebody claimed or renewed it between the look and the mark: it lives."""
@@ -132,6 +138,7 @@ def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
     settle(pool)
 
 
+@pytest.mark.shows("F26")
 @pytest.mark.parametrize("minutes", [pytest.param(each, id=f"F26{each:+}min") for each in (-10, -1, 1, 10)])
 def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> None:
     """More than a minute to either side: the collector fails with the remedy, and ends and cleans all the same."""
@@ -158,6 +165,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.shows("F30")
 @pytest.mark.parametrize(
     ("identifier", "attributes"),
     [
@@ -179,6 +187,7 @@ def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attribut
     assert identifier in pool.table.of(records.INSTANCE)
 
 
+@pytest.mark.shows("F32")
 @pytest.mark.parametrize(
     "reason",
     [

@@ -16,6 +16,7 @@ from tests.simulation.schedules import CrashAt
 from tests.simulation.worlds import build
 
 
+@pytest.mark.shows("F17")
 @pytest.mark.parametrize(
     ("world", "kept"),
     [pytest.param("queue with other attributes", 1, id="F17"), pytest.param("up to date", 0, id="F17-none")],
@@ -30,6 +31,7 @@ def test_a_queue_with_other_attributes_is_set_and_not_created(world: str, kept: 
     settle(pool)
 
 
+@pytest.mark.shows("F16")
 @pytest.mark.parametrize("seconds", [pytest.param(0, id="F16"), pytest.param(59, id="F16-almost")])
 def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(seconds: int) -> None:
     """SQS keeps the name for a minute; what was recorded stays as it was, and the run after it makes the queue."""
@@ -45,6 +47,7 @@ def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(sec
     settle(pool)
 
 
+@pytest.mark.shows("F20")
 @pytest.mark.parametrize("number", [pytest.param(1, id="F20"), pytest.param(2, id="F20-twice")])
 def test_after_a_crash_between_version_and_default_the_next_run_creates_a_version_of_its_own(number: int) -> None:
     """EC2's judgement of the equal one died with the run; one more version is harmless, a faulty default is not."""
@@ -68,6 +71,7 @@ CREATED = ("ec2:CreateLaunchTemplate", "empty account", "LaunchTemplateLimitExce
 VERSION = ("ec2:CreateLaunchTemplateVersion", "outdated template", "LaunchTemplateVersionLimitExceeded")
 
 
+@pytest.mark.shows("F19")
 @pytest.mark.parametrize(
     ("operation", "world", "code"), [pytest.param(*CREATED, id="F19"), pytest.param(*VERSION, id="F19-version")]
 )
@@ -85,6 +89,7 @@ def test_a_quota_that_is_reached_is_told_and_the_old_default_stays(operation: st
 LATE = {"F31": "queue with other attributes", "F31-created": "empty account", "F31-version": "outdated template"}
 
 
+@pytest.mark.shows("F31")
 @pytest.mark.parametrize("world", [pytest.param(world, id=row) for row, world in LATE.items()])
 def test_what_is_read_back_late_is_written_once(world: str) -> None:
     """It is pending: no failure, nothing twice, and later there is nothing left to do."""

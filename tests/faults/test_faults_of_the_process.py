@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 
+@pytest.mark.shows("F28")
 @pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 @pytest.mark.parametrize(
     ("path", "words"),

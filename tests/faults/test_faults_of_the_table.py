@@ -19,6 +19,7 @@ from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
 
 
+@pytest.mark.shows("F18")
 @pytest.mark.parametrize("operation", [pytest.param("ec2:CreateLaunchTemplate", id="F18")])
 def test_a_template_that_somebody_else_made_first_is_found_by_the_next_look(operation: str) -> None:
     """Its answer says that it exists; nobody fails, and a version tells what EC2 told the other."""
@@ -44,6 +45,7 @@ class _After(Refuse):
             raise self.error
 
 
+@pytest.mark.shows("F15")
 @pytest.mark.parametrize(
     ("status", "fails"),
     [
@@ -77,6 +79,7 @@ def test_a_table_that_is_not_active_is_awaited_for_a_minute_before_anything_is_w
     settle(pool)
 
 
+@pytest.mark.shows("F15")
 @pytest.mark.parametrize("key", [pytest.param("id", id="F15-key")])
 def test_a_table_with_another_key_is_refused_and_never_made_anew(key: str) -> None:
     """It is another application's."""
@@ -95,6 +98,7 @@ def test_a_table_with_another_key_is_refused_and_never_made_anew(key: str) -> No
     assert len(causes(report.components)) == 1
 
 
+@pytest.mark.shows("F15")
 @pytest.mark.parametrize("operation", [pytest.param("dynamodb:CreateTable", id="F15-in-use")])
 def test_a_table_that_somebody_else_is_creating_is_awaited(operation: str) -> None:
     """Its creation is refused, and it is taken as it comes."""
@@ -104,6 +108,7 @@ def test_a_table_that_somebody_else_is_creating_is_awaited(operation: str) -> No
     settle(pool)
 
 
+@pytest.mark.shows("F13")
 @pytest.mark.parametrize(
     "times", [pytest.param(1, id="F13-some"), pytest.param(2, id="F13-twice"), pytest.param(1_000, id="F13-forever")]
 )
@@ -129,6 +134,7 @@ def test_keys_that_dynamodb_leaves_unprocessed_are_asked_for_again(times: int, m
     settle(pool)
 
 
+@pytest.mark.shows("F27")
 @pytest.mark.parametrize(
     "operation",
     [pytest.param("dynamodb:TransactWriteItems", id="F27"), pytest.param("dynamodb:DescribeTable", id="F27-early")],

@@ -24,6 +24,7 @@ FIRST = [each for each in operations_of(build("empty account")) if not each.star
 EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
 
 
+@pytest.mark.shows("F1", "F2")
 @pytest.mark.parametrize("operation", [each for row in ROWS for each in of(row, FIRST)])
 def test_a_call_that_fails_four_times_is_made_the_fifth_time(
     world: World, operation: str, request: pytest.FixtureRequest
@@ -39,6 +40,7 @@ def test_a_call_that_fails_four_times_is_made_the_fifth_time(
     world.settle()
 
 
+@pytest.mark.shows("F1", "F2")
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row}-given-up") for row in ROWS])
 def test_after_five_tries_a_call_is_given_up_and_nobody_else_fails(world: World, row: str) -> None:
     """The component says which call, and the next run does it."""
@@ -53,6 +55,7 @@ def test_after_five_tries_a_call_is_given_up_and_nobody_else_fails(world: World,
     world.settle()
 
 
+@pytest.mark.shows("F6")
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
 @pytest.mark.usefixtures("expiring")
 def test_with_refused_credentials_nothing_more_is_sent_and_there_is_a_report(

@@ -85,6 +85,7 @@ def test_the_patterns_match_the_pool_s_own_table_and_queues(repository: names.Re
         assert policies.allowed(document, "sqs:CreateQueue", _arn("sqs", names.queue(repository, each))), each
 
 
+@pytest.mark.shows("A36")
 @pytest.mark.parametrize("name", ["refresh", "plan-only"])
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_another_pool_s_table_and_queues_do_not_match(other: names.Repository, name: str) -> None:
@@ -115,6 +116,7 @@ def test_the_page_s_examples_of_mapped_queues_are_the_program_s() -> None:
     assert "Write its first 55 (dots as `_`) and `*-ci-pool*`" in _page()
 
 
+@pytest.mark.shows("A63")
 @pytest.mark.parametrize("name", ["refresh", "instance-profile"])
 def test_only_tagged_instances_may_be_ended(name: str) -> None:
     """An instance without provision's tag, or with another value, is refused."""
@@ -126,6 +128,7 @@ def test_only_tagged_instances_may_be_ended(name: str) -> None:
     assert not policies.allowed(document, "ec2:TerminateInstances", instance)
 
 
+@pytest.mark.shows("A63")
 def test_tags_are_set_on_launch_templates_only() -> None:
     """Whoever could tag an instance could end it."""
     document = policies.filled("refresh")
@@ -134,6 +137,7 @@ def test_tags_are_set_on_launch_templates_only() -> None:
         assert not policies.allowed(document, "ec2:CreateTags", _arn("ec2", other))
 
 
+@pytest.mark.shows("A63")
 def test_only_the_runners_role_may_be_passed_and_only_to_ec2() -> None:
     """No other role, to no other service."""
     document = policies.filled("refresh")
@@ -150,6 +154,7 @@ def test_the_role_that_launches_may_resolve_the_same_image_parameters() -> None:
     assert policies.document("image-parameter")["Statement"] == [own]
 
 
+@pytest.mark.shows("A1")
 def test_an_instance_reads_and_writes_its_own_kinds_of_items_only() -> None:
     """It cannot write records or parameters with the role."""
     document = policies.filled("instance-profile")
@@ -176,6 +181,7 @@ def test_the_instance_s_page_has_the_same_policy() -> None:
     assert shown == document
 
 
+@pytest.mark.shows("A30")
 def test_both_forms_of_a_job_s_subject_are_trusted_and_no_other() -> None:
     """Of one branch of one repository, for AWS's STS."""
     (statement,) = policies.filled("trust-policy")["Statement"]

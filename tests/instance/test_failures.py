@@ -111,6 +111,7 @@ def test_a_download_that_fails_is_tried_again(instance: Instance) -> None:
     assert instance.surroundings.downloads == 3
 
 
+@pytest.mark.shows("A45")
 def test_an_archive_that_is_not_github_s_is_refused(instance: Instance) -> None:
     """Its checksum is what GitHub said; provision hears of it, and the threshold is still watched."""
     instance.surroundings.archive = archive("9.9.9")
@@ -121,6 +122,7 @@ def test_an_archive_that_is_not_github_s_is_refused(instance: Instance) -> None:
     _end_by_threshold(instance)
 
 
+@pytest.mark.shows("A45")
 @pytest.mark.parametrize(("given", "outcome"), [("0" * 64, "UD_REG_FAILED"), ("", "UD_REG_OK")])
 def test_a_pinned_version_is_held_to_the_given_checksum(instance: Instance, given: str, outcome: str) -> None:
     """GitHub tells the sum of the newest alone, so an older one without a given sum is taken as it is, and said so."""

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 HOSTILE = "$(touch /record/owned) `touch /record/owned` ' \" \\ ; touch /record/owned #\n42},x={S=1"
 
 
+@pytest.mark.shows("A25")
 def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) -> None:
     """It reaches the runner's configuration in its environment, and the runner itself not at all."""
     instance.boot(pre_runner_script="env")
@@ -33,6 +34,7 @@ def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) 
     assert canaries.REGISTRATION not in instance.machine.log
 
 
+@pytest.mark.shows("A17")
 @pytest.mark.parametrize("attribute", ["runId", "threshold", "state"])
 def test_a_hostile_record_is_a_value_and_nothing_else(instance: Instance, attribute: str) -> None:
     """Jobs can write the table. It starts no command, ends nothing and claims nothing."""
@@ -47,6 +49,7 @@ def test_a_hostile_record_is_a_value_and_nothing_else(instance: Instance, attrib
     assert len(registrations) == 1
 
 
+@pytest.mark.shows("A17")
 def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None:
     """It is stored in the same table."""
     instance.boot(pre_runner_script="until [[ -e $RECORD/go ]]; do sleep 0.1; done")
@@ -58,6 +61,7 @@ def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None
     assert not (instance.machine.record / "owned").exists()
 
 
+@pytest.mark.shows("A27")
 @pytest.mark.parametrize(("instance_id", "run"), [("i-zzz", "42"), (HOSTILE, "42"), ("", HOSTILE), ("", "42},x={S=1")])
 def test_metadata_of_another_shape_is_refused(instance: Instance, instance_id: str, run: str) -> None:
     """Both travel inside what is written."""
@@ -71,6 +75,7 @@ def test_metadata_of_another_shape_is_refused(instance: Instance, instance_id: s
     assert instance.driver.signalled == ("", "")
 
 
+@pytest.mark.shows("A27")
 def test_an_instance_that_nobody_s_run_launched_still_ends_at_its_threshold(instance: Instance) -> None:
     """Without the tag of provision it serves nobody."""
     del instance.surroundings.tags["InitialRunId"]
@@ -81,6 +86,7 @@ def test_an_instance_that_nobody_s_run_launched_still_ends_at_its_threshold(inst
     eventually(instance.driver.ended, 60, lambda: instance.machine.log)
 
 
+@pytest.mark.shows("A33")
 def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance: Instance) -> None:
     """A line `EOF`, quotes, `$` and backticks reach bash as they are; its log is root's alone."""
     script = "cat >$RECORD/arrived <<'EOF'\n$(id) `id` \" ' \\ \\n\r\nEOF\necho oops >&2"
@@ -90,6 +96,7 @@ def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance:
     assert "oops\n" in instance.machine.log
 
 
+@pytest.mark.shows("A23")
 def test_jobs_of_another_user_cannot_write_the_agent_s_files_and_leave_nothing_behind(instance: Instance) -> None:
     """Nor its runner's; what they started ends with the run, so it does not see the next token."""
     if not instance.machine.contained:
@@ -119,6 +126,7 @@ setsid sleep 1000 >/dev/null 2>&1 &
     assert not instance.machine.run("pgrep -u builder --runstates D,I,R,S,T").strip()
 
 
+@pytest.mark.shows("A24")
 def test_the_agent_does_not_read_the_configuration_that_a_job_may_write(instance: Instance) -> None:
     """A job of root can write /root/.aws; it must not lead the agent to another account."""
     if not instance.machine.contained:

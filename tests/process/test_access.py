@@ -61,6 +61,7 @@ def _user_data_line(world: World, name: str) -> str:
     return next(line for line in content.splitlines() if line.startswith(f"readonly {name}="))
 
 
+@pytest.mark.shows("A64")
 def test_an_app_finds_its_installation_and_takes_no_more_than_it_needs(world: World) -> None:
     """Its token may administer this one repository, and a run that needs no token asks GitHub nothing."""
     code, printed = world.run({"GITHUB_ACTIONS": "true"}, **_as_app())
@@ -134,6 +135,7 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_nothing_else(world: World)
     assert b"RoleSessionName=refresh-action-77" in world.aws.bodies[0]
 
 
+@pytest.mark.shows("A51")
 def test_a_role_comes_before_every_other_credential(world: World) -> None:
     """Keys that an earlier step left would be somebody else's."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "other"}

@@ -37,6 +37,7 @@ def test_ten_bad_inputs_are_told_at_once_and_nothing_is_called(world: World) -> 
     assert world.github.calls == []
 
 
+@pytest.mark.shows("F7")
 @pytest.mark.parametrize(
     "absent",
     [
@@ -81,6 +82,7 @@ def test_a_run_killed_between_mark_and_terminate_loses_nothing(world: World) -> 
     assert left == [f"TYPE#HISTORY ID#{instance_id}"]
 
 
+@pytest.mark.shows("F29")
 @pytest.mark.parametrize(
     "number", [pytest.param(signal.SIGINT, id="F29-SIGINT"), pytest.param(signal.SIGTERM, id="F29-SIGTERM")]
 )
@@ -174,6 +176,7 @@ def test_github_being_down_stops_only_what_needs_it(world: World) -> None:
     )
 
 
+@pytest.mark.shows("A52")
 def test_on_github_secrets_are_masked_before_anything_else_is_printed(world: World) -> None:
     """The PAT's mask is the very first line, and the registration token's comes before the group that replaced it."""
     code, printed = world.run({"GITHUB_ACTIONS": "true"})
@@ -197,6 +200,7 @@ def test_the_summary_is_written_and_an_unwritable_one_is_a_warning(world: World,
     assert "GITHUB_STEP_SUMMARY" in printed
 
 
+@pytest.mark.shows("A46")
 def test_a_checkout_of_shadowing_modules_and_a_foreign_home_change_nothing(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +273,7 @@ def test_in_json_every_line_is_an_object(world: World) -> None:
         assert all({"timestamp", "level", "event"} <= set(event) for event in events)
 
 
+@pytest.mark.shows("A52")
 def test_debug_logging_tells_of_every_call_and_never_of_what_was_in_it(world: World) -> None:
     """With its attempt and its time."""
     _, printed = world.run({"RUNNER_DEBUG": "1"})
@@ -278,6 +283,7 @@ def test_debug_logging_tells_of_every_call_and_never_of_what_was_in_it(world: Wo
     assert "CANARY" not in printed
 
 
+@pytest.mark.shows("A25")
 def test_secrets_travel_in_one_call_only(world: World) -> None:
     """The registration token is in the body of the one PutItem that stores it, the PAT in none."""
     world.run()

@@ -215,6 +215,7 @@ def test_a_release_that_could_be_changed_fails_before_the_floating_tag_moves(
     assert (code, "git push origin :v1.2.3" in told) == (1, True)
 
 
+@pytest.mark.shows("A60")
 def test_packages_that_another_machine_made_otherwise_are_not_released(
     run: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

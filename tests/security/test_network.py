@@ -25,6 +25,7 @@ def _aws(url: str) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": url, "AWS_ENDPOINT_URL_DYNAMODB": url}
 
 
+@pytest.mark.shows("A37")
 @pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
 def test_github_s_token_is_not_sent_to_a_certificate_that_nobody_signed(
     world: World, tmp_path: Path, *, trusted: bool
@@ -40,6 +41,7 @@ def test_github_s_token_is_not_sent_to_a_certificate_that_nobody_signed(
     assert "registration token" in printed
 
 
+@pytest.mark.shows("A38")
 @pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
 def test_nothing_is_signed_for_an_aws_whose_certificate_nobody_signed(
     world: World, tmp_path: Path, *, trusted: bool
@@ -54,6 +56,7 @@ def test_nothing_is_signed_for_an_aws_whose_certificate_nobody_signed(
     assert bool(interceptor.heard) is trusted
 
 
+@pytest.mark.shows("A39")
 @pytest.mark.parametrize(
     ("host", "environ"),
     [("github.test", {"GITHUB_API_URL": "https://github.test"}), ("aws.test", _aws("https://aws.test"))],
@@ -71,6 +74,7 @@ def test_a_proxy_learns_the_host_and_nothing_else(world: World, host: str, envir
     assert PROXY_PASSWORD not in printed
 
 
+@pytest.mark.shows("A40")
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_github_s_token_does_not_follow_to_another_host(world: World, status: int) -> None:
     """Whatever the answer says."""
@@ -83,6 +87,7 @@ def test_github_s_token_does_not_follow_to_another_host(world: World, status: in
     assert world.github.calls
 
 
+@pytest.mark.shows("A41")
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_the_job_s_token_for_oidc_does_not_follow_to_another_host(world: World, status: int) -> None:
     """With it any role that trusts the job could be taken."""
@@ -99,6 +104,7 @@ def test_the_job_s_token_for_oidc_does_not_follow_to_another_host(world: World, 
     assert len(world.github.calls) == 1
 
 
+@pytest.mark.shows("A42")
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_requests_to_aws_do_not_follow_to_another_host(world: World, status: int) -> None:
     """Neither their signature nor the registration token in them."""
@@ -111,6 +117,7 @@ def test_requests_to_aws_do_not_follow_to_another_host(world: World, status: int
     assert elsewhere.heard == []
 
 
+@pytest.mark.shows("A43")
 @pytest.mark.parametrize("mode", ["apply", "plan"])
 def test_a_page_of_a_proxy_in_place_of_aws_s_answers_changes_nothing(world: World, mode: str) -> None:
     """With status 200 it is an answer, but none to what was asked; it is not repeated either."""
@@ -123,6 +130,7 @@ def test_a_page_of_a_proxy_in_place_of_aws_s_answers_changes_nothing(world: Worl
     assert "Traceback" not in printed
 
 
+@pytest.mark.shows("A49")
 def test_a_netrc_in_home_does_not_replace_the_token(world: World, tmp_path: Path) -> None:
     """An earlier container of the job may have left one; GitHub would be asked as somebody else."""
     (tmp_path / ".netrc").write_text("default login x password other\n")

@@ -21,6 +21,7 @@ COMPOSITE = (ROOT / "composite" / "launch.sh").read_text().replace("\\\n", " ")
 PINNED_IMAGE = re.compile(r"[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}")
 
 
+@pytest.mark.shows("A60")
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
 def test_every_package_is_pinned_to_a_version_and_its_files_to_their_hashes(path: Path) -> None:
     """Another file under the same version is refused by pip; none comes from an address or a branch."""
@@ -33,6 +34,7 @@ def test_every_package_is_pinned_to_a_version_and_its_files_to_their_hashes(path
     assert not re.search(r"^-|https?:|git\+|file:", text, re.MULTILINE)
 
 
+@pytest.mark.shows("A60")
 @pytest.mark.parametrize("text", [ENVIRONMENT, COMPOSITE], ids=["image", "composite"])
 def test_nothing_is_installed_without_its_hash(text: str) -> None:
     """Neither a dependency's dependency; what pip builds itself has no network to look for more."""
@@ -43,6 +45,7 @@ def test_nothing_is_installed_without_its_hash(text: str) -> None:
         assert "--no-deps" in each or "build.txt" in each, each
 
 
+@pytest.mark.shows("A62")
 def test_one_base_image_is_all_that_the_image_is_made_of() -> None:
     """Pinned by its digest; nothing else is fetched but packages with their hashes."""
     base, *others = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)

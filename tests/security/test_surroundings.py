@@ -28,6 +28,7 @@ READ = {
 IMAGE_ENV = dict(re.findall(r"(AWS_[A-Z0-9_]+)=(\S+)", (ROOT / "Dockerfile").read_text().partition("\nENV ")[2]))
 
 
+@pytest.mark.shows("A28")
 def test_only_these_of_github_s_variables_are_read() -> None:
     """Neither a branch, a title, an author nor the event."""
     source = "\n".join(path.read_text() for path in (ROOT / "refresh").rglob("*.py"))
@@ -38,6 +39,7 @@ def test_only_these_of_github_s_variables_are_read() -> None:
     assert "HEAD_REF" not in source
 
 
+@pytest.mark.shows("A28")
 def test_a_pull_request_s_words_go_nowhere(world: World, tmp_path: Path) -> None:
     """Not into the log, the outputs, the summary, the report, AWS or GitHub."""
     event = tmp_path / "event.json"
@@ -61,6 +63,7 @@ def test_a_pull_request_s_words_go_nowhere(world: World, tmp_path: Path) -> None
     assert not [text for text in (printed, *written, *sent, *world.github.calls) if TEXT in text]
 
 
+@pytest.mark.shows("A32")
 @pytest.mark.parametrize(
     "repository",
     [
@@ -86,6 +89,7 @@ def test_a_repository_s_name_that_github_cannot_have_given_is_refused(world: Wor
     assert (world.aws.calls, world.github.calls) == ([], [])
 
 
+@pytest.mark.shows("A48")
 @pytest.mark.parametrize(("environ", "code"), [(IMAGE_ENV, 0), ({}, 2)], ids=["image's", "none"])
 def test_what_the_image_sets_keeps_files_in_home_from_being_read(
     world: World, tmp_path: Path, environ: dict[str, str], code: int
@@ -103,6 +107,7 @@ def test_what_the_image_sets_keeps_files_in_home_from_being_read(
     assert told == code, printed
 
 
+@pytest.mark.shows("A46", "A47")
 def test_the_container_starts_isolated_from_the_checkout_and_the_job_s_variables(tmp_path: Path) -> None:
     """Python's `-I` reads neither PYTHONPATH nor PYTHONSTARTUP nor the working directory; without it they are run."""
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -121,6 +126,7 @@ def test_the_container_starts_isolated_from_the_checkout_and_the_job_s_variables
         assert ("owned" in done.stdout) is owned
 
 
+@pytest.mark.shows("A50")
 def test_a_link_in_the_workspace_is_not_followed(world: World, tmp_path: Path) -> None:
     """A step of somebody else's could have left it there, to have another file overwritten by root."""
     victim = tmp_path / "victim"

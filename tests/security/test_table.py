@@ -70,6 +70,7 @@ def _poison_release(pool: Pool, url: str) -> None:
     _write(pool, names.RUNNER_RELEASE_IDENTIFIER, records.to_wire(value))
 
 
+@pytest.mark.shows("A12")
 @pytest.mark.parametrize(
     "url",
     [
@@ -88,6 +89,7 @@ def test_a_runner_of_somebody_else_s_never_reaches_an_instance(pool: Pool, url: 
     assert EVIL not in repr(_value(pool, names.RUNNER_RELEASE_IDENTIFIER))
 
 
+@pytest.mark.shows("A12")
 def test_while_github_is_down_no_runner_is_better_than_somebody_else_s(pool: Pool) -> None:
     """The template stays as it is, and the run fails."""
     before = _user_data(pool)
@@ -129,6 +131,7 @@ def _recorded_queue(pool: Pool) -> str:
     return str(_value(pool, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)["M"]["large"]["M"]["queueUrl"]["S"])
 
 
+@pytest.mark.shows("A15")
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: type(each).__name__)
 def test_a_queue_of_another_account_that_may_not_be_read_leaves_the_record(
     pool: Pool, refusal: errors.ApiError
@@ -140,6 +143,7 @@ def test_a_queue_of_another_account_that_may_not_be_read_leaves_the_record(
     assert _recorded_queue(pool) == sqs.url(LARGE_QUEUE)
 
 
+@pytest.mark.shows("A15")
 def test_a_queue_outside_the_allowed_accounts_is_not_even_asked_for(pool: Pool) -> None:
     """It would answer, to a role that may read every queue."""
     _with_foreign_queue(pool)
@@ -160,6 +164,7 @@ class _Asked(ec2.Ec2):
         return super().describe_instances(**request)
 
 
+@pytest.mark.shows("A5")
 def test_a_poisoned_list_of_former_templates_asks_for_nobody_else_s_instances(pool: Pool) -> None:
     """A filter takes wildcards, and refuses what is too long: then nothing would be collected any more."""
     ours = pool.launch()
@@ -176,6 +181,7 @@ def test_a_poisoned_list_of_former_templates_asks_for_nobody_else_s_instances(po
     assert pool.ec2.state(ours.id) != "running"
 
 
+@pytest.mark.shows("A16")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("identifier", names.METADATA_IDENTIFIERS)
 def test_a_parameter_of_any_shape_is_replaced_or_refused(pool: Pool, identifier: str, shape: str) -> None:
@@ -195,6 +201,7 @@ def test_a_parameter_of_any_shape_is_replaced_or_refused(pool: Pool, identifier:
     assert _without_times(after) == _without_times(before)
 
 
+@pytest.mark.shows("A18")
 @pytest.mark.parametrize("artifacts", ["none", "nonsense", "of yesterday"])
 def test_heartbeats_and_signals_judge_nobody(pool: Pool, artifacts: str) -> None:
     """Whoever deletes or forges them ends no instance and keeps none."""
@@ -216,6 +223,7 @@ def test_heartbeats_and_signals_judge_nobody(pool: Pool, artifacts: str) -> None
     assert pool.ec2.state(living.id) == "running"
 
 
+@pytest.mark.shows("A9")
 def test_huge_records_hinder_nobody_and_are_not_told_at_length(pool: Pool) -> None:
     """Each is as large as DynamoDB takes; those that are due end, and the page keeps its limit."""
     due = [pool.launch() for _ in range(12)]

@@ -91,6 +91,7 @@ def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
     assert pool.alive == []
 
 
+@pytest.mark.shows("A3")
 def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
     """Nor those whose ids somebody has forged into our table, in every state."""
     pool, instances = _hundred()
@@ -122,6 +123,7 @@ def test_more_instances_than_ec2_ends_at_once_take_longer_and_fail_nothing() -> 
     assert watched(pool, Watch()).exit_code == 0
 
 
+@pytest.mark.shows("F1")
 def test_what_ec2_has_not_ended_by_the_end_of_a_run_is_left_for_the_next_one() -> None:
     """No failure of an instance, but the run says what is left and why, and nothing of it is cleaned."""
     pool = build("up to date")
@@ -151,6 +153,7 @@ def test_a_version_with_which_ec2_finds_fault_launches_nothing() -> None:
     assert template.versions[template.default]["ImageId"] == OTHER_IMAGE
 
 
+@pytest.mark.shows("F35")
 @pytest.mark.parametrize("zone", [pytest.param("b", id="F35-b")])
 def test_a_disrupted_zone_keeps_no_other_zone_s_instances_alive(zone: str) -> None:
     """EC2 lists nothing then; what it says by id is acted upon, the rest is left, and the run says so."""
@@ -168,6 +171,7 @@ def test_a_disrupted_zone_keeps_no_other_zone_s_instances_alive(zone: str) -> No
     assert pool.alive == []
 
 
+@pytest.mark.shows("F35")
 def test_where_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() -> None:
     """It is not about a zone, or all instances are in that one."""
     pool = disrupted()

@@ -108,6 +108,7 @@ def _outputs(content: str) -> dict[str, str]:
     return values
 
 
+@pytest.mark.shows("A11", "A53")
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.timeout(1800)
 def test_nothing_is_commanded_or_forged(tmp_path: Path, tally: Tally, *, as_json: bool) -> None:

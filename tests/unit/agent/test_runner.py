@@ -66,6 +66,7 @@ LINES = {
 }
 
 
+@pytest.mark.shows("A24")
 def test_a_job_sees_what_logins_get_from_etc_environment(tmp_path: Path) -> None:
     """As text, with the home of the runner's user; the agent itself sees nothing of it."""
     ignored = ["# HIDDEN=1", "", "9LIVES=1", "no assignment", "two words=1", "=1"]

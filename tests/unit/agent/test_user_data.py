@@ -81,11 +81,13 @@ def test_the_rendered_script_is_clean() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.shows("A13", "A33")
 def test_whatever_a_value_holds_it_stays_a_value() -> None:
     """As bash itself reads the header."""
     assert set(_values(IN_EVERY_FIELD).values()) == {HOSTILE, _values(IN_EVERY_FIELD)["PRE_RUNNER_SCRIPT_BASE64"]}
 
 
+@pytest.mark.shows("A33")
 def test_all_but_the_header_is_constant() -> None:
     """Nothing is interpolated into shell."""
     plain, hostile = user_data.render(SETTINGS), user_data.render(IN_EVERY_FIELD)
@@ -157,6 +159,7 @@ def test_what_is_too_large_even_so_is_refused_by_how_much() -> None:
     assert f"{packed - user_data.SIZE_LIMIT} above the limit of 16384" in str(caught.value)
 
 
+@pytest.mark.shows("A59")
 @pytest.mark.parametrize(
     "payload",
     [b"", b"#!/bin/sh\n", b"\x1f\x8bnonsense", gzip.compress(b"x" * 99)[:-4], gzip.compress(b"\0" * 2**25)],
@@ -178,6 +181,7 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.shows("B70")
 @settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(st.text(st.characters(blacklist_characters="\0", codec="utf-8")) | st.sampled_from(TRAPS))
 def test_a_script_arrives_on_disk_byte_for_byte(decoder: Path, script: str) -> None:

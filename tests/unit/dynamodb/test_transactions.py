@@ -156,6 +156,7 @@ def test_throttling_is_waited_for_much_longer() -> None:
     assert len(for_ever.sent) == 60
 
 
+@pytest.mark.shows("A10")
 def test_a_change_that_makes_dynamodb_refuse_the_whole_request_costs_the_others_nothing() -> None:
     """A job can write what nobody foresees."""
     refused = errors.Rejected("dynamodb:TransactWriteItems", "ValidationException", "multiple operations on one item")

@@ -234,6 +234,7 @@ def test_a_job_that_may_not_ask_for_oidc_tokens_is_told_which_permission_is_miss
     assert "give the job `permissions: id-token: write`" in told
 
 
+@pytest.mark.shows("A44")
 def test_the_job_s_token_travels_over_https_only() -> None:
     """Except to this machine."""
     given = {**OFFERED, "INPUT_ROLE-TO-ASSUME": ROLE}

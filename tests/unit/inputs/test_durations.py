@@ -27,6 +27,7 @@ FORMS = "write 420, 90s, 30m or 2h"
 OTHER_FORMS = "expected; got"
 
 
+@pytest.mark.shows("B40", "B41", "B41a", "B42", "B43", "B44", "B45", "B46", "B47", "B47a", "B49")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -86,6 +87,7 @@ def test_the_other_numbers_have_ranges_too(name: str, value: str, expected: str)
     told(name, value, expected)
 
 
+@pytest.mark.shows("B41", "B41a", "B46", "B47", "B47a", "B49")
 @pytest.mark.parametrize(
     ("name", "value", "attribute", "expected"),
     [
@@ -120,6 +122,7 @@ def test_what_is_within_its_range_is_taken(name: str, value: str, attribute: str
     assert getattr(inputs.load(environ({name: value})).desired, attribute) == expected
 
 
+@pytest.mark.shows("B48")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

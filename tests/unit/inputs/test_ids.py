@@ -14,6 +14,7 @@ NO_SUBNET, NO_AMI = "is not a subnet id", "not an AMI id"
 NO_PROFILE = "not an instance profile name or ARN"
 
 
+@pytest.mark.shows("B14", "B16", "B17", "B18", "B19", "B20", "B21", "B22", "B24", "B27")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -54,6 +55,7 @@ def test_what_is_no_id_of_its_kind_is_told_with_the_value_and_a_remedy(name: str
     told(name, value, expected)
 
 
+@pytest.mark.shows("B13")
 @pytest.mark.parametrize(
     "separator",
     [
@@ -75,6 +77,7 @@ def test_lists_are_separated_by_white_space_or_commas(separator: str) -> None:
     assert load(subnet_ids=separator.join(given)).desired.subnet_ids == given
 
 
+@pytest.mark.shows("B15")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -94,6 +97,7 @@ def test_a_repeated_id_counts_once_and_is_mentioned(name: str, value: str, expec
     assert expected in warning
 
 
+@pytest.mark.shows("B18")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -108,6 +112,7 @@ def test_as_many_ids_as_aws_takes_are_taken(name: str, value: str) -> None:
     assert loaded.warnings == ()
 
 
+@pytest.mark.shows("B23", "B26")
 @pytest.mark.parametrize(
     ("name", "value", "attribute"),
     [

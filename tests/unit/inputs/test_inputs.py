@@ -41,6 +41,7 @@ def test_the_smallest_good_input_gives_every_default() -> None:
     assert loaded.secrets.github == Secret(canaries.PAT)
 
 
+@pytest.mark.shows("B1", "B2", "B3", "B4", "B5", "B6")
 @pytest.mark.parametrize(
     ("name", "blank", "expected"),
     [
@@ -83,6 +84,7 @@ TWO_SPELLINGS = {
 }
 
 
+@pytest.mark.shows("B7")
 @pytest.mark.parametrize("name", [row("7", name, name) for name in TWO_SPELLINGS])
 def test_both_spellings_of_an_input_are_read(name: str) -> None:
     """Not every launcher can keep a hyphen in a variable's name; the same value in both is no contradiction."""
@@ -96,6 +98,7 @@ def test_both_spellings_of_an_input_are_read(name: str) -> None:
     assert inputs.load({**given, underscores: value, hyphens: value}) == expected
 
 
+@pytest.mark.shows("B8")
 @pytest.mark.parametrize(
     ("name", "expected"), [row("8", name, name, "given twice, as INPUT_") for name in TWO_SPELLINGS]
 )
@@ -109,6 +112,7 @@ def test_differing_values_in_both_spellings_are_refused(name: str, expected: str
     assert "CANARY" not in problem
 
 
+@pytest.mark.shows("B9")
 @pytest.mark.parametrize(
     ("variable", "expected"),
     [

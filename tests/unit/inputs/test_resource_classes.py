@@ -21,6 +21,26 @@ def _large(**changed: Any) -> str:
     return json.dumps({"large": {**SIZE, **changed}})
 
 
+@pytest.mark.shows(
+    "B50",
+    "B51",
+    "B52",
+    "B53",
+    "B54",
+    "B55",
+    "B56",
+    "B57",
+    "B58",
+    "B59",
+    "B61",
+    "B62",
+    "B63",
+    "B64",
+    "B65",
+    "B67",
+    "B68",
+    "B69",
+)
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -112,6 +132,7 @@ def test_every_wrong_field_is_told_at_once() -> None:
         assert path in problem
 
 
+@pytest.mark.shows("B60", "B64", "B65", "B66", "B69")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -138,6 +159,7 @@ def test_what_can_be_read_one_way_only_is_taken(value: str, expected: tuple[Reso
     assert load(resource_class_config=value).desired.resource_classes == expected
 
 
+@pytest.mark.shows("B55")
 @pytest.mark.parametrize("depth", [row("55", f"{depth}", depth) for depth in (1, 300, 900, 2000, 20_000)])
 def test_what_is_deep_inside_a_field_is_a_problem_and_nothing_else(depth: int) -> None:
     """Whether Python's parser, cattrs or the message gives up on it first."""

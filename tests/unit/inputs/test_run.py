@@ -13,6 +13,7 @@ from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, tol
 VERSION, SUMS = "actions-runner-version", "actions-runner-sha256"
 
 
+@pytest.mark.shows("B78", "B87", "B88")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -43,6 +44,7 @@ def test_a_word_that_is_none_of_those_known_is_told(name: str, value: str, expec
     told(name, value, expected)
 
 
+@pytest.mark.shows("B77", "B78", "B87", "B88")
 @pytest.mark.parametrize(
     ("name", "value", "attribute", "expected"),
     [

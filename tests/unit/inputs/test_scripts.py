@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAME = "pre-runner-script"
 
 
+@pytest.mark.shows("B70", "B72", "B73")
 @pytest.mark.parametrize(
     "script",
     [
@@ -65,6 +66,7 @@ def test_an_honest_script_is_kept_byte_for_byte(script: str) -> None:
     assert (loaded.desired.pre_runner_script, loaded.warnings) == (script, ())
 
 
+@pytest.mark.shows("B71", "B72")
 @pytest.mark.parametrize(
     ("script", "taken"),
     [
@@ -79,6 +81,7 @@ def test_what_an_editor_adds_to_a_script_is_taken_away(script: str, taken: str) 
     assert load(pre_runner_script=script).desired.pre_runner_script == taken
 
 
+@pytest.mark.shows("B72")
 @pytest.mark.parametrize(
     "script",
     [row("72", "blank", " \n\t"), row("72", "empty", ""), row("72", "mark-alone", "\ufeff"), row("72", "crlf", "\r\n")],
@@ -88,6 +91,7 @@ def test_a_script_of_white_space_is_none(script: str) -> None:
     assert load(pre_runner_script=script) == load()
 
 
+@pytest.mark.shows("B71", "B75a")
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -165,6 +169,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.shows("B73")
 @pytest.mark.parametrize(
     ("value", "expected"), [row("73", name, value, f"{NO_SCRIPT}{kind}") for name, (value, kind) in OTHERS.items()]
 )
@@ -173,6 +178,7 @@ def test_a_text_that_is_not_a_shell_script_is_named_and_refused(value: str, expe
     told(NAME, value, expected)
 
 
+@pytest.mark.shows("B73a")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -213,6 +219,7 @@ def test_a_script_that_would_not_run_as_written_is_refused(value: str, expected:
     told(NAME, value, expected)
 
 
+@pytest.mark.shows("B75")
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -242,6 +249,7 @@ def test_nothing_of_a_script_is_executed(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == [evil]
 
 
+@pytest.mark.shows("B75")
 @pytest.mark.parametrize("what", [row("75", each, each) for each in ("macos", "no-bash", "broken", "slow", "killed")])
 def test_where_bash_cannot_be_asked_a_script_is_taken_as_it_is(
     what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -280,6 +288,7 @@ def _fits(script: str) -> bool:
     return True
 
 
+@pytest.mark.shows("B74")
 @pytest.mark.parametrize("expected", [row("74", "noise", "above the limit of 16384")])
 def test_user_data_that_ec2_takes_is_taken_and_one_byte_more_is_refused_by_how_much(expected: str) -> None:
     """Compressed where it must be, judged with every header value at its longest and hard to compress."""

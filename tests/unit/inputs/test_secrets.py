@@ -42,6 +42,7 @@ def _told(given: dict[str, str], name: str) -> str:
     return next(problem for problem in told if problem.startswith(f"{name}: holds "))
 
 
+@pytest.mark.shows("B90")
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize(
     ("around", "expected"),
@@ -67,6 +68,7 @@ def test_no_input_may_hold_the_token_in_the_escapes_of_json(escaped: str) -> Non
     assert "holds the AWS_SECRET_ACCESS_KEY, " in _told(given, "resource-class-config")
 
 
+@pytest.mark.shows("B76")
 @pytest.mark.parametrize(
     "part", [KEY, LINES[3], " ".join(LINES), "".join(LINES[1:-1])], ids=["all", "line", "one", "body"]
 )
@@ -79,6 +81,7 @@ def test_no_input_may_hold_a_line_of_the_key(name: str, part: str) -> None:
         assert not any(line in problem for line in LINES)
 
 
+@pytest.mark.shows("B90")
 @pytest.mark.parametrize(
     "secret",
     ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"],
@@ -92,6 +95,7 @@ def test_no_input_may_hold_a_secret_of_the_environment(secret: str) -> None:
         assert f"holds the {secret}, {TAKEN_OUT} input" in _told({**given, "tags": f"a={form}"}, "tags")
 
 
+@pytest.mark.shows("B90")
 @pytest.mark.parametrize("secret", ["test", "testing", "minioadmin", "octo"])
 def test_a_short_value_of_an_emulator_is_no_secret(secret: str) -> None:
     """It stands in names of all kinds."""
@@ -99,6 +103,7 @@ def test_a_short_value_of_an_emulator_is_no_secret(secret: str) -> None:
     assert inputs.load(environ(given)).desired.tags == (("stage", secret),)
 
 
+@pytest.mark.shows("B91")
 @pytest.mark.parametrize("name", ["tags", "role-session-name", "GITHUB_SERVER_URL", SCRIPT])
 @pytest.mark.parametrize(("value", "expected"), LOOKS)
 def test_what_is_recognisably_a_secret_is_refused_wherever_it_came_from(name: str, value: str, expected: str) -> None:
@@ -108,6 +113,7 @@ def test_what_is_recognisably_a_secret_is_refused_wherever_it_came_from(name: st
     assert LETTERS[:20] not in problem
 
 
+@pytest.mark.shows("B91")
 @pytest.mark.parametrize(
     "text",
     [
@@ -128,6 +134,7 @@ def test_an_example_a_checksum_and_a_variable_are_no_secrets(text: str) -> None:
     assert (loaded.desired.pre_runner_script, loaded.warnings) == (text, ())
 
 
+@pytest.mark.shows("B76")
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -141,6 +148,7 @@ def test_a_script_with_the_token_in_it_is_refused(script: str, expected: str) ->
     assert f"{SCRIPT}: {expected}, and user data can be read by" in _told({SCRIPT: script}, SCRIPT)
 
 
+@pytest.mark.shows("B89")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [

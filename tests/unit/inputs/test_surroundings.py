@@ -19,6 +19,7 @@ API = "GITHUB_API_URL"
 NO_REPOSITORY, NO_REGION, NO_ADDRESS = "owner/name expected", "not an AWS region", "an https:// address expected"
 
 
+@pytest.mark.shows("A44", "B29", "B30", "B34", "B35", "B36", "B37a", "B84")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -61,6 +62,7 @@ def test_a_variable_that_cannot_be_right_is_told(name: str, value: str, expected
     told(name, value, expected)
 
 
+@pytest.mark.shows("B28")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -81,6 +83,7 @@ def test_without_a_repository_there_is_no_pool(value: str | None, expected: str)
     assert problem.startswith(f"{REPOSITORY}: {expected}")
 
 
+@pytest.mark.shows("B28a")
 @pytest.mark.parametrize("own", [row("28a", "other", "octo/renamed"), row("28a", "none", ""), row("28a", "bad", "x")])
 def test_the_pool_of_another_repository_is_kept_where_the_input_names_it(own: str) -> None:
     """One workflow keeps the pools of many, or what a repository's old name has left."""
@@ -95,6 +98,7 @@ def test_a_run_is_where_it_runs_whosever_pool_it_keeps() -> None:
     assert given.desired.run_url == "https://github.com/octo/widgets/actions/runs/5"
 
 
+@pytest.mark.shows("B31", "B32", "B34", "B34a")
 @pytest.mark.parametrize(
     ("value", "table", "queue", "template"),
     [
@@ -138,6 +142,7 @@ def test_every_repository_of_github_has_names_that_aws_takes(value: str, table: 
     assert len(names.launch_template(repository)) <= 128
 
 
+@pytest.mark.shows("B33")
 @pytest.mark.parametrize(
     ("mine", "others"), [row("33", "first", "a-b/c", "a/b-c"), row("33", "second", "a/b-c", "a-b/c")]
 )
@@ -152,12 +157,14 @@ def test_two_repositories_with_one_table_s_name_do_not_share_it(mine: str, other
     assert others in str(refused.value)
 
 
+@pytest.mark.shows("B36")
 @pytest.mark.parametrize("value", [row("36", "newline", "us-east-1\n"), row("36", "crlf", " us-east-1\r\n")])
 def test_a_region_loses_the_white_space_around_it(value: str) -> None:
     """It may come from a file."""
     assert load(aws_region=value, AWS_REGION="").desired.region == "us-east-1"
 
 
+@pytest.mark.shows("B37")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -187,6 +194,7 @@ def test_the_known_regions_are_botocore_s() -> None:
     assert theirs == KNOWN_REGIONS
 
 
+@pytest.mark.shows("B38")
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -203,6 +211,7 @@ def test_without_a_region_nothing_is_guessed(variables: dict[str, str], expected
     assert problem.startswith(f"aws-region: {expected}")
 
 
+@pytest.mark.shows("B39")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [row("39", "other", "us-west-2", "aws-region: us-west-2 is used although AWS_REGION is eu-west-1.")],
@@ -231,6 +240,7 @@ def test_the_region_comes_from_the_input_then_the_two_variables() -> None:
     assert problem.startswith("AWS_DEFAULT_REGION: not an AWS region")
 
 
+@pytest.mark.shows("B84")
 @pytest.mark.parametrize(
     ("given", "server"),
     [
@@ -273,6 +283,7 @@ def test_a_server_that_instances_cannot_be_told_is_refused(given: dict[str, str]
     assert [problem.partition(":")[0] for problem in problems(good(**given))] == ["GITHUB_SERVER_URL"]
 
 
+@pytest.mark.shows("B86")
 @pytest.mark.parametrize(
     ("present", "missing", "expected"),
     [

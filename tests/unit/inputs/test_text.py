@@ -12,6 +12,7 @@ from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, tol
 NOT_UTF_8 = ("ami", "aws-region", "github-token", "pre-runner-script", "resource-class-config", "tags", "mode")
 
 
+@pytest.mark.shows("B10", "B11", "B12")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -48,6 +49,7 @@ def test_text_that_nobody_can_see_or_decode_is_refused(name: str, value: str, ex
     assert "xyzzy" not in told(name, value, expected) or name != "github-token"
 
 
+@pytest.mark.shows("B11")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -61,12 +63,14 @@ def test_what_editors_leave_around_a_value_is_taken_away(name: str, value: str, 
     assert inputs.load(environ({name: value})) == inputs.load(environ({name: expected}))
 
 
+@pytest.mark.shows("B11", "B12")
 @pytest.mark.parametrize("script", [row("11", "script", "echo \u200b\u00a0"), row("12", "script", "echo '\x1b[1m'")])
 def test_a_script_may_hold_anything(script: str) -> None:
     """It is a program, not a value."""
     assert load(pre_runner_script=script).desired.pre_runner_script == script
 
 
+@pytest.mark.shows("B79")
 @pytest.mark.parametrize(
     "token", [row("79", "newline", "abc\n"), row("79", "space", "abc "), row("79", "both-ends", " abc\r\n")]
 )
@@ -75,6 +79,7 @@ def test_a_token_loses_the_white_space_around_it(token: str) -> None:
     assert load(github_token=token).secrets.github == Secret("abc")
 
 
+@pytest.mark.shows("B80", "B81", "B82")
 @pytest.mark.parametrize(
     ("token", "expected"),
     [

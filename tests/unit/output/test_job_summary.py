@@ -238,6 +238,7 @@ EVIL = st.lists(
 ).map("".join)
 
 
+@pytest.mark.shows("A53")
 @given(EVIL)
 def test_nothing_from_outside_can_mark_up_a_cell(text: str) -> None:
     """Record fields and error texts are written by others."""

@@ -37,6 +37,7 @@ def test_mapped_names_stay_as_they_were_released() -> None:
     assert names.launch_template(long) == f"{'o' * 39}-{'r' * 52}-ci-launch-template-1c6a540de6cdd621"
 
 
+@pytest.mark.shows("A35")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -60,6 +61,7 @@ def test_every_legal_repository_has_legal_names(owner: str, name: str, resource_
     assert TABLE.fullmatch(names.table(repository))
 
 
+@pytest.mark.shows("A35")
 @given(st.lists(st.tuples(OWNERS, REPOSITORIES, st.sampled_from(["a", "b-a", "large"])), unique=True, max_size=8))
 def test_two_pools_of_one_owner_never_share_a_queue(pools: list[tuple[str, str, str]]) -> None:
     """But for owners with a dash, whose tables tell them apart: the table's name is the contract's."""

@@ -82,6 +82,7 @@ def test_no_other_form_of_a_time_is_read(text: str) -> None:
     assert records.read_time(text) is None
 
 
+@pytest.mark.shows("A9")
 @given(st.dictionaries(st.sampled_from([*records.INSTANCE_ATTRIBUTES, "extra"]), VALUES | st.none()))
 def test_reading_a_record_never_fails(attributes: dict[str, Any]) -> None:
     """Jobs on a runner can write records."""

@@ -75,6 +75,7 @@ def _written(use: Callable[[Commands, RedactingStream], object], *, on_github: b
     return raw.getvalue()
 
 
+@pytest.mark.shows("A11")
 @given(PIECES)
 def test_nothing_that_is_printed_is_a_command(text: str) -> None:
     """Record fields, error bodies and tracebacks come from others."""
@@ -82,6 +83,7 @@ def test_nothing_that_is_printed_is_a_command(text: str) -> None:
     assert not any(understood(line) for line in LINE_ENDS.split(printed))
 
 
+@pytest.mark.shows("A53")
 @given(PIECES, PIECES)
 def test_an_annotation_is_one_command_with_the_whole_message(title: str, message: str) -> None:
     """However hostile; the runner trims its ends, and no line of it is a command to whoever splits it."""
@@ -180,6 +182,7 @@ def test_a_secret_in_pieces_is_concealed_once_the_line_is_whole() -> None:
     assert _written(use, on_github=False) == "a *** b\n"
 
 
+@pytest.mark.shows("A11")
 def test_control_characters_are_shown_and_not_sent() -> None:
     """A terminal would obey them."""
     assert (
@@ -228,6 +231,7 @@ def test_the_summary_is_appended_without_secrets(tmp_path: Path) -> None:
     assert path.read_text() == "before\nthe *** é\n"
 
 
+@pytest.mark.shows("F28")
 def test_a_summary_that_is_too_large_is_cut_at_a_line(tmp_path: Path) -> None:
     """Above 1 MiB GitHub shows nothing of it."""
     path = tmp_path / "summary.md"
@@ -300,6 +304,7 @@ def test_outputs_are_appended_without_secrets(tmp_path: Path) -> None:
     assert _values(path.read_text()) == {"before": "1", "token": "the ***"}
 
 
+@pytest.mark.shows("A50")
 def test_the_report_takes_the_place_of_whatever_was_there(tmp_path: Path) -> None:
     """A link that somebody left in the workspace is not followed."""
     elsewhere = tmp_path / "elsewhere"
@@ -328,6 +333,7 @@ def test_a_file_that_cannot_be_written_is_a_warning(variable: str, tmp_path: Pat
     assert "missing" in line
 
 
+@pytest.mark.shows("B85")
 @pytest.mark.parametrize(
     ("file", "expected"),
     [

@@ -138,6 +138,7 @@ def _observe(ec2: _Ec2, dynamodb: _DynamoDB, *former: str) -> Actual:
     return evolve(_collector(ec2, dynamodb, former=former).observe(), skew=timedelta())
 
 
+@pytest.mark.shows("A4")
 @pytest.mark.parametrize(
     ("answer", "kept"),
     [
@@ -276,6 +277,7 @@ def test_a_mark_is_written_as_the_others_understand_it() -> None:
     }
 
 
+@pytest.mark.shows("A7")
 def test_a_mark_s_condition_is_all_that_was_judged() -> None:
     """State, run id and threshold, as read, and the threshold has passed."""
     update = _mark(_record(state="running", run_id="4711"))
@@ -386,6 +388,7 @@ def test_a_refusal_that_names_everybody_is_found_by_halves_too() -> None:
 DENIED = errors.PermissionDenied("ec2:TerminateInstances", "UnauthorizedOperation", "You are not authorized.")
 
 
+@pytest.mark.shows("A21")
 def test_one_instance_that_the_policy_does_not_allow_keeps_nobody_alive() -> None:
     """A policy may allow instances with certain tags only."""
     ec2 = _Ec2()

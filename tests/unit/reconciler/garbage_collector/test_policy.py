@@ -84,6 +84,7 @@ def test_a_living_record_whose_instance_ec2_has_ended_is_marked_as_vanished(stat
     assert _judge(record, _machine(Ec2State.TERMINATED, FOREIGN)) == Mark(record, Reason.VANISHED, NOW)
 
 
+@pytest.mark.shows("A57")
 @pytest.mark.parametrize("state", LIVING)
 def test_an_empty_answer_of_ec2_ends_nobody(state: str) -> None:
     """Its own threshold will; one without any is a warning."""
@@ -118,6 +119,7 @@ def test_only_the_living_age(ec2: Ec2State) -> None:
     assert _judge(_record("idle", FUTURE), evolve(_machine(ec2), launched_at=OLD)) is None
 
 
+@pytest.mark.shows("A8")
 @pytest.mark.parametrize("state", LIVING)
 @pytest.mark.parametrize("threshold", ["", None])
 def test_an_old_living_instance_that_would_stay_for_ever_fails_the_run_by_name(
@@ -183,6 +185,7 @@ def test_a_mark_without_a_readable_time_is_a_warning() -> None:
     assert isinstance(verdict, SkipReason)
 
 
+@pytest.mark.shows("A2")
 @pytest.mark.parametrize(
     ("template", "tags", "proven"),
     [
@@ -287,6 +290,7 @@ def test_an_instance_whose_record_cannot_be_read_is_not_adopted() -> None:
     assert _plan([_stray()], Unreadable("i-00000000", "it has no state")).changes == ()
 
 
+@pytest.mark.shows("A6")
 @pytest.mark.parametrize(
     ("strays", "living", "limit", "adopted"),
     [
@@ -324,6 +328,7 @@ def test_what_was_adopted_and_still_lives_counts_towards_the_limit() -> None:
     assert [type(change) for change in _plan([ended, _stray(1)], first).changes] == [Adopt, Clean]
 
 
+@pytest.mark.shows("A6")
 def test_an_emptied_table_ends_nobody() -> None:
     """Two instances alive and no record at all is somebody's mistake."""
     for limit in (None, 100):
@@ -334,6 +339,7 @@ def test_an_emptied_table_ends_nobody() -> None:
     assert _plan([_stray(0, fresh), _stray(1, fresh)]) == Plan()
 
 
+@pytest.mark.shows("A58")
 @pytest.mark.parametrize("seconds", [61, -61, 86_400])
 def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds: int) -> None:
     """Terminating and cleaning go on: they need no clock of ours."""
@@ -349,6 +355,7 @@ def test_a_clock_that_is_off_marks_and_adopts_nothing_and_fails_the_run(seconds:
 LONG_AGO = NOW - timedelta(days=30)
 
 
+@pytest.mark.shows("A8")
 @pytest.mark.parametrize("state", LIVING)
 @pytest.mark.parametrize("threshold", ["garbage", "9999-12-31T23:59:59Z", wire_time(NOW + timedelta(hours=122))])
 def test_an_old_living_instance_that_nothing_will_ever_end_fails_the_run(state: str, threshold: str) -> None:
@@ -363,6 +370,7 @@ def test_an_old_living_instance_that_nothing_will_ever_end_fails_the_run(state: 
     assert _judge(_record("running", wire_time(NOW + timedelta(hours=120))), instance) is None
 
 
+@pytest.mark.shows("A8")
 def test_an_old_living_instance_whose_record_cannot_be_read_fails_the_run() -> None:
     """It counts as recorded, so nobody adopts it; a young one is a warning."""
     unreadable = Unreadable(ID, "its state is none that is known")

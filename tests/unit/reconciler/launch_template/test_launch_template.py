@@ -248,6 +248,7 @@ def test_what_ec2_adds_by_itself_is_no_difference() -> None:
     assert content.comparable(answer) == RIGHT
 
 
+@pytest.mark.shows("A22")
 def test_ipv6_access_to_the_metadata_service_is_a_difference() -> None:
     """Only its default is not."""
     data = _data()
@@ -263,6 +264,7 @@ def test_user_data_is_shown_by_size_and_hash() -> None:
     assert content.differences((), RIGHT)[-1].before is None
 
 
+@pytest.mark.shows("A22")
 def test_the_content_is_what_the_contract_asks_for() -> None:
     """No instance type and no subnet; IMDSv2 with tags and one hop; a shutdown terminates."""
     data = _data(desired(metadata_hop_limit=2))
@@ -283,6 +285,7 @@ def test_the_content_is_what_the_contract_asks_for() -> None:
         assert expected in payload
 
 
+@pytest.mark.shows("B26")
 def test_an_instance_profile_is_sent_as_what_it_is() -> None:
     """A name or an ARN."""
     arn = "arn:aws:iam::123456789012:instance-profile/runners"

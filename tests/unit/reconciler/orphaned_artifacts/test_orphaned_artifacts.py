@@ -144,6 +144,7 @@ def test_those_of_a_recorded_instance_stay() -> None:
     assert dynamodb.deleted == []
 
 
+@pytest.mark.shows("A18")
 def test_those_of_a_living_instance_stay() -> None:
     """EC2 knows better than the table."""
     dynamodb = _DynamoDB(_artifact(identifier="i-00000001"))

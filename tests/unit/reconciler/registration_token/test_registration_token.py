@@ -198,6 +198,7 @@ class _ParamValidationError(Exception):
     """What botocore raises: its text quotes the parameter."""
 
 
+@pytest.mark.shows("A54")
 def test_an_exception_that_quotes_the_token_never_surfaces() -> None:
     """Only its type is told, and the log's traceback ends before it."""
     items = Items()

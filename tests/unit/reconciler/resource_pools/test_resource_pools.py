@@ -306,6 +306,7 @@ def test_attributes_that_are_read_back_late_are_not_set_twice() -> None:
     assert (len(report.pending), report.failed) == (1, False)
 
 
+@pytest.mark.shows("A14")
 @pytest.mark.parametrize(
     "url",
     [

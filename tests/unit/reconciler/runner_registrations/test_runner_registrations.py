@@ -83,6 +83,7 @@ def _refresh(
     return converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None).report
 
 
+@pytest.mark.shows("A19")
 @pytest.mark.parametrize(
     ("runner", "due"),
     [
@@ -122,6 +123,7 @@ def test_github_is_not_asked_in_a_run_that_ended_nothing_or_where_it_is_not_want
         assert (github.calls, report.status) == ([], "not checked")
 
 
+@pytest.mark.shows("A19")
 def test_the_history_is_evidence_and_ec2_s_ignorance_is_not() -> None:
     """A runner of another region looks the same."""
     github, history = _GitHub(_runner(1), _runner(2, f"{OTHER}-1"), _runner(3, "laptop"), _runner(4)), _History(ID)
@@ -148,6 +150,7 @@ def test_removals_that_are_refused_are_failures_however_many(number: int) -> Non
     assert report.failed
 
 
+@pytest.mark.shows("F23")
 def test_a_limit_of_github_is_run_into_once() -> None:
     """Each further request would wait a minute in vain, and GitHub bars who goes on."""
     github = _GitHub(*(_runner(each) for each in range(REMOVED_PER_RUN)))

@@ -227,6 +227,7 @@ def test_a_pin_on_an_enterprise_server_is_judged_by_what_it_offers(pinned: str, 
     assert ["below 2.329.0" in warning for warning in tenant.warnings] == [True, False]
 
 
+@pytest.mark.shows("A56")
 @pytest.mark.parametrize("checksum", [None, "", "abc", "zz" * 32, 7])
 def test_a_missing_checksum_is_a_warning(checksum: Any) -> None:
     """The release is used; what cannot be a sum is none."""
@@ -257,6 +258,7 @@ def test_other_systems_are_not_looked_at() -> None:
     assert releases.read_downloads([_download("x64"), *others, _download("arm64")])[0] == _release()
 
 
+@pytest.mark.shows("A56")
 @pytest.mark.parametrize(
     "downloads",
     [
@@ -294,6 +296,7 @@ def test_whatever_is_accepted_from_github_is_read_back_from_the_record() -> None
     assert releases.read_recorded(items.items[IDENTIFIER]) is not None
 
 
+@pytest.mark.shows("A13")
 @pytest.mark.parametrize(
     "item",
     [

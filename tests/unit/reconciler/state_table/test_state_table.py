@@ -94,6 +94,7 @@ def test_a_table_with_another_key_is_refused_and_never_changed(
         policy.plan(desired(), _actual(keys=keys, status=status))
 
 
+@pytest.mark.shows("A34")
 @pytest.mark.parametrize("owner", ["octo-widgets/x", "Octo/widgets", "unknown ({'N': '1'})", "unknown ({'S': ''})"])
 def test_a_table_that_is_another_s_is_refused_and_never_claimed(owner: str) -> None:
     """`a-b/c` and `a/b-c` share a table's name."""
@@ -294,6 +295,7 @@ def test_a_table_that_does_not_become_active_fails_after_sixty_seconds(status: s
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 
+@pytest.mark.shows("F34")
 @pytest.mark.parametrize("key", [KEY, ""])
 @pytest.mark.parametrize(
     ("status", "remedy"),
