@@ -9,6 +9,8 @@ import pytest
 
 ALL = os.environ.get("REFRESH_ALL_SUITES") == "1"
 """Whether nothing may be left out, as in CI."""
+NIGHTLY = os.environ.get("REFRESH_BUDGET") == "nightly"
+"""Whether suites that sample in CI run in full."""
 
 
 def leave_out(absent: str) -> NoReturn:

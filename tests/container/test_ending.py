@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(3000)]
 
 EXPIRED = 3
-EVERY = 1 if suites.ALL else 8
-"""Every how manyth request a run is killed at; a user's machine need not take the minutes of all of them."""
+EVERY = 1 if suites.NIGHTLY else 3 if suites.ALL else 8
+"""A run is killed at every n-th request. A night kills at each; the simulation does so in every run."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

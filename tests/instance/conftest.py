@@ -13,7 +13,7 @@ from refresh.agent import user_data
 from tests import suites
 from tests.instance import machine
 from tests.instance.driver import Driver
-from tests.instance.machine import Ec2Instance
+from tests.instance.machine import Machine
 from tests.instance.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Instance:
     world: World
     clients: Clients
     surroundings: Surroundings
-    machine: Ec2Instance
+    machine: Machine
     driver: Driver
 
     def boot(self, variables: dict[str, str] | None = None, **inputs: str) -> None:
@@ -79,7 +79,7 @@ def instance(*, contained: bool, world: World, clients: Clients, tmp_path: Path)
         surroundings.tags = {"AllowSelfTermination": "true", "InitialRunId": "42"}
         driver = Driver(world, clients, instance_id)
         driver.create()
-        launched = Ec2Instance(tmp_path / "machine", contained)
+        launched = Machine(tmp_path / "machine", contained)
         try:
             yield Instance(world, clients, surroundings, launched, driver)
         finally:

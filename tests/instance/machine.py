@@ -50,7 +50,7 @@ def _unshare() -> list[str]:
 
 
 @define
-class Ec2Instance:
+class Machine:
     """One instance: its folders on the host and the process that is its boot."""
 
     folder: Path

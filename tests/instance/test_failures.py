@@ -1,4 +1,4 @@
-"""What the agent does on bad days: each failure is signalled or survived, and the threshold holds in all of them."""
+"""Failures on an instance: each is signalled or survived, and the threshold ends the instance in every case."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def _end_by_threshold(instance: Instance) -> None:
 
 
 def test_a_failing_script_is_signalled_and_nothing_is_installed(instance: Instance) -> None:
-    """Provision ends the instance; if it does not, the threshold does."""
     instance.boot(pre_runner_script="#!/bin/bash -e\necho broken\n(exit 3)\necho went on\n")
     instance.awaits("UD_FAILED", "42", CREATION_SECONDS)
     eventually(lambda: instance.machine.booted == "1", 5)
@@ -44,15 +43,13 @@ def test_a_failing_script_is_signalled_and_nothing_is_installed(instance: Instan
 
 
 def test_a_hanging_script_does_not_keep_the_instance_alive(instance: Instance) -> None:
-    """The threshold is watched from the first second on."""
     instance.boot(pre_runner_script="sleep 1000")
     eventually(lambda: "instance.started" in instance.machine.log, 60)
     _end_by_threshold(instance)
     assert instance.driver.signalled == ("", "")
 
 
-def test_a_registration_that_fails_again_and_again_is_signalled_and_the_next_claim_works(instance: Instance) -> None:
-    """Three attempts, then the word; the loop goes on."""
+def test_a_registration_that_fails_three_times_is_signalled_and_the_next_claim_works(instance: Instance) -> None:
     instance.machine.record.joinpath("refusals-to-register").write_text("3")
     instance.boot()
     instance.awaits("UD_REG_FAILED", "42", CREATION_SECONDS)
@@ -62,15 +59,16 @@ def test_a_registration_that_fails_again_and_again_is_signalled_and_the_next_cla
     instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)  # it looks every 10 seconds whether the run has ended
 
 
-def test_a_registration_that_fails_once_is_tried_again(instance: Instance) -> None:
-    """Within what provision waits."""
+def test_a_failed_download_and_a_failed_registration_are_retried(instance: Instance) -> None:
+    instance.surroundings.refusals = 2
     instance.machine.record.joinpath("refusals-to-register").write_text("1")
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
+    assert instance.surroundings.downloads == 3
 
 
-def test_a_missing_token_is_no_registration(instance: Instance) -> None:
-    """The runner would ask for it on a terminal that is not there."""
+def test_without_a_token_no_registration_is_tried(instance: Instance) -> None:
+    """config.sh would wait for one on a terminal."""
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     instance.world.delete_metadata(instance.clients, names.REGISTRATION_TOKEN_IDENTIFIER)
@@ -82,8 +80,8 @@ def test_a_missing_token_is_no_registration(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("kind", BAD_ANSWERS)
-def test_it_survives_a_table_that_answers_badly_for_a_while(instance: Instance, kind: str) -> None:
-    """At boot, and when it is released: signals are written until they are."""
+def test_signals_are_retried_while_the_table_fails(instance: Instance, kind: str) -> None:
+    """At boot, and at release."""
     aws = instance.world.aws
 
     def bad_for(seconds: float) -> None:
@@ -103,17 +101,8 @@ def test_it_survives_a_table_that_answers_badly_for_a_while(instance: Instance, 
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
 
 
-def test_a_download_that_fails_is_tried_again(instance: Instance) -> None:
-    """Three times more."""
-    instance.surroundings.refusals = 2
-    instance.boot()
-    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
-    assert instance.surroundings.downloads == 3
-
-
 @pytest.mark.shows("A45")
-def test_an_archive_that_is_not_github_s_is_refused(instance: Instance) -> None:
-    """Its checksum is what GitHub said; provision hears of it, and the threshold is still watched."""
+def test_an_archive_with_another_checksum_is_refused_and_signalled(instance: Instance) -> None:
     instance.surroundings.archive = archive("9.9.9")
     instance.boot()
     instance.awaits("UD_REG_FAILED", "42", CREATION_SECONDS)
@@ -124,8 +113,8 @@ def test_an_archive_that_is_not_github_s_is_refused(instance: Instance) -> None:
 
 @pytest.mark.shows("A45")
 @pytest.mark.parametrize(("given", "outcome"), [("0" * 64, "UD_REG_FAILED"), ("", "UD_REG_OK")])
-def test_a_pinned_version_is_held_to_the_given_checksum(instance: Instance, given: str, outcome: str) -> None:
-    """GitHub tells the sum of the newest alone, so an older one without a given sum is taken as it is, and said so."""
+def test_a_pinned_version_must_match_its_given_checksum(instance: Instance, given: str, outcome: str) -> None:
+    """GitHub reports a checksum for the newest version only; an older one without a given sum is logged."""
     sums = f"x64={given},arm64={given}" if given else ""
     instance.boot(actions_runner_version="2.330.0", actions_runner_sha256=sums)
     instance.awaits(outcome, "42", CREATION_SECONDS)
@@ -133,8 +122,7 @@ def test_a_pinned_version_is_held_to_the_given_checksum(instance: Instance, give
 
 
 @pytest.mark.parametrize(("folder", "home"), [("actions-runner", ""), ("my-runner", "/opt/my-runner")])
-def test_the_image_s_own_runner_is_used_if_it_is_the_wanted_one(instance: Instance, folder: str, home: str) -> None:
-    """Nothing is downloaded then."""
+def test_the_runner_of_the_image_is_used_if_its_version_matches(instance: Instance, folder: str, home: str) -> None:
     instance.surroundings.unpack(instance.machine.folder / "opt" / folder, VERSION)
     instance.boot({"RUNNER_HOME": home} if home else {})
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
@@ -142,8 +130,8 @@ def test_the_image_s_own_runner_is_used_if_it_is_the_wanted_one(instance: Instan
     assert f"runner.found folder=/opt/{folder}" in instance.machine.log
 
 
-def test_the_image_names_its_runner_s_folder_where_it_names_its_variables(instance: Instance) -> None:
-    """The boot does not get them; images that Packer builds have them in /etc/environment."""
+def test_etc_environment_may_name_the_folder_of_the_runner(instance: Instance) -> None:
+    """User data does not get these variables; images built by Packer have them there."""
     instance.surroundings.unpack(instance.machine.folder / "opt" / "my-runner", VERSION)
     instance.machine.replace("/etc/environment", 'ImageOS=ubuntu24\nRUNNER_HOME="/opt/my-runner"\n')
     instance.boot()
@@ -152,7 +140,7 @@ def test_the_image_names_its_runner_s_folder_where_it_names_its_variables(instan
     eventually(lambda: "ImageOS=ubuntu24\n" in instance.machine.read("environment"), 20)
 
 
-def test_an_older_runner_of_the_image_is_left_alone(instance: Instance) -> None:
+def test_an_older_runner_of_the_image_is_not_used(instance: Instance) -> None:
     """GitHub may refuse it."""
     instance.surroundings.unpack(instance.machine.folder / "opt" / "actions-runner", "2.300.0")
     instance.boot()
@@ -160,20 +148,8 @@ def test_an_older_runner_of_the_image_is_left_alone(instance: Instance) -> None:
     assert instance.surroundings.downloads == 1
 
 
-def test_a_registration_that_github_keeps_is_removed_here(instance: Instance) -> None:
-    """The stored token registers; not every GitHub takes it for removal."""
-    instance.machine.record.joinpath("refusals-to-remove").write_text("1")
-    instance.boot()
-    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
-    instance.driver.release("42")
-    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
-    removals = [call for call in instance.machine.calls if call.startswith("config.sh") and ": remove" in call]
-    assert len(removals) == 2
-    assert removals[1].endswith("with no token: remove --local")
-
-
-def test_a_runner_that_github_moved_is_removed_and_registers_again(instance: Instance) -> None:
-    """Its service may have it write settings and credentials under other names, which count as a configuration too."""
+def test_a_migrated_runner_whose_removal_github_refuses_is_removed_locally(instance: Instance) -> None:
+    """The stored token registers, but not every GitHub accepts it for removal; a migrated runner has more files."""
     instance.machine.record.joinpath("migrated").touch()
     instance.machine.record.joinpath("refusals-to-remove").write_text("1")
     instance.boot()
@@ -185,8 +161,8 @@ def test_a_runner_that_github_moved_is_removed_and_registers_again(instance: Ins
     instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)
 
 
-def test_what_a_failed_removal_left_of_a_moved_runner_is_not_in_the_way(instance: Instance) -> None:
-    """Every attempt to register starts without any configuration."""
+def test_a_failed_removal_is_signalled_and_its_files_do_not_block_the_next_run(instance: Instance) -> None:
+    """Release expires the instance then, but another run may have claimed it before."""
     instance.machine.record.joinpath("migrated").touch()
     instance.machine.record.joinpath("refusals-to-remove").write_text("2")
     instance.boot()
@@ -194,24 +170,13 @@ def test_what_a_failed_removal_left_of_a_moved_runner_is_not_in_the_way(instance
     eventually((instance.machine.folder / "opt/refresh-runner/.credentials_migrated").exists, 10)
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_FAILED", "42", RELEASE_SECONDS)
+    assert "signal.written UD_REMOVE_REG_FAILED run=42" in instance.machine.log
     instance.driver.claim("43")
     instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)
 
 
-def test_a_removal_that_fails_altogether_is_signalled_and_the_next_run_is_served(instance: Instance) -> None:
-    """Release expires the instance then; if somebody claims it all the same, nothing of the old one is in the way."""
-    instance.machine.record.joinpath("refusals-to-remove").write_text("2")
-    instance.boot()
-    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
-    instance.driver.release("42")
-    instance.awaits("UD_REMOVE_REG_REMOVE_RUN_FAILED", "42", RELEASE_SECONDS)
-    assert "signal.written UD_REMOVE_REG_FAILED run=42" in instance.machine.log
-    instance.driver.claim("43")
-    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS)
-
-
-def test_a_runner_that_does_not_end_is_killed_while_release_still_waits(instance: Instance) -> None:
-    """Half a minute is what it gets."""
+def test_a_runner_that_does_not_end_is_killed_after_half_a_minute(instance: Instance) -> None:
+    """Release still waits then."""
     instance.machine.record.joinpath("stubborn").touch()
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
@@ -221,8 +186,8 @@ def test_a_runner_that_does_not_end_is_killed_while_release_still_waits(instance
     assert "run.sh ended" not in instance.machine.calls
 
 
-def test_what_is_dead_and_not_buried_does_not_count_as_at_work(instance: Instance) -> None:
-    """Its parent has left the session and sleeps; a machine's first process may be as slow to look after the dead."""
+def test_a_zombie_does_not_count_as_a_running_process(instance: Instance) -> None:
+    """Its parent has left the session and does not reap it; PID 1 may be as slow."""
     job = "bash -c 'sleep 0.1 & exec setsid sleep 1000' & sleep 1; touch $RECORD/left"
     instance.machine.record.joinpath("job.sh").write_text(job)
     instance.boot()
@@ -233,8 +198,7 @@ def test_what_is_dead_and_not_buried_does_not_count_as_at_work(instance: Instanc
     assert "run.sh ended" in instance.machine.calls
 
 
-def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
-    """As long as the run has the instance."""
+def test_a_crashed_runner_is_restarted(instance: Instance) -> None:
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
@@ -243,8 +207,8 @@ def test_a_runner_that_crashed_is_started_again(instance: Instance) -> None:
     assert instance.machine.calls[-1].startswith("run.sh as")
 
 
-def test_it_ends_itself_a_minute_after_its_threshold_and_not_before(instance: Instance) -> None:
-    """Refresh comes first if it is there: it marks the instance before it ends it."""
+def test_an_instance_ends_itself_a_minute_after_its_threshold_and_not_before(instance: Instance) -> None:
+    """So a refresh that runs in time marks it first."""
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     instance.driver.set("threshold", in_minutes(-25 / 60))
@@ -252,7 +216,6 @@ def test_it_ends_itself_a_minute_after_its_threshold_and_not_before(instance: In
 
 
 def test_an_instance_without_a_record_shuts_down_an_hour_after_its_boot(instance: Instance) -> None:
-    """Nobody knows it, and nobody would end it."""
     instance.driver.delete()
     instance.machine.replace("/proc/uptime", "100.25 90.00\n")
     instance.boot()
@@ -266,8 +229,8 @@ def test_an_instance_without_a_record_shuts_down_an_hour_after_its_boot(instance
     assert instance.machine.read("shutdown") == "-h now\n"
 
 
-def test_an_outage_ends_an_instance_a_day_after_its_threshold_and_not_within_hours(instance: Instance) -> None:
-    """The clock that starts with the boot says so."""
+def test_in_an_outage_an_instance_ends_itself_after_a_day_and_not_within_hours(instance: Instance) -> None:
+    """By the time since boot."""
     instance.machine.replace("/proc/uptime", "100.25 90.00\n")
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
@@ -282,8 +245,7 @@ def test_an_outage_ends_an_instance_a_day_after_its_threshold_and_not_within_hou
     eventually(lambda: instance.machine.read("shutdown"), 60, lambda: instance.machine.log)
 
 
-def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:
-    """Until the tag is gone."""
+def test_a_protected_instance_ends_itself_only_when_the_tag_is_gone(instance: Instance) -> None:
     instance.surroundings.tags["refresh-action:protect"] = "true"
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
@@ -296,7 +258,7 @@ def test_a_protected_instance_does_not_end_itself(instance: Instance) -> None:
 
 
 def test_an_instance_that_may_not_terminate_itself_shuts_down(instance: Instance) -> None:
-    """The template has EC2 terminate it then."""
+    """The launch template makes EC2 terminate it then."""
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     instance.world.aws.before_call = lambda call: (403, DENIED) if call == "ec2:TerminateInstances" else None

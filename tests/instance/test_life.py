@@ -47,8 +47,8 @@ def test_an_instance_lives_through_two_runs_and_ends_itself(instance: Instance) 
     assert instance.surroundings.without_token == []
 
 
-def test_it_beats_every_five_seconds_and_a_dead_one_s_beat_goes(instance: Instance) -> None:
-    """After 15 seconds without one provision takes it for dead; time-to-live removes what it leaves."""
+def test_a_heartbeat_is_written_every_five_seconds_and_expires_in_a_day(instance: Instance) -> None:
+    """Provision takes an instance for dead after 15 seconds without one."""
     instance.boot()
     beats: dict[str, float] = {}
 

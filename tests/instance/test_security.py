@@ -1,4 +1,4 @@
-"""What a job, a record or a tag can do to the agent: nothing; and where its secrets go: nowhere."""
+"""Jobs, records and tags cannot command the agent, and its secrets go nowhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HOSTILE = "$(touch /record/owned) `touch /record/owned` ' \" \\ ; touch /record/
 
 
 @pytest.mark.shows("A25")
-def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) -> None:
-    """It reaches the runner's configuration in its environment, and the runner itself not at all."""
+def test_the_token_is_in_no_log_and_no_process_list(instance: Instance) -> None:
+    """config.sh gets it in its environment, run.sh not at all."""
     instance.boot(pre_runner_script="env")
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     eventually(lambda: instance.machine.calls[-1].startswith("run.sh as"), 10)
@@ -36,8 +36,8 @@ def test_the_token_is_in_no_log_and_in_no_list_of_processes(instance: Instance) 
 
 @pytest.mark.shows("A17")
 @pytest.mark.parametrize("attribute", ["runId", "threshold", "state"])
-def test_a_hostile_record_is_a_value_and_nothing_else(instance: Instance, attribute: str) -> None:
-    """Jobs can write the table. It starts no command, ends nothing and claims nothing."""
+def test_a_hostile_record_starts_no_command_and_ends_or_claims_nothing(instance: Instance, attribute: str) -> None:
+    """Jobs can write the table."""
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     instance.driver.set(attribute, HOSTILE)
@@ -50,7 +50,7 @@ def test_a_hostile_record_is_a_value_and_nothing_else(instance: Instance, attrib
 
 
 @pytest.mark.shows("A17")
-def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None:
+def test_a_hostile_token_starts_no_command(instance: Instance) -> None:
     """It is stored in the same table."""
     instance.boot(pre_runner_script="until [[ -e $RECORD/go ]]; do sleep 0.1; done")
     hostile = records.to_wire({"token": HOSTILE})
@@ -63,8 +63,8 @@ def test_a_hostile_token_is_a_value_and_nothing_else(instance: Instance) -> None
 
 @pytest.mark.shows("A27")
 @pytest.mark.parametrize(("instance_id", "run"), [("i-zzz", "42"), (HOSTILE, "42"), ("", HOSTILE), ("", "42},x={S=1")])
-def test_metadata_of_another_shape_is_refused(instance: Instance, instance_id: str, run: str) -> None:
-    """Both travel inside what is written."""
+def test_malformed_metadata_is_refused(instance: Instance, instance_id: str, run: str) -> None:
+    """Both are part of what the agent writes."""
     instance.surroundings.instance_id = instance_id or instance.driver.instance_id
     instance.surroundings.tags["InitialRunId"] = run
     instance.boot(pre_runner_script="touch $RECORD/ran")
@@ -76,8 +76,7 @@ def test_metadata_of_another_shape_is_refused(instance: Instance, instance_id: s
 
 
 @pytest.mark.shows("A27")
-def test_an_instance_that_nobody_s_run_launched_still_ends_at_its_threshold(instance: Instance) -> None:
-    """Without the tag of provision it serves nobody."""
+def test_an_instance_without_a_run_tag_serves_no_run_and_ends_at_its_threshold(instance: Instance) -> None:
     del instance.surroundings.tags["InitialRunId"]
     instance.boot()
     eventually(lambda: instance.machine.booted == "1", 30, lambda: instance.machine.log)
@@ -87,8 +86,8 @@ def test_an_instance_that_nobody_s_run_launched_still_ends_at_its_threshold(inst
 
 
 @pytest.mark.shows("A33")
-def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance: Instance) -> None:
-    """A line `EOF`, quotes, `$` and backticks reach bash as they are; its log is root's alone."""
+def test_a_hostile_script_arrives_byte_for_byte(instance: Instance) -> None:
+    """A line `EOF`, quotes, `$` and backticks do not end or extend the wrapper."""
     script = "cat >$RECORD/arrived <<'EOF'\n$(id) `id` \" ' \\ \\n\r\nEOF\necho oops >&2"
     instance.boot(pre_runner_script=script)
     instance.awaits("UD_OK", "42", CREATION_SECONDS)
@@ -97,8 +96,8 @@ def test_a_hostile_script_does_what_it_says_and_nothing_in_the_wrapper(instance:
 
 
 @pytest.mark.shows("A23")
-def test_jobs_of_another_user_cannot_write_the_agent_s_files_and_leave_nothing_behind(instance: Instance) -> None:
-    """Nor its runner's; what they started ends with the run, so it does not see the next token."""
+def test_jobs_of_another_user_cannot_write_files_of_the_agent_and_leave_no_process(instance: Instance) -> None:
+    """A process left behind would see the next token."""
     if not instance.machine.contained:
         suites.leave_out("a user is made, which needs a container of its own")
     job = """
@@ -127,8 +126,8 @@ setsid sleep 1000 >/dev/null 2>&1 &
 
 
 @pytest.mark.shows("A24")
-def test_the_agent_does_not_read_the_configuration_that_a_job_may_write(instance: Instance) -> None:
-    """A job of root can write /root/.aws; it must not lead the agent to another account."""
+def test_the_agent_ignores_aws_configuration_that_a_job_wrote(instance: Instance) -> None:
+    """A job that runs as root can write /root/.aws; it must not lead the agent to another account."""
     if not instance.machine.contained:
         suites.leave_out("root's home is written, which needs a container of its own")
     script = "mkdir -p ~/.aws && echo '[default' >~/.aws/config && echo '[default' >~/.aws/credentials"
