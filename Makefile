@@ -1,20 +1,26 @@
-# Two commands do everything on a machine that has Python >= 3.11 and make: `make demo` and `make test`.
+# All that `make demo` and `make test` need is Python >= 3.11 and make.
 
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PYTEST := $(BIN)/python -m pytest
+COVERED := rm -f .coverage .coverage.*; \
+	$(PYTEST) --numprocesses=logical --dist=loadgroup --cov --cov-report=term-missing --cov-fail-under=100
 SHOWN := build/shown
 WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 
-.PHONY: help demo test simulate bench mutants lint generated docs audit release-dry-run format lock clean
+.PHONY: help demo quick test test-all simulate bench mutants lint generated docs audit release-dry-run format lock clean lint-python
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
-	@echo 'make test    run every test suite'
+	@echo 'make quick   run the unit and contract tests, ruff, mypy and the import rules (a minute)'
+	@echo 'make test    run all tests that need only Python, with complete branch coverage (five minutes);'
+	@echo '             T=path runs one file, folder or test'
+	@echo 'make test-all  run the rest as well: containers, DynamoDB Local, act, the AWS CLI, the benchmark'
 	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly for all of it)'
 	@echo 'make bench   measure what runs cost: seconds, memory and calls (docs/performance.md)'
-	@echo 'make mutants change the pure modules one expression at a time, and require that a unit test notices'
+	@echo 'make mutants change the pure modules one expression at a time, and list the changes that no unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make generated  write what repeats a fact of the program: pages, policies, action.yml'
 	@echo 'make docs    write the page of inputs and build the documentation site, strictly, into build/site'
@@ -27,24 +33,33 @@ help:
 demo: $(INSTALLED)
 	@$(BIN)/python -m tools.demo
 
+# The contract tests include the import rules.
+quick: lint-python
+	$(PYTEST) --numprocesses=logical tests/unit tests/contract
+
 test: $(INSTALLED)
-	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --numprocesses=logical --dist=loadgroup --cov --cov-report=term-missing --cov-fail-under=100
+ifdef T
+	$(PYTEST) $(T)
+else
+	$(COVERED) -m 'not ci'
+	@$(BIN)/python -m tests.suites
+endif
+
+test-all: $(INSTALLED)
+	$(COVERED)
 
 simulate: $(INSTALLED)
-	REFRESH_BUDGET=$(or $(BUDGET),push) $(BIN)/python -m pytest --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
+	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m tools.bench
 
 mutants: $(INSTALLED)
-	$(BIN)/python -m tests.mutation
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 # SC2034 and SC2016: the rendered header is no whole program, and is about what must not be expanded.
-lint: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+lint: lint-python
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/agent/golden/plain.sh
 	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/agent/golden/hostile-header.sh
@@ -64,7 +79,12 @@ lint: $(INSTALLED)
 	$(BIN)/cfn-lint docs/cloudformation/refresh.yaml
 	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
-	$(BIN)/python -m pytest -q --no-header tests/contract/test_import_rules.py
+	$(PYTEST) -q --no-header tests/contract/test_import_rules.py
+
+lint-python: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 generated: $(INSTALLED)
 	@$(BIN)/python -m tools.generated
@@ -108,4 +128,4 @@ $(INSTALLED): requirements/development.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv mutants .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Suites that need more than Python and make: left out where that is not there, with the reason, but never in CI."""
+"""Which tests `make test` leaves to `make test-all`; `python -m tests.suites` lists them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from typing import NoReturn
 
 import pytest
 
+LEFT_TO_TEST_ALL = {
+    "tests/bench": "takes minutes",
+    "tests/composite": "installs packages",
+    "tests/container": "needs a Docker engine, and act",
+    "tests/documentation/test_operations.py": "needs the AWS CLI",
+    "tests/documentation/test_quick_start.py": "needs the AWS CLI",
+    "tests/iam/test_runs.py": "takes minutes",
+    "tests/iam/test_terraform.py": "needs Terraform",
+    "tests/image": "reduces the models of AWS",
+    "tests/instance": "needs a Docker engine",
+    "tests/scale": "needs Java and Maven for DynamoDB Local",
+    "tests/simulation/test_crashes_on_servers.py": "needs Java and Maven for DynamoDB Local",
+}
+"""Folders and files, each with the reason. tests/conftest.py marks them `ci`; a single test may have the marker itself."""
 ALL = os.environ.get("REFRESH_ALL_SUITES") == "1"
-"""Whether nothing may be left out, as in CI."""
+"""Whether a test that cannot run fails, as in CI."""
 NIGHTLY = os.environ.get("REFRESH_BUDGET") == "nightly"
 """Whether suites that sample in CI run in full."""
 
 
 def leave_out(absent: str) -> NoReturn:
-    """Skip with the reason, which the list of skips shows at the end; fail where every suite is asked for."""
+    """Skip the test with this reason; in CI fail."""
     if ALL:
         pytest.fail(absent)
-    pytest.skip(absent)  # a user's machine may lack it, and CI may not: see above
+    pytest.skip(absent)
+
+
+if __name__ == "__main__":
+    print("Left to `make test-all`:")
+    for path, reason in LEFT_TO_TEST_ALL.items():
+        print(f"  {path}: {reason}")

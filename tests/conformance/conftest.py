@@ -106,9 +106,9 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test on every stand-in that has the service."""
     if "backend" in metafunc.fixturenames:
-        names = ["memory", "moto", *(["AWS"] if REAL else [])]
+        names: list[Any] = ["memory", "moto", *(["AWS"] if REAL else [])]
         if metafunc.module.__name__.endswith("test_dynamodb"):
-            names.append("DynamoDB Local")
+            names.append(pytest.param("DynamoDB Local", marks=pytest.mark.ci))
         metafunc.parametrize("backend", names, indirect=True)
 
 
