@@ -137,7 +137,7 @@ def believe_the_record_alone() -> AbstractContextManager[object]:
 
 def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[object]:
     """Forget that the table alone says so, and that a living template is somebody's."""
-    return mock.patch.object(observe, "_is_another_s", return_value=False)
+    return mock.patch.object(observe, "_belongs_to_another_pool", return_value=False)
 
 
 def forget_former_templates() -> AbstractContextManager[object]:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, assert_never
 
 from refresh import errors
 from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.pool import records
 from refresh.pool.batches import batches
-from refresh.reconciler.garbage_collector.changes import Mark, Reason
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import TerminateInstancesResultTypeDef
 
-    from refresh.dynamodb.transactions import Actions
+    from refresh.dynamodb.transactions import Actions, Sender
     from refresh.engine.change import Outcome
     from refresh.ports import Clock
-    from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Terminate
+    from refresh.reconciler.garbage_collector.changes import CollectorChange
 
 MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25
@@ -36,7 +37,55 @@ https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 LONGEST_PAUSE_SECONDS = 60
 SEARCHING_CALLS = 1000
 """How many calls of a run may go into finding what makes others fail."""
+LONG_WORK = 50
+"""More changes of one kind than this report their progress."""
 _ENDING = frozenset({"shutting-down", "terminated"})
+
+
+def apply(  # noqa: PLR0913, PLR0917 - two clients, two names, the changes and a hook
+    ec2: EC2Client,
+    sender: Sender,
+    table: str,
+    run_url: str,
+    changes: Sequence[CollectorChange],
+    progress: Callable[[str, int, int], None],
+) -> Iterator[Outcome]:
+    """Send marks and adoptions, then terminations, then cleanings, each in batches."""
+    firsts: list[Mark | Adopt] = []
+    terminations: list[Terminate] = []
+    cleanings: list[Clean] = []
+    for change in changes:
+        match change:
+            case Mark() | Adopt():
+                firsts.append(change)
+            case Terminate():
+                terminations.append(change)
+            case Clean():
+                cleanings.append(change)
+            case _:
+                assert_never(change)
+    phase_one = partial(begin, table, run_url)
+    cleaned = partial(clean, table, sender.clock.now())
+    marking = sender.write(firsts, phase_one, MARKS_PER_TRANSACTION)
+    yield from _reported("marked", firsts, marking, progress)
+    terminating = terminate(ec2, terminations, sender.clock, sender.over)
+    yield from _reported("terminated", terminations, terminating, progress)
+    cleaning = sender.write(cleanings, cleaned, CLEANINGS_PER_TRANSACTION)
+    yield from _reported("cleaned", cleanings, cleaning, progress)
+
+
+def _reported(
+    done: str,
+    changes: Sequence[CollectorChange],
+    outcomes: Iterable[Outcome],
+    progress: Callable[[str, int, int], None],
+) -> Iterator[Outcome]:
+    """Pass outcomes on, and report the progress of long work every hundred."""
+    total = len(changes)
+    for number, outcome in enumerate(outcomes, 1):
+        yield outcome
+        if total > LONG_WORK and (number % 100 == 0 or number == total):
+            progress(done, number, total)
 
 
 def begin(table: str, run_url: str, change: Mark | Adopt) -> Actions:

@@ -15,13 +15,18 @@ from refresh.dynamodb import items
 from refresh.pool import ec2_instances, records
 from refresh.pool.ec2_instances import Launched
 from refresh.pool.ownership import TEMPLATE_TAG
+from refresh.reconciler.garbage_collector import restores
 from refresh.reconciler.garbage_collector.actual import Actual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
     from types_boto3_ec2 import EC2Client
+
+    from refresh.engine.shared_read import SharedRead
+    from refresh.reconciler.garbage_collector.restores import Restore
 
 _FEWEST = 1
 
@@ -64,6 +69,19 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
         unlisted=launched.unlisted,
         unanswered=unanswered,
     )
+
+
+def restore(table: SharedRead[TableDescriptionTypeDef | None]) -> Restore | None:
+    """Return the restore that the table comes from; None without one, or if DynamoDB does not describe the table.
+
+    No item is written to a table that DynamoDB does not describe.
+    """
+    try:
+        found = table.first()
+    except errors.ApiError:
+        return None
+    # One that was not ACTIVE at first may be another table by now.
+    return restores.restore_of(found if found and found.get("TableStatus") == "ACTIVE" else table())
 
 
 def _belongs_to_another_pool(ec2: EC2Client, template_id: str, template: str) -> bool:

@@ -1,21 +1,20 @@
-"""GitHub: registrations of runners whose instance has ended, which otherwise show as offline for two weeks.
+"""GitHub: runner registrations whose instance has ended; GitHub would list them as offline for two weeks.
 
-One is removed only if this table itself shows that its instance was ours and ended; EC2 not knowing the instance is no
-evidence, since a runner of another region looks the same. GitHub is asked only in a run that ended something or that
-had to ask it anyway. https://docs.github.com/en/rest/actions/self-hosted-runners
+A registration is removed only if this pool's table shows that the instance was in the pool and ended. That EC2 does not
+know an instance proves nothing: a runner of another region looks the same. GitHub is asked only in a run that ended an
+instance or that had to call GitHub anyway. https://docs.github.com/en/rest/actions/self-hosted-runners
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from refresh import errors
-from refresh.dynamodb import items
-from refresh.engine.change import Change, Done, Failed, Plan, Postponed, Unchecked
-from refresh.engine.component import attempt
-from refresh.pool import names, records
+from refresh.engine.change import Unchecked
+from refresh.pool import names
+from refresh.reconciler.runner_registrations import apply, observe, policy
+from refresh.reconciler.runner_registrations.actual import Actual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,57 +23,16 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from refresh.desired import DesiredState
-    from refresh.engine.change import Outcome
-    from refresh.ports import Clock, Registry, RunnerRegistration
+    from refresh.engine.change import Outcome, Plan
+    from refresh.ports import Clock, Registry
+    from refresh.reconciler.runner_registrations.changes import RemoveRegistration
 
-REMOVED_PER_RUN = 100
 _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
 
 
 @frozen
-class Actual:
-    """Registrations that are idle and offline, and the instances that the table shows to have ended."""
-
-    registrations: tuple[RunnerRegistration, ...] = ()
-    ended: frozenset[str] = frozenset()
-    unchecked: Unchecked | None = None
-    """Why GitHub was not asked."""
-    removed: int = 0
-    """How many this run has removed."""
-
-
-@frozen
-class RemoveRegistration(Change):
-    """Remove a registration whose instance is gone."""
-
-    noun: ClassVar[str] = "runner_registration"
-    verb: ClassVar[str] = "remove"
-    done: ClassVar[str] = "removed"
-    sign: ClassVar[str] = "-"
-    id: int
-    name: str
-
-    @property
-    def subject(self) -> str:
-        return self.name
-
-
-def plan(actual: Actual) -> Plan[RemoveRegistration]:
-    """Plan to remove what is idle, offline and ended, a bounded number in a run."""
-    due = [
-        RemoveRegistration(each.id, each.name)
-        for each in actual.registrations
-        if each.offline and not each.busy and each.instance_id in actual.ended
-    ]
-    room = REMOVED_PER_RUN - actual.removed
-    left = len(due) - room
-    warnings = (f"{left} more registrations of ended instances are left for the next runs.",) if left > 0 else ()
-    return Plan(tuple(due[:room]), warnings, unchecked=actual.unchecked)
-
-
-@frozen
 class RunnerRegistrations:
-    """Removes what ended instances left on GitHub."""
+    """Removes the registrations that ended instances left on GitHub."""
 
     name: ClassVar[str] = "runner registrations"
     desired: DesiredState
@@ -82,52 +40,28 @@ class RunnerRegistrations:
     github: Registry
     clock: Clock
     ended: Callable[[], frozenset[str] | Unchecked]
-    """Waits for the collector and gives the recorded instances that EC2 calls terminated, or why GitHub is not asked.
+    """Waits for the collector and returns the recorded instances that EC2 has terminated, or why GitHub is not asked.
     """
     over: Callable[[], bool] = field(default=lambda: False)
     removed: list[int] = field(factory=list, init=False, eq=False)
+    """The ids that this run has removed."""
 
     def observe(self) -> Actual:
-        """List the runners, and look the unproven ones up in the history."""
+        """List the runners, and look up in the history whose instances have ended."""
         ended = self.ended() if self.desired.clean_github_runners else _SWITCHED_OFF
         if isinstance(ended, Unchecked):
             return Actual(unchecked=ended)
-        candidates = tuple(
-            each for each in self.github.runners() if each.instance_id and each.offline and not each.busy
-        )
-        unproven = sorted({each.instance_id for each in candidates if each.instance_id} - ended)
         table = names.table(self.desired.repository)
-        history = items.by_identifier(self.dynamodb, self.clock, table, records.HISTORY, unproven)
-        return Actual(candidates, ended.union(history), removed=len(self.removed))
+        return observe.observe(self.github, self.dynamodb, self.clock, table, ended, len(self.removed))
 
     def plan(self, actual: Actual, now: datetime) -> Plan[RemoveRegistration]:  # noqa: ARG002 - the protocol's shape
-        """See the module's `plan`."""
-        return plan(actual)
-
-    def predict(self, actual: Actual, changes: Sequence[RemoveRegistration], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
-        """Tell which registrations will be left once these changes are made."""
-        removed = {change.id for change in changes}
-        left = tuple(each for each in actual.registrations if each.id not in removed)
-        return evolve(actual, registrations=left, removed=actual.removed + len(removed))
+        """See `policy.plan`."""
+        return policy.plan(actual)
 
     def apply(self, changes: Sequence[RemoveRegistration]) -> Iterator[Outcome]:
-        """Remove them one by one, as GitHub's API does, until it has had enough of us or the run's time is over."""
-        limit: errors.Throttled | None = None
-        for change in changes:
-            if limit:
-                yield Failed(change, limit)
-            elif self.over():
-                yield Postponed(change)
-            else:
-                outcome = attempt(change, self._remove, change.id)
-                if isinstance(outcome, Done):
-                    self.removed.append(change.id)
-                elif isinstance(outcome, Failed) and isinstance(outcome.error, errors.Throttled):
-                    limit = outcome.error
-                yield outcome
+        """See `apply.remove`."""
+        return apply.remove(self.github, changes, self.over, self.removed)
 
-    def _remove(self, runner_id: int) -> None:
-        try:
-            self.github.remove_runner(runner_id)
-        except errors.NotFound as error:
-            raise errors.ConditionFailed(error.operation, error.code, "it is gone already.") from None
+    def predict(self, actual: Actual, changes: Sequence[RemoveRegistration], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
+        """See `policy.predict`."""
+        return policy.predict(actual, changes)

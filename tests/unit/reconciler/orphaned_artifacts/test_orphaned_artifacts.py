@@ -15,7 +15,10 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
-from refresh.reconciler.orphaned_artifacts import Actual, Artifact, DeleteArtifact, OrphanedArtifacts, plan
+from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
+from refresh.reconciler.orphaned_artifacts.actual import Actual, Artifact
+from refresh.reconciler.orphaned_artifacts.changes import DeleteArtifact
+from refresh.reconciler.orphaned_artifacts.policy import plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, Serial, StillClock
 

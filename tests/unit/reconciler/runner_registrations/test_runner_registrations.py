@@ -13,13 +13,10 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import records
 from refresh.ports import RunnerRegistration
-from refresh.reconciler.runner_registrations import (
-    REMOVED_PER_RUN,
-    Actual,
-    RemoveRegistration,
-    RunnerRegistrations,
-    plan,
-)
+from refresh.reconciler.runner_registrations import RunnerRegistrations
+from refresh.reconciler.runner_registrations.actual import Actual
+from refresh.reconciler.runner_registrations.changes import RemoveRegistration
+from refresh.reconciler.runner_registrations.policy import REMOVED_PER_RUN, plan
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.serial import NOW, StillClock
 
