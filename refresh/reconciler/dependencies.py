@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from refresh.engine.change import Change
     from refresh.engine.component import Converged
     from refresh.ports import GitHub
-    from refresh.reconciler import registration_token
+    from refresh.reconciler.registration_token.actual import Actual as StoredToken
+    from refresh.reconciler.runner_release.actual import Actual as KnownReleases
+    from refresh.reconciler.state_table.actual import Actual as Table
 
 
 _COLLECTOR_BLIND = Unchecked("the garbage collector could not read the instances (see its error above)")
@@ -43,7 +45,7 @@ def require_administration(desired: DesiredState, github: GitHub) -> None:
         github.require_administration()
 
 
-def require_table(desired: DesiredState, table: Future[Converged[table_policy.Actual]]) -> None:
+def require_table(desired: DesiredState, table: Future[Converged[Table]]) -> None:
     """Wait for the table, without which nothing may be written; in mode plan one that could be made is enough."""
     converged = table.result()
     planned = desired.mode is Mode.PLAN and converged.report.error is None
@@ -51,7 +53,7 @@ def require_table(desired: DesiredState, table: Future[Converged[table_policy.Ac
         raise errors.Blocked("the state table is not ready (see its error above)")
 
 
-def release(desired: DesiredState, found: Future[Converged[release_policy.Actual]]) -> Release:
+def release(desired: DesiredState, found: Future[Converged[KnownReleases]]) -> Release:
     """Wait for the runner release; raises where none is known."""
     converged = found.result()
     if converged.actual is None:
@@ -59,9 +61,7 @@ def release(desired: DesiredState, found: Future[Converged[release_policy.Actual
     return release_policy.effective(desired, converged.actual)
 
 
-def ended(
-    collector: Future[Converged[Collected]], token: Future[Converged[registration_token.Actual]]
-) -> frozenset[str] | Unchecked:
+def ended(collector: Future[Converged[Collected]], token: Future[Converged[StoredToken]]) -> frozenset[str] | Unchecked:
     """Give the recorded instances that EC2 calls terminated, where this run ended some or had to ask GitHub anyway."""
     collected, issued = collector.result(), token.result()
     ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))

@@ -19,15 +19,17 @@ from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import LazyRead
 from refresh.preflight import Preflight, image_lookup
-from refresh.reconciler import dependencies, prefetch, registration_token
+from refresh.reconciler import dependencies, prefetch
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.actual import Actual as Collected
 from refresh.reconciler.launch_template import LaunchTemplate
-from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.actual import Actual as Template
 from refresh.reconciler.orphaned_artifacts import OrphanedArtifacts
 from refresh.reconciler.parameters import Parameters
 from refresh.reconciler.registration_token import RegistrationToken
+from refresh.reconciler.registration_token.actual import Actual as StoredToken
 from refresh.reconciler.resource_pools import ResourcePools
+from refresh.reconciler.resource_pools.actual import Actual as Pools
 from refresh.reconciler.runner_registrations import RunnerRegistrations
 from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.snapshot import ended, pool_snapshot, touched
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from refresh.engine.component import Component, Converged, Gate
     from refresh.ports import Clients, Clock
     from refresh.reconciler.prefetch import Prefetch
-    from refresh.reconciler.resource_pools import policy as pools_policy
 
 
 ActualT = TypeVar("ActualT")
@@ -59,9 +60,9 @@ class Reconciliation:
     started_at: datetime
     listed: tuple[Future[Converged[Any]], ...]
     """Every component, in the order in which people are told of them."""
-    template: Future[Converged[template_policy.Actual]]
-    pools: Future[Converged[pools_policy.Actual]]
-    token: Future[Converged[registration_token.Actual]]
+    template: Future[Converged[Template]]
+    pools: Future[Converged[Pools]]
+    token: Future[Converged[StoredToken]]
     collector: Future[Converged[Collected]]
     under_way: Mapping[Future[Converged[Any]], Convergence[Any, Any]]
 

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from refresh.engine.change import Change
-    from refresh.reconciler import launch_template, registration_token, resource_pools
     from refresh.reconciler.garbage_collector.actual import Actual as Collected
+    from refresh.reconciler.launch_template.actual import Actual as Template
+    from refresh.reconciler.registration_token.actual import Actual as StoredToken
+    from refresh.reconciler.resource_pools.actual import Actual as Pools
 
 
 def pool_snapshot(
-    template: launch_template.policy.Actual | None,
-    pools: resource_pools.policy.Actual | None,
-    token: registration_token.Actual | None,
+    template: Template | None,
+    pools: Pools | None,
+    token: StoredToken | None,
     collected: Collected | None,
 ) -> PoolSnapshot:
     """Put together what was seen; None stands for a component that saw nothing."""

@@ -15,8 +15,8 @@ from refresh.clients.github import GitHub
 from refresh.credentials import Secret
 from refresh.desired import REGISTRATION_TOKEN_LIFE
 from refresh.ports import IssuedToken
-from refresh.reconciler import registration_token
 from refresh.reconciler.registration_token import RegistrationToken
+from refresh.reconciler.registration_token.changes import ReplaceToken
 from refresh.workflow import log
 from tests.fakes import canaries, operations, outgoing
 from tests.fakes.desired import desired
@@ -104,7 +104,7 @@ def test_refresh_tells_only_that_the_token_was_not_stored(world: World) -> None:
     metadata: Any = _Refusing(world)
     issuer: Any = _Issuer()
     component = RegistrationToken(desired(), metadata, issuer, SleeplessClock())
-    (outcome,) = component.apply((registration_token.ReplaceToken("", "none is stored"),))
+    (outcome,) = component.apply((ReplaceToken("", "none is stored"),))
     error = outcome.error  # type: ignore[union-attr] # it has failed
     assert "ParamValidationError" in str(error)
     shown = f"{outcome!r} {error!r} {error} {error.__cause__!r} {error.__suppress_context__}"

@@ -105,7 +105,7 @@ def test_a_defect_that_escapes_everything_shows_no_secret(
 
 def test_a_defect_in_a_component_shows_neither_text_nor_locals(world: World, tmp_path: Path) -> None:
     """Only what was raised, and where; everything else is done."""
-    place = ("refresh.reconciler.parameters", "plan", "broken")
+    place = ("refresh.reconciler.parameters.policy", "plan", "broken")
     code, printed = _run(world, place, tmp_path)
     assert code == 1
     assert "defect: ZeroDivisionError in " in printed

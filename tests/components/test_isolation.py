@@ -135,7 +135,7 @@ def test_a_defect_in_one_component_is_told_without_its_text_and_stops_no_other(
     def broken(*_: object) -> None:
         raise ZeroDivisionError(canaries.PAT)
 
-    monkeypatch.setattr("refresh.reconciler.parameters.plan", broken)
+    monkeypatch.setattr("refresh.reconciler.parameters.policy.plan", broken)
     report = refreshed.refresh()
     assert failed(report) == ["parameters"]
     error = component(report, "parameters").error

@@ -9,7 +9,7 @@ import pytest
 
 from refresh import errors
 from refresh.pool import records
-from refresh.reconciler import registration_token
+from refresh.reconciler.registration_token.apply import not_longer_lived
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,7 @@ def test_a_token_is_replaced_by_a_longer_lived_one_only(
     request: Any = {
         "TableName": table,
         "Item": {**_item("token"), "value": {"M": {"expires_at": {"S": "2026-01-31T10:00:00Z"}}}},
-        **registration_token._not_longer_lived("2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z"),
+        **not_longer_lived("2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z"),
     }
     if wins:
         backend.dynamodb.put_item(**request)

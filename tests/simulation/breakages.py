@@ -12,12 +12,14 @@ from refresh.dynamodb import items
 from refresh.engine.change import Done, Plan
 from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2State
-from refresh.reconciler import launch_template, registration_token
 from refresh.reconciler.garbage_collector import apply, observe, policy
 from refresh.reconciler.garbage_collector.changes import Clean, Mark, Terminate
 from refresh.reconciler.garbage_collector.restores import Restore
+from refresh.reconciler.launch_template import apply as template_apply
 from refresh.reconciler.launch_template import policy as template_policy
+from refresh.reconciler.launch_template.actual import Actual as Template
 from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
+from refresh.reconciler.registration_token import apply as token_apply
 from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
 
@@ -217,12 +219,12 @@ def move_the_default_to_an_equal_version_that_was_found() -> AbstractContextMana
 
 def record_a_template_that_was_found() -> AbstractContextManager[object]:
     """Take a template for good because it is there."""
-    return mock.patch.object(template_policy.Actual, "proven", new=True)
+    return mock.patch.object(Template, "proven", new=True)
 
 
 def pass_over_what_ec2_finds_wrong() -> AbstractContextManager[object]:
     """Take every version that was created for good."""
-    return mock.patch.object(launch_template, "_fault", return_value=None)
+    return mock.patch.object(template_apply, "fault_in", return_value=None)
 
 
 def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
@@ -237,11 +239,11 @@ def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
 def tell_the_token() -> AbstractContextManager[object]:
     """Put the token into an error's text."""
 
-    def wrap(_: Any, component: Any, before: str) -> None:
-        issued = component.github.create_registration_token()
-        raise errors.Unavailable("token", "X", f"{issued.token.reveal()} could not be stored after {before}")
+    def wrap(_: Any, change: Any, __: Any, github: Any, *___: Any) -> None:
+        issued = github.create_registration_token()
+        raise errors.Unavailable("token", "X", f"{issued.token.reveal()} could not be stored after {change.before}")
 
-    return _wrapped(registration_token.RegistrationToken, "_replace", wrap)
+    return _wrapped(token_apply, "replace", wrap)
 
 
 def forget_unprocessed_keys() -> AbstractContextManager[object]:

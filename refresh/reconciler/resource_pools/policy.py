@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
-
-from refresh.desired import ResourceClass
 from refresh.engine import tagging
 from refresh.engine.change import Plan
-from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from refresh.desired import DesiredState
+    from refresh.desired import DesiredState, ResourceClass
+    from refresh.reconciler.resource_pools.actual import Actual
 
 VISIBILITY_TIMEOUT = timedelta(seconds=30)
 _RETENTION_MARGIN = timedelta(minutes=10)
 VISIBILITY: Final = "VisibilityTimeout"
 RETENTION: Final = "MessageRetentionPeriod"
-
-
-@frozen
-class Pool:
-    """A resource class and the queue that serves it; `url` and `attributes` are empty while there is no queue."""
-
-    resource_class: ResourceClass
-    url: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
-    tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
-
-    @property
-    def queue(self) -> str:
-        """Name its queue."""
-        return self.url.rpartition("/")[2]
-
-
-@frozen
-class Actual:
-    """The queues of every class that is desired or draining, and what is recorded of them."""
-
-    pools: tuple[Pool, ...] = ()
-    recorded: Mapping[str, Any] | None = None
-    """The low-level value of `resource_class_config`, as stored."""
-    draining: tuple[str, ...] = ()
-    """Classes that are no longer desired while living records still name them."""
-    dropped: tuple[tuple[str, str], ...] = ()
-    """(class, queue URL) of recorded classes that nobody wants or uses any more."""
-
-
-def attributes(desired: DesiredState) -> tuple[tuple[str, str], ...]:
-    """Give the attributes that are kept: visibility, and a retention that outlives an idle runner by ten minutes.
-
-    The retention is in whole hours, so that messages of dead instances go by themselves and a small change of the idle
-    time changes nothing.
-    """
-    hours = -(-(desired.max_idle_time + _RETENTION_MARGIN) // timedelta(hours=1))
-    return (
-        (VISIBILITY, str(int(VISIBILITY_TIMEOUT.total_seconds()))),
-        (RETENTION, str(hours * 3600)),
-    )
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
@@ -98,37 +54,17 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
     return Plan(tuple(changes), tuple(warnings), tuple(unread))
 
 
-def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
-    """Tell which queues and what record there will be once these changes are made."""
-    for change in changes:
-        match change:
-            case CreateQueue(queue=queue, attributes=wanted, tags=tags):
-                pools = (
-                    Pool(each.resource_class, _future_url(actual, queue), wanted, tagging.Found(tags))
-                    if names.queue(desired.repository, each.resource_class.name) == queue
-                    else each
-                    for each in actual.pools
-                )
-                actual = evolve(actual, pools=tuple(pools))
-            case SetQueueAttributes(url=url, attributes=wanted):
-                pools = (evolve(each, attributes=wanted) if each.url == url else each for each in actual.pools)
-                actual = evolve(actual, pools=tuple(pools))
-            case TagResource(address=url, tags=tags):
-                pools = (evolve(each, tags=each.tags.after(tags)) if each.url == url else each for each in actual.pools)
-                actual = evolve(actual, pools=tuple(pools))
-            case RecordPools():
-                actual = evolve(actual, recorded=records.to_wire(config(change.pools)))
-            case _:
-                assert_never(change)
-    return actual
+def attributes(desired: DesiredState) -> tuple[tuple[str, str], ...]:
+    """Give the attributes that are kept: visibility, and a retention that outlives an idle runner by ten minutes.
 
-
-def _future_url(actual: Actual, queue: str) -> str:
-    """Tell the URL that a queue will have: like those of its neighbours, recorded or there; else its name."""
-    recorded = records.mapping({"value": actual.recorded}, "value")
-    urls = [each.url for each in actual.pools]
-    urls += [records.text(records.mapping(recorded, name), "queueUrl") or "" for name in recorded]
-    return next((f"{url.rpartition('/')[0]}/{queue}" for url in urls if "/" in url), queue)
+    The retention is in whole hours, so that messages of dead instances go by themselves and a small change of the idle
+    time changes nothing.
+    """
+    hours = -(-(desired.max_idle_time + _RETENTION_MARGIN) // timedelta(hours=1))
+    return (
+        (VISIBILITY, str(int(VISIBILITY_TIMEOUT.total_seconds()))),
+        (RETENTION, str(hours * 3600)),
+    )
 
 
 def config(

@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from refresh.engine.change import Change, Difference, Plan, Unchecked
+from refresh.engine.change import Plan, Unchecked
 from refresh.pool import records
-from refresh.reconciler.runner_release.releases import (
-    Archive,
-    Recorded,
-    Release,
-    parts,
-)
+from refresh.reconciler.runner_release.changes import RecordRelease
+from refresh.reconciler.runner_release.releases import Archive, Release, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.runner_release.actual import Actual
 
 OLDEST_ACCEPTED = (2, 329, 0)
 OUTDATED_AFTER = timedelta(days=30)
 _VERSIONS_REMEMBERED = 20
 _LATEST = "Set actions-runner-version to 'latest'."
-
-
-@frozen
-class Actual:
-    """The newest release that is known, what is recorded, and what GitHub answered if it was asked."""
-
-    newest: Release
-    recorded: Recorded | None = None
-    answered: bool = False
-    """Whether `newest` is GitHub's answer of just now."""
-    refusal: str = ""
-    """Why GitHub did not answer."""
-    notes: tuple[str, ...] = ()
-
-
-@frozen
-class RecordRelease(Change):
-    """Record what GitHub offers."""
-
-    noun: ClassVar[str] = "runner_release"
-    verb: ClassVar[str] = "record"
-    done: ClassVar[str] = "recorded"
-    before: str | None
-    release: Release
-    first_seen: tuple[tuple[str, str], ...] = field(eq=False)
-
-    @property
-    def subject(self) -> str:
-        return self.release.version
-
-    @property
-    def differences(self) -> tuple[Difference, ...]:
-        if self.before == self.release.version:
-            return ()
-        return (Difference("version", self.before, self.release.version),)
 
 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRelease]:

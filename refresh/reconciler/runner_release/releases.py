@@ -130,6 +130,18 @@ def read_recorded(item: Mapping[str, object]) -> Recorded | None:
     return Recorded(Release(version, *archives), asked_at, tuple(sorted(seen, key=lambda pair: parts(pair[0]))))
 
 
+def recorded_value(recorded: Recorded) -> Mapping[str, object]:
+    """Return the METADATA value of `runner_release`, as docs/table.md has it."""
+    release = recorded.release
+    return {
+        "version": release.version,
+        "x64": {"url": release.x64.url, "sha256": release.x64.sha256},
+        "arm64": {"url": release.arm64.url, "sha256": release.arm64.sha256},
+        "asked_at": records.wire_time(recorded.asked_at),
+        "firstSeen": dict(recorded.first_seen),
+    }
+
+
 def trusted(release: Release, server_url: str) -> bool:
     """Whether its archives are GitHub's own, or are kept by the GitHub Enterprise Server that is asked.
 

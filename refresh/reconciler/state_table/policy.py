@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
-
-from attrs import evolve, frozen
+from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.engine import tagging
 from refresh.engine.change import Plan
-from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
+from refresh.reconciler.state_table.actual import Claim
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from refresh.desired import DesiredState
+    from refresh.reconciler.state_table.actual import Actual
 
 KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 _ARCHIVED = (
@@ -36,45 +35,6 @@ _LASTING = {
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
 """
 _USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
-
-
-@frozen
-class TimeToLive:
-    """By which attribute DynamoDB deletes items; a table that is not ACTIVE, or has another key, is not asked."""
-
-    status: str = "DISABLED"
-    attribute: str = ""
-    unread: str = ""
-    """Why it could not be read."""
-
-
-@frozen
-class Claim:
-    """Whose pool a table is."""
-
-    repository: str
-    server: str
-    """Of GitHub, by its name; "" in a claim of a version that recorded none."""
-
-
-@frozen(kw_only=True)
-class Actual:
-    """The table as DynamoDB describes it; `status` is None when there is none."""
-
-    status: str | None = None
-    keys: tuple[tuple[str, str, str], ...] = ()
-    """(name, HASH or RANGE, type) of each key attribute."""
-    deletion_protection: bool = False
-    on_demand: bool = True
-    time_to_live: TimeToLive = TimeToLive()
-    claim: Claim | None = None
-    """Whose pool the table says it is; None when it says nothing."""
-    key: str = ""
-    """The KMS key that encrypts it, if it is not DynamoDB's own."""
-    arn: str = ""
-    restoring_to: str = ""
-    """The time of the backup that it is being made from; "" where it is not."""
-    tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
@@ -111,31 +71,13 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     return Plan(tuple(changes), tuple(_warnings(table, actual)), refusals)
 
 
-def predict(desired: DesiredState, actual: Actual, changes: Sequence[TableChange]) -> Actual:
-    """Tell how the table will be described once these changes are made."""
-    for change in changes:
-        match change:
-            case CreateTable(tags=tags):
-                actual = Actual(status="ACTIVE", keys=KEY_SCHEMA, deletion_protection=True, tags=tagging.Found(tags))
-            case TagResource(tags=tags):
-                actual = evolve(actual, tags=actual.tags.after(tags))
-            case AwaitTable(status=status):
-                actual = Actual() if status == "DELETING" else evolve(actual, status="ACTIVE")
-            case EnableTimeToLive():
-                actual = evolve(actual, time_to_live=TimeToLive("ENABLING", records.TIME_TO_LIVE_ATTRIBUTE))
-            case ClaimTable():
-                actual = evolve(actual, claim=_ours(desired))
-            case _:
-                assert_never(change)
-    return actual
-
-
 def usable(desired: DesiredState, actual: Actual) -> bool:
     """Whether the other components may write: the table is ACTIVE, has the right key and is this repository's."""
-    return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.claim == _ours(desired)
+    return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.claim == our_claim(desired)
 
 
-def _ours(desired: DesiredState) -> Claim:
+def our_claim(desired: DesiredState) -> Claim:
+    """Return the claim of a table that is this repository's."""
     return Claim(str(desired.repository), desired.github_server)
 
 
@@ -143,7 +85,7 @@ def _require_ours(desired: DesiredState, claim: Claim | None) -> None:
     """Refuse a table that another repository has, or the repository of this name on another server."""
     if claim is None:
         return
-    table, ours = names.table(desired.repository), _ours(desired)
+    table, ours = names.table(desired.repository), our_claim(desired)
     if claim.repository != ours.repository:
         raise errors.Refused(
             f"table {table}: it belongs to the runner pool of {claim.repository}, not of {ours.repository}; the two "

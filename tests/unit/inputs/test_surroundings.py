@@ -11,6 +11,7 @@ from refresh.desired import RunnerScope
 from refresh.inputs.regions import KNOWN_REGIONS
 from refresh.pool import names
 from refresh.reconciler.state_table import policy
+from refresh.reconciler.state_table.actual import Actual, Claim
 from tests.fakes.literals import good
 from tests.unit.inputs.bad_inputs import environ, load, problems, row, rows, told
 
@@ -153,7 +154,7 @@ def test_two_repositories_with_one_table_s_name_do_not_share_it(mine: str, other
     assert names.table(inputs.load(good(**{REPOSITORY: others})).desired.repository) == "a-b-c-ci-table"
     keys = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
     with pytest.raises(errors.Refused) as refused:
-        policy.plan(desired, policy.Actual(status="ACTIVE", keys=keys, claim=policy.Claim(others, "")))
+        policy.plan(desired, Actual(status="ACTIVE", keys=keys, claim=Claim(others, "")))
     assert others in str(refused.value)
 
 

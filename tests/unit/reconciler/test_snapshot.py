@@ -11,14 +11,14 @@ from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
 from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
-from refresh.reconciler import registration_token
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.launch_template import policy as template_policy
-from refresh.reconciler.launch_template.policy import Listing, Version
-from refresh.reconciler.parameters import WriteParameter
-from refresh.reconciler.resource_pools.policy import Actual as Queues
-from refresh.reconciler.resource_pools.policy import Pool
+from refresh.reconciler.launch_template.actual import Actual as Template
+from refresh.reconciler.launch_template.actual import Listing, Version
+from refresh.reconciler.parameters.changes import WriteParameter
+from refresh.reconciler.registration_token.actual import Actual as StoredToken
+from refresh.reconciler.resource_pools.actual import Actual as Queues
+from refresh.reconciler.resource_pools.actual import Pool
 from refresh.reconciler.runner_release.releases import Archive, Release
 from refresh.reconciler.snapshot import ended, pool_snapshot, touched
 from tests.fakes.serial import NOW
@@ -38,14 +38,14 @@ def test_nothing_seen_is_nothing_told() -> None:
 
 def test_the_pool_is_what_the_components_saw() -> None:
     """Template, queues, token, recorded instances and those that nobody recorded."""
-    template = template_policy.Actual(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
+    template = Template(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
     pools = Queues(
         (
             Pool(ResourceClass("large", 2, 4096), "url"),
             Pool(ResourceClass("x", 4, 1)),
         )
     )
-    token = registration_token.Actual(present=True, expires_at="2026-01-31T09:05:00Z")
+    token = StoredToken(present=True, expires_at="2026-01-31T09:05:00Z")
     tags = {TEMPLATE_TAG: "lt-1", "InitialRunId": "42"}
     instances = {
         ID: Ec2Instance(ID, Ec2State.RUNNING, NOW, tags),
@@ -77,8 +77,8 @@ def test_the_pool_is_what_the_components_saw() -> None:
 
 def test_a_template_without_a_default_and_an_absent_token_are_told_as_such() -> None:
     """They are being repaired."""
-    template = template_policy.Actual(Listing("lt-1"), None, RELEASE)
-    told = pool_snapshot(template, None, registration_token.Actual(), None)
+    template = Template(Listing("lt-1"), None, RELEASE)
+    told = pool_snapshot(template, None, StoredToken(), None)
     assert (told.template_id, told.template_version, told.token_expires_at) == ("lt-1", None, None)
 
 

@@ -20,8 +20,8 @@ from refresh.engine.shared_read import SharedRead
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, ownership, records
 from refresh.preflight.image_lookup import RootDevice
-from refresh.reconciler import launch_template
-from refresh.reconciler.launch_template import LaunchTemplate, content, policy
+from refresh.reconciler.launch_template import LaunchTemplate, content, observe, policy, predict
+from refresh.reconciler.launch_template.actual import Actual, Listing, Version
 from refresh.reconciler.launch_template.changes import (
     CreateTemplate,
     CreateVersion,
@@ -30,7 +30,6 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
-from refresh.reconciler.launch_template.policy import Actual, Listing, Version
 from refresh.reconciler.prefetch import template_versions
 from refresh.reconciler.runner_release.releases import Archive, Release
 from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
@@ -87,7 +86,7 @@ def _listing(*fields: content.Fields, default: int = 1) -> Listing:
     return Listing(ID, tuple(reversed(versions)))
 
 
-def _plan(listing: Listing, recorded: Mapping[str, Any] | None = None) -> Plan[launch_template.changes.TemplateChange]:
+def _plan(listing: Listing, recorded: Mapping[str, Any] | None = None) -> Plan[TemplateChange]:
     return policy.plan(desired(), Actual(listing, recorded, RELEASE))
 
 
@@ -119,7 +118,7 @@ def test_only_a_version_that_this_run_created_becomes_the_default(listing: Listi
     """EC2 does not say again what is wrong with an equal one: it may be faulty, and its run may have died."""
     (change,) = _plan(listing, _recorded()).changes
     assert isinstance(change, CreateVersion)
-    (change,) = policy.plan(desired(), Actual(listing, _recorded(), RELEASE, good=7)).changes
+    (change,) = policy.plan(desired(), Actual(listing, _recorded(), RELEASE, accepted=7)).changes
     assert change == SetDefaultVersion(ID, listing.default.number if listing.default else None, 7)
 
 
@@ -128,7 +127,7 @@ def test_a_template_without_a_default_gets_one() -> None:
     (change,) = _plan(_listing(RIGHT, default=0)).changes
     assert isinstance(change, CreateVersion)
     assert change.before == ()
-    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, good=2)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, accepted=2)).changes
     assert change == SetDefaultVersion(ID, None, 2)
 
 
@@ -146,7 +145,7 @@ def test_a_template_that_no_run_recorded_is_judged_before_it_is_recorded(recorde
 def test_a_version_that_ec2_shows_other_than_it_was_sent_is_reported() -> None:
     """Another one would be no better."""
     with pytest.raises(errors.DidNotConverge, match=r"EC2 shows version 2 other than it was sent \(ImageId\). Report"):
-        policy.plan(desired(), Actual(_listing(RIGHT, WRONG, default=2), _recorded(), RELEASE, good=2))
+        policy.plan(desired(), Actual(_listing(RIGHT, WRONG, default=2), _recorded(), RELEASE, accepted=2))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_a_version_that_ec2_shows_other_than_it_was_sent_is_reported() -> None:
 )
 def test_a_record_that_differs_is_written_anew_once_the_default_is_right(recorded: Mapping[str, Any] | None) -> None:
     """Provision reads the name there."""
-    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, accepted=1)).changes
     assert isinstance(change, RecordTemplate)
     assert records.to_wire(policy.record_value(desired(), change)) == _recorded()
 
@@ -169,7 +168,7 @@ def test_a_record_that_differs_is_written_anew_once_the_default_is_right(recorde
 def test_a_template_that_was_made_anew_keeps_its_old_id_on_record() -> None:
     """Its instances still live, and are proven ours by it."""
     recorded = _recorded("lt-old", 7, "lt-older")
-    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, accepted=1)).changes
     assert isinstance(change, RecordTemplate)
     assert change.former_ids == ("lt-older", "lt-old")
     assert records.to_wire(policy.record_value(desired(), change)) == _recorded(ID, 1, "lt-older", "lt-old")
@@ -195,7 +194,7 @@ def test_what_was_pruned_is_not_pruned_again() -> None:
     """As a dry run predicts it."""
     actual = Actual(_listing(RIGHT, *[WRONG] * 12), _recorded(), RELEASE)
     changes = policy.plan(desired(), actual).changes
-    after = policy.predict(desired(), actual, changes)
+    after = predict.predict(desired(), actual, changes)
     assert len(after.listing.versions) == len(actual.listing.versions) - 2
     assert policy.plan(desired(), after).changes == ()
 
@@ -514,7 +513,7 @@ def test_a_template_with_which_aws_finds_fault_is_not_recorded_until_a_version_i
 
 def test_every_page_of_versions_is_read_newest_first() -> None:
     """Also when EC2 lists them in another order."""
-    listing = launch_template.listing(template_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE))
+    listing = observe.listing(template_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE))
     assert listing.template_id == ID
     assert [version.number for version in listing.versions] == [8, 7, 6, 5, 4, 3, 2, 1]
     assert [version.number for version in listing.versions if version.default] == [1]
@@ -522,7 +521,7 @@ def test_every_page_of_versions_is_read_newest_first() -> None:
 
 def test_no_template_is_no_versions() -> None:
     """`NotFound` is an answer."""
-    assert launch_template.listing(template_versions(cast("EC2Client", _Ec2()), TEMPLATE)) == Listing()
+    assert observe.listing(template_versions(cast("EC2Client", _Ec2()), TEMPLATE)) == Listing()
 
 
 def test_old_versions_are_deleted_200_at_a_time_and_the_default_stays() -> None:
@@ -742,11 +741,11 @@ def test_a_template_with_the_root_volume_that_is_asked_for_is_left_alone() -> No
 
 def test_a_default_that_moves_is_shown_with_what_it_changes() -> None:
     """From which version to which, and field by field; from nothing where there is no default."""
-    (change,) = policy.plan(desired(), Actual(_listing(WRONG, RIGHT), None, RELEASE, good=2)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(WRONG, RIGHT), None, RELEASE, accepted=2)).changes
     image = Difference("ImageId", OTHER_IMAGE, IMAGE)
     assert change == SetDefaultVersion(ID, 1, 2)
     assert change.differences == (Difference("default", "1", "2"), image)
-    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, good=1)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT, default=0), None, RELEASE, accepted=1)).changes
     assert change.differences == (Difference("default", None, "1"), *content.differences((), RIGHT))
 
 
@@ -768,16 +767,16 @@ def test_a_template_without_a_version_gets_its_first() -> None:
 )
 def test_the_record_shows_which_template_it_named(recorded: Any, before: str | None) -> None:
     """By its id, or by its name where it had none."""
-    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, good=1)).changes
+    (change,) = policy.plan(desired(), Actual(_listing(RIGHT), recorded, RELEASE, accepted=1)).changes
     assert change.differences == (Difference("template", before, f"{ID} version 1"),)
 
 
 def test_what_will_be_is_what_the_changes_say() -> None:
     """A dry run tells what would follow by it."""
     tagged = desired(tags=TAGS)
-    made = policy.predict(tagged, Actual(Listing(), None, RELEASE), [CreateTemplate(TEMPLATE, WRONG, {}, TAGS)])
+    made = predict.predict(tagged, Actual(Listing(), None, RELEASE), [CreateTemplate(TEMPLATE, WRONG, {}, TAGS)])
     new = "(its new id)"
-    assert made == Actual(Listing(new, (Version(1, True, WRONG),)), None, RELEASE, tags=tagging.Found(TAGS), good=1)
+    assert made == Actual(Listing(new, (Version(1, True, WRONG),)), None, RELEASE, tags=tagging.Found(TAGS), accepted=1)
     record = RecordTemplate(new, 2, (), RIGHT, None)
     steps: list[TemplateChange] = [
         CreateVersion(new, 1, WRONG, RIGHT, {}),
@@ -786,14 +785,14 @@ def test_what_will_be_is_what_the_changes_say() -> None:
         TagResource("launch template", new, (("env", "prod"),), ()),
         DeleteVersions(new, (1,)),
     ]
-    assert policy.predict(tagged, made, steps[:1]).listing.versions == (
+    assert predict.predict(tagged, made, steps[:1]).listing.versions == (
         Version(2, False, RIGHT),
         Version(1, True, WRONG),
     )
-    assert policy.predict(tagged, made, steps) == Actual(
+    assert predict.predict(tagged, made, steps) == Actual(
         Listing(new, (Version(2, True, RIGHT),)),
         records.to_wire(policy.record_value(tagged, record)),
         RELEASE,
         tags=tagging.Found((("env", "prod"), *TAGS)),
-        good=2,
+        accepted=2,
     )

@@ -13,8 +13,9 @@ from refresh.engine.change import Difference
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import names
-from refresh.reconciler import parameters
-from refresh.reconciler.parameters import Parameters, WriteParameter
+from refresh.reconciler.parameters import Parameters, policy
+from refresh.reconciler.parameters.actual import Actual
+from refresh.reconciler.parameters.changes import WriteParameter
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
@@ -37,7 +38,7 @@ def _refresh(items: Items) -> ComponentReport:
 
 def test_what_is_stored_as_desired_is_not_written() -> None:
     """The plan is empty."""
-    assert parameters.plan(desired(), RIGHT).changes == ()
+    assert policy.plan(desired(), Actual(RIGHT)).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_what_is_stored_as_desired_is_not_written() -> None:
 def test_any_other_stored_form_is_replaced(identifier: str, stored: Any, shown: str | None) -> None:
     """A string set or a text passes a reader's first check and breaks it later."""
     actual = {each: value for each, value in {**RIGHT, identifier: stored}.items() if value}
-    (change,) = parameters.plan(desired(), actual).changes
+    (change,) = policy.plan(desired(), Actual(actual)).changes
     assert (change.identifier, change.before) == (identifier, shown)
     assert str(change) == f"write parameter {identifier}"
     assert str(change.differences[0]).startswith(f"value: {'(none)' if shown is None else shown} -> ")
@@ -77,7 +78,7 @@ def test_any_other_stored_form_is_replaced(identifier: str, stored: Any, shown: 
 )
 def test_the_runtime_is_never_rounded_down(runtime: timedelta, minutes: int) -> None:
     """A job must not be cut short; 0 would be refused by the reader."""
-    assert parameters.values(desired(max_runtime=runtime))[RUNTIME] == minutes
+    assert policy.values(desired(max_runtime=runtime))[RUNTIME] == minutes
 
 
 def test_all_parameters_are_written_to_a_new_table() -> None:
@@ -122,4 +123,6 @@ def test_what_will_be_is_what_the_changes_say() -> None:
     """A dry run tells what would follow by it."""
     component = Parameters(desired(), metadata(Items()))
     changes = [WriteParameter(IDLE, None, 420)]
-    assert component.predict({SUBNETS: {"S": "x"}}, changes, NOW) == {SUBNETS: {"S": "x"}, IDLE: {"N": "420"}}
+    assert component.predict(Actual({SUBNETS: {"S": "x"}}), changes, NOW) == Actual(
+        {SUBNETS: {"S": "x"}, IDLE: {"N": "420"}}
+    )

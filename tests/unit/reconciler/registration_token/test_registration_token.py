@@ -15,8 +15,9 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import names, records
 from refresh.ports import IssuedToken
-from refresh.reconciler import registration_token
-from refresh.reconciler.registration_token import Actual, RegistrationToken, ReplaceToken
+from refresh.reconciler.registration_token import RegistrationToken, policy
+from refresh.reconciler.registration_token.actual import Actual
+from refresh.reconciler.registration_token.changes import ReplaceToken
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, StillClock
@@ -82,7 +83,7 @@ def _refresh(items: Items, github: _GitHub, mode: Mode = Mode.APPLY) -> Componen
 )
 def test_a_token_with_too_little_or_too_much_life_left_is_replaced(left: timedelta, reason: str | None) -> None:
     """At the minimum itself it is still good; an expired one is told."""
-    plan = registration_token.plan(desired(), Actual(present=True, expires_at=_wire(left)), NOW)
+    plan = policy.plan(desired(), Actual(present=True, expires_at=_wire(left)), NOW)
     assert [change.subject for change in plan.changes] == ([reason] if reason else [])
     assert bool(plan.warnings) == (left <= timedelta())
 
@@ -99,7 +100,7 @@ def test_a_token_with_too_little_or_too_much_life_left_is_replaced(left: timedel
 )
 def test_what_cannot_be_used_is_replaced(actual: Actual, reason: str) -> None:
     """Without a warning: nothing ran out."""
-    plan = registration_token.plan(desired(), actual, NOW)
+    plan = policy.plan(desired(), actual, NOW)
     assert ([change.subject for change in plan.changes], plan.warnings) == ([reason], ())
     assert plan.changes[0].differences[0].before == (actual.expires_at or None)
 

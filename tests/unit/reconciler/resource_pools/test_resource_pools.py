@@ -17,9 +17,9 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler.resource_pools import ResourcePools, policy
+from refresh.reconciler.resource_pools import ResourcePools, policy, predict
+from refresh.reconciler.resource_pools.actual import Actual, Pool
 from refresh.reconciler.resource_pools.changes import CreateQueue, PoolChange, RecordPools, SetQueueAttributes
-from refresh.reconciler.resource_pools.policy import Actual, Pool
 from tests.fakes.desired import LARGE, LARGE_QUEUE, XLARGE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import Serial, StillClock
@@ -487,7 +487,7 @@ def test_what_will_be_is_what_the_changes_say() -> None:
         TagResource("queue", _url(LARGE_QUEUE), (("a", "1"),), ()),
         RecordPools(((LARGE, _url(LARGE_QUEUE)), (XLARGE, _url(XLARGE_QUEUE))), None),
     ]
-    assert policy.predict(tagged, actual, changes) == Actual(
+    assert predict.predict(tagged, actual, changes) == Actual(
         (
             Pool(LARGE, _url(LARGE_QUEUE), RIGHT[:1], tagging.Found((("a", "1"), *OTHER_TAGS))),
             Pool(XLARGE, _url(XLARGE_QUEUE), RIGHT, tagging.Found(TAGS)),
@@ -509,5 +509,5 @@ def test_what_will_be_is_what_the_changes_say() -> None:
 def test_a_queue_that_is_to_be_made_is_told_by_the_url_that_it_will_have(recorded: Any, url: str) -> None:
     """Like those that are recorded; by its name alone where nothing tells the account."""
     actual = Actual((Pool(XLARGE),), recorded)
-    (pool,) = policy.predict(desired(), actual, [CreateQueue(XLARGE_QUEUE, RIGHT)]).pools
+    (pool,) = predict.predict(desired(), actual, [CreateQueue(XLARGE_QUEUE, RIGHT)]).pools
     assert pool == Pool(XLARGE, url, RIGHT)

@@ -16,7 +16,8 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import names, records
 from refresh.reconciler.runner_release import RunnerRelease, policy, releases
-from refresh.reconciler.runner_release.policy import Actual, RecordRelease
+from refresh.reconciler.runner_release.actual import Actual
+from refresh.reconciler.runner_release.changes import RecordRelease
 from refresh.reconciler.runner_release.releases import Archive, Recorded, Release
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata

@@ -19,9 +19,9 @@ from refresh.engine.shared_read import SharedRead
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
 from refresh.reconciler.prefetch import table_description
-from refresh.reconciler.state_table import StateTable, policy
+from refresh.reconciler.state_table import StateTable, policy, predict
+from refresh.reconciler.state_table.actual import Actual, Claim, TimeToLive
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
-from refresh.reconciler.state_table.policy import Actual, Claim, TimeToLive
 from tests.fakes.desired import TABLE, desired
 from tests.fakes.items import Items, metadata
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -563,19 +563,19 @@ def test_a_table_is_made_with_its_tags_and_gets_them_back() -> None:
 def test_what_will_be_is_what_the_changes_say() -> None:
     """A dry run tells what would follow by it."""
     tagged = desired(tags=TAGS)
-    made = policy.predict(tagged, Actual(), [CreateTable(TABLE, TAGS)])
+    made = predict.predict(tagged, Actual(), [CreateTable(TABLE, TAGS)])
     assert made == Actual(status="ACTIVE", keys=KEYS, deletion_protection=True, tags=tagging.Found(TAGS))
     steps: list[TableChange] = [
         ClaimTable(TABLE, OURS, SERVER),
         EnableTimeToLive(TABLE),
         TagResource("table", "arn", (("a", "1"),), ()),
     ]
-    assert policy.predict(tagged, made, steps) == evolve(
+    assert predict.predict(tagged, made, steps) == evolve(
         made, claim=CLAIM, time_to_live=TimeToLive("ENABLING", "expiresAt"), tags=tagging.Found((("a", "1"), *TAGS))
     )
     creating = _actual(status="CREATING")
-    assert policy.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT
-    assert policy.predict(tagged, creating, [AwaitTable(TABLE, "DELETING")]) == Actual()
+    assert predict.predict(tagged, creating, [AwaitTable(TABLE, "CREATING")]) == RIGHT
+    assert predict.predict(tagged, creating, [AwaitTable(TABLE, "DELETING")]) == Actual()
 
 
 def test_a_table_that_is_being_restored_is_refused_at_once() -> None:
