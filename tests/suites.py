@@ -20,7 +20,7 @@ LEFT_TO_TEST_ALL = {
     "tests/scale": "needs Java and Maven for DynamoDB Local",
     "tests/simulation/test_crashes_on_servers.py": "needs Java and Maven for DynamoDB Local",
 }
-"""Folders and files, each with the reason. tests/conftest.py marks them `ci`; a single test may have the marker itself."""
+"""Folders and files, each with the reason. tests/conftest.py marks them `ci`; a test may carry the marker itself."""
 ALL = os.environ.get("REFRESH_ALL_SUITES") == "1"
 """Whether a test that cannot run fails, as in CI."""
 NIGHTLY = os.environ.get("REFRESH_BUDGET") == "nightly"
