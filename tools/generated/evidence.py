@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ PAGES = {"F": "docs/faults.md", "B": "docs/bad-inputs.md", "A": "docs/security.m
 """The page of each first letter of a row's number."""
 
 
+@functools.cache
 def shown() -> dict[str, list[str]]:
     """Return the tests of every row, as `path::name`, in the order of paths and lines."""
     tests: defaultdict[str, list[str]] = defaultdict(list)
