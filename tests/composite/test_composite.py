@@ -86,7 +86,7 @@ def test_a_release_refreshes_a_pool_and_installs_nothing(job: Callable[..., Job]
     assert (again.code, again.result["changed"], world.aws.writes) == (0, "false", []), again.printed
 
 
-def test_what_a_release_carries_is_pure_python_and_the_same_on_every_machine(release: Path, tmp_path: Path) -> None:
+def test_the_packages_of_a_release_are_pure_python_and_reproducible(release: Path, tmp_path: Path) -> None:
     """With the models of the image, a stand-in for what is never used, and the list of what an App's key needs."""
     carried, made = tmp_path / "again", tmp_path / "made"
     # Jobs that ran it left bytecode.
@@ -101,9 +101,7 @@ def test_what_a_release_carries_is_pure_python_and_the_same_on_every_machine(rel
     assert needed == {"cffi", "cryptography", "pycparser"}
 
 
-def test_a_release_installs_what_an_app_s_key_needs_and_no_more(
-    job: Callable[..., Job], world: World, release: Path
-) -> None:
+def test_a_release_installs_only_what_an_app_key_needs(job: Callable[..., Job], world: World, release: Path) -> None:
     """It is compiled, so it is installed by its hashes."""
     done = job(release, github_token="", github_app_id=app.APP_ID, github_app_private_key=app.private_key())
     assert (done.code, done.used) == (0, []), done.printed
@@ -114,7 +112,7 @@ def test_a_release_installs_what_an_app_s_key_needs_and_no_more(
 
 
 @pytest.mark.shows("A65")
-def test_another_commit_installs_its_packages_by_their_hashes_and_takes_none_that_is_there(
+def test_other_commits_install_packages_by_hash_and_use_none_found_on_the_runner(
     job: Callable[..., Job], world: World, branch: Path
 ) -> None:
     """Whatever an earlier job or a cache has left; nor do a hostile checkout and home change anything."""
@@ -129,7 +127,7 @@ def test_another_commit_installs_its_packages_by_their_hashes_and_takes_none_tha
 
 
 @pytest.mark.shows("A60")
-def test_a_package_with_another_hash_ends_it_before_any_call(
+def test_a_package_with_a_wrong_hash_ends_the_action_before_any_call(
     job: Callable[..., Job], world: World, branch: Path, tmp_path: Path
 ) -> None:
     """One error, with what to do; pip's own words are no commands."""
@@ -145,13 +143,13 @@ def test_a_package_with_another_hash_ends_it_before_any_call(
     assert world.aws.calls == []
 
 
-def test_where_the_runner_has_no_usable_python_it_is_set_up(job: Callable[..., Job], release: Path) -> None:
+def test_without_a_usable_python_one_is_set_up(job: Callable[..., Job], release: Path) -> None:
     """Too old, or not there."""
     done = job(release, OFFLINE, runner={"python": "false"}, **TEN_BAD_INPUTS)
     assert (done.code, done.used) == (2, ["actions/setup-python"]), done.printed
 
 
-def test_where_no_python_can_be_set_up_one_error_says_what_to_install(job: Callable[..., Job], release: Path) -> None:
+def test_if_no_python_can_be_set_up_one_error_names_the_remedy(job: Callable[..., Job], release: Path) -> None:
     """On a self-hosted runner of another system."""
     done = job(release, runner={"python": "false", "set_up": False})
     assert (done.code, done.printed.count("\n")) == (1, 1)

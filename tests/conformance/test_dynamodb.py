@@ -152,7 +152,7 @@ def _mark(table: str, identifier: str, judged: str) -> dict[str, Any]:
     }
 
 
-def test_a_transaction_is_all_or_nothing_and_names_who_lost(backend: Backend, table: str) -> None:
+def test_a_transaction_is_all_or_nothing_and_names_the_items_that_lost(backend: Backend, table: str) -> None:
     """A reason an action, in their order."""
     for identifier in ("a", "b", "c"):
         _put(backend, table, identifier, state="idle")
@@ -239,7 +239,7 @@ def _fill(backend: Backend, table: str) -> None:
     _put(backend, table, "999", state="idle")
 
 
-def test_a_query_gives_pages_of_a_megabyte_before_the_projection(backend: Backend, table: str) -> None:
+def test_a_query_returns_pages_of_one_megabyte_before_projection(backend: Backend, table: str) -> None:
     """However little of an item is asked for."""
     _fill(backend, table)
     pages = _pages(backend, table)

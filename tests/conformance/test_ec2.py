@@ -35,7 +35,7 @@ def test_a_filter_gives_what_exists(backend: Backend) -> None:
     assert _state(backend, UNKNOWN) is None
 
 
-def test_one_unknown_id_saves_everybody(backend: Backend) -> None:
+def test_one_unknown_id_keeps_every_instance_alive(backend: Backend) -> None:
     """The error names it."""
     known = _launch(backend)
     with pytest.raises(errors.NotFound, match=UNKNOWN):
@@ -44,7 +44,7 @@ def test_one_unknown_id_saves_everybody(backend: Backend) -> None:
 
 
 @pytest.mark.wrong_on(moto="terminated at the next look")
-def test_an_instance_takes_its_time_to_die(backend: Backend) -> None:
+def test_a_terminated_instance_shuts_down_first(backend: Backend) -> None:
     """Nothing of it may be deleted meanwhile."""
     instance_id = _launch(backend)
     answer = backend.ec2.terminate_instances(InstanceIds=[instance_id])
@@ -63,7 +63,7 @@ def test_terminating_twice_is_no_error(backend: Backend) -> None:
 
 
 @pytest.mark.wrong_on(moto="it ends protected instances")
-def test_a_protected_instance_saves_its_zone(backend: Backend) -> None:
+def test_a_protected_instance_keeps_its_zone_alive(backend: Backend) -> None:
     """And is refused by itself."""
     protected, neighbour = _launch(backend, protected=True), _launch(backend)
     with pytest.raises(errors.Rejected) as caught:
@@ -83,7 +83,7 @@ def _versions(backend: Backend, name: str) -> list[Any]:
     return sorted(found["LaunchTemplateVersions"], key=lambda each: each["VersionNumber"])
 
 
-def test_a_template_s_name_is_unique(backend: Backend, unique: str) -> None:
+def test_template_names_are_unique(backend: Backend, unique: str) -> None:
     """So creating it can be repeated."""
     with pytest.raises(errors.NotFound):
         _versions(backend, unique)
@@ -139,7 +139,7 @@ def test_user_data_has_16384_bytes_at_most(backend: Backend, unique: str) -> Non
 
 
 @pytest.mark.wrong_on(moto="it takes any name")
-def test_a_template_s_name_has_its_letters(backend: Backend) -> None:
+def test_template_names_have_allowed_characters(backend: Backend) -> None:
     """Three at least, and no spaces."""
     for name in ("ab", "a b c"):
         with pytest.raises(errors.Rejected):

@@ -66,7 +66,7 @@ def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, con
     assert contained.left(clients, at_work) == ["HEARTBEAT", "INSTANCE", "WS"]
 
 
-def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
+def test_outputs_summary_and_report_are_written_as_github_reads_them(step: Callable[..., Step]) -> None:
     """Outputs, summary and the report, each a file of the runner's; secrets are masked before all else."""
     done = _finished(step())
     assert tuple(done.outputs) == OUTPUTS
@@ -81,7 +81,7 @@ def test_what_it_leaves_is_what_github_reads(step: Callable[..., Step]) -> None:
         assert done.written(variable) == ""
 
 
-def test_the_image_asks_as_an_app_and_in_a_role_and_finds_the_image_s_root(
+def test_the_image_works_as_an_app_and_in_a_role_and_finds_the_root_volume(
     step: Callable[..., Step], stage: RemoteStage, contained: World
 ) -> None:
     """It brings what signs as an App, and AWS's models for roles and parameters."""

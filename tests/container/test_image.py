@@ -53,7 +53,7 @@ def test_only_what_a_run_needs_is_in_the_image(image: str) -> None:
     }
 
 
-def test_the_image_says_what_it_is(image: str) -> None:
+def test_the_image_has_the_labels_that_registries_read(image: str) -> None:
     """In the labels that registries read."""
     (inspected,) = json.loads(_docker("image", "inspect", image))
     labels = inspected["Config"]["Labels"]
@@ -62,7 +62,7 @@ def test_the_image_says_what_it_is(image: str) -> None:
     assert inspected["Config"]["User"] == ""
 
 
-def test_without_a_single_variable_every_missing_input_is_told(image: str) -> None:
+def test_without_variables_every_missing_input_is_reported(image: str) -> None:
     """Exit code 2, the remedy in each line."""
     done = subprocess.run(["docker", "run", "--rm", image], check=False, capture_output=True, text=True)  # noqa: S603, S607 - docker
     assert done.returncode == 2

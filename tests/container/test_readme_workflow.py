@@ -47,7 +47,7 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
     return run
 
 
-def test_the_workflow_differs_from_the_readmes_in_nothing_but_its_surroundings() -> None:
+def test_the_workflow_differs_from_the_readme_only_in_its_surroundings() -> None:
     """Trigger, where the action comes from, its surroundings and inputs, and a step that looks."""
     shown = workflow.of_the_readme()
     made = workflow.adapted(shown, {"AWS_ENDPOINT_URL": "x"}, {"ami": "ami-1"})

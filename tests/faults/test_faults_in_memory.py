@@ -68,7 +68,7 @@ def _refused() -> Iterator[ParameterSet]:
 
 @pytest.mark.shows("F1", "F2", "F3", "F5")
 @pytest.mark.parametrize("operation", list(_refused()))
-def test_an_operation_that_stays_refused_fails_who_needs_it_and_nobody_else(
+def test_a_refused_operation_fails_only_the_components_that_need_it(
     operation: str, request: pytest.FixtureRequest
 ) -> None:
     """With its kind and its name, once each try; what is only looked at is a note. The next run does the rest."""
@@ -88,7 +88,7 @@ def test_an_operation_that_stays_refused_fails_who_needs_it_and_nobody_else(
 
 @pytest.mark.shows("F4")
 @pytest.mark.parametrize("operation", of("F4", writing()))
-def test_a_lost_answer_of_a_write_has_no_second_effect(operation: str) -> None:
+def test_a_write_whose_answer_was_lost_is_not_repeated(operation: str) -> None:
     """No queue or record twice: the next look finds what was done. Of a version it cannot see what EC2 said of it."""
     pool = build(worlds()[operation])
     report = watched(pool, FailAlways(operation, "after", errors.Unavailable))
@@ -118,7 +118,7 @@ EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "Req
 
 @pytest.mark.shows("F6")
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
-def test_credentials_that_end_in_the_middle_end_the_collection_with_a_report(code: str) -> None:
+def test_credentials_that_expire_during_a_collection_end_it_with_a_report(code: str) -> None:
     """Before the terminations: the marks stand, no call for the others is tried, and the next run ends them."""
     pool = build("mixed instances")
     error = refused("ec2:TerminateInstances", code)
@@ -134,7 +134,7 @@ def test_credentials_that_end_in_the_middle_end_the_collection_with_a_report(cod
 @pytest.mark.shows("F29")
 @pytest.mark.parametrize("phase", [pytest.param("before", id="F29-before"), pytest.param("after", id="F29-after")])
 @pytest.mark.parametrize("world", ["mixed instances", "empty account"])
-def test_a_run_that_is_asked_to_stop_at_any_call_reports_and_the_next_one_finishes(world: str, phase: Any) -> None:
+def test_a_run_stopped_at_any_call_reports_and_the_next_run_finishes(world: str, phase: Any) -> None:
     """As the clients say it: nothing is sent from then on."""
     calls = calls_of(build(world))
     for number in range(calls if phase == "before" else calls - 1):

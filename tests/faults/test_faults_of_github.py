@@ -60,7 +60,7 @@ def _github(server: GitHubServer) -> GitHub:
     ],
 )
 @pytest.mark.usefixtures("slept")
-def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
+def test_an_error_of_github_keeps_the_stored_token_and_stops_no_other_component(
     stale: World, clients: Clients, status: int, body: bytes, words: str
 ) -> None:
     """The instance ends all the same; once GitHub answers, the next run has the token."""
@@ -80,7 +80,7 @@ def test_what_github_refuses_leaves_the_stored_token_and_stops_nobody(
 
 
 @pytest.mark.usefixtures("slept")
-def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: World, clients: Clients) -> None:
+def test_runs_under_the_old_name_of_a_repository_still_collect_its_old_pool(stale: World, clients: Clients) -> None:
     """The workflow has moved to the new name, GitHub answers to it alone, and the old pool's instances cost money."""
     old = str(stale.repository)
     stale.repository = Repository("octo", "renamed")
@@ -108,7 +108,7 @@ def test_runs_under_a_repository_s_old_name_end_what_is_left_of_its_pool(stale: 
         pytest.param(429, SECONDARY, {}, [60], id="F23-429-without"),
     ],
 )
-def test_a_limit_is_waited_for_a_minute_at_most_in_all(  # noqa: PLR0913, PLR0917 - a table
+def test_rate_limits_are_waited_for_at_most_one_minute_in_total(  # noqa: PLR0913, PLR0917 - a table
     github: GitHubServer, slept: list[float], status: int, body: bytes, headers: dict[str, str], waits: list[float]
 ) -> None:
     """By itself urllib3 would sleep for three hours, and PyGithub for 55 minutes."""
@@ -134,7 +134,9 @@ def test_a_limit_is_waited_for_a_minute_at_most_in_all(  # noqa: PLR0913, PLR091
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_what_has_moved_is_told_and_not_followed(github: GitHubServer, status: int, location: str, method: str) -> None:
+def test_a_redirect_of_github_is_reported_and_not_followed(
+    github: GitHubServer, status: int, location: str, method: str
+) -> None:
     """The token goes to no other address, no removal counts as done, and the new name is the owner's to give."""
     with GitHubServer() as other:
         github.failure = (status, MOVED)
@@ -153,7 +155,7 @@ def test_what_has_moved_is_told_and_not_followed(github: GitHubServer, status: i
 
 @pytest.mark.shows("F24")
 @pytest.mark.parametrize("method", [pytest.param("GET", id="F24-202")])
-def test_an_answer_that_is_never_ready_has_an_end(github: GitHubServer, slept: list[float], method: str) -> None:
+def test_an_answer_that_stays_202_ends_with_an_error(github: GitHubServer, slept: list[float], method: str) -> None:
     """PyGithub by itself would ask until the stack is full."""
     github.failure = (202, b"{}")
     with pytest.raises(errors.Unavailable, match="202: the same answer 4 times"):
@@ -162,9 +164,7 @@ def test_an_answer_that_is_never_ready_has_an_end(github: GitHubServer, slept: l
 
 
 @pytest.mark.parametrize("stops", [pytest.param([False, True], id="F29-unanswered")])
-def test_a_run_that_is_asked_to_stop_does_not_try_again_where_nobody_answered(
-    slept: list[float], stops: list[bool]
-) -> None:
+def test_a_stopped_run_does_not_retry_github(slept: list[float], stops: list[bool]) -> None:
     """There is no answer to look at then."""
     with GitHubServer() as gone:
         wanted = desired(github_api_url=gone.url)

@@ -30,7 +30,7 @@ def _expired(number: int = 10, **more: Any) -> tuple[Pool, list[str]]:
 
 @pytest.mark.shows("F8")
 @pytest.mark.parametrize("unknown", [pytest.param(1, id="F8-one"), pytest.param(10, id="F8-all")])
-def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown: int) -> None:
+def test_instances_unknown_to_ec2_count_as_gone_and_the_others_end(unknown: int) -> None:
     """They count as gone: no failure, and their records go like the others'."""
     pool, ids = _expired()
     for each in ids[:unknown]:
@@ -43,7 +43,7 @@ def test_instances_that_ec2_does_not_know_are_dropped_and_the_others_end(unknown
 
 @pytest.mark.shows("F9")
 @pytest.mark.parametrize("zones", [pytest.param("aa", id="F9-one-zone"), pytest.param("ab", id="F9-two-zones")])
-def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> None:
+def test_a_protected_instance_is_left_out_and_reported_by_every_run(zones: str) -> None:
     """EC2 spares its whole zone for it; those are sent again without it."""
     pool, ids = _expired()
     for number, each in enumerate(ids):
@@ -64,7 +64,7 @@ def test_a_protected_instance_is_set_apart_and_told_every_run(zones: str) -> Non
 
 @pytest.mark.shows("F10")
 @pytest.mark.parametrize("answer", [pytest.param("running", id="F10"), pytest.param("stopping", id="F10-stopping")])
-def test_an_instance_that_is_still_there_after_its_termination_is_not_cleaned(
+def test_an_instance_that_still_runs_after_its_termination_is_not_cleaned(
     answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Success is the state in the answer; the next run ends it."""
@@ -85,7 +85,7 @@ def test_an_instance_that_is_still_there_after_its_termination_is_not_cleaned(
 
 @pytest.mark.shows("F12")
 @pytest.mark.parametrize("minutes", [pytest.param(9, id="F12-young"), pytest.param(11, id="F12-old")])
-def test_what_ec2_does_not_show_is_gone_only_ten_minutes_after_its_mark(minutes: int) -> None:
+def test_an_instance_that_ec2_does_not_list_is_gone_ten_minutes_after_its_mark(minutes: int) -> None:
     """EC2 answers late; F11 is why nobody is asked for by `InstanceIds`."""
     pool, (instance_id,) = _expired(1)
     del pool.account.state.instances[instance_id]
@@ -97,7 +97,7 @@ def test_what_ec2_does_not_show_is_gone_only_ten_minutes_after_its_mark(minutes:
 
 @pytest.mark.shows("F11")
 @pytest.mark.parametrize("known", [pytest.param(True, id="F11"), pytest.param(False, id="F11-none")])
-def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
+def test_instances_are_read_by_a_filter_which_returns_those_that_exist(
     known: bool,  # noqa: FBT001 - pytest's shape
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -122,7 +122,7 @@ def test_instances_are_asked_for_by_a_filter_which_gives_what_exists(
 
 @pytest.mark.shows("F14")
 @pytest.mark.parametrize("state", [pytest.param("claimed", id="F14-claimed"), pytest.param("idle", id="F14-renewed")])
-def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
+def test_a_mark_that_loses_a_race_is_skipped_without_an_error(state: str) -> None:
     """Somebody claimed or renewed it between the look and the mark: it lives."""
     pool, (instance_id,) = _expired(1)
 
@@ -140,7 +140,7 @@ def test_a_mark_that_loses_its_race_is_skipped_and_no_error(state: str) -> None:
 
 @pytest.mark.shows("F26")
 @pytest.mark.parametrize("minutes", [pytest.param(each, id=f"F26{each:+}min") for each in (-10, -1, 1, 10)])
-def test_by_a_clock_that_is_off_nothing_is_marked_or_adopted(minutes: int) -> None:
+def test_with_a_wrong_clock_nothing_is_marked_or_adopted(minutes: int) -> None:
     """More than a minute to either side: the collector fails with the remedy, and ends and cleans all the same."""
     pool = build("mixed instances")
     marked = pool.launch()
@@ -173,7 +173,9 @@ BROKEN: dict[str, dict[str, Any]] = {
         pytest.param("nonsense", {"state": {"S": "idle"}}, id="F30-id"),
     ],
 )
-def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attributes: dict[str, Any]) -> None:
+def test_a_malformed_record_is_reported_and_does_not_stop_the_collection(
+    identifier: str, attributes: dict[str, Any]
+) -> None:
     """It is never ended; the expired one beside it is. An attribute that nobody knows does no harm."""
     pool, (instance_id,) = _expired(1)
     kept = pool.launch()
@@ -195,7 +197,7 @@ def test_a_malformed_record_is_told_and_hinders_nobody(identifier: str, attribut
         for each in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
     ],
 )
-def test_a_cancelled_transaction_is_sent_again_without_those_who_lost_their_condition(reason: str) -> None:
+def test_a_cancelled_transaction_is_retried_without_the_items_that_lost(reason: str) -> None:
     """The SDK does not retry these."""
     pool, ids = _expired(3)
     reasons = [{"Code": reason}, {"Code": "None"}, {"Code": "None"}]

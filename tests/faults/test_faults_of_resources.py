@@ -21,7 +21,7 @@ from tests.simulation.worlds import build
     ("world", "kept"),
     [pytest.param("queue with other attributes", 1, id="F17"), pytest.param("up to date", 0, id="F17-none")],
 )
-def test_a_queue_with_other_attributes_is_set_and_not_created(world: str, kept: int) -> None:
+def test_a_queue_with_other_attributes_is_corrected_and_not_created(world: str, kept: int) -> None:
     """CreateQueue would be refused."""
     pool = build(world)
     report = watched(pool, Watch())
@@ -33,7 +33,7 @@ def test_a_queue_with_other_attributes_is_set_and_not_created(world: str, kept: 
 
 @pytest.mark.shows("F16")
 @pytest.mark.parametrize("seconds", [pytest.param(0, id="F16"), pytest.param(59, id="F16-almost")])
-def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(seconds: int) -> None:
+def test_a_queue_deleted_within_a_minute_fails_the_component_and_keeps_the_record(seconds: int) -> None:
     """SQS keeps the name for a minute; what was recorded stays as it was, and the run after it makes the queue."""
     pool = build("up to date")
     before = pool.table.of(records.METADATA)["resource_class_config"]
@@ -49,7 +49,7 @@ def test_a_queue_deleted_a_moment_ago_fails_clearly_and_is_not_recorded_anew(sec
 
 @pytest.mark.shows("F20")
 @pytest.mark.parametrize("number", [pytest.param(1, id="F20"), pytest.param(2, id="F20-twice")])
-def test_after_a_crash_between_version_and_default_the_next_run_creates_a_version_of_its_own(number: int) -> None:
+def test_after_a_crash_before_the_default_moved_the_next_run_makes_a_new_version(number: int) -> None:
     """EC2's judgement of the equal one died with the run; one more version is harmless, a faulty default is not."""
     pool = build("outdated template")
     for _ in range(number):
@@ -75,7 +75,7 @@ VERSION = ("ec2:CreateLaunchTemplateVersion", "outdated template", "LaunchTempla
 @pytest.mark.parametrize(
     ("operation", "world", "code"), [pytest.param(*CREATED, id="F19"), pytest.param(*VERSION, id="F19-version")]
 )
-def test_a_quota_that_is_reached_is_told_and_the_old_default_stays(operation: str, world: str, code: str) -> None:
+def test_a_reached_quota_is_reported_and_the_old_default_stays(operation: str, world: str, code: str) -> None:
     """AWS refuses with words of its own; nobody else fails."""
     pool = build(world)
     report = watched(pool, Refuse(operation, refused(operation, code, "You have reached the maximum number.")))
@@ -91,7 +91,7 @@ LATE = {"F31": "queue with other attributes", "F31-created": "empty account", "F
 
 @pytest.mark.shows("F31")
 @pytest.mark.parametrize("world", [pytest.param(world, id=row) for row, world in LATE.items()])
-def test_what_is_read_back_late_is_written_once(world: str) -> None:
+def test_a_write_that_is_read_back_late_is_not_repeated(world: str) -> None:
     """It is pending: no failure, nothing twice, and later there is nothing left to do."""
     pool = build(world)
     report = watched(pool, Watch())

@@ -21,7 +21,7 @@ from tests.simulation.worlds import build
 
 @pytest.mark.shows("F18")
 @pytest.mark.parametrize("operation", [pytest.param("ec2:CreateLaunchTemplate", id="F18")])
-def test_a_template_that_somebody_else_made_first_is_found_by_the_next_look(operation: str) -> None:
+def test_a_template_created_by_another_process_is_found_by_the_next_look(operation: str) -> None:
     """Its answer says that it exists; nobody fails, and a version tells what EC2 told the other."""
     pool = build("empty account")
     error = refused(operation, "InvalidLaunchTemplateName.AlreadyExistsException")
@@ -55,7 +55,7 @@ class _After(Refuse):
         pytest.param("REPLICATION_NOT_AUTHORIZED", True, id="F15-REPLICATION_NOT_AUTHORIZED"),
     ],
 )
-def test_a_table_that_is_not_active_is_awaited_for_a_minute_before_anything_is_written(
+def test_an_inactive_table_is_awaited_for_a_minute_before_any_write(
     status: str,
     fails: bool,  # noqa: FBT001 - pytest's shape
     monkeypatch: pytest.MonkeyPatch,
@@ -81,7 +81,7 @@ def test_a_table_that_is_not_active_is_awaited_for_a_minute_before_anything_is_w
 
 @pytest.mark.shows("F15")
 @pytest.mark.parametrize("key", [pytest.param("id", id="F15-key")])
-def test_a_table_with_another_key_is_refused_and_never_made_anew(key: str) -> None:
+def test_a_table_with_other_keys_is_refused_and_never_recreated(key: str) -> None:
     """It is another application's."""
     pool = Pool()
     pool.dynamodb.create_table(
@@ -100,7 +100,7 @@ def test_a_table_with_another_key_is_refused_and_never_made_anew(key: str) -> No
 
 @pytest.mark.shows("F15")
 @pytest.mark.parametrize("operation", [pytest.param("dynamodb:CreateTable", id="F15-in-use")])
-def test_a_table_that_somebody_else_is_creating_is_awaited(operation: str) -> None:
+def test_a_table_that_another_process_creates_is_awaited(operation: str) -> None:
     """Its creation is refused, and it is taken as it comes."""
     pool = build("empty account")
     report = watched(pool, _After(operation, refused(operation, "ResourceInUseException")))
@@ -112,7 +112,7 @@ def test_a_table_that_somebody_else_is_creating_is_awaited(operation: str) -> No
 @pytest.mark.parametrize(
     "times", [pytest.param(1, id="F13-some"), pytest.param(2, id="F13-twice"), pytest.param(1_000, id="F13-forever")]
 )
-def test_keys_that_dynamodb_leaves_unprocessed_are_asked_for_again(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprocessed_keys_are_requested_again(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With pauses and an end; nothing is written for want of an answer."""
     pool = build("up to date")
     left = [None] * times
@@ -139,7 +139,7 @@ def test_keys_that_dynamodb_leaves_unprocessed_are_asked_for_again(times: int, m
     "operation",
     [pytest.param("dynamodb:TransactWriteItems", id="F27"), pytest.param("dynamodb:DescribeTable", id="F27-early")],
 )
-def test_once_its_time_is_over_a_run_begins_nothing_more_and_says_what_is_left(operation: str) -> None:
+def test_after_its_timeout_a_run_starts_nothing_and_reports_what_is_left(operation: str) -> None:
     """Exit code 1, and the next run continues."""
     pool = build("mixed instances")
     report = watched(pool, _Slow(pool, operation))

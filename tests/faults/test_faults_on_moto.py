@@ -26,7 +26,7 @@ EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "Req
 
 @pytest.mark.shows("F1", "F2")
 @pytest.mark.parametrize("operation", [each for row in ROWS for each in of(row, FIRST)])
-def test_a_call_that_fails_four_times_is_made_the_fifth_time(
+def test_a_call_that_fails_four_times_succeeds_at_the_fifth(
     world: World, operation: str, request: pytest.FixtureRequest
 ) -> None:
     """The run succeeds, as if nothing had been."""
@@ -42,7 +42,7 @@ def test_a_call_that_fails_four_times_is_made_the_fifth_time(
 
 @pytest.mark.shows("F1", "F2")
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row}-given-up") for row in ROWS])
-def test_after_five_tries_a_call_is_given_up_and_nobody_else_fails(world: World, row: str) -> None:
+def test_after_five_tries_a_call_fails_only_its_own_component(world: World, row: str) -> None:
     """The component says which call, and the next run does it."""
     code, status, kind = ROWS[row]
     answer = refusal("ec2:CreateLaunchTemplate", code, status)
@@ -58,7 +58,7 @@ def test_after_five_tries_a_call_is_given_up_and_nobody_else_fails(world: World,
 @pytest.mark.shows("F6")
 @pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
 @pytest.mark.usefixtures("expiring")
-def test_with_refused_credentials_nothing_more_is_sent_and_there_is_a_report(
+def test_after_refused_credentials_nothing_is_sent_and_a_report_is_written(
     refreshed: World, clients: Clients, code: str
 ) -> None:
     """What was under way may still be answered; no write and no retry follows."""

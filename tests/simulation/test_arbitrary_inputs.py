@@ -63,7 +63,7 @@ def _loads_or_is_told(environ: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("kind", arbitrary.VALUES)
-def test_whatever_is_given_it_loads_or_every_problem_is_told(kind: str, part: int, tally: Tally) -> None:
+def test_any_input_loads_or_is_reported_as_a_problem(kind: str, part: int, tally: Tally) -> None:
     """No other exception ever escapes, and each problem begins with what it is about."""
     strategy = arbitrary.environments(kind)
     what = f"arbitrary inputs loaded or refused: {kind}, part {part}"
@@ -87,7 +87,7 @@ def test_no_problem_repeats_a_secret(name: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_desired_state_that_is_written_as_inputs_loads_as_itself(part: int, tally: Tally) -> None:
+def test_a_desired_state_survives_being_written_as_inputs(part: int, tally: Tally) -> None:
     """Nothing of it is lost, rounded or taken for something else."""
 
     def check(desired: DesiredState) -> None:

@@ -32,7 +32,7 @@ def _hundred() -> tuple[Pool, list[Instance]]:
     return pool, instances
 
 
-def test_in_another_account_than_was_named_nobody_ends() -> None:
+def test_in_an_account_that_is_not_allowed_no_instance_is_ended() -> None:
     """A hundred are due there, and the very same table."""
     pool, _ = _hundred()
     report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
@@ -43,7 +43,7 @@ def test_in_another_account_than_was_named_nobody_ends() -> None:
     assert pool.alive == []
 
 
-def test_what_nothing_can_be_launched_with_hinders_no_collection() -> None:
+def test_unusable_images_profiles_and_subnets_do_not_stop_the_collection() -> None:
     """Image, profile and subnets are gone; the template and the parameters wait for the owner, the expired end."""
     pool, _ = _hundred()
     state = pool.account.state
@@ -73,7 +73,7 @@ class _Down(Watch):
             raise errors.Unavailable(operation, "InternalError", "An internal error has occurred.")
 
 
-def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
+def test_thirty_failed_runs_of_terminate_instances_lose_no_instance() -> None:
     """Every run says so and deletes nothing; the first one that is answered ends them all."""
     pool, _ = _hundred()
     down = _Down(30)
@@ -92,7 +92,7 @@ def test_terminate_instances_failing_thirty_times_loses_nothing() -> None:
 
 
 @pytest.mark.shows("A3")
-def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
+def test_instances_of_other_pools_or_of_no_pool_are_never_touched() -> None:
     """Nor those whose ids somebody has forged into our table, in every state."""
     pool, instances = _hundred()
     neighbour = Pool(pool.account, desired(repository=names.Repository("octo", "gadgets")))
@@ -109,7 +109,7 @@ def test_a_neighbour_s_pool_and_nobody_s_instances_are_never_touched() -> None:
     assert len(pool.table.of(records.INSTANCE)) == 40
 
 
-def test_more_instances_than_ec2_ends_at_once_take_longer_and_fail_nothing() -> None:
+def test_the_termination_rate_limit_of_ec2_delays_and_fails_nothing() -> None:
     """EC2 gives 1,000 at once and 20 a second: 1,500 take some throttled calls more than the 15 that end them."""
     pool = build("up to date")
     for instance in pool.ec2.launch(TEMPLATE, 1500):
@@ -124,7 +124,7 @@ def test_more_instances_than_ec2_ends_at_once_take_longer_and_fail_nothing() -> 
 
 
 @pytest.mark.shows("F1")
-def test_what_ec2_has_not_ended_by_the_end_of_a_run_is_left_for_the_next_one() -> None:
+def test_instances_not_ended_within_a_run_are_left_to_the_next_run() -> None:
     """No failure of an instance, but the run says what is left and why, and nothing of it is cleaned."""
     pool = build("up to date")
     for instance in pool.ec2.launch(TEMPLATE, 1500):
@@ -138,7 +138,7 @@ def test_what_ec2_has_not_ended_by_the_end_of_a_run_is_left_for_the_next_one() -
     assert pool.alive == []
 
 
-def test_a_version_with_which_ec2_finds_fault_launches_nothing() -> None:
+def test_a_template_version_that_ec2_warns_about_never_becomes_the_default() -> None:
     """Every run says so and leaves the default; the first one in which it is right moves it."""
     pool = build("up to date")
     pool.account.state.faults[OTHER_IMAGE] = "The image id does not exist"
@@ -155,7 +155,7 @@ def test_a_version_with_which_ec2_finds_fault_launches_nothing() -> None:
 
 @pytest.mark.shows("F35")
 @pytest.mark.parametrize("zone", [pytest.param("b", id="F35-b")])
-def test_a_disrupted_zone_keeps_no_other_zone_s_instances_alive(zone: str) -> None:
+def test_an_outage_of_one_zone_does_not_keep_instances_of_other_zones_alive(zone: str) -> None:
     """EC2 lists nothing then; what it says by id is acted upon, the rest is left, and the run says so."""
     pool = disrupted()
     assert pool.account.state.disrupted == {zone}
@@ -172,7 +172,7 @@ def test_a_disrupted_zone_keeps_no_other_zone_s_instances_alive(zone: str) -> No
 
 
 @pytest.mark.shows("F35")
-def test_where_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() -> None:
+def test_if_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() -> None:
     """It is not about a zone, or all instances are in that one."""
     pool = disrupted()
     pool.account.state.disrupted.add("a")
@@ -216,7 +216,7 @@ class _Busy(Watch):
             self.pool.record(self.waiting.pop(), threshold=self.pool.in_time(-1))
 
 
-def test_a_pool_in_which_something_is_always_due_is_refreshed_all_the_same() -> None:
+def test_a_run_ends_even_if_something_new_is_always_due() -> None:
     """A run finishes what was due when it looked first, and leaves the rest to the next one."""
     pool, instances = _hundred()
     for instance in instances:
@@ -246,7 +246,7 @@ class _Dying(Watch):
             del self.left[:2]
 
 
-def test_a_hundred_that_end_one_after_the_other_are_cleaned_in_one_run() -> None:
+def test_a_hundred_instances_that_end_one_by_one_are_cleaned_in_one_run() -> None:
     """EC2 takes its time with each; that is no disagreement."""
     pool, instances = _hundred()
     report = watched(pool, _Dying(pool, list(instances)))

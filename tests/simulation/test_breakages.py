@@ -156,14 +156,14 @@ def _searched(tally: Tally, breakage: str, most: int) -> tuple[str, str] | None:
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_every_deliberate_breakage_breaks_what_is_there(breakage: str) -> None:
+def test_every_deliberate_breakage_patches_code_that_exists(breakage: str) -> None:
     """The sample of a short run leaves most of them out: one whose place has moved must be noticed all the same."""
     with BREAKAGES[breakage]():
         pass
 
 
 @pytest.mark.parametrize("breakage", TALLY.sampled(list(BREAKAGES), EVERY))
-def test_a_deliberate_breakage_is_noticed(breakage: str, tally: Tally) -> None:
+def test_every_deliberate_breakage_breaks_a_promise(breakage: str, tally: Tally) -> None:
     """By a broken promise."""
     with BREAKAGES[breakage]():
         found = _searched(tally, breakage, most=100_000)
@@ -174,7 +174,7 @@ def test_a_deliberate_breakage_is_noticed(breakage: str, tally: Tally) -> None:
     tally.add(f"breakage noticed: {breakage} ({promise}, {search})")
 
 
-def test_without_a_breakage_nothing_is_found(tally: Tally) -> None:
+def test_without_a_breakage_no_promise_is_broken(tally: Tally) -> None:
     """Else the others would prove nothing."""
     with NONE():
         assert _searched(tally, "nothing", most=MOST[tally.budget]) is None

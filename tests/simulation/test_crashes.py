@@ -30,7 +30,7 @@ def test_every_world_settles(world: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_a_crash_at_any_call_is_put_right(world: str, tally: Tally) -> None:
+def test_a_crash_at_any_call_is_repaired_by_the_next_run(world: str, tally: Tally) -> None:
     """Before its effect and after it."""
     points = list(itertools.product(range(calls_of(build(world))), PHASES))
     for number, phase in tally.sampled(points, SINGLES):
@@ -41,7 +41,7 @@ def test_a_crash_at_any_call_is_put_right(world: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_a_crash_of_the_rerun_is_put_right_too(world: str, tally: Tally) -> None:
+def test_a_crash_of_the_repairing_run_is_repaired_too(world: str, tally: Tally) -> None:
     """All pairs of crash points."""
     points = list(itertools.product(range(calls_of(build(world))), PHASES))
     for number, phase in tally.sampled(points):
@@ -56,7 +56,7 @@ def test_a_crash_of_the_rerun_is_put_right_too(world: str, tally: Tally) -> None
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_three_crashes_in_a_row_are_put_right(world: str, tally: Tally) -> None:
+def test_three_crashes_in_a_row_are_repaired(world: str, tally: Tally) -> None:
     """Drawn at random."""
     points = list(itertools.product(range(calls_of(build(world))), PHASES))
     for chance in tally.draws(world):
@@ -70,7 +70,7 @@ def test_three_crashes_in_a_row_are_put_right(world: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_a_crash_beside_another_run_is_put_right(world: str, tally: Tally) -> None:
+def test_a_crash_during_another_run_is_repaired(world: str, tally: Tally) -> None:
     """Schedules overlapped: one process is at any of its calls while another dies at any of its own."""
     calls = range(calls_of(build(world)))
     for position, number, phase in tally.sampled(list(itertools.product(calls, calls, PHASES))):
@@ -83,9 +83,7 @@ def test_a_crash_beside_another_run_is_put_right(world: str, tally: Tally) -> No
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_failure_of_any_call_ends_in_a_report_and_is_put_right(
-    world: str, kind: type[errors.ApiError], tally: Tally
-) -> None:
+def test_a_failure_of_any_call_is_reported_and_repaired(world: str, kind: type[errors.ApiError], tally: Tally) -> None:
     """Before its effect, or its answer lost after it; nothing escapes, and no failure is passed over."""
     points = list(itertools.product(range(calls_of(build(world))), PHASES))
     for number, phase in tally.sampled(points, SINGLES):
@@ -98,7 +96,7 @@ def test_a_failure_of_any_call_ends_in_a_report_and_is_put_right(
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_operation_that_always_fails_is_reported_and_put_right(
+def test_an_operation_that_always_fails_is_reported_and_repaired_later(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
     """A missing permission, a service that is down for the whole run."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.timeout(1800)
-def test_a_crash_at_any_call_to_the_servers_is_put_right(name: str, servers: World, tally: Tally) -> None:
+def test_a_crash_at_any_call_to_the_servers_is_repaired(name: str, servers: World, tally: Tally) -> None:
     """Before its effect and after it; a call is one attempt over the wire."""
     quiet = Boundary()
     run(build(servers, name), quiet)

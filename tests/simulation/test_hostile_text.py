@@ -111,7 +111,7 @@ def _outputs(content: str) -> dict[str, str]:
 @pytest.mark.shows("A11", "A53")
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.timeout(1800)
-def test_nothing_is_commanded_or_forged(tmp_path: Path, tally: Tally, *, as_json: bool) -> None:
+def test_hostile_text_commands_and_forges_nothing(tmp_path: Path, tally: Tally, *, as_json: bool) -> None:
     """Not through the log, the annotations, the outputs, the report or the summary."""
     chance = random.Random(7)  # noqa: S311 - no secret is made of it
     output, page = tmp_path / "output", tmp_path / "summary"

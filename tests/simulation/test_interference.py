@@ -39,7 +39,7 @@ class _Together:
 
 
 @pytest.mark.parametrize("state", [*STATES, UNRECORDED])
-def test_one_interference_at_any_call_harms_nobody(state: str, tally: Tally) -> None:
+def test_one_interference_at_any_call_is_harmless(state: str, tally: Tally) -> None:
     """Every actor, every clock, every scene."""
     deeds = actors.deeds()
     assert all(math.gcd(stride, len(deeds)) == 1 for stride in INTERFERENCES.values())
@@ -53,7 +53,7 @@ def test_one_interference_at_any_call_harms_nobody(state: str, tally: Tally) -> 
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_two_interferences_harm_nobody(state: str, tally: Tally) -> None:
+def test_two_interferences_are_harmless(state: str, tally: Tally) -> None:
     """In a row, by true clocks; where anything is due."""
     for scene in (
         each for each in SCENES if each.state == state and each.artifacts and each.ec2 in {"running", "terminated"}
@@ -72,7 +72,7 @@ def test_two_interferences_harm_nobody(state: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_three_interferences_with_two_instances_harm_nobody(state: str, tally: Tally) -> None:
+def test_three_interferences_with_two_instances_are_harmless(state: str, tally: Tally) -> None:
     """Drawn at random, by any clock."""
     scenes = [(scene, calls(scene)) for scene in SCENES if scene.state == state]
     for chance in tally.draws(state):
@@ -88,7 +88,7 @@ def test_three_interferences_with_two_instances_harm_nobody(state: str, tally: T
 
 
 @pytest.mark.parametrize("world", ["empty account", "mixed instances", "marked, not terminated", "drifted template"])
-def test_another_refresh_at_any_call_harms_nobody(world: str, tally: Tally) -> None:
+def test_another_refresh_at_any_call_is_harmless(world: str, tally: Tally) -> None:
     """The schedule overlapped: both do the whole work."""
     for number in range(calls_of(build(world))):
         pool = build(world)

@@ -62,7 +62,7 @@ def _compare(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_what_is_listed_and_what_follows_is_what_is_done(world: str, tally: Tally) -> None:
+def test_mode_plan_lists_exactly_what_mode_apply_does(world: str, tally: Tally) -> None:
     """And listing it writes nothing."""
     pool = build(world)
     # A table that was created this second is not shown yet; that is no plan's fault.
@@ -72,7 +72,7 @@ def test_what_is_listed_and_what_follows_is_what_is_done(world: str, tally: Tall
 
 
 @pytest.mark.parametrize("state", [*STATES, UNRECORDED])
-def test_what_is_listed_of_an_instance_is_what_is_done_to_it(state: str, tally: Tally) -> None:
+def test_mode_plan_lists_exactly_what_is_done_to_an_instance(state: str, tally: Tally) -> None:
     """In whatever state it and its record are."""
     for scene in (each for each in [*SCENES, *STRAYS] if each.state == state and each.ec2 != "hidden"):
         pool, _ = scene.build()
@@ -80,7 +80,7 @@ def test_what_is_listed_of_an_instance_is_what_is_done_to_it(state: str, tally: 
         tally.add("plans compared with what was done")
 
 
-def test_what_ended_instances_left_behind_is_listed_too() -> None:
+def test_mode_plan_lists_the_remains_of_ended_instances() -> None:
     """Their registrations on GitHub, and heartbeats that stand alone."""
     pool = build("terminated, not cleaned")
     ended = next(each for each in pool.account.state.instances if pool.ec2.state(each) == "terminated")
