@@ -77,7 +77,7 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     commands: Commands,
     shutdown: Shutdown,
 ) -> int:
-    first = prefetch.look(given.desired, clients, clock, executor)
+    first = prefetch.start(given.desired, clients, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(

@@ -39,7 +39,7 @@ class Look:
 
 def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Look:
     """Read the pool, in five calls while nothing has a second page."""
-    first = prefetch.look(desired, clients, clock, executor)
+    first = prefetch.start(desired, clients, clock, executor)
     at, repository = first.began_at, str(desired.repository)
     if first.table() is None:
         return Look(repository, desired.region, at, None)

@@ -1,4 +1,7 @@
-"""DynamoDB and EC2: what every run asks first; light on imports, so that AWS answers while the rest is loaded."""
+"""DynamoDB and EC2: the reads that every run starts with.
+
+This module imports little, so that AWS answers while the rest of the program is loaded.
+"""
 
 from __future__ import annotations
 
@@ -32,38 +35,38 @@ _PAGE = 200
 
 @frozen
 class Prefetch:
-    """The reads on which the others wait, and the longest row of them: template, its instances."""
+    """Reads that are under way: the ones that others wait for, and the longest chain (the template, its instances)."""
 
     began_at: datetime
     metadata: MetadataItems
     table: SharedRead[TableDescriptionTypeDef | None]
-    """DynamoDB's description of the state table; None where there is none."""
+    """DynamoDB's description of the state table; None if there is no table."""
     versions: SharedRead[list[LaunchTemplateVersionTypeDef]]
-    """Every version of the launch template; none where there is no template."""
+    """Every version of the launch template; empty if there is no template."""
     launched: SharedRead[Launched]
     """The instances that were launched from the pool's templates."""
 
 
-def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Prefetch:
-    """Ask for all of it, without waiting."""
+def start(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Prefetch:
+    """Start all reads, without waiting."""
     began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
-    description = SharedRead(executor, partial(table_description, clients.dynamodb, table))
-    metadata = MetadataItems(clients.dynamodb, table, clock, executor, partial(_gone, description))
-    versions = SharedRead(executor, partial(template_versions, clients.ec2, template))
+    description = SharedRead(executor, partial(describe_table, clients.dynamodb, table))
+    metadata = MetadataItems(clients.dynamodb, table, clock, executor, partial(_table_is_gone, description))
+    versions = SharedRead(executor, partial(list_template_versions, clients.ec2, template))
     launched = SharedRead(executor, lambda: ec2_instances.launched_from(clients.ec2, _template_ids(metadata, versions)))
     return Prefetch(began_at, metadata, description, versions, launched)
 
 
 def template_id(versions: Sequence[LaunchTemplateVersionTypeDef]) -> str:
-    """Give the id of the template that has these versions; "" where there are none."""
+    """Return the id of the template that has these versions; "" if there are none."""
     return next((each["LaunchTemplateId"] for each in versions if "LaunchTemplateId" in each), "")
 
 
 def _template_ids(metadata: MetadataItems, versions: SharedRead[list[LaunchTemplateVersionTypeDef]]) -> TemplateIds:
-    """Tell which templates this pool's instances come from; EC2's word for it counts, the record only adds old ones.
+    """Return the templates that this pool's instances come from: EC2 names the current one, the record former ones.
 
-    Where EC2 does not answer, the recorded id proves as little as a former one.
+    If EC2 does not answer, the recorded id counts as a former one, because jobs may write to the record.
     """
     recorded = metadata.first(names.LAUNCH_TEMPLATE_IDENTIFIER).get("value")
     try:
@@ -73,24 +76,24 @@ def _template_ids(metadata: MetadataItems, versions: SharedRead[list[LaunchTempl
     return ownership.TemplateIds(current, ownership.former_ids(recorded, current))
 
 
-def _gone(description: SharedRead[TableDescriptionTypeDef | None]) -> bool:
+def _table_is_gone(description: SharedRead[TableDescriptionTypeDef | None]) -> bool:
     try:
         found = description.first()
     except errors.ApiError:
-        return False  # nobody writes then, and what is read is worth telling
+        return False  # no component writes then, and what was read can still be reported
     return found is None or found.get("TableStatus") == "DELETING"
 
 
-def table_description(dynamodb: DynamoDBClient, table: str) -> TableDescriptionTypeDef | None:
-    """Describe the table."""
+def describe_table(dynamodb: DynamoDBClient, table: str) -> TableDescriptionTypeDef | None:
+    """Describe the table; None if there is none."""
     try:
         return dynamodb.describe_table(TableName=table)["Table"]
     except errors.NotFound:
         return None
 
 
-def template_versions(ec2: EC2Client, template: str) -> list[LaunchTemplateVersionTypeDef]:
-    """Read all versions in one listing: it serves the comparison and the pruning."""
+def list_template_versions(ec2: EC2Client, template: str) -> list[LaunchTemplateVersionTypeDef]:
+    """List every version, for the comparison and for pruning; empty if there is no template."""
     versions: list[LaunchTemplateVersionTypeDef] = []
     request: DescribeLaunchTemplateVersionsRequestTypeDef = {"LaunchTemplateName": template, "MaxResults": _PAGE}
     while True:

@@ -106,10 +106,10 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     """Have everything brought to the desired state (or, in mode plan, what would be done found out), without waiting.
 
     `executor` needs more workers than there are components: these wait for each other, and for calls that they fan out.
-    `first` holds what AWS was asked before this was loaded; it is asked here where it was not.
+    `first` holds the reads that were started before this was loaded; otherwise they start here.
     Once `stopped`, nothing new is begun. `progress` is called in other threads while long work goes on.
     """
-    first = first or prefetch.look(desired, clients, clock, executor)
+    first = first or prefetch.start(desired, clients, clock, executor)
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
     metadata = first.metadata
     sender = Sender(clients.dynamodb, clock, executor, run.over)

@@ -10,7 +10,7 @@ import pytest
 
 from refresh import errors
 from refresh.pool import names
-from refresh.reconciler.prefetch import look
+from refresh.reconciler.prefetch import start
 from tests.fakes.desired import desired
 from tests.fakes.items import Items
 from tests.fakes.serial import NOW, Serial, StillClock
@@ -53,7 +53,7 @@ class _Services:
 def test_the_items_of_a_table_are_what_it_holds(table: str | errors.ApiError) -> None:
     """Also where its description may not be read, which is told as what it is."""
     clients = _Services(table)
-    first = look(desired(), cast("Clients", clients), StillClock(), Serial())
+    first = start(desired(), cast("Clients", clients), StillClock(), Serial())
     assert first.metadata.read(names.POOL_IDENTIFIER)["value"] == OWNER[names.POOL_IDENTIFIER]
     assert first.began_at == NOW
     assert first.versions() == []
@@ -63,7 +63,7 @@ def test_the_items_of_a_table_are_what_it_holds(table: str | errors.ApiError) ->
 @pytest.mark.parametrize("table", ["DELETING", ABSENT])
 def test_the_items_of_a_table_that_goes_are_gone(table: str | errors.ApiError) -> None:
     """DynamoDB may answer for it still: a run that believed it would leave the next table empty, and nobody's."""
-    first = look(desired(), cast("Clients", _Services(table)), StillClock(), Serial())
+    first = start(desired(), cast("Clients", _Services(table)), StillClock(), Serial())
     assert first.metadata.read(names.POOL_IDENTIFIER) == {}
 
 

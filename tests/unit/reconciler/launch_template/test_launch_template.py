@@ -30,7 +30,7 @@ from refresh.reconciler.launch_template.changes import (
     SetDefaultVersion,
     TemplateChange,
 )
-from refresh.reconciler.prefetch import template_versions
+from refresh.reconciler.prefetch import list_template_versions
 from refresh.reconciler.runner_release.releases import Archive, Release
 from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.items import Items, metadata
@@ -387,7 +387,7 @@ class _Ec2:
 
 def _component(ec2: _Ec2, items: Items, wanted: DesiredState) -> LaunchTemplate:
     client = cast("EC2Client", ec2)
-    versions = SharedRead(Serial(), partial(template_versions, client, TEMPLATE))
+    versions = SharedRead(Serial(), partial(list_template_versions, client, TEMPLATE))
     return LaunchTemplate(wanted, client, metadata(items), versions, lambda: RELEASE, lambda: ROOT_DEVICE)
 
 
@@ -513,7 +513,7 @@ def test_a_template_with_which_aws_finds_fault_is_not_recorded_until_a_version_i
 
 def test_every_page_of_versions_is_read_newest_first() -> None:
     """Also when EC2 lists them in another order."""
-    listing = observe.listing(template_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE))
+    listing = observe.listing(list_template_versions(cast("EC2Client", _Ec2(*[_data()] * 8)), TEMPLATE))
     assert listing.template_id == ID
     assert [version.number for version in listing.versions] == [8, 7, 6, 5, 4, 3, 2, 1]
     assert [version.number for version in listing.versions if version.default] == [1]
@@ -521,7 +521,7 @@ def test_every_page_of_versions_is_read_newest_first() -> None:
 
 def test_no_template_is_no_versions() -> None:
     """`NotFound` is an answer."""
-    assert observe.listing(template_versions(cast("EC2Client", _Ec2()), TEMPLATE)) == Listing()
+    assert observe.listing(list_template_versions(cast("EC2Client", _Ec2()), TEMPLATE)) == Listing()
 
 
 def test_old_versions_are_deleted_200_at_a_time_and_the_default_stays() -> None:

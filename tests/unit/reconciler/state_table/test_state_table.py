@@ -18,7 +18,7 @@ from refresh.engine.convergence import converge
 from refresh.engine.shared_read import SharedRead
 from refresh.engine.tagging import TagResource
 from refresh.pool import names, records
-from refresh.reconciler.prefetch import table_description
+from refresh.reconciler.prefetch import describe_table
 from refresh.reconciler.state_table import StateTable, policy, predict
 from refresh.reconciler.state_table.actual import Actual, Claim, TimeToLive
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive, TableChange
@@ -186,7 +186,7 @@ class _DynamoDB(Items):
 
 def _component(dynamodb: _DynamoDB, clock: StillClock | None = None) -> StateTable:
     client = cast("DynamoDBClient", dynamodb)
-    description = SharedRead(Serial(), partial(table_description, client, TABLE))
+    description = SharedRead(Serial(), partial(describe_table, client, TABLE))
     return StateTable(desired(), client, metadata(dynamodb), description, clock or StillClock())
 
 
