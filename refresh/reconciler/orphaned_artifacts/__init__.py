@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refresh.dynamodb.transactions import ACTIONS_LIMIT, Sender
 from refresh.engine.change import Unchecked
@@ -57,5 +57,6 @@ class OrphanedArtifacts:
         yield from self.sender.write(changes, delete, ACTIONS_LIMIT)
 
     def predict(self, actual: Actual, changes: Sequence[DeleteArtifact], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
-        """See `policy.predict`."""
-        return policy.predict(actual, changes)
+        """Return what is left after these deletions."""
+        deleted = {change.artifact for change in changes}
+        return evolve(actual, artifacts=tuple(each for each in actual.artifacts if each not in deleted))

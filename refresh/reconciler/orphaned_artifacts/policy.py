@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from refresh.engine.change import Plan
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.orphaned_artifacts.changes import DeleteArtifact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from refresh.reconciler.orphaned_artifacts.actual import Actual, Artifact
 
 OLDEST_KEPT = timedelta(hours=1)
@@ -25,12 +21,6 @@ def plan(actual: Actual, now: datetime) -> Plan[DeleteArtifact]:
     """Plan to delete every artifact that is old and whose instance is gone."""
     due = (each for each in actual.artifacts if _old(each, now) and _gone(each, actual))
     return Plan(tuple(map(DeleteArtifact, due)), unchecked=actual.unchecked)
-
-
-def predict(actual: Actual, changes: Sequence[DeleteArtifact]) -> Actual:
-    """Return which artifacts will be left after these changes."""
-    deleted = {change.artifact for change in changes}
-    return evolve(actual, artifacts=tuple(each for each in actual.artifacts if each not in deleted))
 
 
 def _old(artifact: Artifact, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from refresh.engine.change import Unchecked
 from refresh.pool import names
@@ -63,5 +63,7 @@ class RunnerRegistrations:
         return apply.remove(self.github, changes, self.over, self.removed)
 
     def predict(self, actual: Actual, changes: Sequence[RemoveRegistration], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
-        """See `policy.predict`."""
-        return policy.predict(actual, changes)
+        """Return what is left after these removals."""
+        removed = {change.id for change in changes}
+        left = tuple(each for each in actual.registrations if each.id not in removed)
+        return evolve(actual, registrations=left, removed=actual.removed + len(removed))

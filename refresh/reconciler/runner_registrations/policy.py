@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from refresh.engine.change import Plan
 from refresh.reconciler.runner_registrations.changes import RemoveRegistration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from refresh.reconciler.runner_registrations.actual import Actual
 
 REMOVED_PER_RUN = 100
@@ -28,10 +24,3 @@ def plan(actual: Actual) -> Plan[RemoveRegistration]:
     left = len(due) - room
     warnings = (f"{left} more registrations of ended instances are left for the next runs.",) if left > 0 else ()
     return Plan(tuple(due[:room]), warnings, unchecked=actual.unchecked)
-
-
-def predict(actual: Actual, changes: Sequence[RemoveRegistration]) -> Actual:
-    """Return which registrations will be left after these changes."""
-    removed = {change.id for change in changes}
-    left = tuple(each for each in actual.registrations if each.id not in removed)
-    return evolve(actual, registrations=left, removed=actual.removed + len(removed))

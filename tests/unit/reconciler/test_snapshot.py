@@ -1,12 +1,14 @@
-"""What the components saw last, put together for people."""
+"""The pool as the components saw it last, and the instances that a run ended."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from attrs import evolve
 
 from refresh.desired import ResourceClass
+from refresh.engine.change import Change
 from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
@@ -15,135 +17,122 @@ from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from refresh.reconciler.launch_template.actual import Actual as Template
 from refresh.reconciler.launch_template.actual import Listing, Version
-from refresh.reconciler.parameters.changes import WriteParameter
 from refresh.reconciler.registration_token.actual import Actual as StoredToken
 from refresh.reconciler.resource_pools.actual import Actual as Queues
 from refresh.reconciler.resource_pools.actual import Pool
 from refresh.reconciler.runner_release.releases import Archive, Release
 from refresh.reconciler.snapshot import ended, pool_snapshot, touched
+from tests.fakes.changes import Paint
 from tests.fakes.serial import NOW
 
-ID, STRAY = "i-00000001", "i-00000002"
+ID, STRAY, OTHER = "i-00000001", "i-00000002", "i-00000003"
 THRESHOLD = "2026-01-31T09:00:00Z"
 RELEASE = Release("2.335.1", Archive("", ""), Archive("", ""))
 RECORD = records.InstanceRecord(
     id=ID, state="idle", run_id="", threshold=THRESHOLD, updated_at=THRESHOLD, resource_class="large"
 )
+RUNNING = evolve(RECORD, state="running", run_id="42")
+MARKED = evolve(RECORD, state=records.TERMINATED, updated_at=records.wire_time(NOW))
+OF_MARK = (("endedState", "running"), ("endedRunId", "42"), ("endedThreshold", THRESHOLD))
 
 
-def test_nothing_seen_is_nothing_told() -> None:
-    """A component may have failed before it could look."""
+def _instances(collected: Actual) -> tuple[InstanceSnapshot, ...] | None:
+    return pool_snapshot(None, None, None, collected).instances
+
+
+def test_a_component_that_saw_nothing_leaves_its_part_empty() -> None:
     assert pool_snapshot(None, None, None, None) == PoolSnapshot()
 
 
-def test_the_pool_is_what_the_components_saw() -> None:
-    """Template, queues, token, recorded instances and those that nobody recorded."""
-    template = Template(Listing("lt-1", (Version(2, True, ()), Version(1, False, ()))), None, RELEASE)
-    pools = Queues(
-        (
-            Pool(ResourceClass("large", 2, 4096), "url"),
-            Pool(ResourceClass("x", 4, 1)),
-        )
+def test_a_snapshot_has_template_queues_and_token() -> None:
+    listing = Listing("lt-1", (Version(2, True, ()), Version(1, False, ())))
+    pools = Queues((Pool(ResourceClass("large", 2, 4096), "url"), Pool(ResourceClass("x", 4, 1))))
+    token = StoredToken(present=True, expires_at=records.wire_time(NOW))
+    assert pool_snapshot(Template(listing, None, RELEASE), pools, token, None) == PoolSnapshot(
+        template_id="lt-1", template_version=2, queues=(("large", "url"),), token_expires_at=NOW
     )
-    token = StoredToken(present=True, expires_at="2026-01-31T09:05:00Z")
+
+
+def test_a_snapshot_has_a_template_without_a_default_and_an_absent_token() -> None:
+    template = Template(Listing("lt-1"), None, RELEASE)
+    assert pool_snapshot(template, None, StoredToken(), None) == PoolSnapshot(template_id="lt-1")
+
+
+def test_a_snapshot_lists_recorded_instances_and_living_ones_without_a_record() -> None:
     tags = {TEMPLATE_TAG: "lt-1", "InitialRunId": "42"}
     instances = {
         ID: Ec2Instance(ID, Ec2State.RUNNING, NOW, tags),
         STRAY: Ec2Instance(STRAY, Ec2State.PENDING, NOW, tags),
-        "i-00000003": Ec2Instance("i-00000003", Ec2State.TERMINATED, NOW, tags),
-        "i-00000004": Ec2Instance("i-00000004", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-foreign"}),
+        "i-00000004": Ec2Instance("i-00000004", Ec2State.TERMINATED, NOW, tags),
+        "i-00000005": Ec2Instance("i-00000005", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-foreign"}),
+        "i-00000006": Ec2Instance("i-00000006", Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"}),
     }
-    unknown = evolve(RECORD, id="i-00000005", state="running", run_id="7", threshold=None)
+    unknown = evolve(RUNNING, id=OTHER, threshold=None)
     found = (RECORD, records.Unreadable("x", "y"), unknown)
-    assert pool_snapshot(template, pools, token, Actual(instances, found, TemplateIds("lt-1"))) == PoolSnapshot(
-        template_id="lt-1",
-        template_version=2,
-        queues=(("large", "url"),),
-        token_expires_at=NOW,
-        instances=(
-            InstanceSnapshot(
-                id=ID,
-                state="idle",
-                ec2_state="running",
-                resource_class="large",
-                launched_at=NOW,
-                threshold=NOW - timedelta(minutes=5),
-            ),
-            InstanceSnapshot(id="i-00000005", state="running", ec2_state="unknown", resource_class="large", run_id="7"),
-            InstanceSnapshot(id=STRAY, state="unrecorded", ec2_state="pending", run_id="42", launched_at=NOW),
+    assert _instances(Actual(instances, found, TemplateIds("lt-1"))) == (
+        InstanceSnapshot(
+            id=ID,
+            state="idle",
+            ec2_state="running",
+            resource_class="large",
+            launched_at=NOW,
+            threshold=NOW - timedelta(minutes=5),
         ),
+        InstanceSnapshot(id=OTHER, state="running", ec2_state="unknown", resource_class="large", run_id="42"),
+        InstanceSnapshot(id=STRAY, state="unrecorded", ec2_state="pending", run_id="42", launched_at=NOW),
+        InstanceSnapshot(id="i-00000006", state="unrecorded", ec2_state="running", launched_at=NOW),
     )
 
 
-def test_a_template_without_a_default_and_an_absent_token_are_told_as_such() -> None:
-    """They are being repaired."""
-    template = Template(Listing("lt-1"), None, RELEASE)
-    told = pool_snapshot(template, None, StoredToken(), None)
-    assert (told.template_id, told.template_version, told.token_expires_at) == ("lt-1", None, None)
+EXPIRED = Ended(
+    id=ID, reason="expired", state="running", resource_class="large", run_id="42", overdue=timedelta(minutes=5)
+)
 
 
-def test_what_was_ended_is_told_by_what_its_mark_wrote() -> None:
-    """Also where an earlier run had marked it."""
-    told = (("endedReason", "expired"), ("endedState", "running"), ("endedRunId", "42"), ("endedThreshold", THRESHOLD))
-    marked = evolve(RECORD, state=records.TERMINATED, updated_at="2026-01-31T09:05:00Z", ended=told)
-    aged = evolve(marked, id=STRAY, ended=(("endedReason", "aged"), ("endedState", "idle")))
-    vanished = evolve(RECORD, id="i-00000003", state="running", run_id="7")
-    done = (
-        Mark(evolve(RECORD, state="running", run_id="42"), Reason.EXPIRED, NOW),
-        Mark(vanished, Reason.VANISHED, NOW),
-        Mark(evolve(RECORD, id="i-00000006"), Reason.AGED, NOW),
-        Adopt("i-00000007", "8", NOW, NOW),
-        Terminate(ID, marked),
-        Terminate(STRAY, aged),
-        Terminate("i-00000009"),
-        Clean(marked),
-        Clean(evolve(aged, id="i-00000008")),
-        WriteParameter("idle_time_sec", None, 7),
-    )
-    expired = Ended(
-        id=ID,
-        reason="expired",
-        state="running",
-        resource_class="large",
-        run_id="42",
-        overdue=timedelta(minutes=5),
-        steps=("marked", "terminated", "cleaned"),
-    )
-    assert expired.cut_off
-    gone = Ended(
-        id="i-00000003", reason="vanished", state="running", resource_class="large", run_id="7", steps=("marked",)
-    )
-    by_earlier_run = Ended(id=STRAY, reason="aged", state="idle", resource_class="large", steps=("terminated",))
-    undescribed = Ended(id="i-00000009", reason="", state="", steps=("terminated",))
-    assert ended(done) == (expired, gone, by_earlier_run, undescribed)
-    assert touched(done) == (
-        expired,
-        gone,
-        Ended(id="i-00000006", reason="aged", state="idle", resource_class="large", steps=("marked",)),
-        Ended(id="i-00000007", reason="unrecorded", state="", run_id="8", steps=("adopted",)),
-        by_earlier_run,
-        undescribed,
-        Ended(id="i-00000008", reason="aged", state="idle", resource_class="large", steps=("cleaned",)),
-    )
-    assert ended((Terminate(ID, marked),)) == (evolve(expired, steps=("terminated",)),)
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (Mark(RUNNING, Reason.EXPIRED, NOW), EXPIRED),
+        (Mark(RUNNING, Reason.VANISHED, NOW), evolve(EXPIRED, reason="vanished", overdue=None)),
+        (
+            Mark(evolve(RECORD, run_id=None), Reason.AGED, NOW),
+            evolve(EXPIRED, reason="aged", state="idle", run_id="", overdue=None),
+        ),
+        (Adopt(ID, "8", NOW, NOW), Ended(id=ID, reason="unrecorded", state="", run_id="8")),
+        (Terminate(ID, evolve(MARKED, ended=(("endedReason", "expired"), *OF_MARK))), EXPIRED),
+        (Clean(evolve(MARKED, ended=(("endedReason", "expired"), *OF_MARK))), EXPIRED),
+        (
+            Terminate(ID, evolve(MARKED, ended=(("endedReason", "aged"), *OF_MARK))),
+            evolve(EXPIRED, reason="aged", overdue=None),
+        ),
+        (Terminate(ID, evolve(MARKED, threshold=None)), Ended(id=ID, reason="", state="", resource_class="large")),
+        (Terminate(ID), Ended(id=ID, reason="", state="")),
+    ],
+)
+def test_an_instance_is_described_by_its_change_or_its_mark(change: Change, found: Ended) -> None:
+    assert touched((change,)) == (evolve(found, steps=(change.done,)),)
 
 
-def test_what_neither_mark_nor_tag_tells_is_empty() -> None:
-    """The original's marks told nothing, and anybody may launch from the template by hand."""
-    old = evolve(RECORD, state=records.TERMINATED, threshold=None)
-    vanished = evolve(RECORD, id=STRAY, run_id=None)
-    assert ended((Terminate(ID, old), Mark(vanished, Reason.VANISHED, NOW))) == (
-        Ended(id=ID, reason="", state="", resource_class="large", steps=("terminated",)),
-        Ended(id=STRAY, reason="vanished", state="idle", resource_class="large", steps=("marked",)),
-    )
-    stray = Ec2Instance(STRAY, Ec2State.RUNNING, NOW, {TEMPLATE_TAG: "lt-1"})
-    told = pool_snapshot(None, None, None, Actual({STRAY: stray}, (), TemplateIds("lt-1")))
-    assert told.instances == (InstanceSnapshot(id=STRAY, state="unrecorded", ec2_state="running", launched_at=NOW),)
+def test_an_instance_is_listed_once_with_every_step() -> None:
+    """As it was judged first: the mark overwrites its record."""
+    done = (Mark(RUNNING, Reason.EXPIRED, NOW), Terminate(ID, MARKED), Paint(), Clean(MARKED))
+    assert touched(done) == ended(done) == (evolve(EXPIRED, steps=("marked", "terminated", "cleaned")),)
 
 
-def test_only_what_has_expired_is_overdue() -> None:
-    """One that was too old may have had hours left."""
-    told = (("endedReason", "aged"), ("endedThreshold", THRESHOLD))
-    aged = evolve(RECORD, state=records.TERMINATED, updated_at="2026-01-31T09:05:00Z", ended=told)
-    (one,) = ended((Terminate(ID, aged),))
-    assert one.overdue is None
+@pytest.mark.parametrize(
+    ("change", "listed"),
+    [
+        (Terminate(ID), True),
+        (Mark(RECORD, Reason.VANISHED, NOW), True),
+        (Mark(RECORD, Reason.EXPIRED, NOW), False),
+        (Adopt(ID, "8", NOW, NOW), False),
+        (Clean(MARKED), False),
+    ],
+)
+def test_only_terminated_and_vanished_instances_have_ended(change: Change, *, listed: bool) -> None:
+    assert bool(ended((change,))) is listed
+
+
+def test_an_instance_that_was_running_was_cut_off() -> None:
+    assert EXPIRED.cut_off
+    assert not evolve(EXPIRED, state="idle").cut_off
