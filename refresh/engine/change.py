@@ -13,6 +13,11 @@ from attrs import frozen
 
 from refresh.errors import RefreshError
 
+INSTANCE = "instance"
+"""The noun of every change of an instance."""
+TERMINATED = "terminated"
+"""What a change that terminates an instance has done: its `done`."""
+
 
 @frozen
 class Difference:

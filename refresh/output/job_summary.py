@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from refresh.engine.change import INSTANCE, TERMINATED
 from refresh.engine.status import AS_DESIRED
 from refresh.output import change_list, pool_table
 from refresh.output.problems import causes
-from refresh.reconciler.garbage_collector.changes import CollectorChange, Terminate
 from refresh.text import enumerated, lasting, relative
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _urgent(report: Report) -> Iterator[str]:
 
 
 def _to_end(report: Report) -> list[Ended]:
-    return [each for each in report.touched if Terminate.done in each.steps]
+    return [each for each in report.touched if TERMINATED in each.steps]
 
 
 def _left(component: ComponentReport) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _changes(report: Report) -> Iterator[str]:
     lines = [line for component in report.components for line in _lines(component)]
     if not lines:
         return
-    number = sum(not isinstance(each, CollectorChange) for each in (report.planned if report.planning else report.done))
+    number = sum(each.noun != INSTANCE for each in (report.planned if report.planning else report.done))
     title = f"{_number(number, 'change')} {'planned' if report.planning else 'made'}"
     yield f"<details{' open' * report.planning}><summary>{title}</summary>"
     yield ""
@@ -219,9 +219,7 @@ def _changes(report: Report) -> Iterator[str]:
 def _lines(component: ComponentReport) -> Iterator[str]:
     """Give a component's changes as a diff colours them: `!` stands for a change in place."""
     changes, later = (component.planned, component.following) if component.planning else (component.done, ())
-    told = change_list.planned(
-        *([each for each in some if not isinstance(each, CollectorChange)] for some in (changes, later))
-    )
+    told = change_list.planned(*([each for each in some if each.noun != INSTANCE] for some in (changes, later)))
     lines = [re.sub(r"^~ ", "! ", " ".join(line.splitlines())) for line in told]
     if lines:
         yield f"# {component.name}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from refresh.engine.change import INSTANCE, TERMINATED
 from refresh.output import json_report
 from refresh.pool import records
-from refresh.reconciler.garbage_collector.changes import Terminate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ So even `toJSON` of all outputs together fits, which doubles quotes. The counts 
 def outputs(report: Report, report_path: str) -> dict[str, str]:
     """Give every output by name; one that could not be observed is empty."""
     pool = report.pool
-    terminated = [change.id for change in report.done if isinstance(change, Terminate)]
+    terminated = [each.subject for each in report.done if (each.noun, each.done) == (INSTANCE, TERMINATED)]
     version, expires_at = pool.template_version, pool.token_expires_at
     return {
         "changed": _boolean(bool(report.done)),

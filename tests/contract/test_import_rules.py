@@ -36,8 +36,14 @@ LAYERS = (
     "errors",
 )
 """Each may import from those that follow it, and from no other; the page of the architecture has them in this order."""
-NOT_FOR_COMPONENTS = {"clients", "inputs", "workflow"}
-"""What a component needs of them is passed in."""
+_OF_THE_PROCESS = {"clients", "inputs", "workflow"}
+FORBIDDEN = {
+    "reconciler": _OF_THE_PROCESS,
+    "preflight": _OF_THE_PROCESS,
+    "dynamodb": _OF_THE_PROCESS,
+    "output": {"reconciler", "preflight", "dynamodb", "clients"},
+}
+"""What a part must not import although it lies below: components are given it, and outputs know no component."""
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 
 
@@ -87,10 +93,10 @@ def test_the_architecture_page_draws_the_layers() -> None:
     assert tuple(re.findall(r"`refresh/(\w+)(?:/|\.py)`", drawing)) == LAYERS
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if _part(path) in {"reconciler", "preflight", "dynamodb"}])
-def test_components_know_no_client_and_no_runner(path: str) -> None:
-    """What they need of them is passed in."""
-    assert not {_part(name) for name in _imports(path, typing=True) if name.startswith("refresh.")} & NOT_FOR_COMPONENTS
+@pytest.mark.parametrize("path", [path for path in MODULES if _part(path) in FORBIDDEN])
+def test_components_know_no_process_and_outputs_no_component(path: str) -> None:
+    imported = {_part(name) for name in _imports(path, typing=True) if name.startswith("refresh.")}
+    assert not imported & FORBIDDEN[_part(path)]
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/actions/refresh.py"])

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.engine.change import Change, Difference
+from refresh.engine.change import INSTANCE, TERMINATED, Change, Difference
 from refresh.pool import records
 from refresh.text import lasting
 
@@ -26,7 +26,7 @@ class Reason(Enum):
 class Mark(Change):
     """Phase one: turn the record into `terminated`, if it still is what was judged."""
 
-    noun: ClassVar[str] = "instance"
+    noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "mark"
     done: ClassVar[str] = "marked"
     sign: ClassVar[str] = "-"
@@ -70,7 +70,7 @@ class Mark(Change):
 class Adopt(Change):
     """Phase one for an instance that nobody recorded: put a `terminated` record, if there still is none."""
 
-    noun: ClassVar[str] = "instance"
+    noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "adopt"
     done: ClassVar[str] = "adopted"
     sign: ClassVar[str] = "-"
@@ -99,9 +99,9 @@ class Adopt(Change):
 class Terminate(Change):
     """Phase two: end the instance in EC2."""
 
-    noun: ClassVar[str] = "instance"
+    noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "terminate"
-    done: ClassVar[str] = "terminated"
+    done: ClassVar[str] = TERMINATED
     sign: ClassVar[str] = "-"
     id: str
     record: records.InstanceRecord | None = field(default=None, eq=False)
@@ -121,7 +121,7 @@ class Terminate(Change):
 class Clean(Change):
     """Delete what is left of an ended instance and keep a history item that expires."""
 
-    noun: ClassVar[str] = "instance"
+    noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "clean"
     done: ClassVar[str] = "cleaned"
     sign: ClassVar[str] = "-"
