@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.bench.page import PAGE, ROWS, calls
-from tests.fakes.world import ROOT
 from tools.bench.cases import cases
 from tools.bench.figures import COLUMNS
 
@@ -17,19 +14,6 @@ def test_every_case_has_its_row() -> None:
     assert {case.name for case in cases()} <= set(ROWS)
     assert list(ROWS["case"]) == list(COLUMNS)
     assert "`make bench`" in PAGE
-
-
-def test_every_page_tells_the_same_calls() -> None:
-    """Three of a first run's are GitHub's."""
-    pages = ("CHANGELOG.md", "README.md", "docs/index.md", "docs/operations.md")
-    changelog, readme, home, operations = (" ".join((ROOT / name).read_text().split()) for name in pages)
-    assert f"Makes {calls('no-op')[0]} calls where nothing is to be done" in changelog
-    assert f"{calls('fresh account')[0] - 3} to AWS on an empty account" in changelog
-    assert f"{calls('collection of 5,000')[0]} to end 5,000 instances" in changelog
-    for page in (readme, home, operations):
-        assert re.search(rf"A run that changes nothing\W+makes {calls('no-op')[0]} calls to AWS", page)
-    living, ended = calls("no-op, 5,000 living")[0], calls("collection of 5,000")[0]
-    assert f"5,000 are looked at in {living} calls and ended in {ended}" in operations
 
 
 @pytest.mark.parametrize(
