@@ -11,25 +11,17 @@ import re
 
 from attrs import frozen
 
-POOL_IDENTIFIER = "pool"
-RUNNER_RELEASE_IDENTIFIER = "runner_release"
-LAUNCH_TEMPLATE_IDENTIFIER = "launch_template"
-RESOURCE_CLASS_CONFIG_IDENTIFIER = "resource_class_config"
-REGISTRATION_TOKEN_IDENTIFIER = "gh_registration_token"  # noqa: S105 - the name of an item, not a secret
-IDLE_TIME_IDENTIFIER = "idle_time_sec"
-MAX_RUNTIME_IDENTIFIER = "max_runtime_min"
-SUBNET_IDS_IDENTIFIER = "subnet_ids"
-
 METADATA_IDENTIFIERS = (
-    POOL_IDENTIFIER,
-    RUNNER_RELEASE_IDENTIFIER,
-    LAUNCH_TEMPLATE_IDENTIFIER,
-    RESOURCE_CLASS_CONFIG_IDENTIFIER,
-    REGISTRATION_TOKEN_IDENTIFIER,
-    IDLE_TIME_IDENTIFIER,
-    MAX_RUNTIME_IDENTIFIER,
-    SUBNET_IDS_IDENTIFIER,
+    POOL_IDENTIFIER := "pool",
+    RUNNER_RELEASE_IDENTIFIER := "runner_release",
+    LAUNCH_TEMPLATE_IDENTIFIER := "launch_template",
+    RESOURCE_CLASS_CONFIG_IDENTIFIER := "resource_class_config",
+    REGISTRATION_TOKEN_IDENTIFIER := "gh_registration_token",
+    IDLE_TIME_IDENTIFIER := "idle_time_sec",
+    MAX_RUNTIME_IDENTIFIER := "max_runtime_min",
+    SUBNET_IDS_IDENTIFIER := "subnet_ids",
 )
+"""Every METADATA item, read together at the start of a run; the component that keeps it describes it."""
 
 SELF_TERMINATION_TAG = "AllowSelfTermination"
 INITIAL_RUN_TAG = "InitialRunId"

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from refresh import errors
 from refresh.engine.component import Clearance
 from refresh.engine.shared_read import LazyRead
+from refresh.pool.permissions import EC2, IMAGE_PARAMETER, INSTANCE_PROFILE, Needs
 from refresh.preflight import policy
 from refresh.preflight.findings import Findings, together
 from refresh.preflight.policy import Network, Profile
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
     from refresh.desired import DesiredState
+    from refresh.pool.permissions import Calls
     from refresh.ports import Clock, Iam, OnDemand
     from refresh.preflight.image_lookup import Image
     from refresh.preflight.policy import Read
@@ -164,3 +166,32 @@ def _associated(ec2: EC2Client, ids: Sequence[str]) -> frozenset[tuple[str, str]
     filters = [{"Name": "group-id", "Values": list(ids)}, {"Name": "state", "Values": ["associated"]}]
     listed = ec2.describe_security_group_vpc_associations(Filters=filters)["SecurityGroupVpcAssociations"]  # type: ignore[arg-type] # a list is a sequence of its kind
     return frozenset((each.get("GroupId", ""), each.get("VpcId", "")) for each in listed)
+
+
+CALLS: Calls = {
+    "ec2:DescribeImages": Needs(
+        "before the template is written: whether the image exists; with `root-volume-size`, `root-volume-type` or "
+        "`delete-volumes-on-termination` always: its root device",
+        EC2,
+    ),
+    "ec2:DescribeSubnets": Needs(
+        "before the template or the parameters are written: whether the subnets exist, and in which VPC", EC2
+    ),
+    "ec2:DescribeSecurityGroups": Needs("the same of the security groups", EC2),
+    "ec2:DescribeSecurityGroupVpcAssociations": Needs(
+        "before the same writes, if security groups and subnets have different VPCs: whether the groups can still be "
+        "used there",
+        EC2,
+    ),
+    "iam:GetInstanceProfile": Needs(
+        "before the template is written: whether the instance profile exists and has a role", INSTANCE_PROFILE
+    ),
+    "ssm:GetParameters": Needs(
+        "before the template is written, with a root volume always: the image's id",
+        IMAGE_PARAMETER,
+        only_with="ami: resolve:ssm:...",
+    ),
+    "sts:GetCallerIdentity": Needs(
+        "before any write: the account of the credentials; no policy is needed", only_with="allowed-account-ids"
+    ),
+}

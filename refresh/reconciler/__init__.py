@@ -1,5 +1,5 @@
-"""What is kept as desired: a component for each row of README's "What it keeps", and `reconciliation`, which runs all.
+"""What is kept as desired: a folder for each component, and `reconciliation`, which runs those in `registered`.
 
-A component observes, plans (pure) and applies until its plan is empty: see `component` and `convergence`. This file
-imports nothing, so that `prefetch` can ask AWS before the rest is loaded.
+A component observes, plans (pure) and applies until its plan is empty: see `refresh.engine`. This file imports nothing,
+so that `prefetch` can ask AWS before the components are loaded.
 """

@@ -1,102 +1,134 @@
-"""What one component waits for of another."""
+"""What components are built from: the means of a run, and what one component waits for of another."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Unchecked
 from refresh.engine.report import ComponentReport
 from refresh.pool.ec2_instances import Ec2State
-from refresh.preflight.image_lookup import Image, RootDevice
-from refresh.reconciler.garbage_collector.actual import Actual as Collected
+from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
+from refresh.reconciler.registration_token import RegistrationToken
+from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.runner_release import policy as release_policy
-from refresh.reconciler.runner_release.releases import Release
+from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.state_table import policy as table_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
     from refresh.desired import DesiredState
+    from refresh.dynamodb.transactions import Sender
     from refresh.engine.change import Change
-    from refresh.engine.component import Converged
-    from refresh.ports import GitHub
-    from refresh.reconciler.registration_token.actual import Actual as StoredToken
-    from refresh.reconciler.runner_release.actual import Actual as KnownReleases
-    from refresh.reconciler.state_table.actual import Actual as Table
+    from refresh.engine.component import Component, Converged
+    from refresh.engine.registration import Registration
+    from refresh.engine.shared_read import LazyRead
+    from refresh.ports import Clients, Clock
+    from refresh.preflight import Preflight
+    from refresh.preflight.image_lookup import Image, RootDevice
+    from refresh.reconciler.garbage_collector.actual import Actual as Collected
+    from refresh.reconciler.prefetch import Prefetch
+    from refresh.reconciler.runner_release.releases import Release
 
+ActualT = TypeVar("ActualT")
 
 _COLLECTOR_BLIND = Unchecked("the garbage collector could not read the instances (see its error above)")
 
 
-def root_device(desired: DesiredState, image: Callable[[], Image]) -> RootDevice | None:
-    """Wait for the image, where volumes are to be other than its own."""
-    if desired.root_volume:
-        return image().root_device()
-    return image().devices() if desired.delete_volumes_on_termination else None
+@frozen(kw_only=True)
+class Dependencies:
+    """The means of a run, and the components that have started; every method here waits for one of these."""
 
+    desired: DesiredState
+    clients: Clients
+    clock: Clock
+    executor: Executor
+    prefetch: Prefetch
+    sender: Sender
+    preflight: Preflight
+    image: LazyRead[Image]
+    over: Callable[[], bool]
+    """Whether nothing new may be started."""
+    progress: Callable[[str, int, int], None]
+    """Reports the progress of long work: "terminated", 300, 5000."""
+    started: Mapping[str, Future[Converged[Any]]]
+    """The result of each component, by its name."""
 
-def require_administration(desired: DesiredState, github: GitHub) -> None:
-    """See in mode plan whether GitHub would give the token that is due."""
-    if desired.mode is Mode.PLAN:
-        github.require_administration()
+    def of(self, registration: Registration[Dependencies]) -> Dependencies:
+        """Return what a component may use: of the others only those that it is registered to come after."""
+        return evolve(self, started={name: self.started[name] for name in registration.after})
 
+    def require_table(self) -> None:
+        """Wait for the state table and raise unless it can be written to; in mode plan, one to be created counts."""
+        table = self._converged(StateTable)
+        planned = self.desired.mode is Mode.PLAN and table.report.error is None
+        if not planned and (table.actual is None or not table_policy.usable(self.desired, table.actual)):
+            raise errors.Blocked("the state table is not ready (see its error above)")
 
-def require_table(desired: DesiredState, table: Future[Converged[Table]]) -> None:
-    """Wait for the table, without which nothing may be written; in mode plan one that could be made is enough."""
-    converged = table.result()
-    planned = desired.mode is Mode.PLAN and converged.report.error is None
-    if not planned and (converged.actual is None or not table_policy.usable(desired, converged.actual)):
-        raise errors.Blocked("the state table is not ready (see its error above)")
+    def require_administration(self) -> None:
+        """Raise in mode plan if GitHub would refuse the token that is due."""
+        if self.desired.mode is Mode.PLAN:
+            self.clients.github.require_administration()
 
+    def root_device(self) -> RootDevice | None:
+        """Wait for the image's root device; None if volumes stay as the image has them."""
+        if self.desired.root_volume:
+            return self.image().root_device()
+        return self.image().devices() if self.desired.delete_volumes_on_termination else None
 
-def release(desired: DesiredState, found: Future[Converged[KnownReleases]]) -> Release:
-    """Wait for the runner release; raises where none is known."""
-    converged = found.result()
-    if converged.actual is None:
-        raise errors.Blocked("the runner release is not known (see its error above)")
-    return release_policy.effective(desired, converged.actual)
+    def release(self) -> Release:
+        """Wait for the runner release; raises if none is known."""
+        found = self._converged(RunnerRelease)
+        if found.actual is None:
+            raise errors.Blocked("the runner release is not known (see its error above)")
+        return release_policy.effective(self.desired, found.actual)
 
+    def ended(self) -> frozenset[str] | Unchecked:
+        """Wait for the recorded instances that EC2 calls terminated.
 
-def ended(collector: Future[Converged[Collected]], token: Future[Converged[StoredToken]]) -> frozenset[str] | Unchecked:
-    """Give the recorded instances that EC2 calls terminated, where this run ended some or had to ask GitHub anyway."""
-    collected, issued = collector.result(), token.result()
-    ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))
-    if collected.actual is None:
-        return _COLLECTOR_BLIND
-    if not (ended_some or _made(issued.report)):
-        if issued.report.failed:
-            return Unchecked("GitHub gave no registration token (see the error above)")
-        return Unchecked("this run ended no instance and needed no token from GitHub", due=False)
-    instances = collected.actual.instances
-    cleaned = _cleaned(collected)
-    return cleaned | {
-        record.id
-        for record in collected.actual.records
-        if record.id in instances and instances[record.id].state is Ec2State.TERMINATED
-    }
+        They are looked for only if this run ended an instance or needed a token from GitHub.
+        """
+        collected, token = self._converged(GarbageCollector), self._converged(RegistrationToken)
+        ended_some = any(isinstance(change, Terminate | Clean) for change in _made(collected.report))
+        if collected.actual is None:
+            return _COLLECTOR_BLIND
+        if not (ended_some or _made(token.report)):
+            if token.report.failed:
+                return Unchecked("GitHub gave no registration token (see the error above)")
+            return Unchecked("this run ended no instance and needed no token from GitHub", due=False)
+        instances = collected.actual.instances
+        return _cleaned(collected) | {
+            record.id
+            for record in collected.actual.records
+            if record.id in instances and instances[record.id].state is Ec2State.TERMINATED
+        }
 
+    def recorded(self) -> frozenset[str] | Unchecked:
+        """Wait for the ids of all records, which are needed only if this run cleaned up an instance."""
+        collected = self._converged(GarbageCollector)
+        if collected.actual is None:
+            return _COLLECTOR_BLIND
+        if not _cleaned(collected):
+            return Unchecked("this run cleaned up no instance", due=False)
+        return frozenset(record.id for record in collected.actual.records)
 
-def recorded(collector: Future[Converged[Collected]]) -> frozenset[str] | Unchecked:
-    """Give every id that has a record, where this run cleaned up an instance."""
-    collected = collector.result()
-    if collected.actual is None:
-        return _COLLECTOR_BLIND
-    if not _cleaned(collected):
-        return Unchecked("this run cleaned up no instance", due=False)
-    return frozenset(record.id for record in collected.actual.records)
+    def _converged(self, component: type[Component[ActualT, Any]]) -> Converged[ActualT]:
+        name: Any = component.name
+        return self.started[name].result()
 
 
 def _cleaned(collected: Converged[Collected]) -> frozenset[str]:
-    """Give the ids whose records this run cleans."""
+    """Return the ids whose records this run cleans."""
     return frozenset(change.record.id for change in _made(collected.report) if isinstance(change, Clean))
 
 
 def _made(report: ComponentReport) -> tuple[Change, ...]:
-    """Give what a run does: in mode plan what is planned, and what follows before EC2 has ended anything more."""
+    """Return what a run does: in mode plan what is planned, and what follows before EC2 has ended anything more."""
     if report.mode is Mode.APPLY:
         return report.done
     later = {change.id for change in (*report.planned, *report.following) if isinstance(change, Terminate)}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import json
-import pkgutil
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +13,6 @@ import botocore.session
 import pytest
 import yaml
 
-import refresh.reconciler
 from refresh import inputs
 from refresh.agent import user_data
 from refresh.desired import DesiredState, Mode
@@ -29,12 +26,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 README = (ROOT / "README.md").read_text()
-
-
-def _row(table_cell: str) -> list[str]:
-    """Give the cells of the README's table row that begins with a cell."""
-    line = next(line for line in README.splitlines() if line.startswith(f"| {table_cell} |"))
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def test_the_action_declares_exactly_the_inputs_that_are_read() -> None:
@@ -110,27 +101,6 @@ def test_the_readmes_workflow_has_what_a_scheduled_refresh_needs() -> None:
     step = job["steps"][-1]
     assert set(step["with"]) >= set(inputs.REQUIRED)
     assert set(step["with"]) <= {*inputs.REQUIRED, *inputs.OPTIONAL}
-
-
-def _components() -> dict[str, str]:
-    """Find every component class in the reconciler's modules: class name to component name."""
-    found = {}
-    for module in pkgutil.iter_modules(refresh.reconciler.__path__, "refresh.reconciler."):
-        for name, each in vars(importlib.import_module(module.name)).items():
-            title = getattr(each, "name", None)
-            if isinstance(each, type) and each.__module__ == module.name and isinstance(title, str):
-                found[name] = title
-    return found
-
-
-def test_every_component_is_reconciled_and_documented() -> None:
-    """A component is a file or a folder, one line in the tuple and one row in the README."""
-    source = (ROOT / "refresh/reconciler/reconciliation.py").read_text()
-    components = _components()
-    assert len(components) == 9
-    for class_name, name in components.items():
-        assert f"{class_name}(" in source, class_name
-        assert _row(f"**{name}**"), name
 
 
 def test_the_desired_state_is_printable_and_holds_no_secret() -> None:

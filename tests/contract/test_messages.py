@@ -188,7 +188,12 @@ def _text(node: ast.AST) -> str:
 
 
 def _documentation(tree: ast.AST) -> set[int]:
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    """Return the docstrings, and what registrations say for the pages."""
+    found = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS"}:
+            found |= {id(each) for each in ast.walk(node)}
+    return found
 
 
 def _pieces(tree: ast.AST) -> set[int]:

@@ -40,16 +40,7 @@ def items(refreshed: World, clients: Clients) -> dict[str, records.Item]:
 
 def test_every_item_has_the_contract_s_frame(items: dict[str, records.Item]) -> None:
     """Keys, entity, identifier and time; the payload is in `value`, and nothing else is there but the pool's server."""
-    assert set(items) == {
-        "idle_time_sec",
-        "max_runtime_min",
-        "subnet_ids",
-        "gh_registration_token",
-        "resource_class_config",
-        "launch_template",
-        "pool",
-        "runner_release",
-    }
+    assert set(items) == set(names.METADATA_IDENTIFIERS)
     for identifier, item in items.items():
         value = item.pop("value")
         updated_at = item.pop("updatedAt")["S"]

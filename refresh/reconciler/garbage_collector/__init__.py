@@ -8,7 +8,9 @@ from attrs import evolve, field, frozen
 
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.change import Unchecked
+from refresh.engine.registration import Registration
 from refresh.pool import names
+from refresh.pool.permissions import EC2, STATE_TABLE, TAGGED_INSTANCES, Needs
 from refresh.reconciler.garbage_collector import apply, observe, policy, predict
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from refresh.engine.change import Outcome, Plan
     from refresh.engine.shared_read import SharedRead
     from refresh.pool.ec2_instances import Launched
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.garbage_collector.actual import Actual
     from refresh.reconciler.garbage_collector.changes import CollectorChange
 
@@ -75,3 +78,36 @@ class GarbageCollector:
     def predict(self, actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
         """See `predict.predict`."""
         return predict.predict(actual, changes, now)
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=GarbageCollector.name,
+    kept_in="EC2 instances and their records",
+    keeps="none that is past its threshold, idle beyond `max-instance-age`, or launched and never recorded; what EC2 "
+    "has ended is cleaned up",
+    changes="marks, ends, cleans up",
+    calls={
+        "dynamodb:Query": Needs("always: the records of the instances", STATE_TABLE),
+        "ec2:DescribeInstances": Needs("always: the instances of the pool", EC2),
+        "dynamodb:TransactWriteItems": Needs(
+            "marks instances and cleans up; IAM asks for the actions of its items, none has its own name",
+            also={
+                "dynamodb:PutItem": STATE_TABLE,
+                "dynamodb:UpdateItem": STATE_TABLE,
+                "dynamodb:DeleteItem": STATE_TABLE,
+            },
+            writes=True,
+        ),
+        "ec2:TerminateInstances": Needs("instances that are due", TAGGED_INSTANCES, writes=True),
+    },
+    after=("state table",),
+    build=lambda given: GarbageCollector(
+        given.desired,
+        given.clients.ec2,
+        given.sender,
+        given.prefetch.launched,
+        given.prefetch.table,
+        given.clients.skew,
+        given.progress,
+    ),
+)

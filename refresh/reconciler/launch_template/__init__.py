@@ -17,8 +17,10 @@ from attrs import field, frozen
 
 from refresh.engine import tagging
 from refresh.engine.component import attempt
+from refresh.engine.registration import Item, Registration
 from refresh.engine.tagging import TagResource
 from refresh.pool import names
+from refresh.pool.permissions import EC2, IMAGE_PARAMETER, LAUNCH_TEMPLATES, RUNNER_ROLE, Needs
 from refresh.reconciler.launch_template import apply, observe, policy, predict
 from refresh.reconciler.launch_template.actual import Actual, Verdicts
 from refresh.reconciler.launch_template.changes import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from refresh.engine.change import Outcome, Plan
     from refresh.engine.shared_read import SharedRead
     from refresh.preflight.image_lookup import RootDevice
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.launch_template.changes import TemplateChange
     from refresh.reconciler.runner_release.releases import Release
 
@@ -106,3 +109,57 @@ class LaunchTemplate:
     def predict(self, actual: Actual, changes: Sequence[TemplateChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
         """See `predict.predict`."""
         return predict.predict(self.desired, actual, changes)
+
+
+_LAUNCHING = {"ssm:GetParameters": IMAGE_PARAMETER, "iam:PassRole": RUNNER_ROLE}
+"""Actions that AWS may ask of the author of a template, as of any caller who launches from it."""
+COMPONENT: Registration[Dependencies] = Registration(
+    name=LaunchTemplate.name,
+    kept_in="EC2 `OWNER-REPO-ci-launch-template`",
+    keeps="the `$Default` version field by field: image, profile, security groups, user data, IMDSv2; never deleted; "
+    "the newest 10 versions are kept",
+    changes="creates a version, moves the default to it if EC2 finds no fault with it, deletes all but the newest ten",
+    calls={
+        "ec2:DescribeLaunchTemplateVersions": Needs("always", EC2),
+        "ec2:DescribeLaunchTemplates": Needs("the launch template's tags", EC2, only_with="tags"),
+        "ec2:CreateLaunchTemplate": Needs(
+            "first run; the second action with `tags`, the third with `ami: resolve:ssm:...`; see "
+            "[below](#iampassrole) for the last",
+            LAUNCH_TEMPLATES,
+            also={"ec2:CreateTags": LAUNCH_TEMPLATES, **_LAUNCHING},
+            writes=True,
+        ),
+        "ec2:CreateLaunchTemplateVersion": Needs(
+            "the template differs; the second and the third action as above",
+            LAUNCH_TEMPLATES,
+            also=_LAUNCHING,
+            writes=True,
+        ),
+        "ec2:ModifyLaunchTemplate": Needs("moves the default to a new version", LAUNCH_TEMPLATES, writes=True),
+        "ec2:DeleteLaunchTemplateVersions": Needs(
+            "deletes all versions but the newest ten", LAUNCH_TEMPLATES, writes=True
+        ),
+        "ec2:CreateTags": Needs(
+            "a tag of the launch template differs", LAUNCH_TEMPLATES, only_with="tags", writes=True
+        ),
+    },
+    items=(
+        Item(
+            names.LAUNCH_TEMPLATE_IDENTIFIER,
+            "M {name: S, ami: S, iamInstanceProfile: S, securityGroupIds: L of S, userDataHash: S, userData: S, "
+            "userDataBase64: S, id: S, version: N, formerIds: L of S}",
+            "what instances are launched from; both user data are empty, `id`, `version` and `formerIds` are ours",
+            "`provision`: no `name`",
+        ),
+    ),
+    after=("state table", "runner release"),
+    gates=lambda given: (given.preflight.launch_template,),
+    build=lambda given: LaunchTemplate(
+        given.desired,
+        given.clients.ec2,
+        given.prefetch.metadata,
+        given.prefetch.versions,
+        given.release,
+        given.root_device,
+    ),
+)

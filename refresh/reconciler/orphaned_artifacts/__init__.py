@@ -14,7 +14,9 @@ from attrs import evolve, frozen
 
 from refresh.dynamodb.transactions import ACTIONS_LIMIT, Sender
 from refresh.engine.change import Unchecked
+from refresh.engine.registration import Registration
 from refresh.pool import names
+from refresh.pool.permissions import EC2, STATE_TABLE, Needs
 from refresh.reconciler.orphaned_artifacts import apply, observe, policy
 from refresh.reconciler.orphaned_artifacts.actual import Actual
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome, Plan
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.orphaned_artifacts.changes import DeleteArtifact
 
 
@@ -60,3 +63,19 @@ class OrphanedArtifacts:
         """Return what is left after these deletions."""
         deleted = {change.artifact for change in changes}
         return evolve(actual, artifacts=tuple(each for each in actual.artifacts if each not in deleted))
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=OrphanedArtifacts.name,
+    kept_in="items of the table",
+    keeps="no heartbeat or signal without a record, once its instance is gone",
+    changes="deletes them",
+    checked="a run that cleaned up an instance",
+    calls={
+        "dynamodb:Query": Needs("after a cleanup: heartbeats and signals", STATE_TABLE),
+        "ec2:DescribeInstances": Needs("after a cleanup: the instances of heartbeats without a record", EC2),
+        "dynamodb:TransactWriteItems": Needs("deletes them", also={"dynamodb:DeleteItem": STATE_TABLE}, writes=True),
+    },
+    after=("state table", "garbage collector"),
+    build=lambda given: OrphanedArtifacts(given.desired, given.clients.ec2, given.sender, given.recorded),
+)

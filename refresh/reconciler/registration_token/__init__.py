@@ -12,6 +12,7 @@ from attrs import frozen
 
 from refresh.desired import REGISTRATION_TOKEN_LIFE, RunnerScope
 from refresh.engine.component import attempt
+from refresh.engine.registration import Item, Registration
 from refresh.pool import names, records
 from refresh.reconciler.registration_token import apply, policy
 from refresh.reconciler.registration_token.actual import SCOPE, Actual
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome, Plan
     from refresh.ports import Clock, TokenIssuer
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.registration_token.changes import ReplaceToken
 
 
@@ -59,3 +61,24 @@ class RegistrationToken:
         """Return what is stored after these changes."""
         expires_at = records.wire_time(now + REGISTRATION_TOKEN_LIFE)
         return Actual(present=True, expires_at=expires_at, scope=self.desired.runner_scope.value) if changes else actual
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=RegistrationToken.name,
+    kept_in="an item of the table",
+    keeps="alive for at least `registration-token-min-ttl`",
+    changes="asks GitHub for another",
+    checked="every run, by its stored end",
+    items=(
+        Item(
+            names.REGISTRATION_TOKEN_IDENTIFIER,
+            "M {token: S, timestamp: S, expires_at: S}",
+            "what instances register with, when it was issued and until when it can be used; with "
+            "`runner-scope: organization` it has `scope: S` too",
+            "the instances; `provision`: no token, or `expires_at` in the past",
+        ),
+    ),
+    after=("state table",),
+    gates=lambda given: (given.require_administration,),
+    build=lambda given: RegistrationToken(given.desired, given.prefetch.metadata, given.clients.github, given.clock),
+)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, assert_never, cast
 from attrs import field, frozen
 
 from refresh.engine.component import attempt
+from refresh.engine.registration import Item, Registration
 from refresh.engine.tagging import TagResource
 from refresh.pool import names
+from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs
 from refresh.reconciler.resource_pools import observe, policy, predict
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools, SetQueueAttributes
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome, Plan
     from refresh.ports import Clock
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.resource_pools.actual import Actual
     from refresh.reconciler.resource_pools.changes import PoolChange
 
@@ -93,3 +96,42 @@ class ResourcePools:
 
 def _for_sqs(attributes: tuple[tuple[str, str], ...]) -> dict[QueueAttributeNameType, str]:
     return cast("dict[QueueAttributeNameType, str]", dict(attributes))
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=ResourcePools.name,
+    kept_in="SQS `OWNER-REPO-CLASS-ci-pool`",
+    keeps="visibility 30 s, retention of the idle time and ten minutes in whole hours; never purged, read or deleted",
+    changes="creates queues, sets attributes, records their URLs",
+    calls={
+        "sqs:GetQueueAttributes": Needs("always, for each resource class", QUEUES),
+        "sqs:GetQueueUrl": Needs("the table has no URL of a class's queue", QUEUES),
+        "sqs:CreateQueue": Needs(
+            "first run and new resource classes; the second action with `tags`",
+            QUEUES,
+            also={"sqs:TagQueue": QUEUES},
+            writes=True,
+        ),
+        "sqs:SetQueueAttributes": Needs("an attribute of a queue differs", QUEUES, writes=True),
+        "sqs:ListQueueTags": Needs("", QUEUES, only_with="tags"),
+        "sqs:TagQueue": Needs("a tag of a queue differs", QUEUES, only_with="tags", writes=True),
+        "dynamodb:Query": Needs("while a recorded class is missing from the inputs: whether it is in use", STATE_TABLE),
+    },
+    items=(
+        Item(
+            names.RESOURCE_CLASS_CONFIG_IDENTIFIER,
+            "M {<class>: M {cpu: N, mmem: N, queueUrl: S}}",
+            "sizes of runners, memory in MiB, and the URL of each queue as SQS gave it",
+            "`provision` and `release`: a class without `queueUrl`",
+        ),
+    ),
+    after=("state table",),
+    build=lambda given: ResourcePools(
+        given.desired,
+        given.clients.sqs,
+        given.clients.dynamodb,
+        given.prefetch.metadata,
+        given.executor,
+        given.clock,
+    ),
+)

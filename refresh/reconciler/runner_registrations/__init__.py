@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, field, frozen
 
 from refresh.engine.change import Unchecked
+from refresh.engine.registration import Registration
 from refresh.pool import names
+from refresh.pool.permissions import STATE_TABLE, Needs
 from refresh.reconciler.runner_registrations import apply, observe, policy
 from refresh.reconciler.runner_registrations.actual import Actual
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome, Plan
     from refresh.ports import Clock, Registry
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.runner_registrations.changes import RemoveRegistration
 
 _SWITCHED_OFF = Unchecked("clean-github-runners is false", due=False)
@@ -67,3 +70,19 @@ class RunnerRegistrations:
         removed = {change.id for change in changes}
         left = tuple(each for each in actual.registrations if each.id not in removed)
         return evolve(actual, registrations=left, removed=actual.removed + len(removed))
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=RunnerRegistrations.name,
+    kept_in="GitHub",
+    keeps="none of an instance that this table shows to have ended",
+    changes="removes them",
+    checked="a run that ended an instance, or needed a token from GitHub",
+    calls={
+        "dynamodb:BatchGetItem": Needs("the history of ended instances that GitHub still lists", STATE_TABLE),
+    },
+    after=("state table", "registration token", "garbage collector"),
+    build=lambda given: RunnerRegistrations(
+        given.desired, given.clients.dynamodb, given.clients.github, given.clock, given.ended, given.over
+    ),
+)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import frozen
 
 from refresh.engine.component import attempt
+from refresh.engine.registration import Item, Registration
 from refresh.pool import names
 from refresh.reconciler.runner_release import observe, policy, releases
 from refresh.reconciler.runner_release.actual import Actual
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.change import Outcome, Plan
     from refresh.ports import Clock, ReleaseSource
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.runner_release.changes import RecordRelease
 
 
@@ -58,3 +60,23 @@ class RunnerRelease:
         for change in changes:
             actual = Actual(change.release, Recorded(change.release, now, change.first_seen))
         return actual
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=RunnerRelease.name,
+    kept_in="an item of the table",
+    keeps="the runner that GitHub accepts today, with its checksums",
+    changes="records it with its checksums",
+    checked="every run; GitHub is asked again after six hours",
+    items=(
+        Item(
+            names.RUNNER_RELEASE_IDENTIFIER,
+            "M {version: S, x64: M {url: S, sha256: S}, arm64: M {url: S, sha256: S}, asked_at: S, "
+            "firstSeen: M {<version>: S}}",
+            "the runner that GitHub accepts, and when each version was first seen",
+            "refresh alone",
+        ),
+    ),
+    after=("state table",),
+    build=lambda given: RunnerRelease(given.desired, given.prefetch.metadata, given.clients.github, given.clock),
+)

@@ -13,7 +13,10 @@ from attrs import frozen
 
 from refresh.engine import tagging
 from refresh.engine.component import attempt
+from refresh.engine.registration import Item, Registration
 from refresh.engine.tagging import TagResource
+from refresh.pool import names
+from refresh.pool.permissions import STATE_TABLE, Needs
 from refresh.reconciler.state_table import apply, observe, policy, predict
 from refresh.reconciler.state_table.changes import AwaitTable, ClaimTable, CreateTable, EnableTimeToLive
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from refresh.engine.change import Outcome, Plan
     from refresh.engine.shared_read import SharedRead
     from refresh.ports import Clock
+    from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.state_table.actual import Actual
     from refresh.reconciler.state_table.changes import TableChange
 
@@ -73,3 +77,38 @@ class StateTable:
     def predict(self, actual: Actual, changes: Sequence[TableChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
         """See `predict.predict`."""
         return predict.predict(self.desired, actual, changes)
+
+
+COMPONENT: Registration[Dependencies] = Registration(
+    name=StateTable.name,
+    kept_in="DynamoDB `OWNER-REPO-ci-table`",
+    keeps="[its keys](docs/table.md#keys), on-demand, time-to-live on `expiresAt`, deletion protection if created "
+    "here; a table with other keys or of another repository is refused",
+    changes="creates it, claims it, enables time to live",
+    calls={
+        "dynamodb:DescribeTable": Needs("always: whether the table exists and has the right keys", STATE_TABLE),
+        "dynamodb:DescribeTimeToLive": Needs("always", STATE_TABLE),
+        "dynamodb:CreateTable": Needs(
+            "first run; the second action with `tags`",
+            STATE_TABLE,
+            also={"dynamodb:TagResource": STATE_TABLE},
+            writes=True,
+        ),
+        "dynamodb:UpdateTimeToLive": Needs("first run", STATE_TABLE, writes=True),
+        "dynamodb:ListTagsOfResource": Needs("", STATE_TABLE, only_with="tags"),
+        "dynamodb:TagResource": Needs("a tag of the table differs", STATE_TABLE, only_with="tags", writes=True),
+    },
+    items=(
+        Item(
+            names.POOL_IDENTIFIER,
+            "S",
+            "the table's owner, `owner/name`, and in an attribute `server` (S) next to `value` the GitHub server: "
+            "`github.com`, `tenant.ghe.com` or the name of a GitHub Enterprise Server; written once, if absent. An "
+            "item of an earlier version, without `server`, is completed once; earlier versions accept it then",
+            "refresh alone: the table of another repository or server is never changed",
+        ),
+    ),
+    build=lambda given: StateTable(
+        given.desired, given.clients.dynamodb, given.prefetch.metadata, given.prefetch.table, given.clock
+    ),
+)

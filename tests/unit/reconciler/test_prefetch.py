@@ -72,6 +72,7 @@ def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
     late = (
         "refresh.engine.component",
         "refresh.engine.report",
+        "refresh.pool.permissions",
         "refresh.output.publish",
         "asyncio",
         "cattrs",

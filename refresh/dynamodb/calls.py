@@ -1,0 +1,19 @@
+"""The calls with which METADATA items are read and written, for every component that keeps one.
+
+A run does not import this module: it asks DynamoDB for the items before the components are loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refresh.pool.permissions import STATE_TABLE, Needs
+
+if TYPE_CHECKING:
+    from refresh.pool.permissions import Calls
+
+CALLS: Calls = {
+    "dynamodb:BatchGetItem": Needs("always: all METADATA items of the pool", STATE_TABLE),
+    "dynamodb:GetItem": Needs("a METADATA item whose write was refused or not answered", STATE_TABLE),
+    "dynamodb:PutItem": Needs("a METADATA item differs: a parameter, the registration token", STATE_TABLE, writes=True),
+}

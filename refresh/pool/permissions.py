@@ -1,0 +1,79 @@
+"""What IAM has to allow for the calls to AWS that a part of the program makes.
+
+Each part declares its calls where it makes them: a component in its registration, the others in `CALLS`. The page and
+the policies of docs/iam, the CloudFormation template and the models in the image are written from these declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+
+@frozen
+class Statement:
+    """A statement of a policy without its actions, with the placeholders that docs/iam/README.md explains."""
+
+    sid: str
+    resources: tuple[str, ...]
+    condition: Mapping[str, Mapping[str, str | tuple[str, ...]]] = field(factory=dict)
+
+
+@frozen
+class Needs:
+    """When and why an operation is called, and which actions IAM has to allow for it."""
+
+    why: str = ""
+    statement: Statement | None = None
+    """Allows the action that has the operation's name; None where IAM asks for no such action."""
+    also: Mapping[str, Statement] = field(factory=dict, kw_only=True)
+    """More actions that AWS asks for."""
+    only_with: str = field(default="", kw_only=True)
+    """The input without which the operation is never called."""
+    writes: bool = field(default=False, kw_only=True)
+
+    def actions(self, operation: str) -> dict[str, Statement]:
+        """Return each action with the statement that allows it."""
+        return {**({operation: self.statement} if self.statement else {}), **self.also}
+
+
+Calls = Mapping[str, Needs]
+"""By the operation's name, such as `sqs:CreateQueue`."""
+
+
+STATE_TABLE = Statement("StateTable", ("arn:aws:dynamodb:REGION:ACCOUNT:table/OWNER-REPO-ci-table",))
+QUEUES = Statement("Queues", ("arn:aws:sqs:REGION:ACCOUNT:OWNER-REPO-*-ci-pool*",))
+EC2 = Statement("LookAtEc2", ("*",))
+"""AWS limits describing in EC2 by no resource."""
+INSTANCE_PROFILE = Statement("LookAtInstanceProfile", ("arn:aws:iam::ACCOUNT:instance-profile/*",))
+LAUNCH_TEMPLATES = Statement("LaunchTemplate", ("arn:aws:ec2:REGION:ACCOUNT:launch-template/*",))
+IMAGE_PARAMETER = Statement(
+    "ImageParameter",
+    (
+        "arn:aws:ssm:REGION:ACCOUNT:parameter/AMI-PARAMETER",
+        "arn:aws:ssm:REGION::parameter/aws/service/*",
+    ),
+)
+RUNNER_ROLE = Statement(
+    "RunnerRole",
+    ("arn:aws:iam::ACCOUNT:role/RUNNER-ROLE",),
+    {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+)
+TAGGED_INSTANCES = Statement(
+    "EndTaggedInstances",
+    ("arn:aws:ec2:REGION:ACCOUNT:instance/*",),
+    {"StringEquals": {"aws:ResourceTag/AllowSelfTermination": "true"}},
+)
+
+ORDER = (
+    STATE_TABLE,
+    QUEUES,
+    EC2,
+    INSTANCE_PROFILE,
+    LAUNCH_TEMPLATES,
+    IMAGE_PARAMETER,
+    RUNNER_ROLE,
+    TAGGED_INSTANCES,
+)
+"""The order of statements in a policy; others follow as they are first needed."""

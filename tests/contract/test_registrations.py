@@ -1,0 +1,26 @@
+"""What components and the other parts register of themselves is complete."""
+
+from __future__ import annotations
+
+import itertools
+import pkgutil
+
+import refresh.reconciler
+from refresh.pool import names
+from refresh.reconciler.registered import COMPONENTS
+
+
+def test_every_folder_of_the_reconciler_is_a_registered_component() -> None:
+    folders = {each.name for each in pkgutil.iter_modules(refresh.reconciler.__path__) if each.ispkg}
+    assert {each.name.replace(" ", "_") for each in COMPONENTS} == folders
+    assert len({each.name for each in COMPONENTS}) == len(folders)
+
+
+def test_a_component_is_started_after_those_that_it_waits_for() -> None:
+    started = itertools.accumulate(({each.name} for each in COMPONENTS), set.union, initial=set[str]())
+    assert [each.name for each, before in zip(COMPONENTS, started, strict=False) if not {*each.after} <= before] == []
+
+
+def test_every_metadata_item_is_kept_by_one_component() -> None:
+    kept = [item.identifier for each in COMPONENTS for item in each.items]
+    assert sorted(kept) == sorted(names.METADATA_IDENTIFIERS)
