@@ -23,7 +23,7 @@ help:
 	@echo 'make mutants change the pure modules one expression at a time, and list the changes that no unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make generated  write what repeats a fact of the program: pages, policies, action.yml'
-	@echo 'make docs    write the page of inputs and build the documentation site, strictly, into build/site'
+	@echo 'make docs    build the documentation site, strictly, into build/site'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make release-dry-run  all of a release but push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'
@@ -90,7 +90,6 @@ generated: $(INSTALLED)
 	@$(BIN)/python -m tools.generated
 
 docs: $(INSTALLED)
-	$(BIN)/python -m tools.docs.inputs_page
 	$(BIN)/python -m tools.docs.site
 
 # A Docker engine is needed, whose daemon has the base image or reaches a registry.

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from refresh.credentials import AppKey, IdTokens, Secret
 from refresh.desired import Role
-from refresh.inputs import durations, parsers
+from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from refresh.inputs.reader import Reader
 
 _APP_ID = re.compile(r"[0-9]{1,20}|Iv[A-Za-z0-9.]{4,60}")
@@ -23,21 +24,15 @@ _PEM = re.compile(r"-----BEGIN (?P<kind>(?:RSA )?PRIVATE KEY)-----(?P<body>[A-Za
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
-_SHORTEST_SESSION, _LONGEST_SESSION = timedelta(minutes=20), timedelta(hours=12)
-"""AWS would give 15 minutes; the SDK takes such credentials for spent from the start."""
+_GITHUB = ("github-token", "github-app-id", "github-app-private-key")
 _DER_SEQUENCE = 0x30
 _DER_LONG_LENGTH = 0x82
 
 
-def github(reader: Reader) -> Secret | AppKey | None:
-    """Read the token or the App, of which one has to be there; None where that is not so."""
-    names = ("github-token", "github-app-id", "github-app-private-key")
-    before = len(reader.problems)
-    token = reader.optional("github-token", parsers.github_token)
-    app = reader.optional("github-app-id", app_id)
-    key = reader.optional("github-app-private-key", private_key)
-    given = [name for name in names if reader.given(name)]
-    match given:
+def github(reader: Reader, given: Mapping[str, Any]) -> Secret | AppKey | None:
+    """Take the token or the App, exactly one of which must be there; None where that is not so."""
+    present = [name for name in _GITHUB if reader.given(name)]
+    match present:
         case []:
             reader.problems.append(
                 "github-token: is required, or github-app-id with github-app-private-key in its place; set one of them "
@@ -46,11 +41,12 @@ def github(reader: Reader) -> Secret | AppKey | None:
         case ["github-token", another, *_]:
             reader.problems.append(f"github-token: given together with {another}; keep the token or the App")
         case ["github-app-id"] | ["github-app-private-key"]:
-            (missing,) = {"github-app-id", "github-app-private-key"} - set(given)
-            reader.problems.append(f"{missing}: is missing beside {given[0]}; set both, or github-token instead")
-    if len(reader.problems) > before:
-        return None
-    return Secret(token) if token else AppKey(app or "", Secret(key or ""))
+            (missing,) = {"github-app-id", "github-app-private-key"} - {*present}
+            reader.problems.append(f"{missing}: is missing beside {present[0]}; set both, or github-token instead")
+    token, app, key = (given[name] for name in _GITHUB)
+    if token:
+        return Secret(token)
+    return AppKey(app, Secret(key)) if app and key else None
 
 
 def app_id(value: str) -> str:
@@ -97,26 +93,21 @@ def _no_key(text: str) -> Problem:
     return Problem("not a private key in PEM", whole)
 
 
-def role(reader: Reader) -> Role | None:
-    """Read the role to take, with its session's name and duration; None where there is none."""
-    arn = reader.optional("role-to-assume", _role_arn)
-    name = reader.optional("role-session-name", _session_name)
-    lasting = durations.parser(_SHORTEST_SESSION, _LONGEST_SESSION)
-    duration = reader.optional("role-duration", lasting)
+def role(reader: Reader, given: Mapping[str, Any]) -> Role | None:
+    """Put together the role to take, from those of its fields that are given; None where there is none."""
     if not reader.given("role-to-assume"):
         reader.warnings += [
             f"{each}: is ignored without role-to-assume."
             for each in ("role-session-name", "role-duration")
             if reader.given(each)
         ]
-        return None
-    if arn is None:
+    if "arn" not in given:
         return None
     if reader.environ.get("AWS_ACCESS_KEY_ID"):
         reader.notices.append("role-to-assume: is taken with GitHub's OIDC token; AWS_ACCESS_KEY_ID is not used.")
     run = reader.environ.get("GITHUB_RUN_ID", "")
-    default = f"refresh-action-{run}" if run.isdecimal() and run.isascii() else "refresh-action"
-    return Role(arn=arn, session_name=name or default, duration=duration or timedelta(hours=1))
+    session_name = f"refresh-action-{run}" if run.isdecimal() and run.isascii() else "refresh-action"
+    return Role(**{"session_name": session_name, **given})
 
 
 def id_tokens(reader: Reader) -> IdTokens | None:
@@ -136,17 +127,8 @@ def id_tokens(reader: Reader) -> IdTokens | None:
     return IdTokens(url, Secret(token))
 
 
-def allowed_account_ids(reader: Reader, taken: Role | None) -> tuple[str, ...] | None:
-    """Read in which accounts a run may write; the role that it takes has to be one of theirs."""
-    found = reader.optional("allowed-account-ids", _account_ids)
-    if found and taken and (account := taken.arn.split(":")[4]) not in found:
-        reader.problems.append(
-            f"role-to-assume: is a role of account {account}, which allowed-account-ids leaves out; correct one of them"
-        )
-    return found
-
-
-def _account_ids(value: str) -> tuple[str, ...]:
+def account_ids(value: str) -> tuple[str, ...]:
+    """Parse ids of AWS accounts, separated as other ids are; repeats are dropped."""
     listed = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", value))))
     wrong = [each for each in listed if not _ACCOUNT_ID.fullmatch(each)]
     if wrong or not listed:
@@ -157,13 +139,15 @@ def _account_ids(value: str) -> tuple[str, ...]:
     return listed
 
 
-def _role_arn(value: str) -> str:
+def role_arn(value: str) -> str:
+    """Parse the ARN of a role."""
     if _ROLE.fullmatch(value):
         return value
     raise Problem("not the ARN of a role", "write arn:aws:iam::<account>:role/<name>")
 
 
-def _session_name(value: str) -> str:
+def session_name(value: str) -> str:
+    """Parse the name of a role's session."""
     if _SESSION_NAME.fullmatch(value):
         return value
     raise Problem("not a session name", "write 2 to 64 of A-Z a-z 0-9 _+=,.@-")

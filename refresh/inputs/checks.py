@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from refresh.agent import user_data
 from refresh.desired import DesiredState
@@ -13,14 +14,16 @@ from refresh.inputs.reader import Reader
 from refresh.pool import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from refresh.desired import Role
 
 TABLE_NAME = "table-name"
 
 
-def region(reader: Reader) -> str | None:
-    """Tell the pool's region: the input, else the environment."""
-    found = _region(reader)
+def region(reader: Reader, given: str | None) -> str | None:
+    """Return the pool's region: the input's, otherwise that of the environment."""
+    found = _region(reader, given)
     if found and found not in regions.KNOWN_REGIONS:
         close = regions.nearest(found)
         meant = f"is {close} meant" if close else "is it spelled right"
@@ -28,8 +31,7 @@ def region(reader: Reader) -> str | None:
     return found
 
 
-def _region(reader: Reader) -> str | None:
-    given = reader.optional("aws-region", regions.region)
+def _region(reader: Reader, given: str | None) -> str | None:
     configured = reader.environ.get("AWS_REGION", "").strip()
     if given:
         if configured and configured != given:
@@ -58,12 +60,22 @@ def credentials(reader: Reader) -> None:
         reader.problems.append(f"{missing}: is missing beside its other half; set both or neither")
 
 
-def script(
-    reader: Reader,
-    repository: names.Repository | None,
-    region: str | None,
-    text: str,
-) -> None:
+def repeated_ids(reader: Reader, given: Mapping[str, Any]) -> None:
+    """Warn about ids that are given more than once."""
+    for name in ("security-group-ids", "subnet-ids"):
+        if given[name] is not None and len(re.findall(r"[^\s,]+", reader.text(name))) > len(given[name]):
+            reader.warnings.append(f"{name}: an id is given more than once; it counts once.")
+
+
+def accounts(reader: Reader, role: Role | None, allowed: tuple[str, ...] | None) -> None:
+    """Refuse a role of an account in which the run may not write."""
+    if role and allowed and (account := role.arn.split(":")[4]) not in allowed:
+        reader.problems.append(
+            f"role-to-assume: is a role of account {account}, which allowed-account-ids leaves out; correct one of them"
+        )
+
+
+def script(reader: Reader, repository: names.Repository | None, region: str | None, text: str) -> None:
     """Refuse a script that bash cannot read, or that makes the user data larger than EC2 takes."""
     if not text:
         return
@@ -125,13 +137,6 @@ def _check_table_name(reader: Reader, repository: names.Repository | None) -> No
     given = reader.text(TABLE_NAME)
     if expected and given and given != expected:
         reader.refuse(TABLE_NAME, Problem(f"the table of this pool is {expected}", "leave the input out"), given)
-
-
-def ignored(reader: Reader, inputs: Iterable[str]) -> None:
-    """Mention inputs of the original's other modes."""
-    for name in inputs:
-        if reader.text(name):
-            reader.notices.append(f"{name}: belongs to another mode of the original action and is ignored.")
 
 
 def odd_durations(reader: Reader, desired: DesiredState) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from refresh.inputs import parsers
 from refresh.inputs.parsers import Problem, cut
+from refresh.inputs.table import OLD_NAMES, SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from refresh.inputs.table import Input
+
 T = TypeVar("T")
-SECRETS = ("github-token", "github-app-private-key")
-"""Inputs whose value is never shown. None is an option of the command line: it would show in the list of processes."""
-_PARSED_AS_IS = "pre-runner-script"
 _LONGEST_PROBLEM = 1000
 
 
@@ -28,8 +27,25 @@ class Reader:
         self.notices: list[str] = []
         self._withheld: set[str] = set()
 
+    def value(self, each: Input) -> Any:
+        """Read an input; None when it is absent (the default holds), wrong, withheld or ignored."""
+        if each.ignored:
+            if self.text(each.name):
+                self.notices.append(f"{each.name}: belongs to another mode of the original action and is ignored.")
+            return None
+        if each.replaced_by:
+            return None  # it is read as the input that has replaced it
+        before = len(self.problems)
+        old = OLD_NAMES.get(each.name)
+        found = self._renamed(each, old) if old and self.text(old.name) else self._parsed_input(each)
+        if each.required and found is None and len(self.problems) == before and each.name not in self._withheld:
+            self.problems.append(
+                f"{each.name}: is required; set it in the step's `with:` (elsewhere in {each.variable})"
+            )
+        return found
+
     def raw(self, name: str) -> str:
-        """Give an input as passed; runners keep its hyphens, other launchers cannot."""
+        """Return an input as passed; runners keep its hyphens, other launchers cannot."""
         values = self._values(name)
         if len(values) > 1:
             one, other = spellings(name)
@@ -39,7 +55,7 @@ class Reader:
         return next(iter(values), "")
 
     def all_of(self, name: str) -> str:
-        """Give all that is passed as an input, whichever way it is spelt, or a variable (in capitals)."""
+        """Return all that is passed as an input, whichever way it is spelt, or a variable (in capitals)."""
         return self.environ.get(name, "") if name.isupper() else "\n".join(self._values(name))
 
     def withhold(self, problem: str) -> None:
@@ -52,30 +68,8 @@ class Reader:
         return bool(self.raw(name).removeprefix("\ufeff").strip(" \t\r\n"))
 
     def text(self, name: str) -> str:
-        """Give an input without surrounding white space; "" when it is absent or unusable."""
-        return self._checked(name, parsers.visible, "") or ""
-
-    def required(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """Parse an input that must be given."""
-        before = len(self.problems)
-        value = self.optional(name, parse)
-        if value is None and len(self.problems) == before and name not in self._withheld:
-            variable = f"INPUT_{name.upper().replace('-', '_')}"
-            self.problems.append(f"{name}: is required; set it in the step's `with:` (elsewhere in {variable})")
-        return value
-
-    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """Parse an input; None when it is absent (the default holds), wrong or withheld."""
-        if name in self._withheld:
-            return None
-        if name == _PARSED_AS_IS:
-            return self._checked(name, parse, None)
-        try:
-            text = parsers.visible(self.raw(name))
-        except Problem as problem:
-            self.refuse(name, problem, self.raw(name))
-            return None
-        return self.parsed(name, text, parse) if text else None
+        """Return an input without surrounding white space; "" when it is absent or unusable."""
+        return self._visible(name) or ""
 
     def variable(self, name: str, parse: Callable[[str], T], *, default: str | None = "") -> T | None:
         """Parse an environment variable that GitHub sets; `default=None` makes it optional."""
@@ -90,23 +84,6 @@ class Reader:
             )
         return None
 
-    def renamed(self, name: str, parse: Callable[[str], T], old: str, parse_old: Callable[[str], T]) -> T | None:
-        """Parse an input under its name or the original's; both is an error."""
-        if not self.text(old):
-            return self.optional(name, parse)
-        if self.text(name):
-            self.problems.append(f"{name}: given together with {old}, its deprecated name; keep {name}")
-            return None
-        self.warnings.append(f"{old}: is deprecated; use {name}.")
-        return self.optional(old, parse_old)
-
-    def id_list(self, name: str, kind: str, most: int) -> tuple[str, ...] | None:
-        """Parse a list of ids and mention repeats."""
-        found = self.required(name, parsers.ids(kind, most))
-        if found is not None and len(re.findall(r"[^\s,]+", self.text(name))) > len(found):
-            self.warnings.append(f"{name}: an id is given more than once; it counts once.")
-        return found
-
     def parsed(self, name: str, text: str, parse: Callable[[str], T]) -> T | None:
         """Parse a text that stands for an input or a variable; None where it is wrong."""
         try:
@@ -118,22 +95,32 @@ class Reader:
     def refuse(self, name: str, problem: Problem, value: str) -> None:
         """Report what is wrong with a value, once; a secret is not shown."""
         remedy = f"; {problem.remedy}" if problem.remedy else ""
-        told = (
-            problem.problem if len(problem.problem) <= _LONGEST_PROBLEM else f"{problem.problem[:_LONGEST_PROBLEM]}..."
-        )
+        wrong = problem.problem
+        if len(wrong) > _LONGEST_PROBLEM:
+            wrong = f"{wrong[:_LONGEST_PROBLEM]}..."
         if name not in SECRETS:
-            told += f"; got {cut(value)}"
-        text = f"{name}: {told}{remedy}"
+            wrong += f"; got {cut(value)}"
+        text = f"{name}: {wrong}{remedy}"
         if text not in self.problems:
             self.problems.append(text)
 
-    def _checked(self, name: str, parse: Callable[[str], T], absent: T | None) -> T | None:
-        raw = "" if name in self._withheld else self.raw(name)
-        try:
-            return parse(raw) if raw else absent
-        except Problem as problem:
-            self.refuse(name, problem, raw)
-            return absent
+    def _renamed(self, each: Input, old: Input) -> Any:
+        """Read an input that is given under the original's name; both names are an error."""
+        if self.text(each.name):
+            self.problems.append(f"{each.name}: given together with {old.name}, its deprecated name; keep {each.name}")
+            return None
+        self.warnings.append(f"{old.name}: is deprecated; use {each.name}.")
+        return self._parsed_input(old)
+
+    def _parsed_input(self, each: Input) -> Any:
+        text = self._unchecked(each.name) if each.verbatim else self._visible(each.name)
+        return self.parsed(each.name, text, each.parse) if text else None
+
+    def _visible(self, name: str) -> str | None:
+        return self.parsed(name, self._unchecked(name), parsers.visible)
+
+    def _unchecked(self, name: str) -> str:
+        return "" if name in self._withheld else self.raw(name)
 
     def _values(self, name: str) -> list[str]:
         return sorted({self.environ[each] for each in spellings(name) if self.environ.get(each)})

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from refresh.desired import RootVolume, Tags
-from refresh.inputs import parsers
+from refresh.desired import Tags
 from refresh.inputs.parsers import Problem, cut
 from refresh.pool.names import INSTANCE_TAGS
 
-if TYPE_CHECKING:
-    from refresh.inputs.reader import Reader
-
 VOLUME_TYPES = ("gp2", "gp3")
 """Those that need no more than a size and can be booted from: io1 and io2 want their IOPS."""
-_LARGEST_VOLUME_GIB = 16384
 _MOST_TAGS = 40
 """AWS takes 50 on a resource; provision and people add some."""
 _TAG_KEY = re.compile(r"(?!(?:\.|\.\.|_index)\Z)[0-9a-zA-Z\-_+.@:]{1,128}")
@@ -27,14 +21,8 @@ _LONGEST_TAG_VALUE = 256
 _IN_TAG_VALUES = " _.:/=+-@"
 
 
-def root_volume(reader: Reader) -> RootVolume | None:
-    """Read size and type of the root volume; None where neither is given."""
-    size = reader.optional("root-volume-size", parsers.whole_number("GiB", 1, _LARGEST_VOLUME_GIB))
-    kind = reader.optional("root-volume-type", _volume_type)
-    return RootVolume(size, kind) if size or kind else None
-
-
-def _volume_type(value: str) -> str:
+def volume_type(value: str) -> str:
+    """Parse the type of a volume."""
     if value in VOLUME_TYPES:
         return value
     expected = " or ".join(VOLUME_TYPES)

@@ -17,7 +17,8 @@ from attrs import frozen
 from refresh.credentials import SHORTEST_LINE, SHORTEST_SECRET
 from refresh.inputs import access
 from refresh.inputs.parsers import Problem
-from refresh.inputs.reader import SECRETS, spellings
+from refresh.inputs.reader import spellings
+from refresh.inputs.table import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,16 +1,19 @@
-"""The step's outputs, as `action.yml` declares them."""
+"""The step's outputs: what each means and how it is computed."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from refresh.engine.change import INSTANCE, TERMINATED
 from refresh.output import json_report
 from refresh.pool import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from refresh.engine.change import Change
     from refresh.engine.report import Report
@@ -22,25 +25,115 @@ So even `toJSON` of all outputs together fits, which doubles quotes. The counts 
 """
 
 
+@frozen
+class Run:
+    """A run that has ended, from which the outputs are computed."""
+
+    report: Report
+    report_path: str
+
+    @property
+    def terminated(self) -> list[str]:
+        """The ids of the instances that it ended."""
+        return [each.subject for each in self.report.done if (each.noun, each.done) == (INSTANCE, TERMINATED)]
+
+
+@frozen
+class Output:
+    """An output of the step."""
+
+    name: str
+    description: str
+    """For action.yml and the page of inputs and outputs."""
+    value: Callable[[Run], str | int | datetime | None]
+    """Compute it; None for what could not be observed."""
+    type: str = "string"
+    """As in action-types.yml."""
+
+
+OUTPUTS = (
+    Output("changed", "`true` if this run changed anything.", lambda run: bool(run.report.done), "boolean"),
+    Output(
+        "drift",
+        "`true` if the first look found something to change.",
+        lambda run: bool(run.report.planned),
+        "boolean",
+    ),
+    Output(
+        "plan",
+        "What the first look found due, as a JSON list of changes; `[]` where nothing was. Cut at 32 KiB, so that a "
+        "step can take it as a variable or an argument; `planned-count` counts all, and the report file has all.",
+        lambda run: _plan(run.report),
+    ),
+    Output(
+        "planned-count",
+        "How many changes the first look found due.",
+        lambda run: len(run.report.planned),
+        "integer",
+    ),
+    Output(
+        "launch-template-id",
+        "Id of the launch template, `lt-0123456789abcdef0`; empty while there is none.",
+        lambda run: run.report.pool.template_id,
+    ),
+    Output(
+        "launch-template-version",
+        "Number of its default version, from which runners are launched.",
+        lambda run: run.report.pool.template_version,
+    ),
+    Output(
+        "queue-urls",
+        'URL of the queue of each resource class, as a JSON object, `{"large":"https://sqs..."}`. Cut at 16 KiB; the '
+        "report file has all.",
+        lambda run: f"{{{','.join(_fitting(map(_pair, run.report.pool.queues), LIST_LIMIT))}}}",
+    ),
+    Output(
+        "terminated-count",
+        "How many instances this run told EC2 to end.",
+        lambda run: len(run.terminated),
+        "integer",
+    ),
+    Output(
+        "terminated-instance-ids",
+        'Their ids, as a JSON list, `["i-0123456789abcdef0"]`. Cut at 16 KiB, some 700 ids; `terminated-count` counts '
+        "all, and the report file has all.",
+        lambda run: f"[{','.join(_fitting(map(_json, run.terminated), LIST_LIMIT))}]",
+    ),
+    Output(
+        "registration-token-expires-at",
+        "Until when the stored registration token can be used, `2026-01-31T10:05:00Z`.",
+        lambda run: run.report.pool.token_expires_at,
+    ),
+    Output(
+        "failed-components",
+        "Names of the components that failed, were skipped because another failed, or were not reached in time, as a "
+        "JSON list; `[]` where none did.",
+        lambda run: _json([component.name for component in run.report.failed]),
+    ),
+    Output(
+        "report-path",
+        "The whole report as a JSON file, relative to the workspace; `docs/report.schema.json` describes it.",
+        lambda run: run.report_path,
+    ),
+)
+"""In the order of action.yml, which is generated from them, as are composite/action.yml and docs/inputs.md."""
+
+
 def outputs(report: Report, report_path: str) -> dict[str, str]:
-    """Give every output by name; one that could not be observed is empty."""
-    pool = report.pool
-    terminated = [each.subject for each in report.done if (each.noun, each.done) == (INSTANCE, TERMINATED)]
-    version, expires_at = pool.template_version, pool.token_expires_at
-    return {
-        "changed": _boolean(bool(report.done)),
-        "drift": _boolean(bool(report.planned)),
-        "plan": _plan(report),
-        "planned-count": str(len(report.planned)),
-        "launch-template-id": pool.template_id,
-        "launch-template-version": "" if version is None else str(version),
-        "queue-urls": f"{{{','.join(_fitting(map(_pair, pool.queues), LIST_LIMIT))}}}",
-        "terminated-count": str(len(terminated)),
-        "terminated-instance-ids": f"[{','.join(_fitting(map(_json, terminated), LIST_LIMIT))}]",
-        "registration-token-expires-at": "" if expires_at is None else records.wire_time(expires_at),
-        "failed-components": _json([component.name for component in report.failed]),
-        "report-path": report_path,
-    }
+    """Compute every output, by name."""
+    run = Run(report, report_path)
+    return {each.name: _written(each.value(run)) for each in OUTPUTS}
+
+
+def _written(value: str | int | datetime | None) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | str():
+            return str(value)
+    return records.wire_time(value)
 
 
 def _plan(report: Report) -> str:
@@ -75,7 +168,3 @@ def _pair(pair: tuple[str, str]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _boolean(value: bool) -> str:  # noqa: FBT001 - it is what is written
-    return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""action.yml, the inputs, the README and the components say the same."""
+"""The actions, the README, the pages and the code say the same."""
 
 from __future__ import annotations
 
@@ -15,76 +15,26 @@ import yaml
 
 from refresh import inputs
 from refresh.agent import user_data
-from refresh.desired import DesiredState, Mode
+from refresh.inputs import table
 from tests import pages
 from tests.fakes import operations
-from tests.fakes.literals import OUTPUTS, good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_action_declares_exactly_the_inputs_that_are_read() -> None:
-    """One home for inputs, in the order in which they are read."""
-    assert tuple(ACTION["inputs"]) == inputs.ALL
-
-
-def test_the_action_requires_what_the_program_requires() -> None:
-    """GitHub does not enforce it, but editors and readers do."""
-    assert tuple(name for name, each in ACTION["inputs"].items() if each["required"]) == inputs.REQUIRED
-
-
-def test_the_action_declares_exactly_the_outputs_that_are_written() -> None:
-    """In their order."""
-    assert tuple(ACTION["outputs"]) == OUTPUTS
-
-
-def test_deprecated_inputs_say_what_to_use() -> None:
-    """GitHub shows the message at every use."""
-    deprecated = tuple(name for name, each in ACTION["inputs"].items() if "deprecationMessage" in each)
-    assert deprecated == inputs.DEPRECATED
-
-
-def test_every_default_of_the_action_is_the_programs() -> None:
-    """A step that leaves everything out gets the same desired state either way."""
-    defaults = {
-        f"INPUT_{name.upper()}": each["default"] for name, each in ACTION["inputs"].items() if not each["required"]
-    }
-    assert inputs.load({**defaults, **good()}).desired == inputs.load(good()).desired
-
-
-def test_the_readme_has_what_must_be_given_and_defaults_as_they_are() -> None:
-    """The other inputs have a page of their own."""
-    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|", README, re.MULTILINE))
-    assert {name for name, default in rows.items() if default.strip() == "required"} == set(inputs.REQUIRED)
-    assert set(rows) <= {*inputs.REQUIRED, *inputs.OPTIONAL}
-    for name, shown in rows.items():
-        told = re.search(r"Default (\w+)\.$", ACTION["inputs"][name]["description"])
-        default = ACTION["inputs"][name].get("default") or (told[1] if told else "")
-        assert not default or shown == f"`{default}`", name
-
-
-def test_the_described_defaults_are_the_programs() -> None:
-    """`Default 7m` in a description is checked like code."""
-    told = {
-        name: found[1]
-        for name, each in ACTION["inputs"].items()
-        if (found := re.search(r"Default (\w+)\.$", each["description"]))
-    }
-    environ = {f"INPUT_{name.upper()}": value for name, value in told.items()}
-    assert set(told) == {
-        "role-duration",
-        "max-idle-time",
-        "max-runtime",
-        "registration-token-min-ttl",
-        "max-instance-age",
-        "timeout",
-    }
-    assert inputs.load({**good(), **environ}).desired == inputs.load(good()).desired
+@pytest.mark.parametrize("path", ["action.yml", "composite/action.yml"])
+def test_action_files_declare_the_inputs_of_the_table(path: str) -> None:
+    declared = yaml.safe_load((ROOT / path).read_text())["inputs"]
+    assert tuple(declared) == inputs.ALL
+    for each in table.of(table.REFRESH):
+        shown = declared[each.name]
+        assert shown["description"] == each.description.replace("{default}", each.default_text)
+        assert (shown["required"], shown.get("default", "")) == (each.required, each.passed_default)
+        assert each.replaced_by in shown.get("deprecationMessage", "")
 
 
 @pytest.mark.shows("A29")
@@ -101,14 +51,6 @@ def test_the_readmes_workflow_has_what_a_scheduled_refresh_needs() -> None:
     step = job["steps"][-1]
     assert set(step["with"]) >= set(inputs.REQUIRED)
     assert set(step["with"]) <= {*inputs.REQUIRED, *inputs.OPTIONAL}
-
-
-def test_the_desired_state_is_printable_and_holds_no_secret() -> None:
-    """It may go into any log."""
-    loaded = inputs.load(good())
-    assert isinstance(loaded.desired, DesiredState)
-    assert loaded.desired.mode is Mode.APPLY
-    assert good()["INPUT_GITHUB-TOKEN"] not in repr(loaded)
 
 
 def test_docs_iam_has_a_row_for_exactly_the_calls_in_the_code() -> None:

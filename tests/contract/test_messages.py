@@ -23,6 +23,8 @@ FILES_TOLD_ELSEWHERE = {
     "inputs/command_line/__init__.py": "the parser shows it with the usage",
     "inputs/command_line/options.py": "`python -m refresh --help` shows it",
     "inputs/command_line/wording.py": "other words for messages that are on the page",
+    "inputs/table.py": "docs/inputs.md has what describes an input",
+    "output/step_outputs.py": "docs/inputs.md has what describes an output",
     "output/job_summary.py": "headings of the summary, which explain themselves",
     "inputs/bash.py": "bash's words",
     "inputs/scripts.py": "problems of inputs' values, see there",

@@ -17,7 +17,7 @@ from refresh import inputs
 from refresh.inputs import command_line
 from tests import pages
 from tests.fakes.literals import good
-from tools.docs import inputs_page, site
+from tools.docs import site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +50,6 @@ _NOT_PINNED = ("org/refresh-action", "fleet-actions/ec2-runner-pool-manager")
 
 def _named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def test_the_page_of_inputs_is_what_action_yml_says() -> None:
-    """`make docs` writes it."""
-    assert inputs_page.PAGE.read_text() == inputs_page.current()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from refresh import inputs
 from refresh.desired import DesiredState, Mode, ResourceClass, Role, RootVolume, RunnerScope
-from refresh.inputs.reader import SECRETS
 from refresh.inputs.resources import VOLUME_TYPES
+from refresh.inputs.table import SECRETS
 from refresh.pool.names import Repository
 from tests.fakes import app, canaries
 from tests.fakes.literals import good

@@ -53,7 +53,7 @@ def _run(world: World, *arguments: str, **changed: str) -> tuple[int, str]:
 
 def _options(world: World) -> list[str]:
     given = {name.replace("INPUT_", "--").lower(): value for name, value in world.environ().items() if "INPUT_" in name}
-    return [word for name, value in given.items() if name[2:] in options.DESCRIPTIONS for word in (name, value)]
+    return [word for name, value in given.items() if name[2:] in options.INPUTS for word in (name, value)]
 
 
 @pytest.fixture

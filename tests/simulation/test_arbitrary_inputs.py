@@ -11,7 +11,7 @@ from refresh import inputs
 from refresh.agent import user_data
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
-from refresh.inputs.reader import SECRETS
+from refresh.inputs.table import SECRETS
 from tests.fakes import arbitrary
 
 if TYPE_CHECKING:

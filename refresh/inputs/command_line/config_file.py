@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from refresh import inputs
 from refresh.errors import InputErrors
 from refresh.inputs.parsers import Problem, cut
-from refresh.inputs.reader import SECRETS
+from refresh.inputs.table import INPUTS, SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,8 @@ _LARGEST = 1 << 20
 _DEEPEST = 8
 _DIGITS = 20
 """No number of an input has so many."""
-_LISTS = ("security-group-ids", "subnet-ids", "allowed-account-ids")
+_LISTS = {each.name for each in INPUTS if each.separator == "," and not each.ignored}
+_VERBATIM = {each.name for each in INPUTS if each.verbatim}
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 _TYPE = "tag:yaml.org,2002:"
 _KINDS = {"int": "number", "float": "number", "bool": "boolean", "timestamp": "date"}
@@ -154,7 +155,7 @@ class _File:
         if isinstance(node, yaml.MappingNode) and name == "actions-runner-sha256":
             return ",".join(f"{key}={value}" for key, value in self._pairs(node, name))
         text = self._scalar(node)
-        if "${{" in text and name != "pre-runner-script":
+        if "${{" in text and name not in _VERBATIM:
             raise Problem(f"GitHub's expressions are not evaluated here; got {cut(text)}", "write the value")
         return text
 

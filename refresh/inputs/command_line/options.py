@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-DESCRIPTIONS = {
-    "ami": "image of the runners: an AMI id, or resolve:ssm:<parameter>",
-    "iam-instance-profile": "name or ARN of the runners' instance profile",
-    "security-group-ids": "the runners' security groups, separated by white space or commas",
-    "subnet-ids": "subnets to launch in, separated by white space or commas",
-    "github-app-id": "id of the GitHub App to call GitHub as; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
-    "runner-scope": "register runners for the repository or the organization [repository]",
-    "repository": "owner/name of the repository that has the pool [GITHUB_REPOSITORY]",
-    "aws-region": "region of the pool [AWS_REGION, AWS_DEFAULT_REGION]",
-    "role-to-assume": "AWS role to take with GitHub's OIDC token",
-    "role-session-name": "name of the role's session [refresh-action-<run id>]",
-    "role-duration": "how long the role's credentials last, 20m to 12h [1h]",
-    "allowed-account-ids": "AWS accounts in which a run may write, 12 digits each [any]",
-    "max-idle-time": "how long an idle runner stays, as 420s, 7m or 1h [7m]",
-    "max-runtime": "longest time from claim to release [30m]",
-    "resource-class-config": 'sizes of runners as JSON: {"<class>": {"cpu": n, "mmem": MiB}}',
-    "pre-runner-script": "shell that runs on the instance before the runner",
-    "actions-runner-version": "latest, or n.n.n [latest]",
-    "actions-runner-sha256": "checksums of a pinned version's archives, x64=<hex>,arm64=<hex>",
-    "runner-user": "the Linux user that jobs run as [root]",
-    "registration-token-min-ttl": "replace a stored registration token with less life left [40m]",
-    "metadata-hop-limit": "hop limit of the instance metadata service [1]",
-    "root-volume-size": "GiB of the instances' root volume [the image's]",
-    "root-volume-type": "type of the root volume [the image's]",
-    "delete-volumes-on-termination": "delete with each instance the volumes that the image would keep [false]",
-    "tags": "lines of key=value for everything that is made",
-    "max-instance-age": "end idle instances that were launched longer ago [7d]",
-    "max-unexpected-terminations": "how many unrecorded instances a run may end [a fifth of the living, at least 1]",
-    "clean-github-runners": "remove the registrations of ended instances [true]",
-    "timeout": "start nothing new after this time [8m]",
-    "mode": "the same as the command; plan changes nothing",
-    "fail-on-drift": "plan exits with 1 where something would change [false]",
-    "log-format": "lines for people, or one JSON object a line [text]",
-}
-CHOICES = {
-    "runner-scope": "repository|organization",
-    "root-volume-type": "gp2|gp3",
-    "delete-volumes-on-termination": "true|false",
-    "clean-github-runners": "true|false",
-    "fail-on-drift": "true|false",
-    "mode": "plan|apply",
-    "log-format": "text|json",
-}
-"""What an input takes, where it is a choice; the inputs themselves refuse everything else."""
+from refresh.inputs import table
+
+if TYPE_CHECKING:
+    from refresh.inputs.table import Input
+
+INPUTS = {each.name: each for each in table.of(table.REFRESH) if not (each.secret or each.replaced_by or each.ignored)}
+"""The inputs that are options, by name."""
 COMMANDS = {
     "plan": "show what apply would change, field by field, and change nothing",
     "apply": "create, repair and end what is due, once",
@@ -92,9 +56,16 @@ def of_command(name: str) -> argparse.ArgumentParser:
         parser.add_argument("--interval", metavar="DURATION", help="time between two looks, 2s to 1h [10s]")
     else:
         parser.add_argument("--report-directory", metavar="DIRECTORY", help="write refresh-report.json there")
-    for option in _OF_STATUS if name == "status" else DESCRIPTIONS:
-        parser.add_argument(f"--{option}", metavar=CHOICES.get(option, "VALUE"), help=DESCRIPTIONS[option])
+    for option in _OF_STATUS if name == "status" else INPUTS:
+        values = "|".join(INPUTS[option].words) or "VALUE"
+        parser.add_argument(f"--{option}", metavar=values, help=_help(INPUTS[option]))
     return parser
+
+
+def _help(each: Input) -> str:
+    """Describe an input in a line, with what holds when it is left out."""
+    default = each.default_text or each.absent
+    return each.summary.replace("`", "") + (f" [{default}]" if default else "")
 
 
 def _parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:

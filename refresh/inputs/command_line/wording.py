@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from refresh.inputs.command_line.options import DESCRIPTIONS
+from refresh.inputs.command_line.options import INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +38,6 @@ def spoken(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
             text = re.sub(words, instead, text)
         if title == "GITHUB_REPOSITORY" and text.startswith("is required"):
             title = "repository"
-        return origins.get(title, f"--{title}" if title in DESCRIPTIONS else title), text
+        return origins.get(title, f"--{title}" if title in INPUTS else title), text
 
     return speak

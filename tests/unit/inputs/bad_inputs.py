@@ -8,7 +8,7 @@ import pytest
 
 from refresh import inputs
 from refresh.errors import InputErrors
-from refresh.inputs.reader import SECRETS
+from refresh.inputs.table import SECRETS
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from refresh import inputs
 from refresh.inputs import ALL, VARIABLES, checks
-from refresh.inputs.reader import SECRETS
+from refresh.inputs.table import SECRETS
 from tests.fakes import app, canaries
 from tests.unit.inputs.bad_inputs import environ, problems, row
 

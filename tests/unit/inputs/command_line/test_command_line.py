@@ -16,7 +16,7 @@ from refresh import inputs
 from refresh.actions import terminal
 from refresh.inputs import command_line
 from refresh.inputs.command_line import options, version, wording
-from refresh.inputs.reader import SECRETS
+from refresh.inputs.table import SECRETS
 from refresh.workflow.commands import Commands
 from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
@@ -26,7 +26,7 @@ from tests.pages import ROOT
 
 def test_every_input_is_an_option_but_for_secrets_and_the_original_s_names() -> None:
     """A token would show in the list of processes."""
-    assert [*options.DESCRIPTIONS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
+    assert [*options.INPUTS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
@@ -34,7 +34,7 @@ def test_an_option_is_as_good_as_the_variable(command: str) -> None:
     """And takes its place, whichever way it was spelt."""
     given = good()
     arguments = [command, f"--repository={given.pop('GITHUB_REPOSITORY')}"]
-    for name in options.DESCRIPTIONS:
+    for name in options.INPUTS:
         if value := given.pop(f"INPUT_{name.upper()}", None):
             arguments += [f"--{name}", value]
             given[f"INPUT_{name.upper()}"] = "replaced"
@@ -103,17 +103,9 @@ def test_help_has_every_option_with_its_choices(name: str, capfd: pytest.Capture
         command_line.read([name, "--help"], {})
     printed = " ".join(capfd.readouterr().out.split())
     assert ended.value.code == 0
-    shown = ["repository", "aws-region", "log-format"] if name == "status" else options.DESCRIPTIONS
-    assert all(f"--{option} {options.CHOICES.get(option, 'VALUE')} " in printed for option in shown)
+    shown = ["repository", "aws-region", "log-format"] if name == "status" else options.INPUTS
+    assert all(f"--{option} {'|'.join(options.INPUTS[option].words) or 'VALUE'} " in printed for option in shown)
     assert ("GH_TOKEN" in printed) is (name != "status")
-
-
-def test_choices_in_the_help_are_what_the_inputs_take() -> None:
-    """Every one of them, and nothing else."""
-    fields = {"fail-on-drift": "INPUT_FAIL-ON-DRIFT"}
-    for name, choices in options.CHOICES.items():
-        for choice in choices.split("|"):
-            inputs.load({**good(), fields.get(name, f"INPUT_{name.upper()}"): choice})
 
 
 @pytest.mark.parametrize(
@@ -153,7 +145,7 @@ def test_the_version_is_that_of_the_clone_or_of_the_package(
 def test_words_for_a_workflow_are_said_by_the_program() -> None:
     """A message that is reworded would not be put into a terminal's words any more."""
     sources = [path.read_text() for path in (ROOT / "refresh").rglob("*.py") if path.parent.name != "command_line"]
-    program = re.sub(r'"\s*f?"', "", "\n".join(sources)).replace("{variable}", "INPUT_X")
+    program = re.sub(r'"\s*f?"', "", "\n".join(sources)).replace("{each.variable}", "INPUT_X")
     program = program.replace('"\n            ', "")
     missing = [words for words in wording.WORDS if not re.search(words.replace("(.*)", ".*"), program)]
     assert missing == []

@@ -1,0 +1,530 @@
+"""Every input of every action, once: how it is read, what it means by default, and what people read of it.
+
+`make generated` writes the rest from here: action.yml, composite/action.yml, action-types.yml, docs/inputs.md and the
+README's table. This module is loaded by every run, so it imports nothing that a run may not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from attrs import NOTHING, fields_dict, frozen
+
+from refresh.desired import (
+    LONGEST_RUNTIME,
+    REGISTRATION_TOKEN_LIFE,
+    DesiredState,
+    Role,
+    RootVolume,
+)
+from refresh.inputs import access, actions_runner, durations, parsers, regions, resources
+
+if TYPE_CHECKING:
+    from refresh.desired import ResourceClass
+
+REFRESH = "refresh"
+"""The action that keeps the pool."""
+_OWNERS = {"": DesiredState, "role": Role, "root_volume": RootVolume}
+"""The classes whose fields inputs fill, by what stands before the dot in `Input.field`."""
+_LONGEST_MIN_TTL = timedelta(minutes=55)
+
+
+@frozen(kw_only=True)
+class Input:
+    """An input of one or more actions."""
+
+    name: str
+    actions: tuple[str, ...] = (REFRESH,)
+    """The actions that have it."""
+    field: str = ""
+    """The field of the desired state that it fills (`role.arn`: a field of that field); "" where `load` decides."""
+    parse: Callable[[str], Any] = str
+    type: str = "string"
+    """As in action-types.yml; `choices` make it an enum, and `separator` a list."""
+    choices: tuple[str, ...] = ()
+    separator: str = ""
+    required: bool = False
+    secret: bool = False
+    """Whether its value is never shown. A secret is no option, which would show in the list of processes."""
+    verbatim: bool = False
+    """Whether its text is parsed as it stands, with white space and invisible characters."""
+    replaced_by: str = ""
+    """The input that has taken its place: this one is the original action's name for it."""
+    ignored: bool = False
+    """Whether it belongs to another mode of the original action."""
+    readme: bool = False
+    """Whether the README's table has it."""
+    default: str = ""
+    """The default as one would write it, where the field's own default does not show it."""
+    absent: str = ""
+    """What holds when it is left out, in words, where that is no value to write."""
+    summary: str = ""
+    """A line for the command line's help and the README."""
+    description: str
+    """For action.yml and the page of inputs; `{default}` stands for the default."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """List the only values that it takes; none where there are others."""
+        return ("true", "false") if self.type == "boolean" else self.choices
+
+    @property
+    def variable(self) -> str:
+        """Name the variable for launchers that cannot keep a hyphen in a name, as shells."""
+        return f"INPUT_{self.name.upper().replace('-', '_')}"
+
+    @property
+    def default_text(self) -> str:
+        """Write the default; "" where there is none, or none that can be written."""
+        if self.default or not self.field:
+            return self.default
+        owner, _, name = self.field.rpartition(".")
+        return _written(fields_dict(_OWNERS[owner])[name].default)
+
+    @property
+    def passed_default(self) -> str:
+        """Give the default that action.yml declares, so that GitHub passes it.
+
+        It is "" where the description has it: the program must see whether the user gave the input.
+        """
+        return "" if "{default}" in self.description else self.default_text
+
+
+def _written(default: object) -> str:
+    """Write a field's default as the input takes it; "" for one that only absence can mean."""
+    if default is NOTHING:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, timedelta):
+        return durations.shown(default)
+    if isinstance(default, Enum):
+        return str(default.value)
+    return str(default) if isinstance(default, int | str) else ""
+
+
+def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
+    from refresh.inputs.resource_classes import resource_classes  # noqa: PLC0415 - cattrs is loaded for it alone
+
+    return resource_classes(value)
+
+
+def _script(value: str) -> str:
+    from refresh.inputs import scripts  # noqa: PLC0415 - few runs have a script
+
+    return scripts.script(value)
+
+
+def _idle_seconds(value: str) -> timedelta:
+    return timedelta(seconds=parsers.whole_number("seconds", 60, 24 * 3600)(value))
+
+
+def _runtime_minutes(value: str) -> timedelta:
+    return timedelta(minutes=parsers.whole_number("minutes", 1, LONGEST_RUNTIME // timedelta(minutes=1))(value))
+
+
+def _token_age(value: str) -> timedelta:
+    """Parse the age at which the original replaces a token; here it is the life that must be left."""
+    age = timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value))
+    return min(REGISTRATION_TOKEN_LIFE - age, _LONGEST_MIN_TTL)
+
+
+INPUTS = (
+    Input(
+        name="ami",
+        field="image",
+        parse=parsers.image,
+        required=True,
+        readme=True,
+        summary="AMI id, or `resolve:ssm:<parameter>`, which new instances follow",
+        description=(
+            "The image of the runners, as an AMI id or `resolve:ssm:<parameter>` (new instances follow the "
+            "parameter; the role that launches them needs `ssm:GetParameters` too)."
+        ),
+    ),
+    Input(
+        name="iam-instance-profile",
+        field="instance_profile",
+        parse=parsers.instance_profile,
+        required=True,
+        readme=True,
+        summary="name or ARN of the runners' instance profile",
+        description="Name or ARN of the instance profile of the runners.",
+    ),
+    Input(
+        name="security-group-ids",
+        field="security_group_ids",
+        parse=parsers.ids("security group", most=16),
+        separator=",",
+        required=True,
+        readme=True,
+        summary="security groups of the runners, separated by white space or commas",
+        description="Security groups of the runners, separated by white space or commas; at most 16.",
+    ),
+    Input(
+        name="subnet-ids",
+        field="subnet_ids",
+        parse=parsers.ids("subnet", most=50),
+        separator=",",
+        required=True,
+        readme=True,
+        summary="subnets to launch in, separated by white space or commas",
+        description="Subnets that runners are launched in, separated by white space or commas; at most 50.",
+    ),
+    Input(
+        name="github-token",
+        parse=parsers.github_token,
+        secret=True,
+        readme=True,
+        summary=(
+            "token that may administer the runners; this or `github-app-id` with `github-app-private-key` is required"
+        ),
+        description=(
+            "Personal access token that may administer the runners (fine-grained - repository permission "
+            "Administration or, for runner-scope organization, organization permission Self-hosted runners, "
+            "read and write; classic - repo or admin:org). The workflow's own GITHUB_TOKEN cannot. Either "
+            "this or the App is required."
+        ),
+    ),
+    Input(
+        name="github-app-id",
+        field="github_app_id",
+        parse=access.app_id,
+        summary="id of the GitHub App to call GitHub as; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
+        description=(
+            "Id or client id of a GitHub App that is installed there and has the same permission, in place of"
+            " github-token."
+        ),
+    ),
+    Input(
+        name="github-app-private-key",
+        parse=access.private_key,
+        secret=True,
+        description="The App's private key, the whole .pem file.",
+    ),
+    Input(
+        name="runner-scope",
+        field="runner_scope",
+        parse=actions_runner.runner_scope,
+        choices=("repository", "organization"),
+        summary="register runners for the repository or for its organization",
+        description=(
+            "Whose runners instances register as, `repository` or `organization` (the repository's owner). "
+            "The pool stays the repository's."
+        ),
+    ),
+    Input(
+        name="repository",
+        parse=parsers.repository,
+        absent="GITHUB_REPOSITORY",
+        summary="owner/name of the repository that has the pool",
+        description=(
+            "Whose pool it is, as owner/name spelled as on GitHub; the token or the App must be allowed to "
+            "administer it. Left out, the workflow's own."
+        ),
+    ),
+    Input(
+        name="aws-region",
+        parse=regions.region,
+        absent="AWS_REGION, AWS_DEFAULT_REGION",
+        summary="region of the pool",
+        description="Region of the pool. Left out, AWS_REGION holds, then AWS_DEFAULT_REGION (with a warning).",
+    ),
+    Input(
+        name="role-to-assume",
+        field="role.arn",
+        parse=access.role_arn,
+        readme=True,
+        summary="AWS role, taken with GitHub's OIDC token; without it AWS's standard chain of credentials holds",
+        description=(
+            "ARN of an AWS role that is taken with GitHub's OIDC token (`permissions` - `id-token` - "
+            "`write`), so that no other step is needed. Left out, AWS's standard chain of credentials holds."
+        ),
+    ),
+    Input(
+        name="role-session-name",
+        field="role.session_name",
+        parse=access.session_name,
+        absent="refresh-action-<run id>",
+        summary="name of the role's session",
+        description="Name of the role's session, as CloudTrail shows it. Left out, refresh-action-<run id>.",
+    ),
+    Input(
+        name="role-duration",
+        field="role.duration",
+        parse=durations.parser(timedelta(minutes=20), timedelta(hours=12)),
+        summary="how long the role's credentials last, 20m to 12h",
+        description=(
+            "How long the role's credentials last, 20m to 12h, no longer than the role allows. Default {default}."
+        ),
+    ),
+    Input(
+        name="allowed-account-ids",
+        field="allowed_account_ids",
+        parse=access.account_ids,
+        separator=",",
+        absent="any",
+        summary="AWS accounts in which a run may write, 12 digits each",
+        description=(
+            "AWS accounts in which a run may write, 12 digits each, separated by white space or commas; in "
+            "another one it writes nothing and fails."
+        ),
+    ),
+    Input(
+        name="max-idle-time",
+        field="max_idle_time",
+        parse=durations.parser(timedelta(seconds=60), timedelta(hours=24), bare_seconds=True),
+        readme=True,
+        summary="how long an idle runner stays in the pool",
+        description=(
+            "How long an idle runner stays in the pool, as 420 (seconds), 420s, 7m or 1h; 60s to 24h. "
+            "Default {default}."
+        ),
+    ),
+    Input(
+        name="max-runtime",
+        field="max_runtime",
+        parse=durations.parser(timedelta(minutes=1), LONGEST_RUNTIME),
+        readme=True,
+        summary="the longest time from claim to release",
+        description=(
+            "The longest time from claim to release, as 90s, 30m or 2h; 1m to 120h, stored in whole minutes, "
+            "rounded up. Default {default}."
+        ),
+    ),
+    Input(
+        name="resource-class-config",
+        field="resource_classes",
+        parse=_resource_classes,
+        readme=True,
+        absent="seven classes",
+        summary='sizes of runners, `{"<class>": {"cpu": n, "mmem": MiB}}`',
+        description=(
+            'Sizes of runners as JSON, `{"<class>": {"cpu": n, "mmem": MiB}}`; cpu is unique and memory rises'
+            " with it. Default seven classes from `large` (2 CPUs, 4096 MiB) to `16xlarge` (64, 131072)."
+        ),
+    ),
+    Input(
+        name="pre-runner-script",
+        field="pre_runner_script",
+        parse=_script,
+        verbatim=True,
+        readme=True,
+        absent="none",
+        summary="shell that runs on the instance as root before the runner; never put a secret in it",
+        description=(
+            "Shell that runs on the instance as root before the runner; arrives byte for byte. Never put a "
+            "secret in it."
+        ),
+    ),
+    Input(
+        name="actions-runner-version",
+        field="runner_version",
+        parse=actions_runner.runner_version,
+        default="latest",
+        summary="latest, or n.n.n",
+        description="The runner's version, `latest` (what GitHub offers, asked every six hours) or `n.n.n`.",
+    ),
+    Input(
+        name="actions-runner-sha256",
+        field="runner_checksums",
+        parse=actions_runner.runner_checksums,
+        summary="checksums of a pinned version's archives, x64=<hex>,arm64=<hex>",
+        description=(
+            "SHA-256 sums of the archives of a pinned `actions-runner-version`, `x64=<hex>,arm64=<hex>`. "
+            "Those of the latest are GitHub's own."
+        ),
+    ),
+    Input(
+        name="runner-user",
+        field="runner_user",
+        parse=actions_runner.runner_user,
+        summary="the Linux user that jobs run as",
+        description=(
+            "The Linux user that jobs run as; made on the instance if it is not there. One without sudo and "
+            "docker cannot touch the agent."
+        ),
+    ),
+    Input(
+        name="registration-token-min-ttl",
+        field="registration_token_min_ttl",
+        parse=durations.parser(timedelta(minutes=1), _LONGEST_MIN_TTL),
+        summary="replace a stored registration token with less life left",
+        description="A stored registration token with less life left is replaced; 1m to 55m. Default {default}.",
+    ),
+    Input(
+        name="metadata-hop-limit",
+        field="metadata_hop_limit",
+        parse=parsers.whole_number("hops", 1, 64),
+        type="integer",
+        summary="hop limit of the instance metadata service",
+        description=(
+            "Hop limit of the instance metadata service, 1 to 64. With 1, job containers cannot reach the "
+            "instance's role."
+        ),
+    ),
+    Input(
+        name="root-volume-size",
+        field="root_volume.size_gib",
+        parse=parsers.whole_number("GiB", 1, 16_384),
+        type="integer",
+        absent="the image's",
+        summary="GiB of the instances' root volume",
+        description=(
+            "Size of the instances' root volume in GiB, encrypted; 1 to 16384, no less than the image has. "
+            "Left out, the image's own."
+        ),
+    ),
+    Input(
+        name="root-volume-type",
+        field="root_volume.type",
+        parse=resources.volume_type,
+        choices=("gp3", "gp2"),
+        absent="the image's",
+        summary="type of the root volume",
+        description="Type of the root volume, `gp3` or `gp2`; left out, the image's own.",
+    ),
+    Input(
+        name="delete-volumes-on-termination",
+        field="delete_volumes_on_termination",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="delete with each instance the volumes that the image would keep",
+        description=(
+            "Whether every volume that the image would keep ends with its instance, `true` or `false`. With "
+            "`false` such an image is a warning."
+        ),
+    ),
+    Input(
+        name="tags",
+        field="tags",
+        parse=resources.tags,
+        separator="\n",
+        summary="lines of key=value for everything that is made",
+        description=(
+            "Lines of `key=value`, on the table, the queues and the launch template, and through it on "
+            "instances and volumes. Other tags are left alone."
+        ),
+    ),
+    Input(
+        name="max-instance-age",
+        field="max_instance_age",
+        parse=durations.parser(timedelta(hours=1), timedelta(days=365)),
+        summary="end idle instances that were launched longer ago",
+        description=(
+            "An idle instance that was launched longer ago is ended, so that a busy pool moves to new images."
+            " 1h to 365d. Default {default}."
+        ),
+    ),
+    Input(
+        name="max-unexpected-terminations",
+        field="max_unexpected_terminations",
+        parse=parsers.whole_number("instances", 0, 10_000),
+        type="integer",
+        absent="a fifth of the living, at least 1",
+        summary="how many unrecorded instances a run may end",
+        description=(
+            "How many living instances that were launched from this pool's template but are recorded nowhere "
+            "a run may end. With more than that none is touched and the run fails. Default is the larger of 1"
+            " and a fifth of the living."
+        ),
+    ),
+    Input(
+        name="clean-github-runners",
+        field="clean_github_runners",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="remove the registrations of ended instances",
+        description="Whether registrations that ended instances left on GitHub are removed, `true` or `false`.",
+    ),
+    Input(
+        name="timeout",
+        field="timeout",
+        parse=durations.parser(timedelta(seconds=30), timedelta(hours=6)),
+        summary="start nothing new after this time",
+        description=(
+            "After this time a run begins nothing new and reports what is left for the next one; keep it "
+            "below the job's `timeout-minutes`. 30s to 6h. Default {default}."
+        ),
+    ),
+    Input(
+        name="mode",
+        field="mode",
+        parse=parsers.mode,
+        choices=("apply", "plan"),
+        readme=True,
+        summary="`apply` changes what differs, `plan` only shows it",
+        description=(
+            "`apply` changes what differs; `plan` only reads and says what would change. `refresh` means `apply`."
+        ),
+    ),
+    Input(
+        name="fail-on-drift",
+        field="fail_on_drift",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="plan exits with 1 where something would change",
+        description="Whether `mode` `plan` exits with 1 where something would change, `true` or `false`.",
+    ),
+    Input(
+        name="log-format",
+        parse=parsers.log_format,
+        choices=("text", "json"),
+        default="text",
+        summary="lines for people, or one JSON object a line",
+        description=(
+            "`text` for people, or `json` for one object a line (what is meant for the runner goes to "
+            "standard error then)."
+        ),
+    ),
+    Input(
+        name="idle-time-sec",
+        replaced_by="max-idle-time",
+        parse=_idle_seconds,
+        type="integer",
+        description="The original's name of `max-idle-time`, in whole seconds.",
+    ),
+    Input(
+        name="max-runtime-min",
+        replaced_by="max-runtime",
+        parse=_runtime_minutes,
+        type="integer",
+        description="The original's name of `max-runtime`, in whole minutes.",
+    ),
+    Input(
+        name="github-reg-token-refresh-min",
+        replaced_by="registration-token-min-ttl",
+        parse=_token_age,
+        type="integer",
+        description="The original's form of `registration-token-min-ttl`; n means 60 - n minutes.",
+    ),
+    Input(
+        name="instance-count",
+        type="integer",
+        ignored=True,
+        description="Belongs to another mode of the original; ignored.",
+    ),
+    Input(
+        name="usage-class",
+        ignored=True,
+        description="Belongs to another mode of the original; ignored.",
+    ),
+    Input(
+        name="allowed-instance-types",
+        separator=",",
+        ignored=True,
+        description="Belongs to another mode of the original; ignored.",
+    ),
+)
+"""In the order in which they are read, and shown everywhere."""
+SECRETS = tuple(each.name for each in INPUTS if each.secret)
+OLD_NAMES = {each.replaced_by: each for each in INPUTS if each.replaced_by}
+"""The original's name for an input, by the name that it has here."""
+
+
+def of(action: str) -> tuple[Input, ...]:
+    """List the inputs of an action."""
+    return tuple(each for each in INPUTS if action in each.actions)
