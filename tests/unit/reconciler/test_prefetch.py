@@ -1,4 +1,4 @@
-"""What every run asks first, before the rest of the program is loaded."""
+"""The reads that every run starts with, before the rest of the program is loaded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from refresh import errors
 from refresh.pool import names
+from refresh.pool.ownership import TemplateIds
 from refresh.reconciler.prefetch import start
 from tests.fakes.desired import desired
 from tests.fakes.items import Items
@@ -18,56 +19,59 @@ from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
+    from refresh.reconciler.prefetch import Prefetch
 
-OWNER = {names.POOL_IDENTIFIER: {"S": "octo/widgets"}}
+OWNER = {"S": "octo/widgets"}
+RECORDED = {"M": {"id": {"S": "lt-1"}}}
 ABSENT = errors.NotFound("dynamodb:DescribeTable", "ResourceNotFoundException")
 DENIED = errors.PermissionDenied("dynamodb:DescribeTable", "AccessDeniedException")
 
 
-class _DynamoDB(Items):
-    def __init__(self, table: str | errors.ApiError) -> None:
-        super().__init__(OWNER)
-        self.table = table
+class _Aws(Items):
+    """A table with a status, or what DescribeTable raises; and what raises where template versions are listed."""
+
+    def __init__(self, table: str | errors.ApiError, versions: errors.ApiError = ABSENT) -> None:
+        super().__init__({names.POOL_IDENTIFIER: OWNER, names.LAUNCH_TEMPLATE_IDENTIFIER: RECORDED})
+        self.table, self.versions = table, versions
 
     def describe_table(self, **_: Any) -> dict[str, Any]:
-        """Give its status, or an error."""
         self.calls.append("DescribeTable")
         if isinstance(self.table, errors.ApiError):
             raise self.table
         return {"Table": {"TableStatus": self.table}}
 
-
-class _Services:
-    """No launch template, and a table."""
-
-    def __init__(self, table: str | errors.ApiError) -> None:
-        self.dynamodb = _DynamoDB(table)
-        self.ec2 = self
-
     def describe_launch_template_versions(self, **_: Any) -> dict[str, Any]:
-        """Know none."""
-        raise ABSENT
+        raise self.versions
+
+    def describe_instances(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    @property
+    def started(self) -> Prefetch:
+        self.dynamodb = self.ec2 = self
+        return start(desired(), cast("Clients", self), StillClock(), Serial())
 
 
-@pytest.mark.parametrize("table", ["ACTIVE", "UPDATING", DENIED])
-def test_the_items_of_a_table_are_what_it_holds(table: str | errors.ApiError) -> None:
-    """Also where its description may not be read, which is told as what it is."""
-    clients = _Services(table)
-    first = start(desired(), cast("Clients", clients), StillClock(), Serial())
-    assert first.metadata.read(names.POOL_IDENTIFIER)["value"] == OWNER[names.POOL_IDENTIFIER]
-    assert first.began_at == NOW
-    assert first.versions() == []
-    assert sorted(clients.dynamodb.calls) == ["BatchGetItem", "DescribeTable"]
+@pytest.mark.parametrize(
+    ("table", "item"),
+    [("ACTIVE", OWNER), ("UPDATING", OWNER), (DENIED, OWNER), ("DELETING", None), (ABSENT, None)],
+)
+def test_a_table_that_is_being_deleted_counts_as_empty(table: str | errors.ApiError, item: Any) -> None:
+    """DynamoDB may still answer for it: a run that believed it would leave the next table without its items."""
+    aws = _Aws(table)
+    first = aws.started
+    assert (first.began_at, first.metadata.read(names.POOL_IDENTIFIER).get("value")) == (NOW, item)
+    assert sorted(aws.calls) == ["BatchGetItem", "DescribeTable"]
 
 
-@pytest.mark.parametrize("table", ["DELETING", ABSENT])
-def test_the_items_of_a_table_that_goes_are_gone(table: str | errors.ApiError) -> None:
-    """DynamoDB may answer for it still: a run that believed it would leave the next table empty, and nobody's."""
-    first = start(desired(), cast("Clients", _Services(table)), StillClock(), Serial())
-    assert first.metadata.read(names.POOL_IDENTIFIER) == {}
+@pytest.mark.parametrize(("refusal", "unread"), [(ABSENT, False), (DENIED, True)])
+def test_a_recorded_template_that_ec2_does_not_confirm_counts_as_a_former_one(
+    refusal: errors.ApiError, *, unread: bool
+) -> None:
+    assert _Aws("ACTIVE", refusal).started.launched().template_ids == TemplateIds("", ("lt-1",), unread=unread)
 
 
-def test_it_is_asked_before_the_components_and_the_log_are_loaded() -> None:
+def test_the_reads_start_before_the_components_and_the_log_are_loaded() -> None:
     """AWS answers while they are; half of a run that changes nothing is loading."""
     late = (
         "refresh.engine.component",
