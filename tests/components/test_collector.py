@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh.pool import names, records
-from tests.fakes.desired import IMAGE, RUN_URL, TABLE, TEMPLATE
+from tests.fakes.desired import IMAGE, RUN_URL, TABLE
 from tests.fakes.github_server import runner
 from tests.fakes.world import SleeplessClock, World, in_minutes
-from tests.reports import component, told
+from tests.reports import component
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -54,20 +54,6 @@ def test_an_expired_instance_ends_and_its_history_stays(refreshed: World, client
     }
 
 
-def test_only_expired_instances_end(refreshed: World, clients: Clients) -> None:
-    """A threshold that is ahead, empty, absent or unreadable ends none."""
-    states, thresholds = ("created", "idle", "claimed", "running"), ("2999-01-31T09:05:00Z", "", None, "soon")
-    for instance_id, state, threshold in zip(refreshed.launch(clients, 4), states, thresholds, strict=True):
-        refreshed.record(clients, instance_id, state=state, threshold=threshold)
-    expired = refreshed.launch(clients, 4)
-    for instance_id, state in zip(expired, states, strict=True):
-        refreshed.record(clients, instance_id, state=state)
-    refreshed.settle()
-    ended = {instance_id for instance_id, state in refreshed.states(clients).items() if state == "terminated"}
-    assert ended == set(expired)
-    assert len([key for key in refreshed.items(clients) if key.startswith("TYPE#INSTANCE")]) == 4
-
-
 def test_what_an_earlier_run_marked_is_ended_or_cleaned_up(refreshed: World, clients: Clients) -> None:
     """An instance that EC2 does not know is gone ten minutes after its mark; EC2 answers late."""
     (instance_id,) = refreshed.launch(clients)
@@ -100,15 +86,6 @@ def test_a_forged_record_does_not_end_another_owners_instance(refreshed: World, 
     assert refreshed.left(clients, database) == ALL
 
 
-def test_an_instance_without_a_template_is_proven_by_both_tags_of_provision(refreshed: World, clients: Clients) -> None:
-    ours = _launch_stranger(clients, AllowSelfTermination="true", InitialRunId="42")
-    half = _launch_stranger(clients, InitialRunId="42")
-    for instance_id in (ours, half):
-        refreshed.record(clients, instance_id)
-    refreshed.settle()
-    assert refreshed.states(clients) == {ours: "terminated", half: "running"}
-
-
 @pytest.mark.shows("A20")
 def test_a_protected_instance_is_kept_with_a_warning_in_every_run(refreshed: World, clients: Clients) -> None:
     tag: Any = {"Key": "refresh-action:protect", "Value": "true"}
@@ -139,16 +116,6 @@ def test_another_pool_of_the_account_is_touched_by_its_own_run_only(refreshed: W
     assert refreshed.states(clients)[theirs] == "terminated"
 
 
-def test_instances_of_a_template_that_was_created_again_still_end(refreshed: World, clients: Clients) -> None:
-    """Their template's id is a former one of ours."""
-    (instance_id,) = refreshed.launch(clients)
-    refreshed.record(clients, instance_id)
-    clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
-    refreshed.refresh()
-    refreshed.settle()
-    assert refreshed.states(clients) == {instance_id: "terminated"}
-
-
 @pytest.mark.shows("A7")
 def test_a_claim_before_the_mark_wins(refreshed: World, clients: Clients) -> None:
     """The lost mark is no failure, and the runner lives."""
@@ -166,45 +133,6 @@ def test_a_claim_before_the_mark_wins(refreshed: World, clients: Clients) -> Non
     assert claimed == [instance_id]
     assert refreshed.states(clients) == {instance_id: "running"}
     assert refreshed.item(clients, records.INSTANCE, instance_id)["runId"] == {"S": "99"}
-
-
-def test_two_runs_at_once_end_an_instance_once(refreshed: World, clients: Clients) -> None:
-    (instance_id,) = refreshed.launch(clients)
-    refreshed.record(clients, instance_id)
-    other: list[int] = []
-
-    def meanwhile(operation: str) -> None:
-        if operation == "dynamodb:TransactWriteItems" and not other:
-            other.append(0)
-            other[0] = refreshed.refresh().exit_code
-
-    refreshed.aws.before_call = meanwhile
-    assert (refreshed.refresh().exit_code, other) == (0, [0])
-    assert refreshed.aws.counted()["ec2:TerminateInstances"] == 1
-    assert refreshed.left(clients, instance_id) == ["HISTORY"]
-
-
-def test_an_instance_that_vanishes_before_its_termination_does_not_keep_the_others(
-    refreshed: World, clients: Clients
-) -> None:
-    """One unknown id fails a whole call."""
-    instance_ids = refreshed.launch(clients, 3)
-    for instance_id in instance_ids:
-        refreshed.record(clients, instance_id, state="terminated")
-    gone = sorted(instance_ids)[1]
-
-    def forget(operation: str) -> tuple[int, bytes] | None:
-        if operation == "ec2:TerminateInstances" and gone in refreshed.aws.bodies[-1].decode():
-            return 400, (
-                f"<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code><Message>The instance ID '{gone}' "
-                "does not exist</Message></Error></Errors><RequestID>1</RequestID></Response>"
-            ).encode()
-        return None
-
-    refreshed.aws.before_call = forget
-    refreshed.refresh()
-    states = refreshed.states(clients)
-    assert {instance_id for instance_id, state in states.items() if state == "running"} == {gone}
 
 
 @pytest.mark.shows("A9")
@@ -260,17 +188,6 @@ def test_an_instance_without_a_record_is_adopted_after_its_grace(
     assert refreshed.states(clients) == {instance_id: "terminated"}
     history = refreshed.item(clients, records.HISTORY, instance_id)
     assert (history["endedReason"], history["endedRunId"]) == ({"S": "unrecorded"}, {"S": "42"})
-
-
-def test_an_emptied_table_ends_no_instance_and_fails_the_run(
-    refreshed: World, clients: Clients, an_hour_later: Any
-) -> None:
-    instance_ids = refreshed.launch(clients, 2)
-    an_hour_later()
-    report = refreshed.refresh()
-    assert report.exit_code == 1
-    assert all(instance_id in told(report) for instance_id in instance_ids)
-    assert set(refreshed.states(clients).values()) == {"running"}
 
 
 def test_what_ended_instances_left_elsewhere_is_removed_in_the_same_run(refreshed: World, clients: Clients) -> None:

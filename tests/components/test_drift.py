@@ -10,7 +10,6 @@ import pytest
 
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
-from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World, in_minutes
 from tests.reports import component, failed
@@ -81,15 +80,6 @@ def test_an_edited_default_version_is_replaced_by_a_new_one(
     assert (after["VersionNumber"], after["LaunchTemplateData"]) == (3, before)
 
 
-def test_a_template_without_a_right_version_gets_a_new_one(refreshed: World, clients: Clients) -> None:
-    clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
-    another = refreshed.security_group(clients)
-    refreshed.refresh(security_group_ids=f"{refreshed.inputs['security-group-ids']} {another}")
-    _repaired_with(refreshed, *NEW_VERSION)
-    groups = refreshed.default_version(clients)["LaunchTemplateData"]["SecurityGroupIds"]
-    assert groups == [refreshed.inputs["security-group-ids"]]
-
-
 def test_a_deleted_queue_is_created_again(refreshed: World, clients: Clients) -> None:
     clients.sqs.delete_queue(QueueUrl=_url(clients))
     _repaired_with(refreshed, "sqs:CreateQueue")
@@ -145,19 +135,6 @@ def test_an_item_of_another_shape_or_value_is_replaced(
     assert refreshed.metadata(clients, identifier) != value
 
 
-@pytest.mark.parametrize("left", [-30, 39])
-def test_a_token_that_expires_soon_is_replaced_and_an_expired_one_is_a_warning(
-    refreshed: World, clients: Clients, left: int
-) -> None:
-    """Launches have failed since it expired."""
-    expiry = in_minutes(left)
-    stored = records.to_wire({"token": "old", "timestamp": in_minutes(left - 60), "expires_at": expiry})
-    refreshed.put_metadata(clients, "gh_registration_token", stored)
-    warnings = component(refreshed.settle(), "registration token").warnings
-    assert [expiry in warning for warning in warnings] == ([True] if left < 0 else [])
-    assert refreshed.metadata(clients, "gh_registration_token")["M"]["token"]["S"].startswith(canaries.REGISTRATION)
-
-
 def test_time_to_live_is_switched_on_again(refreshed: World, clients: Clients) -> None:
     clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
@@ -178,26 +155,12 @@ def test_a_newer_runner_reaches_the_template_within_six_hours(refreshed: World, 
     refreshed.forget_calls()
     assert refreshed.refresh().exit_code == 0
     assert (refreshed.aws.writes, refreshed.github.calls) == ([], [])
-    _age_release(refreshed, clients)
+    value = refreshed.metadata(clients, "runner_release")["M"]
+    asked_at = records.wire_time(datetime.now(UTC) - timedelta(hours=6, seconds=1))
+    refreshed.put_metadata(clients, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
     refreshed.settle()
     content = base64.b64decode(refreshed.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
     assert "RUNNER_VERSION=2.336.0\n" in content
-
-
-def test_the_recorded_runner_is_used_while_github_is_down(refreshed: World, clients: Clients) -> None:
-    _age_release(refreshed, clients)
-    refreshed.github.failure = (422, b'{"message": "down"}')
-    report = refreshed.refresh()
-    assert report.exit_code == 0
-    (warning,) = component(report, "runner release").warnings
-    assert "2.335.1" in warning
-
-
-def _age_release(world: World, clients: Clients) -> None:
-    """Move the time at which GitHub was asked six hours back."""
-    value = world.metadata(clients, "runner_release")["M"]
-    asked_at = records.wire_time(datetime.now(UTC) - timedelta(hours=6, seconds=1))
-    world.put_metadata(clients, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
 
 
 def test_a_dropped_class_stays_recorded_until_its_instances_end(refreshed: World, clients: Clients) -> None:

@@ -79,25 +79,6 @@ def test_instances_can_be_launched_from_the_recorded_template(refreshed: World, 
     assert found["ImageId"] == IMAGE
 
 
-def test_a_plan_leaves_an_empty_account_empty_and_lists_what_a_run_does_first(world: World, clients: Clients) -> None:
-    planned = world.refresh(mode="plan")
-    assert planned.exit_code == 0
-    assert world.aws.writes == []
-    assert not any(call.startswith("POST") for call in world.github.calls)
-    assert clients.dynamodb.list_tables()["TableNames"] == []
-    assert clients.ec2.describe_launch_templates()["LaunchTemplates"] == []
-    assert world.queues(clients) == {}
-    assert {each.name for each in planned.components if each.planned} == {
-        "state table",
-        "runner release",
-        "launch template",
-        "resource pools",
-        "parameters",
-        "registration token",
-    }
-    _assert_as_planned(planned, world.refresh())
-
-
 def test_a_plan_leaves_drift_alone_and_lists_what_a_run_does_first(refreshed: World, clients: Clients) -> None:
     (instance_id,) = refreshed.launch(clients)
     refreshed.record(clients, instance_id)

@@ -204,24 +204,6 @@ def test_volumes_that_the_image_keeps_are_a_warning_until_an_input_deletes_them(
     assert _root_volume(world, clients) == {"DeleteOnTermination": True}
 
 
-def test_a_changed_root_volume_is_repaired_field_by_field(world: World, clients: Clients, image: str) -> None:
-    wanted = {"ami": image, "root_volume_size": "100"}
-    world.settle(**wanted)
-    data: Any = world.default_version(clients)["LaunchTemplateData"]
-    data["BlockDeviceMappings"][0]["Ebs"] = {"VolumeSize": 8, "Encrypted": False, "DeleteOnTermination": False}
-    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)
-    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
-    report = world.settle(**wanted)
-    (change,) = (each for each in report.done if each.noun == "default_version")
-    assert [str(each) for each in change.differences] == [
-        "default: 2 -> 3",
-        "BlockDeviceMappings./dev/sda1.DeleteOnTermination: False -> True",
-        "BlockDeviceMappings./dev/sda1.Encrypted: False -> True",
-        "BlockDeviceMappings./dev/sda1.VolumeSize: 8 -> 100",
-    ]
-    assert world.default_version(clients)["VersionNumber"] == 3
-
-
 def test_a_volume_smaller_than_the_image_fails_the_template_before_its_first_write(
     refreshed: World, image: str
 ) -> None:
