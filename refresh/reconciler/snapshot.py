@@ -1,4 +1,4 @@
-"""What the components saw last, put together for people: pure."""
+"""Combines what the components saw last for summary, outputs and report; pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pool_snapshot(
     token: StoredToken | None,
     collected: Collected | None,
 ) -> PoolSnapshot:
-    """Put together what was seen; None stands for a component that saw nothing."""
+    """Combine what was seen; None stands for a component that could not look."""
     listing = template.listing if template else None
     default = listing.default if listing else None
     return PoolSnapshot(
@@ -41,19 +41,19 @@ def pool_snapshot(
 
 
 def touched(changes: Iterable[Change]) -> tuple[Ended, ...]:
-    """List the instances that the collector's changes concern, each once with every step; see `Ended`."""
+    """Return the instances that the collector's changes concern, each once with every step; see `Ended`."""
     listed: dict[str, Ended] = {}
     for change in changes:
         if isinstance(change, Mark | Adopt | Terminate | Clean):
             known = listed.get(change.subject)
-            found = _of(change)
-            # The first step knows it as it was judged; of what an earlier run marked, the record says it.
+            found = _described(change)
+            # The first step has the record as it was judged.
             listed[found.id] = evolve(known or found, steps=(*(known.steps if known else ()), change.done))
     return tuple(listed.values())
 
 
 def ended(done: Iterable[Change]) -> tuple[Ended, ...]:
-    """List the instances that were ended, from what the collector did, and those found ended before their time."""
+    """Return the instances that the collector terminated, and those that it found terminated before their time."""
     return tuple(
         each
         for each in touched(done)
@@ -61,7 +61,7 @@ def ended(done: Iterable[Change]) -> tuple[Ended, ...]:
     )
 
 
-def _of(change: Mark | Adopt | Terminate | Clean) -> Ended:
+def _described(change: Mark | Adopt | Terminate | Clean) -> Ended:
     match change:
         case Mark(record=record, reason=reason):
             overdue = change.judged_at - record.expires if record.expires else None
@@ -69,16 +69,16 @@ def _of(change: Mark | Adopt | Terminate | Clean) -> Ended:
         case Adopt(id=identifier, run_id=run_id):
             return Ended(id=identifier, reason=Reason.UNRECORDED.value, state="", run_id=run_id)
         case Terminate() | Clean() if change.record:
-            return _marked(change.record)
+            return _from_mark(change.record)
         case _:
             return Ended(id=change.subject, reason="", state="")
 
 
-def _marked(record: records.InstanceRecord) -> Ended:
-    told = dict(record.ended)
-    threshold = records.read_time(told.get("endedThreshold", ""))
+def _from_mark(record: records.InstanceRecord) -> Ended:
+    mark = dict(record.ended)
+    threshold = records.read_time(mark.get("endedThreshold", ""))
     overdue = record.marked_at - threshold if record.marked_at and threshold else None
-    reason, state, run_id = (told.get(name, "") for name in ("endedReason", "endedState", "endedRunId"))
+    reason, state, run_id = (mark.get(name, "") for name in ("endedReason", "endedState", "endedRunId"))
     return _ended(record, reason, state, run_id, overdue)
 
 

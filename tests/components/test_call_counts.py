@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from refresh.output.job_summary import markdown
 from refresh.pool import records
 from tests.fakes.desired import OTHER_IMAGE
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_the_first_run_writes_everything_once(world: World) -> None:
-    """One write a resource and one an item; with its looks it makes 40 calls, three of them to GitHub."""
+    """One write for each resource and item; with its reads it makes 40 calls, three of them to GitHub."""
     world.refresh()
     assert len(world.aws.calls) + len(world.github.calls) <= 40, Counter(world.aws.calls)
     assert Counter(world.aws.writes) == {
@@ -34,12 +36,15 @@ def test_the_first_run_writes_everything_once(world: World) -> None:
     ]
 
 
-def test_a_run_that_changes_nothing_costs_the_same_with_living_instances_and_history(
+def test_living_instances_and_history_add_no_call_to_a_run_that_changes_nothing(
     refreshed: World, clients: Clients
 ) -> None:
-    """Twenty runners at work and fifty ended ones in the history add no call and no write."""
-    refreshed.refresh()
+    before = refreshed.items(clients)
+    refreshed.forget_calls()
+    assert refreshed.refresh().exit_code == 0
     empty = refreshed.aws.counted()
+    assert (refreshed.aws.writes, refreshed.github.calls) == ([], [])
+    assert refreshed.items(clients) == before
     for instance_id in refreshed.launch(clients, 20):
         refreshed.record(clients, instance_id, state="running", runId="4711", threshold=in_minutes(10))
     for number in range(50):
@@ -52,24 +57,23 @@ def test_a_run_that_changes_nothing_costs_the_same_with_living_instances_and_his
     assert refreshed.aws.writes == []
 
 
-def test_a_changed_parameter_costs_one_write(refreshed: World) -> None:
-    """An idle time that leaves the queues' retention as it is writes its own item only."""
-    refreshed.refresh(max_idle_time="8m")
-    assert refreshed.aws.writes == ["dynamodb:PutItem"]
-
-
-def test_a_new_image_costs_three_writes_in_the_safe_order(refreshed: World) -> None:
-    """The version exists before the default moves, and the default moves before it is recorded."""
-    refreshed.refresh(ami=OTHER_IMAGE)
-    assert refreshed.aws.writes == [
-        "ec2:CreateLaunchTemplateVersion",
-        "ec2:ModifyLaunchTemplate",
-        "dynamodb:PutItem",
-    ]
+@pytest.mark.parametrize(
+    ("changed", "writes"),
+    [
+        ({"max_idle_time": "8m"}, ["dynamodb:PutItem"]),
+        ({"ami": OTHER_IMAGE}, ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "dynamodb:PutItem"]),
+    ],
+)
+def test_a_changed_input_costs_the_fewest_writes_in_the_safe_order(
+    refreshed: World, changed: dict[str, str], writes: list[str]
+) -> None:
+    """A version exists before the default moves to it, and the default moves before it is recorded."""
+    refreshed.refresh(**changed)
+    assert refreshed.aws.writes == writes
 
 
 def test_30_expired_instances_end_in_one_run_in_batches(refreshed: World, clients: Clients) -> None:
-    """One transaction marks them, one call ends them, two transactions clean up; all in the same run."""
+    """One transaction marks them, one call terminates them, and two transactions clean up."""
     # Not more: moto copies the whole table for each action of a transaction.
     for instance_id in refreshed.launch(clients, 30):
         refreshed.record(clients, instance_id)

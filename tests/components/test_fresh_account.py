@@ -1,4 +1,4 @@
-"""An empty account: what the first run makes, and that the second one has nothing to do."""
+"""An empty account: what the first run creates, and what a plan says before."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ QUEUES = {
 
 
 def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> None:
-    """It has the contract's keys, is paid on demand, protected from deletion, and history in it expires."""
     table = clients.dynamodb.describe_table(TableName=TABLE)["Table"]
     assert table["KeySchema"] == [
         {"AttributeName": "PK", "KeyType": "HASH"},
@@ -40,7 +39,7 @@ def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> 
 
 
 def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Clients) -> None:
-    """Its default fixes neither instance type nor subnet, shows tags to the instance and starts with our agent."""
+    """Its default fixes neither instance type nor subnet."""
     (version,) = refreshed.versions(clients)
     assert version["DefaultVersion"]
     data = version["LaunchTemplateData"]
@@ -63,15 +62,14 @@ def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Cl
 
 
 def test_an_empty_account_gets_a_queue_for_each_class(refreshed: World, clients: Clients) -> None:
-    """Seven queues hide a received message for 30 seconds and keep one for an hour, longer than a runner idles."""
+    """They keep a message longer than a runner idles."""
     queues = refreshed.queues(clients)
     assert set(queues) == QUEUES
     kept = {(queue["VisibilityTimeout"], queue["MessageRetentionPeriod"]) for queue in queues.values()}
     assert kept == {("30", "3600")}
 
 
-def test_instances_can_be_launched_from_what_the_first_run_made(refreshed: World, clients: Clients) -> None:
-    """The recorded template's default launches, with the recorded id in EC2's own tag."""
+def test_instances_can_be_launched_from_the_recorded_template(refreshed: World, clients: Clients) -> None:
     (instance_id,) = refreshed.launch(clients)
     found = clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
@@ -81,40 +79,7 @@ def test_instances_can_be_launched_from_what_the_first_run_made(refreshed: World
     assert found["ImageId"] == IMAGE
 
 
-def test_the_second_run_writes_nothing_and_asks_github_nothing(refreshed: World, clients: Clients) -> None:
-    """At most 14 calls to AWS, none of which writes, and every item stays as it is, its time included."""
-    before = refreshed.items(clients)
-    refreshed.forget_calls()
-    report = refreshed.refresh()
-    assert report.exit_code == 0
-    assert refreshed.aws.writes == []
-    assert len(refreshed.aws.calls) <= 14
-    assert refreshed.github.calls == []
-    assert refreshed.items(clients) == before
-
-
-def test_plan_mode_leaves_an_empty_account_empty_and_foretells_the_first_pass(world: World, clients: Clients) -> None:
-    """No table, template or queue is made and no token issued; what is planned is what a run then does first."""
-    planned = world.refresh(mode="plan")
-    assert planned.exit_code == 0
-    assert world.aws.writes == []
-    assert not any(call.startswith("POST") for call in world.github.calls)
-    assert clients.dynamodb.list_tables()["TableNames"] == []
-    assert clients.ec2.describe_launch_templates()["LaunchTemplates"] == []
-    assert world.queues(clients) == {}
-    assert {each.name for each in planned.components if each.planned} == {
-        "state table",
-        "runner release",
-        "launch template",
-        "resource pools",
-        "parameters",
-        "registration token",
-    }
-    _assert_foretold(planned, world.refresh())
-
-
-def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: World, clients: Clients) -> None:
-    """One drift in each component is named, none is repaired; what is planned is what a run then does first."""
+def test_a_plan_leaves_drift_alone_and_lists_what_a_run_does_first(refreshed: World, clients: Clients) -> None:
     (instance_id,) = refreshed.launch(clients)
     refreshed.record(clients, instance_id)
     data = refreshed.default_version(clients)["LaunchTemplateData"]
@@ -134,9 +99,9 @@ def test_plan_mode_leaves_drift_alone_and_foretells_the_first_pass(refreshed: Wo
     assert not any(call.startswith("POST") for call in refreshed.github.calls)
     assert refreshed.items(clients) == before
     assert refreshed.states(clients) == {instance_id: "running"}
-    followers = {"runner registrations", "orphaned artifacts"}
-    assert {each.name for each in planned.components if not each.planned} == followers, markdown(planned)
-    _assert_foretold(planned, refreshed.refresh())
+    unplanned = {each.name for each in planned.components if not each.planned}
+    assert unplanned == {"runner registrations", "orphaned artifacts"}, markdown(planned)
+    _assert_as_planned(planned, refreshed.refresh())
     assert refreshed.states(clients) == {instance_id: "terminated"}
 
 
@@ -145,7 +110,7 @@ def _make_default(clients: Clients, data: object) -> None:
     clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
 
 
-def _assert_foretold(planned: Report, applied: Report) -> None:
+def _assert_as_planned(planned: Report, applied: Report) -> None:
     assert applied.exit_code == 0
     for each in planned.components:
         outcomes = component(applied, each.name).outcomes

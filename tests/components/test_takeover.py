@@ -1,4 +1,4 @@
-"""Resources of the original action are adopted as they are; those of another repository are refused."""
+"""Resources of the original action are taken over as they are; those of another repository are refused."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _create_template(clients: Clients) -> str:
     return created["LaunchTemplate"]["LaunchTemplateId"]
 
 
-def test_the_original_s_pool_is_taken_over_in_place(world: World, clients: Clients) -> None:
-    """Table, template and queues keep their identity; only what differs is changed; terminated records are cleaned."""
+def test_a_pool_of_the_original_action_is_taken_over_in_place(world: World, clients: Clients) -> None:
+    """Table, template and queues stay the same; only what differs is changed."""
     _create_table(clients)
     template_id = _create_template(clients)
     url = clients.sqs.create_queue(QueueName=LARGE_QUEUE)["QueueUrl"]
@@ -78,16 +78,14 @@ def test_the_original_s_pool_is_taken_over_in_place(world: World, clients: Clien
     assert world.queues(clients)[LARGE_QUEUE]["ApproximateNumberOfMessages"] == "1"
     assert world.left(clients, DEAD) == ["HISTORY"]
     assert world.states(clients) == {living: "running"}
-    protection = clients.dynamodb.describe_table(TableName=TABLE)["Table"].get("DeletionProtectionEnabled")
-    assert not protection
-    assert any("deletion protection" in warning for warning in component(report, "state table").warnings)
+    assert not clients.dynamodb.describe_table(TableName=TABLE)["Table"].get("DeletionProtectionEnabled")
     world.settle()
 
 
-def _refused(world: World, **changed: str) -> str:
+def _refused(world: World) -> str:
     """Run, and expect that the table is refused and nothing at all is written; give the reason."""
     world.forget_calls()
-    report = world.refresh(**changed)
+    report = world.refresh()
     assert report.exit_code == 1
     assert world.aws.writes == []
     assert not any(call.startswith("POST") for call in world.github.calls)
@@ -95,16 +93,13 @@ def _refused(world: World, **changed: str) -> str:
 
 
 @pytest.mark.parametrize("keys", [{"id": "HASH"}, {"PK": "HASH"}, {"SK": "HASH", "PK": "RANGE"}])
-def test_a_table_with_another_key_is_refused_and_nothing_is_touched(
-    world: World, clients: Clients, keys: dict[str, str]
-) -> None:
-    """It is somebody else's."""
+def test_a_table_with_another_key_is_refused(world: World, clients: Clients, keys: dict[str, str]) -> None:
     _create_table(clients, keys)
     assert TABLE in _refused(world)
 
 
 @pytest.mark.shows("A34")
-def test_a_table_of_another_repository_is_refused_and_nothing_is_touched(world: World) -> None:
+def test_a_table_of_another_repository_is_refused(world: World) -> None:
     """`a-b/c` and `a/b-c` share a table name."""
     one = World(world.aws, world.github, names.Repository("a-b", "c"))
     other = World(world.aws, world.github, names.Repository("a", "b-c"))
@@ -116,31 +111,23 @@ def test_a_table_of_another_repository_is_refused_and_nothing_is_touched(world: 
     one.settle()
 
 
-def test_another_time_to_live_attribute_is_reported_and_left_alone(world: World, clients: Clients) -> None:
-    """Changing it would take an hour and somebody's data."""
-    _create_table(clients)
+def test_other_settings_of_the_table_are_warnings_and_left_alone(world: World, clients: Clients) -> None:
+    """Its owner may have chosen the throughput, and a changed time-to-live takes an hour and somebody's data."""
+    throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    _create_table(clients, BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
     clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
     )
-    report = world.settle()
-    assert any("ttl" in warning for warning in component(report, "state table").warnings)
+    warnings = component(world.settle(), "state table").warnings
+    assert all(any(word in warning for warning in warnings) for word in ("ttl", "on-demand", "deletion protection"))
     found = clients.dynamodb.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
     assert found.get("AttributeName") == "ttl"
 
 
-def test_provisioned_capacity_is_reported_and_left_alone(world: World, clients: Clients) -> None:
-    """Its owner may have chosen it."""
-    _create_table(
-        clients,
-        BillingMode="PROVISIONED",
-        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
-    )
-    report = world.settle()
-    assert any("on-demand" in warning for warning in component(report, "state table").warnings)
-
-
-def test_a_class_with_a_dash_keeps_the_queue_that_is_recorded(world: World, clients: Clients) -> None:
-    """Its messages are living runners; without one the name is hashed, since it could be another repository's."""
+def test_a_class_with_a_dash_keeps_its_recorded_queue_and_gets_a_hashed_one_otherwise(
+    world: World, clients: Clients
+) -> None:
+    """The plain name could be another repository's; the messages of a recorded one are living runners."""
     config = {"resource_class_config": '{"x-y": {"cpu": 2, "mmem": 4096}}'}
     _create_table(clients)
     url = clients.sqs.create_queue(QueueName="octo-widgets-x-y-ci-pool")["QueueUrl"]

@@ -1,4 +1,4 @@
-"""docs/table.md and the code say the same: kinds of items, attributes, names, conditions, and the collector's rules."""
+"""docs/table.md and the code agree on kinds of items, attributes, names, conditions and the collector's rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import InstanceRecord, wire_time
 from refresh.reconciler.garbage_collector import apply, policy
-from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
+from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason
 from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
@@ -35,14 +35,7 @@ HOOKS = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent")
 COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
 ID = "i-0123456789abcdef0"
 RECORD = InstanceRecord(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
-MARKS = [Mark(RECORD, reason, NOW) for reason in (Reason.EXPIRED, Reason.VANISHED)]
-ADOPT = Adopt(ID, "7", NOW, NOW)
-KINDS = {
-    Mark: "`Mark`",
-    Terminate: "`Terminate`",
-    Clean: "`Clean`",
-    type(None): "nothing",
-}
+(ADOPTION,) = apply.adopt("table", "url", Adopt(ID, "7", NOW, NOW))
 OLD = NOW - desired().max_instance_age - timedelta(seconds=1)
 THRESHOLDS = {
     "past": wire_time(NOW - timedelta(seconds=1)),
@@ -52,15 +45,15 @@ THRESHOLDS = {
     "none": None,
 }
 MARKED = {
-    "long ago": wire_time(NOW - timedelta(minutes=10, seconds=1)),
-    "lately": wire_time(NOW - timedelta(minutes=10)),
-    "unreadable": "once",
+    "marked more than": wire_time(NOW - timedelta(minutes=10, seconds=1)),
+    "": wire_time(NOW - timedelta(minutes=10)),
+    "its mark has no": "once",
 }
-MARKED_WORDS = {"long ago": "marked more than", "lately": "", "unreadable": "its mark has no"}
+"""The time of a mark, by the words of the page."""
 
 
 def _rows(title: str, number: int = 0) -> list[list[str]]:
-    """Give the cells of a section's table, without its head."""
+    """Return the cells of a section's table, without its head."""
     section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     tables = [block.splitlines() for block in section.split("\n\n") if block.startswith("| ")]
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables[number][2:]]
@@ -71,7 +64,7 @@ def _quoted(cell: str) -> list[str]:
 
 
 def _shape(wire: Mapping[str, Any]) -> str:
-    """Write the types of a stored value as the page does; keys that are names of something stand for all of them."""
+    """Write the types of a stored value as the page does; one class or version stands for all."""
     if "L" in wire:
         return "L of S"
     if "M" not in wire:
@@ -85,7 +78,6 @@ def _shape(wire: Mapping[str, Any]) -> str:
 
 
 def test_the_page_has_every_kind_of_item_with_its_key() -> None:
-    """The frame is that of every item; each kind has a section."""
     assert {_quoted(row[0])[0] for row in _rows("Keys")} == set(records.item("X", "x", NOW)) == COMMON
     kinds = [_quoted(row[0])[0] for row in _rows("Keys", 1)]
     assert kinds == [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
@@ -94,8 +86,7 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert (names.partition_key(""), names.sort_key("")) == tuple(_quoted(row[2])[0] for row in _rows("Keys")[:2])
 
 
-def test_the_page_has_every_metadata_item_and_its_shape(refreshed: World, clients: Clients) -> None:
-    """As a run has written it, to the last attribute."""
+def test_the_page_has_every_metadata_item_as_a_run_writes_it(refreshed: World, clients: Clients) -> None:
     rows = _rows("METADATA")
     assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
@@ -108,37 +99,33 @@ def test_the_page_has_every_metadata_item_and_its_shape(refreshed: World, client
     assert token == f"{_quoted(row[1])[0][:-1]}, {_quoted(row[2])[1]}}}"
 
 
-def test_the_page_has_every_attribute_of_a_record_and_of_history() -> None:
-    """Those that are read, marked, adopted and kept, with their types."""
+def test_the_page_has_every_attribute_of_records_and_history() -> None:
     rows = _rows("INSTANCE")
     attributes = [_quoted(row[0])[0] for row in rows]
     assert {*attributes} == {*records.INSTANCE_ATTRIBUTES} - COMMON
-    (adopted,) = apply.adopt("table", "url", ADOPT)
-    assert {*adopted["Put"]["Item"]} - COMMON == {each for each in attributes if each in adopted["Put"]["Item"]}
+    assert {*ADOPTION["Put"]["Item"]} - COMMON <= {*attributes}
     assert {row[1] for row in rows} == {"S"}
     assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
     assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
     history = records.history_item(evolve(RECORD, ended=tuple((name, "") for name in records.ENDED_ATTRIBUTES)), NOW)
-    told = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}
-    assert told == {name: _shape(value) for name, value in history.items() if name not in COMMON}
+    listed = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}
+    assert listed == {name: _shape(value) for name, value in history.items() if name not in COMMON}
     assert f"for {records.HISTORY_LIFETIME.days} days" in PAGE
 
 
-def test_the_page_has_the_instance_s_items_as_the_agent_writes_them() -> None:
-    """Its shell is what is run."""
+def test_the_page_has_the_items_that_the_agent_writes() -> None:
     written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", HOOKS))
     shapes = {kind: re.sub(r"=[^=,{}]+", "", value).replace("={", " {") for kind, value in written.items()}
     assert shapes == {"HEARTBEAT": "S", "WS": "M {state {S},runId {S}}"}
-    told = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
-    assert told == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
+    listed = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
+    assert listed == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
     signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", HOOKS))
     for stem in re.findall(r'signal "(UD_[A-Z_]+)\$(?:removed|stopped)"', HOOKS):
         signals |= {f"{stem}OK", f"{stem}FAILED"}
     assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
 
 
-def test_the_page_has_the_names_of_everything() -> None:
-    """And where they end."""
+def test_the_page_has_the_names_of_everything_and_where_they_are_cut() -> None:
     repository = Repository("OWNER", "REPO")
     table, template, queue = _rows("Names in AWS")
     assert _quoted(table[1]) == [names.table(repository)]
@@ -154,23 +141,21 @@ def test_the_page_has_the_names_of_everything() -> None:
 
 
 def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
-    """What each condition compares is named, and no state is one that nobody knows."""
     rows = _rows("INSTANCE", 1)
-    assert {state for row in rows for cell in row[:2] for state in _quoted(cell)} == {
-        *records.LIVING_STATES,
-        records.TERMINATED,
-    }
+    states = {state for row in rows for cell in row[:2] for state in _quoted(cell)}
+    assert states == {*records.LIVING_STATES, records.TERMINATED}
     ours = {_quoted(row[2])[0]: {*_quoted(row[3])} - {records.TERMINATED} for row in rows if "refresh" in row[2]}
-    marks = [apply.mark("table", "url", mark)[0]["Update"] for mark in MARKS]
-    compared = {name for each in marks for name in re.findall(r"#(\w+)", each["ConditionExpression"])}
-    assert ours["Mark"] == compared == {"state", "runId", "threshold"}
-    assert [("#threshold < " in each["ConditionExpression"]) for each in marks] == [True, False]
+    expired, vanished = (
+        apply.mark("table", "url", Mark(RECORD, reason, NOW))[0]["Update"]
+        for reason in (Reason.EXPIRED, Reason.VANISHED)
+    )
+    assert {*re.findall(r"#(\w+)", expired["ConditionExpression"])} == ours["Mark"] == {"state", "runId", "threshold"}
+    assert ("#threshold <" in expired["ConditionExpression"], "<" in vanished["ConditionExpression"]) == (True, False)
     assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
-    (adopted,) = apply.adopt("table", "url", ADOPT)
-    cleaned = apply.clean("table", NOW, Clean(RECORD))
-    assert adopted["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
-    assert cleaned[0]["Delete"]["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
-    written = {name.strip("#") for name in marks[0]["ExpressionAttributeNames"]}
+    cleaned = apply.clean("table", NOW, Clean(RECORD))[0]["Delete"]
+    assert ADOPTION["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
+    assert cleaned["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
+    written = {name.strip("#") for name in expired["ExpressionAttributeNames"]}
     assert written == {"state", "runId", "threshold", "updatedAt", *records.ENDED_ATTRIBUTES}
 
 
@@ -178,20 +163,16 @@ Case = tuple[InstanceRecord, Ec2Instance, "dict[str, str]"]
 
 
 def _cases() -> Iterator[Case]:
-    """Give every record with every instance of the pool, and what each column may say of it."""
+    """Return every record with every instance of the pool, and what the page's columns say of it."""
     for state, ec2, old in itertools.product(sorted(records.LIVING_STATES), Ec2State, (False, True)):
         for threshold, value in THRESHOLDS.items():
             instance = Ec2Instance(ID, ec2, OLD if old else NOW, {ownership.TEMPLATE_TAG: "lt-ours"})
             record = InstanceRecord(id=ID, state=state, run_id="", threshold=value)
             yield record, instance, {"threshold": threshold, "and": "launched longer ago" if old else ""}
-    for (marked, value), ec2 in itertools.product(MARKED.items(), Ec2State):
+    for (words, value), ec2 in itertools.product(MARKED.items(), Ec2State):
         instance = Ec2Instance(ID, ec2, OLD, {ownership.TEMPLATE_TAG: "lt-ours"})
         record = InstanceRecord(id=ID, state=records.TERMINATED, run_id="", threshold="", updated_at=value)
-        yield (
-            record,
-            instance,
-            {"and": MARKED_WORDS[marked]},
-        )
+        yield record, instance, {"and": words}
 
 
 def _fits(row: list[str], case: Case) -> bool:
@@ -211,12 +192,14 @@ def _planned(verdict: policy.Verdict) -> str:
             return "the run fails" if verdict.fails else "a warning"
         case Mark():
             return f"`Mark`, `{verdict.reason.value}`"
+        case None:
+            return "nothing"
         case _:
-            return KINDS[type(verdict)]
+            return f"`{type(verdict).__name__}`"
 
 
-def test_the_collector_s_rules_are_the_page_s() -> None:
-    """For every state, threshold, age and answer of EC2 the first row that fits says what is planned; each is used."""
+def test_the_page_has_the_rules_of_the_collector() -> None:
+    """In every case the first row that fits says what is planned, and each row is used."""
     rows = _rows("What the collector plans")
     used = set()
     for case in _cases():
@@ -229,15 +212,13 @@ def test_the_collector_s_rules_are_the_page_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "so"),
+    "words",
     [
-        ("121 hours", timedelta(hours=121) == policy.LONGEST_LEASE),
-        ("more than 15 minutes ago", timedelta(minutes=15) == policy.UNRECORDED_GRACE),
-        ("marked more than 10 minutes ago", timedelta(minutes=10) == policy.UNKNOWN_GRACE),
-        ("more than a minute between", timedelta(minutes=1) == policy.LARGEST_SKEW),
+        f"further ahead than {policy.LONGEST_LEASE // timedelta(hours=1)} hours",
+        f"more than {policy.UNRECORDED_GRACE // timedelta(minutes=1)} minutes ago",
+        f"marked more than {policy.UNKNOWN_GRACE // timedelta(minutes=1)} minutes ago",
+        f"more than {policy.LARGEST_SKEW // timedelta(minutes=1)} minutes between".replace("1 minutes", "a minute"),
     ],
 )
-def test_the_collector_s_figures_are_the_page_s(told: str, so: bool) -> None:  # noqa: FBT001 - a table
-    """Whoever changes one changes both."""
-    assert told in " ".join(PAGE.split())
-    assert so
+def test_the_page_has_the_figures_of_the_collector(words: str) -> None:
+    assert words in " ".join(PAGE.split())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.garbage_collector.changes import CollectorChange
 
 _TEMPLATE_UNREAD = Unchecked(
-    "EC2 did not describe the launch template (see its error), so instances without a record were not looked for",
+    "EC2 did not describe the launch template (see its error), so instances without a record were not checked",
     wholly=False,
 )
 

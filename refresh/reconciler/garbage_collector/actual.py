@@ -1,4 +1,4 @@
-"""What the collector judges: instances as EC2 shows them, records as the table has them."""
+"""What the collector judges: EC2's instances and the table's records."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Actual:
     records: tuple[records.InstanceRecord | records.Unreadable, ...] = ()
     template_ids: TemplateIds = TemplateIds()  # noqa: RUF009 - it is frozen
     skew: timedelta = timedelta()
-    """How far AWS's clock is ahead of ours."""
+    """How far AWS's clock is ahead of this machine's."""
     restore: Restore | None = None
-    """From what the table was restored; None where it was not."""
+    """The restore that the table comes from; None if it was not restored."""
     unlisted: errors.Unavailable | None = None
-    """Why EC2 did not list the pool's instances, so that only recorded ones are known; None where it did."""
+    """Why EC2 did not list the pool's instances, so that only recorded ones are known; None if it did."""
     unanswered: frozenset[str] = frozenset()
-    """Recorded ids for which EC2 had no answer."""
+    """Recorded ids for which EC2 gave no answer."""

@@ -1,4 +1,4 @@
-"""DynamoDB and EC2: marks, terminations and cleaning, in batches; nothing is decided here."""
+"""DynamoDB and EC2: writes marks, terminations and cleanings in batches, and decides nothing."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MARKS_PER_TRANSACTION = 100
 CLEANINGS_PER_TRANSACTION = 25
 TERMINATIONS_PER_CALL = 100
 TERMINATIONS_PER_SECOND = 20
-"""With how many instances a second EC2 refills its bucket of 1,000 to terminate, for an account and region.
+"""How fast EC2 refills the bucket of 1,000 instances that an account may terminate in a region.
 
 https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 """
 LONGEST_PAUSE_SECONDS = 60
-SEARCHING_CALLS = 1000
-"""How many calls of a run may go into finding what makes others fail."""
+ISOLATING_CALLS = 1000
+"""How many calls a run may spend on finding the instances that make other calls fail."""
 LONG_WORK = 50
 """More changes of one kind than this report their progress."""
 _ENDING = frozenset({"shutting-down", "terminated"})
@@ -51,26 +51,25 @@ def apply(  # noqa: PLR0913, PLR0917 - two clients, two names, the changes and a
     progress: Callable[[str, int, int], None],
 ) -> Iterator[Outcome]:
     """Send marks and adoptions, then terminations, then cleanings, each in batches."""
-    firsts: list[Mark | Adopt] = []
+    marks: list[Mark | Adopt] = []
     terminations: list[Terminate] = []
     cleanings: list[Clean] = []
     for change in changes:
         match change:
             case Mark() | Adopt():
-                firsts.append(change)
+                marks.append(change)
             case Terminate():
                 terminations.append(change)
             case Clean():
                 cleanings.append(change)
             case _:
                 assert_never(change)
-    phase_one = partial(begin, table, run_url)
-    cleaned = partial(clean, table, sender.clock.now())
-    marking = sender.write(firsts, phase_one, MARKS_PER_TRANSACTION)
-    yield from _reported("marked", firsts, marking, progress)
+    now = sender.clock.now()
+    marking = sender.write(marks, partial(begin, table, run_url), MARKS_PER_TRANSACTION)
     terminating = terminate(ec2, terminations, sender.clock, sender.over)
+    cleaning = sender.write(cleanings, partial(clean, table, now), CLEANINGS_PER_TRANSACTION)
+    yield from _reported("marked", marks, marking, progress)
     yield from _reported("terminated", terminations, terminating, progress)
-    cleaning = sender.write(cleanings, cleaned, CLEANINGS_PER_TRANSACTION)
     yield from _reported("cleaned", cleanings, cleaning, progress)
 
 
@@ -89,15 +88,15 @@ def _reported(
 
 
 def begin(table: str, run_url: str, change: Mark | Adopt) -> Actions:
-    """Give phase one: mark the record, or put a marked one where there is none."""
+    """Return the actions of phase one: mark the record, or put a marked one where there is none."""
     return mark(table, run_url, change) if isinstance(change, Mark) else adopt(table, run_url, change)
 
 
 def mark(table: str, run_url: str, change: Mark) -> Actions:
-    """Give phase one: conditional on exactly the state, run and threshold that were judged, and on the past one.
+    """Return the mark, on condition that state, run and threshold are as judged, and that an expired one has passed.
 
-    `threshold = now` and an empty `runId` are signals too: the instance's own watch ends it and its runner deregisters,
-    even if this run dies before it reaches EC2.
+    `threshold = now` and an empty `runId` are also signals to the instance: its runner deregisters and its agent ends
+    it, even if this run dies before it reaches EC2.
     """
     record, now = change.record, records.wire_time(change.judged_at)
     written = {
@@ -134,7 +133,7 @@ def mark(table: str, run_url: str, change: Mark) -> Actions:
 
 
 def adopt(table: str, run_url: str, change: Adopt) -> Actions:
-    """Give phase one for an instance without a record: the put holds only while there still is none."""
+    """Return the adoption: a marked record, on condition that there still is none."""
     item = records.item(
         records.INSTANCE,
         change.id,
@@ -152,7 +151,7 @@ def adopt(table: str, run_url: str, change: Adopt) -> Actions:
 
 
 def clean(table: str, now: datetime, change: Clean) -> Actions:
-    """Give the end: the record (if it still is terminated) and the artifacts go, the history item stays."""
+    """Return the cleaning: delete record and artifacts and put a history item, if the record still is terminated."""
     identifier = change.record.id
     return [
         {
@@ -173,12 +172,10 @@ def clean(table: str, now: datetime, change: Clean) -> Actions:
 def terminate(
     ec2: EC2Client, changes: Sequence[Terminate], clock: Clock, over: Callable[[], bool]
 ) -> Iterator[Outcome]:
-    """End instances, 100 a call; one that makes a call fail is found and set apart, the others end.
+    """Terminate instances, 100 in a call; one that makes a call fail is isolated, and the others are terminated.
 
-    Once EC2 throttles, a pause comes before each call; a throttled call is made again until the run is over.
-
-    Nothing is begun once the run is over. Looking for the one costs calls: where whole batches fail there is an end to
-    it, and the next run finds fewer of them. Success is the state in the response.
+    After the first throttling each call is preceded by a pause, and a throttled call is repeated until the run is over.
+    Isolating costs calls, so their number is limited; the next run continues. Success is the state in the response.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     """
     sender = _Terminations(ec2, clock, over)
@@ -187,22 +184,24 @@ def terminate(
 
 
 class _Terminations:
+    """Sends the terminations of one run; remembers its pause and how many calls may still isolate instances."""
+
     def __init__(self, ec2: EC2Client, clock: Clock, over: Callable[[], bool]) -> None:
         self._ec2 = ec2
         self._clock = clock
         self._over = over
         self._pause_seconds = 0.0
-        self._searching_left = SEARCHING_CALLS
+        self._isolating_calls_left = ISOLATING_CALLS
 
     def send(self, batch: list[Terminate]) -> Iterator[Outcome]:
-        """End a batch, or as much of it as can be ended."""
+        """Terminate a batch, or as much of it as possible."""
         try:
             response = self._answer(batch)
         except errors.Throttled as error:
             yield from (Postponed(change, error) for change in batch)
             return
         except (errors.NotFound, errors.Rejected, errors.PermissionDenied) as error:
-            # A policy may allow only instances with certain tags, so a denial too may be for one of them.
+            # A policy may allow only instances with certain tags, so even a denial may concern one of them.
             yield from self._isolate(batch, error)
             return
         except errors.Interrupted:
@@ -222,7 +221,7 @@ class _Terminations:
                 yield Failed(change, _still_there(f"{change.id} is {state}."))
 
     def _answer(self, batch: list[Terminate]) -> TerminateInstancesResultTypeDef:
-        """Make the call, again and again while EC2 throttles it; raises once the run is over."""
+        """Repeat the call while EC2 throttles it; raises once the run is over."""
         throttled: errors.Throttled | None = None
         while True:
             self._pause()
@@ -239,23 +238,23 @@ class _Terminations:
                 return response
 
     def _pause(self) -> None:
-        """Wait, a second at a time, and not beyond the end of the run."""
-        # Apart from others who end instances in this account.
+        """Wait in steps of a second, and not beyond the end of the run."""
+        # Jitter: other processes may terminate instances in this account.
         left = self._pause_seconds * random.uniform(1, 1.5)  # noqa: S311 - no secret is made of it
         while left > 0 and not self._over():
             self._clock.sleep(min(left, 1))
             left -= 1
 
     def _isolate(self, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
-        """Set apart what makes a call fail as a whole: what the error names, else by halves."""
+        """Isolate what makes a whole call fail: the instances that the error names, otherwise by halves."""
         if len(batch) == 1:
             gone = isinstance(error, errors.NotFound)
-            yield Skipped(batch[0], "EC2 does not know it any more") if gone else Failed(batch[0], error)
+            yield Skipped(batch[0], "EC2 no longer knows the instance") if gone else Failed(batch[0], error)
             return
-        if self._searching_left <= 0:
+        if self._isolating_calls_left <= 0:
             yield from (Failed(change, error) for change in batch)
             return
-        self._searching_left -= 2
+        self._isolating_calls_left -= 2
         blamed = set(re.findall(records.INSTANCE_ID, error.message))
         named = [change for change in batch if change.id in blamed]
         if not named or len(named) == len(batch):
@@ -266,5 +265,5 @@ class _Terminations:
 
 
 def _still_there(problem: str) -> errors.ApiError:
-    remedy = "The next run tries again; if it stays, look at the instance in EC2 and end it by hand."
+    remedy = "The next run tries again. If this repeats, terminate the instance in EC2."
     return errors.Rejected("ec2:TerminateInstances", "StillThere", problem, remedy=remedy)

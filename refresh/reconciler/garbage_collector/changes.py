@@ -1,4 +1,4 @@
-"""What the collector can do to an instance and its items."""
+"""The changes that the collector makes to instances and their items."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reason(Enum):
 
 @frozen
 class Mark(Change):
-    """Phase one: turn the record into `terminated`, if it still is what was judged."""
+    """Phase one: set the record to `terminated`, if it is still as judged."""
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "mark"
@@ -68,7 +68,7 @@ class Mark(Change):
 
 @frozen
 class Adopt(Change):
-    """Phase one for an instance that nobody recorded: put a `terminated` record, if there still is none."""
+    """Phase one for an instance without a record: put a `terminated` record, if there still is none."""
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "adopt"
@@ -76,7 +76,7 @@ class Adopt(Change):
     sign: ClassVar[str] = "-"
     id: str
     run_id: str
-    """The run that provision launched it for; "" if its tags do not say."""
+    """The run that provision launched it for; "" without that tag."""
     judged_at: datetime = field(eq=False)
     launched_at: datetime | None = field(eq=False)
 
@@ -97,7 +97,7 @@ class Adopt(Change):
 
 @frozen
 class Terminate(Change):
-    """Phase two: end the instance in EC2."""
+    """Phase two: terminate the instance in EC2."""
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "terminate"
@@ -119,7 +119,7 @@ class Terminate(Change):
 
 @frozen
 class Clean(Change):
-    """Delete what is left of an ended instance and keep a history item that expires."""
+    """Delete the items of an ended instance, and put a history item that expires."""
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "clean"

@@ -1,7 +1,6 @@
-"""EC2 and DynamoDB: what the collector judges, every page of it.
+"""EC2 and DynamoDB: reads all that the collector judges, to the last page.
 
-The order is the proof: EC2 is read first and the table after it, so an instance that was launched a moment ago is never
-seen without its record.
+The order matters: EC2 is read before the table, so a newly launched instance is never seen without its record.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
     launched: Launched,
     over: Callable[[], bool] = lambda: False,
 ) -> Actual:
-    """Read every record, and the recorded instances that are not among those launched from the pool's templates.
+    """Read every record, and the recorded instances that are not in `launched`.
 
-    `template` is the name of the pool's template, `launched` what EC2 was asked before. Where it did not list them, the
-    recorded ones are asked for by their ids; raises its error where it answers for none of these either.
+    `launched` is what EC2 listed before, `template` the name of the pool's template. If EC2 did not list instances, the
+    recorded ones are read by their ids; raises EC2's error if it answers for none of them.
     """
     instances, template_ids = launched.instances, launched.template_ids
     found = tuple(
@@ -85,12 +84,12 @@ def restore(table: SharedRead[TableDescriptionTypeDef | None]) -> Restore | None
 
 
 def _belongs_to_another_pool(ec2: EC2Client, template_id: str, template: str) -> bool:
-    """Whether an id that is recorded as a former one is a living template's of another name: whoever wrote it lied.
+    """Whether a template that is recorded as a former one exists under another name, so the record is false.
 
-    Only the table tells which templates a pool had before, and jobs may write to it.
+    Only the table lists a pool's former templates, and jobs can write to it.
     """
     try:
         versions = ec2.describe_launch_template_versions(LaunchTemplateId=template_id, MaxResults=_FEWEST)
     except errors.ApiError:
-        return False  # it is gone, as former ones are; or EC2 does not say, and the tags alone must do
+        return False  # deleted, as former ones are; or EC2 does not say, and the tags alone must prove it
     return any(each.get("LaunchTemplateName") != template for each in versions["LaunchTemplateVersions"])

@@ -1,11 +1,10 @@
-"""Who ends, who is cleaned up and who is left alone: pure rules over the records and what EC2 says.
+"""Which instances end, which are cleaned up, and which are left alone: rules over the records and EC2's view; pure.
 
-The way of an instance out of the pool has two phases, and the `terminated` record is the log between them. `Terminate`
-is only ever planned for a record that was read back as `terminated`, so a crash at any point is just another
-observation.
+An instance leaves the pool in two phases, with the `terminated` record as the log between them. `Terminate` is planned
+only for a record that was read back as `terminated`, so after a crash at any point the next run continues.
 
-Nothing alive is marked, adopted or terminated without EC2's own proof that it is the pool's: a job on a runner can
-write records.
+No living instance is marked, adopted or terminated unless EC2 itself proves that it belongs to the pool: a job on a
+runner can write records.
 """
 
 from __future__ import annotations
@@ -33,26 +32,26 @@ if TYPE_CHECKING:
     from refresh.pool.ownership import TemplateIds
 
 UNKNOWN_GRACE = timedelta(minutes=10)
-"""How old a mark must be before an instance that EC2 does not know counts as gone: EC2 answers late."""
+"""How old a mark must be before an instance that EC2 does not know counts as gone: EC2 is eventually consistent."""
 UNRECORDED_GRACE = timedelta(minutes=15)
-"""How long provision may take to record what it launched."""
+"""How long provision may take to record an instance that it launched."""
 LARGEST_SKEW = timedelta(seconds=60)
-"""How far our clock may be from AWS's before nothing is judged by it."""
+"""The largest difference to AWS's clock with which this machine's clock is used."""
 LARGEST_UNEXPECTED_SHARE = 0.2
 LONGEST_LEASE = LONGEST_RUNTIME + timedelta(hours=1)
-"""No input allows a longer runtime, so no threshold is further away."""
+"""No input allows a longer runtime, so no genuine threshold is later."""
 
 Verdict = CollectorChange | SkipReason | None
 
 
 def expired(record: records.InstanceRecord, now: datetime) -> bool:
-    """Whether a living record's threshold has passed, in whole seconds as the condition of the mark compares."""
+    """Whether a living record's threshold has passed, compared in whole seconds as the mark's condition does."""
     second = now.replace(microsecond=0)
     return record.state in records.LIVING_STATES and record.expires is not None and record.expires < second
 
 
 def aged(instance: Ec2Instance, now: datetime, oldest: timedelta) -> bool:
-    """Whether an instance was launched longer ago than it may."""
+    """Whether an instance was launched longer ago than `oldest`."""
     return instance.launched_at is not None and now - instance.launched_at > oldest
 
 
@@ -63,7 +62,7 @@ def judge(
     template_ids: TemplateIds,
     now: datetime,
 ) -> Verdict:
-    """Judge one record and the instance that it names, by the rules of docs/table.md."""
+    """Judge one record and its instance by the rules of docs/table.md."""
     if record.state == records.TERMINATED:
         verdict = _judge_marked(record, instance, now)
     else:
@@ -77,7 +76,7 @@ def judge(
 
 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[CollectorChange]:
-    """Judge every record and every instance without one; changes come in the order mark, adopt, terminate, clean."""
+    """Judge every record and every instance without one; the order is mark, adopt, terminate, clean."""
     verdicts: list[tuple[str, Verdict]] = []
     for record in actual.records:
         if isinstance(record, records.Unreadable):
@@ -90,8 +89,8 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
             verdicts.append((record.id, verdict))
     verdicts += _judge_unrecorded(desired, actual, now)
     skewed = abs(actual.skew) > LARGEST_SKEW
-    planned = _plan(verdicts, _skewed(actual.skew) if skewed else None)
-    unlisted = (_unlisted(actual.unlisted, actual.unanswered),) if actual.unlisted else ()
+    planned = _plan(verdicts, _skew_message(actual.skew) if skewed else None)
+    unlisted = (_unlisted_message(actual.unlisted, actual.unanswered),) if actual.unlisted else ()
     return evolve(planned, refusals=(*unlisted, *planned.refusals))
 
 
@@ -117,7 +116,7 @@ def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual:
     instance = actual.instances.get(record.id)
     if instance and instance.state.alive and aged(instance, now, desired.max_instance_age):
         return skip_reasons.UNREADABLE_FOR_EVER
-    return SkipReason(record.problem, "It was skipped: correct or delete the record")
+    return SkipReason(record.problem, "The record was skipped: correct or delete it")
 
 
 def _judge_marked(record: records.InstanceRecord, instance: Ec2Instance, now: datetime) -> Verdict:
@@ -125,7 +124,7 @@ def _judge_marked(record: records.InstanceRecord, instance: Ec2Instance, now: da
         case Ec2State.TERMINATED:
             return Clean(record)
         case Ec2State.SHUTTING_DOWN:
-            # A dying instance still beats: its artifacts would come back.
+            # It still writes heartbeats, so its artifacts would come back.
             return None
         case Ec2State.UNKNOWN:
             if record.marked_at is None:
@@ -136,7 +135,7 @@ def _judge_marked(record: records.InstanceRecord, instance: Ec2Instance, now: da
 
 
 def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> list[tuple[str, Verdict]]:
-    """Judge the pool's instances without a record; a limit stops before it acts."""
+    """Judge the pool's instances without a record; above the limit none of them is ended."""
     recorded = {record.id for record in actual.records}
     alive = [
         instance
@@ -151,7 +150,7 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
     if not actual.records and len(alive) > 1:
         return [*kept, *((instance.id, skip_reasons.EMPTIED) for instance in due)]
     if restore := actual.restore:
-        # Provision records late, and cannot at all until the table is there.
+        # Provision records late, and not at all while there is no table.
         lost = [instance for instance in due if aged(instance, restore.made_at + UNRECORDED_GRACE, timedelta())]
         kept += [(instance.id, restore.lost) for instance in lost]
         due = [instance for instance in due if instance not in lost]
@@ -162,7 +161,7 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
 
 
 def unexpected_limit(desired: DesiredState, living: int) -> int:
-    """How many instances without a record may be ended at once: as asked for, else a fifth of the living or one."""
+    """Return how many instances without a record may end at once: the input, otherwise a fifth of the living or one."""
     if desired.max_unexpected_terminations is not None:
         return desired.max_unexpected_terminations
     return max(1, int(living * LARGEST_UNEXPECTED_SHARE))
@@ -171,7 +170,7 @@ def unexpected_limit(desired: DesiredState, living: int) -> int:
 def _adopted_and_alive(
     instances: Mapping[str, Ec2Instance], found: Iterable[records.InstanceRecord | records.Unreadable]
 ) -> int:
-    """Count what was adopted and has not ended yet: a rerun must not adopt as many again."""
+    """Count adopted instances that still live: a second run must not adopt as many again."""
     return sum(
         isinstance(record, records.InstanceRecord)
         and ("endedReason", Reason.UNRECORDED.value) in record.ended
@@ -186,7 +185,7 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
     adoptions: list[Adopt] = []
     terminations: list[Terminate] = []
     cleanings: list[Clean] = []
-    left: dict[SkipReason, list[str]] = {}
+    skipped: dict[SkipReason, list[str]] = {}
     for identifier, verdict in verdicts:
         match verdict:
             case Mark():
@@ -198,33 +197,33 @@ def _plan(verdicts: Iterable[tuple[str, Verdict]], skewed: str | None) -> Plan[C
             case Clean():
                 cleanings.append(verdict)
             case SkipReason():
-                left.setdefault(verdict, []).append(identifier)
+                skipped.setdefault(verdict, []).append(identifier)
             case None:
                 pass
             case _:
                 assert_never(verdict)
-    judged_by_our_clock: tuple[CollectorChange, ...] = () if skewed else (*marks, *adoptions)
-    failing = [skip_reason.about(ids) for skip_reason, ids in left.items() if skip_reason.fails]
+    judged_by_the_clock: tuple[CollectorChange, ...] = () if skewed else (*marks, *adoptions)
+    failing = [reason.about(ids) for reason, ids in skipped.items() if reason.fails]
     return Plan(
-        (*judged_by_our_clock, *terminations, *cleanings),
-        warnings=tuple(skip_reason.about(ids) for skip_reason, ids in left.items() if not skip_reason.fails),
+        (*judged_by_the_clock, *terminations, *cleanings),
+        warnings=tuple(reason.about(ids) for reason, ids in skipped.items() if not reason.fails),
         refusals=(*([skewed] if skewed else []), *failing),
     )
 
 
-def _skewed(skew: timedelta) -> str:
+def _skew_message(skew: timedelta) -> str:
     seconds = int(abs(skew).total_seconds())
     side = "behind" if skew > timedelta() else "ahead of"
     return (
-        f"this machine's clock is {seconds} s {side} AWS's, so no instance was marked or adopted by it. "
+        f"this machine's clock is {seconds} s {side} AWS's, so no instance was marked or adopted. "
         "Set the runner's clock."
     )
 
 
-def _unlisted(error: errors.Unavailable, unanswered: Iterable[str]) -> str:
-    left = f" It had no answer for {enumerated(sorted(unanswered))}, which were left alone." if unanswered else ""
+def _unlisted_message(error: errors.Unavailable, unanswered: Iterable[str]) -> str:
+    left = f" EC2 did not answer for {enumerated(sorted(unanswered))}, which were left alone." if unanswered else ""
     return (
-        f"EC2 did not list the pool's instances ({error.operation}: {error.code}), as while a zone is disrupted, so "
-        f"the recorded ones were asked for by their ids.{left} Instances without a record were not looked at. The "
-        "next run looks again."
+        f"EC2 did not list the pool's instances ({error.operation}: {error.code}), as happens while a zone is "
+        f"disrupted, so recorded instances were read by their ids.{left} Instances without a record were not checked. "
+        "The next run tries again."
     )

@@ -1,4 +1,4 @@
-"""What marks, terminations and cleanings will have changed, if nothing else moves; pure."""
+"""What marks, adoptions, terminations and cleanings lead to if nothing else changes; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict(actual: Actual, changes: Sequence[CollectorChange], now: datetime) -> Actual:
-    """Tell what will be observed in the end: what is told to end has ended, and what EC2 does not know is gone."""
+    """Return what will be observed in the end: terminated instances have ended, and unknown ones are gone."""
     instances = dict(actual.instances)
     found = {record.id: record for record in actual.records if isinstance(record, records.InstanceRecord)}
     unreadable = (record for record in actual.records if isinstance(record, records.Unreadable))

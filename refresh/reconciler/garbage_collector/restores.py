@@ -1,6 +1,6 @@
-"""A table that was restored from a backup: which of its records are out of date, and what may be done by them; pure.
+"""A table restored from a backup: which records are out of date, and what the collector may still do by them; pure.
 
-A restored record says how an instance was at the time of the backup. Its threshold has usually passed since, while the
+A restored record describes its instance at the time of the backup. Its threshold has usually passed since, although the
 instance may be running another job by now.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreSummary.html
 """
@@ -26,44 +26,44 @@ if TYPE_CHECKING:
 
 @frozen
 class Restore:
-    """The restore that the table comes from."""
+    """The restore that created the table."""
 
     to: datetime
-    """The time of the backup: every record was at most this old."""
+    """The time of the backup: no record is newer."""
     made_at: datetime
-    """When the table was made from it: nothing was written to it before."""
+    """When the table was created from the backup: later writes are current."""
 
     def covers(self, record: records.InstanceRecord) -> bool:
-        """Whether a record was not written since; one without a readable time proves nothing."""
+        """Whether a record is out of date: not written since the restore, as far as its time can be read."""
         written = records.read_moment(record.updated_at)
         return written is None or written <= self.made_at
 
     @property
     def out_of_date(self) -> SkipReason:
-        """Give the reason to leave a living instance alone: its record was not written since."""
+        """Return why a living instance with an outdated record is left alone."""
         return SkipReason(
-            f"alive and due to end only by a record that is older than the restore of the table to {self._told}",
-            "None was touched: write a later threshold into the record of each one that has a job, and end the others "
-            'by hand; see "When the table was lost" in docs/operations.md',
+            f"alive, and due to end only by a record older than the restore of the table to {self._date}",
+            "None was terminated. Write a later threshold into the record of each one that has a job, and terminate "
+            'the others; see "When the table was lost" in docs/operations.md',
             fails=True,
         )
 
     @property
     def lost(self) -> SkipReason:
-        """Give the reason to leave a living instance alone that may have been recorded after the backup."""
+        """Return why a living instance is left alone that may have been recorded after the backup."""
         return SkipReason(
-            f"alive, launched before the table was restored to {self._told} and not recorded in it",
-            "None was touched: end each by hand once its job is over",
+            f"alive, launched before the restore of the table to {self._date}, and not recorded in it",
+            "None was terminated: terminate each one once its job is over",
             fails=True,
         )
 
     @property
-    def _told(self) -> str:
+    def _date(self) -> str:
         return records.wire_time(self.to)
 
 
 def restore_of(description: Mapping[str, Any] | None) -> Restore | None:
-    """Read from DynamoDB's description of a table from what it was restored; None for a table that was not."""
+    """Read the restore from DynamoDB's description of a table; None for a table that was not restored."""
     summary = (description or {}).get("RestoreSummary") or {}
     to = records.read_moment(summary.get("RestoreDateTime"))
     if to is None:
@@ -75,9 +75,9 @@ def restore_of(description: Mapping[str, Any] | None) -> Restore | None:
 def reconsidered(
     mark: Mark, instance: Ec2Instance, restore: Restore, now: datetime, grace: timedelta
 ) -> CollectorChange | SkipReason | None:
-    """Judge again what is due by its record: no living instance ends by an outdated one.
+    """Judge a mark again: an outdated record ends no living instance.
 
-    What EC2 has ended, or has not known for a while, has no job to lose.
+    An instance that EC2 has terminated, or has not known for a while, has no job to lose.
     """
     if mark.reason is Reason.VANISHED or not restore.covers(mark.record):
         return mark

@@ -1,4 +1,4 @@
-"""What the collector leaves alone although something may be due, and what its owner can do about it."""
+"""Why the collector leaves an instance alone that may be due, and what the pool's owner can do about it."""
 
 from __future__ import annotations
 
@@ -15,56 +15,54 @@ if TYPE_CHECKING:
 
 @frozen
 class SkipReason:
-    """Why an instance is left alone although something may be due, and what its owner can do."""
+    """A problem and its remedy."""
 
     problem: str
     remedy: str
     fails: bool = False
-    """Whether the run fails for it."""
+    """Whether the run fails."""
 
     def about(self, ids: Iterable[str]) -> str:
-        """Say it of some instances."""
+        """Return the message about these instances."""
         return f"{enumerated(ids)}: {self.problem}. {self.remedy}."
 
 
 UNPROVEN = SkipReason(
-    "the record names an instance that EC2 does not show to be of this pool",
-    "Nothing was done to it. Find out who wrote the record: jobs on a runner can",
+    "EC2 does not show that the instance belongs to this pool",
+    "It was left alone. Find out who wrote its record: jobs on a runner can",
 )
 PROTECTED = SkipReason(
-    f"it is due to end but tagged {names.PROTECTION_TAG}=true",
-    "Remove the tag when you are done with it",
+    f"due to end, but tagged {names.PROTECTION_TAG}=true",
+    "It was left alone: remove the tag when you no longer need the instance",
 )
-UNREADABLE_THRESHOLD = SkipReason(
-    "its threshold cannot be read", "It never expires by itself: correct or delete the record"
-)
+UNREADABLE_THRESHOLD = SkipReason("its threshold cannot be read", "It never expires: correct or delete the record")
 WITHOUT_THRESHOLD = SkipReason(
-    "it has no threshold and EC2 does not know it", "It never expires by itself: delete the record"
+    "its record has no threshold, and EC2 does not know the instance", "It never expires: delete the record"
 )
 ENDLESS = SkipReason(
-    "it is alive, older than max-instance-age and has no threshold, so it would stay for ever",
-    "End it by hand, or write a threshold into its record",
+    "alive and older than max-instance-age, and its record has no threshold, so it would never end",
+    "Terminate it, or write a threshold into its record",
     fails=True,
 )
 UNREADABLE_FOR_EVER = SkipReason(
-    "it is alive and older than max-instance-age, and its record or its threshold cannot be read, so it would stay for "
-    "ever",
-    "End it by hand, or correct the record",
+    "alive and older than max-instance-age, and its record or threshold cannot be read, so it would never end",
+    "Terminate it, or correct the record",
     fails=True,
 )
 FAR_THRESHOLD = SkipReason(
-    "it is alive and older than max-instance-age, and its threshold is further away than any run may last",
-    "Find out who wrote it (a job can), and end the instance by hand or correct the record",
+    "alive and older than max-instance-age, and its threshold is later than any run can last",
+    "Find out who wrote it (a job can), then terminate the instance or correct the record",
     fails=True,
 )
-UNDATED = SkipReason("EC2 does not know it and its mark has no readable time", "Delete the record")
+UNDATED = SkipReason("EC2 does not know the instance, and its mark has no readable time", "Delete the record")
 UNRECORDED = SkipReason(
-    "launched from this pool's template, recorded nowhere, and more than max-unexpected-terminations allows",
-    "None was touched. Find out why (a deleted record, an emptied table); raise the limit for one run to end them",
+    "launched from this pool's template but not recorded, and more than max-unexpected-terminations allows",
+    "None was terminated. Find out why (a deleted record, an emptied table); to terminate them, raise the limit for "
+    "one run",
     fails=True,
 )
 EMPTIED = SkipReason(
-    "alive, while the table holds no instance record at all",
-    "None was touched: the table looks emptied. Restore it, or end the instances by hand",
+    "alive, but the table has no instance record at all",
+    "None was terminated, because the table seems to have been emptied. Restore it, or terminate the instances",
     fails=True,
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def observe(ec2: EC2Client, dynamodb: DynamoDBClient, table: str, recorded: frozenset[str]) -> Actual:
-    """Read every heartbeat and signal, and ask EC2 for the instances of those whose id is not in `recorded`."""
+    """Read every heartbeat and signal whose id is not in `recorded`, and their instances."""
     found = (each for entity in (records.HEARTBEAT, records.SIGNAL) for each in _read(dynamodb, table, entity))
     artifacts = tuple(each for each in found if each.identifier not in recorded)
     return Actual(artifacts, ec2_instances.by_id(ec2, sorted({each.identifier for each in artifacts})))

@@ -42,4 +42,4 @@ def _remove(github: Registry, runner_id: int) -> None:
     try:
         github.remove_runner(runner_id)
     except errors.NotFound as error:
-        raise errors.ConditionFailed(error.operation, error.code, "it is gone already.") from None
+        raise errors.ConditionFailed(error.operation, error.code, "it is already gone.") from None

@@ -209,14 +209,13 @@ def test_the_search_for_a_refused_instance_ends_where_all_are_refused() -> None:
     assert 1000 < len(ec2.ended) < 1020
 
 
-def test_an_unanswered_batch_fails_and_the_next_one_is_sent() -> None:
-    outcomes = _terminate(_Ec2(0, error=_error(errors.Unavailable)), 101)
-    assert [type(outcome) for outcome in outcomes] == [Failed] * 100 + [Done]
-
-
-def test_a_batch_that_was_not_sent_is_postponed() -> None:
-    outcomes = _terminate(_Ec2(0, error=errors.Interrupted("not sent")), 2)
-    assert outcomes == [Postponed(Terminate(_id(number))) for number in range(2)]
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(_error(errors.Unavailable), Failed), (errors.Interrupted("not sent"), Postponed)]
+)
+def test_the_outcome_of_a_batch_without_an_answer_is_its_own(
+    error: errors.RefreshError, outcome: type[Outcome]
+) -> None:
+    assert [type(each) for each in _terminate(_Ec2(0, error=error), 101)] == [outcome] * 100 + [Done]
 
 
 def test_expired_credentials_end_the_component_at_once() -> None:
