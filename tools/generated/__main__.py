@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.generated import evidence
+from tools.generated import calls, components, evidence, policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from tools.generated.pieces import Piece
 
 ROOT = Path(__file__).parents[2]
-WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (evidence.pieces,)
+WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (
+    evidence.pieces,
+    calls.pieces,
+    policies.pieces,
+    components.pieces,
+)
 
 
 def contents() -> dict[str, str]:
