@@ -74,6 +74,5 @@ ORDER = (
     LAUNCH_TEMPLATES,
     IMAGE_PARAMETER,
     RUNNER_ROLE,
-    TAGGED_INSTANCES,
 )
-"""The order of statements in a policy; others follow as they are first needed."""
+"""The first statements of a policy, in this order; all others follow by the names of their actions."""

@@ -174,13 +174,13 @@ CALLS: Calls = {
         "`delete-volumes-on-termination` always: its root device",
         EC2,
     ),
-    "ec2:DescribeSubnets": Needs(
-        "before the template or the parameters are written: whether the subnets exist, and in which VPC", EC2
+    "ec2:DescribeSecurityGroups": Needs(
+        "before the template or the parameters are written: whether the security groups exist, and in which VPC", EC2
     ),
-    "ec2:DescribeSecurityGroups": Needs("the same of the security groups", EC2),
+    "ec2:DescribeSubnets": Needs("as for the security groups", EC2),
     "ec2:DescribeSecurityGroupVpcAssociations": Needs(
-        "before the same writes, if security groups and subnets have different VPCs: whether the groups can still be "
-        "used there",
+        "before the template or the parameters are written, if security groups and subnets have different VPCs: "
+        "whether the groups can still be used there",
         EC2,
     ),
     "iam:GetInstanceProfile": Needs(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import itertools
 import pkgutil
 
+import pytest
+
 import refresh.reconciler
 from refresh.pool import names
+from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs
 from refresh.reconciler.registered import COMPONENTS
+from tools.generated.roles import Contradiction, Role, merged
 
 
 def test_every_folder_of_the_reconciler_is_a_registered_component() -> None:
@@ -24,3 +28,13 @@ def test_a_component_is_started_after_those_that_it_waits_for() -> None:
 def test_every_metadata_item_is_kept_by_one_component() -> None:
     kept = [item.identifier for each in COMPONENTS for item in each.items]
     assert sorted(kept) == sorted(names.METADATA_IDENTIFIERS)
+
+
+def test_a_call_of_two_parts_has_both_reasons_and_one_kind() -> None:
+    read, more = Needs("once", STATE_TABLE), Needs("always", STATE_TABLE, also={"sqs:TagQueue": QUEUES})
+    (both,) = merged([{"sqs:GetQueueUrl": read}, {"sqs:GetQueueUrl": more}]).values()
+    assert (both.why, [*both.actions("sqs:GetQueueUrl")]) == ("always; once", ["sqs:GetQueueUrl", "sqs:TagQueue"])
+    with pytest.raises(Contradiction, match="sqs:GetQueueUrl"):
+        merged([{"sqs:GetQueueUrl": read}, {"sqs:GetQueueUrl": Needs("once", QUEUES)}])
+    with pytest.raises(Contradiction, match="sqs:TagQueue"):
+        Role("x", {"sqs:GetQueueUrl": more, "sqs:TagQueue": read}).statements()

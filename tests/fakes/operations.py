@@ -1,13 +1,13 @@
-"""Which operations only read, which refresh made in this process, and how these differ from the table of docs/iam.
+"""Which operations only read, which refresh made in this process, and how these differ from those it declares.
 
 What a test itself calls, to prepare or to look, bears the header of `MARK` and does not count.
 """
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tools.generated.roles import REFRESH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,10 +16,9 @@ MARK = ("X-Made-By", "test")
 """The header of a call that is not refresh's; programs that set no headers say it in their User-Agent, `name/value`."""
 MADE: set[str] = set()
 """The operations that were made in this process, `service:Operation`."""
-PAGE = Path(__file__).parents[2] / "docs" / "iam" / "README.md"
 _READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole", "GET ")
-_ROW = re.compile(r"^\| `([a-z0-9]+:[A-Za-z]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
-_ACTION = re.compile(r"`([a-z0-9]+:[A-Za-z]+)`")
+DECLARED = {operation: tuple(needs.actions(operation)) for operation, needs in REFRESH.items()}
+"""The operations that refresh declares, with the IAM actions that each needs."""
 
 
 def reads(call: str) -> bool:
@@ -52,14 +51,8 @@ def _mark(request: Any, **_: Any) -> None:
     request.headers[name] = value
 
 
-def documented(page: str = "") -> dict[str, tuple[str, ...]]:
-    """Read the table: each operation with the IAM actions that it needs."""
-    rows = _ROW.findall(page or PAGE.read_text())
-    return {operation: tuple(_ACTION.findall(actions)) for operation, actions, _ in rows}
-
-
 def differences(made: Collection[str], known: Collection[str], *, whole: bool) -> list[str]:
-    """Tell how what was made differs from what is documented; after a part of the tests only what is too much."""
-    unknown = [f"{name} was made and has no row in docs/iam/README.md" for name in sorted({*made} - {*known})]
-    unmade = [f"{name} has a row in docs/iam/README.md and no test makes it" for name in sorted({*known} - {*made})]
+    """Compare what was made with what is declared; after a part of the tests only what is made and not declared."""
+    unknown = [f"{name} was made and no part of refresh declares it" for name in sorted({*made} - {*known})]
+    unmade = [f"{name} is declared and no test makes it" for name in sorted({*known} - {*made})]
     return [*unknown, *unmade] if whole else unknown

@@ -24,8 +24,8 @@ OWNER_ID = "1234"
 REPOSITORY_ID = "5678"
 ISSUER = "token.actions.githubusercontent.com"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
-TABLE = operations.documented()
-"""Each documented operation with the IAM actions that it needs."""
+TABLE = operations.DECLARED
+"""Each operation with the IAM actions that it needs."""
 READING = {operation for operation in TABLE if operations.reads(operation)}
 
 Document = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Fails the session where the operations that refresh made, on all workers, are not those of docs/iam/README.md."""
+"""Fails the session if the operations that refresh made, on all workers, are not those that it declares."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OUTPUT = "operations"
 
 
 def is_whole(arguments: Iterable[str], root: Path, filters: Iterable[object]) -> bool:
-    """Tell whether all tests are asked for: every folder, and no filter that leaves some out."""
+    """Whether all tests are asked for: every folder, and no filter that leaves some out."""
     asked = {(root / argument).resolve() for argument in arguments}
     return bool(asked & {root.resolve(), (root / "tests").resolve()}) and not any(filters)
 
 
 @define
 class _Session:
-    """What this process knows of its session."""
+    """The session of this process."""
 
     deselected: bool = False
     problems: list[str] = field(factory=list)
@@ -35,34 +35,34 @@ _FILTERS = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "m
 
 
 def pytest_deselected(items: Sequence[Any]) -> None:
-    """Know of filters that no option shows."""
+    """Notice filters that no option shows."""
     _SESSION.deselected |= bool(items)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Hand a worker's names over; where all have come together, compare."""
+    """Hand over a worker's names, or compare those of all workers."""
     config = session.config
     if hasattr(config, "workeroutput"):
         config.workeroutput[_OUTPUT] = (sorted(operations.MADE), _SESSION.deselected)
         return
     filters = [getattr(config.option, name, None) for name in _FILTERS]
     whole = exitstatus == 0 and is_whole(config.args, config.rootpath, [*filters, _SESSION.deselected])
-    _SESSION.problems = operations.differences(operations.MADE, operations.documented(), whole=whole)
+    _SESSION.problems = operations.differences(operations.MADE, operations.DECLARED, whole=whole)
     if _SESSION.problems and session.exitstatus == 0:
         session.exitstatus = 1
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take a worker's names."""
+    """Add a worker's names."""
     made, deselected = getattr(node, "workeroutput", {}).get(_OUTPUT, ((), False))
     operations.MADE.update(made)
     _SESSION.deselected |= deselected
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell what differs."""
+    """Print the differences."""
     if _SESSION.problems:
-        terminalreporter.section("operations of AWS that refresh made, and docs/iam/README.md", red=True)
+        terminalreporter.section("operations of AWS that refresh made, and those that it declares", red=True)
         for problem in _SESSION.problems:
             terminalreporter.write_line(problem)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import operations
 from tests.image.models import FULL, client
 from tools.image import reduced_models
-from tools.image.reduced_models import KEPT, OPERATIONS, Lacking, reduced
+from tools.image.reduced_models import KEPT, Lacking, reduced
 
 MODEL = {
     "version": "2.0",
@@ -36,12 +35,6 @@ MODEL = {
 def copy(data: str, tmp_path: Path) -> Path:
     """Give a folder of such models to change."""
     return Path(shutil.copytree(data, tmp_path / "data"))
-
-
-def test_what_is_kept_is_what_refresh_calls() -> None:
-    """The page of IAM lists it, and a run of all tests compares that with every call that was made."""
-    kept = {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
-    assert kept == set(operations.documented())
 
 
 def test_operations_keep_the_shapes_that_they_lead_to_and_lose_their_documentation() -> None:

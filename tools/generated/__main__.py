@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.generated import evidence, inputs
+from tools.generated import calls, components, evidence, inputs, policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from tools.generated.pieces import Piece
 
 ROOT = Path(__file__).parents[2]
-WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (evidence.pieces, inputs.pieces)
+WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (
+    evidence.pieces,
+    inputs.pieces,
+    calls.pieces,
+    policies.pieces,
+    components.pieces,
+)
 
 
 def contents() -> dict[str, str]:

@@ -42,7 +42,10 @@ class WholeFile(Piece):
 
 @frozen
 class Section(Piece):
-    """The lines between `generated: NAME` and `end of NAME`, in comments of the file's own language."""
+    """The lines between `generated: NAME` and `end of NAME`, in comments of the file's own language.
+
+    In a page, blank lines keep them apart from the comments.
+    """
 
     name: str
     text: str
@@ -54,7 +57,10 @@ class Section(Piece):
             rf"(?P<last>^[^\n]*\bend of {re.escape(self.name)}\b[^\n]*$)",
             re.DOTALL | re.MULTILINE,
         )
-        after, found = marks.subn(lambda mark: f"{mark['first']}{self.text.rstrip()}\n{mark['last']}", before)
+        text = self.text.strip("\n")
+        if self.path.endswith(".md"):
+            text = f"\n{text}\n"
+        after, found = marks.subn(lambda mark: f"{mark['first']}{text}\n{mark['last']}", before)
         if found != 1:
             raise Misplaced(f"{self.path}: the marks of the section {self.name} stand there {found} times")
         return after

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+# generated: operations (make generated)
 OPERATIONS = {
     "dynamodb": {
         "BatchGetItem",
@@ -50,17 +51,11 @@ OPERATIONS = {
         "TerminateInstances",
     },
     "iam": {"GetInstanceProfile"},
-    "sqs": {
-        "CreateQueue",
-        "GetQueueAttributes",
-        "GetQueueUrl",
-        "ListQueueTags",
-        "SetQueueAttributes",
-        "TagQueue",
-    },
+    "sqs": {"CreateQueue", "GetQueueAttributes", "GetQueueUrl", "ListQueueTags", "SetQueueAttributes", "TagQueue"},
     "ssm": {"GetParameters"},
     "sts": {"AssumeRoleWithWebIdentity", "GetCallerIdentity"},
 }
+# end of operations
 """What refresh calls; the tests compare it with what they recorded."""
 BY_BOTOCORE = {"sts": {"AssumeRole"}}
 """What botocore calls for credentials, for a profile that takes its role from another."""

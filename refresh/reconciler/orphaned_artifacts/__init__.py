@@ -74,7 +74,11 @@ COMPONENT: Registration[Dependencies] = Registration(
     calls={
         "dynamodb:Query": Needs("after a cleanup: heartbeats and signals", STATE_TABLE),
         "ec2:DescribeInstances": Needs("after a cleanup: the instances of heartbeats without a record", EC2),
-        "dynamodb:TransactWriteItems": Needs("deletes them", also={"dynamodb:DeleteItem": STATE_TABLE}, writes=True),
+        "dynamodb:TransactWriteItems": Needs(
+            "deletes heartbeats and signals that were left behind",
+            also={"dynamodb:DeleteItem": STATE_TABLE},
+            writes=True,
+        ),
     },
     after=("state table", "garbage collector"),
     build=lambda given: OrphanedArtifacts(given.desired, given.clients.ec2, given.sender, given.recorded),

@@ -1,0 +1,56 @@
+"""What refresh calls: the table of docs/iam/README.md, and the operations that the image's models keep."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tools.generated.pieces import Piece, Section
+from tools.generated.roles import REFRESH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refresh.pool.permissions import Needs
+
+PAGE = "docs/iam/README.md"
+_LINE = 120
+
+
+def pieces() -> Iterator[Piece]:
+    """Write the page's table and its list of what only `tags` needs, and the models' operations."""
+    yield Section(PAGE, "calls", "\n".join(_table()))
+    tagging = (needs.actions(operation) for operation, needs in REFRESH.items() if needs.only_with == "tags")
+    listed = ", ".join(f"`{each}`" for actions in tagging for each in actions)
+    yield Section(PAGE, "actions of tags", f"Without the input `tags` leave out {listed}.")
+    yield Section("tools/image/reduced_models.py", "operations", "\n".join(_operations()))
+
+
+def _table() -> Iterator[str]:
+    yield "| operation | IAM actions | when and why |"
+    yield "| --- | --- | --- |"
+    for operation, needs in REFRESH.items():
+        actions = ", ".join(f"`{action}`" for action in needs.actions(operation))
+        yield f"| `{operation}` | {actions or 'none'} | {_when(needs)} |"
+
+
+def _when(needs: Needs) -> str:
+    given = f"with `{needs.only_with}`" if needs.only_with else ""
+    return ": ".join(filter(None, (given, needs.why)))
+
+
+def _operations() -> Iterator[str]:
+    by_service: defaultdict[str, list[str]] = defaultdict(list)
+    for operation in REFRESH:
+        service, _, name = operation.partition(":")
+        by_service[service].append(f'"{name}"')
+    yield "OPERATIONS = {"
+    for service, names in by_service.items():
+        line = f'    "{service}": {{{", ".join(names)}}},'
+        if len(line) <= _LINE:
+            yield line
+            continue
+        yield f'    "{service}": {{'
+        yield from (f"        {name}," for name in names)
+        yield "    },"
+    yield "}"
