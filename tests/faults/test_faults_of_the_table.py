@@ -92,7 +92,7 @@ def test_a_table_with_other_keys_is_refused_and_never_recreated(key: str) -> Non
     pool.account.clock.moment += timedelta(minutes=1)
     report = watched(pool, Watch())
     assert (report.exit_code, pool.account.writes) == (1, [])
-    assert "it is another application's. Nothing was changed" in told(report)
+    assert "belongs to another application. Nothing was changed" in told(report)
     others = [str(each.error) for each in report.failed if each.name != "state table"]
     assert others == ["the state table is not ready (see its error above)"] * 5
     assert len(causes(report.components)) == 1

@@ -273,7 +273,7 @@ def test_a_changed_scope_replaces_the_token_and_the_template_and_says_why(world:
     assert set(stored["M"]) == {"token", "timestamp", "expires_at"}
     code, printed = world.run(runner_scope="organization", mode="plan")
     assert code == 0, printed
-    assert "replace registration token (the stored one registers runners of the repository, not of the org" in printed
+    assert "replace registration token (it registers runners of the repository, not of the org" in printed
     assert "-readonly REGISTRATION_URL=https://github.com/octo/widgets" in printed
     assert "+readonly REGISTRATION_URL=https://github.com/octo" in printed
     assert world.run(runner_scope="organization")[0] == 0

@@ -38,8 +38,8 @@ def create(change: CreateTemplate, ec2: EC2Client, verdicts: Verdicts) -> None:
     template_id = response["LaunchTemplate"]["LaunchTemplateId"]
     if fault := fault_in(response):
         remedy = (
-            "The template is there, and not recorded, so provision does not use it. Correct what AWS names; the "
-            "next run adds a version and tries again."
+            "The template exists but is not recorded, so provision does not use it. Correct what AWS names; the next "
+            "run creates another version."
         )
         # The template exists, so its creation has not failed: `policy.plan` reports the fault.
         verdicts.faults[template_id] = str(errors.Rejected("ec2:CreateLaunchTemplate", *fault, remedy=remedy))
@@ -57,11 +57,11 @@ def create_version(change: CreateVersion, ec2: EC2Client, verdicts: Verdicts) ->
         )
         number = response["LaunchTemplateVersion"]["VersionNumber"]
         if fault := fault_in(response):
-            remedy = "The default was left as it is. Correct what AWS names; the next run tries again."
+            remedy = "The default version was not changed. Correct what AWS names; the next run tries again."
             try:
                 delete_versions(DeleteVersions(change.template_id, (number,)), ec2)
             except errors.ApiError as error:
-                remedy += f" Version {number} could not be deleted, and does not become the default: {error}"
+                remedy += f" Version {number} could not be deleted, and will not become the default: {error}"
             raise errors.Rejected(operation, *fault, remedy=remedy)
         if not _repeated(response):
             verdicts.accepted[change.template_id] = number
@@ -69,8 +69,8 @@ def create_version(change: CreateVersion, ec2: EC2Client, verdicts: Verdicts) ->
     raise errors.Unavailable(
         operation,
         "AnswerLost",
-        "EC2 answered only repeated requests, and may leave out of such an answer what is wrong with the version",
-        remedy="The default was left as it is. The next run tries again.",
+        "EC2 answered only repeated requests, and such an answer may omit what is wrong with the version",
+        remedy="The default version was not changed. The next run tries again.",
     )
 
 

@@ -56,7 +56,7 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
             differences = content.differences(before, fields)
             if actual.accepted == number:
                 raise errors.DidNotConverge(
-                    f"launch template: EC2 shows version {number} other than it was sent "
+                    f"launch template: version {number} in EC2 differs from what was sent "
                     f"({', '.join(each.name for each in differences)}). Report it with this line at {errors.ISSUES}."
                 )
             return (SetDefaultVersion(listing.template_id, number, actual.accepted, differences),)
@@ -100,13 +100,13 @@ def _require_bootable(desired: DesiredState, root_device: RootDevice | None) -> 
     size, problem = desired.root_volume.size_gib, ""
     if size and size < root_device.size_gib:
         problem = (
-            f"root-volume-size: {size} GiB, but {root_device.image} needs {root_device.size_gib} GiB; write a larger "
+            f"root-volume-size: {size} GiB, but {root_device.image} needs {root_device.size_gib} GiB; set a larger "
             "size, or leave it out"
         )
     elif desired.root_volume.type == "gp2" and root_device.provisioned:
-        problem = f"root-volume-type: gp2 has no IOPS or throughput to set, as {root_device.image} does; write gp3"
+        problem = f"root-volume-type: {root_device.image} sets IOPS or throughput, which gp2 does not have; use gp3"
     if problem:
-        raise errors.Refused(f"{problem}. No instance could be launched, so the template was left as it is.")
+        raise errors.Refused(f"{problem}. No instance could be launched, so the template was not changed.")
 
 
 def _superfluous(listing: Listing) -> tuple[int, ...]:

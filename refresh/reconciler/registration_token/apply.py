@@ -28,8 +28,8 @@ def replace(
         raise errors.Unavailable(
             "GitHub registration-token",
             "AlreadyExpired",
-            f"the new token expires at {records.wire_time(issued.expires_at)} and it is {records.wire_time(now)} "
-            "here; it was not stored. Compare this machine's clock.",
+            f"the new token expires at {records.wire_time(issued.expires_at)}, but this machine's clock says "
+            f"{records.wire_time(now)}, so it was not stored. Correct the clock.",
         )
     expires_at = records.wire_time(issued.expires_at)
     value = {
@@ -45,8 +45,8 @@ def replace(
         raise
     except Exception as error:  # noqa: BLE001 - its text may hold the token: libraries quote what they refuse to send
         raise errors.RefreshError(
-            f"storing the token failed: {type(error).__name__}. The next run tries again; if it stays, report this "
-            f"line at {errors.ISSUES}."
+            f"the token could not be stored: {type(error).__name__}. The next run tries again; if the error repeats, "
+            f"report this line at {errors.ISSUES}."
         ) from None
 
 

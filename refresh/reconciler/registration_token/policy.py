@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.reconciler.registration_token.actual import Actual
 
-_EXPIRED = "the stored one has expired"
+_EXPIRED = "expired"
 _CLOCKS_APART = timedelta(minutes=15)
 """How far GitHub's clock may be ahead of ours."""
 
@@ -26,8 +26,8 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ReplaceTo
     """Plan a new token when the stored one is absent, unreadable, or valid for too short or too long."""
     reason = _reason(desired, actual, now)
     warning = (
-        f"the stored registration token expired at {actual.expires_at}: no instance could register since then. "
-        "GitHub delays and drops scheduled runs; run this workflow more often or start it by workflow_dispatch."
+        f"the stored registration token expired at {actual.expires_at}; no instance could register since then. "
+        "GitHub delays and drops scheduled runs: run this workflow more often, or start it with workflow_dispatch."
     )
     changes = (ReplaceToken(actual.expires_at, reason),) if reason else ()
     return Plan(changes, (warning,) if reason == _EXPIRED else ())
@@ -40,14 +40,14 @@ def _reason(desired: DesiredState, actual: Actual, now: datetime) -> str:
     if not actual.present:
         reason = "none is stored"
     elif actual.scope != desired.runner_scope.value:
-        reason = f"the stored one registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
+        reason = f"it registers runners of the {actual.scope}, not of the {desired.runner_scope.value}"
     elif expires_at is None:
-        reason = "the stored one's expiry cannot be read"
+        reason = "its expiry cannot be read"
     elif left > REGISTRATION_TOKEN_LIFE + _CLOCKS_APART:
         # Only a job that writes to the table can have stored it, and no instance could register with it.
-        reason = "the stored one claims to live longer than GitHub lets any"
+        reason = "its expiry is later than GitHub allows"
     elif left >= desired.registration_token_min_ttl:
         reason = ""
     else:
-        reason = f"the stored one has {lasting(left)} left" if left > timedelta() else _EXPIRED
+        reason = f"expires in {lasting(left)}" if left > timedelta() else _EXPIRED
     return reason

@@ -42,12 +42,12 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
         before = " ".join(sorted((actual.recorded or {}).get("M", {}))) or None
         changes.append(RecordPools(tuple((each.resource_class, each.url) for each in actual.pools), before))
         warnings += [
-            f"resource class {name}: nothing uses it any more, so it leaves the table; its queue {url} stays and can "
-            "be deleted."
+            f"resource class {name}: it is no longer used and leaves the table; its queue {url} is kept, and you can "
+            "delete it."
             for name, url in actual.dropped
         ]
     warnings += [
-        f"resource class {name}: no longer asked for, but living instances are of it; it stays recorded until they end."
+        f"resource class {name}: it is no longer desired, but instances still use it; it stays recorded until they end."
         for name in actual.draining
     ]
     unread = (refusal for pool in actual.pools for refusal in tagging.refusals(f"queue {pool.queue}", pool.tags))
@@ -81,7 +81,7 @@ def _shorter_retention(changes: Sequence[PoolChange]) -> Iterator[str]:
             before, after = dict(change.before).get(RETENTION, "0"), dict(change.attributes)[RETENTION]
             if int(before) > int(after):
                 yield (
-                    f"the retention of queues is lowered to {after} s (the changes name them); messages older than "
-                    "that go."
+                    f"the retention of queues is lowered to {after} s (the changes name them); SQS deletes older "
+                    "messages."
                 )
                 return

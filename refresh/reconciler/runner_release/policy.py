@@ -30,12 +30,12 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
     warnings = list(actual.notes)
     if actual.refusal and actual.recorded:
         warnings.append(
-            f"GitHub did not say which runner it accepts ({actual.refusal}); the recorded "
-            f"{actual.recorded.release.version} of {records.wire_time(actual.recorded.asked_at)} is used."
+            f"GitHub did not return its runner releases ({actual.refusal}); the one recorded at "
+            f"{records.wire_time(actual.recorded.asked_at)}, {actual.recorded.release.version}, is used."
         )
     elif actual.refusal:
         warnings.append(
-            f"GitHub did not say which runner it accepts ({actual.refusal}); the pinned {desired.runner_version} is "
+            f"GitHub did not return its runner releases ({actual.refusal}); the pinned {desired.runner_version} is "
             "installed from github.com."
         )
     first_seen = _first_seen(actual, now)
@@ -75,7 +75,7 @@ def _behind_its_server(desired: DesiredState, pinned: str, offered: str) -> Iter
     """Judge a pin by what the server itself offers: github.com's versions and times are not its own."""
     if parts(pinned) < parts(offered):
         yield (
-            f"actions-runner-version {pinned}: {desired.github_server} offers {offered} and may refuse older ones. "
+            f"actions-runner-version {pinned}: {desired.github_server} offers {offered} and may refuse older versions. "
             f"{_LATEST}"
         )
 
@@ -88,7 +88,7 @@ def _pin_warnings(pinned: str, first_seen: tuple[tuple[str, str], ...], now: dat
         seen_at = records.read_time(seen)
         if parts(version) > parts(pinned) and seen_at and now - seen_at > OUTDATED_AFTER:
             yield (
-                f"actions-runner-version {pinned}: {version} is out since {seen} or earlier, and GitHub gives no "
+                f"actions-runner-version {pinned}: {version} was released on or before {seen}, and GitHub gives no "
                 f"jobs to a runner that is more than 30 days behind. {_LATEST}"
             )
             return

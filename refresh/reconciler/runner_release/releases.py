@@ -25,8 +25,8 @@ _GITHUB = "https://github.com"
 NOT_OFFERED = "NotOffered"
 """The code of the error where GitHub lists no release that can be installed."""
 _PIN = (
-    "Name a version with actions-runner-version and its checksums with actions-runner-sha256: instances then take it "
-    "from github.com, or from their image."
+    "Pin a version with actions-runner-version and its checksums with actions-runner-sha256. Instances then download "
+    "it from github.com, or use the one in their image."
 )
 
 
@@ -73,7 +73,7 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
         if download.get("authorized_only") and not url.startswith(f"{_GITHUB}/"):
             guarded, url = True, _on_github(version, architecture)
         if not _URL.fullmatch(url):
-            unusable = f"; an address is not one of at most {user_data.LONGEST_URL} letters, digits and ._~:/?&=%+-"
+            unusable = f"; an address is longer than {user_data.LONGEST_URL} or not of letters, digits and ._~:/?&=%+-"
             continue
         checksum = str(download.get("sha256_checksum") or "").lower()
         archives[architecture] = Archive(url, checksum if _SHA256.fullmatch(checksum) else "")
@@ -82,13 +82,13 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
         raise errors.Unavailable(
             "GitHub runner downloads",
             NOT_OFFERED,
-            f"linux archives of one version for x64 and arm64 are expected; it lists {versions or 'none'}{unusable}.",
+            f"expected Linux archives of one version for x64 and arm64, found {versions or 'none'}{unusable}.",
             remedy=_PIN,
         )
     notes = [_guarded(versions["x64"])] if guarded else []
     unverified = tuple(
-        f"GitHub gave no SHA-256 for the runner {versions[architecture]} ({architecture}); instances cannot verify it. "
-        "Where that is not good enough, pin it with actions-runner-version and actions-runner-sha256."
+        f"GitHub lists no SHA-256 for the runner {versions[architecture]} ({architecture}), so instances cannot verify "
+        "it. To have it verified, pin it with actions-runner-version and actions-runner-sha256."
         for architecture in ARCHITECTURES
         if not archives[architecture].sha256
     )
@@ -107,9 +107,9 @@ def _on_github(version: str, architecture: str) -> str:
 
 def _guarded(version: str) -> str:
     return (
-        f"the server offers its archives of the runner {version} only with a short-lived token, so new "
-        "instances take github.com's instead. Where they cannot reach github.com, put the runner of this version into "
-        "the image, in /opt/actions-runner: the agent uses it and downloads nothing."
+        f"the server requires a short-lived token for its archives of the runner {version}, so new instances download "
+        "github.com's instead. If they cannot reach github.com, put this version into the image, in "
+        "/opt/actions-runner: the agent uses it and downloads nothing."
     )
 
 

@@ -64,7 +64,7 @@ def wait_for(table: str, description: Description, clock: Clock, *statuses: str 
     raise errors.Unavailable(
         "dynamodb:DescribeTable",
         "NotActive",
-        f"table {table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s, but {status or 'not there'}.",
+        f"table {table} is still not ACTIVE after {ACTIVE_WAIT_SECONDS} s ({status or 'not found'}).",
     )
 
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 KEY_SCHEMA = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
 _ARCHIVED = (
-    "After seven days without it the table was archived: restore the backup that DynamoDB made then, under the same "
-    "name and with a key that can be used."
+    "DynamoDB archived the table after seven days without the key. Restore the backup that it made then, under the "
+    "same name and with a usable key."
 )
 _LASTING = {
     "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
-        "Enable the key, cancel its deletion, or let its policy allow DynamoDB and this role kms:Decrypt again; after "
-        "seven days DynamoDB archives the table."
+        "Enable the key, cancel its deletion, or allow DynamoDB and this role kms:Decrypt in its policy. After seven "
+        "days DynamoDB archives the table."
     ),
     "ARCHIVING": _ARCHIVED,
     "ARCHIVED": _ARCHIVED,
@@ -44,14 +44,14 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
         return Plan((CreateTable(table, desired.tags),))
     if actual.keys != KEY_SCHEMA:
         raise errors.Refused(
-            f"table {table}: its key is {_schema(actual.keys)} where {_schema(KEY_SCHEMA)} is expected; it is another "
-            "application's. Nothing was changed: rename one of the two, or delete the table if it is yours to delete."
+            f"table {table}: its key is {_schema(actual.keys)}, not {_schema(KEY_SCHEMA)}, so it belongs to another "
+            "application. Nothing was changed. Rename one of the two, or delete the table if you own it."
         )
     _require_ours(desired, actual.claim)
     if actual.restoring_to:
         raise errors.Refused(
             f"table {table}: it is being restored to {actual.restoring_to}, which takes minutes or hours. Nothing was "
-            'changed: go on with "When the table was lost" in docs/operations.md once it is ACTIVE.'
+            'changed. Once it is ACTIVE, continue with "When the table was lost" in docs/operations.md.'
         )
     if problem := _LASTING.get(actual.status, ""):
         key = f"its KMS key {actual.key}" if actual.key else "the KMS key that encrypts it"
@@ -67,7 +67,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
     refusals = tagging.refusals(f"table {table}", actual.tags)
     if live.unread:
-        refusals = (f"table {table}: its time-to-live was not looked at: {live.unread}", *refusals)
+        refusals = (f"table {table}: its time-to-live could not be read: {live.unread}", *refusals)
     return Plan(tuple(changes), tuple(_warnings(table, actual)), refusals)
 
 
@@ -88,14 +88,14 @@ def _require_ours(desired: DesiredState, claim: Claim | None) -> None:
     table, ours = names.table(desired.repository), our_claim(desired)
     if claim.repository != ours.repository:
         raise errors.Refused(
-            f"table {table}: it belongs to the runner pool of {claim.repository}, not of {ours.repository}; the two "
-            "names give the same table. Nothing was changed: use another AWS account or region for one of them."
+            f"table {table}: it belongs to the runner pool of {claim.repository}, not of {ours.repository}; both names "
+            "map to this table. Nothing was changed. Use another AWS account or region for one of them."
         )
     if claim.server not in ("", ours.server):
         raise errors.Refused(
             f"table {table}: it belongs to the runner pool of {claim.repository} on {claim.server}, not on "
-            f"{ours.server}. Nothing was changed: use another AWS account or region for one of them. If the server has "
-            f"a new name, write {ours.server} into the attribute server of the table's item TYPE#METADATA, ID#pool."
+            f"{ours.server}. Nothing was changed. Use another AWS account or region for one of them. If the server was "
+            f"renamed, write {ours.server} into the attribute server of the table's item TYPE#METADATA, ID#pool."
         )
 
 
@@ -103,11 +103,11 @@ def _warnings(table: str, actual: Actual) -> Iterator[str]:
     attribute = actual.time_to_live.attribute
     if attribute not in ("", records.TIME_TO_LIVE_ATTRIBUTE):
         yield (
-            f"table {table}: its time-to-live is on {attribute!r} and was left alone; history and "
-            f"heartbeats do not expire by themselves until it is on {records.TIME_TO_LIVE_ATTRIBUTE!r}."
+            f"table {table}: its time-to-live is on {attribute!r} and was not changed; history and heartbeats do not "
+            f"expire until it is on {records.TIME_TO_LIVE_ATTRIBUTE!r}."
         )
     if not actual.deletion_protection:
-        yield f"table {table}: it has no deletion protection; switch it on, it was not created by this action."
+        yield f"table {table}: it has no deletion protection. Switch it on; this action did not create the table."
     if not actual.on_demand:
         yield f"table {table}: it has provisioned throughput, not on-demand; a burst of runners may be throttled."
 

@@ -163,7 +163,7 @@ def test_a_table_that_does_not_become_active_fails_after_a_minute(status: str | 
     dynamodb = _with(TableStatus=status) if status else _Unseen()
     converged = _converge(dynamodb)
     (failure,) = converged.report.failures
-    assert all(each in str(failure.error) for each in (TABLE, "60 s", status or "not there"))
+    assert all(each in str(failure.error) for each in (TABLE, "60 s", status or "not found"))
     calls = dynamodb.account.calls
     assert (dynamodb.waited // 10, calls.count("dynamodb:CreateTable")) == (6, created)
     assert ("dynamodb:DescribeTimeToLive" in calls, _usable(converged)) == (status == "UPDATING", False)
