@@ -16,7 +16,7 @@ from refresh.reconciler.runner_release.releases import Release
 
 @frozen
 class Version:
-    """One version of the template as EC2 has it."""
+    """A version of the template as EC2 has it."""
 
     number: int
     default: bool
@@ -25,7 +25,7 @@ class Version:
 
 @frozen
 class Listing:
-    """Every version of the template, the newest first; no id and no versions while there is no template."""
+    """Every version of the template, the newest first; empty while there is no template."""
 
     template_id: str = ""
     versions: tuple[Version, ...] = ()
@@ -38,25 +38,25 @@ class Listing:
 
 @frozen
 class Actual:
-    """The template in EC2, its METADATA value as stored, and the runner release that it has to name."""
+    """The template in EC2, its METADATA value as stored, and what it must contain."""
 
     listing: Listing
     recorded: Mapping[str, Any] | None
     release: Release
     root_device: RootDevice | None = None
-    """None where the root volume is left as the image has it."""
+    """None if the root volume stays as the image has it."""
     tags: tagging.Found = tagging.Found()  # noqa: RUF009 - it is frozen
-    """Those of the template itself."""
+    """The tags of the template itself."""
     accepted: int | None = None
-    """The version that this run created and EC2 found no fault with: the only one that may become the default."""
+    """The version that this run created and in which EC2 found no fault: only this one may become the default."""
     fault: str = ""
-    """What EC2 found wrong with the template, where this run created it; its first version is its default at once."""
+    """What EC2 found wrong with the template that this run created; its first version is its default at once."""
 
     @property
     def proven(self) -> bool:
-        """Whether EC2 is known to have found no fault with content that is as desired, or with an earlier default.
+        """Whether EC2 has accepted a version of this template, in this run or before it was recorded.
 
-        A template is recorded only after that, and its default moves only to versions of which that is known.
+        A template is recorded only after that.
         """
         recorded = records.text(records.mapping({"value": self.recorded}, "value"), "id")
         return self.accepted is not None or recorded == self.listing.template_id

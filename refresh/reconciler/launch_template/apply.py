@@ -1,4 +1,4 @@
-"""EC2: creating the template and its versions, with EC2's verdict on each, and deleting versions."""
+"""EC2: create the template and its versions, keep EC2's verdict on each, and delete versions."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def create_version(change: CreateVersion, ec2: EC2Client, verdicts: Verdicts) ->
 
 
 def delete_versions(change: DeleteVersions, ec2: EC2Client) -> None:
-    """Delete versions, as many in a call as EC2 takes."""
+    """Delete versions, in batches of EC2's limit."""
     for batch in batches(map(str, change.versions), _DELETED_PER_CALL):
         response = ec2.delete_launch_template_versions(LaunchTemplateId=change.template_id, Versions=batch)
         for refused in response.get("UnsuccessfullyDeletedLaunchTemplateVersions", []):
@@ -101,5 +101,5 @@ def fault_in(response: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _repeated(response: Mapping[str, Any]) -> bool:
-    """Whether the client sent the request again; EC2 documents no warnings for a repeat of one that succeeded."""
+    """Whether the client repeated the request: EC2 documents no warnings in the answer to a repeat."""
     return bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))

@@ -25,8 +25,8 @@ class CreateTemplate(Change):
     sign: ClassVar[str] = "+"
     name: str
     fields: content.Fields
-    # What is sent: `fields` says the same in the form that is compared.
     data: RequestLaunchTemplateDataTypeDef = field(repr=False, eq=False)
+    """What is sent: the content of `fields` in EC2's form."""
     tags: Tags = ()
 
     @property
@@ -41,7 +41,7 @@ class CreateTemplate(Change):
 
 @frozen
 class CreateVersion(Change):
-    """Add a version; it launches nothing until the default is moved to it."""
+    """Create a version; it launches nothing until it becomes the default."""
 
     noun: ClassVar[str] = "template_version"
     verb: ClassVar[str] = "create"
@@ -49,7 +49,7 @@ class CreateVersion(Change):
     sign: ClassVar[str] = "+"
     template_id: str
     latest: int = field(eq=False)
-    """A run asks EC2 once for a version with this content, however many there are by then."""
+    """Not compared: a run creates a version with this content once, however many there are by then."""
     before: content.Fields
     fields: content.Fields
     data: RequestLaunchTemplateDataTypeDef = field(repr=False, eq=False)
@@ -69,7 +69,7 @@ class CreateVersion(Change):
 
 @frozen
 class SetDefaultVersion(Change):
-    """Move `$Default` to a version that exists and is as desired."""
+    """Move `$Default` to a version that exists and that EC2 accepted."""
 
     noun: ClassVar[str] = "default_version"
     verb: ClassVar[str] = "set"
@@ -78,7 +78,7 @@ class SetDefaultVersion(Change):
     before: int | None
     version: int
     fields: tuple[Difference, ...] = field(default=(), eq=False)
-    """What the one version has other than the other."""
+    """The differences between the two versions."""
 
     @property
     def subject(self) -> str:
@@ -92,7 +92,7 @@ class SetDefaultVersion(Change):
 
 @frozen
 class RecordTemplate(Change):
-    """Record the template for provision, with its id, its version and the ids it had before."""
+    """Record the template for provision: its id, its version and its former ids."""
 
     noun: ClassVar[str] = "template_record"
     verb: ClassVar[str] = "write"
@@ -114,7 +114,7 @@ class RecordTemplate(Change):
 
 @frozen
 class DeleteVersions(Change):
-    """Prune old versions; EC2 keeps at most 10,000 of a template."""
+    """Delete old versions; EC2 keeps at most 10,000 of a template."""
 
     noun: ClassVar[str] = "template_versions"
     verb: ClassVar[str] = "delete"

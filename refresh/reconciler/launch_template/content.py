@@ -1,4 +1,4 @@
-"""EC2: what the launch template holds, in the form that is sent and in the form that is compared; pure."""
+"""The content of the launch template, in the form that is sent and in the form that is compared; pure."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Fields = tuple[tuple[str, str], ...]
 def desired_data(
     desired: DesiredState, release: Release, root_device: RootDevice | None
 ) -> RequestLaunchTemplateDataTypeDef:
-    """Give the whole content of the template.
+    """Return the whole content of the template.
 
-    It fixes neither instance type nor subnet (provision chooses both), exposes tags to the instance (the agent reads
-    its run id there) and, with a hop limit of 1, keeps the instance role out of job containers.
+    It sets neither instance type nor subnet, because provision chooses both. It exposes tags to the instance, where the
+    agent reads its run id. A hop limit of 1 keeps job containers from the instance's role.
     """
     profile = desired.instance_profile
     data: RequestLaunchTemplateDataTypeDef = {
@@ -54,7 +54,7 @@ def desired_data(
     }
     volumes: dict[str, LaunchTemplateEbsBlockDeviceRequestTypeDef] = {}
     if desired.delete_volumes_on_termination and root_device:
-        # Of what is not said here, a launch takes the image's.
+        # A launch takes everything else from the image.
         volumes = {name: {"DeleteOnTermination": True} for name in root_device.kept}
     if desired.root_volume and root_device:
         volume: LaunchTemplateEbsBlockDeviceRequestTypeDef = {"Encrypted": True, "DeleteOnTermination": True}
@@ -75,7 +75,7 @@ def desired_data(
 
 
 def desired_payload(desired: DesiredState, release: Release) -> bytes:
-    """Render the user data."""
+    """Return the user data."""
     return user_data.render(
         user_data.Settings(
             region=desired.region,
@@ -93,10 +93,10 @@ def desired_payload(desired: DesiredState, release: Release) -> bytes:
 
 
 def comparable(data: Mapping[str, Any]) -> Fields:
-    """Flatten template data so that equal templates are equal texts, whatever EC2 adds to its answer.
+    """Flatten template data into texts that are equal for equal templates, whatever EC2 adds to its answer.
 
-    Security groups are a set, user data is compared decoded, and what EC2 fills in by itself is left out. Every other
-    field that is present counts: an instance type added by hand breaks provision's choice.
+    Security groups are a set, user data is compared decoded, and what EC2 adds is left out. Every other field counts:
+    an instance type added by hand would override provision's choice.
     """
     fields: dict[str, str] = {}
     for name, value in data.items():
@@ -106,7 +106,7 @@ def comparable(data: Mapping[str, Any]) -> Fields:
     return tuple(sorted(fields.items()))
 
 
-def _flattened(name: str, value: Any) -> dict[str, str]:  # noqa: PLR0911 - one return a kind of field
+def _flattened(name: str, value: Any) -> dict[str, str]:  # noqa: PLR0911 - one return for each kind of field
     match name:
         case "SecurityGroupIds":
             return {name: " ".join(sorted(set(value)))}
@@ -132,14 +132,14 @@ def _flattened(name: str, value: Any) -> dict[str, str]:  # noqa: PLR0911 - one 
 
 
 def _device(name: str, device: Mapping[str, Any]) -> dict[str, str]:
-    """Flatten one block device: whatever is said of it, and of its volume, counts."""
+    """Flatten a block device with all its fields and those of its volume."""
     volume = {f"{name}.{option}": str(each) for option, each in device.get("Ebs", {}).items()}
     others = {f"{name}.{option}": str(each) for option, each in device.items() if option not in ("DeviceName", "Ebs")}
     return {**volume, **others}
 
 
 def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:
-    """List the fields that differ; user data as its size and hash, and what changed in it as a unified diff."""
+    """List the fields that differ; user data with its size and hash, and a unified diff."""
     old, new = dict(before), dict(after)
     return tuple(
         Difference(
@@ -154,12 +154,12 @@ def differences(before: Fields, after: Fields) -> tuple[Difference, ...]:
 
 
 def digest(text: str) -> str:
-    """Give the SHA-256 of a text, hexadecimal."""
+    """Return the SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _decoded(value: str) -> str:
-    """Decode user data and unpack it; what is no base64 or no text is compared as it is."""
+    """Decode and unpack user data; if it is not base64 or not text, it is compared as it is."""
     try:
         return user_data.unpack(base64.b64decode(value, validate=True)).decode()
     except (binascii.Error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Which version has to launch, what is recorded of it and which versions may go; pure."""
+"""Which version must be the default, what is recorded about it and which versions are deleted; pure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ VERSIONS_KEPT = 10
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
-    """Plan the template one safe step at a time: version, then default, then record; its tags at any time."""
+    """Plan the template in safe steps: first the version, then the default, then the record; tags at any time."""
     _require_bootable(desired, actual.root_device)
-    changes = _step(desired, actual)
+    changes = _next_step(desired, actual)
     if not actual.listing.template_id:
         return Plan(changes)
     resource = f"launch template {names.launch_template(desired.repository)}"
@@ -40,8 +40,8 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     return Plan((*tags, *changes), refusals=(*faults, *tagging.refusals(resource, actual.tags)))
 
 
-def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
-    """List the next changes to what launches and to its record."""
+def _next_step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
+    """Return the next changes to versions, default and record."""
     data = content.desired_data(desired, actual.release, actual.root_device)
     fields = content.comparable(data)
     listing = actual.listing
@@ -78,7 +78,7 @@ def _step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:
 
 
 def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, object]:
-    """Give the METADATA value of `launch_template`, as docs/table.md has it; user data itself is never stored."""
+    """Return the METADATA value of `launch_template`, as docs/table.md has it; user data itself is never stored."""
     return {
         "name": names.launch_template(desired.repository),
         "ami": desired.image,
@@ -94,7 +94,7 @@ def record_value(desired: DesiredState, change: RecordTemplate) -> Mapping[str, 
 
 
 def _require_bootable(desired: DesiredState, root_device: RootDevice | None) -> None:
-    """Refuse a volume that the image does not fit on, or whose type lacks what the image asks for."""
+    """Refuse a root volume that is smaller than the image, or whose type lacks what the image sets."""
     if desired.root_volume is None or root_device is None:
         return
     size, problem = desired.root_volume.size_gib, ""

@@ -30,7 +30,7 @@ _NEW_ID = "(its new id)"
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateChange]) -> Actual:
-    """Tell which versions and what record there will be once these changes are made."""
+    """Return the versions and the record after these changes."""
     for change in changes:
         listing = actual.listing
         match change:

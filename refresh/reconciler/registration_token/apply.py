@@ -1,4 +1,4 @@
-"""GitHub and DynamoDB: replacing the stored token, without ever showing it."""
+"""GitHub and DynamoDB: replace the stored token without ever showing it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class ReplaceToken(Change):
     noun: ClassVar[str] = "registration_token"
     verb: ClassVar[str] = "replace"
     done: ClassVar[str] = "replaced"
-    # Neither takes part in equality: a run asks GitHub once, however short-lived the answer looks to our clock.
+    # Neither is compared: a run asks GitHub once, however short-lived the token looks to our clock.
     before: str = field(eq=False)
     """The stored token's expiry, as it is written."""
     reason: str = field(eq=False)

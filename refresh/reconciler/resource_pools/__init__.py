@@ -51,7 +51,7 @@ class ResourcePools:
     executor: Executor
     clock: Clock
     created: dict[str, str] = field(factory=dict, init=False, eq=False)
-    """URLs of queues that this run created, by name: SQS has acknowledged their attributes, and lists them late."""
+    """URLs of the queues that this run created, by name: SQS shows them late."""
 
     def observe(self) -> Actual:
         """Read the record and each queue."""
@@ -64,7 +64,7 @@ class ResourcePools:
         return policy.plan(self.desired, actual)
 
     def apply(self, changes: Sequence[PoolChange]) -> Iterator[Outcome]:
-        """Make the changes side by side, then wait until new queues are usable, so that this run can record them."""
+        """Make the changes concurrently, then wait until new queues are usable, so that this run can record them."""
         yield from self.executor.map(self._make, changes)
         if any(isinstance(change, CreateQueue) for change in changes):
             self.clock.sleep(_USABLE_AFTER_SECONDS)

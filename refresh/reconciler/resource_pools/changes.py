@@ -13,7 +13,7 @@ from refresh.engine.tagging import TagResource
 
 @frozen
 class CreateQueue(Change):
-    """Create a queue; creating one that exists with these attributes is no error."""
+    """Create a queue; it is no error if it exists with these attributes."""
 
     noun: ClassVar[str] = "queue"
     verb: ClassVar[str] = "create"
@@ -35,13 +35,13 @@ class CreateQueue(Change):
 
 @frozen
 class SetQueueAttributes(Change):
-    """Bring a queue's attributes back."""
+    """Set a queue's attributes."""
 
     noun: ClassVar[str] = "queue"
     verb: ClassVar[str] = "set attributes of"
     done: ClassVar[str] = "attributes_set"
     url: str
-    # It takes no part in equality: attributes are read back late, and not all at once.
+    # Not compared: SQS reads attributes back late, and not all at once.
     before: tuple[tuple[str, str], ...] = field(eq=False)
     attributes: tuple[tuple[str, str], ...]
 

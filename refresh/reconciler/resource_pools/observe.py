@@ -30,7 +30,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def observe(queues: Queues, dynamodb: DynamoDBClient, recorded: Mapping[str, Any] | None, executor: Executor) -> Actual:
-    """Look at every queue, side by side; `recorded` is the stored value of `resource_class_config`."""
+    """Read every queue concurrently; `recorded` is the stored value of `resource_class_config`."""
     desired = queues.desired
     entries = records.mapping({"value": recorded}, "value")
     desired_names = {each.name for each in desired.resource_classes}
@@ -59,7 +59,7 @@ class Queues:
     """URLs of the queues that this run created, by name."""
 
     def look(self, resource_class: ResourceClass, recorded_url: str) -> Pool:
-        """Find a class's queue, by its recorded URL or else by its name."""
+        """Find a class's queue by its recorded URL, otherwise by its name."""
         queue = names.queue(self.desired.repository, resource_class.name)
         plain = names.plain_queue(self.desired.repository, resource_class.name)
         if created := self.created.get(queue):

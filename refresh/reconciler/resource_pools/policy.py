@@ -1,4 +1,4 @@
-"""Which queues there have to be, with which attributes, and what is recorded of them; pure."""
+"""Which queues must exist, with which attributes, and what is recorded about them; pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RETENTION: Final = "MessageRetentionPeriod"
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
-    """Plan the queues; URLs are recorded only when every queue exists."""
+    """Plan the queues, and the record of their URLs once every queue exists."""
     wanted = attributes(desired)
     changes: list[PoolChange] = []
     for pool in actual.pools:
@@ -55,10 +55,10 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
 
 
 def attributes(desired: DesiredState) -> tuple[tuple[str, str], ...]:
-    """Give the attributes that are kept: visibility, and a retention that outlives an idle runner by ten minutes.
+    """Return the attributes that are kept: visibility, and a retention of at least ten minutes more than the idle time.
 
-    The retention is in whole hours, so that messages of dead instances go by themselves and a small change of the idle
-    time changes nothing.
+    The retention lets SQS delete the messages of dead instances. It is in whole hours, so that a small change of the
+    idle time changes no queue.
     """
     hours = -(-(desired.max_idle_time + _RETENTION_MARGIN) // timedelta(hours=1))
     return (
@@ -70,12 +70,12 @@ def attributes(desired: DesiredState) -> tuple[tuple[str, str], ...]:
 def config(
     pools: Iterator[tuple[ResourceClass, str]] | Sequence[tuple[ResourceClass, str]],
 ) -> dict[str, Any]:
-    """Give the METADATA value of `resource_class_config`, as docs/table.md has it."""
+    """Return the METADATA value of `resource_class_config`, as docs/table.md has it."""
     return {each.name: {"cpu": each.cpu, "mmem": each.memory_mib, "queueUrl": url} for each, url in pools}
 
 
 def _shorter_retention(changes: Sequence[PoolChange]) -> Iterator[str]:
-    """Warn once for all queues, and in the same words at a later look, at which some of them are read back late."""
+    """Warn once for all queues, with the same text when some of them are read back late."""
     for change in changes:
         if isinstance(change, SetQueueAttributes):
             before, after = dict(change.before).get(RETENTION, "0"), dict(change.attributes)[RETENTION]

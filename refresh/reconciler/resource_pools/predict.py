@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]) -> Actual:
-    """Tell which queues and what record there will be once these changes are made."""
+    """Return the queues and the record after these changes."""
     for change in changes:
         match change:
             case CreateQueue(queue=queue, attributes=wanted, tags=tags):
@@ -45,7 +45,7 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[PoolChange]
 
 
 def _future_url(actual: Actual, queue: str) -> str:
-    """Tell the URL that a queue will have: like those of its neighbours, recorded or there; else its name."""
+    """Return the URL of a new queue, derived from another queue's URL; its name if no URL is known."""
     recorded = records.mapping({"value": actual.recorded}, "value")
     urls = [each.url for each in actual.pools]
     urls += [records.text(records.mapping(recorded, name), "queueUrl") or "" for name in recorded]

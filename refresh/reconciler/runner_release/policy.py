@@ -1,4 +1,4 @@
-"""Which release new instances install, and which pins GitHub refuses; pure."""
+"""Which release new instances install, and which pinned versions GitHub refuses; pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LATEST = "Set actions-runner-version to 'latest'."
 
 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRelease]:
-    """Plan to record an answer of GitHub; warn of a pinned version that GitHub refuses or soon will."""
+    """Plan to record GitHub's answer; warn of a pinned version that GitHub refuses or soon will."""
     warnings = list(actual.notes)
     if actual.refusal and actual.recorded:
         warnings.append(
@@ -40,7 +40,7 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
         )
     first_seen = _first_seen(actual, now)
     if desired.runner_version and desired.on_enterprise_server:
-        warnings += _behind_its_server(desired, desired.runner_version, actual.newest.version)
+        warnings += _enterprise_pin_warnings(desired, desired.runner_version, actual.newest.version)
     elif desired.runner_version:
         warnings += _pin_warnings(desired.runner_version, first_seen, now)
     if not actual.answered:
@@ -51,28 +51,28 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
 
 
 def effective(desired: DesiredState, actual: Actual) -> Release:
-    """Choose what new instances install: the pinned version or the newest one known."""
+    """Return what new instances install: the pinned version or the newest known one."""
     newest, pinned = actual.newest, desired.runner_version
     if pinned is None:
         return newest
-    given = dict(desired.runner_checksums)
+    checksums = dict(desired.runner_checksums)
     return Release(
         pinned,
-        _repinned(newest.x64, newest.version, pinned, given.get("x64")),
-        _repinned(newest.arm64, newest.version, pinned, given.get("arm64")),
+        _repinned(newest.x64, newest.version, pinned, checksums.get("x64")),
+        _repinned(newest.arm64, newest.version, pinned, checksums.get("arm64")),
     )
 
 
 def _first_seen(actual: Actual, now: datetime) -> tuple[tuple[str, str], ...]:
-    """Remember when each version was first offered, the newest ones only."""
+    """Return when each of the newest versions was first offered."""
     seen = dict(actual.recorded.first_seen) if actual.recorded else {}
     if actual.answered:
         seen.setdefault(actual.newest.version, records.wire_time(now))
     return tuple(sorted(seen.items(), key=lambda pair: parts(pair[0]))[-_VERSIONS_REMEMBERED:])
 
 
-def _behind_its_server(desired: DesiredState, pinned: str, offered: str) -> Iterator[str]:
-    """Judge a pin by what the server itself offers: github.com's versions and times are not its own."""
+def _enterprise_pin_warnings(desired: DesiredState, pinned: str, offered: str) -> Iterator[str]:
+    """Compare a pinned version with what the server offers, since github.com's versions do not apply to it."""
     if parts(pinned) < parts(offered):
         yield (
             f"actions-runner-version {pinned}: {desired.github_server} offers {offered} and may refuse older versions. "
@@ -94,7 +94,7 @@ def _pin_warnings(pinned: str, first_seen: tuple[tuple[str, str], ...], now: dat
             return
 
 
-def _repinned(archive: Archive, newest: str, pinned: str, given: str | None) -> Archive:
-    """Address the pinned version's archive; GitHub tells the checksum of the newest alone."""
+def _repinned(archive: Archive, newest: str, pinned: str, checksum: str | None) -> Archive:
+    """Return the pinned version's archive; GitHub lists the checksum of the newest version only."""
     known = archive.sha256 if pinned == newest else ""
-    return evolve(archive, url=archive.url.replace(newest, pinned), sha256=given or known)
+    return evolve(archive, url=archive.url.replace(newest, pinned), sha256=checksum or known)

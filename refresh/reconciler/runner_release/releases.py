@@ -1,4 +1,4 @@
-"""Releases of the runner: as GitHub lists them, and as they are recorded."""
+"""Releases of the runner, as GitHub lists them and as they are recorded; pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from refresh.pool import records
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Neither is longer than what the size of the user data is judged with (user_data.Settings.at_their_longest).
+# Neither is longer than what the limit of the user data is checked with (user_data.Settings.at_their_longest).
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 _FILENAME = re.compile(rf"actions-runner-linux-({'|'.join(ARCHITECTURES)})-({_VERSION.pattern})\.tar\.gz", re.ASCII)
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GITHUB = "https://github.com"
 NOT_OFFERED = "NotOffered"
-"""The code of the error where GitHub lists no release that can be installed."""
+"""The error code if GitHub lists no release that can be installed."""
 _PIN = (
     "Pin a version with actions-runner-version and its checksums with actions-runner-sha256. Instances then download "
     "it from github.com, or use the one in their image."
@@ -32,7 +32,7 @@ _PIN = (
 
 @frozen
 class Archive:
-    """Where the runner of one architecture is, and its SHA-256 (hexadecimal; "" when GitHub gave none)."""
+    """The runner of one architecture: its URL and its SHA-256 (hexadecimal; "" if GitHub lists none)."""
 
     url: str
     sha256: str
@@ -49,7 +49,7 @@ class Release:
 
 @frozen
 class Recorded:
-    """The METADATA item: the newest release, when GitHub was asked, and when each newer version was first seen."""
+    """The METADATA item: the newest release, when GitHub was asked, and when each version was first seen."""
 
     release: Release
     asked_at: datetime
@@ -57,13 +57,13 @@ class Recorded:
 
 
 def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, tuple[str, ...]]:
-    """Read GitHub's list: the release and what is missing in it.
+    """Read GitHub's list: the release, and warnings of what it lacks.
 
-    Raises `Unavailable` if it does not name an archive of one version for both architectures.
+    Raises `Unavailable` if it does not have archives of one version for both architectures.
     """
     archives: dict[str, Archive] = {}
     versions: dict[str, str] = {}
-    guarded, unusable = False, ""
+    needs_token, unusable = False, ""
     for download in downloads:
         found = _FILENAME.fullmatch(str(download.get("filename", "")))
         if download.get("os") != "linux" or not found:
@@ -71,7 +71,7 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
         architecture, version = found.groups()
         url = str(download.get("download_url", ""))
         if download.get("authorized_only") and not url.startswith(f"{_GITHUB}/"):
-            guarded, url = True, _on_github(version, architecture)
+            needs_token, url = True, _on_github(version, architecture)
         if not _URL.fullmatch(url):
             unusable = f"; an address is longer than {user_data.LONGEST_URL} or not of letters, digits and ._~:/?&=%+-"
             continue
@@ -85,7 +85,7 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
             f"expected Linux archives of one version for x64 and arm64, found {versions or 'none'}{unusable}.",
             remedy=_PIN,
         )
-    notes = [_guarded(versions["x64"])] if guarded else []
+    notes = [_token_warning(versions["x64"])] if needs_token else []
     unverified = tuple(
         f"GitHub lists no SHA-256 for the runner {versions[architecture]} ({architecture}), so instances cannot verify "
         "it. To have it verified, pin it with actions-runner-version and actions-runner-sha256."
@@ -96,16 +96,16 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
 
 
 def on_github(version: str) -> Release:
-    """Give a version as GitHub itself keeps it, without the sums, which only a list has."""
+    """Return a version with GitHub's own archives; their checksums are known from a list only."""
     return Release(version, *(Archive(_on_github(version, architecture), "") for architecture in ARCHITECTURES))
 
 
 def _on_github(version: str, architecture: str) -> str:
-    own = f"v{version}/actions-runner-linux-{architecture}-{version}.tar.gz"
-    return f"{_GITHUB}/actions/runner/releases/download/{own}"
+    path = f"v{version}/actions-runner-linux-{architecture}-{version}.tar.gz"
+    return f"{_GITHUB}/actions/runner/releases/download/{path}"
 
 
-def _guarded(version: str) -> str:
+def _token_warning(version: str) -> str:
     return (
         f"the server requires a short-lived token for its archives of the runner {version}, so new instances download "
         "github.com's instead. If they cannot reach github.com, put this version into the image, in "
@@ -114,7 +114,7 @@ def _guarded(version: str) -> str:
 
 
 def read_recorded(item: Mapping[str, object]) -> Recorded | None:
-    """Read the METADATA item; None when it is absent or not as written by this action."""
+    """Read the METADATA item; None if it is absent or not as this action writes it."""
     value = records.mapping(item, "value")
     asked_at = records.read_time(records.text(value, "asked_at") or "")
     version = records.text(value, "version") or ""
@@ -143,17 +143,17 @@ def recorded_value(recorded: Recorded) -> Mapping[str, object]:
 
 
 def trusted(release: Release, server_url: str) -> bool:
-    """Whether its archives are GitHub's own, or are kept by the GitHub Enterprise Server that is asked.
+    """Whether all archives are on github.com or on the GitHub Enterprise Server of the run.
 
-    Jobs may write to the table, and what is recorded runs on every new instance.
+    Jobs may write to the table, and every new instance runs what is recorded.
     """
     for architecture, archive in zip(ARCHITECTURES, (release.x64, release.arm64), strict=True):
-        elsewhere = server_url != _GITHUB and archive.url.startswith(f"{server_url}/")
-        if archive.url != _on_github(release.version, architecture) and not elsewhere:
+        on_server = server_url != _GITHUB and archive.url.startswith(f"{server_url}/")
+        if archive.url != _on_github(release.version, architecture) and not on_server:
             return False
     return True
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """Split a version into what it is ordered by."""
+    """Split a version into the numbers by which versions are ordered."""
     return tuple(map(int, version.split(".")))

@@ -1,4 +1,4 @@
-"""DynamoDB: creating, claiming and awaiting the table."""
+"""DynamoDB: create, await and claim the table."""
 
 from __future__ import annotations
 

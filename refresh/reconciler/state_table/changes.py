@@ -63,7 +63,7 @@ class EnableTimeToLive(Change):
 
 @frozen
 class ClaimTable(Change):
-    """Record that the table is this repository's on this server, unless it is claimed."""
+    """Record that the table belongs to this repository on this server, unless it is claimed."""
 
     noun: ClassVar[str] = "table"
     verb: ClassVar[str] = "claim"

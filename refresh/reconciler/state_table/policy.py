@@ -1,4 +1,4 @@
-"""What the state table has to be, and whose: pure rules over what DynamoDB describes."""
+"""What the state table must be, and to which repository it must belong; pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ARCHIVED = (
     "DynamoDB archived the table after seven days without the key. Restore the backup that it made then, under the "
     "same name and with a usable key."
 )
-_LASTING = {
+_LASTING_STATUSES = {
     "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
         "Enable the key, cancel its deletion, or allow DynamoDB and this role kms:Decrypt in its policy. After seven "
         "days DynamoDB archives the table."
@@ -30,7 +30,7 @@ _LASTING = {
     "ARCHIVING": _ARCHIVED,
     "ARCHIVED": _ARCHIVED,
 }
-"""States that do not end by themselves, and what helps.
+"""Statuses that do not end by themselves, with their remedies.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
 """
@@ -38,7 +38,7 @@ _USABLE_TIME_TO_LIVE = ("ENABLED", "ENABLING")
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
-    """Plan the table; one with another key schema or another owner is refused, never touched."""
+    """Plan the table; one with another key schema or another owner is refused and never changed."""
     table, repository = names.table(desired.repository), str(desired.repository)
     if actual.status is None:
         return Plan((CreateTable(table, desired.tags),))
@@ -47,42 +47,42 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
             f"table {table}: its key is {_schema(actual.keys)}, not {_schema(KEY_SCHEMA)}, so it belongs to another "
             "application. Nothing was changed. Rename one of the two, or delete the table if you own it."
         )
-    _require_ours(desired, actual.claim)
+    _require_our_claim(desired, actual.claim)
     if actual.restoring_to:
         raise errors.Refused(
             f"table {table}: it is being restored to {actual.restoring_to}, which takes minutes or hours. Nothing was "
             'changed. Once it is ACTIVE, continue with "When the table was lost" in docs/operations.md.'
         )
-    if problem := _LASTING.get(actual.status, ""):
+    if remedy := _LASTING_STATUSES.get(actual.status, ""):
         key = f"its KMS key {actual.key}" if actual.key else "the KMS key that encrypts it"
-        raise errors.Refused(f"table {table} ({actual.status}): DynamoDB cannot use {key}. {problem}")
+        raise errors.Refused(f"table {table} ({actual.status}): DynamoDB cannot use {key}. {remedy}")
     if actual.status != "ACTIVE":
         return Plan((AwaitTable(table, actual.status),))
     changes: list[TableChange] = []
     if actual.claim is None or not actual.claim.server:
         changes.append(ClaimTable(table, repository, desired.github_server))
-    live = actual.time_to_live
-    if not live.unread and live.status not in _USABLE_TIME_TO_LIVE:
+    time_to_live = actual.time_to_live
+    if not time_to_live.unread and time_to_live.status not in _USABLE_TIME_TO_LIVE:
         changes.append(EnableTimeToLive(table))
     changes += tagging.due(f"table {table}", actual.arn, desired.tags, actual.tags)
     refusals = tagging.refusals(f"table {table}", actual.tags)
-    if live.unread:
-        refusals = (f"table {table}: its time-to-live could not be read: {live.unread}", *refusals)
+    if time_to_live.unread:
+        refusals = (f"table {table}: its time-to-live could not be read: {time_to_live.unread}", *refusals)
     return Plan(tuple(changes), tuple(_warnings(table, actual)), refusals)
 
 
 def usable(desired: DesiredState, actual: Actual) -> bool:
-    """Whether the other components may write: the table is ACTIVE, has the right key and is this repository's."""
+    """Whether other components may write: the table is ACTIVE, has the right key and belongs to this repository."""
     return actual.status == "ACTIVE" and actual.keys == KEY_SCHEMA and actual.claim == our_claim(desired)
 
 
 def our_claim(desired: DesiredState) -> Claim:
-    """Return the claim of a table that is this repository's."""
+    """Return the claim that a table of this repository has."""
     return Claim(str(desired.repository), desired.github_server)
 
 
-def _require_ours(desired: DesiredState, claim: Claim | None) -> None:
-    """Refuse a table that another repository has, or the repository of this name on another server."""
+def _require_our_claim(desired: DesiredState, claim: Claim | None) -> None:
+    """Refuse a table of another repository, or of the repository of this name on another server."""
     if claim is None:
         return
     table, ours = names.table(desired.repository), our_claim(desired)
