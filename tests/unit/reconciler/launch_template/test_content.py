@@ -6,7 +6,6 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import evolve
 
 from refresh.desired import RootVolume
 from refresh.engine.change import Difference
@@ -189,8 +188,3 @@ def test_user_data_is_shown_by_size_hash_and_diff() -> None:
     )
     (difference,) = content.differences((), (("UserData", "b\n"),))
     assert (difference.before, difference.diff) == (None, ())
-
-
-def test_another_release_is_another_template() -> None:
-    newer = content.desired_data(desired(), evolve(RELEASE, version="2.336.0"), None)
-    assert [each.name for each in content.differences(RIGHT, content.comparable(newer))] == ["UserData"]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 OURS, SERVER = {"S": "octo/widgets"}, {"S": "github.com"}
 CLAIM = ClaimTable(TABLE, "octo/widgets", "github.com")
+IN_USE = "ResourceInUseException"
 POOL = ("TYPE#METADATA", "ID#pool")
 PAST = START - timedelta(days=1)
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -108,7 +109,7 @@ def test_a_table_as_desired_is_read_and_not_written() -> None:
     "lost",
     [
         None,
-        errors.AlreadyExists("dynamodb:CreateTable", "ResourceInUseException"),
+        errors.AlreadyExists("dynamodb:CreateTable", IN_USE),
         errors.Unavailable("dynamodb:CreateTable", "ReadTimeoutError"),
     ],
 )
@@ -126,16 +127,11 @@ def test_a_table_is_created_once_awaited_and_claimed(lost: errors.ApiError | Non
     converged = _converge(dynamodb)
     enabling = evolve(RIGHT, time_to_live=TimeToLive("ENABLING", "expiresAt"))
     assert (converged.actual, converged.report.failed, converged.report.pending) == (enabling, False, ())
-    assert converged.report.done[-2:] == (CLAIM, EnableTimeToLive(TABLE))
+    waited = (CreateTable(TABLE),) if lost is None else (AwaitTable(TABLE, "CREATING"),) * (lost.code != IN_USE)
+    assert converged.report.done == (*waited, CLAIM, EnableTimeToLive(TABLE))
     assert dynamodb.account.calls.count("dynamodb:CreateTable") == 1
     item = dynamodb.account.state.tables[TABLE].items[POOL]
     assert (item["value"], item["server"]) == (OURS, SERVER)
-
-
-def test_a_table_that_is_being_created_is_awaited() -> None:
-    dynamodb = _with({"value": OURS, "server": SERVER}, created_at=START - timedelta(seconds=5))
-    assert _converge(dynamodb).report.done == (AwaitTable(TABLE, "CREATING"),)
-    assert dynamodb.waited == 3
 
 
 def test_a_table_that_is_being_deleted_is_created_again_when_it_is_gone() -> None:
