@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh.pool import names, records
+from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
 from tests.fakes.desired import IMAGE, RUN_URL, TABLE
 from tests.fakes.github_server import runner
 from tests.fakes.world import SleeplessClock, World, in_minutes
@@ -55,11 +56,12 @@ def test_an_expired_instance_ends_and_its_history_stays(refreshed: World, client
 
 
 def test_what_an_earlier_run_marked_is_ended_or_cleaned_up(refreshed: World, clients: Clients) -> None:
-    """An instance that EC2 does not know is gone ten minutes after its mark; EC2 answers late."""
+    """An instance that EC2 does not know is gone some time after its mark; EC2 answers late."""
     (instance_id,) = refreshed.launch(clients)
     refreshed.record(clients, instance_id, datetime.now(UTC) - timedelta(days=3), state="terminated", threshold="")
-    for unknown, minutes in ((STRANGER, 11), (YOUNG, 9)):
-        refreshed.record(clients, unknown, datetime.now(UTC) - timedelta(minutes=minutes), state="terminated")
+    for unknown, minutes in ((STRANGER, 1), (YOUNG, -1)):
+        marked_at = datetime.now(UTC) - UNKNOWN_GRACE - timedelta(minutes=minutes)
+        refreshed.record(clients, unknown, marked_at, state="terminated")
     refreshed.settle()
     assert refreshed.states(clients) == {instance_id: "terminated"}
     assert refreshed.left(clients, instance_id) == refreshed.left(clients, STRANGER) == ["HISTORY"]

@@ -146,8 +146,8 @@ def test_what_cannot_be_read_of_a_young_instance_is_a_warning(
     assert (plan.changes, plan.refusals, len(plan.warnings)) == ((), (), 1)
 
 
-TEN_MINUTES_AGO = wire_time(NOW - timedelta(minutes=10))
-LONGER_AGO = wire_time(NOW - timedelta(minutes=10, seconds=1))
+LATELY = wire_time(NOW - policy.UNKNOWN_GRACE)
+LONG_AGO = wire_time(NOW - policy.UNKNOWN_GRACE - timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ LONGER_AGO = wire_time(NOW - timedelta(minutes=10, seconds=1))
         *((state, PAST, PAST, Terminate) for state in ALIVE),
         (Ec2State.SHUTTING_DOWN, PAST, PAST, type(None)),
         (Ec2State.TERMINATED, PAST, PAST, Clean),
-        (Ec2State.UNKNOWN, TEN_MINUTES_AGO, "", type(None)),
-        (Ec2State.UNKNOWN, LONGER_AGO, "", Clean),
-        (Ec2State.UNKNOWN, "soon", LONGER_AGO, Clean),
+        (Ec2State.UNKNOWN, LATELY, "", type(None)),
+        (Ec2State.UNKNOWN, LONG_AGO, "", Clean),
+        (Ec2State.UNKNOWN, "soon", LONG_AGO, Clean),
         (Ec2State.UNKNOWN, "", "", SkipReason),
     ],
 )
@@ -227,7 +227,7 @@ def test_an_expired_instance_that_ec2_does_not_mention_is_marked() -> None:
     assert _plan([], _record()).changes == (Mark(_record(), Reason.EXPIRED, NOW),)
 
 
-STRAY_AGE = timedelta(minutes=15, seconds=1)
+STRAY_AGE = policy.UNRECORDED_GRACE + timedelta(seconds=1)
 
 
 def _stray(number: int = 0, **changed: Any) -> Ec2Instance:
