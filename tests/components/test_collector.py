@@ -54,18 +54,6 @@ def test_an_expired_instance_ends_and_its_history_stays(refreshed: World, client
     }
 
 
-def test_what_an_earlier_run_marked_is_ended_or_cleaned_up(refreshed: World, clients: Clients) -> None:
-    """An instance that EC2 does not know is gone ten minutes after its mark; EC2 answers late."""
-    (instance_id,) = refreshed.launch(clients)
-    refreshed.record(clients, instance_id, datetime.now(UTC) - timedelta(days=3), state="terminated", threshold="")
-    for unknown, minutes in ((STRANGER, 11), (YOUNG, 9)):
-        refreshed.record(clients, unknown, datetime.now(UTC) - timedelta(minutes=minutes), state="terminated")
-    refreshed.settle()
-    assert refreshed.states(clients) == {instance_id: "terminated"}
-    assert refreshed.left(clients, instance_id) == refreshed.left(clients, STRANGER) == ["HISTORY"]
-    assert refreshed.left(clients, YOUNG) == ALL
-
-
 def _launch_stranger(clients: Clients, **tags: str) -> str:
     """Launch an instance without a template."""
     listed: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -150,18 +138,6 @@ def test_malformed_records_are_warnings_and_stop_nothing(refreshed: World, clien
     report = refreshed.settle()
     assert refreshed.states(clients) == {instance_id: "terminated"}
     assert len(_warnings(report)) == 4
-
-
-def test_an_instance_that_ec2_ended_is_cleaned_up_before_its_threshold(refreshed: World, clients: Clients) -> None:
-    """A spot interruption, or somebody's console."""
-    (instance_id,) = refreshed.launch(clients)
-    refreshed.record(clients, instance_id, state="running", threshold=in_minutes(30))
-    clients.ec2.terminate_instances(InstanceIds=[instance_id])
-    report = refreshed.settle()
-    assert "ec2:TerminateInstances" not in refreshed.aws.calls
-    assert component(report, "garbage collector").status == "changed 2"
-    assert refreshed.left(clients, instance_id) == ["HISTORY"]
-    assert refreshed.item(clients, records.HISTORY, instance_id)["endedReason"] == {"S": "vanished"}
 
 
 @pytest.fixture

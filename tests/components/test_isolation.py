@@ -164,10 +164,3 @@ def test_a_run_without_a_reason_to_look_everywhere_is_as_desired(refreshed: Worl
     report = refreshed.refresh()
     assert (report.status, report.exit_code, _unchecked(report)) == ("as desired", 0, [])
     assert [each.name for each in report.components if each.reason] == FOLLOWERS
-
-
-def test_many_changes_that_fail_for_one_cause_are_one_error(world: World) -> None:
-    world.aws.before_call = lambda call: (503, b"{}") if call == "sqs:CreateQueue" else None
-    ((name, problem),) = causes(world.refresh().components)
-    assert name == "resource pools"
-    assert "(7): octo-widgets-large-ci-pool, octo-widgets-xlarge-ci-pool, " in problem

@@ -40,13 +40,13 @@ OLD = NOW - desired().max_instance_age - timedelta(seconds=1)
 THRESHOLDS = {
     "past": wire_time(NOW - timedelta(seconds=1)),
     "ahead": wire_time(NOW + timedelta(seconds=1)),
-    "further ahead": wire_time(NOW + timedelta(hours=121, seconds=1)),
+    "further ahead": wire_time(NOW + policy.LONGEST_LEASE + timedelta(seconds=1)),
     "unreadable": "soon",
     "none": None,
 }
 MARKED = {
-    "marked more than": wire_time(NOW - timedelta(minutes=10, seconds=1)),
-    "": wire_time(NOW - timedelta(minutes=10)),
+    "marked more than": wire_time(NOW - policy.UNKNOWN_GRACE - timedelta(seconds=1)),
+    "": wire_time(NOW - policy.UNKNOWN_GRACE),
     "its mark has no": "once",
 }
 """The time of a mark, by the words of the page."""

@@ -21,7 +21,6 @@ from refresh.pool.records import InstanceRecord, Unreadable, wire_time
 from refresh.reconciler.garbage_collector import policy, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
 
@@ -146,30 +145,11 @@ def test_what_cannot_be_read_of_a_young_instance_is_a_warning(
     assert (plan.changes, plan.refusals, len(plan.warnings)) == ((), (), 1)
 
 
-TEN_MINUTES_AGO = wire_time(NOW - timedelta(minutes=10))
-LONGER_AGO = wire_time(NOW - timedelta(minutes=10, seconds=1))
-
-
-@pytest.mark.parametrize(
-    ("ec2", "updated_at", "threshold", "kind"),
-    [
-        *((state, PAST, PAST, Terminate) for state in ALIVE),
-        (Ec2State.SHUTTING_DOWN, PAST, PAST, type(None)),
-        (Ec2State.TERMINATED, PAST, PAST, Clean),
-        (Ec2State.UNKNOWN, TEN_MINUTES_AGO, "", type(None)),
-        (Ec2State.UNKNOWN, LONGER_AGO, "", Clean),
-        (Ec2State.UNKNOWN, "soon", LONGER_AGO, Clean),
-        (Ec2State.UNKNOWN, "", "", SkipReason),
-    ],
-)
-def test_a_marked_instance_is_terminated_and_cleaned_up_once_it_is_gone(
-    ec2: Ec2State, updated_at: str, threshold: str, kind: type
-) -> None:
-    record = _record(records.TERMINATED, threshold, updated_at=updated_at)
-    verdict = _judge(record, _instance(ec2))
-    assert isinstance(verdict, kind)
-    if isinstance(verdict, Terminate | Clean):
-        assert (verdict.subject, verdict.record) == (ID, record)
+@pytest.mark.parametrize(("seconds", "cleaned"), [(0, False), (1, True)])
+def test_a_mark_without_a_readable_time_is_as_old_as_its_threshold(seconds: int, *, cleaned: bool) -> None:
+    threshold = wire_time(NOW - policy.UNKNOWN_GRACE - timedelta(seconds=seconds))
+    record = _record(records.TERMINATED, threshold, updated_at="soon")
+    assert _judge(record, _instance(Ec2State.UNKNOWN)) == (Clean(record) if cleaned else None)
 
 
 @pytest.mark.shows("A2")
@@ -215,11 +195,9 @@ def test_changes_are_planned_in_the_order_in_which_they_are_sent() -> None:
     ended = evolve(_record(records.TERMINATED), id="i-00000003")
     states = ((marked, Ec2State.RUNNING), (ending, Ec2State.RUNNING), (ended, Ec2State.TERMINATED))
     instances = [evolve(_instance(state), id=each.id) for each, state in states]
-    assert _plan(instances, ended, ending, marked).changes == (
-        Mark(marked, Reason.EXPIRED, NOW),
-        Terminate(ending.id),
-        Clean(ended),
-    )
+    mark, terminate, clean = _plan(instances, ended, ending, marked).changes
+    assert (mark, clean) == (Mark(marked, Reason.EXPIRED, NOW), Clean(ended))
+    assert (terminate, terminate.record) == (Terminate(ending.id), ending)
 
 
 def test_an_expired_instance_that_ec2_does_not_mention_is_marked() -> None:
@@ -227,7 +205,7 @@ def test_an_expired_instance_that_ec2_does_not_mention_is_marked() -> None:
     assert _plan([], _record()).changes == (Mark(_record(), Reason.EXPIRED, NOW),)
 
 
-STRAY_AGE = timedelta(minutes=15, seconds=1)
+STRAY_AGE = policy.UNRECORDED_GRACE + timedelta(seconds=1)
 
 
 def _stray(number: int = 0, **changed: Any) -> Ec2Instance:

@@ -86,7 +86,7 @@ def test_an_instance_launched_before_the_restore_is_not_adopted() -> None:
     other = evolve(RECORD, id=OTHER, state="running", threshold=FUTURE)
     lost = _plan(Ec2State.RUNNING, other, RESTORE.made_at)
     assert (lost.changes, len(lost.refusals)) == ((), 1)
-    later = RESTORE.made_at + timedelta(minutes=16)
+    later = RESTORE.made_at + policy.UNRECORDED_GRACE
     assert _plan(Ec2State.RUNNING, other, later).changes == (Adopt(ID, "", NOW, later),)
 
 
