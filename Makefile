@@ -10,7 +10,7 @@ COVERED := rm -f .coverage .coverage.*; \
 SHOWN := build/shown
 WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 
-.PHONY: help demo quick test test-all simulate bench mutants lint generated docs audit release-dry-run format lock clean lint-python
+.PHONY: help demo quick test test-all simulate bench mutants lint generated docs summary-image audit release-dry-run format lock clean lint-python
 
 help:
 	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make generated  write what repeats a fact of the program: pages, policies, action.yml'
 	@echo 'make docs    build the documentation site, strictly, into build/site'
+	@echo 'make summary-image  take the picture of a job summary for the README (needs Chromium)'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make release-dry-run  all of a release but push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'
@@ -91,6 +92,9 @@ generated: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m tools.docs.site
+
+summary-image: $(INSTALLED)
+	@$(BIN)/python -m tools.docs.summary_image
 
 # A Docker engine is needed, whose daemon has the base image or reaches a registry.
 release-dry-run: $(INSTALLED)

@@ -1,4 +1,7 @@
-"""The page of messages quotes what the program says, and every message of the program is on it."""
+"""The page of messages has the messages of the program, and no others.
+
+A message is recognized by a few words of it, so that the rest of the sentence can be improved on either side.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "refresh"
 PAGE = (ROOT / "docs" / "messages.md").read_text()
-
 FEWEST_WORDS = 3
-"""A text of the program with so many words is a message, and a quotation with fewer stands for none."""
-VARIES = "\0"
-"""Stands in a text for what an f-string puts in."""
+"""A text with so many words is a message, and by so many it is recognized."""
+VARIES = "..."
+"""Stands in a text for what differs from run to run."""
 
-FILES_TOLD_ELSEWHERE = {
+UNDOCUMENTED_FILES = {
     "inputs/command_line/__init__.py": "the parser shows it with the usage",
     "inputs/command_line/options.py": "`python -m refresh --help` shows it",
     "inputs/command_line/wording.py": "other words for messages that are on the page",
@@ -33,7 +35,7 @@ FILES_TOLD_ELSEWHERE = {
     "inputs/resource_classes.py": "problems of inputs' values, see there",
     "inputs/regions.py": "AWS's names",
 }
-TEXTS_TOLD_ELSEWHERE = {
+UNDOCUMENTED_TEXTS = {
     "See the message; if it stays": "no error is of the kind that all others come from",
     "Allow this to the credentials": "whoever raises it says which permission is missing",
     "not authorized to perform: (": "finds AWS's words",
@@ -61,66 +63,45 @@ TEXTS_TOLD_ELSEWHERE = {
     "no wire form for": "is a defect of the program, told by its place alone",
     "#!/usr/bin/env bash": "begins the agent's script",
 }
-"""Each text by its beginning, with the reason why the page has not got it."""
+"""Each text by its beginning, with the reason why the page does not have it."""
 
 
-def test_what_the_page_quotes_is_said_by_the_program() -> None:
-    """A message that is reworded fails here."""
-    texts = [*_texts(), *_names_of_errors(), *_lines_of_the_agent(), *_errors_of_the_composite_form()]
+def test_documented_messages_exist_in_the_program() -> None:
+    texts = {_plain(text) for text in _texts_of_the_program()}
     quotations = list(_quotations())
     assert len(quotations) > 200
-    assert [each for each in quotations if not _words(each)] == []
-    unsaid = [each for each in quotations if not any(_expression(each).search(text) for text in texts)]
-    assert not unsaid, "\n".join(unsaid)
+    assert [each for each in quotations if not any(_keys(each)[0] in text for text in texts)] == []
 
 
-def test_every_message_of_the_program_is_on_the_page() -> None:
-    """A new message fails here until it stands there, or below a reason."""
-    beginnings = [_beginning(each) for each in _quotations() if _words(each) >= FEWEST_WORDS]
-    beginnings += [re.compile(re.escape(each)) for each in TEXTS_TOLD_ELSEWHERE]
-    missing = [each for each in _messages() if not any(beginning.match(each[1]) for beginning in beginnings)]
-    assert not missing, "\n".join(": ".join(each).replace(VARIES, "...") for each in missing)
+def test_messages_of_the_program_are_documented() -> None:
+    documented = "".join(map(_plain, _quotations()))
+    messages = ((place, text) for place, text in _messages() if not text.startswith(tuple(UNDOCUMENTED_TEXTS)))
+    missing = [f"{place}: {text}" for place, text in messages if not any(key in documented for key in _keys(text))]
+    assert not missing, "\n".join(missing)
 
 
-def test_every_problem_of_an_input_is_on_this_page_or_on_that_of_bad_inputs() -> None:
-    """By its longest words that do not vary."""
-    pages = PAGE + (ROOT / "docs" / "bad-inputs.md").read_text()
-    words = [max(text.split(VARIES), key=len).strip(" :;,") for text in _problems_of_inputs()]
-    assert len(words) > 40
-    assert [each for each in words if each not in pages] == []
+def test_problems_of_inputs_are_documented_here_or_with_the_bad_inputs() -> None:
+    documented = _plain(PAGE + (ROOT / "docs" / "bad-inputs.md").read_text())
+    calls = [call for _, tree in _modules() for call in _calls_of_problem(tree)]
+    problems = [text for call in calls if _words(text := _text(call.args[0]))]
+    assert len(problems) > 40
+    assert [each for each in problems if _keys(each)[0] not in documented] == []
 
 
-def test_every_error_of_the_composite_form_is_on_the_page() -> None:
-    """What it says before the program starts."""
-    beginnings = [_beginning(each) for each in _quotations() if _words(each) >= FEWEST_WORDS]
-    errors = list(_errors_of_the_composite_form())
-    assert len(errors) == 3
-    assert [each for each in errors if not any(beginning.match(each) for beginning in beginnings)] == []
-
-
-def test_nothing_is_told_elsewhere_that_is_not_said() -> None:
-    """A reason outlives its text else."""
+def test_undocumented_texts_and_files_still_exist() -> None:
     texts = [text for _, text in _messages()]
-    assert [each for each in TEXTS_TOLD_ELSEWHERE if not any(text.startswith(each) for text in texts)] == []
-    assert [each for each in FILES_TOLD_ELSEWHERE if not (PROGRAM / each).exists()] == []
+    assert [each for each in UNDOCUMENTED_TEXTS if not any(text.startswith(each) for text in texts)] == []
+    assert [each for each in UNDOCUMENTED_FILES if not (PROGRAM / each).exists()] == []
 
 
-def test_every_message_of_the_page_has_a_meaning_and_a_remedy() -> None:
-    """In the table of who says it, whose columns are the same everywhere."""
+def test_documented_messages_have_a_meaning_and_a_remedy() -> None:
     assert [row for row in _rows() if len(row) != 3 or not all(row)] == []
 
 
 def _rows() -> Iterator[list[str]]:
-    """Give the cells of every row below a head that begins with `message`."""
-    inside = False
-    for line in PAGE.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if not line.startswith("|"):
-            inside = False
-        elif cells[0] == "message":
-            inside = True
-        elif inside and cells[0] != "---":
-            yield cells
+    """Return the cells of every row of a table whose first column is `message`."""
+    for table in re.findall(r"^\| message \|.*\n\|[ |:-]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE):
+        yield from ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
 
 
 def _quotations() -> Iterator[str]:
@@ -130,55 +111,59 @@ def _quotations() -> Iterator[str]:
         yield from found
 
 
-def _expression(quotation: str) -> re.Pattern[str]:
-    """Find what it quotes, from word to word, with anything where it says `...`."""
-    return re.compile(rf"(?<!\w){'.*'.join(map(re.escape, quotation.split('...')))}(?!\w)", re.DOTALL)
+def _words(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z]{2,}(?:['-][A-Za-z]+)*", text)
 
 
-def _beginning(quotation: str) -> re.Pattern[str]:
-    """Find the texts that begin as it does; marks, and what varies, may stand before."""
-    return re.compile(rf"\W*{_expression(quotation.lstrip('.:; (')).pattern}", re.DOTALL)
+def _plain(text: str) -> str:
+    """Reduce a text to its words."""
+    return f" {' '.join(_words(text))} "
 
 
-def _words(text: str) -> int:
-    return len(re.findall(r"[A-Za-z][A-Za-z'-]+", text))
+def _keys(text: str) -> list[str]:
+    """Return the first words of each part that does not vary, the longest part first, and of the whole text."""
+    longest, *others = sorted(map(_words, text.split(VARIES)), key=len, reverse=True)
+    parts = [longest, *(words for words in others if len(words) >= FEWEST_WORDS), _words(text)]
+    return [_plain(" ".join(words[:FEWEST_WORDS])) for words in parts]
 
 
-def _texts() -> Iterator[str]:
-    """Give every text of the program but what documents it."""
+def _modules() -> Iterator[tuple[str, ast.AST]]:
     for path in sorted(PROGRAM.rglob("*.py")):
-        tree = ast.parse(path.read_text())
-        left = _documentation(tree)
-        yield from (text for node in ast.walk(tree) if id(node) not in left and (text := _text(node)))
+        yield path.relative_to(PROGRAM).as_posix(), ast.parse(path.read_text())
+
+
+def _texts_of_the_program() -> Iterator[str]:
+    """Return every text but docstrings, the names of errors, and the texts in the two shells."""
+    for _, tree in _modules():
+        documentation = _documentation(tree)
+        yield from (_text(node) for node in ast.walk(tree) if id(node) not in documentation)
+        yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for path in (PROGRAM / "agent").glob("*.sh"):
+        yield from path.read_text().splitlines()
+    yield from _errors_of_the_composite_form()
 
 
 def _messages() -> Iterator[tuple[str, str]]:
-    """Give every text of words for people, with its place, but for the problems of inputs' values."""
-    for path in sorted(PROGRAM.rglob("*.py")):
-        name = path.relative_to(PROGRAM).as_posix()
-        if name in FILES_TOLD_ELSEWHERE:
+    """Return every text for people with its place, except for the problems of inputs."""
+    for name, tree in _modules():
+        if name in UNDOCUMENTED_FILES:
             continue
-        tree = ast.parse(path.read_text())
-        left = _documentation(tree) | _pieces(tree) | _problems(tree)
+        left = _documentation(tree) | _pieces(tree)
+        left |= {id(each) for call in _calls_of_problem(tree) for each in ast.walk(call)}
         for node in ast.walk(tree):
             text = "" if id(node) in left else _text(node)
-            if _words(text) >= FEWEST_WORDS and " " in text.strip():
+            if len(_words(text)) >= FEWEST_WORDS and " " in text.strip():
                 yield f"refresh/{name}:{getattr(node, 'lineno', '?')}", text
+    yield from (("composite/launch.sh", text) for text in _errors_of_the_composite_form())
 
 
-def _problems_of_inputs() -> Iterator[str]:
-    """Give what each `Problem(...)` says first, where it is a literal."""
-    for path in sorted(PROGRAM.rglob("*.py")):
-        yield from (text for call in _calls_of_problem(ast.parse(path.read_text())) if (text := _text(call.args[0])))
-
-
-def _errors_of_the_composite_form() -> Iterator[str]:
+def _errors_of_the_composite_form() -> list[str]:
     script = (ROOT / "composite" / "launch.sh").read_text().replace("\\\n", "").replace("$PYTHON", VARIES)
-    yield from re.findall(r'\bfail [a-z]+ "([^"]+)"', script)
+    return re.findall(r'\bfail [a-z]+ "([^"]+)"', script)
 
 
 def _text(node: ast.AST) -> str:
-    """Give a literal's text, of an f-string what is constant in it."""
+    """Return a literal's text, and of an f-string its constant parts."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -199,26 +184,11 @@ def _documentation(tree: ast.AST) -> set[int]:
 
 
 def _pieces(tree: ast.AST) -> set[int]:
-    """Give the constants of f-strings, which count as a whole."""
+    """Return the constants in f-strings, which count as a whole."""
     joined = (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr))
     return {id(each) for node in joined for each in node.values if isinstance(each, ast.Constant)}
-
-
-def _problems(tree: ast.AST) -> set[int]:
-    """Give all that stands in a `Problem(...)`, of which there is a test of its own."""
-    return {id(each) for call in _calls_of_problem(tree) for each in ast.walk(call)}
 
 
 def _calls_of_problem(tree: ast.AST) -> list[ast.Call]:
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Problem"]
-
-
-def _names_of_errors() -> list[str]:
-    """Give the kinds of errors, with which messages about AWS and GitHub begin."""
-    tree = ast.parse((PROGRAM / "errors.py").read_text())
-    return [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-
-
-def _lines_of_the_agent() -> list[str]:
-    return [line for path in sorted((PROGRAM / "agent").glob("*.sh")) for line in path.read_text().splitlines()]
