@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 LEFT_TO_TEST_ALL = {
-    "tests/bench": "takes minutes",
+    "tests/bench/test_page.py": "takes minutes",
     "tests/composite": "installs packages",
     "tests/container": "needs a Docker engine, and act",
     "tests/documentation/test_operations.py": "needs the AWS CLI",

@@ -1,38 +1,99 @@
-"""The page of figures: what can be counted stands there as it is counted."""
+"""docs/performance.md and the pages that quote it: what can be counted is what the benchmark counts."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.bench.page import PAGE, ROWS, calls
+from tests.fakes import operations
+from tests.fakes.world import ROOT
 from tools.bench.cases import cases
-from tools.bench.figures import COLUMNS
+from tools.bench.environments import Bare, Failed
+from tools.bench.figures import COLUMNS, chain
+from tools.bench.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
+HERE = Path(sys.executable)
+BARE = Bare(HERE, ROOT / "entrypoint.py", HERE, flags=())
+"""This environment, which has boto3 as well."""
+PAGE = (ROOT / "docs" / "performance.md").read_text()
+_TABLE = PAGE[PAGE.index(f"| {COLUMNS[0]} |") :].partition("\n\n")[0]
+ROWS = {
+    cells[0]: dict(zip(COLUMNS, cells, strict=True))
+    for line in _TABLE.splitlines()
+    if (cells := [cell.strip() for cell in line.split("|")[1:-1]])
+}
+"""The cells of each row by case and column."""
 
 
-def test_every_case_has_its_row() -> None:
-    """In the table that the benchmark prints."""
-    assert {case.name for case in cases()} <= set(ROWS)
-    assert list(ROWS["case"]) == list(COLUMNS)
-    assert "`make bench`" in PAGE
+def _counts(case: str) -> tuple[int, ...]:
+    """Return the documented calls, writes and chain of a case."""
+    return tuple(int(ROWS[case][column]) for column in ("calls", "writes", "chain"))
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """Give the benchmark's own emulators."""
+    with Stage() as started:
+        yield started
 
 
 @pytest.mark.parametrize(
-    ("case", "most"),
-    [
-        ("no-op", 14),
-        ("no-op, 5,000 living", 20),
-        ("fresh account", 40),
-        ("collection of 1,000", 130),
-        ("collection of 5,000", 600),
-    ],
+    "title", ["missing input", "no-op", "fresh account", "no-op, 5,000 living", "collection of 1,000"]
 )
-def test_no_case_makes_more_calls_than_it_may(case: str, most: int) -> None:
-    """Other tests hold the table to what is made."""
-    assert calls(case)[0] <= most
+def test_a_case_makes_the_documented_calls(stage: Stage, title: str) -> None:
+    """A first run has more to do at once than threads, so that the chain depends on which thread is first."""
+    case = next(each for each in cases() if each.name == title)
+    case.run(stage, BARE, latency=None)
+    calls = stage.calls()
+    writes = [name for name, _ in calls if not operations.reads(name)]
+    *counted, longest = _counts(title)
+    assert [len(calls), len(writes)] == counted, calls
+    assert abs(chain(calls) - longest) <= (title == "fresh account"), calls
 
 
-def test_a_run_that_changes_nothing_costs_the_same_whatever_there_has_been() -> None:
-    """No write, and never a longer row of calls than three."""
-    assert calls("no-op after 50,000 ever") == calls("no-op") == calls("no-op, nobody living")
-    assert calls("no-op")[1] == 0
-    assert int(ROWS["no-op"]["chain"]) <= 3
+def test_a_run_with_another_exit_code_fails_the_benchmark(stage: Stage) -> None:
+    """The error has everything that the run printed."""
+    stage.settle()
+    with pytest.raises(Failed, match=r"exit code 2, 0 expected:\n(?s:.*)ami"):
+        BARE.refresh(stage.world.environ(ami=""), 0)
+
+
+def test_the_benchmark_prints_an_object_for_each_case_and_a_table() -> None:
+    """As a process, with the few cases of --quick."""
+    command = [sys.executable, "-m", "tools.bench", "--quick", "--python", sys.executable]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+    objects, _, table = printed.partition("\n\n")
+    found = {each["case"]: each for each in map(json.loads, objects.splitlines())}
+    assert list(found) == ["missing input", "fresh account", "no-op", "collection of 10", "yardstick"]
+    assert [each["exit_code"] for each in found.values()] == [2, 0, 0, 0, 0]
+    assert [each["runs"] for each in found.values()] == [1, 1, 1, 1, 4]
+    assert found["collection of 10"]["calls_by_name"]["ec2:TerminateInstances"] == 1
+    assert all(each["peak_mb"] > 5 for each in found.values())
+    assert len(table.splitlines()) == 2 + len(found)
+
+
+def test_a_run_that_changes_nothing_costs_the_same_after_any_history() -> None:
+    assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, nobody living")
+    assert _counts("no-op")[1:] == (0, 3)
+    assert {case.name for case in cases()} <= set(ROWS)
+
+
+def test_every_page_quotes_the_same_calls() -> None:
+    """GitHub gets three of a first run's calls."""
+    pages = ("CHANGELOG.md", "README.md", "docs/index.md", "docs/operations.md")
+    changelog, *_, operating = texts = [" ".join((ROOT / name).read_text().split()) for name in pages]
+    no_op, first, ended = (_counts(each)[0] for each in ("no-op", "fresh account", "collection of 5,000"))
+    assert all(f"{no_op} calls" in text for text in texts)
+    assert f"{first - 3} to AWS" in changelog
+    assert f"{ended} to end 5,000" in changelog
+    assert f"{_counts('no-op, 5,000 living')[0]} calls" in operating
+    assert str(ended) in operating

@@ -1,4 +1,4 @@
-"""What plays EC2 and DynamoDB for thousands of instances answers as they do, or not at all."""
+"""The responder answers for thousands of instances as EC2 and DynamoDB do, or refuses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PAGE = {
 }
 
 
-def test_the_responder_gives_all_records_in_pages_of_a_megabyte_with_what_was_asked_for() -> None:
-    """DynamoDB counts whole items, and sends what is left of them."""
+def test_records_come_in_pages_of_a_megabyte_with_the_projected_attributes() -> None:
+    """DynamoDB counts whole items and sends the projection."""
     pool = Pool(5000, expired=True)
     found: list[list[dict[str, Any]]] = []
     start: dict[str, Any] = {}
@@ -34,8 +34,8 @@ def test_the_responder_gives_all_records_in_pages_of_a_megabyte_with_what_was_as
     assert {name for items in found for item in items for name in item} == {"state", "identifier"}
 
 
-def test_the_responder_ends_instances_and_remembers_what_is_written_of_them() -> None:
-    """So a collection that is played through leaves nothing behind but history."""
+def test_ended_instances_and_written_items_are_kept() -> None:
+    """A collection leaves nothing but history."""
     pool, identifier = Pool(2, expired=True), f"i-{1:017x}"
     keys = [
         {"PK": {"S": f"TYPE#{entity}"}, "SK": {"S": f"ID#{identifier}"}} for entity in ("INSTANCE", "WS", "HISTORY")
@@ -53,8 +53,7 @@ def test_the_responder_ends_instances_and_remembers_what_is_written_of_them() ->
 
 
 @pytest.mark.parametrize("filters", [{}, {"Filter.1.Name": "vpc-id"}, {"Filter.1.Name": "tag:x", "Filter.2.Name": "y"}])
-def test_the_responder_describes_nothing_by_filters_that_it_does_not_know(filters: dict[str, str]) -> None:
-    """An answer that ignored them would look right."""
+def test_unknown_filters_are_refused(filters: dict[str, str]) -> None:
     with pytest.raises(Unknown):
         Pool(1, expired=False).describe(filters)
 
@@ -72,8 +71,7 @@ def _request(body: bytes, target: str = "") -> Message:
         _request(b"Action=DescribeInstances"),
     ],
 )
-def test_the_responder_refuses_loudly_what_it_cannot_play(request_: Message, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing that it does not do may look as if it were done."""
+def test_unknown_calls_are_refused_and_reported(request_: Message, capfd: pytest.CaptureFixture[str]) -> None:
 
     async def asked() -> bytes:
         return await Responder(1, expired=False, emulators=(0, 0))._answered(request_)

@@ -15,6 +15,7 @@ from refresh.pool import records
 from tests.fakes import app, canaries
 from tests.fakes.github_server import ISSUER, SUBJECT
 from tests.fakes.world import in_minutes
+from tools.bench.proxy import at_rest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,7 +220,8 @@ def test_a_cancel_while_the_role_is_taken_ends_with_a_word(world: World, signal_
     child = world.start(_oidc(world), role_to_assume=ROLE)
     assert asked.wait(60)
     child.send_signal(signal_number)
-    time.sleep(0.3)  # the handler has run before the answer comes
+    while not at_rest(str(child.pid)):  # the handler runs before the answer comes
+        time.sleep(0.01)
     ended.set()
     printed, _ = child.communicate(timeout=60)
     assert child.returncode == 1

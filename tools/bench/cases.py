@@ -12,12 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tools.bench.environments import Environment
-    from tools.bench.figures import Call, Sample
+    from tools.bench.figures import Sample
     from tools.bench.stage import Stage
 
 LATENCIES = (0.0, 0.02)
-AMPLE = 0.25
-"""A latency beside which the client's own time is nothing: calls that could be made at once are seen to be."""
 THOUSANDS = 1000
 
 
@@ -32,8 +30,6 @@ class Case:
     code: int = 0
     instances: int = 0
     latencies: tuple[float, ...] = LATENCIES
-    apart: bool = True
-    """Whether its calls are taken from a run of their own, at an ample latency."""
 
     @property
     def runs(self) -> int:
@@ -41,17 +37,15 @@ class Case:
         return 3 if self.instances >= THOUSANDS else 9
 
     def measured(self, stage: Stage, where: Environment, runs: int) -> Iterator[Result]:
-        """Run it in rounds, so that noise hits all latencies and the yardstick alike; once before for the calls."""
-        calls: tuple[Call, ...] = ()
+        """Run it once to count its calls, then in rounds, so that noise hits all latencies and the yardstick alike."""
         samples: dict[float, list[Sample]] = {latency: [] for latency in self.latencies}
         yardstick: dict[float, list[Sample]] = {latency: [] for latency in self.latencies}
-        if self.apart:
-            self._run(stage, where, AMPLE)
-            calls = stage.calls()
+        self.run(stage, where, None)
+        calls = stage.calls()
         for _ in range(runs):
             for latency in self.latencies:
                 yardstick[latency].append(where.yardstick())
-                samples[latency].append(self._run(stage, where, latency))
+                samples[latency].append(self.run(stage, where, latency))
         for latency in self.latencies:
             yield Result(
                 case=self.name,
@@ -59,12 +53,13 @@ class Case:
                 latency=latency,
                 samples=tuple(samples[latency]),
                 yardstick=tuple(yardstick[latency]),
-                calls=calls if self.apart else stage.calls(),
+                calls=calls,
                 instances=self.instances,
                 code=self.code,
             )
 
-    def _run(self, stage: Stage, where: Environment, latency: float) -> Sample:
+    def run(self, stage: Stage, where: Environment, latency: float | None) -> Sample:
+        """Run it once; without a latency for its calls, see `tools.bench.proxy`."""
         self.prepare(stage)
         environ = {name: value for name, value in stage.world.environ(**self.inputs).items() if value}
         stage.expect(latency)
@@ -102,7 +97,7 @@ def _remembered(number: int) -> Callable[[Stage], None]:
 def quick() -> tuple[Case, ...]:
     """List a few, once at no latency: to see that all works."""
     wanted = ("missing input", "fresh account", "no-op", "collection of 10")
-    return tuple(evolve(case, latencies=(0.0,), apart=False) for case in cases() if case.name in wanted)
+    return tuple(evolve(case, latencies=(0.0,)) for case in cases() if case.name in wanted)
 
 
 def cases() -> tuple[Case, ...]:

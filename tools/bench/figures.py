@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,8 @@ from tests.fakes import operations
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Call = tuple[str, float, float]
-"""Its name, and when it began and ended, in seconds."""
+Call = tuple[str, int]
+"""Its name, and the generation of calls in which it was made, from 1."""
 
 
 @frozen
@@ -70,7 +69,7 @@ class Result:
     @property
     def writes(self) -> int:
         """Count the calls that are no reads."""
-        return sum(not operations.reads(name) for name, _, _ in self.calls)
+        return sum(not operations.reads(name) for name, _ in self.calls)
 
     def written(self) -> str:
         """Write it as one JSON object."""
@@ -84,7 +83,7 @@ class Result:
             "cpu_s": None if self.cpu is None else round(self.cpu, 3),
             "peak_mb": None if self.peak is None else round(self.peak),
             "calls": len(self.calls),
-            "calls_by_name": dict(sorted(Counter(name for name, _, _ in self.calls).items())),
+            "calls_by_name": dict(sorted(Counter(name for name, _ in self.calls).items())),
             "writes": self.writes,
             "chain": chain(self.calls),
             "exit_code": self.code,
@@ -99,14 +98,8 @@ def of_yardstick(results: Sequence[Result]) -> Result:
 
 
 def chain(calls: Iterable[Call]) -> int:
-    """Give the length of the longest sequence in which each call began after the one before it had ended."""
-    ends: list[float] = []
-    """The earliest end of a sequence of each length."""
-    for _, began, ended in sorted(calls, key=lambda call: call[2]):
-        length = bisect_right(ends, began)
-        if length == len(ends):
-            ends.append(ended)
-    return len(ends)
+    """Return the length of the longest sequence of calls in which each waits for the answer of the one before."""
+    return max((generation for _, generation in calls), default=0)
 
 
 START_UP = "no-op"

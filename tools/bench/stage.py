@@ -120,8 +120,8 @@ class Stage:
         self._responder = self._started("tools.bench.responder", *arguments)
         self._responder_port = int(self._line(self._responder))
 
-    def expect(self, latency: float) -> None:
-        """Count the calls anew, each delayed by so many seconds."""
+    def expect(self, latency: float | None) -> None:
+        """Count the calls anew, each delayed by so many seconds; None answers them in generations."""
         upstreams = list(self._emulators)
         if self._responder:
             upstreams[:2] = [self._responder_port] * 2
@@ -129,7 +129,7 @@ class Stage:
 
     def calls(self) -> tuple[Call, ...]:
         """Give what was called since."""
-        return tuple((name, began, ended) for name, began, ended in self._order({}))
+        return tuple((name, generation) for name, generation in self._order({}))
 
     def _on_emulators(self) -> None:
         self._end(self._responder)

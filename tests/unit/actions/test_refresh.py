@@ -32,12 +32,10 @@ def test_the_time_is_utc() -> None:
 
 
 def test_a_run_that_is_asked_to_stop_does_not_sleep() -> None:
-    """GitHub kills it ten seconds after the signal."""
+    """GitHub kills it ten seconds after the signal. If it slept, the test would time out."""
     shutdown = Shutdown()
     shutdown.request()
-    started = time.monotonic()
-    SystemClock(shutdown).sleep(60)
-    assert time.monotonic() - started < 30
+    SystemClock(shutdown).sleep(3600)
 
 
 def test_a_second_signal_does_not_prolong_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
