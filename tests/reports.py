@@ -20,7 +20,7 @@ def failed(report: Report) -> list[str]:
     return [each.name for each in report.failed]
 
 
-def told(report: Report) -> str:
+def reported(report: Report) -> str:
     """Give every problem and warning as plain text, a line each."""
     parts = ((*map(str, problems(each)), *each.warnings) for each in report.components)
     return "\n".join(line for part in parts for line in part)

@@ -14,7 +14,7 @@ from refresh.reconciler.registered import COMPONENTS
 from tests.fakes import canaries
 from tests.fakes.desired import LARGE_QUEUE
 from tests.fakes.world import World, in_minutes
-from tests.reports import component, failed, told
+from tests.reports import component, failed, reported
 
 if TYPE_CHECKING:
     from refresh.engine.report import Report
@@ -67,7 +67,7 @@ def test_a_denied_operation_fails_one_component_and_stops_no_other(
 ) -> None:
     report = _refresh_denied(refreshed, operation)
     assert (failed(report), report.exit_code) == ([fails], 1)
-    assert f"PermissionDenied: {operation}" in told(report)
+    assert f"PermissionDenied: {operation}" in reported(report)
     assert refreshed.states(clients) == {due: "terminated"}
     assert refreshed.metadata(clients, "idle_time_sec") == {"N": "420"}
     assert refreshed.metadata(clients, "gh_registration_token") is not None
@@ -123,7 +123,7 @@ def test_without_a_new_token_only_the_token_fails_and_the_stored_one_stays(refre
     refreshed.github.failure = (403, b'{"message": "Resource not accessible by integration"}')
     report = refreshed.refresh()
     assert (failed(report), _unchecked(report)) == (["registration token"], ["runner registrations"])
-    assert "Administration" in told(report)
+    assert "Administration" in reported(report)
     assert refreshed.metadata(clients, "gh_registration_token") == stored
 
 

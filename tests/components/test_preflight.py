@@ -11,7 +11,7 @@ from moto.backends import get_backend
 from refresh.output.job_summary import markdown
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
 from tests.fakes.world import World
-from tests.reports import component, failed, told
+from tests.reports import component, failed, reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,9 @@ def test_in_an_account_that_was_not_named_nothing_is_written(refreshed: World, c
     assert refreshed.aws.writes == []
     assert not [call for call in refreshed.github.calls if not call.startswith("GET ")]
     assert {"garbage collector", "launch template", "registration token"} <= set(failed(report))
-    assert f"are those of account {ACCOUNT_ID}, and allowed-account-ids has 111111111111, 222222222222" in told(report)
+    assert f"are those of account {ACCOUNT_ID}, and allowed-account-ids has 111111111111, 222222222222" in reported(
+        report
+    )
     assert refreshed.states(clients) == {instance_id: "running"}
 
 
@@ -85,8 +87,8 @@ def test_without_an_answer_who_this_is_nothing_is_written(world: World) -> None:
     world.aws.before_call = lambda call: (403, refused) if call == "sts:GetCallerIdentity" else None
     report = world.refresh(allowed_account_ids=ACCOUNT_ID)
     assert (report.exit_code, world.aws.writes) == (1, [])
-    assert "allowed-account-ids is set, and AWS did not say whose credentials these are: " in told(report)
-    assert "sts:GetCallerIdentity: AccessDenied" in told(report)
+    assert "allowed-account-ids is set, and AWS did not say whose credentials these are: " in reported(report)
+    assert "sts:GetCallerIdentity: AccessDenied" in reported(report)
 
 
 @pytest.mark.shows("B25")
@@ -127,7 +129,7 @@ def test_what_is_not_there_fails_what_needs_it(  # noqa: PLR0913, PLR0917 - a ta
     """Before its first write; the rest goes on, and mode plan tells as much."""
     report = refreshed.refresh(**{name: value, "resource_class_config": '{"x": {"cpu": 1, "mmem": 512}}', "mode": mode})
     assert failed(report) == fails
-    assert f"nothing was written here: {problem}" in told(report)
+    assert f"nothing was written here: {problem}" in reported(report)
     writes = {"sqs:CreateQueue", "dynamodb:PutItem"} if mode == "apply" else set()
     assert set(refreshed.aws.writes) == writes
 
@@ -159,7 +161,7 @@ def test_a_group_of_another_vpc_fails_who_writes_of_it(refreshed: World, clients
     refreshed.forget_calls()
     report = refreshed.refresh(security_group_ids=group, max_idle_time="9m")
     assert failed(report) == ["launch template", "parameters"]
-    assert f"one cannot use {group} ({vpc}) in subnet-" in told(report)
+    assert f"one cannot use {group} ({vpc}) in subnet-" in reported(report)
     assert refreshed.aws.writes == []
 
 
@@ -199,7 +201,7 @@ def test_credentials_that_end_while_it_is_looked_fail_the_write(world: World) ->
     world.aws.before_call = lambda call: (400, ended) if call == "ec2:DescribeImages" else None
     report = world.refresh()
     assert "launch template" in failed(report)
-    assert "RequestExpired: not sent, since ec2:DescribeImages was answered so before." in told(report)
+    assert "RequestExpired: not sent, since ec2:DescribeImages was answered so before." in reported(report)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
 
 
@@ -235,7 +237,7 @@ def test_what_nothing_can_be_launched_with_fails_the_template(
     spoil()
     report = world.refresh()
     assert failed(report) == ["launch template"]
-    assert problem in told(report)
+    assert problem in reported(report)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
     assert world.aws.counted()["sqs:CreateQueue"] == 7
 

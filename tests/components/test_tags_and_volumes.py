@@ -10,7 +10,7 @@ import pytest
 from refresh.output.job_summary import markdown
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE
 from tests.fakes.world import World
-from tests.reports import component, failed, told
+from tests.reports import component, failed, reported
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -131,7 +131,7 @@ def test_unreadable_tags_fail_their_component_and_stop_nothing_else(
     report = world.refresh(tags=WRITTEN, max_idle_time="9m", ami=OTHER_IMAGE)
     name, resource = UNREADABLE[operation]
     assert failed(report) == [name]
-    assert f"{resource} were not compared" in told(report)
+    assert f"{resource} were not compared" in reported(report)
     assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
     assert world.aws.counted()["dynamodb:PutItem"] == 2
     assert not [call for call in world.aws.writes if "Tag" in call]
@@ -211,7 +211,7 @@ def test_a_volume_smaller_than_the_image_fails_the_template_before_its_first_wri
     refreshed.forget_calls()
     report = refreshed.refresh(ami=image, root_volume_size="8", max_idle_time="9m")
     assert failed(report) == ["launch template"]
-    assert all(text in told(report) for text in ("root-volume-size: 8 GiB", image, "15 GiB"))
+    assert all(text in reported(report) for text in ("root-volume-size: 8 GiB", image, "15 GiB"))
     assert refreshed.aws.writes == ["dynamodb:PutItem"]
 
 
@@ -230,8 +230,8 @@ def test_an_image_whose_root_cannot_be_found_fails_the_template_alone(
     refreshed.forget_calls()
     report = refreshed.refresh(ami=ami, root_volume_type="gp3")
     assert failed(report) == ["launch template"]
-    assert all(text in told(report) for text in texts)
-    assert "ubuntu" not in told(report)
+    assert all(text in reported(report) for text in texts)
+    assert "ubuntu" not in reported(report)
     assert refreshed.aws.writes == []
 
 

@@ -29,7 +29,7 @@ SURROUNDINGS = (
     "GITHUB_SERVER_URL",
     "GITHUB_RUN_ID",
 )
-"""What the job and GitHub set; everything else is the action's own business."""
+"""What the job and GitHub set; the action sets everything else."""
 
 
 _OF_THE_ACTION = ("entrypoint.py", "composite", "refresh", "requirements")

@@ -61,7 +61,7 @@ def test_no_expression_is_pasted_into_a_script() -> None:
 
 @pytest.mark.shows("A61")
 def test_other_actions_are_pinned_by_their_commit() -> None:
-    """A tag can be moved; the version stands beside it."""
+    """A tag can be moved; the version is in a comment."""
     (used,) = re.findall(r"uses: (.*)", ACTION.read_text())
     assert re.fullmatch(r"actions/setup-python@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
 

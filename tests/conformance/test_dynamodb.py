@@ -58,7 +58,7 @@ def _get(backend: Backend, table: str, identifier: str) -> dict[str, Any]:
 
 
 def test_a_table_that_exists_is_not_created_again(backend: Backend, table: str) -> None:
-    """It is somebody else's doing."""
+    """Another process made it."""
     with pytest.raises(errors.AlreadyExists):
         backend.dynamodb.create_table(
             TableName=table, KeySchema=KEYS, AttributeDefinitions=TYPES, BillingMode="PAY_PER_REQUEST"

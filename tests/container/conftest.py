@@ -103,7 +103,7 @@ def _answers(stage: RemoteStage) -> bool:
 
 @pytest.fixture
 def stage(_stage: RemoteStage) -> Iterator[RemoteStage]:
-    """Give an empty account in a container; at the end it tells which secrets it found in requests."""
+    """Return an empty account in a container, which searches every request for secrets."""
     _stage.release()
     _stage.reset()
     yield _stage

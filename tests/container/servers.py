@@ -1,7 +1,7 @@
 """The stand-ins for AWS and GitHub in a container, and a third port by which a test on the host directs them.
 
-GET /calls tells the calls since they were last forgotten, whether an answer is held back, the App's key, and the
-secrets in requests that were found since it last told. POST
+GET /calls returns the calls since they were last forgotten, whether an answer is held back, the App's key, and the
+secrets found in requests since the last time. POST
 /forget, /reset (an empty account), /furnish (what a pool's owner has there before), /hold?number=3 or
 /hold?operation=sqs:CreateQueue (that call from now is carried out, its answer waits) and /release.
 """
@@ -25,7 +25,7 @@ LONGEST_HOLD_SECONDS = 120
 
 
 class Stage:
-    """The calls to both servers in one row, and the one whose answer is held back."""
+    """The calls to both servers in order, and the one whose answer is held back."""
 
     def __init__(self, aws: AwsServer, github: GitHubServer) -> None:
         self.aws = aws
@@ -48,7 +48,7 @@ class Stage:
             self._release.wait(LONGEST_HOLD_SECONDS)
 
     def direct(self, path: str, query: dict[str, list[str]]) -> dict[str, object]:
-        """Do as a test says and tell how things stand."""
+        """Do as a test says and return the state."""
         with self._lock:
             match path:
                 case "/forget":
@@ -78,7 +78,7 @@ def main() -> None:
 
         class Control(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                """Tell how things stand."""
+                """Return the state."""
                 self.do_POST()
 
             def do_POST(self) -> None:

@@ -67,7 +67,7 @@ def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, con
 
 
 def test_outputs_summary_and_report_are_written_as_github_reads_them(step: Callable[..., Step]) -> None:
-    """Outputs, summary and the report, each a file of the runner's; secrets are masked before all else."""
+    """Outputs, summary and report are files of the runner; secrets are masked first."""
     done = _finished(step())
     assert tuple(done.outputs) == OUTPUTS
     assert "| state table | 🔧 changed 3 |" in done.written("GITHUB_STEP_SUMMARY")

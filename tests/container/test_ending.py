@@ -57,7 +57,7 @@ def test_a_cancelled_collection_reports_in_time_and_the_next_run_finishes_it(
 def test_a_collection_killed_at_any_request_is_finished_by_the_next_run(
     step: Callable[..., Step], stage: RemoteStage, contained: World, tally: Tally
 ) -> None:
-    """The request has had its effect, its answer never comes; nobody is harmed and nothing is left."""
+    """The request has its effect and its answer never comes; no instance is harmed and nothing is left."""
     assert step().finish() == 0
     (at_work,) = contained.launch(contained.clients())
     contained.record(contained.clients(), at_work, state="running", runId="1", threshold="2999-01-01T00:00:00Z")
@@ -119,7 +119,7 @@ def _settle(step: Callable[..., Step], stage: RemoteStage, world: World) -> None
 
 
 def _expire(world: World) -> list[str]:
-    """Launch instances whose time is over."""
+    """Launch expired instances."""
     clients = world.clients()
     launched = world.launch(clients, EXPIRED)
     for each in launched:

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(600)]
 
 def _essence(outputs: Mapping[str, str]) -> dict[str, Any]:
     """Leave out what names the account: ids and addresses."""
-    told = ("changed", "drift", "launch-template-version", "terminated-count", "failed-components", "report-path")
+    names = ("changed", "drift", "launch-template-version", "terminated-count", "failed-components", "report-path")
     plan = [(each["component"], each["action"], each["resource"]) for each in json.loads(outputs["plan"])]
-    return {name: outputs[name] for name in told} | {"names": set(outputs), "plan": plan}
+    return {name: outputs[name] for name in names} | {"names": set(outputs), "plan": plan}
 
 
 def test_the_composite_action_does_what_the_container_does(  # noqa: PLR0913, PLR0917 - both and their surroundings

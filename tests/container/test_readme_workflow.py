@@ -65,7 +65,7 @@ def test_the_workflow_differs_from_the_readme_only_in_its_surroundings() -> None
 def test_act_runs_the_workflow_on_an_empty_account_and_again_and_as_a_plan(
     acted: Callable[..., Acted], world: World
 ) -> None:
-    """Everything is created, then nothing changes, then a plan tells; the next step reads every output."""
+    """Everything is created, then nothing changes, then a plan reports; the next step reads every output."""
     code, printed, created = acted()
     assert code == 0, printed
     assert set(created) == set(OUTPUTS)

@@ -31,7 +31,7 @@ def _written() -> str:
 
 
 def signed_by(token: str) -> str:
-    """Tell which App signed a token with this key, "" for none."""
+    """Return the App that signed a token with this key, "" for none."""
     try:
         return str(jwt.decode(token, _key().public_key(), algorithms=["RS256"])["iss"])
     except jwt.PyJWTError:

@@ -1,4 +1,4 @@
-"""Strategies for inputs that nobody foresaw, and for desired states, with a way back from those to inputs."""
+"""Strategies for arbitrary inputs and for desired states, and a way back from a state to inputs."""
 
 from __future__ import annotations
 

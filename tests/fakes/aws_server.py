@@ -83,7 +83,7 @@ class AwsServer(Serving):
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
         self.after_call: Callable[[str], None] = lambda _: None
-        """Told of the operation when it has had its effect and before it is answered."""
+        """Called with the operation after its effect and before its answer."""
         self._lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
         super().__init__(make_server(host, port, self._answer, threaded=True, request_handler=_Silent))
@@ -145,7 +145,7 @@ class AwsServer(Serving):
                 canaries.plant("role's credentials", secret.decode())
         self.after_call(operation)
         if "HTTP_X_AMZ_TARGET" in environ and (denied := _DENIED.search(b"".join(answer))):
-            # moto refuses in XML whoever asks in JSON.
+            # moto refuses JSON requests in XML.
             answer = [json.dumps({"__type": "#AccessDeniedException", "Message": denied[1].decode()}).encode()]
             began = [("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])]
         start_response(*began[-1])

@@ -42,7 +42,7 @@ class GitHubServer(Serving):
         self.asked: list[dict[str, Any]] = []
         """What was asked of an installation token."""
         self.after_call: Callable[[str], None] = lambda _: None
-        """Told of method and path when they have had their effect and before they are answered."""
+        """Called with method and path after their effect and before their answer."""
         self._issued = 0
         server = _Server((host, port), _handler(self))
         server.daemon_threads = True

@@ -22,7 +22,7 @@ DECLARED = {operation: tuple(needs.actions(operation)) for operation, needs in R
 
 
 def reads(call: str) -> bool:
-    """Tell whether a call only reads; AWS's are named `service:Operation`, GitHub's `GitHub:METHOD path`."""
+    """Return whether a call only reads; AWS's are named `service:Operation`, GitHub's `GitHub:METHOD path`."""
     return call.partition(":")[2].startswith(_READS)
 
 
@@ -33,7 +33,7 @@ def record(name: str) -> None:
 
 
 def counts(environ: Mapping[str, Any]) -> bool:
-    """Tell from a request's WSGI environment whether it is refresh's."""
+    """Return whether a request with this WSGI environment is refresh's."""
     name, value = MARK
     marked = environ.get(f"HTTP_{name.upper().replace('-', '_')}") == value
     return not marked and f"{name}/{value}" not in environ.get("HTTP_USER_AGENT", "")

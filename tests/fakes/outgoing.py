@@ -38,7 +38,7 @@ _GIVEN_TO_JOB = re.compile(rb"ACTIONS_ID_TOKEN_REQUEST_TOKEN: \S+")
 _TOLD_TO_RUNNER = re.compile(rb"with " + canaries.REGISTRATION.encode() + rb"\d+")
 """The stub of the runner writes down the token that it was given, as it has to be."""
 _INSTALLED = ".dist-info"
-"""Stands in a folder of installed packages, beside each."""
+"""A file in each folder of installed packages."""
 _CLEAN: set[str] = set()
 """User data in which nothing was found."""
 
@@ -121,7 +121,7 @@ def _json(body: bytes) -> str:
 
 
 def _without_token(request: Any) -> Any:
-    """Leave out the registration token where it is stored, and nothing else."""
+    """Leave out only the stored registration token."""
     match request:
         case {"Item": {"identifier": {"S": "gh_registration_token"}, "value": {"M": {"token": {"S": str(token)}}}}}:
             if not _REGISTRATION.fullmatch(token):

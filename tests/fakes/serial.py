@@ -16,7 +16,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class StillClock:
-    """A clock that moves only when it is told to; `slept` lists the seconds that were waited."""
+    """A clock that moves only on request; `slept` lists the seconds that were waited."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.moment = now

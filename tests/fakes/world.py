@@ -67,7 +67,7 @@ class SleeplessClock:
 
 
 HOOKS = ProcessHooks(mask=lambda _: None, now=SleeplessClock().now)
-"""A process that nobody watches."""
+"""A process without a watcher."""
 
 
 class World:

@@ -12,7 +12,7 @@ from refresh.pool import records
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse, of, worlds, writing
-from tests.reports import failed, told
+from tests.reports import failed, reported
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.schedules import FailAlways, calls_of
@@ -79,7 +79,9 @@ def test_a_refused_operation_fails_only_the_components_that_need_it(
     report = watched(pool, Refuse(operation, error))
     assert failed(report) == _fails(operation)
     assert report.exit_code == bool(_fails(operation))
-    words = told(report) if _fails(operation) else "\n".join(each for one in report.components for each in one.notes)
+    words = (
+        reported(report) if _fails(operation) else "\n".join(each for one in report.components for each in one.notes)
+    )
     assert f"{kind.__name__}: {operation}: {code}" in words
     if kind is errors.PermissionDenied:
         assert "in the IAM policy of the role or user that the run uses" in words
@@ -99,7 +101,7 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(operation: str) -> None:
     settle(undisturbed)
     template = undisturbed.account.state.templates[TEMPLATE]
     if operation in ("ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion"):
-        # What EC2 says of the version is lost with the answer; an equal one more tells.
+        # EC2's warnings are lost with the answer; one more equal version shows them.
         template.versions[template.latest + 1] = template.versions[template.latest]
     if operation == "ec2:CreateLaunchTemplateVersion":
         template.default += 1
@@ -125,8 +127,8 @@ def test_credentials_that_expire_during_a_collection_end_it_with_a_report(code: 
     assert type(error) is errors.CredentialsExpired
     report = watched(pool, Refuse("ec2:TerminateInstances", error))
     assert (report.exit_code, failed(report)) == (1, ["garbage collector"])
-    assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in told(report)
-    assert "Give valid credentials" in told(report)
+    assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in reported(report)
+    assert "Give valid credentials" in reported(report)
     assert pool.account.calls.count("ec2:TerminateInstances") == 1
     settle(pool)
 
@@ -141,13 +143,13 @@ def test_a_run_stopped_at_any_call_reports_and_the_next_run_finishes(world: str,
         pool = build(world)
         report = watched(pool, _Stop(number, phase))
         assert report.exit_code == 1
-        assert "stopped as asked" in told(report)
+        assert "stopped as asked" in reported(report)
         settle(pool)
 
 
 @frozen
 class _Stop(Watch):
-    """The run is asked to stop before or after a call, whose answer it takes."""
+    """The run is asked to stop before or after a call, whose answer it still reads."""
 
     number: int
     phase: Phase

@@ -1,4 +1,4 @@
-"""GitHub fails in every way that it has, over HTTP: what is waited for, what is told, and that nobody else fails."""
+"""Every failure of GitHub, over HTTP: what is waited for, what is reported, and that no other component fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fakes import canaries
 from tests.fakes.desired import desired
 from tests.fakes.github_server import GitHubServer
 from tests.fakes.world import HOOKS, World, in_minutes
-from tests.reports import failed, told
+from tests.reports import failed, reported
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -29,7 +29,7 @@ MOVED = b'{"message": "Moved Permanently"}'
 
 @pytest.fixture
 def stale(refreshed: World, clients: Clients) -> World:
-    """Give a pool whose token is due, so that GitHub is asked, and with it an expired instance."""
+    """Return a pool with a due token, so that GitHub is asked, and with an expired instance."""
     old = records.to_wire({"token": "old", "timestamp": in_minutes(-50), "expires_at": in_minutes(10)})
     refreshed.put_metadata(clients, "gh_registration_token", old)
     (instance_id,) = refreshed.launch(clients)
@@ -70,7 +70,7 @@ def test_an_error_of_github_keeps_the_stored_token_and_stops_no_other_component(
     assert report.exit_code == 1
     assert set(failed(report)) <= {"registration token", "runner registrations"}
     assert "registration token" in failed(report)
-    assert words in told(report)
+    assert words in reported(report)
     assert stale.metadata(clients, "gh_registration_token") == stored
     assert set(stale.states(clients).values()) == {"terminated"}
     asked = [call for call in stale.github.calls if call.startswith("POST")]

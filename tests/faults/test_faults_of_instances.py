@@ -14,7 +14,7 @@ from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.memory.ec2 import ALIVE
 from tests.faults.faults import Refuse
-from tests.reports import failed, told
+from tests.reports import failed, reported
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
@@ -52,8 +52,10 @@ def test_a_protected_instance_is_left_out_and_reported_by_every_run(zones: str) 
     for _ in range(2):
         report = watched(pool, Watch())
         assert (failed(report), pool.alive) == (["garbage collector"], [ids[3]])
-        assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in told(report)
-        assert "Remove EC2's termination protection from the instance, or tag it refresh-action:" in told(report)
+        assert f"terminate instance {ids[3]}: Rejected: ec2:TerminateInstances: OperationNotPermitted" in reported(
+            report
+        )
+        assert "Remove EC2's termination protection from the instance, or tag it refresh-action:" in reported(report)
     pool.account.clock.moment += timedelta(minutes=11)
     watched(pool, Watch())
     assert set(pool.table.of(records.INSTANCE)) == {ids[3]}
@@ -77,7 +79,7 @@ def test_an_instance_that_still_runs_after_its_termination_is_not_cleaned(
     with monkeypatch.context() as patched:
         patched.setattr("tests.fakes.memory.ec2.Ec2.terminate_instances", ignored)
         report = watched(pool, Watch())
-    assert (report.exit_code, f"{instance_id} is {answer}" in told(report)) == (1, True)
+    assert (report.exit_code, f"{instance_id} is {answer}" in reported(report)) == (1, True)
     assert set(pool.table.of(records.INSTANCE)) == set(pool.table.of(records.HEARTBEAT)) == {instance_id}
     settle(pool)
     assert set(pool.table.of(records.HISTORY)) == {instance_id}
@@ -86,7 +88,7 @@ def test_an_instance_that_still_runs_after_its_termination_is_not_cleaned(
 @pytest.mark.shows("F12")
 @pytest.mark.parametrize("minutes", [pytest.param(9, id="F12-young"), pytest.param(11, id="F12-old")])
 def test_an_instance_that_ec2_does_not_list_is_gone_ten_minutes_after_its_mark(minutes: int) -> None:
-    """EC2 answers late; F11 is why nobody is asked for by `InstanceIds`."""
+    """EC2 answers late; F11 is why `InstanceIds` is not used."""
     pool, (instance_id,) = _expired(1)
     del pool.account.state.instances[instance_id]
     pool.record(instance_id, state=records.TERMINATED, written=-60 * minutes)
@@ -101,7 +103,7 @@ def test_instances_are_read_by_a_filter_which_returns_those_that_exist(
     known: bool,  # noqa: FBT001 - pytest's shape
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`InstanceIds` would fail as a whole for one that is unknown; an empty answer kills nobody."""
+    """`InstanceIds` would fail as a whole for one unknown id; an empty answer ends no instance."""
     pool, ids = _expired(2)
     for each in ids if not known else ids[:1]:
         del pool.account.state.instances[each]
@@ -123,7 +125,7 @@ def test_instances_are_read_by_a_filter_which_returns_those_that_exist(
 @pytest.mark.shows("F14")
 @pytest.mark.parametrize("state", [pytest.param("claimed", id="F14-claimed"), pytest.param("idle", id="F14-renewed")])
 def test_a_mark_that_loses_a_race_is_skipped_without_an_error(state: str) -> None:
-    """Somebody claimed or renewed it between the look and the mark: it lives."""
+    """It was claimed or renewed between the look and the mark, so it lives."""
     pool, (instance_id,) = _expired(1)
 
     class _Claim(Watch):
@@ -149,7 +151,7 @@ def test_with_a_wrong_clock_nothing_is_marked_or_adopted(minutes: int) -> None:
     pool.intercept = lambda clients: evolve(clients, skew=lambda: timedelta(minutes=minutes))
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == ((1, ["garbage collector"]) if off else (0, []))
-    assert ("Set the runner's clock" in told(report)) is off
+    assert ("Set the runner's clock" in reported(report)) is off
     assert pool.ec2.state(marked.id) not in ALIVE
     assert pool.account.writes.count("ec2:TerminateInstances") == (1 if off else 2)
     ended = [each for each in pool.table.of(records.INSTANCE).values() if records.text(each, "endedReason")]
@@ -176,7 +178,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 def test_a_malformed_record_is_reported_and_does_not_stop_the_collection(
     identifier: str, attributes: dict[str, Any]
 ) -> None:
-    """It is never ended; the expired one beside it is. An attribute that nobody knows does no harm."""
+    """It is never ended; another, expired one is. Unknown attributes do no harm."""
     pool, (instance_id,) = _expired(1)
     kept = pool.launch()
     identifier = identifier or kept.id
@@ -184,7 +186,7 @@ def test_a_malformed_record_is_reported_and_does_not_stop_the_collection(
     pool.table.put({**records.key(records.INSTANCE, identifier), **attributes, "more": {"S": "x"}})
     report = watched(pool, Watch())
     assert (report.exit_code, pool.alive) == (0, [kept.id])
-    assert f"{identifier}" in told(report)
+    assert f"{identifier}" in reported(report)
     assert pool.ec2.state(instance_id) not in ALIVE
     assert identifier in pool.table.of(records.INSTANCE)
 

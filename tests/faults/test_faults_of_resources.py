@@ -10,7 +10,7 @@ from refresh.pool import records
 from tests.fakes.desired import LARGE_QUEUE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse
-from tests.reports import failed, told
+from tests.reports import failed, reported
 from tests.simulation.invariants import crashed, settle, watched
 from tests.simulation.schedules import CrashAt
 from tests.simulation.worlds import build
@@ -41,8 +41,8 @@ def test_a_queue_deleted_within_a_minute_fails_the_component_and_keeps_the_recor
     pool.account.clock.moment += timedelta(seconds=seconds)
     report = watched(pool, Watch())
     assert (report.exit_code, failed(report)) == (1, ["resource pools"])
-    assert "QueueDeletedRecently: You must wait 60 seconds" in told(report)
-    assert "Wait a minute: the next run makes it." in told(report)
+    assert "QueueDeletedRecently: You must wait 60 seconds" in reported(report)
+    assert "Wait a minute: the next run makes it." in reported(report)
     assert pool.table.of(records.METADATA)["resource_class_config"] == before
     settle(pool)
 
@@ -76,11 +76,11 @@ VERSION = ("ec2:CreateLaunchTemplateVersion", "outdated template", "LaunchTempla
     ("operation", "world", "code"), [pytest.param(*CREATED, id="F19"), pytest.param(*VERSION, id="F19-version")]
 )
 def test_a_reached_quota_is_reported_and_the_old_default_stays(operation: str, world: str, code: str) -> None:
-    """AWS refuses with words of its own; nobody else fails."""
+    """AWS's own message is reported; no other component fails."""
     pool = build(world)
     report = watched(pool, Refuse(operation, refused(operation, code, "You have reached the maximum number.")))
     assert failed(report) == ["launch template"]
-    assert f"Rejected: {operation}: {code}: You have reached the maximum number. Change what" in told(report)
+    assert f"Rejected: {operation}: {code}: You have reached the maximum number. Change what" in reported(report)
     left = [(each.default, sorted(each.versions)) for each in pool.account.state.templates.values()]
     assert left == ([] if world == "empty account" else [(1, [1])])
     settle(pool)

@@ -13,7 +13,7 @@ from refresh.output.problems import causes
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Watch, refused
 from tests.faults.faults import Refuse
-from tests.reports import told
+from tests.reports import reported
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.worlds import build
@@ -22,7 +22,7 @@ from tests.simulation.worlds import build
 @pytest.mark.shows("F18")
 @pytest.mark.parametrize("operation", [pytest.param("ec2:CreateLaunchTemplate", id="F18")])
 def test_a_template_created_by_another_process_is_found_by_the_next_look(operation: str) -> None:
-    """Its answer says that it exists; nobody fails, and a version tells what EC2 told the other."""
+    """The answer is AlreadyExists; no component fails, and a new version shows EC2's warnings."""
     pool = build("empty account")
     error = refused(operation, "InvalidLaunchTemplateName.AlreadyExistsException")
     assert type(error) is errors.AlreadyExists
@@ -73,8 +73,8 @@ def test_an_inactive_table_is_awaited_for_a_minute_before_any_write(
     report = watched(pool, Watch())
     assert pool.account.writes == []
     assert report.exit_code == fails
-    assert (f"await table {TABLE} ({status})" in told(report)) is fails
-    assert ("is still not ACTIVE after 60 s" in told(report)) is fails
+    assert (f"await table {TABLE} ({status})" in reported(report)) is fails
+    assert ("is still not ACTIVE after 60 s" in reported(report)) is fails
     monkeypatch.undo()
     settle(pool)
 
@@ -92,7 +92,7 @@ def test_a_table_with_other_keys_is_refused_and_never_recreated(key: str) -> Non
     pool.account.clock.moment += timedelta(minutes=1)
     report = watched(pool, Watch())
     assert (report.exit_code, pool.account.writes) == (1, [])
-    assert "belongs to another application. Nothing was changed" in told(report)
+    assert "belongs to another application. Nothing was changed" in reported(report)
     others = [str(each.error) for each in report.failed if each.name != "state table"]
     assert others == ["the state table is not ready (see its error above)"] * 5
     assert len(causes(report.components)) == 1
@@ -129,7 +129,7 @@ def test_unprocessed_keys_are_requested_again(times: int, monkeypatch: pytest.Mo
     report = watched(pool, Watch())
     assert report.exit_code == (times > 2)
     assert pool.account.writes == []
-    assert ("Throttled: dynamodb:BatchGetItem" in told(report)) is (times > 2)
+    assert ("Throttled: dynamodb:BatchGetItem" in reported(report)) is (times > 2)
     monkeypatch.undo()
     settle(pool)
 
@@ -144,8 +144,8 @@ def test_after_its_timeout_a_run_starts_nothing_and_reports_what_is_left(operati
     pool = build("mixed instances")
     report = watched(pool, _Slow(pool, operation))
     assert report.exit_code == 1
-    assert "the run's time is over" in told(report)
-    assert "Nothing is lost: the next run continues" in told(report)
+    assert "the run's time is over" in reported(report)
+    assert "Nothing is lost: the next run continues" in reported(report)
     assert "ec2:TerminateInstances" not in pool.account.calls
     settle(pool)
 

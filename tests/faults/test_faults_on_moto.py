@@ -9,7 +9,7 @@ import pytest
 from refresh import errors
 from tests.fakes.world import World
 from tests.faults.faults import of, refusal
-from tests.reports import failed, told
+from tests.reports import failed, reported
 from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import build
 
@@ -35,7 +35,7 @@ def test_a_call_that_fails_four_times_succeeds_at_the_fifth(
     world.aws.before_call = lambda call: left.pop() if call == operation and left else None
     report = world.refresh()
     world.aws.before_call = lambda _: None
-    assert report.exit_code == 0, told(report)
+    assert report.exit_code == 0, reported(report)
     assert left == []
     world.settle()
 
@@ -50,7 +50,7 @@ def test_after_five_tries_a_call_fails_only_its_own_component(world: World, row:
     report = world.refresh()
     world.aws.before_call = lambda _: None
     assert (report.exit_code, failed(report)) == (1, ["launch template"])
-    assert f"{kind.__name__}: ec2:CreateLaunchTemplate: {code}" in told(report)
+    assert f"{kind.__name__}: ec2:CreateLaunchTemplate: {code}" in reported(report)
     assert world.aws.counted()["ec2:CreateLaunchTemplate"] == 5
     world.settle()
 
@@ -69,6 +69,6 @@ def test_after_refused_credentials_nothing_is_sent_and_a_report_is_written(
     refreshed.aws.before_call = lambda call: answer if call == "ec2:TerminateInstances" else None
     report = refreshed.refresh()
     assert report.exit_code == 1
-    assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in told(report)
+    assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in reported(report)
     assert refreshed.aws.counted()["ec2:TerminateInstances"] == 1
     assert refreshed.aws.calls[-1] == "ec2:TerminateInstances"

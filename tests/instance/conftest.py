@@ -1,4 +1,4 @@
-"""An instance that runs what the launch template holds, beside the servers it talks to."""
+"""An instance that runs the launch template's user data, and the servers it talks to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def contained() -> bool:
-    """Tell whether instances are containers; skip where they can be neither that nor namespaces."""
+    """Return whether instances are containers; skip if neither containers nor namespaces are possible."""
     try:
         engine = subprocess.run(["docker", "version"], check=False, capture_output=True).returncode == 0  # noqa: S607 - the user's
     except FileNotFoundError:

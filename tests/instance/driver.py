@@ -50,7 +50,7 @@ class Driver:
         )
 
     def run(self, run: str) -> None:
-        """Tell that the run has it."""
+        """Record that the run has it."""
         self._move("running", run, run, minutes=30)
 
     def release(self, run: str) -> None:
@@ -90,7 +90,7 @@ class Driver:
         return eventually(lambda: self.signalled == (state, run), seconds, lambda: f"{self.signalled}\n{log()}")
 
     def ended(self) -> bool:
-        """Whether EC2 has been told to terminate it."""
+        """Whether its termination was requested of EC2."""
         return self.world.states(self.clients)[self.instance_id] in ("shutting-down", "terminated")
 
     def _move(self, state: str, run: str, judged_run: str, minutes: float) -> None:

@@ -55,7 +55,7 @@ class Machine:
 
     folder: Path
     contained: bool
-    """In a container; else in namespaces."""
+    """In a container; otherwise in namespaces."""
     name: str = field(factory=lambda: f"instance-{uuid.uuid4().hex[:12]}")
     _child: subprocess.Popen[bytes] | None = None
     _replaced: dict[str, Path] = field(factory=dict)

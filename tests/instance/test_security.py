@@ -121,7 +121,7 @@ setsid sleep 1000 >/dev/null 2>&1 &
     assert instance.machine.run("pgrep -u builder sleep").strip()
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
-    assert "run.sh ended" in instance.machine.calls  # told to, not killed
+    assert "run.sh ended" in instance.machine.calls  # by request, not killed
     assert not instance.machine.run("pgrep -u builder --runstates D,I,R,S,T").strip()
 
 

@@ -1,4 +1,4 @@
-"""Everybody else who touches the pool while a run goes on, each as one atomic effect, with their own clocks.
+"""The other processes that touch the pool during a run, each as one atomic effect with its own clock.
 
 The conditions are those of docs/table.md, INSTANCE.
 """
@@ -34,7 +34,7 @@ _IDLE_TIME, _RUNTIME, _CLAIM, _CREATION = 420, 1800, 300, 600
 
 @frozen
 class Hands:
-    """Somebody with a clock of their own, and the instance that they care about."""
+    """A process with a clock of its own, and the instance that it works on."""
 
     pool: Pool
     instance_id: str
@@ -59,7 +59,7 @@ class Hands:
         self.pool.table.put({**record, **written})
 
     def register(self) -> None:
-        """Record it as provision does after the launch, if nobody has."""
+        """Record it as provision does after the launch, unless it has a record."""
         if self._record() is None:
             beats = self.pool.ec2.state(self.instance_id) in ALIVE
             threshold = self._time(_CREATION)
@@ -199,5 +199,5 @@ def deeds(*, skews: tuple[int, ...] = SKEWS) -> list[tuple[str, int]]:
 
 
 def act(pool: Pool, instance_id: str, name: str, skew: int) -> None:
-    """Let somebody act."""
+    """Let an actor act."""
     {**WITH_A_CLOCK, **WITHOUT}[name](Hands(pool, instance_id, skew))

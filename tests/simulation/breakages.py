@@ -1,4 +1,4 @@
-"""Deliberate breakages: each is a mistake that somebody could make, and each must break a promise somewhere."""
+"""Deliberate breakages: each is a plausible mistake, and each must break a promise of the simulation."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def believe_the_record_alone() -> AbstractContextManager[object]:
 
 
 def believe_what_is_recorded_of_former_templates() -> AbstractContextManager[object]:
-    """Forget that the table alone says so, and that a living template is somebody's."""
+    """Trust the table alone, and forget that a living template may belong to another pool."""
     return mock.patch.object(observe, "_belongs_to_another_pool", return_value=False)
 
 

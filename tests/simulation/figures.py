@@ -27,7 +27,7 @@ DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 MOST = {"short": 60, "push": 5_000, "nightly": 100_000}
 """How many schedules of a kind prove that nothing is found where nothing is broken."""
 DRAWS = {"short": 5, "push": 500, "nightly": 70_000}
-"""How many schedules with three faults are drawn at random for a world or a state: nobody can run all of them."""
+"""How many schedules with three faults are drawn at random for a world or a state; all would take too long."""
 
 
 @define

@@ -150,7 +150,7 @@ class Guard:
         for identifier in identifiers:
             require(identifier in self.marked, "S1", f"{identifier} was not read as terminated")
             tags = self.pool.account.state.instances[identifier].tags
-            require(STRANGER not in tags, "S3", f"{identifier} is nobody's business")
+            require(STRANGER not in tags, "S3", f"{identifier} is of no pool")
             item = self.pool.table.of(records.INSTANCE).get(identifier)
             state = records.text(item, "state") if item else None
             require(state in (None, records.TERMINATED), "S1", f"{identifier} is {state} in the table")
@@ -235,7 +235,7 @@ def settle(pool: Pool) -> None:
     pool.account.clock.moment += UNKNOWN_GRACE + timedelta(minutes=1)
     second = _clean_run(pool)
     for key in _artifacts(pool):
-        # Those of a record that somebody else deleted stand alone; they are looked for when they are an hour old.
+        # Artifacts whose record another process deleted are looked for when they are an hour old.
         require(key.partition(" ")[2] not in pool.table.of(records.HISTORY), "L2", f"{key} is left")
     for identifier in due:
         require(identifier not in pool.table.of(records.INSTANCE), "L2", f"the record of {identifier} is left")
@@ -281,7 +281,7 @@ def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
 
 
 def crashed(pool: Pool, seam: Seam) -> bool:
-    """Run under a seam, every call checked; tell whether the process died."""
+    """Run under a seam, checking every call; return whether the process died."""
     Guard(pool, seam).start()
     try:
         pool.run()

@@ -1,4 +1,4 @@
-"""One instance in every state that matters, and what somebody else does to it during a run."""
+"""One instance in every state that matters, and what other processes do to it during a run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def restored() -> Pool:
 
 
 def disrupted() -> Pool:
-    """Give a pool half of whose instances are in a zone of which EC2 has no answer; all are due, one is unrecorded."""
+    """Return a pool with half its instances in a zone without answers of EC2; all are due, one is unrecorded."""
     pool = build("up to date")
     for number, state in enumerate((*STATES, *STATES)):
         instance = pool.launch(zone="ab"[number % 2])
@@ -138,18 +138,18 @@ def put_ahead(pool: Pool) -> None:
 
 
 def interference(pool: Pool, identifier: str, number: int, deed: tuple[str, int]) -> InterfereAt:
-    """Let somebody act before a call."""
+    """Let an actor act before a call."""
     return InterfereAt(number, lambda: actors.act(pool, identifier, *deed))
 
 
 def run(pool: Pool, seam: Seam) -> None:
-    """Run under a seam, then let somebody correct thresholds that never pass."""
+    """Run under a seam, then have the owner correct thresholds that never pass."""
     watched(pool, seam)
     correct(pool)
 
 
 def correct(pool: Pool) -> None:
-    """Correct thresholds that cannot be read, as the run asks for: nobody else ends such an instance."""
+    """Correct unreadable thresholds, as the run asks for: nothing else ends such an instance."""
     for item in list(pool.table.of(records.INSTANCE).values()):
         if records.text(item, "state") != records.TERMINATED and records.read_time(item["threshold"]["S"]) is None:
             pool.table.put({**item, "threshold": {"S": pool.in_time(3600)}})

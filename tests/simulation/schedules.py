@@ -77,7 +77,7 @@ class FailAlways(Watch):
 
 @frozen
 class InterfereAt(Watch):
-    """Somebody else acts before a call."""
+    """An actor acts before a call."""
 
     number: int
     act: Callable[[], object]

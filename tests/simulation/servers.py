@@ -247,7 +247,7 @@ class Instances:
 
 
 def instances(world: World) -> Instances:
-    """Tell who must end; the others, strangers and whose threshold is still to come, must be left alone."""
+    """Return the instances that must end; strangers and those with a later threshold must live."""
     clients = world.clients()
     found = clients.ec2.describe_instances()["Reservations"]
     living = [each for some in found for each in some["Instances"] if each["State"]["Name"] in ALIVE]
@@ -299,7 +299,7 @@ def settle(world: World, before: Instances) -> None:
 
 
 def check(world: World, before: Instances) -> None:
-    """Check what must hold at any time: nobody is harmed, and no living instance has lost what belongs to it."""
+    """Check what must hold at any time: no instance is harmed, and no living one has lost its items."""
     clients = world.clients()
     states = world.states(clients)
     for identifier in before.kept:

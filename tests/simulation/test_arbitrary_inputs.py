@@ -1,4 +1,4 @@
-"""Inputs that nobody foresaw, and what is said of them: the state that they ask for, or problems, and nothing else."""
+"""Arbitrary inputs: each loads as a desired state or is reported as problems; nothing else happens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _examine(tally: Tally, what: str, number: int, strategy: SearchStrategy[Any]
 
 
 def _told(environ: dict[str, str]) -> tuple[str, ...]:
-    """Load an environment and give the problems; whatever else is raised goes through."""
+    """Load an environment and return its problems; any other exception is raised."""
     try:
         loaded = inputs.load(environ)
     except InputErrors as error:
@@ -72,7 +72,7 @@ def test_any_input_loads_or_is_reported_as_a_problem(kind: str, part: int, tally
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_problem_repeats_a_secret(name: str, tally: Tally) -> None:
-    """Whatever else is wrong, and wherever else it stands."""
+    """Whatever is wrong next to it, and wherever the secret stands."""
 
     def check(given_: tuple[str, dict[str, str]]) -> None:
         secret, environ = given_
@@ -88,7 +88,7 @@ def test_no_problem_repeats_a_secret(name: str, tally: Tally) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_desired_state_survives_being_written_as_inputs(part: int, tally: Tally) -> None:
-    """Nothing of it is lost, rounded or taken for something else."""
+    """No value is lost, rounded or read as another one."""
 
     def check(desired: DesiredState) -> None:
         assert inputs.load(arbitrary.dump(desired)).desired == desired

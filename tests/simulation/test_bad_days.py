@@ -14,7 +14,7 @@ from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.reports import failed, told
+from tests.reports import failed, reported
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.scenes import disrupted, put_ahead, restored
@@ -38,7 +38,7 @@ def test_in_an_account_that_is_not_allowed_no_instance_is_ended() -> None:
     report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
     assert (report.exit_code, pool.account.writes) == (1, [])
     assert len(pool.alive) == 100
-    assert "are those of account 123456789012, and allowed-account-ids has 999999999999" in told(report)
+    assert "are those of account 123456789012, and allowed-account-ids has 999999999999" in reported(report)
     settle(pool)
     assert pool.alive == []
 
@@ -53,7 +53,7 @@ def test_unusable_images_profiles_and_subnets_do_not_stop_the_collection() -> No
     report = watched(pool, Watch(), image=OTHER_IMAGE, instance_profile="nobody", subnet_ids=("subnet-9",))
     assert failed(report) == ["launch template", "parameters"]
     assert pool.alive == []
-    words = told(report)
+    words = reported(report)
     assert f"ami: {OTHER_IMAGE} is deregistered, not available" in words
     assert "iam-instance-profile: NotFound: iam:GetInstanceProfile: NoSuchEntity" in words
     assert "subnet-ids: subnet-9 cannot be seen" in words
@@ -82,7 +82,7 @@ def test_thirty_failed_runs_of_terminate_instances_lose_no_instance() -> None:
         runs += 1
         report = watched(pool, down)
         assert report.exit_code == 1
-        assert "ec2:TerminateInstances: InternalError" in told(report)
+        assert "ec2:TerminateInstances: InternalError" in reported(report)
         assert len(pool.alive) == 100
         assert len(pool.table.of(records.HEARTBEAT)) == 100
         pool.account.clock.moment += timedelta(minutes=1)
@@ -93,7 +93,7 @@ def test_thirty_failed_runs_of_terminate_instances_lose_no_instance() -> None:
 
 @pytest.mark.shows("A3")
 def test_instances_of_other_pools_or_of_no_pool_are_never_touched() -> None:
-    """Nor those whose ids somebody has forged into our table, in every state."""
+    """Nor those with forged records in our table, in every state."""
     pool, instances = _hundred()
     neighbour = Pool(pool.account, desired(repository=names.Repository("octo", "gadgets")))
     neighbour.run()
@@ -115,7 +115,7 @@ def test_the_termination_rate_limit_of_ec2_delays_and_fails_nothing() -> None:
     for instance in pool.ec2.launch(TEMPLATE, 1500):
         pool.record(instance, artifacts=False)
     report = watched(pool, Watch())
-    assert report.exit_code == 0, told(report)
+    assert report.exit_code == 0, reported(report)
     assert pool.alive == []
     assert pool.account.writes.count("ec2:TerminateInstances") == 15
     assert pool.account.calls.count("ec2:TerminateInstances") < 20
@@ -131,7 +131,7 @@ def test_instances_not_ended_within_a_run_are_left_to_the_next_run() -> None:
         pool.record(instance, artifacts=False)
     report = watched(pool, Watch(), timeout=timedelta(seconds=4))
     assert report.exit_code == 1
-    assert "500 changes are left (Throttled: ec2:TerminateInstances: RequestLimitExceeded)" in told(report)
+    assert "500 changes are left (Throttled: ec2:TerminateInstances: RequestLimitExceeded)" in reported(report)
     assert not [each for one in report.components for each in one.outcomes if isinstance(each, Failed)]
     assert len(pool.alive) == 500
     settle(pool)
@@ -146,7 +146,7 @@ def test_a_template_version_that_ec2_warns_about_never_becomes_the_default() -> 
     for _ in range(3):
         report = watched(pool, Watch(), image=OTHER_IMAGE)
         assert failed(report) == ["launch template"]
-        assert "InvalidAMIID.NotFound: The image id does not exist" in told(report)
+        assert "InvalidAMIID.NotFound: The image id does not exist" in reported(report)
         assert (template.default, list(template.versions)) == (1, [1])
     pool.account.state.faults.clear()
     assert watched(pool, Watch(), image=OTHER_IMAGE).exit_code == 0
@@ -163,7 +163,7 @@ def test_an_outage_of_one_zone_does_not_keep_instances_of_other_zones_alive(zone
     report = watched(pool, Watch())
     assert failed(report) == ["garbage collector"]
     assert sorted(zones[each] for each in pool.alive) == ["a", *"bbbbb"]
-    words = told(report)
+    words = reported(report)
     assert "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError)" in words
     assert "Instances without a record were not looked at" in words
     pool.account.state.disrupted.clear()
@@ -177,25 +177,25 @@ def test_if_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() 
     pool = disrupted()
     pool.account.state.disrupted.add("a")
     report = watched(pool, Watch())
-    assert "Unavailable: ec2:DescribeInstances: InternalError" in told(report)
+    assert "Unavailable: ec2:DescribeInstances: InternalError" in reported(report)
     assert pool.account.calls.count("ec2:DescribeInstances") <= 1 + 3 + 1
     assert "ec2:TerminateInstances" not in pool.account.calls
 
 
 def test_a_restored_table_ends_no_job() -> None:
-    """Every threshold in it has passed: the run fails with the list until somebody has put them ahead."""
+    """Every threshold in it has passed: the run fails with the list until the owner raises them."""
     pool = restored()
     marked = [key for key, each in pool.table.of(records.INSTANCE).items() if each["state"]["S"] == records.TERMINATED]
     before = sorted(pool.alive)
     report = watched(pool, Watch())
     assert failed(report) == ["garbage collector"]
-    assert sorted([*pool.alive, *marked]) == before, "what an earlier run marked ends, and nothing else"
-    words = told(report)
+    assert sorted([*pool.alive, *marked]) == before, "only what an earlier run marked ends"
+    words = reported(report)
     assert "older than the restore of the table to 2026-" in words
     assert "not recorded in it" in words
     put_ahead(pool)
     report = watched(pool, Watch())
-    assert report.exit_code == 0, told(report)
+    assert report.exit_code == 0, reported(report)
     settle(pool)
     assert sorted([*pool.alive, *marked]) == before
     pool.account.clock.moment += timedelta(hours=7)
@@ -224,7 +224,7 @@ def test_a_run_ends_even_if_something_new_is_always_due() -> None:
     busy = _Busy(pool, list(instances))
     for run in range(10):
         report = watched(pool, busy)
-        assert report.exit_code == 0, told(report)
+        assert report.exit_code == 0, reported(report)
         assert len(pool.alive) <= 100 - run
         pool.account.clock.moment += timedelta(minutes=2)
     assert len(busy.waiting) > 50
@@ -232,7 +232,7 @@ def test_a_run_ends_even_if_something_new_is_always_due() -> None:
 
 @define
 class _Dying(Watch):
-    """Of those that were told to end, two more have ended at every look."""
+    """Of the terminated instances, two more have ended at every look."""
 
     pool: Pool
     left: list[Instance]
@@ -250,5 +250,5 @@ def test_a_hundred_instances_that_end_one_by_one_are_cleaned_in_one_run() -> Non
     """EC2 takes its time with each; that is no disagreement."""
     pool, instances = _hundred()
     report = watched(pool, _Dying(pool, list(instances)))
-    assert report.exit_code == 0, told(report)
+    assert report.exit_code == 0, reported(report)
     assert len(pool.table.of(records.HISTORY)) == 100

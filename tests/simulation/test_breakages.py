@@ -157,7 +157,7 @@ def _searched(tally: Tally, breakage: str, most: int) -> tuple[str, str] | None:
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
 def test_every_deliberate_breakage_patches_code_that_exists(breakage: str) -> None:
-    """The sample of a short run leaves most of them out: one whose place has moved must be noticed all the same."""
+    """A short run samples them, so a breakage of moved code must fail here."""
     with BREAKAGES[breakage]():
         pass
 
@@ -167,7 +167,7 @@ def test_every_deliberate_breakage_breaks_a_promise(breakage: str, tally: Tally)
     """By a broken promise."""
     with BREAKAGES[breakage]():
         found = _searched(tally, breakage, most=100_000)
-    assert found is not None, f"nobody noticed: {breakage}"
+    assert found is not None, f"no promise was broken by: {breakage}"
     search, promise = found
     # A breakage that merely stumbles proves nothing about the promises.
     assert re.fullmatch(r"[SL]\d+", promise), f"{breakage}: {promise}"
@@ -175,6 +175,6 @@ def test_every_deliberate_breakage_breaks_a_promise(breakage: str, tally: Tally)
 
 
 def test_without_a_breakage_no_promise_is_broken(tally: Tally) -> None:
-    """Else the others would prove nothing."""
+    """Otherwise the other tests would prove nothing."""
     with NONE():
         assert _searched(tally, "nothing", most=MOST[tally.budget]) is None

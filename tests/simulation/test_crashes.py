@@ -78,7 +78,7 @@ def test_a_crash_during_another_run_is_repaired(world: str, tally: Tally) -> Non
         dying = functools.partial(run_another, pool, CrashAt(number, phase))
         watched(pool, InterfereAt(position, dying))
         settle(pool)
-        tally.add("crashes beside a run")
+        tally.add("crashes during another run")
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -1,4 +1,4 @@
-"""Everybody else acts at any call of a run: nobody is harmed, and nothing is forgotten."""
+"""Other processes act at any call of a run: no instance is harmed, and none is forgotten."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=NAMES, skew=SKEWS, number=st.integers(0, MOST))
     def act(self, name: str, skew: int, number: int) -> None:
-        """Let somebody act between runs."""
+        """Let an actor act between runs."""
         actors.act(self.pool, self._target(number), name, skew)
 
     @rule(seconds=st.sampled_from([1, 10, 59, 61, 600, 901, 3600]))
@@ -89,7 +89,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=CALLS, name=NAMES, skew=SKEWS, whose=st.integers(0, MOST))
     def interfere(self, number: int, name: str, skew: int, whose: int) -> None:
-        """Run, and somebody acts meanwhile."""
+        """Run while an actor acts."""
         instance_id = self._target(whose)
         with _told():
             watched(self.pool, InterfereAt(number, lambda: actors.act(self.pool, instance_id, name, skew)))
@@ -102,7 +102,7 @@ class Life(RuleBasedStateMachine):
         correct(self.pool)
         self._postpone()
         for instance_id in self.pool.account.state.instances:
-            # What nobody recorded may be more than a run may end; its owner ends it, as the run asks for.
+            # More unrecorded instances than a run may end are ended by their owner, as the run asks for.
             if instance_id not in self.pool.table.of(records.INSTANCE):
                 actors.act(self.pool, instance_id, "console terminates", 0)
         with _told():

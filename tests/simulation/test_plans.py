@@ -1,4 +1,4 @@
-"""What mode plan tells is what mode apply does, in every world and scene."""
+"""Mode plan lists exactly what mode apply does, in every world and scene."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.simulation.figures import Tally
 
 AFTER_EC2 = timedelta(minutes=11)
-"""By then EC2 has ended what was told to end, and a mark is old enough for what it does not know."""
+"""By then EC2 has ended what refresh terminated, and marks of unknown instances are old enough."""
 UNTOUCHED = timedelta(minutes=1)
 """So short a minimum that no token is renewed merely because time passes."""
 
@@ -42,7 +42,7 @@ def _plan(pool: Pool) -> Report:
 
 
 def _compare(pool: Pool) -> None:
-    """Compare the plan with the first plan of apply, and with all that two runs do when nothing else moves."""
+    """Compare the plan with the first plan of apply, and with all that two undisturbed runs do."""
     snapshot = pool.account.snapshot()
     plan = _plan(pool)
     planned = {each.name: each.planned for each in plan.components}

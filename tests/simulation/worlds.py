@@ -93,7 +93,7 @@ def _stale_token(pool: Pool) -> None:
 
 
 def _mixed(pool: Pool) -> None:
-    """One in each state, expired and not; one vanished, one aged, one that nobody recorded."""
+    """One in each state, expired and not; one vanished, one aged, one unrecorded."""
     for state in sorted(records.LIVING_STATES):
         run_id = "" if state == "idle" else "77"
         pool.record(pool.launch(), state=state, runId=run_id)

@@ -203,7 +203,7 @@ class Ec2:
 
     @operation("ec2:DescribeImages")
     def describe_images(self, **request: Any) -> dict[str, Any]:
-        """Describe images, all of which boot from 8 GiB, and are there unless the account says something else."""
+        """Describe images: all boot from 8 GiB and exist, unless the account overrides them."""
         volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
         usual = {"State": "available", "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [volume]}
         return {

@@ -91,7 +91,7 @@ class _Parser:
             case "attribute_type" if kind:
                 return lambda *world: next(iter(path(*world) or {}), None) == kind(*world)["S"]
             case _:
-                # DynamoDB has more of them; the tests of whoever first needs another one stop here.
+                # DynamoDB has more of them; a test that needs another one stops here.
                 raise ValueError(f"this stand-in for DynamoDB does not know the function {name!r}: add it here")
 
     def comparison(self) -> Condition:

@@ -32,7 +32,7 @@ class GitHub:
 
     @operation("github:ListOneRunner")
     def require_administration(self) -> None:
-        """Refuse nobody."""
+        """Refuse nothing."""
 
     @operation("github:ListDownloads")
     def runner_downloads(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""STS, IAM and Systems Manager in memory: whose credentials these are, and an instance profile."""
+"""STS, IAM and Systems Manager in memory: the caller's identity, and an instance profile."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OnDemand:
 
     @operation("iam:GetInstanceProfile")
     def get_instance_profile(self, **request: Any) -> dict[str, Any]:
-        """Give a profile with a role, unless the account says something else of it."""
+        """Return a profile with a role, unless the account overrides it."""
         name = request["InstanceProfileName"]
         said = self.account.state.profiles.get(name, {})
         if said.get("absent"):

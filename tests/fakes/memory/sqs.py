@@ -97,7 +97,7 @@ class Sqs:
         self._shown("sqs:TagQueue", request["QueueUrl"].rpartition("/")[2]).tags.update(request["Tags"])
 
     def delete(self, name: str) -> None:
-        """Delete a queue, as somebody's hand does."""
+        """Delete a queue, as by hand."""
         if self.account.state.queues.pop(name, None):
             self.account.state.deleted_queues[name] = self.account.clock.now()
 
