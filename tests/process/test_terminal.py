@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,34 +26,37 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
 
 POOL = ("--repository", "octo/widgets")
+STATUS = ("status", *POOL)
+WATCH = (*STATUS, "--watch", "--interval", "2s")
+CLEAR = "\x1b[2J\x1b[H"
 
 
-def _environ(world: World, **changed: str) -> dict[str, str]:
-    """Give what a person's shell has: AWS credentials, and no inputs."""
+def _start(world: World, *arguments: str, terminal: int | None = None, **changed: Any) -> subprocess.Popen[str]:
+    """Start it with what a person's shell has: AWS credentials, and no inputs."""
     given = {name: value for name, value in world.environ().items() if not name.startswith("INPUT_")}
-    return {**inherited(), **given, "GITHUB_REPOSITORY": "", "GITHUB_RUN_ID": "", "COLUMNS": "120", **changed}
-
-
-def _start(world: World, *arguments: str, **changed: str) -> subprocess.Popen[str]:
+    none = {"GITHUB_REPOSITORY": "", "GITHUB_RUN_ID": "", "COLUMNS": "120"}
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "refresh", *arguments],
-        env=_environ(world, **changed),
+        env={**inherited(), **given, **none, **changed},
         cwd=ROOT,
-        stdout=subprocess.PIPE,
+        stdin=terminal,
+        stdout=subprocess.PIPE if terminal is None else terminal,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def _run(world: World, *arguments: str, **changed: str) -> tuple[int, str]:
+def _run(world: World, *arguments: str, **changed: Any) -> tuple[int, str]:
     child = _start(world, *arguments, **changed)
     printed, _ = child.communicate(timeout=100)
+    assert "Traceback" not in printed
     return child.returncode, printed
 
 
-def _options(world: World) -> list[str]:
-    given = {name.replace("INPUT_", "--").lower(): value for name, value in world.environ().items() if "INPUT_" in name}
-    return [word for name, value in given.items() if name[2:] in options.INPUTS for word in (name, value)]
+def _named(world: World) -> dict[str, str]:
+    """Give the inputs that the command line has options for."""
+    given = {name[6:].lower(): value for name, value in world.environ().items() if name.startswith("INPUT_")}
+    return {name: value for name, value in given.items() if name in options.INPUTS}
 
 
 @pytest.fixture
@@ -70,12 +73,12 @@ def pool(world: World) -> tuple[World, list[str]]:
     return world, [running, idle, protected]
 
 
-def test_an_operator_can_plan_from_a_terminal(world: World, tmp_path: Path) -> None:
-    """With options and gh's token; files and commands of a step are left alone."""
+def test_a_plan_from_a_terminal_leaves_the_files_and_commands_of_a_step_alone(world: World, tmp_path: Path) -> None:
+    """With options and gh's token."""
     output = tmp_path / "output"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(tmp_path)}
-    token = {"GH_ENTERPRISE_TOKEN": canaries.PAT}
-    code, printed = _run(world, "plan", *POOL, *_options(world), **environ, **token)
+    typed = [word for name, value in _named(world).items() for word in (f"--{name}", value)]
+    code, printed = _run(world, "plan", *POOL, *typed, **environ, GH_ENTERPRISE_TOKEN=canaries.PAT)
     assert code == 0, printed
     assert "+ create table octo-widgets-ci-table" in printed
     assert "::" not in printed
@@ -84,23 +87,20 @@ def test_an_operator_can_plan_from_a_terminal(world: World, tmp_path: Path) -> N
     assert world.aws.writes == []
 
 
-def test_the_old_form_and_the_file_do_the_same(world: World, tmp_path: Path) -> None:
-    """Without a command the mode decides."""
+def test_without_a_command_the_mode_decides_and_inputs_may_be_in_a_file(world: World, tmp_path: Path) -> None:
     file = tmp_path / "pool.yml"
-    named = zip(_options(world)[::2], _options(world)[1::2], strict=True)
-    file.write_text("repository: octo/widgets\n" + "".join(f"{name[2:]}: {value!r}\n" for name, value in named))
+    lines = [f"{name}: {value!r}\n" for name, value in _named(world).items()]
+    file.write_text("".join(["repository: octo/widgets\n", *lines]))
     code, printed = _run(world, "--mode", "plan", "--config", str(file), INPUT_GITHUB_TOKEN=canaries.PAT)
     assert code == 0, printed
     assert "+ create table octo-widgets-ci-table" in printed
     assert world.aws.writes == []
 
 
-def test_what_is_missing_is_named_as_it_is_typed(world: World) -> None:
-    """No variable of the action, no step, no workflow, and nothing in the form of a log's event."""
+def test_a_missing_input_is_named_by_its_option_and_not_by_a_workflow_s_words(world: World) -> None:
     code, printed = _run(world, "plan", AWS_REGION="")
     assert code == 2
-    lines = printed.splitlines()
-    assert [line.split(": ")[1] for line in lines] == [
+    assert [line.split(": ")[1] for line in printed.splitlines()] == [
         "github-token",
         "--repository",
         "--aws-region",
@@ -110,52 +110,41 @@ def test_what_is_missing_is_named_as_it_is_typed(world: World) -> None:
         "--subnet-ids",
     ]
     assert not re.search(r"INPUT_|`with:`|step|workflow|::", printed)
-    assert "error: --subnet-ids: is required; give it as an option or in the file of --config" in lines
-    code, printed = _run(world, "status", *POOL, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    code, printed = _run(world, *STATUS, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert (code, printed.count("\n")) == (2, 1)
-    assert printed.startswith(
-        "error: AWS credentials: none found; run `aws sso login` or `aws configure`, or set AWS_P"
-    )
+    assert "aws sso login" in printed
     assert world.aws.calls == []
 
 
-def test_a_bad_file_is_refused_before_anything_is_called(world: World, tmp_path: Path) -> None:
-    """Each problem in a line."""
-    file = tmp_path / "pool.yml"
-    file.write_text("subnet_ids: x\n")
-    code, printed = _run(world, "apply", "--config", str(file))
-    assert (code, printed) == (2, f"error: {file}: 'subnet_ids': unknown input; did you mean subnet-ids?\n")
-    file.write_text("subnet-ids: x\n")
-    code, printed = _run(world, "apply", "--config", str(file))
-    assert f"error: {file}: subnet-ids: 'x' is not a subnet id" in printed
+@pytest.mark.parametrize(
+    ("arguments", "environ", "code", "words"),
+    [
+        (("apply", "--help"), {}, 0, "usage: refresh-action apply"),
+        (("apply", "--colour", "red"), {}, 2, "--colour"),
+        (("apply", "--config", "/missing.yml"), {}, 2, "error: /missing.yml: "),
+        ((), {}, 2, "usage: refresh-action"),
+        # As a scheduler starts it, without arguments.
+        ((), {"INPUT_MODE": "nonsense"}, 2, "error: inputs.refused"),
+    ],
+)
+def test_help_and_mistakes_end_before_anything_is_called(
+    world: World, arguments: tuple[str, ...], environ: dict[str, str], code: int, words: str
+) -> None:
+    ended, printed = _run(world, *arguments, **environ)
+    assert ended == code
+    assert words in printed
     assert world.aws.calls == []
-
-
-def test_help_and_a_wrong_option_need_nothing(world: World) -> None:
-    """No credentials, no inputs; exit codes 0 and 2."""
-    code, printed = _run(world, "apply", "--help")
-    assert (code, printed.splitlines()[0]) == (0, "usage: refresh-action apply [options]")
-    code, printed = _run(world, "apply", "--colour", "red")
-    assert (code, printed.splitlines()[-1]) == (2, "refresh-action apply: error: unrecognized arguments: --colour red")
-
-
-def test_without_arguments_variables_are_a_run_as_the_action_s(world: World) -> None:
-    """As a scheduler starts it; bad input is told in the log's form."""
-    code, printed = _run(world, INPUT_MODE="nonsense")
-    assert code == 2
-    assert "error: inputs.refused" in printed
 
 
 def test_status_reads_the_pool_in_five_calls_and_writes_nothing(pool: tuple[World, list[str]]) -> None:
     """With a repository, a region and AWS credentials alone."""
     world, (running, idle, protected) = pool
-    code, printed = _run(world, "status", *POOL)
+    code, printed = _run(world, *STATUS)
     assert code == 0, printed
     lines = printed.splitlines()
     assert lines[0].startswith("octo/widgets in eu-west-1, 20")
-    assert re.fullmatch(r"launch template lt-\w+, version 1; registration token has 5\d min left", lines[1])
-    assert lines[2] == "3 instances"
-    assert lines[4].split("  ")[0] == "class"
+    assert re.fullmatch(r"launch template lt-\w+, version 1; .* 5\d min left", lines[1])
+    assert (lines[2], lines[4].split()[0]) == ("3 instances", "class")
     rows = {line.split()[0]: line for line in lines[7:] if line.startswith("i-")}
     assert [*rows] == [running, idle, protected]
     assert re.search(r"running +running +large +77 +\d+ s ago +in 12 min$", rows[running])
@@ -168,80 +157,67 @@ def test_status_reads_the_pool_in_five_calls_and_writes_nothing(pool: tuple[Worl
         "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
     ]
-    assert world.aws.writes == []
-    assert world.github.calls == []
-
-
-def test_status_for_programs_is_one_object(pool: tuple[World, list[str]]) -> None:
-    """The pool as in the report."""
-    world, (running, _, protected) = pool
-    code, printed = _run(world, "status", *POOL, "--json")
-    assert code == 0, printed
+    assert (world.aws.writes, world.github.calls) == ([], [])
+    code, printed = _run(world, *STATUS, "--json")
     found = json.loads(printed)
-    assert (found["repository"], found["region"], found["pool"]["launch_template"]["version"]) == (
-        "octo/widgets",
-        "eu-west-1",
-        1,
-    )
+    assert (code, found["repository"], found["pool"]["launch_template"]["version"]) == (0, "octo/widgets", 1)
     by_id = {each["id"]: each for each in found["pool"]["instances"]}
     assert (by_id[running]["run_id"], by_id[running]["protected"], by_id[protected]["protected"]) == ("77", False, True)
 
 
-def test_a_pool_that_is_not_there_is_reported_with_exit_code_1(world: World) -> None:
-    """Most often the name or the region is wrong."""
-    code, printed = _run(world, "status", *POOL)
+def test_status_of_a_pool_that_does_not_exist_has_exit_code_1(world: World) -> None:
+    code, printed = _run(world, *STATUS)
     assert code == 1
-    assert "no pool: its state table does not exist; check the region, or make the pool with" in printed
-    code, printed = _run(world, "status", *POOL, "--json")
+    assert "no pool: " in printed
+    code, printed = _run(world, *STATUS, "--json")
     assert (code, json.loads(printed)["pool"]) == (1, None)
 
 
-def test_what_aws_refuses_ends_status_with_a_line(pool: tuple[World, list[str]]) -> None:
-    """A watch too: the next look would be refused as well."""
+def test_a_refusal_of_aws_ends_status_and_a_watch(pool: tuple[World, list[str]]) -> None:
     world, _ = pool
     body = b'{"__type": "AccessDeniedException", "Message": "no"}'
     world.aws.before_call = lambda call: (400, body) if call == "dynamodb:Query" else None
-    code, printed = _run(world, "status", *POOL, "--watch")
+    code, printed = _run(world, *STATUS, "--watch")
     assert code == 1
     (line,) = printed.splitlines()
     assert line.startswith("error: status: PermissionDenied: dynamodb:Query: ")
 
 
-def test_a_watch_appends_survives_an_outage_and_ends_cleanly(pool: tuple[World, list[str]]) -> None:
-    """With exit code 0: Ctrl-C is the only end it has."""
+def test_a_watch_survives_an_outage_and_ends_with_exit_code_0_on_ctrl_c(pool: tuple[World, list[str]]) -> None:
     world, _ = pool
-    body = b'{"__type": "InternalServerError", "Message": "later"}'
     looks: list[str] = []
 
     def fail_the_first(call: str) -> tuple[int, bytes] | None:
         looks.append(call)
-        return (500, body) if call == "dynamodb:Query" and looks.count("dynamodb:DescribeTable") == 1 else None
+        return (500, b"{}") if call == "dynamodb:Query" and looks.count("dynamodb:DescribeTable") == 1 else None
 
     world.aws.before_call = fail_the_first
-    child = _start(world, "status", *POOL, "--watch", "--interval", "2s")
-    assert child.stdout
-    told = [child.stdout.readline() for _ in range(3)]
+    child = _start(world, *WATCH)
+    error, empty, first = (_stdout(child).readline() for _ in range(3))
     child.send_signal(signal.SIGINT)
     printed, _ = child.communicate(timeout=60)
-    assert told[0].startswith("error: status: Unavailable: dynamodb:Query: ")
-    assert "the next run continues" not in told[0]
-    assert (told[1], told[2][:25]) == ("\n", "octo/widgets in eu-west-1")
+    assert error.startswith("error: status: Unavailable: dynamodb:Query: ")
+    assert "the next run continues" not in error
+    assert (empty, first[:25]) == ("\n", "octo/widgets in eu-west-1")
     assert child.returncode == 0, printed
     assert "Traceback" not in printed
 
 
-def test_a_watch_ends_when_no_one_reads_it_any_more(pool: tuple[World, list[str]]) -> None:
+def _stdout(child: subprocess.Popen[str]) -> IO[str]:
+    assert child.stdout
+    return child.stdout
+
+
+def test_a_watch_ends_with_its_reader(pool: tuple[World, list[str]]) -> None:
     """`| head -1`."""
     world, _ = pool
-    child = _start(world, "status", *POOL, "--watch", "--interval", "2s")
-    assert child.stdout
-    child.stdout.readline()
-    child.stdout.close()
+    child = _start(world, *WATCH)
+    _stdout(child).readline()
+    _stdout(child).close()
     assert child.wait(timeout=60) == 0
 
 
-def test_ctrl_c_while_the_pool_is_read_is_a_line(pool: tuple[World, list[str]]) -> None:
-    """It does not wait for the answer."""
+def test_ctrl_c_while_the_pool_is_read_does_not_wait_for_the_answer(pool: tuple[World, list[str]]) -> None:
     world, _ = pool
     asked, over = Event(), Event()
 
@@ -250,36 +226,29 @@ def test_ctrl_c_while_the_pool_is_read_is_a_line(pool: tuple[World, list[str]]) 
         over.wait(100)
 
     world.aws.before_call = hold
-    child = _start(world, "status", *POOL)
+    child = _start(world, *STATUS)
     assert asked.wait(60)
     child.send_signal(signal.SIGINT)
     printed, _ = child.communicate(timeout=60)
     over.set()
-    assert (child.returncode, printed) == (1, "error: status: stopped as asked, before the pool was read.\n")
+    assert child.returncode == 1
+    (line,) = printed.splitlines()
+    assert line.startswith("error: status: stopped as asked, ")
 
 
-def test_a_watch_on_a_terminal_stays_on_one_screen(pool: tuple[World, list[str]]) -> None:
-    """Cleared before each look, and cut to the window."""
+def test_a_watch_on_a_terminal_clears_the_screen_and_fits_the_window(pool: tuple[World, list[str]]) -> None:
     world, _ = pool
     ours, theirs = pty.openpty()
-    child = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "refresh", "status", *POOL, "--watch", "--interval", "2s"],
-        env=_environ(world, COLUMNS="40", LINES="6"),
-        cwd=ROOT,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
+    child = _start(world, *WATCH, terminal=theirs, COLUMNS="40", LINES="6")
     os.close(theirs)
-    shown = b""
+    shown = ""
     until = time.monotonic() + 60
-    while shown.count(b"\x1b[2J\x1b[H") < 2 and time.monotonic() < until:
+    while shown.count(CLEAR) < 2 and time.monotonic() < until:
         if select.select([ours], [], [], 1)[0]:
-            shown += os.read(ours, 4096)
+            shown += os.read(ours, 4096).decode()
     child.send_signal(signal.SIGINT)
     assert child.wait(timeout=60) == 0
     os.close(ours)
-    _, first, *_ = shown.decode().split("\x1b[2J\x1b[H")
-    lines = first.splitlines()
+    lines = shown.split(CLEAR)[1].splitlines()
     assert len(lines) == 5
     assert max(map(len, lines)) == 40

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Listener(Serving):
-    """Answers every request with the same bytes; `heard` is all that arrived, as it was after TLS."""
+    """Answers every request with the same bytes; `heard` is all that arrived, as it was after TLS.
+
+    `connections` counts also those that ended before a request.
+    """
 
     def __init__(self, answer: bytes, certificate: Path | None = None) -> None:
         self.heard: list[bytes] = []
@@ -29,9 +32,12 @@ class Listener(Serving):
         if certificate:
             context.load_cert_chain(certificate)
         heard = self.heard
+        self.connections = 0
+        listener = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
+                listener.connections += 1
                 # Whoever does not trust the certificate goes in the middle.
                 with contextlib.suppress(OSError):
                     if not certificate:

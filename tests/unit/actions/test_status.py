@@ -12,47 +12,44 @@ from refresh.pool.snapshot import InstanceSnapshot, PoolSnapshot
 from tests.fakes.serial import NOW, Serial
 from tests.simulation.worlds import build
 
-
-def test_a_pool_without_anything_is_reported_in_three_lines() -> None:
-    """A table alone."""
-    assert list(lines(Look("o/r", "eu-west-1", NOW, PoolSnapshot(instances=()))))[1:] == [
-        "no launch template; no registration token",
-        "0 instances",
-    ]
+INSTANCE = InstanceSnapshot(id="i-1", state="idle", ec2_state="running")
 
 
 @pytest.mark.parametrize(
-    ("minutes", "told"), [(5, "registration token has 5 min left"), (-5, "registration token expired 5 min ago")]
+    ("pool", "what", "count"),
+    [
+        (PoolSnapshot(instances=()), ["no launch template", "no registration token"], "0 instances"),
+        (
+            PoolSnapshot(template_id="lt-1", template_version=4, token_expires_at=NOW + timedelta(minutes=5)),
+            ["launch template lt-1, version 4", "5 min left"],
+            "0 instances",
+        ),
+        (
+            PoolSnapshot(instances=(INSTANCE,), token_expires_at=NOW - timedelta(minutes=5)),
+            ["expired 5 min ago"],
+            "1 instance",
+        ),
+    ],
 )
-def test_the_token_s_life_is_counted_from_now(minutes: int, told: str) -> None:
-    """Or since when it is over."""
-    pool = PoolSnapshot(
-        template_id="lt-1",
-        template_version=4,
-        token_expires_at=NOW + timedelta(minutes=minutes),
-        instances=(InstanceSnapshot(id="i-1", state="idle", ec2_state="running"),),
-    )
+def test_template_token_and_number_of_instances_are_shown(pool: PoolSnapshot, what: list[str], count: str) -> None:
     found = Look("o/r", "eu-west-1", NOW, pool)
-    assert list(lines(found))[1:3] == [f"launch template lt-1, version 4; {told}", "1 instance"]
+    _, shown, number, *_ = lines(found)
+    assert [each for each in what if each not in shown] == []
+    assert number == count
     assert "queues" not in json.loads(as_json(found))["pool"]
 
 
-def test_a_list_that_ec2_did_not_give_is_reported_in_one_line() -> None:
+def test_a_list_that_ec2_refused_is_reported_once() -> None:
     """Otherwise `unknown` would look like an instance that EC2 does not know."""
     pool = build("up to date")
     for zone in ("a", "b"):
         pool.record(pool.launch(zone=zone), threshold=pool.in_time(7200))
-    pool.account.state.disrupted.add("b")
-    found = look(pool.desired, pool.clients, pool.account.clock, Serial())
-    told, count = list(lines(found))[2:4]
-    assert told == (
-        "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError), as while a zone is disrupted: "
-        "instances without a record are missing here, and EC2 had no answer for `unknown` ones"
-    )
-    assert count == "2 instances"
-    assert [each.ec2_state for each in (found.pool and found.pool.instances) or ()] == ["running", "unknown"]
-    assert json.loads(as_json(found))["unlisted"] == "ec2:DescribeInstances: InternalError"
-    pool.account.state.disrupted.clear()
-    found = look(pool.desired, pool.clients, pool.account.clock, Serial())
-    assert not [each for each in lines(found) if "did not list" in each]
-    assert json.loads(as_json(found))["unlisted"] is None
+    refusal = "ec2:DescribeInstances: InternalError"
+    for disrupted in ({"b"}, set[str]()):
+        pool.account.state.disrupted.clear()
+        pool.account.state.disrupted.update(disrupted)
+        found = look(pool.desired, pool.clients, pool.account.clock, Serial())
+        assert [f"({refusal})" in line for line in lines(found)].count(True) == len(disrupted)
+        assert json.loads(as_json(found))["unlisted"] == (refusal if disrupted else None)
+        states = [each.ec2_state for each in (found.pool and found.pool.instances) or ()]
+        assert states == ["running", "unknown" if disrupted else "running"]

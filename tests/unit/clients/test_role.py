@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from refresh import errors
 from refresh.clients import role
 
 
@@ -46,6 +47,25 @@ def test_a_passing_refusal_is_sent_again_three_times(code: str, message: str, *,
     answer = (None, {"Error": {"Code": code, "Message": message}})
     tries = [role._retry_what_passes(answer, attempts) for attempts in (1, 2, 3, 4)]
     assert tries == ([1.0, 2.0, 3.0, None] if passes else [None] * 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        (errors.PermissionDenied, "AccessDenied", ["iss GitHub", "sub octo", "aud sts.amazonaws.com"]),
+        (errors.Rejected, "InvalidIdentityToken", ["identity provider GitHub", "audience sts.amazonaws.com"]),
+        (errors.Rejected, "ValidationError", ["role-duration"]),
+        (errors.CredentialsExpired, "ExpiredTokenException", ["OIDC"]),
+    ],
+)
+def test_a_refusal_of_the_role_names_it_and_what_to_correct(
+    kind: type[errors.ApiError], code: str, words: list[str]
+) -> None:
+    refused = kind("sts:AssumeRoleWithWebIdentity", code, "no.")
+    explained = role._explained(refused, "arn:aws:iam::1:role/x", _token({"sub": "octo", "iss": "GitHub"}))
+    assert type(explained) is kind
+    assert explained.message == "arn:aws:iam::1:role/x: no."
+    assert [each for each in words if each not in explained.remedy] == []
 
 
 def test_a_call_without_an_answer_is_left_to_the_sdk() -> None:

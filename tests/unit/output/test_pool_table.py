@@ -7,7 +7,6 @@ from typing import Any
 
 from refresh.output import pool_table
 from refresh.pool.snapshot import InstanceSnapshot
-from refresh.text import relative
 from tests.fakes.serial import NOW
 
 HOUR = timedelta(hours=1)
@@ -18,17 +17,15 @@ def _instance(number: int, state: str = "idle", **more: Any) -> InstanceSnapshot
 
 
 def test_classes_are_counted_by_state_with_their_ages() -> None:
-    """States that no instance is in have no column."""
-    table = pool_table.classes(
-        (
-            _instance(1, resource_class="large", launched_at=NOW - HOUR),
-            _instance(2, resource_class="large", launched_at=NOW - 5 * HOUR),
-            _instance(3, "running", resource_class="large"),
-            _instance(4, "terminated", resource_class="xlarge", launched_at=NOW - 48 * HOUR),
-            _instance(5, "unrecorded"),
-        ),
-        NOW,
+    """A state that no instance is in has no column."""
+    instances = (
+        _instance(1, resource_class="large", launched_at=NOW - HOUR),
+        _instance(2, resource_class="large", launched_at=NOW - 5 * HOUR),
+        _instance(3, "running", resource_class="large"),
+        _instance(4, "terminated", resource_class="xlarge", launched_at=NOW - 48 * HOUR),
+        _instance(5, "unrecorded"),
     )
+    table = pool_table.classes(instances, NOW)
     assert table.header == ("class", "running", "idle", "ending", "unrecorded", "all", "median age", "oldest")
     assert table.numeric == 1
     assert table.rows == (
@@ -36,28 +33,20 @@ def test_classes_are_counted_by_state_with_their_ages() -> None:
         ("large", "1", "2", "0", "0", "3", "5 h", "5 h"),
         ("xlarge", "0", "0", "1", "0", "1", "2 d", "2 d"),
     )
-    assert pool_table.classes((_instance(1, launched_at=NOW),), None).rows == (("(none)", "1", "1", "", ""),)
+    assert pool_table.classes(instances[:1], None).rows == (("large", "1", "1", "", ""),)
 
 
-def test_instances_are_listed_by_state_and_by_what_is_due_first() -> None:
-    """With times relative to now."""
-    table = pool_table.each_instance(
-        (
-            _instance(1, resource_class="large", launched_at=NOW - HOUR, threshold=NOW + timedelta(minutes=34)),
-            _instance(2, threshold=NOW - timedelta(minutes=5)),
-            _instance(3, "running", run_id="42"),
-        ),
-        NOW,
+def test_instances_are_listed_by_state_and_threshold() -> None:
+    instances = (
+        _instance(1, resource_class="large", launched_at=NOW - 3 * HOUR, threshold=NOW + timedelta(minutes=34)),
+        _instance(2, threshold=NOW - timedelta(minutes=5)),
+        _instance(3, "running", run_id="42", threshold=NOW, protected=True),
     )
+    table = pool_table.each_instance(instances, NOW)
     assert table.numeric == len(table.header)
     assert table.rows == (
-        ("i-00000003", "running", "running", "", "42", "", ""),
+        ("i-00000003", "running", "running", "", "42", "", "0 s ago, protected"),
         ("i-00000002", "idle", "running", "", "", "", "5 min ago"),
-        ("i-00000001", "idle", "running", "large", "", "60 min ago", "in 34 min"),
+        ("i-00000001", "idle", "running", "large", "", "3 h ago", "in 34 min"),
     )
-    assert pool_table.each_instance((_instance(1, threshold=NOW),), None).rows[0][-1] == ""
-
-
-def test_a_moment_is_shown_by_its_distance() -> None:
-    """Neither zone nor date has to be worked out at night."""
-    assert (relative(NOW, NOW), relative(NOW + HOUR * 3, NOW)) == ("0 s ago", "in 3 h")
+    assert pool_table.each_instance(instances[1:2], None).rows[0][-1] == ""
