@@ -16,7 +16,7 @@ from refresh.reconciler.resource_pools import ResourcePools, policy
 from tests.fakes import instance_items
 from tests.fakes.desired import LARGE, LARGE_QUEUE, TABLE, XLARGE, desired
 from tests.fakes.memory import dynamodb
-from tests.fakes.memory.account import START, Account
+from tests.fakes.memory.account import START, Account, refused
 from tests.fakes.memory.dynamodb import DynamoDB, Table
 from tests.fakes.memory.sqs import HOST, Queue, Sqs, url
 from tests.fakes.serial import Serial, StillClock
@@ -133,6 +133,24 @@ def test_a_recorded_url_of_a_foreign_host_or_name_is_replaced(recorded: str) -> 
     assert not pool.refresh().failed
     assert (pool.recorded, pool.writes) == (RECORDED, [RECORD])
     assert pool.calls.count("sqs:GetQueueUrl") == 1
+
+
+@pytest.mark.parametrize(("allowed", "asked"), [((), 1), (("123456789012",), 0)])
+def test_a_recorded_queue_of_another_account_is_replaced(allowed: tuple[str, ...], asked: int) -> None:
+    """AWS refuses to show it, and a run with allowed-account-ids does not ask."""
+    foreign = url(LARGE_QUEUE).replace("123456789012", "999999999999")
+
+    class _Guarded(Sqs):
+        def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+            if request["QueueUrl"] == foreign:
+                self.account.calls.append("refused")
+                raise refused("sqs:GetQueueAttributes", "AccessDenied", status=403)
+            return super().get_queue_attributes(**request)
+
+    pool = _Pool(BOTH, _config((LARGE, foreign), (XLARGE, url(XLARGE_QUEUE))))
+    pool.sqs = _Guarded(pool)
+    assert not pool.refresh(allowed_account_ids=allowed).failed
+    assert (pool.recorded, pool.calls.count("refused")) == (RECORDED, asked)
 
 
 @pytest.mark.parametrize(("exists", "recorded"), [(True, True), (True, False), (False, True)])
