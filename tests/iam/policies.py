@@ -1,14 +1,17 @@
-"""The policies of docs/iam as data: what they allow, filled in for a pool, and as moto's IAM can enforce them."""
+"""The policies of docs/iam: filled in for a pool and a partition, judged as IAM does, and enforced by moto's IAM."""
 
 from __future__ import annotations
 
 import fnmatch
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore
 
+from refresh.clients import role
 from refresh.pool import names
 from tests.fakes import canaries, operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
@@ -19,16 +22,16 @@ if TYPE_CHECKING:
 
     from tests.fakes.aws_server import AwsServer
 
+Document = dict[str, Any]
 FOLDER = ROOT / "docs" / "iam"
 OWNER_ID = "1234"
 REPOSITORY_ID = "5678"
 ISSUER = "token.actions.githubusercontent.com"
+JOB = "ref:refs/heads/main"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
-TABLE = operations.DECLARED
-"""Each operation with the IAM actions that it needs."""
-READING = {operation for operation in TABLE if operations.reads(operation)}
-
-Document = dict[str, Any]
+_KNOWN = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())["partitions"]
+PARTITIONS = {each["id"]: next(name for name in each["regions"] if not name.endswith("-global")) for each in _KNOWN}
+"""Every partition that botocore knows, with a region of it."""
 
 
 def document(name: str) -> Document:
@@ -37,8 +40,10 @@ def document(name: str) -> Document:
     return parsed
 
 
-def filled(name: str, repository: names.Repository = REPOSITORY, runner_role: str = RUNNER_ROLE) -> Document:
-    """Give a policy with its placeholders replaced, as the README of docs/iam tells people to do."""
+def filled(
+    name: str, repository: names.Repository = REPOSITORY, runner_role: str = RUNNER_ROLE, partition: str = "aws"
+) -> Document:
+    """Replace the placeholders of a policy as the README of docs/iam says."""
     text = (FOLDER / f"{name}.json").read_text()
     owner, repo = repository.owner, repository.name
     for placeholder, value in {
@@ -50,19 +55,24 @@ def filled(name: str, repository: names.Repository = REPOSITORY, runner_role: st
         "OWNER-REPO-ci-table": f"{owner}-{repo}-ci-table",
         "OWNER@OWNER_ID/REPO@REPO_ID": f"{owner}@{OWNER_ID}/{repo}@{REPOSITORY_ID}",
         "OWNER/REPO": str(repository),
+        "arn:aws:": f"arn:{partition}:",
+        "amazonaws.com": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
     }.items():
         text = text.replace(placeholder, value)
     parsed: Document = json.loads(text)
     return parsed
 
 
-def trust(
-    repository: names.Repository = REPOSITORY, job: str = "ref:refs/heads/main", issuer: str = ISSUER
-) -> Document:
-    """Give the trust policy of a job's role for any job and any GitHub."""
+def trust(repository: names.Repository = REPOSITORY, job: str = JOB, issuer: str = ISSUER) -> Document:
+    """Return the trust policy of a job's role for any job and any GitHub."""
     text = json.dumps(filled("trust-policy", repository))
-    parsed: Document = json.loads(text.replace("ref:refs/heads/main", job).replace(ISSUER, issuer))
+    parsed: Document = json.loads(text.replace(JOB, job).replace(ISSUER, issuer))
     return parsed
+
+
+def audience(partition: str) -> str:
+    """Return the audience for which the action asks GitHub in a partition."""
+    return role.audience(f"arn:{partition}:iam::{ACCOUNT_ID}:role/refresh")
 
 
 def queue_pattern(repository: names.Repository) -> str:
@@ -71,49 +81,38 @@ def queue_pattern(repository: names.Repository) -> str:
     return f"{stem}-*-ci-pool*" if len(stem) <= 54 else f"{stem[:55]}*-ci-pool*"
 
 
-def listed(value: str | list[str]) -> list[str]:
-    """Give what IAM lets one write as a text or as a list."""
+def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
 def actions(policy: Document) -> list[str]:
     """List all actions of a policy."""
-    return [action for statement in policy["Statement"] for action in listed(statement["Action"])]
+    return [action for statement in policy["Statement"] for action in _listed(statement["Action"])]
 
 
 def allowed(policy: Document, action: str, arn: str, context: Mapping[str, str] | None = None) -> bool:
     """Judge a request as IAM does, for what our policies use: names, `*`, and conditions on single texts."""
     return any(
-        action in listed(statement["Action"])
-        and any(_matches(pattern, arn) for pattern in listed(statement["Resource"]))
-        and _holds(statement.get("Condition", {}), context or {})
+        action in _listed(statement["Action"])
+        and any(re.fullmatch(fnmatch.translate(pattern), arn) for pattern in _listed(statement["Resource"]))
+        and all(
+            # `ForAllValues` holds for a key that is absent.
+            context[key] in _listed(values) if context and key in context else operator.startswith("ForAllValues:")
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
+        )
         for statement in policy["Statement"]
     )
 
 
-def _matches(pattern: str, arn: str) -> bool:
-    return re.fullmatch(fnmatch.translate(pattern.replace("[", "[[]")), arn) is not None
-
-
-def _holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    """Compare; `ForAllValues` holds where a key is absent, as in IAM."""
-    for operator, keys in condition.items():
-        for key, values in keys.items():
-            absent = operator.startswith("ForAllValues:")
-            if not (context[key] in listed(values) if key in context else absent):
-                return False
-    return True
-
-
 def enforceable(policy: Document, without: Collection[str] = ()) -> Document:
-    """Give a policy as moto's IAM can enforce it, less some actions.
+    """Return a policy, less some actions, as moto's IAM can enforce it.
 
-    moto knows neither resources nor conditions, and TransactWriteItems by its own name, where IAM asks for the actions
-    of a transaction's items; so that name is allowed where all of them are.
-    A policy without any action is none to moto, so one that no run asks for is always there.
+    moto knows neither resources nor conditions, and checks TransactWriteItems by its own name, where IAM checks the
+    actions of its items: that name is allowed if all of these are. A policy without actions is none to moto.
     """
     kept = {*actions(policy), "sts:GetCallerIdentity"} - set(without)
-    if kept >= set(TABLE["dynamodb:TransactWriteItems"]):
+    if kept >= set(operations.DECLARED["dynamodb:TransactWriteItems"]):
         kept.add("dynamodb:TransactWriteItems")
     return {
         "Version": "2012-10-17",
@@ -122,21 +121,14 @@ def enforceable(policy: Document, without: Collection[str] = ()) -> Document:
 
 
 def client(aws: AwsServer, service: str) -> Any:
-    """Give a client of the test's own, which may do anything while moto does not enforce IAM."""
+    """Make a client of the test's own, which may do anything while moto does not enforce IAM."""
     connect: Any = boto3.client  # its stubs are those of a few services, named in their code
-    return operations.mark(
-        connect(
-            service,
-            endpoint_url=aws.url,
-            region_name=REGION,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-    )
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return operations.mark(connect(service, endpoint_url=aws.url, region_name=REGION, **keys))
 
 
 def credentials(aws: AwsServer, policy: Document) -> dict[str, str]:
-    """Make a user with just this policy and give the environment of its key, with which there is no session."""
+    """Make a user with just this policy and return the environment of its key."""
     iam = client(aws, "iam")
     iam.create_user(UserName="refresh")
     iam.put_user_policy(UserName="refresh", PolicyName="refresh", PolicyDocument=json.dumps(policy))
@@ -145,6 +137,6 @@ def credentials(aws: AwsServer, policy: Document) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
 
 
-def missing(told: str, wanted: Iterable[str]) -> list[str]:
+def missing(text: str, wanted: Iterable[str]) -> list[str]:
     """List the actions that a text does not name."""
-    return [action for action in wanted if not re.search(rf"{re.escape(action)}(?![A-Za-z])", told)]
+    return [action for action in wanted if not re.search(rf"{re.escape(action)}(?![A-Za-z])", text)]

@@ -25,45 +25,17 @@ def made(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("made", "declared", "whole", "reported"),
-    [
-        ({"a:B", "c:D"}, {"a:B"}, True, ["c:D"]),
-        ({"a:B", "c:D"}, {"a:B"}, False, ["c:D"]),
-        ({"a:B"}, {"a:B", "c:D"}, True, ["c:D"]),
-        ({"a:B"}, {"a:B", "c:D"}, False, []),
-        ({"a:B"}, {"a:B"}, True, []),
-    ],
-)
-def test_only_a_whole_session_reports_what_is_declared_and_never_made(
-    made: set[str],
-    declared: set[str],
-    whole: bool,  # noqa: FBT001 - a table
-    reported: list[str],
-) -> None:
-    found = operations.differences(made, declared, whole=whole)
-    assert [line.split()[0] for line in found] == reported
+def test_what_is_declared_and_never_made_is_reported_after_a_whole_session_only() -> None:
+    assert [line.split()[0] for line in operations.differences({"a:B"}, {"c:D"}, whole=True)] == ["a:B", "c:D"]
+    assert [line.split()[0] for line in operations.differences({"a:B"}, {"c:D"}, whole=False)] == ["a:B"]
+    assert operations.differences({"a:B"}, {"a:B"}, whole=True) == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "filters", "whole"),
-    [
-        (["tests"], [], True),
-        (["."], ["", None, [], 0], True),
-        (["tests/iam"], [], False),
-        (["tests/iam/test_recorded.py::test_x"], [], False),
-        (["tests"], ["wide"], False),
-        (["tests"], [["tests/scale"]], False),
-        (["tests"], [True], False),
-    ],
-)
-def test_a_session_is_whole_if_nothing_is_left_out(
-    arguments: list[str],
-    filters: list[object],
-    whole: bool,  # noqa: FBT001 - an expected value
-    tmp_path: Path,
-) -> None:
-    assert recorded.is_whole(arguments, tmp_path, filters) is whole
+def test_a_session_is_whole_if_nothing_is_left_out(tmp_path: Path) -> None:
+    assert recorded.is_whole(["tests"], tmp_path, [])
+    assert recorded.is_whole(["."], tmp_path, ["", None, [], 0])
+    for arguments, filters in ((["tests/iam"], []), (["tests"], ["wide"]), (["tests"], [True])):
+        assert not recorded.is_whole(arguments, tmp_path, filters)
 
 
 def test_only_calls_of_refresh_to_aws_count(world: World, aws: AwsServer, made: set[str]) -> None:

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 PARAMETER = "/ci/image"
 EVERYTHING = {"ami": f"resolve:ssm:{PARAMETER}", "root_volume_size": "20", "tags": "team=ci"}
 """Inputs with which a run also makes the calls that it makes on request only."""
-REFRESH = policies.document("refresh")
+REFRESH, PLAN_ONLY = policies.document("refresh"), policies.document("plan-only")
 FIRST_RUN = ("CreateTable", "UpdateTimeToLive", "CreateLaunchTemplate", "CreateQueue", "GetQueueUrl")
 """Operations that only a run on an empty account makes."""
 UNCHECKED = {"iam:PassRole", "ec2:DescribeSecurityGroupVpcAssociations"}
-"""EC2 would check the first for whoever launches, moto does not; the second moto does not know."""
+"""EC2 checks the first for the caller who launches, moto never; the second is unknown to moto."""
 LOOKED_AT = {"ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile"}
 """Actions with which a run only looks before it writes."""
 NEEDED_AFTER = {"dynamodb:GetItem": "dynamodb:PutItem"}
-"""What a run does only where it was refused something else: an item is read anew where a write of it failed."""
+"""An item is read again only after a write of it was refused."""
 IN_TRANSACTIONS = {"dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 """What moto refuses by the transaction's name, see `policies.enforceable`."""
 _CONNECTED: dict[str, Clients] = {}
@@ -53,27 +53,29 @@ def asked(world: World) -> World:
     return world
 
 
-def _process(world: World, key: dict[str, str], **changed: str) -> tuple[int, str]:
+def _process(world: World, policy: policies.Document, **changed: str) -> tuple[int, str]:
     """Run the entrypoint as the action does, with IAM enforced; only its calls are kept."""
+    return _again(world, policies.credentials(world.aws, policies.enforceable(policy)), **changed)
+
+
+def _again(world: World, key: dict[str, str], **changed: str) -> tuple[int, str]:
     world.forget_calls()
     with enable_iam_authentication():
         return world.run(key, **changed)
 
 
-def _run(world: World, key: dict[str, str], **changed: str) -> Report:
-    """Run in this process, with IAM enforced."""
-    desired = inputs.load(world.environ(**changed)).desired
-    clients = _connected(world)
-    credentials: Any = clients.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
-    credentials.access_key, credentials.secret_key, credentials.token = key.values()
-    with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return reconciliation.begin(desired, clients, SleeplessClock(), pool).report()
-
-
-def _connected(world: World) -> Clients:
+def _run(world: World, *without: str) -> Report:
+    """Run in this process with every call that can be asked for, under refresh.json less some actions."""
+    key = policies.credentials(world.aws, policies.enforceable(REFRESH, without=without))
+    desired = inputs.load(world.environ(**EVERYTHING)).desired
     if world.aws.url not in _CONNECTED:
         _CONNECTED[world.aws.url] = connected(world.environ(**EVERYTHING))
-    return evolve(_CONNECTED[world.aws.url], github=world.clients().github)
+    clients = evolve(_CONNECTED[world.aws.url], github=world.clients().github)
+    credentials: Any = clients.ec2._request_signer._credentials  # type: ignore[attr-defined] # one for all clients
+    credentials.access_key, credentials.secret_key, credentials.token = key.values()
+    world.forget_calls()
+    with enable_iam_authentication(), ThreadPoolExecutor(CONCURRENCY) as pool:
+        return reconciliation.begin(desired, clients, SleeplessClock(), pool).report()
 
 
 def _expired(world: World) -> str:
@@ -85,9 +87,9 @@ def _expired(world: World) -> str:
 
 
 def _much_to_do(world: World, older_versions: int = 0) -> None:
-    """Give a pool in which every kind of change is due but those of the first run, if it is asked for everything.
+    """Make every kind of change due but those of the first run, if everything is asked for.
 
-    Versions of the launch template are only deleted where there are more than ten, and moto can refuse that only.
+    Versions of the launch template are only deleted if there are more than ten, and moto can refuse that only.
     """
     assert world.refresh().exit_code == 0
     clients = world.clients()
@@ -106,28 +108,28 @@ def _much_to_do(world: World, older_versions: int = 0) -> None:
     clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
 
 
-def test_refresh_json_is_enough_from_the_first_run_to_the_last_instance(asked: World) -> None:
-    """An empty account, nothing to do, an instance that is due, and what is done on request only."""
+def _state(world: World) -> tuple[object, ...]:
+    clients = world.clients()
+    return world.states(clients), world.items(clients), world.queues(clients), len(world.versions(clients))
+
+
+def test_refresh_json_allows_everything_from_the_first_run_to_the_last_instance(asked: World) -> None:
     key = policies.credentials(asked.aws, policies.enforceable(REFRESH))
-    code, printed = _process(asked, key)
-    assert code == 0, printed
-    code, printed = _process(asked, key)
+    assert _again(asked, key)[0] == 0
+    code, printed = _again(asked, key)
     assert (code, asked.aws.writes) == (0, []), printed
     identifier = _expired(asked)
-    code, printed = _process(asked, key)
-    assert code == 0, printed
+    assert _again(asked, key)[0] == 0
     assert asked.states(asked.clients()) == {identifier: "terminated"}
-    code, printed = _process(asked, key, **EVERYTHING)
+    code, printed = _again(asked, key, **EVERYTHING)
     assert code == 0, printed
     assert {"ssm:GetParameters", "ec2:DescribeImages", "ec2:CreateTags"} <= set(asked.aws.calls)
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_plan_only_json_is_enough_for_mode_plan_in_every_world(name: str, world: World) -> None:
-    """From an empty account on; nothing is written, to GitHub neither."""
+def test_plan_only_json_allows_mode_plan_in_every_world(name: str, world: World) -> None:
     pool = build(world, name)
-    key = policies.credentials(pool.aws, policies.enforceable(policies.document("plan-only")))
-    code, printed = _process(pool, key, mode="plan")
+    code, printed = _process(pool, PLAN_ONLY, mode="plan")
     assert (code, pool.aws.writes) == (0, []), printed
     assert "failed: none" in printed
     assert "changes: 0" in printed
@@ -135,74 +137,53 @@ def test_plan_only_json_is_enough_for_mode_plan_in_every_world(name: str, world:
     assert not any(call.startswith(("POST", "DELETE")) for call in pool.github.calls)
 
 
-def test_plan_only_json_is_enough_for_mode_plan_with_everything_that_can_be_asked_for(asked: World) -> None:
-    """Where much is due, too; not even the instances that are due are touched."""
+def test_plan_only_json_allows_mode_plan_with_every_input(asked: World) -> None:
     _much_to_do(asked)
-    before = asked.states(asked.clients())
-    key = policies.credentials(asked.aws, policies.enforceable(policies.document("plan-only")))
-    code, printed = _process(asked, key, mode="plan", **EVERYTHING)
+    before = _state(asked)
+    code, printed = _process(asked, PLAN_ONLY, mode="plan", **EVERYTHING)
     assert (code, asked.aws.writes) == (0, []), printed
     assert "would" in printed
-    assert asked.states(asked.clients()) == before
+    assert _state(asked) == before
 
 
-def test_plan_only_json_cannot_apply_and_each_refused_write_is_named(asked: World) -> None:
-    """The run says which actions its policy lacks, and nothing in AWS has changed."""
+def test_plan_only_json_refuses_every_write_by_its_name(asked: World) -> None:
     _much_to_do(asked, older_versions=11)
-    clients = asked.clients()
-    before = asked.states(clients), asked.items(clients), asked.queues(clients), len(asked.versions(clients))
-    key = policies.credentials(asked.aws, policies.enforceable(policies.document("plan-only")))
-    code, printed = _process(asked, key, **EVERYTHING)
+    before = _state(asked)
+    code, printed = _process(asked, PLAN_ONLY, **EVERYTHING)
     refused = set(asked.aws.writes)
-    after = asked.states(clients), asked.items(clients), asked.queues(clients), len(asked.versions(clients))
-    assert code == 1
-    assert after == before
-    assert "PermissionDenied" in printed
+    assert (code, _state(asked)) == (1, before)
     assert {"dynamodb:TagResource", "ec2:CreateLaunchTemplateVersion", "sqs:SetQueueAttributes"} <= refused
-    assert policies.missing(printed, refused) == [], printed
+    assert policies.missing(printed, ["PermissionDenied", *refused]) == [], printed
 
 
-def test_plan_only_json_cannot_create_anything(asked: World) -> None:
-    """Where there is no table yet, that is all that is tried."""
-    key = policies.credentials(asked.aws, policies.enforceable(policies.document("plan-only")))
-    code, printed = _process(asked, key)
-    assert code == 1
-    assert asked.aws.writes == ["dynamodb:CreateTable"]
+def test_plan_only_json_refuses_the_table_of_an_empty_account(asked: World) -> None:
+    code, printed = _process(asked, PLAN_ONLY)
+    assert (code, asked.aws.writes) == (1, ["dynamodb:CreateTable"])
     assert policies.missing(printed, ["PermissionDenied", "dynamodb:CreateTable"]) == [], printed
 
 
 @pytest.mark.parametrize("action", sorted(LOOKED_AT))
-def test_an_action_with_which_a_run_only_looks_stops_nothing(asked: World, action: str) -> None:
-    """What was not looked at is told with the action that is missing, and everything is made."""
-    key = policies.credentials(asked.aws, policies.enforceable(REFRESH, without=[action]))
-    report = _run(asked, key, **EVERYTHING)
-    told = html.unescape(markdown(report))
-    assert report.exit_code == 0, told
-    assert "was not looked at before writing: PermissionDenied" in told
-    assert policies.missing(told, [action]) == [], told
+def test_a_missing_action_that_only_looks_is_a_notice(asked: World, action: str) -> None:
+    report = _run(asked, action)
+    shown = html.unescape(markdown(report))
+    assert report.exit_code == 0, shown
+    assert policies.missing(shown, ["PermissionDenied", action]) == [], shown
 
 
 @pytest.mark.parametrize("action", sorted(set(policies.actions(REFRESH)) - UNCHECKED - LOOKED_AT))
-def test_an_action_that_the_policy_lacks_is_told_by_its_name(asked: World, action: str) -> None:
-    """Whichever it is, where a run needs it; and nobody has to read AWS's documents to find it."""
+def test_a_missing_action_is_named_and_fails_the_run(asked: World, action: str) -> None:
     if not action.endswith(FIRST_RUN):
         _much_to_do(asked, older_versions=11 if action == "ec2:DeleteLaunchTemplateVersions" else 0)
-    without = [action, *filter(None, [NEEDED_AFTER.get(action)])]
-    key = policies.credentials(asked.aws, policies.enforceable(REFRESH, without=without))
-    report = _run(asked, key, **EVERYTHING)
-    told = html.unescape(markdown(report))
-    assert report.exit_code == 1, told
-    assert "PermissionDenied" in told
-    wanted = "dynamodb:TransactWriteItems" if action in IN_TRANSACTIONS else action
-    assert policies.missing(told, [wanted]) == [], told
+    report = _run(asked, action, *filter(None, [NEEDED_AFTER.get(action)]))
+    shown = html.unescape(markdown(report))
+    assert report.exit_code == 1, shown
+    named = "dynamodb:TransactWriteItems" if action in IN_TRANSACTIONS else action
+    assert policies.missing(shown, ["PermissionDenied", named]) == [], shown
 
 
-def test_what_is_refused_in_reading_is_not_taken_for_absent(asked: World) -> None:
-    """With no policy at all nothing is written, and nothing is planned to be."""
+def test_what_cannot_be_read_is_not_taken_for_absent(asked: World) -> None:
     _much_to_do(asked)
-    key = policies.credentials(asked.aws, policies.enforceable(REFRESH, without=policies.actions(REFRESH)))
-    asked.forget_calls()
-    report = _run(asked, key, **EVERYTHING)
+    report = _run(asked, *policies.actions(REFRESH))
     assert report.exit_code == 1
     assert all(operations.reads(call) for call in asked.aws.calls), asked.aws.calls
     assert report.planned == ()

@@ -1,4 +1,4 @@
-"""The Terraform module makes just what docs/iam documents."""
+"""The Terraform module makes the roles and policies of docs/iam."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests import suites
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT
-from tests.iam import applied, partitions, policies
+from tests.iam import applied, policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Terraform:
     folder: Path
 
     def __call__(self, *arguments: str) -> str:
-        """Run a command; give what it printed, and fail with it where the command fails."""
+        """Run a command and return what it printed."""
         configuration = self.folder / "terraform.rc"
         configuration.write_text(
             f'provider_installation {{\n  filesystem_mirror {{\n    path = "{self.mirror}"\n  }}\n}}\n'
@@ -76,22 +76,17 @@ class Terraform:
         return ran.stdout
 
     def use(
-        self,
-        aws: AwsServer,
-        repository: names.Repository,
-        regions: Mapping[str, str] | None = None,
-        **variables: object,
+        self, aws: AwsServer, repository: names.Repository, regions: Mapping[str, str], **variables: object
     ) -> None:
-        """Use the module as people do, against a stand-in for AWS; for several regions once in each, by their names."""
+        """Use the module, against a stand-in for AWS, once in each region by its name."""
         provider = {
-            "region": REGION,
             "access_key": "testing",
             "secret_key": "testing",
             "skip_credentials_validation": True,
             "skip_metadata_api_check": True,
             "endpoints": [{"iam": aws.url, "sts": aws.url}],
         }
-        pool: dict[str, object] = {
+        pool = {
             "source": os.path.relpath(MODULE, self.folder.resolve()),  # an absolute path would be copied
             "owner": repository.owner,
             "repository": repository.name,
@@ -99,25 +94,24 @@ class Terraform:
             "repository_id": int(policies.REPOSITORY_ID),
             **variables,
         }
-        root: dict[str, object] = {
-            "provider": {"aws": provider},
-            "module": {"pool": pool},
-            "output": {"pool": {"value": "${module.pool}"}},
+        root = {
+            "provider": {"aws": [{**provider, "region": region, "alias": name} for name, region in regions.items()]},
+            "module": {name: {**pool, "providers": {"aws": f"aws.{name}"}} for name in regions},
+            "output": {name: {"value": f"${{module.{name}}}"} for name in regions},
         }
-        if regions:
-            root = {
-                "provider": {
-                    "aws": [{**provider, "region": region, "alias": name} for name, region in regions.items()]
-                },
-                "module": {name: {**pool, "providers": {"aws": f"aws.{name}"}} for name in regions},
-            }
         (self.folder / "main.tf.json").write_text(json.dumps(root))
         self("init", "-input=false", "-no-color")
+
+    def planned(self) -> dict[str, Any]:
+        """Plan, and return the values of every resource by its address."""
+        self("plan", "-out=plan", "-input=false", "-no-color")
+        modules = json.loads(self("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
+        return {each["address"]: each["values"] for module in modules for each in module["resources"]}
 
 
 @pytest.fixture
 def terraform(tmp_path: Path) -> Terraform:
-    """Give Terraform; skip where it or the provider is not on this machine, unless every suite is asked for."""
+    """Find Terraform and the provider; skip without them, unless every suite is asked for."""
     program = shutil.which("terraform")
     if program is None:
         suites.leave_out("the Terraform module's tests need terraform")
@@ -128,84 +122,51 @@ def terraform(tmp_path: Path) -> Terraform:
     return Terraform(program, mirror, tmp_path)
 
 
-def test_the_module_is_formatted(terraform: Terraform) -> None:
-    """As Terraform itself formats it."""
-    terraform("fmt", "-check", "-diff", "-recursive", str(MODULE))
-
-
-def test_the_module_makes_the_documented_roles(terraform: Terraform, aws: AwsServer) -> None:
-    """With everything that can be asked for; the instance profile has the runners' role."""
-    terraform.use(
-        aws, REPOSITORY, ami_parameter="/ci/image", plan_only_job="environment:plan", max_session_duration=7200
-    )
+def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsServer) -> None:
+    variables = {"ami_parameter": "/ci/image", "plan_only_job": "environment:plan", "max_session_duration": 7200}
+    terraform.use(aws, REPOSITORY, {"pool": REGION}, **variables)
     terraform("apply", "-auto-approve", "-input=false", "-no-color")
     outputs = json.loads(terraform("output", "-json", "pool"))
-    roles = applied.roles(aws)
-    assert {name: role.policy for name, role in roles.items()} == {
-        name: policies.filled(name) for name in ("refresh", "plan-only", "instance-profile")
-    }
-    applied.require_trust(roles, "environment:plan", 7200)
-    name, members = applied.profile(aws)
-    assert members == [roles["instance-profile"].name] == [policies.RUNNER_ROLE]
+    made = applied.require_roles(aws, "environment:plan", 7200, outputs.pop("image_parameter_policy_arn"))
+    assert made["instance-profile"] == policies.RUNNER_ROLE
     assert outputs == {
-        "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['refresh'].name}",
-        "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{roles['plan-only'].name}",
-        "instance_profile_name": name,
-        "image_parameter_policy_arn": outputs["image_parameter_policy_arn"],
+        "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",
+        "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['plan-only']}",
+        "instance_profile_name": made["profile"],
     }
-    assert applied.managed(aws, outputs["image_parameter_policy_arn"]) == policies.filled("image-parameter")
     (provider,) = policies.client(aws, "iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    assert roles["refresh"].trust["Statement"][0]["Principal"] == {"Federated": provider["Arn"]}
+    assert policies.trust()["Statement"][0]["Principal"] == {"Federated": provider["Arn"]}
 
 
-def test_the_module_makes_no_more_than_it_is_asked_for(terraform: Terraform, aws: AwsServer) -> None:
-    """No provider, no second role, no parameter; with queues named as refresh maps them."""
+def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform: Terraform, aws: AwsServer) -> None:
     repository = names.Repository("octo", f"widgets.{'js' * 30}")
-    terraform.use(
-        aws,
-        repository,
-        create_oidc_provider=False,
-        job="ref:refs/heads/trunk",
-        oidc_issuer="token.actions.octo.ghe.com",
-    )
+    job, issuer = "ref:refs/heads/trunk", "token.actions.octo.ghe.com"
+    terraform.use(aws, repository, {"pool": REGION}, create_oidc_provider=False, job=job, oidc_issuer=issuer)
     terraform("validate", "-no-color")
-    terraform("plan", "-out=plan", "-input=false", "-no-color")
-    (module,) = json.loads(terraform("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
-    made: dict[str, Any] = {
-        each["address"].removeprefix("module.pool."): each["values"] for each in module["resources"]
-    }
+    made = {address.removeprefix("module.pool.aws_iam_"): values for address, values in terraform.planned().items()}
     assert set(made) == {
-        "aws_iam_instance_profile.instance",
-        "aws_iam_role.instance",
-        "aws_iam_role.refresh",
-        "aws_iam_role_policy.instance",
-        "aws_iam_role_policy.refresh",
+        "instance_profile.instance",
+        "role.instance",
+        "role.refresh",
+        "role_policy.instance",
+        "role_policy.refresh",
     }
-    document = policies.filled("refresh", repository, runner_role=made["aws_iam_role.instance"]["name"])
+    document = policies.filled("refresh", repository, runner_role=made["role.instance"]["name"])
     kept = [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
-    assert json.loads(made["aws_iam_role_policy.refresh"]["policy"])["Statement"] == kept
-    trusted = json.loads(made["aws_iam_role.refresh"]["assume_role_policy"])
-    assert trusted == policies.trust(repository, "ref:refs/heads/trunk", "token.actions.octo.ghe.com")
+    assert json.loads(made["role_policy.refresh"]["policy"])["Statement"] == kept
+    assert json.loads(made["role.refresh"]["assume_role_policy"]) == policies.trust(repository, job, issuer)
 
 
-def test_the_module_asks_for_the_audience_of_the_action_in_other_partitions(
-    terraform: Terraform, aws: AwsServer
-) -> None:
-    """And lets EC2 take the runners' role by the name that it has there; no other partition has a rule of its own."""
+def test_the_module_trusts_the_action_in_other_partitions(terraform: Terraform, aws: AwsServer) -> None:
     assert "dns_suffix" not in (MODULE / "main.tf").read_text()
-    others = {name: partitions.REGIONS[name] for name in ("aws-cn", "aws-eusc")}
-    terraform.use(aws, REPOSITORY, regions=others)
-    terraform("plan", "-out=plan", "-input=false", "-no-color")
-    planned = json.loads(terraform("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
-    made = {each["address"]: each["values"] for module in planned for each in module["resources"]}
+    others = {name: policies.PARTITIONS[name] for name in ("aws-cn", "aws-eusc")}
+    terraform.use(aws, REPOSITORY, others)
+    made = terraform.planned()
     for partition in others:
-        module = f"module.{partition}"
-        assert made[f"{module}.aws_iam_openid_connect_provider.github[0]"]["client_id_list"] == [
-            partitions.audience(partition)
-        ]
+        resources = f"module.{partition}.aws_iam"
+        provider = made[f"{resources}_openid_connect_provider.github[0]"]
+        assert provider["client_id_list"] == [policies.audience(partition)]
         for role, policy in (("refresh", "trust-policy"), ("instance", "instance-trust-policy")):
             # A provider that is older than a partition takes it for the first one.
-            trusted = made[f"{module}.aws_iam_role.{role}"]["assume_role_policy"].replace(
-                "arn:aws:", f"arn:{partition}:"
-            )
-            assert json.loads(trusted) == partitions.filled(policy, partition), partition
+            trusted = made[f"{resources}_role.{role}"]["assume_role_policy"].replace("arn:aws:", f"arn:{partition}:")
+            assert json.loads(trusted) == policies.filled(policy, partition=partition), partition

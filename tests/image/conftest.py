@@ -1,25 +1,23 @@
-"""Reduced models, made as the image's are, and clients of them."""
+"""Reduced models, made as the image's are."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import botocore
 import pytest
 
+from tests.image.models import FULL
 from tools.image import reduced_models
 from tools.image.reduced_models import KEPT
-
-DATA = Path(botocore.__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give a folder with reduced models, made as the image's are."""
+    """Give a folder with reduced models."""
     folder = tmp_path_factory.mktemp("models") / "data"
     folder.mkdir()
-    for path in DATA.iterdir():
+    for path in Path(FULL).iterdir():
         if path.name in KEPT:
             shutil.copytree(path, folder / path.name)
         elif path.is_file():

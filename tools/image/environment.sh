@@ -1,14 +1,14 @@
 #!/bin/sh
-# The environment in which refresh runs: an interpreter, the pinned packages and refresh itself, and nothing else.
-# The Dockerfile makes the image of it; the benchmark makes the same on a bare machine.
+# Makes the environment in which refresh runs: an interpreter, the pinned packages and refresh, and nothing else.
+# The Dockerfile uses it for the image, the benchmark on a bare machine.
 #
 #   tools/image/environment.sh packages TARGET   a virtual environment with the packages of requirements/runtime.txt
-#   tools/image/environment.sh program TARGET    refresh in it, the models of AWS reduced, everything compiled
+#   tools/image/environment.sh program TARGET    installs refresh there, reduces the models of AWS, compiles everything
 #   tools/image/environment.sh all TARGET        both
 #
-# PYTHON names the interpreter, by default python3. What is run then: TARGET/bin/python -I TARGET/entrypoint.py
+# PYTHON names the interpreter, by default python3. To run refresh: TARGET/bin/python -I TARGET/entrypoint.py
 set -eu
-# TARGET is where the caller means it to be.
+# A relative TARGET is relative to the caller's directory.
 target=${2:-}
 case $target in '' | /*) ;; *) target=$PWD/$target ;; esac
 cd "$(dirname "$0")/../.."
@@ -26,23 +26,23 @@ packages() {
 program() {
     tools=$1.tools
     source=$(mktemp -d)
-    # A copy, since setuptools leaves its own folders beside what it builds.
+    # A copy, since setuptools writes folders next to what it builds.
     cp -r pyproject.toml README.md LICENSE refresh "$source"
     "$tools/bin/python" -m pip wheel --quiet --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
         --no-index --wheel-dir "$source/wheels" "$source"
     "$tools/bin/python" -m pip --python "$1/bin/python" install --quiet --no-cache-dir --disable-pip-version-check \
         --no-deps --no-index "$source"/wheels/*.whl
     rm -r "$source" "$tools"
-    # Whoever builds may have a configuration of AWS, with a profile or an endpoint of its own.
+    # The machine may have an AWS configuration with a profile or an endpoint.
     env -i AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$1/bin/python" -I tools/image/reduced_models.py
-    # The packages' own commands are of no use here.
+    # Nothing uses the packages' own commands.
     find "$1/bin" -type f -delete
     cp entrypoint.py "$1/entrypoint.py"
-    # Copying breaks time stamps, so the bytecode is checked by nothing but the image itself.
+    # Copying changes time stamps, by which Python would reject the bytecode: it is not checked against the sources.
     "$1/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$1/lib"
 }
 
-# Two commands and no `&&` between them, which would have the first go on after an error.
+# Two commands without `&&`, which would switch `set -e` off in the first one.
 case "${1:-} $target" in
     'packages '?* | 'program '?*) "$1" "$target" ;;
     'all '?*)

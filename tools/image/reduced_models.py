@@ -2,10 +2,11 @@
 
 python tools/image/reduced_models.py [DATA]   DATA is botocore's data folder; by default that of this interpreter.
 
-Most of a client's creation is botocore reading these files, and most of a large pool's cost is botocore putting every
-member of every instance into objects. Measured: three clients take 105 ms with the models of these services as they
-come and 15 ms with reduced ones; 5,000 living instances take 1.9 s of CPU time and 1.1 s.
-https://docs.aws.amazon.com/boto3/latest/guide/loaders.html has botocore's data path and its files.
+Botocore spends most of a client's creation on reading these files, and most of a large pool's CPU time on parsing every
+member of every instance. Measured: creating three clients takes 105 ms with complete models and 15 ms with reduced
+ones; 5,000 living instances take 1.9 s and 1.1 s of CPU time. It imports only botocore, so that the same sources and
+the same botocore always give the same files.
+https://docs.aws.amazon.com/boto3/latest/guide/loaders.html describes botocore's data path and its files.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ OPERATIONS = {
     "sts": {"AssumeRoleWithWebIdentity", "GetCallerIdentity"},
 }
 # end of operations
-"""What refresh calls; the tests compare it with what they recorded."""
+"""The operations that refresh declares (refresh/pool/permissions.py)."""
 BY_BOTOCORE = {"sts": {"AssumeRole"}}
-"""What botocore calls for credentials, for a profile that takes its role from another."""
+"""What botocore itself calls, for the credentials of a profile whose role is taken by another profile."""
 KEPT = {service: names | BY_BOTOCORE.get(service, set()) for service, names in OPERATIONS.items()}
 MEMBERS = {
     "ec2": {
@@ -66,7 +67,7 @@ MEMBERS = {
         "Instance": {"InstanceId", "LaunchTime", "State", "Tags"},
     },
 }
-"""What refresh reads of structures of which AWS sends thousands; of all others every member is kept."""
+"""The members that refresh reads of the structures that AWS sends by the thousand; others keep every member."""
 REGIONS = (
     "eu-west-1",
     "cn-north-1",
@@ -77,30 +78,30 @@ REGIONS = (
     "eu-isoe-west-1",
     "us-isof-south-1",
 )
-"""One of each partition, in which the endpoints have to stay what they are."""
+"""One region of each partition, in which no endpoint may change."""
 VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"account_id_endpoint_mode": "preferred"},
     {"account_id_endpoint_mode": "disabled"},
     {"use_fips_endpoint": True},
     {"use_dualstack_endpoint": True},
 )
-"""Settings that choose between the endpoints of a service; an account id is known in each, as it is with a role."""
+"""Settings that select an endpoint of a service; the account id is known, as it is with a role."""
 _TEXTS = ("documentation", "documentationUrl")
 _FILES = ("service-2.json", "endpoint-rule-set-1.json")
 
 
 class Lacking(Exception):
-    """The models do not have what refresh calls or reads."""
+    """The models lack something that refresh calls or reads."""
 
 
 class Changed(Exception):
-    """By the reduced models botocore would do something else than by the whole ones."""
+    """Botocore behaves differently with the reduced models."""
 
 
 def reduced(model: Mapping[str, Any], operations: Collection[str], members: Mapping[str, set[str]]) -> dict[str, Any]:
-    """Keep these operations of a service's model, the members that are read, and the shapes that both lead to.
+    """Keep these operations of a service's model, the members that are read, and the shapes that both use.
 
-    Raises `Lacking` with every name that the model does not have.
+    Raises `Lacking` with every name that the model lacks.
     """
     lacking = [name for name in sorted(operations) if name not in model["operations"]]
     lacking += [
@@ -122,7 +123,7 @@ def reduced(model: Mapping[str, Any], operations: Collection[str], members: Mapp
 
 
 def _reached(operations: Mapping[str, Any], shapes: Mapping[str, Any]) -> set[str]:
-    """Give the names of all shapes to which operations lead: requests, answers and errors."""
+    """Return the names of all shapes that operations use in requests, answers and errors."""
     found: set[str] = set()
     due = set(_named(operations))
     while due:
@@ -150,9 +151,9 @@ def _undocumented(node: Any) -> Any:
 
 
 def reduce_all(data: Path) -> None:
-    """Reduce botocore's data folder in place, and look at it with botocore.
+    """Reduce botocore's data folder in place, and check it with botocore.
 
-    Raises `Lacking` before anything is changed, and `Changed` where the outcome must not be used.
+    Raises `Lacking` before anything is changed, and `Changed` if the result must not be used.
     """
     models = {service: _newest(data / service) for service in KEPT}
     small = {
@@ -173,9 +174,9 @@ def reduce_all(data: Path) -> None:
         partition["services"] = {name: each for name, each in partition["services"].items() if name in KEPT}
     _write(data / "endpoints.json", listed)
     if operations(data) != KEPT:
-        raise Changed("there are other operations than those that are kept")
+        raise Changed("botocore does not have exactly the operations that were kept")
     if endpoints(data) != before:
-        raise Changed("a service is looked for elsewhere than before")
+        raise Changed("botocore uses another endpoint for a service than before")
 
 
 def _newest(folder: Path) -> Path:
@@ -195,7 +196,7 @@ def _write(path: Path, content: object) -> None:
 
 
 def endpoints(data: Path) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """Give where botocore finds each service in each partition by this data: by its list of endpoints, by its rules."""
+    """Return the endpoint of each service, region and variant, by botocore's list of endpoints and by its rules."""
     session = _session(data)
     return {
         (service, region, str(variant)): _endpoint(session, service, region, variant)
@@ -206,7 +207,7 @@ def endpoints(data: Path) -> dict[tuple[str, str, str], tuple[str, str]]:
 
 
 def _endpoint(session: Any, service: str, region: str, variant: Mapping[str, Any]) -> tuple[str, str]:
-    from botocore import xform_name  # noqa: PLC0415 - the data may be reduced where botocore cannot be loaded
+    from botocore import xform_name  # noqa: PLC0415 - `reduced` needs no botocore
     from botocore.config import Config  # noqa: PLC0415 - as above
     from botocore.exceptions import EndpointVariantError  # noqa: PLC0415 - as above
 
@@ -221,7 +222,7 @@ def _endpoint(session: Any, service: str, region: str, variant: Mapping[str, Any
 
 
 def operations(data: Path) -> dict[str, set[str]]:
-    """Give the operations that botocore has by this data."""
+    """Return the operations that botocore has with this data."""
     session = _session(data)
     return {name: set(session.get_service_model(name).operation_names) for name in session.get_available_services()}
 
@@ -231,7 +232,7 @@ def _session(data: Path) -> Any:
     from botocore.session import Session  # noqa: PLC0415 - as above
 
     loader = Loader([str(data)], include_default_search_paths=False)
-    # A list of endpoints that is not in botocore's own folder overrides the rules, which would not be looked at then.
+    # A list of endpoints outside botocore's own folder would override the rules.
     loader.BUILTIN_DATA_PATH = str(data)
     session: Any = Session()
     session.register_component("data_loader", loader)
@@ -240,7 +241,7 @@ def _session(data: Path) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Reduce the data folder; fails where anything is lacking, or where a service would be looked for elsewhere."""
+    """Reduce the data folder; return 1 if the models lack something or an endpoint would change."""
     import botocore  # noqa: PLC0415 - as above
 
     data = Path(arguments[0]) if arguments else Path(botocore.__file__).parent / "data"
@@ -251,7 +252,7 @@ def main(arguments: list[str]) -> int:
         print(f"botocore's models lack what refresh calls or reads: {lacking}", file=sys.stderr)
         return 1
     except Changed as changed:
-        print(f"with the reduced models {changed}", file=sys.stderr)
+        print(f"the reduced models cannot be used: {changed}", file=sys.stderr)
         return 1
     left = sum(each.stat().st_size for each in data.rglob("*.*"))
     print(f"botocore's models: {size:,} bytes reduced to {left:,}")
