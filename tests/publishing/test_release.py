@@ -1,4 +1,4 @@
-"""A release, step by step, with git for real and stand-ins for Docker, GitHub's CLI and cosign."""
+"""The steps of a release, with real git and stand-ins for Docker, GitHub's CLI and cosign."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -17,9 +17,6 @@ import yaml
 from tools.publishing import image, publication
 from tools.publishing.commands import CommandFailed, Commands
 from tools.publishing.version import Version
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -40,7 +37,8 @@ case "$1" in api) echo "${IMMUTABLE:-true}" ;; esac
 """
 
 
-PACKAGES = f"sha256:{'fedcba9876543210' * 4}"
+OTHER_PACKAGES = f"sha256:{'fedcba9876543210' * 4}"
+Run = Callable[..., tuple[int, str]]
 
 
 def _locked(*names: str) -> str:
@@ -96,7 +94,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(checkout: Path, _wheels: Path, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+def run(checkout: Path, _wheels: Path, tmp_path: Path) -> Run:
     """Give a way to run a step: exit code and what it said."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -127,7 +125,7 @@ def run(checkout: Path, _wheels: Path, tmp_path: Path) -> Callable[..., tuple[in
 
 
 @pytest.fixture
-def packages_digest(run: Callable[..., tuple[int, str]], tmp_path: Path) -> str:
+def packages_digest(run: Run, tmp_path: Path) -> str:
     """Make the packages elsewhere, as another job of the workflow does."""
     code, told = run("packages", str(tmp_path / "elsewhere"))
     assert code == 0, told
@@ -148,10 +146,8 @@ def _tags(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_the_image_is_built_for_two_platforms_on_the_pinned_base_and_pushed_without_a_tag(
-    run: Callable[..., tuple[int, str]], tmp_path: Path
-) -> None:
-    """What follows goes by the digest that is an output of the step."""
+def test_the_image_is_built_for_two_platforms_and_pushed_without_a_tag(run: Run, tmp_path: Path) -> None:
+    """The following steps use its digest, an output of this one."""
     code, told = run("image", "1.2.3")
     assert code == 0, told
     (built,) = [call for call in _called(tmp_path) if "buildx build" in call]
@@ -163,25 +159,21 @@ def test_the_image_is_built_for_two_platforms_on_the_pinned_base_and_pushed_with
     assert (tmp_path / "output").read_text() == f"name=ghcr.io/org/refresh-action\ndigest={DIGEST}\n"
 
 
-def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_floating_tag(
-    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
+def test_a_release_is_a_tagged_commit_that_names_the_image_and_has_the_packages(
+    run: Run, tmp_path: Path, packages_digest: str
 ) -> None:
-    """The release is a draft until it is whole, and locked at the moment of its publication."""
+    """It stays a draft until it is complete. The floating tag moves last. By GitHub's schema it is an action."""
     assert run("check", "1.2.3") == (0, "")
     code, told = run("publish", "1.2.3", DIGEST, packages_digest)
     assert code == 0, told
     named = f"docker://ghcr.io/org/refresh-action@{DIGEST}"
     assert _tags(tmp_path) == {"v1": named, "v1.2.3": named}
     origin = tmp_path / "origin.git"
-    assert (
-        _git(origin, "diff", "--stat", "main", "v1.2.3", "--", ":!composite/packages").splitlines()[-1]
-        == " 1 file changed, 1 insertion(+), 1 deletion(-)"
-    )
+    changed = _git(origin, "diff", "--stat", "main", "v1.2.3", "--", ":!composite/packages").splitlines()[-1]
+    assert changed == " 1 file changed, 1 insertion(+), 1 deletion(-)"
     assert _git(origin, "rev-list", "--count", "main..v1.2.3") == "1"
-    carried = _git(origin, "ls-tree", "-r", "--name-only", "v1.2.3", "composite/packages/").splitlines()
-    assert {"six.py", "nacl/__init__.py", "compiled.txt"} <= {
-        each.removeprefix("composite/packages/") for each in carried
-    }
+    carried = _git(origin, "ls-tree", "-r", "--name-only", "v1.2.3:composite/packages").splitlines()
+    assert {"six.py", "nacl/__init__.py", "compiled.txt"} <= set(carried)
     looked, create, edit, asked = _called(tmp_path)
     assert looked == f"docker manifest inspect ghcr.io/org/refresh-action@{DIGEST}"
     assert create.startswith("gh release create v1.2.3 --repo=Org/refresh-action --verify-tag --draft")
@@ -190,98 +182,73 @@ def test_a_release_is_a_tagged_commit_that_names_the_image_and_then_moves_the_fl
     notes = (tmp_path / "clone" / "build" / "notes.md").read_text()
     assert notes.startswith("- Ends [more](https://github.com/Org/refresh-action/blob/v1.2.3/docs/x.md).\n")
     assert f"uses: Org/refresh-action@{_git(origin, 'rev-parse', 'v1.2.3')} # v1.2.3" in notes
-
-
-def test_what_a_release_names_is_an_action(
-    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
-) -> None:
-    """By GitHub's own schema."""
-    assert run("publish", "1.2.3", DIGEST, packages_digest)[0] == 0
-    (tmp_path / "action.yml").write_text(_git(tmp_path / "origin.git", "show", "v1:action.yml"))
+    (tmp_path / "action.yml").write_text(_git(origin, "show", "v1:action.yml"))
     checker = str(Path(sysconfig.get_path("scripts")) / "check-jsonschema")
     command = [checker, "--builtin-schema", "vendor.github-actions", str(tmp_path / "action.yml")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a linter
     assert checked.returncode == 0, checked.stdout
 
 
-def test_a_release_that_could_be_changed_fails_before_the_floating_tag_moves(
-    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"PRIVATE": "1"}, ([], "make the package public")),
+        ({"IMMUTABLE": "false"}, (["v1.2.3"], "Enable release immutability")),
+    ],
+    ids=["image is private", "release can be changed"],
+)
+def test_a_bad_release_fails_before_the_floating_tag_moves(
+    run: Run, tmp_path: Path, packages_digest: str, variables: dict[str, str], problem: tuple[list[str], str]
 ) -> None:
-    """Nobody gets it by @v1, and the remedy is told."""
-    code, told = run("publish", "1.2.3", DIGEST, packages_digest, IMMUTABLE="false")
-    assert (code, [*_tags(tmp_path)]) == (1, ["v1.2.3"])
-    assert "Enable release immutability" in told
-    code, told = run("check", "1.2.3")
-    assert (code, "git push origin :v1.2.3" in told) == (1, True)
+    """No workflow that names v1 gets it, and it is not published again until its tag is deleted."""
+    tags, remedy = problem
+    code, told = run("publish", "1.2.3", DIGEST, packages_digest, **variables)
+    assert (code, [*_tags(tmp_path)]) == (1, tags)
+    assert remedy in told
+    assert ("git push origin :v1.2.3" in run("check", "1.2.3")[1]) is bool(tags)
 
 
 @pytest.mark.shows("A60")
-def test_packages_that_another_machine_made_otherwise_are_not_released(
-    run: Callable[..., tuple[int, str]], tmp_path: Path
-) -> None:
-    """One of the two made something else than the lock file says."""
-    code, told = run("publish", "1.2.3", DIGEST, PACKAGES)
+def test_packages_that_differ_on_another_machine_are_not_released(run: Run, tmp_path: Path) -> None:
+    code, told = run("publish", "1.2.3", DIGEST, OTHER_PACKAGES)
     assert (code, _tags(tmp_path)) == (1, {})
-    assert "error: another machine made other packages: sha256:" in told
+    assert "other packages: sha256:" in told
 
 
-def test_anyone_can_compare_the_packages_of_a_release(
-    run: Callable[..., tuple[int, str]], checkout: Path, packages_digest: str
-) -> None:
+@pytest.mark.parametrize("change", ["another file", "another content"])
+def test_the_packages_of_a_release_can_be_compared(run: Run, checkout: Path, packages_digest: str, change: str) -> None:
     """By the command that makes them."""
     assert run("packages", "composite/packages") == (0, f"composite/packages: {packages_digest}\n")
-    assert run("packages", "composite/packages")[0] == 0
-    bytecode = checkout / "composite" / "packages" / "__pycache__" / "six.cpython-314.pyc"
-    bytecode.parent.mkdir()
-    bytecode.touch()
-    code, told = run("packages", "composite/packages")
-    assert (code, "composite/packages is not what the lock file makes" in told) == (1, True)
-    bytecode.unlink()
-    with (checkout / "composite" / "packages" / "six.py").open("a") as file:
-        file.write("import os\n")
+    folder = checkout / "composite" / "packages"
+    if change == "another file":
+        _lay(folder / "__pycache__" / "six.cpython-314.pyc", "")
+    else:
+        (folder / "six.py").write_text("import os\n")
     code, told = run("packages", "composite/packages")
     assert (code, "composite/packages is not what the lock file makes" in told) == (1, True)
 
 
-def test_a_package_with_another_hash_is_not_released(run: Callable[..., tuple[int, str]], checkout: Path) -> None:
-    """Another file under the same version."""
+def test_a_package_with_another_hash_is_not_released(run: Run, checkout: Path) -> None:
     lock = checkout / "requirements" / "runtime.txt"
     lock.write_text(re.sub("(?m)(?<=--hash=sha256:)[0-9a-f]{8}", "00000000", lock.read_text()))
     code, told = run("packages", "composite/packages")
     assert (code, "THESE PACKAGES DO NOT MATCH THE HASHES" in told) == (1, True)
 
 
-def test_an_image_that_only_its_owner_can_pull_is_not_released(
-    run: Callable[..., tuple[int, str]], tmp_path: Path, packages_digest: str
+@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST, OTHER_PACKAGES)])
+def test_only_the_newest_commit_of_the_default_branch_is_released(
+    run: Run, checkout: Path, tmp_path: Path, step: tuple[str, ...]
 ) -> None:
-    """GitHub may keep a new package private; a release of it could never be mended."""
-    code, told = run("publish", "1.2.3", DIGEST, packages_digest, PRIVATE="1")
-    assert (code, _tags(tmp_path)) == (1, {})
-    assert "make the package public" in told
-
-
-@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST, PACKAGES)])
-def test_what_is_not_the_default_branch_s_newest_commit_is_not_released(
-    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path, step: tuple[str, ...]
-) -> None:
-    """Tests and a reviewer take their time, and GitHub refuses a tag whose workflows are no branch's."""
-    _git(
-        checkout,
-        "push",
-        "--quiet",
-        "origin",
-        f"{_git(checkout, 'commit-tree', 'HEAD^{tree}', '-m', 'x')}:main",
-        "--force",
-    )
+    """The branch may move on while tests run and a reviewer decides."""
+    newer = _git(checkout, "commit-tree", "HEAD^{tree}", "-m", "x")
+    _git(checkout, "push", "--quiet", "origin", f"{newer}:main", "--force")
     code, told = run(*step)
     assert (code, _tags(tmp_path)) == (1, {})
     assert "the default branch has moved on" in told
 
 
-def test_pages_that_name_another_repository_are_not_released(
-    run: Callable[..., tuple[int, str]], checkout: Path
-) -> None:
-    """Who pastes from them would run somebody else's action."""
+def test_pages_that_name_another_repository_are_not_released(run: Run, checkout: Path) -> None:
+    """A workflow pasted from them would run the action of another owner."""
     (checkout / "README.md").write_text("uses: org/refresh-action@v1\n")
     _git(checkout, "add", "README.md")
     code, told = run("check", "1.2.3")
@@ -290,9 +257,8 @@ def test_pages_that_name_another_repository_are_not_released(
 
 
 def test_the_floating_tag_stays_with_a_newer_version(
-    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path, packages_digest: str
+    run: Run, checkout: Path, tmp_path: Path, packages_digest: str
 ) -> None:
-    """A repair of an older one is a release all the same."""
     for tag in ("v1.3.0", "v1"):
         _git(checkout, "push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
     code, told = run("publish", "1.2.3", DIGEST, packages_digest)
@@ -302,10 +268,8 @@ def test_the_floating_tag_stays_with_a_newer_version(
     assert _tags(tmp_path)["v1"] == "Dockerfile"
 
 
-def test_a_dry_run_shows_what_others_would_see_and_does_none_of_it(
-    run: Callable[..., tuple[int, str]], checkout: Path, tmp_path: Path
-) -> None:
-    """It builds and commits, elsewhere than in the working tree."""
+def test_a_dry_run_shows_every_step_and_publishes_nothing(run: Run, checkout: Path, tmp_path: Path) -> None:
+    """It builds and commits outside the working tree."""
     before = _git(checkout, "status", "--short", "--branch")
     code, told = run("dry-run", "1.2.3")
     assert code == 0, told
@@ -315,25 +279,22 @@ def test_a_dry_run_shows_what_others_would_see_and_does_none_of_it(
     assert not [call for call in _called(tmp_path) if re.search(r"^gh|buildx|push", call)]
     assert (_tags(tmp_path), _git(checkout, "status", "--short", "--branch")) == ({}, before)
     assert f"+  image: docker://ghcr.io/org/refresh-action@{DIGEST}" in told
-    assert told.endswith("Nothing was pushed, signed or attested.\n")
 
 
-def test_a_dry_run_says_why_a_release_would_be_refused(run: Callable[..., tuple[int, str]]) -> None:
-    """And goes on: it is there to look."""
+def test_a_dry_run_reports_refusals_and_goes_on(run: Run) -> None:
     code, told = run("dry-run", "1.2.4")
     assert (code, told.count("THE RELEASE WOULD BE REFUSED: ")) == (0, 2)
 
 
-def test_an_image_that_does_not_start_fails_the_dry_run(run: Callable[..., tuple[int, str]]) -> None:
-    """Without inputs the program ends with 2, and with nothing else."""
+def test_an_image_that_does_not_start_fails_the_dry_run(run: Run) -> None:
+    """Without inputs the program ends with 2."""
     code, told = run("dry-run", "1.2.3", STARTED="0")
     assert (code, "error: exit code 1" in told) == (1, True)
 
 
-def test_a_platform_that_this_machine_cannot_run_is_left_out_aloud(
+def test_a_platform_that_this_machine_cannot_run_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Emulation is the machine's matter."""
     monkeypatch.setattr(image, "_EMULATORS", tmp_path)
     monkeypatch.setattr(image, "_tried", lambda *_: DIGEST)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
@@ -344,11 +305,11 @@ def test_a_platform_that_this_machine_cannot_run_is_left_out_aloud(
         image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3))
 
 
-def test_the_workflow_runs_the_steps_in_their_order() -> None:
-    """Signature and attestation are of the image that the commit then names."""
+def test_the_workflow_runs_the_steps_in_order() -> None:
+    """Signature and attestation are of the image that the commit names afterwards."""
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
-    told = [step.get("run") or step["uses"].partition("@")[0] for step in jobs["release"]["steps"]]
-    ours = [each.removeprefix("python3 -m tools.publishing ").partition(" ")[0] for each in told]
+    steps = [step.get("run") or step["uses"].partition("@")[0] for step in jobs["release"]["steps"]]
+    ours = [each.removeprefix("python3 -m tools.publishing ").partition(" ")[0] for each in steps]
     order = ["check", "image", "cosign", "actions/attest-build-provenance", "publish"]
     assert [each for each in ours if each in order] == order
     assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", ["test", "packages"])
@@ -357,21 +318,21 @@ def test_the_workflow_runs_the_steps_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"), [((), 2), (("check",), 2), (("publish", "1.2.3", DIGEST), 2), (("check", "1.2"), 1)]
 )
-def test_what_is_no_step_is_told(run: Callable[..., tuple[int, str]], arguments: tuple[str, ...], code: int) -> None:
-    """Before anything is done."""
+def test_unknown_steps_and_arguments_are_refused(run: Run, arguments: tuple[str, ...], code: int) -> None:
     assert run(*arguments)[0] == code
 
 
 @pytest.mark.parametrize("named", ["name", "name@latest", f"name@{DIGEST}0"])
 def test_an_image_without_its_digest_is_not_committed(tmp_path: Path, named: str) -> None:
-    """A tag could move."""
-    with pytest.raises(ValueError, match="by its digest expected"):
-        publication.commit(Commands(tmp_path, dry=True), Version(1, 2, 3), named, PACKAGES)
+    with pytest.raises(ValueError, match="digest"):
+        publication.commit(Commands(tmp_path, dry=True), Version(1, 2, 3), named, OTHER_PACKAGES)
 
 
-def test_an_action_that_names_an_image_already_is_not_released(tmp_path: Path) -> None:
-    """It was released before, or is not this one."""
-    with pytest.raises(ValueError, match="one line `  image: Dockerfile` expected"):
+def test_an_action_that_names_an_image_already_is_not_released() -> None:
+    with pytest.raises(ValueError, match="Dockerfile"):
         publication.with_image("runs:\n  image: docker://x\n", "y")
+
+
+def test_a_command_that_fails_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed):
         Commands(tmp_path, dry=False).ask("false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,12 +39,11 @@ def _tree(folder: Path, changelog: str = CHANGELOG, named: str = "1.2.3") -> Pat
 @pytest.mark.parametrize("text", ["1.2", "v1.2.3", "1.2.3-rc.1", "01.2.3", "1.2.3\n", "", "1.2.3; rm"])
 def test_a_version_is_three_numbers(text: str) -> None:
     """It becomes part of commands and addresses."""
-    with pytest.raises(ValueError, match="three numbers expected"):
+    with pytest.raises(ValueError, match="three numbers"):
         Version.parse(text)
 
 
-def test_a_version_knows_its_tags() -> None:
-    """The one that stays, and the one that follows."""
+def test_a_version_has_a_fixed_and_a_floating_tag() -> None:
     assert (str(V), V.tag, V.floating_tag) == ("1.2.3", "v1.2.3", "v1")
     assert Version.parse("1.2.3") == V
 
@@ -52,14 +52,12 @@ def test_a_version_knows_its_tags() -> None:
     ("tags", "newest"),
     [([], True), (["v1.2.2", "v2.0.0", "v1", "nightly"], True), (["v1.10.0"], False), (["v1.2.3"], True)],
 )
-def test_a_repair_of_an_old_version_does_not_move_the_floating_tag(tags: list[str], *, newest: bool) -> None:
-    """Its users would lose what newer versions brought."""
+def test_only_the_newest_version_moves_the_floating_tag(tags: list[str], *, newest: bool) -> None:
     assert V.is_newest(tags) is newest
     assert V.is_newest(["v2.0.0"], of_all=True) is False
 
 
-def test_a_version_that_is_prepared_can_be_released(tmp_path: Path) -> None:
-    """With the notes of its section and no other."""
+def test_a_prepared_version_is_released_with_the_notes_of_its_section(tmp_path: Path) -> None:
     root = _tree(tmp_path)
     assert list(version.problems(V, root, ["v1.2.2", "v1"])) == []
     told = "- Ends more.\n  Much more, see [it](https://host/o/r/blob/v1.2.3/docs/instance.md)."
@@ -67,30 +65,28 @@ def test_a_version_that_is_prepared_can_be_released(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changelog", "named", "tags", "told"),
+    ("changelog", "named", "tags", "problem"),
     [
-        (CHANGELOG, "1.2.2", [], "pyproject.toml: version is 1.2.2; write 1.2.3 there first"),
-        (CHANGELOG.replace("## 1.2.3", "## 1.2.30"), "1.2.3", [], "CHANGELOG.md has no section 1.2.3"),
-        (CHANGELOG.replace("## 1.2.3", "## 1.2.3-rc.1"), "1.2.3", [], "CHANGELOG.md has no section 1.2.3"),
-        (CHANGELOG.replace("## 1.2.3 - 2026-11-25\n", "## 1.2.3\n## 1.2.2\n"), "1.2.3", [], "has no section 1.2.3"),
-        (CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n"), "1.2.3", [], "has more under Unreleased"),
-        (CHANGELOG, "1.2.3", ["v1.2.3"], "v1.2.3 is a tag already"),
+        (CHANGELOG, "1.2.2", [], r"pyproject.toml.*1\.2\.2.*1\.2\.3"),
+        (CHANGELOG.replace("## 1.2.3", "## 1.2.30"), "1.2.3", [], r"CHANGELOG.md.*no section 1\.2\.3"),
+        (CHANGELOG.replace("## 1.2.3", "## 1.2.3-rc.1"), "1.2.3", [], r"CHANGELOG.md.*no section 1\.2\.3"),
+        (CHANGELOG.replace("## 1.2.3 - 2026-11-25\n", "## 1.2.3\n## 1.2.2\n"), "1.2.3", [], r"no section 1\.2\.3"),
+        (CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n"), "1.2.3", [], "Unreleased"),
+        (CHANGELOG, "1.2.3", ["v1.2.3"], r"v1\.2\.3.*tag"),
     ],
 )
-def test_what_is_not_prepared_is_refused_with_the_remedy(
-    tmp_path: Path, changelog: str, named: str, tags: list[str], told: str
+def test_an_unprepared_version_is_refused(
+    tmp_path: Path, changelog: str, named: str, tags: list[str], problem: str
 ) -> None:
-    """Before anything is built."""
-    (problem,) = version.problems(V, _tree(tmp_path, changelog, named), tags)
-    assert told in problem
+    (found,) = version.problems(V, _tree(tmp_path, changelog, named), tags)
+    assert re.search(problem, found)
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    """One pull request mends them."""
+def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     assert len(list(version.problems(V, _tree(tmp_path, "# Changelog\n", "0.1.0"), ["v1.2.3"]))) == 3
 
 
-def test_before_it_is_prepared_the_notes_are_of_what_is_unreleased(tmp_path: Path) -> None:
-    """A dry run shows something."""
+def test_an_unprepared_version_has_the_unreleased_notes(tmp_path: Path) -> None:
+    """A dry run shows them."""
     root = _tree(tmp_path, CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- New.\n").replace("1.2.3", "1.2.1"))
     assert version.notes(V, root, "https://host/o/r") == "- New."

@@ -1,18 +1,15 @@
-"""What is installed and started is what was pinned: packages, image."""
+"""Only pinned packages, images and actions are installed and started."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.fakes.world import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 ENVIRONMENT = (ROOT / "tools" / "image" / "environment.sh").read_text().replace("\\\n", " ")
@@ -23,8 +20,8 @@ PINNED_IMAGE = re.compile(r"[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}")
 
 @pytest.mark.shows("A60")
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
-def test_every_package_is_pinned_to_a_version_and_its_files_to_their_hashes(path: Path) -> None:
-    """Another file under the same version is refused by pip; none comes from an address or a branch."""
+def test_every_package_is_pinned_to_a_version_and_hashes(path: Path) -> None:
+    """None comes from an address or a branch."""
     text = path.read_text()
     pinned = [each for each in re.split(r"\n(?=[A-Za-z])", text) if re.match(r"[A-Za-z]", each)]
     assert pinned
@@ -37,7 +34,7 @@ def test_every_package_is_pinned_to_a_version_and_its_files_to_their_hashes(path
 @pytest.mark.shows("A60")
 @pytest.mark.parametrize("text", [ENVIRONMENT, COMPOSITE], ids=["image", "composite"])
 def test_nothing_is_installed_without_its_hash(text: str) -> None:
-    """Neither a dependency's dependency; what pip builds itself has no network to look for more."""
+    """This holds for dependencies of dependencies as well; builds of pip have no network."""
     installs = re.findall(r"(?:-m pip|\$\{pip\[@\]\}\") (?:--python \S+ )?(?:install|wheel) [^&\n]*", text)
     assert installs
     for each in installs:
@@ -46,8 +43,7 @@ def test_nothing_is_installed_without_its_hash(text: str) -> None:
 
 
 @pytest.mark.shows("A62")
-def test_one_base_image_is_all_that_the_image_is_made_of() -> None:
-    """Pinned by its digest; nothing else is fetched but packages with their hashes."""
+def test_the_image_is_made_of_one_pinned_base_and_packages() -> None:
     base, *others = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert re.fullmatch(r"python:[\d.]+-slim@sha256:[0-9a-f]{64}", base)
     assert set(others) == {"${BASE_IMAGE}"}
@@ -55,59 +51,47 @@ def test_one_base_image_is_all_that_the_image_is_made_of() -> None:
     assert not re.search(r"\b(curl|wget|apt-get|ADD|git clone)\b", DOCKERFILE + ENVIRONMENT)
 
 
-def _of_the_repository(names: str) -> set[str]:
-    """Give the files with such names: those that git has, or would have."""
-    listed = ("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", *names.split())
+def _files(patterns: str) -> set[str]:
+    """Return the files of the repository, or to be, with such names."""
+    listed = ("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", *patterns.split())
     done = subprocess.run(listed, check=True, capture_output=True, text=True)  # noqa: S603 - git
     return {each for each in done.stdout.splitlines() if (ROOT / each).exists()}
 
 
-def _updated(ecosystem: str) -> set[str]:
-    """Give the files that Dependabot reads for an ecosystem, as its own source has it.
-
-    GitHub's actions: of / action.yml and .github/workflows, of other folders their YAML. Docker: files with
-    "dockerfile" in their names. pip: the .txt files. None reads folders below.
-    """
-    patterns = {"pip": ("*.txt",), "docker": ("*[Dd]ockerfile*",), "github-actions": ("*.yml", "*.yaml")}[ecosystem]
-    found = set()
-    for entry in yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]:
-        for named in (
-            entry.get("directories", [entry.get("directory")]) if entry["package-ecosystem"] == ecosystem else ()
-        ):
-            folder = ROOT / named.strip("/")
-            found |= {path for pattern in patterns for path in folder.glob(pattern)}
-            if ecosystem == "github-actions" and named == "/":
-                found = {path for path in found if path.parent != ROOT} | set(ROOT.glob("action.y*ml"))
-                found |= set((ROOT / ".github" / "workflows").glob("*.y*ml"))
-    return {path.relative_to(ROOT).as_posix() for path in found}
+def _folders(ecosystem: str) -> set[str]:
+    """Return the folders that Dependabot reads, without those below; "/" also stands for .github/workflows."""
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    (entry,) = [each for each in updates if each["package-ecosystem"] == ecosystem]
+    return {each.strip("/") or "." for each in entry.get("directories", [entry.get("directory")])}
 
 
-def test_every_action_that_is_pinned_by_its_commit_has_an_updater() -> None:
-    """In the workflows, in the composite action and in the examples; pages, which it does not read, pin none."""
+def _unread(files: set[str], ecosystem: str) -> set[str]:
+    folders = {str(Path(each).parent) for each in files}
+    return {"." if each == ".github/workflows" else each for each in folders} - _folders(ecosystem)
+
+
+def test_every_pinned_version_has_an_updater() -> None:
+    """Actions, images and packages. Of pages, which Dependabot does not read, none pins a version."""
     pins = re.compile(r"uses: *\S+@[0-9a-f]{40}")
-    pinned = {each for each in _of_the_repository("*.yml *.yaml *.md") if pins.search((ROOT / each).read_text())}
-    assert {"composite/action.yml", ".github/workflows/ci.yml", "docs/examples/build.yml"} <= pinned
-    assert pinned <= _updated("github-actions")
+    actions = {each for each in _files("*.yml *.yaml *.md") if pins.search((ROOT / each).read_text())}
+    assert {"composite/action.yml", ".github/workflows/ci.yml", "docs/examples/build.yml"} <= actions
+    assert not _unread(actions, "github-actions")
+    images = {each for each in _files("*ockerfile*") if PINNED_IMAGE.search((ROOT / each).read_text())}
+    assert not _unread(images, "docker")
+    assert not _unread({str(path.relative_to(ROOT)) for path in REQUIREMENTS}, "pip")
 
 
-def test_every_image_is_pinned_where_its_updater_reads_it() -> None:
-    """Dependabot reads the literal images of FROM lines; it knows nothing of what an ARG names."""
-    named = {}
-    for each in _of_the_repository("*ockerfile*"):
+def test_every_image_is_pinned_in_a_from_line() -> None:
+    """Dependabot reads neither an ARG nor other files; there is one Python."""
+    pythons = set()
+    for each in _files("*ockerfile*"):
         text = (ROOT / each).read_text()
         stages = {"${BASE_IMAGE}", *re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE)}
-        named[each] = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - stages
+        images = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - stages
+        assert all(map(PINNED_IMAGE.fullmatch, images)), each
         assert set(re.findall(r"^ARG BASE_IMAGE(?:=(\S+))?$", text, re.MULTILINE)) <= stages, each
-    assert {name for images in named.values() for name in images if not PINNED_IMAGE.fullmatch(name)} == set()
-    assert {each for each, images in named.items() if images} <= _updated("docker")
-    pythons = {name for images in named.values() for name in images if name.startswith("python:")}
+        pythons |= {name for name in images if name.startswith("python:")}
     assert len(pythons) == 1
-    elsewhere = re.compile(r"^ *(?:image|container): *(\S+)", re.MULTILINE)
-    yaml_files = [each for each in _of_the_repository("*.yml *.yaml") if not each.startswith("docs/")]
-    others = {name for each in yaml_files for name in elsewhere.findall((ROOT / each).read_text())}
-    assert others <= {"Dockerfile", "refresh-action-under-test"}
-
-
-def test_every_lock_file_has_an_updater() -> None:
-    """All packages, of every environment."""
-    assert {path.relative_to(ROOT).as_posix() for path in REQUIREMENTS} <= _updated("pip")
+    yaml_files = [(ROOT / each).read_text() for each in _files("*.yml *.yaml") if not each.startswith("docs/")]
+    named = re.findall(r"^ *(?:image|container): *(\S+)", "\n".join(yaml_files), re.MULTILINE)
+    assert set(named) <= {"Dockerfile", "refresh-action-under-test"}
