@@ -1,4 +1,4 @@
-# The policies are those of ../iam, with their placeholders replaced: there is no other copy of them.
+# The policies are read from ../iam, and their placeholders replaced.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -11,14 +11,13 @@ locals {
   region    = coalesce(var.region, data.aws_region.current.name)
   pool      = "${var.owner}-${var.repository}"
   name      = coalesce(var.name, substr("runner-pool-${local.pool}", 0, 50))
-  # Outside China IAM and the action write amazonaws.com, whatever the partition's own suffix is.
+  # IAM and the action use amazonaws.com outside China, whatever the partition's own suffix is.
   suffix = local.partition.partition == "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com"
-  # As refresh maps the names of queues: no dots, and long ones are cut.
+  # Refresh maps the names of queues in the same way: no dots, and long names are cut.
   queues = "${substr("${replace(local.pool, ".", "_")}-", 0, 55)}*-ci-pool*"
-
 }
 
-# The names that somebody chose are put in last, so that nothing in them is taken for a placeholder.
+# Names that people choose are inserted last, so that no part of them is taken for a placeholder.
 locals {
   texts = {
     for document in ["refresh", "plan-only", "instance-profile", "image-parameter", "trust-policy", "instance-trust-policy"] :

@@ -4,12 +4,12 @@ output "refresh_role_arn" {
 }
 
 output "plan_only_role_arn" {
-  description = "The same for jobs with mode: plan; null where there is no such role."
+  description = "The same for jobs with mode: plan; null without such a role."
   value       = one(aws_iam_role.plan_only[*].arn)
 }
 
 output "image_parameter_policy_arn" {
-  description = "With ami: resolve:ssm:NAME, to attach to the role that launches instances (provision's); null otherwise."
+  description = "With ami: resolve:ssm:NAME, the policy to attach to the role that launches instances (provision's); otherwise null."
   value       = one(aws_iam_policy.image_parameter[*].arn)
 }
 

@@ -4,7 +4,7 @@ variable "owner" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]+$", var.owner))
-    error_message = "This is no name of a GitHub user or organization."
+    error_message = "This is not the name of a GitHub user or organization."
   }
 }
 
@@ -14,7 +14,7 @@ variable "repository" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._-]+$", var.repository))
-    error_message = "This is no name of a GitHub repository; leave out its owner."
+    error_message = "This is not the name of a GitHub repository; leave out its owner."
   }
 }
 
@@ -29,13 +29,13 @@ variable "repository_id" {
 }
 
 variable "region" {
-  description = "Region of the pool; null for the provider's."
+  description = "Region of the pool; null for the provider's region."
   type        = string
   default     = null
 }
 
 variable "job" {
-  description = "End of the subject of the jobs that may take the refresh role."
+  description = "End of the token's subject for jobs that may take the refresh role."
   type        = string
   default     = "ref:refs/heads/main"
 
@@ -46,7 +46,7 @@ variable "job" {
 }
 
 variable "plan_only_job" {
-  description = "The same for a second role that may only read, for jobs with mode: plan; null for no such role."
+  description = "The same for a second role that can only read, for jobs with mode: plan; null for no such role."
   type        = string
   default     = null
 
@@ -57,7 +57,7 @@ variable "plan_only_job" {
 }
 
 variable "create_oidc_provider" {
-  description = "Whether GitHub's identity provider is made here; an account can have one only."
+  description = "Whether to make GitHub's identity provider, of which an account can have only one."
   type        = bool
   default     = true
 }
@@ -74,24 +74,24 @@ variable "oidc_issuer" {
 }
 
 variable "ami_parameter" {
-  description = "Name of the Systems Manager parameter in ami: resolve:ssm:NAME; null where ami is an id."
+  description = "Name of the Systems Manager parameter in ami: resolve:ssm:NAME; null if ami is an id."
   type        = string
   default     = null
 }
 
 variable "name" {
-  description = "Begin of the names of the roles and of the instance profile; null for runner-pool-OWNER-REPO, cut at 50 characters."
+  description = "Prefix of the names of the roles and of the instance profile; null for runner-pool-OWNER-REPO, cut at 50 characters."
   type        = string
   default     = null
 
   validation {
     condition     = var.name == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,50}$", coalesce(var.name, "-")))
-    error_message = "At most 50 of the characters that IAM allows in names."
+    error_message = "Use at most 50 characters that IAM allows in names."
   }
 }
 
 variable "max_session_duration" {
-  description = "The longest role-duration, in seconds."
+  description = "The maximum of role-duration, in seconds."
   type        = number
   default     = 3600
 }
