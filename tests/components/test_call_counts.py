@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh.output.job_summary import markdown
-from refresh.pool import records
+from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.world import World, in_minutes
 
@@ -24,7 +24,7 @@ def test_the_first_run_writes_everything_once(world: World) -> None:
     assert Counter(world.aws.writes) == {
         "dynamodb:CreateTable": 1,
         "dynamodb:UpdateTimeToLive": 1,
-        "dynamodb:PutItem": 8,
+        "dynamodb:PutItem": len(names.METADATA_IDENTIFIERS),
         "ec2:CreateLaunchTemplate": 1,
         "sqs:CreateQueue": 7,
     }

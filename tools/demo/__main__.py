@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from refresh.pool import records
+from refresh.pool import names, records
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.desired import REGION, REPOSITORY, TEMPLATE
 from tests.fakes.github_server import GitHubServer
@@ -86,7 +86,8 @@ def _created(world: World, clients: Clients) -> None:
     print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(clients)}")
     queues = clients.sqs.list_queues().get("QueueUrls", [])
     print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
-    _require(len(items) == 8, f"8 METADATA items expected, {len(items)} found")  # noqa: PLR2004 - those of docs/table.md
+    expected = len(names.METADATA_IDENTIFIERS)
+    _require(len(items) == expected, f"{expected} METADATA items expected, {len(items)} found")
     _require(len(queues) == 7, f"7 queues expected, {len(queues)} found")  # noqa: PLR2004 - the default classes
 
 
