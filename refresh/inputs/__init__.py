@@ -35,12 +35,12 @@ VARIABLES = (
     *("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_API_URL"),
     *("AWS_REGION", "AWS_DEFAULT_REGION"),
 )
-"""Variables whose values reach AWS, a file or a page."""
+"""Variables whose values are written to AWS, a file or a page."""
 
 
 @frozen
 class Inputs:
-    """What a run needs to know, and what its user should."""
+    """What a run needs, and what its user should read."""
 
     desired: DesiredState
     secrets: Secrets
@@ -55,7 +55,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
     Raises `InputErrors` with all problems; each names the input, the value (never of a secret) and the remedy.
     """
     reader = Reader(environ)
-    secrets.withhold(reader, (*ALL, checks.TABLE_NAME, *VARIABLES))
+    secrets.refuse_misplaced(reader, (*ALL, checks.TABLE_NAME, *VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS}
     fields = _fields(given)
     repository = _repository(reader, given["repository"])
@@ -88,10 +88,10 @@ def load(environ: Mapping[str, str]) -> Inputs:
 
 
 def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
-    """Read the pool's repository and region: with AWS credentials that is enough to look at it."""
+    """Read the pool's repository and region: with AWS credentials, that is enough to look at it."""
     reader = Reader(environ)
     names = ("repository", "aws-region")
-    secrets.withhold(reader, (*names, *VARIABLES))
+    secrets.refuse_misplaced(reader, (*names, *VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS if each.name in names}
     repository, region = _repository(reader, given["repository"]), checks.region(reader, given["aws-region"])
     checks.credentials(reader)
@@ -101,7 +101,7 @@ def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
 
 
 def log_as_json(environ: Mapping[str, str]) -> bool:
-    """Tell how to write the log before the inputs are checked: problems of theirs are written the same way."""
+    """Return the format of the log before the inputs are checked, so that their problems are written in it."""
     return Reader(environ).raw("log-format").strip().lower() == "json"
 
 
@@ -116,12 +116,12 @@ def _fields(given: Mapping[str, Any]) -> defaultdict[str, dict[str, Any]]:
 
 
 def _repository(reader: Reader, given: Repository | None) -> Repository | None:
-    """Name the repository that has the pool: another than the workflow's own only where the input says so."""
+    """Return the repository that has the pool: the input's, otherwise the workflow's own."""
     return given if reader.given("repository") else reader.variable("GITHUB_REPOSITORY", parsers.repository)
 
 
 def _addresses(reader: Reader) -> dict[str, str]:
-    """Read the addresses of GitHub, of which a terminal may have that of the API alone."""
+    """Read the addresses of GitHub; outside a workflow, that of the API may be the only one known."""
     allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"
     api = reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None)
     server = reader.variable("GITHUB_SERVER_URL", parsers.server_url(allow_http=allow_http), default=None)
@@ -132,7 +132,7 @@ def _addresses(reader: Reader) -> dict[str, str]:
 
 
 def _run_url(reader: Reader, server: str | None) -> str:
-    """Name the workflow run, which is written to what it ends; "" where any part of it is not as GitHub has it."""
+    """Return the address of the workflow run; "" where any part of it is missing or bad."""
     run = reader.environ.get("GITHUB_RUN_ID", "")
     if not reader.environ.get("GITHUB_SERVER_URL"):
         return ""  # it was derived from the address of the API

@@ -1,6 +1,6 @@
-"""The inputs that say as whom GitHub and AWS are asked: a token or an App, and the role to take.
+"""The inputs for access to GitHub and AWS: a token or an App, and the role to assume.
 
-A secret is never repeated in a problem.
+A problem never shows a secret.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _DER_LONG_LENGTH = 0x82
 
 
 def github(reader: Reader, given: Mapping[str, Any]) -> Secret | AppKey | None:
-    """Take the token or the App, exactly one of which must be there; None where that is not so."""
+    """Return the token or the App; None where not exactly one of them is given."""
     present = [name for name in _GITHUB if reader.given(name)]
     match present:
         case []:
             reader.problems.append(
-                "github-token: is required, or github-app-id with github-app-private-key in its place; set one of them "
-                "in the step's `with:` (elsewhere in INPUT_GITHUB_TOKEN)"
+                "github-token: is required (or github-app-id with github-app-private-key); set it in the step's "
+                "`with:` (outside a workflow, in INPUT_GITHUB_TOKEN)"
             )
         case ["github-token", another, *_]:
             reader.problems.append(f"github-token: given together with {another}; keep the token or the App")
         case ["github-app-id"] | ["github-app-private-key"]:
             (missing,) = {"github-app-id", "github-app-private-key"} - {*present}
-            reader.problems.append(f"{missing}: is missing beside {present[0]}; set both, or github-token instead")
+            reader.problems.append(f"{missing}: is required with {present[0]}; set both, or github-token instead")
     token, app, key = (given[name] for name in _GITHUB)
     if token:
         return Secret(token)
@@ -50,14 +50,14 @@ def github(reader: Reader, given: Mapping[str, Any]) -> Secret | AppKey | None:
 
 
 def app_id(value: str) -> str:
-    """Parse a GitHub App's id, or its client id, which GitHub takes as well."""
+    """Parse a GitHub App's id or client id."""
     if _APP_ID.fullmatch(value):
         return value
     raise Problem("not the id of a GitHub App", "write the number on the App's settings page, or its client id (Iv...)")
 
 
 def private_key(value: str) -> str:
-    r"""Parse a GitHub App's private key without ever repeating it: in quotes, with `\n` in words, or in base64 too."""
+    r"""Parse a GitHub App's private key, also in quotes, with a literal `\n` between lines, or in base64."""
     parsers.unmasked(value)
     text = _from_base64(value.strip().strip("\"'"))
     found = _PEM.fullmatch(text.replace("\\r", "").replace("\\n", "\n").strip())
@@ -65,13 +65,13 @@ def private_key(value: str) -> str:
         raise _no_key(text)
     body = re.sub(r"\s+", "", found["body"])
     if not _whole(body):
-        raise Problem("a private key with something missing", "store the whole .pem file again, every line of it")
+        raise Problem("an incomplete private key", "store the whole .pem file again, with every line")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join([f"-----BEGIN {found['kind']}-----", *lines, f"-----END {found['kind']}-----", ""])
 
 
 def _from_base64(value: str) -> str:
-    """Take a whole key out of base64, as other tools want it stored; what is none stays as it is."""
+    """Decode a key that is stored in base64, as other tools want it; return any other text as it is."""
     try:
         text = base64.b64decode("".join(value.split()), validate=True).decode("ascii")
     except ValueError:
@@ -80,21 +80,21 @@ def _from_base64(value: str) -> str:
 
 
 def _no_key(text: str) -> Problem:
-    """Say what it is in place of a key, as far as that can be seen."""
-    whole = "store the whole .pem file that GitHub gave, from -----BEGIN to the last -----, as it is or in base64"
+    """Name what was given instead of a key, as far as it can be recognised."""
+    whole = "store the whole .pem file from GitHub, from -----BEGIN to the final -----, as it is or in base64"
     if "ENCRYPTED" in text:
-        return Problem("a private key that is encrypted", "store it without a passphrase, as GitHub gave it")
+        return Problem("an encrypted private key", "store it without a passphrase, as GitHub issued it")
     if "-----BEGIN" in text and "RSA PRIVATE KEY" not in text and "BEGIN PRIVATE KEY" not in text:
-        return Problem("another kind of key than GitHub gives an App", whole)
+        return Problem("not the kind of key that GitHub issues for an App", whole)
     if text.startswith("SHA256:"):
-        return Problem("the fingerprint of a private key", whole)
+        return Problem("the fingerprint of a private key, not the key", whole)
     if text.lower().endswith(".pem"):
-        return Problem("the name of a file", f"{whole}: its content, not its name")
-    return Problem("not a private key in PEM", whole)
+        return Problem("a file name instead of a private key", whole)
+    return Problem("not a private key in PEM format", whole)
 
 
 def role(reader: Reader, given: Mapping[str, Any]) -> Role | None:
-    """Put together the role to take, from those of its fields that are given; None where there is none."""
+    """Return the role to assume, made of the fields that are given; None where there is none."""
     if not reader.given("role-to-assume"):
         reader.warnings += [
             f"{each}: is ignored without role-to-assume."
@@ -104,19 +104,19 @@ def role(reader: Reader, given: Mapping[str, Any]) -> Role | None:
     if "arn" not in given:
         return None
     if reader.environ.get("AWS_ACCESS_KEY_ID"):
-        reader.notices.append("role-to-assume: is taken with GitHub's OIDC token; AWS_ACCESS_KEY_ID is not used.")
+        reader.notices.append("role-to-assume: is assumed with GitHub's OIDC token; AWS_ACCESS_KEY_ID is not used.")
     run = reader.environ.get("GITHUB_RUN_ID", "")
     session_name = f"refresh-action-{run}" if run.isdecimal() and run.isascii() else "refresh-action"
     return Role(**{"session_name": session_name, **given})
 
 
 def id_tokens(reader: Reader) -> IdTokens | None:
-    """Read where GitHub gives this job OIDC tokens: it offers them only to a job that may have them."""
+    """Read the address and token with which this job gets OIDC tokens; GitHub sets both only where they are allowed."""
     url, token = (reader.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}", "").strip() for name in ("URL", "TOKEN"))
     if not url or not token:
         reader.problems.append(
             "role-to-assume: GitHub offers this job no OIDC token; give the job `permissions: id-token: write` "
-            "(a pull request from a fork never has it)"
+            "(a pull request from a fork never gets one)"
         )
         return None
     try:
@@ -128,13 +128,13 @@ def id_tokens(reader: Reader) -> IdTokens | None:
 
 
 def account_ids(value: str) -> tuple[str, ...]:
-    """Parse ids of AWS accounts, separated as other ids are; repeats are dropped."""
+    """Parse ids of AWS accounts, separated by white space or commas; repeats are dropped."""
     listed = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", value))))
     wrong = [each for each in listed if not _ACCOUNT_ID.fullmatch(each)]
     if wrong or not listed:
         raise Problem(
             f"{cut(wrong[0]) if wrong else 'nothing'} is not the id of an AWS account",
-            "write its 12 digits, in quotes where the first is a 0; several separated by spaces",
+            "write 12 digits (in quotes if the first is 0), several separated by spaces",
         )
     return listed
 
@@ -150,11 +150,11 @@ def session_name(value: str) -> str:
     """Parse the name of a role's session."""
     if _SESSION_NAME.fullmatch(value):
         return value
-    raise Problem("not a session name", "write 2 to 64 of A-Z a-z 0-9 _+=,.@-")
+    raise Problem("not a session name", "use 2 to 64 of A-Z a-z 0-9 _+=,.@-")
 
 
 def _whole(body: str) -> bool:
-    """Whether it is base64 of one DER sequence with all of its bytes: a key that lost a line is not."""
+    """Whether this is base64 of one complete DER sequence: a key that lost a line is not."""
     try:
         content = base64.b64decode(body, validate=True)
     except ValueError:

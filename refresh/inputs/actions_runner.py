@@ -1,4 +1,4 @@
-"""Parsers of the inputs that say which runner an instance installs, as whom it runs and for whom it registers."""
+"""Parsers of the inputs about the runner that an instance installs: version, checksums, user and scope."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def runner_version(value: str) -> str | None:
         return None
     if found := _VERSION.fullmatch(value):
         return found[1]
-    raise Problem("latest or N.N.N expected", "write latest unless you must pin a version")
+    raise Problem("latest or N.N.N expected", "write latest, unless you must pin a version")
 
 
 def runner_checksums(value: str) -> tuple[tuple[str, str], ...]:
@@ -27,7 +27,9 @@ def runner_checksums(value: str) -> tuple[tuple[str, str], ...]:
     for each in filter(None, re.split(r"[\s,]+", value)):
         match = _CHECKSUM.fullmatch(each)
         if not match or match[1] in found:
-            raise Problem("SHA-256 sums expected, one an architecture", "write x64=<64 hexadecimal digits>,arm64=<...>")
+            raise Problem(
+                "SHA-256 checksums expected, one per architecture", "write x64=<64 hex digits>,arm64=<64 hex digits>"
+            )
         found[match[1]] = match[2].lower()
     return tuple(sorted(found.items()))
 
@@ -36,15 +38,15 @@ def runner_user(value: str) -> str:
     """Parse the name of a Linux user."""
     if _USER.fullmatch(value):
         return value
-    raise Problem("not the name of a Linux user", "write a to z, 0 to 9, _ and -, at most 32, beginning with a letter")
+    raise Problem("not a Linux user name", "use at most 32 of a-z 0-9 _ -, starting with a letter or _")
 
 
 def runner_scope(value: str) -> RunnerScope:
-    """Parse for whom instances register as runners."""
+    """Parse the scope in which instances register as runners."""
     try:
         return RunnerScope(value.lower())
     except ValueError:
         raise Problem(
             "repository or organization expected",
-            "write repository, or organization for runners that all of the owner's repositories may use",
+            "write organization only for runners that all repositories of the owner can use",
         ) from None

@@ -1,4 +1,4 @@
-"""What inputs must be to each other and to the environment: what one parser cannot see."""
+"""Checks of inputs against each other and the environment, which no single parser can make."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def region(reader: Reader, given: str | None) -> str | None:
     found = _region(reader, given)
     if found and found not in regions.KNOWN_REGIONS:
         close = regions.nearest(found)
-        meant = f"is {close} meant" if close else "is it spelled right"
-        reader.warnings.append(f"aws-region: {found} is not known to this version of botocore; {meant}?")
+        hint = f"did you mean {close}?" if close else "check the spelling."
+        reader.warnings.append(f"aws-region: {found} is not known to this version of botocore; {hint}")
     return found
 
 
@@ -45,7 +45,7 @@ def _region(reader: Reader, given: str | None) -> str | None:
         fallback = reader.variable("AWS_DEFAULT_REGION", regions.region)
         reader.warnings.append(
             f"aws-region: taken from AWS_DEFAULT_REGION ({fallback}); the original action ignores that variable and "
-            "takes us-east-1, so provision and release may look elsewhere. Set aws-region in every step."
+            "uses us-east-1, so provision and release may look elsewhere. Set aws-region in every step."
         )
         return fallback
     reader.problems.append("aws-region: is required; set it, or AWS_REGION in the job's env")
@@ -53,11 +53,11 @@ def _region(reader: Reader, given: str | None) -> str | None:
 
 
 def credentials(reader: Reader) -> None:
-    """Refuse half of a pair of AWS keys, which AWS would refuse later and less clearly."""
+    """Refuse one AWS key without the other, which AWS would refuse later and less clearly."""
     key, secret = (bool(reader.environ.get(name)) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     if key != secret:
-        missing = "AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID"
-        reader.problems.append(f"{missing}: is missing beside its other half; set both or neither")
+        present, missing = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")[:: 1 if key else -1]
+        reader.problems.append(f"{missing}: is required with {present}; set both or neither")
 
 
 def repeated_ids(reader: Reader, given: Mapping[str, Any]) -> None:
@@ -68,10 +68,10 @@ def repeated_ids(reader: Reader, given: Mapping[str, Any]) -> None:
 
 
 def accounts(reader: Reader, role: Role | None, allowed: tuple[str, ...] | None) -> None:
-    """Refuse a role of an account in which the run may not write."""
+    """Refuse a role in an account that is not allowed."""
     if role and allowed and (account := role.arn.split(":")[4]) not in allowed:
         reader.problems.append(
-            f"role-to-assume: is a role of account {account}, which allowed-account-ids leaves out; correct one of them"
+            f"role-to-assume: is in account {account}, which is not in allowed-account-ids; correct one of them"
         )
 
 
@@ -82,40 +82,40 @@ def script(reader: Reader, repository: names.Repository | None, region: str | No
     from refresh.inputs import bash, scripts  # noqa: PLC0415 - few runs have a script
 
     scripts.mentions(reader, text)
-    opinion = bash.opinion(text)
-    if opinion.error:
+    found = bash.check(text)
+    if found.error:
         reader.problems.append(
-            f"pre-runner-script: is not valid bash: {opinion.error}; correct that line or an earlier one"
+            f"pre-runner-script: is not valid bash: {found.error}; correct that line or an earlier one"
         )
-    if opinion.warning:
-        reader.warnings.append(f"pre-runner-script: {opinion.warning}; start a line with its closing word")
+    if found.warning:
+        reader.warnings.append(f"pre-runner-script: {found.warning}; put its closing word at the start of a line")
     if repository is None or region is None:
         return
     longest = user_data.Settings.at_their_longest(region, names.table(repository), text)
     try:
         user_data.render(longest)
     except user_data.TooLarge as error:
-        reader.problems.append(f"pre-runner-script: at its longest {error}")
+        reader.problems.append(f"pre-runner-script: is too long: {error}")
 
 
 def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version: str | None) -> None:
-    """Refuse checksums of a version that nobody named: the next release would fail on every instance."""
+    """Refuse checksums without a pinned version: the next release of the runner would fail on every instance."""
     if given and version is None:
         reader.problems.append(
-            "actions-runner-sha256: goes with a pinned actions-runner-version; pin the version or leave the sums out, "
-            "GitHub's own are used for the latest"
+            "actions-runner-sha256: needs a pinned actions-runner-version; pin the version, or leave the checksums out "
+            "(those of the latest version come from GitHub)"
         )
 
 
 def spelling(reader: Reader, repository: names.Repository | None) -> None:
-    """Refuse the workflow's own repository in other letters: in AWS it would be another pool."""
+    """Refuse the workflow's own repository in another case: in AWS it would be another pool."""
     own = reader.environ.get("GITHUB_REPOSITORY", "").strip()
     if repository and str(repository) != own and str(repository).lower() == own.lower():
         reader.refuse("repository", Problem(f"GitHub spells it {own}", "leave the input out"), str(repository))
 
 
 def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterable[str]) -> None:
-    """Warn of what is no input: most likely a slip of the pen, and its default holds."""
+    """Warn about unknown inputs, which are probably typos: their defaults hold."""
     known = {name.upper().replace("-", "_"): name for name in inputs}
     for variable in sorted(reader.environ):
         if not variable.startswith("INPUT_") or not reader.environ[variable].strip():
@@ -128,21 +128,21 @@ def unknown(reader: Reader, repository: names.Repository | None, inputs: Iterabl
             continue
         close = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
         hint = f"; did you mean {known[close[0]]}?" if close else ""
-        reader.warnings.append(f"{name.lower()[:LONGEST_SHOWN]!r}: is no input of this action and is ignored{hint}")
+        reader.warnings.append(f"{name.lower()[:LONGEST_SHOWN]!r}: is not an input of this action and is ignored{hint}")
 
 
 def _check_table_name(reader: Reader, repository: names.Repository | None) -> None:
-    """Refuse a table of another name than the pool's: another one would silently split the pool in two."""
+    """Refuse another table than the pool's, which would silently split the pool in two."""
     expected = names.table(repository) if repository else ""
     given = reader.text(TABLE_NAME)
     if expected and given and given != expected:
-        reader.refuse(TABLE_NAME, Problem(f"the table of this pool is {expected}", "leave the input out"), given)
+        reader.refuse(TABLE_NAME, Problem(f"this pool's table is {expected}", "leave the input out"), given)
 
 
 def odd_durations(reader: Reader, desired: DesiredState) -> None:
-    """Warn about durations that do not fit each other."""
+    """Warn about durations that contradict each other."""
     if desired.max_runtime < desired.max_idle_time:
         reader.warnings.append(
             f"max-runtime ({durations.shown(desired.max_runtime)}) is shorter than max-idle-time "
-            f"({durations.shown(desired.max_idle_time)}): runners may live longer idle than at work."
+            f"({durations.shown(desired.max_idle_time)}): an idle runner may live longer than a busy one."
         )

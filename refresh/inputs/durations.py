@@ -1,4 +1,4 @@
-"""Durations as the inputs write them: `90s`, `30m`, `2h` or `7d`."""
+"""Durations as in inputs: `90s`, `30m`, `2h` or `7d`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _DURATION = re.compile(r"([0-9]+)([smhd]?)")
 _TOO_MANY_DIGITS = 10  # for a `timedelta` of days, and far less than `int` refuses
 _EXAMPLES = ("90s", "30m", "2h", "7d")
-"""Durations to write; a remedy names those that the input takes."""
+"""Durations for remedies, each of which names those that its input takes."""
 _MOST_EXAMPLES = 3
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -42,12 +42,12 @@ def _length(value: str, *, bare_seconds: bool = False) -> timedelta | None:
 
 
 def _either(choices: Sequence[str]) -> str:
-    """Join what may be written: `90s, 30m or 1h`."""
+    """Join choices: `90s, 30m or 1h`."""
     return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
 
 
 def shown(length: timedelta) -> str:
-    """Show a duration as the inputs write it."""
+    """Format a duration as in inputs."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:

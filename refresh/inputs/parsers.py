@@ -1,7 +1,7 @@
 """Strict parsers of single input values: text in, value out, `Problem` for anything else.
 
-Python's own are too kind for a wire format: `int` takes `1_000` and Arabic digits, `json` keeps the last of two equal
-keys, and cattrs makes 1 of `true`.
+Python's own are too lenient: `int` takes `1_000` and Arabic digits, `json` keeps the last of two equal keys, and
+cattrs turns `true` into 1.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
 _OWNER_AND_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))/([A-Za-z0-9._-]{1,100})")
-"""An owner of Enterprise Managed Users holds an underscore: `octocat_acme`."""
+"""The owner of an Enterprise Managed User has an underscore: `octocat_acme`."""
 _AROUND_NAME = re.compile(r"^(?:https://[^/@\s]+/|git@[^:\s]+:)|(?:\.git)?/?$")
-"""What the address of a repository has around its name."""
+"""The parts of a repository's address around its name."""
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s]*)?")
 _HTTPS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
 
@@ -39,26 +39,26 @@ class Problem(Exception):
 
 
 def cut(value: str) -> str:
-    """Show a value, the beginning of a long one."""
+    """Quote a value; a long one is cut."""
     return repr(value if len(value) <= LONGEST_SHOWN else value[:LONGEST_SHOWN] + "...")
 
 
 def decoded(value: str) -> str:
-    """Refuse bytes that are no UTF-8, which Python smuggles in as surrogates."""
+    """Refuse bytes that are not UTF-8, which Python turns into surrogates."""
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise Problem("is not UTF-8", "save the workflow file as UTF-8")
     return value
 
 
 def visible(value: str) -> str:
-    """Strip white space and a byte order mark; refuse what nobody can see."""
+    """Strip white space and a byte order mark; refuse invisible characters."""
     value = decoded(value).removeprefix("\ufeff").strip(" \t\r\n")
     for character in value:
         category = unicodedata.category(character)
         if category == "Cc" and character not in "\t\r\n":
-            raise Problem(f"holds the control character U+{ord(character):04X}", "remove it")
+            raise Problem(f"contains the control character U+{ord(character):04X}", "remove it")
         if category in ("Cf", "Zl", "Zp") or (category == "Zs" and character != " "):
-            raise Problem(f"holds the invisible character U+{ord(character):04X}", "type the value anew")
+            raise Problem(f"contains the invisible character U+{ord(character):04X}", "retype the value")
     return value
 
 
@@ -67,7 +67,7 @@ def whole_number(unit: str, smallest: int, largest: int) -> Callable[[str], int]
 
     def parse(value: str) -> int:
         if not _WHOLE.fullmatch(value):
-            raise Problem(f"whole {unit} expected", f"write a number from {smallest} to {largest}")
+            raise Problem(f"a whole number of {unit} expected", f"write a number from {smallest} to {largest}")
         negative, digits = value.startswith("-"), value.lstrip("-0") or "0"
         if not negative and (len(digits) > len(str(largest)) or int(digits) > largest):
             raise Problem(f"too large: at most {largest} {unit}", f"write {smallest} to {largest}")
@@ -90,7 +90,7 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         if value[0] in "\"'":
             raise Problem(f"quotes around an id: {cut(value)}", "remove the quotes")
         if strange := next((character for character in value if not character.isascii()), ""):
-            raise Problem(f"{cut(value)} is not an id: it holds U+{ord(strange):04X}", "type the id anew")
+            raise Problem(f"{cut(value)} is not an id: it contains U+{ord(strange):04X}", "retype the id")
         if other:
             raise Problem(f"a {other} id where a {kind} id is expected: {cut(value)}", f"write {prefix}-...")
         raise Problem(
@@ -105,8 +105,8 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         for each in listed:
             check(each)
         if not 1 <= len(listed) <= most:
-            remedy = f"leave out {len(listed) - most}, AWS takes no more" if listed else f"write {prefix}-..."
-            raise Problem(f"{len(listed)} ids; at most {most} and at least 1 expected", remedy)
+            remedy = f"remove {len(listed) - most}: AWS takes no more" if listed else f"write {prefix}-..."
+            raise Problem(f"{len(listed)} ids where 1 to {most} are expected", remedy)
         return listed
 
     return parse
@@ -124,7 +124,9 @@ def instance_profile(value: str) -> str:
     if _PROFILE_NAME.fullmatch(value) or _PROFILE_ARN.fullmatch(value):
         return value
     if ":role/" in value:
-        raise Problem("the ARN of a role, not of an instance profile", "write the name of the profile that holds it")
+        raise Problem(
+            "the ARN of a role, not of an instance profile", "write the name of the instance profile that contains it"
+        )
     raise Problem("not an instance profile name or ARN", "write its name (up to 128 of A-Z a-z 0-9 _+=,.@-) or its ARN")
 
 
@@ -139,32 +141,32 @@ def repository(value: str) -> Repository:
 
 
 def boolean(value: str) -> bool:
-    """Parse `true` or `false` in any case."""
+    """Parse `true` or `false`, in any case."""
     if value.lower() not in ("true", "false"):
-        raise Problem("true or false expected", "write true or false")
+        raise Problem("true or false expected")
     return value.lower() == "true"
 
 
 def mode(value: str) -> Mode:
-    """Parse what to do; `refresh` is the original's word for apply."""
+    """Parse the mode; `refresh` is the original's word for apply."""
     try:
         return Mode({"refresh": "apply"}.get(value.lower(), value.lower()))
     except ValueError:
-        remedy = "write apply, or plan, which changes nothing"
+        remedy = "write apply, or plan to change nothing"
         if value.lower() in ("provision", "release"):
-            remedy = "this is another action's; leave mode out, or write apply or plan"
+            remedy = "that mode belongs to another action; leave mode out, or write apply or plan"
         raise Problem("apply or plan expected", remedy) from None
 
 
 def log_format(value: str) -> bool:
-    """Parse how the log is written; true for one JSON object a line."""
+    """Parse the format of the log; true for one JSON object per line."""
     if value.lower() not in ("text", "json"):
-        raise Problem("text or json expected", "write text or json")
+        raise Problem("text or json expected")
     return value.lower() == "json"
 
 
 def unmasked(value: str) -> str:
-    """Refuse a secret that is only its name or its mask."""
+    """Refuse the expression or the mask of a secret instead of its value."""
     if "${{" in value or set(value) == {"*"}:
         raise Problem(
             "the secret was not expanded",
@@ -174,17 +176,17 @@ def unmasked(value: str) -> str:
 
 
 def github_token(value: str) -> str:
-    """Parse a token without ever repeating it."""
+    """Parse a token."""
     unmasked(value)
     if re.search(r"\s", value):
-        raise Problem("white space inside", "store the secret again without it")
+        raise Problem("contains white space", "store the secret again without it")
     if not value.isascii():
-        raise Problem("not ASCII", "store the secret again")
+        raise Problem("contains characters that are not ASCII", "store the secret again")
     return value
 
 
 def api_url(*, allow_http: bool) -> Callable[[str], str]:
-    """Parse GitHub's API address; over plain http the token would travel in the clear."""
+    """Parse the address of GitHub's API; over plain http the token would travel unencrypted."""
 
     def parse(value: str) -> str:
         if _HTTPS.fullmatch(value) and (value.startswith("https://") or allow_http or _LOOPBACK.fullmatch(value)):
@@ -195,7 +197,7 @@ def api_url(*, allow_http: bool) -> Callable[[str], str]:
 
 
 def server_url(*, allow_http: bool) -> Callable[[str], str]:
-    """Parse the address of GitHub itself, which instances are told."""
+    """Parse the address of GitHub itself, which is part of the user data."""
 
     def parse(value: str) -> str:
         try:

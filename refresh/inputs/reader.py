@@ -25,10 +25,10 @@ class Reader:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.notices: list[str] = []
-        self._withheld: set[str] = set()
+        self._hidden: set[str] = set()
 
     def value(self, each: Input) -> Any:
-        """Read an input; None when it is absent (the default holds), wrong, withheld or ignored."""
+        """Read an input; None where it is absent (the default holds), wrong, hidden or ignored."""
         if each.ignored:
             if self.text(each.name):
                 self.notices.append(f"{each.name}: belongs to another mode of the original action and is ignored.")
@@ -38,14 +38,14 @@ class Reader:
         before = len(self.problems)
         old = OLD_NAMES.get(each.name)
         found = self._renamed(each, old) if old and self.text(old.name) else self._parsed_input(each)
-        if each.required and found is None and len(self.problems) == before and each.name not in self._withheld:
+        if each.required and found is None and len(self.problems) == before and each.name not in self._hidden:
             self.problems.append(
-                f"{each.name}: is required; set it in the step's `with:` (elsewhere in {each.variable})"
+                f"{each.name}: is required; set it in the step's `with:` (outside a workflow, in {each.variable})"
             )
         return found
 
     def raw(self, name: str) -> str:
-        """Return an input as passed; runners keep its hyphens, other launchers cannot."""
+        """Return an input as it was passed; runners keep the hyphens of its name, shells cannot."""
         values = self._values(name)
         if len(values) > 1:
             one, other = spellings(name)
@@ -55,16 +55,16 @@ class Reader:
         return next(iter(values), "")
 
     def all_of(self, name: str) -> str:
-        """Return all that is passed as an input, whichever way it is spelt, or a variable (in capitals)."""
+        """Return all values of an input in both spellings, or of a variable (in capitals)."""
         return self.environ.get(name, "") if name.isupper() else "\n".join(self._values(name))
 
-    def withhold(self, problem: str) -> None:
-        """Refuse an input or variable without its value, which is not parsed then."""
+    def hide(self, problem: str) -> None:
+        """Report a problem of an input or variable whose value must be neither shown nor parsed."""
         self.problems.append(problem)
-        self._withheld.add(problem.partition(":")[0])
+        self._hidden.add(problem.partition(":")[0])
 
     def given(self, name: str) -> bool:
-        """Whether an input is there at all, usable or not."""
+        """Whether an input is given, usable or not."""
         return bool(self.raw(name).removeprefix("\ufeff").strip(" \t\r\n"))
 
     def text(self, name: str) -> str:
@@ -74,18 +74,19 @@ class Reader:
     def variable(self, name: str, parse: Callable[[str], T], *, default: str | None = "") -> T | None:
         """Parse an environment variable that GitHub sets; `default=None` makes it optional."""
         value = self.environ.get(name, "").strip()
-        if name in self._withheld:
+        if name in self._hidden:
             return None
         if value:
             return self.parsed(name, value, parse)
         if default is not None:
             self.problems.append(
-                f"{name}: is required; GitHub sets it, elsewhere set it (or the input repository) to owner/name"
+                f"{name}: is required; GitHub sets it; outside a workflow, set it (or the input repository) to "
+                "owner/name"
             )
         return None
 
     def parsed(self, name: str, text: str, parse: Callable[[str], T]) -> T | None:
-        """Parse a text that stands for an input or a variable; None where it is wrong."""
+        """Parse the text of an input or a variable; None where it is wrong."""
         try:
             return parse(text)
         except Problem as problem:
@@ -93,16 +94,14 @@ class Reader:
             return None
 
     def refuse(self, name: str, problem: Problem, value: str) -> None:
-        """Report what is wrong with a value, once; a secret is not shown."""
+        """Report a problem with a value; a secret is not shown."""
         remedy = f"; {problem.remedy}" if problem.remedy else ""
         wrong = problem.problem
         if len(wrong) > _LONGEST_PROBLEM:
             wrong = f"{wrong[:_LONGEST_PROBLEM]}..."
         if name not in SECRETS:
             wrong += f"; got {cut(value)}"
-        text = f"{name}: {wrong}{remedy}"
-        if text not in self.problems:
-            self.problems.append(text)
+        self.problems.append(f"{name}: {wrong}{remedy}")
 
     def _renamed(self, each: Input, old: Input) -> Any:
         """Read an input that is given under the original's name; both names are an error."""
@@ -120,12 +119,12 @@ class Reader:
         return self.parsed(name, self._unchecked(name), parsers.visible)
 
     def _unchecked(self, name: str) -> str:
-        return "" if name in self._withheld else self.raw(name)
+        return "" if name in self._hidden else self.raw(name)
 
     def _values(self, name: str) -> list[str]:
         return sorted({self.environ[each] for each in spellings(name) if self.environ.get(each)})
 
 
 def spellings(name: str) -> tuple[str, str]:
-    """Name the variables that an input can be in."""
+    """Return the two names of an input's variable."""
     return f"INPUT_{name.upper()}", f"INPUT_{name.upper().replace('-', '_')}"

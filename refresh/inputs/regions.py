@@ -1,4 +1,4 @@
-"""AWS's regions: which can exist, which the pinned botocore knows, and which an account has to enable first."""
+"""AWS's regions: which can exist, and which the pinned botocore knows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-w
 us-west-1 us-west-2
 """
 KNOWN_REGIONS = frozenset(_NAMES.split())
-"""Written down, and held to botocore's by a test: to ask it takes longer than all other checks."""
+"""A test compares them with botocore's: to ask it takes longer than all other checks."""
 _DIRECTION = re.compile(r"central|(?:north|south)?(?:east|west)|north|south")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)*-(?P<direction>[a-z]+)-[1-9][0-9]?")
 
 
 def region(value: str) -> str:
-    """Parse an AWS region: one that can exist, whether it is known or not."""
+    """Parse an AWS region that can exist, known or not."""
     found = _REGION.fullmatch(value)
     if found and _DIRECTION.fullmatch(found["direction"]):
         return value
@@ -31,11 +31,11 @@ def region(value: str) -> str:
         raise Problem("an availability zone, not a region", f"write {inside}")
     close = nearest(value)
     problem = f"not an AWS region: {found['direction']} is not a direction" if found else "not an AWS region"
-    raise Problem(problem, f"write {close}, if that is meant" if close else "write one like us-east-1")
+    raise Problem(problem, f"write {close}, if you mean that" if close else "write one like us-east-1")
 
 
 def nearest(value: str) -> str:
-    """Name the known region that is most similar to a text; "" where none is similar."""
+    """Return the known region that is most similar to a text; "" where none is similar."""
     text = re.sub(r"(?<=[0-9])[a-z]\Z", "", re.sub(r"[\s_]+", "-", value.strip().lower()))
     close = difflib.get_close_matches(text, sorted(KNOWN_REGIONS))
     # Of equally similar ones, the one with swapped letters.

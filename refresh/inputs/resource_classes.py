@@ -21,6 +21,7 @@ _LARGEST_MEMORY_MIB = 33_554_432
 _MOST_CLASSES = 50
 _JSON_LIMIT = 100_000
 _LONGEST_CLASS_NAME = 80
+_EXAMPLE = 'write {"large": {"cpu": 2, "mmem": 4096}}'
 _CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_CLASS_NAME}}}")
 
 
@@ -28,11 +29,11 @@ def resource_classes(value: str) -> tuple[ResourceClass, ...]:
     """Parse `{"<class>": {"cpu": n, "mmem": MiB}}`; CPU is unique and memory rises with it."""
     content = _json(value)
     if not isinstance(content, dict):
-        raise Problem("an object expected", '{"large": {"cpu": 2, "mmem": 4096}}')
+        raise Problem("a JSON object expected", _EXAMPLE)
     if not 1 <= len(content) <= _MOST_CLASSES:
-        raise Problem(f"{len(content)} classes", f"at least one class and at most {_MOST_CLASSES}")
+        raise Problem(f"{len(content)} classes where 1 to {_MOST_CLASSES} are expected")
     if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
-        raise Problem(f"class name {cut(wrong)}", f"1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
+        raise Problem(f"bad class name {cut(wrong)}", f"use 1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
     classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
     _check_order(classes)
     return classes
@@ -42,12 +43,14 @@ def _check_order(classes: tuple[ResourceClass, ...]) -> None:
     ordered = sorted(classes, key=lambda each: each.cpu)
     for smaller, larger in pairwise(ordered):
         if smaller.cpu == larger.cpu:
-            raise Problem(f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class its own")
+            raise Problem(
+                f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class another cpu"
+            )
         if smaller.memory_mib >= larger.memory_mib:
             raise Problem(
                 f"{larger.name!r} has more cpu than {smaller.name!r} but not more memory "
                 f"({larger.memory_mib} <= {smaller.memory_mib} MiB)",
-                "memory must rise with cpu",
+                "give a class with more cpu more memory",
             )
 
 
@@ -62,7 +65,7 @@ def _whole_number(largest: int, what: str) -> Callable[[object, type], int]:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"expected int, got {_cut(value)}")  # noqa: TRY004 - cattrs tells of it
+            raise ValueError(f"expected int, got {_cut(value)}")  # noqa: TRY004 - cattrs reports it
         if not 1 <= value <= largest:
             raise ValueError(f"1 to {largest} {what} expected")
         return value
@@ -86,12 +89,12 @@ _CONVERTER.register_structure_hook(
 def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
     for name, each in content.items():
         if not isinstance(each, dict):
-            raise Problem(f"an object expected @ $[{name!r}]", '{"cpu": 2, "mmem": 4096}')
+            raise Problem(f"a JSON object expected @ $[{name!r}]", 'write {"cpu": 2, "mmem": 4096}')
     try:
         return _CONVERTER.structure(content, dict[str, _Size])
     except (cattrs.ClassValidationError, cattrs.IterableValidationError) as error:
         problems = cattrs.transform_error(error, path="$", format_exception=_explained)
-        raise Problem("; ".join(problems), "each class has cpu and mmem (MiB), whole numbers") from None
+        raise Problem("; ".join(problems), "give each class cpu and mmem (MiB), both whole numbers") from None
 
 
 def _explained(error: BaseException, expected: type | None) -> str:
@@ -100,7 +103,7 @@ def _explained(error: BaseException, expected: type | None) -> str:
 
 def _json(value: str) -> Any:
     if len(value) > _JSON_LIMIT:
-        raise Problem(f"too large ({len(value)} characters)", f"at most {_JSON_LIMIT}")
+        raise Problem(f"too large ({len(value)} characters)", f"write at most {_JSON_LIMIT} characters")
     try:
         return json.loads(value, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
     except json.JSONDecodeError as error:
@@ -109,7 +112,7 @@ def _json(value: str) -> Any:
             "check it with a JSON linter",
         ) from None
     except RecursionError:
-        raise Problem("too deeply nested", '{"large": {"cpu": 2, "mmem": 4096}}') from None
+        raise Problem("too deeply nested", _EXAMPLE) from None
     except ValueError:  # int() refuses thousands of digits
         raise Problem("a number that is too large", "write whole numbers") from None
 
@@ -118,7 +121,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise Problem(f"{cut(key)} given twice", "keep one of the two")
+            raise Problem(f"{cut(key)} is given twice", "keep one of them")
         content[key] = value
     return content
 

@@ -1,4 +1,4 @@
-"""The inputs that say what AWS resources are like: their tags, and the instances' root volume."""
+"""Parsers of the inputs about AWS resources: their tags, and the type of the instances' root volume."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from refresh.inputs.parsers import Problem, cut
 from refresh.pool.names import INSTANCE_TAGS
 
 VOLUME_TYPES = ("gp2", "gp3")
-"""Those that need no more than a size and can be booted from: io1 and io2 want their IOPS."""
+"""The types that can be booted from and need only a size: io1 and io2 need IOPS as well."""
 _MOST_TAGS = 40
-"""AWS takes 50 on a resource; provision and people add some."""
+"""AWS takes 50 per resource; provision and people add some."""
 _TAG_KEY = re.compile(r"(?!(?:\.|\.\.|_index)\Z)[0-9a-zA-Z\-_+.@:]{1,128}")
-"""What the instance metadata service can carry and every service takes: with another key every launch would fail.
+"""Keys that the instance metadata service and every other service accept: another key would fail every launch.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
 """
@@ -26,11 +26,11 @@ def volume_type(value: str) -> str:
     if value in VOLUME_TYPES:
         return value
     expected = " or ".join(VOLUME_TYPES)
-    raise Problem(f"{expected} expected", f"write {expected}; other types need settings of their own")
+    raise Problem(f"{expected} expected", "other types need settings that this action does not have")
 
 
 def tags(value: str) -> Tags:
-    """Parse lines of `key=value`; every line that is wrong is told."""
+    """Parse lines of `key=value`; every bad line is reported."""
     found: dict[str, str] = {}
     problems: list[str] = []
     for line in filter(None, map(str.strip, value.splitlines())):
@@ -39,7 +39,7 @@ def tags(value: str) -> Tags:
             problems.append(problem)
         found[key] = text
     if len(found) > _MOST_TAGS:
-        problems.append(f"{len(found)} tags; at most {_MOST_TAGS}")
+        problems.append(f"{len(found)} tags where at most {_MOST_TAGS} are expected")
     if problems:
         without = any(problem.endswith("has no =") for problem in problems)
         raise Problem(", ".join(problems), "write lines of key=value" if without else "correct these lines")
@@ -51,11 +51,11 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
         return f"{cut(key)} has no ="
     if not _TAG_KEY.fullmatch(key):
         allowed = "1 to 128 of A-Z a-z 0-9 -_+.@:, and not ., .. or _index"
-        return f"the key {cut(key)} is none that instance metadata can carry ({allowed})"
+        return f"the key {cut(key)} is not valid in instance metadata ({allowed})"
     if key.lower().startswith("aws:"):
         return f"the key {cut(key)} is reserved by AWS"
     if key in INSTANCE_TAGS:
         return f"the key {key} is reserved: the pool itself uses it"
     if len(value) > _LONGEST_TAG_VALUE or not all(each.isalnum() or each in _IN_TAG_VALUES for each in value):
-        return f"the value of {key} is none that AWS takes (at most 256 letters, digits, spaces and _.:/=+-@)"
+        return f"the value of {key} is not valid in AWS (at most 256 letters, digits, spaces and _.:/=+-@)"
     return ""

@@ -1,6 +1,6 @@
-"""The user's script: it runs on the instance as it is written, or it is refused here with the reason.
+"""The user's script: it runs on the instance as written, or is refused here with the reason.
 
-People move user data into it as it was. Bash would read much of it as comments or unknown commands,
+People paste existing user data into it. Bash would read much of that as comments or unknown commands,
 so other formats are recognised by how they begin: https://cloudinit.readthedocs.io/en/latest/explanation/format.html.
 """
 
@@ -23,7 +23,7 @@ _CMDLET = r"(?:Add|Copy|Enable|Get|Import|Install|Invoke|New|Out|Remove|Set|Star
 _BEGINNINGS = tuple(
     (re.compile(begins, re.IGNORECASE if kind.startswith("a Windows") else 0), kind, remedy)
     for begins, kind, remedy in (
-        (r"## *template: *jinja", "a Jinja template of cloud-init", f"{_WRITE}, with metadata asked on the instance"),
+        (r"## *template: *jinja", "a Jinja template of cloud-init", f"{_WRITE} and queries metadata on the instance"),
         (r"#cloud-config-archive", "a cloud-config archive", _WRITE),
         (r"#cloud-config", "a cloud-config of cloud-init", _WRITE),
         (r"#cloud-boothook", "a boothook of cloud-init", "remove the first line: the script runs once"),
@@ -33,11 +33,11 @@ _BEGINNINGS = tuple(
         (
             r"(?i:mime-version|content-type|content-transfer-encoding) *:",
             "a MIME message",
-            "write its shell part alone",
+            "write only its shell part",
         ),
         (r"</?(powershell|script|persist)\b|#ps1(_\w+)?\s*$|@echo off|@?rem ", "a Windows script", _WRITE),
         (rf"{_CMDLET} |\$\w+ *= ?[^=]|#Requires -", "a PowerShell script", _WRITE),
-        (r"<(!doctype|!DOCTYPE|html|\?xml)\b", "a page of HTML or XML", "look at what was downloaded"),
+        (r"<(!doctype|!DOCTYPE|html|\?xml)\b", "a page of HTML or XML", "check what was downloaded"),
         (r"<<[-~]?\s*\W?\w+\W?\n", "a here-document", "remove the line with << and the line that closes it"),
         (r"```", "a block of Markdown", "remove the lines with ```"),
         (r"(from \w[\w.]* import |import [a-z_][\w.]*$)", "a Python script", _WRITE),
@@ -53,15 +53,15 @@ _IN_PLACE_OF_ONE = tuple(
         (
             r"@?(?!/)[\w./-]+\.(sh|bash|ya?ml|json)",
             "the name of a file",
-            "write its content, or where it is in the image",
+            "write the content of the file, or its path in the image",
         ),
-        (r"[A-Za-z]:\\\S+", "the name of a file", "write what it holds"),
+        (r"[A-Za-z]:\\\S+", "the name of a file", "write the content of the file"),
     )
 )
-"""What may be a line of a script, but is all of it here."""
+"""What can be one line of a script, but here is the whole text."""
 _SHEBANG = re.compile(r"#![ \t]*(?P<program>\S*)[ \t]*(?P<option>[^\n]*?)[ \t\r]*(?:\n|$)")
 _OPTION = re.compile(r"-{1,2}|[-+][abefhiklmprtuvxBCEHPT]+|--(?:posix|login|norc|noprofile|verbose)")
-"""What a shell takes as the one argument that Linux gives it, and still runs the script."""
+"""Options with which a shell still runs the script, as the one argument that Linux passes."""
 _WITH_A_WORD = re.compile(r"[-+][abefhiklmprtuvxBCEHPT]*[oO]")
 _LEFT_OVER = re.compile(r"\n[ \t]*(EOF|EOT|EOS|EOL|END)\s*\Z")
 _TEXT = re.compile(rb"[\t\r\n -~]*")
@@ -71,9 +71,9 @@ _OF_BASH = re.compile(r"(?m)\[\[ |<<<|^[ \t]*\w+=\(|[<>]\(|^[ \t]*function \w|^[
 
 
 def script(value: str) -> str:
-    """Check a script without changing what it does; one of white space alone is none.
+    """Check a script without changing what it does; white space alone is no script.
 
-    A byte order mark, white space before `#!` and line ends of Windows are taken away: they are an editor's.
+    A byte order mark, white space before `#!` and Windows line endings are removed: editors add them.
     """
     text = decoded(value).removeprefix("\ufeff")
     if not text.strip():
@@ -83,11 +83,11 @@ def script(value: str) -> str:
     if "\r\n" in text and text.count("\r\n") == text.count("\n"):
         text = text.replace("\r\n", "\n")
     if text.startswith("#!"):
-        # The shell would be looked for by a name that ends in CR.
+        # Linux would look for a shell whose name ends in CR.
         first, end, rest = text.partition("\n")
         text = first.rstrip("\r") + end + rest
     if "\0" in text or text.startswith(("\ufffe", "\xff\xfe", "\xfe\xff")):
-        raise Problem("text in UTF-16, or with a NUL in it", "save it as UTF-8")
+        raise Problem("text in UTF-16, or with a NUL character", "save it as UTF-8")
     if text.startswith("#!"):
         _check_shell(text)
     elif found := _other(text):
@@ -98,19 +98,19 @@ def script(value: str) -> str:
 
 
 def mentions(reader: Reader, text: str) -> None:
-    """Warn about what a script probably does not intend."""
+    """Warn about what the author of a script probably does not intend."""
     if "\r\n" in text:
         reader.warnings.append(f"{NAME}: mixes CRLF and LF line endings; save it with LF alone.")
     shell = re.match(r"#![^\n]*\b(?:da)?sh\b", text)
     if shell and "bash" not in shell[0] and (found := _OF_BASH.search(text)):
         reader.warnings.append(
-            f"{NAME}: asks for sh, which is dash on Debian and Ubuntu, and uses {found[0].strip()!r} of bash; write "
-            "#!/bin/bash."
+            f"{NAME}: runs in sh, which is dash on Debian and Ubuntu, but uses {found[0].strip()!r}, which needs bash; "
+            "write #!/bin/bash."
         )
 
 
 def _other(text: str) -> tuple[str, str] | None:
-    """Name the format of a text that is not a shell script, and what to do instead."""
+    """Name the format of a text that is not a shell script, and the remedy."""
     whole = text.strip()
     for look, kind, remedy in _IN_PLACE_OF_ONE:
         if look.fullmatch(whole):
@@ -119,7 +119,7 @@ def _other(text: str) -> tuple[str, str] | None:
         return kind, "write the script itself"
     if whole[0] in "{[" and _is_json(whole):
         return "JSON, such as an Ignition file", _WRITE
-    # Comments come first in a file of any kind, and some are the mark of one.
+    # Any kind of file may start with comments, and some comments mark a kind.
     lines = [line for line in whole.splitlines() if line.strip()]
     first = next((line for line in lines if not line.lstrip().startswith("#")), lines[0])
     for look, kind, remedy in _BEGINNINGS:
@@ -129,7 +129,7 @@ def _other(text: str) -> tuple[str, str] | None:
 
 
 def _packed(text: str) -> str:
-    """Name what base64 holds; "" where it is not base64, or holds no text."""
+    """Name what base64 contains; "" where it is not base64, or contains no text."""
     joined = "".join(text.split())
     if len(joined) < _SHORTEST_BASE64:
         return ""
@@ -151,20 +151,20 @@ def _is_json(text: str) -> bool:
 
 
 def _check_shell(text: str) -> None:
-    """Refuse a first line with which Linux would not run the script, or not by a shell."""
+    """Refuse a first line with which Linux would not run the script in a shell."""
     found = _SHEBANG.match(text)
     program, option = (found["program"], found["option"]) if found else ("", "")
     first = cut(text.partition("\n")[0])
     if "\\n" in program:
-        raise Problem(f"a single line: {first}", "write real line ends, in YAML in a block that begins with |")
+        raise Problem(f"a single line: {first}", "write real line breaks: in YAML, start the block with |")
     words = option.split()
     if split := program.rpartition("/")[2] == "env":
         if words and words[0].startswith("-S"):
             words = [word for word in (words[0][2:], *words[1:]) if word]
         elif len(words) > 1:
             raise Problem(
-                f"{first} passes env one argument",
-                "write `#!/usr/bin/env -S` before a shell with options",
+                f"{first} makes Linux look for a program named {cut(option)}",
+                "write `#!/usr/bin/env -S` for a shell with options",
             )
         program, words = (words[0], words[1:]) if words else ("", [])
     if program.rpartition("/")[2] not in _SHELLS:
@@ -174,7 +174,7 @@ def _check_shell(text: str) -> None:
     if not (_are_options(words) if split else not option or _OPTION.fullmatch(option)):
         raise Problem(
             f"{first} passes the shell an argument that it cannot use",
-            "write `set` with the options in a line of its own (in YAML, a block begins with |, not with >)",
+            "put the options into a `set` line of their own (in YAML, start the block with |, not with >)",
         )
 
 

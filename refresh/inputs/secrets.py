@@ -1,7 +1,7 @@
-"""Secrets in the wrong place: a value that holds one is refused, whichever input or variable it is.
+"""Secrets in the wrong place: a value that contains one is refused, whichever input or variable it is.
 
-An input may end in AWS, a file or on a page. So all of them are searched before any is parsed: for the secrets that
-this run was given, and for what is recognisably the secret of anyone.
+An input may be written to AWS, a file or a page. So all of them are searched before any is parsed: for the secrets
+of this run, and for texts that are recognisable as a secret.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ VARIABLES = (
     "GITHUB_ENTERPRISE_TOKEN",
     "GH_ENTERPRISE_TOKEN",
 )
-"""Variables of a job's environment that hold secrets."""
+"""Variables of a job that contain secrets."""
 SCRIPT = "pre-runner-script"
 _ADDRESSES = re.compile(r"(?:(?:HTTPS?|ALL)_PROXY|AWS_ENDPOINT_URL(?:_[A-Z0-9_]+)?)", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^\s/?#\"'<>:@]*:(?!\$|//)([^\s/?#\"'<>]+)@")
 _FEWEST_DIFFERENT = 10
-"""Characters in a token; what stands in an example, as ghp_xxxx, has fewer."""
+"""Different characters in a token; an example such as ghp_xxxx has fewer."""
 _EXAMPLE = "EXAMPLE"
 """Part of every key in AWS's documentation."""
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|/)")
-"""How JSON may write a character of a secret."""
+"""Escapes with which JSON may write a character of a secret."""
 _RECOGNISABLE = {
     "a GitHub token": re.compile(r"\b(?:gh[opsur]_([A-Za-z0-9_]{36,})|github_pat_([A-Za-z0-9]{22}_[A-Za-z0-9]{59}))"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*([A-Za-z0-9+/]{40})"),
@@ -54,26 +54,26 @@ _RECOGNISABLE = {
     ),
     "an AWS session token": re.compile(r"\b(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)([A-Za-z0-9/+=]{50,})"),
 }
-"""What needs no comparison: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
+"""Secrets that are recognised by their form: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
 
-An AWS secret key alone is forty letters like any checksum, so its name has to stand next to it."""
+An AWS secret key alone is forty characters like many checksums, so its name must precede it."""
 
 
 @frozen
 class Secret:
-    """A secret that the run was given, and where it stands."""
+    """A secret of this run, and the input or variable that contains it."""
 
     name: str
     value: str
 
     @property
     def forms(self) -> frozenset[str]:
-        """Give what is searched for: all of it, each long word and line, and these as base64 and encoded for URLs."""
+        """Return the texts to search for: the whole, each long word and line, and these in base64 and URL encoding."""
         if "${{" in self.value:
-            return frozenset()  # not expanded: an expression is no secret
+            return frozenset()  # an expression that was not expanded is no secret
         whole = self.value.strip()
         parts = whole.replace("\\n", "\n").split()
-        with suppress(Problem):  # most are no keys
+        with suppress(Problem):  # most secrets are not keys
             parts += access.private_key(whole).splitlines()[1:-1]
         pieces = [each for each in parts if len(each) >= SHORTEST_LINE]
         if len(whole) >= SHORTEST_SECRET:
@@ -82,7 +82,7 @@ class Secret:
 
 
 def given(environ: Mapping[str, str]) -> list[Secret]:
-    """List the secrets of an environment: inputs, variables, and passwords in addresses of proxies and endpoints."""
+    """List the secrets in the environment: inputs, variables, and passwords in addresses of proxies and endpoints."""
     inputs = [(name, environ.get(variable, "")) for name in SECRETS for variable in spellings(name)]
     variables = [(name, environ.get(name, "")) for name in VARIABLES]
     passwords = [
@@ -95,8 +95,8 @@ def given(environ: Mapping[str, str]) -> list[Secret]:
     return [Secret(name, value) for name, value in (*inputs, *variables, *passwords) if value.strip()]
 
 
-def withhold(reader: Reader, names: Iterable[str]) -> None:
-    """Refuse every input and variable whose value holds a secret; it is neither shown nor parsed."""
+def refuse_misplaced(reader: Reader, names: Iterable[str]) -> None:
+    """Refuse every input and variable whose value contains a secret; the value is neither shown nor parsed."""
     known = [(secret.name, secret.forms) for secret in given(reader.environ)]
     for name in names:
         text = reader.all_of(name)
@@ -104,28 +104,28 @@ def withhold(reader: Reader, names: Iterable[str]) -> None:
             continue
         if "\\" in text:
             text = f"{text}\n{_ESCAPED.sub(_unescaped, text)}"
-        found = _held(known, text)
+        found = _contained(known, text)
         if name == SCRIPT:
             if found:
-                reader.withhold(
-                    f"{name}: holds {found}, and user data can be read by everyone on the instance; fetch secrets on "
-                    "the instance, with its role"
+                reader.hide(
+                    f"{name}: contains {found}, and everyone on the instance can read user data; fetch secrets on the "
+                    "instance, with its role"
                 )
             elif _PASSWORD.search(text):
                 reader.warnings.append(
-                    f"{name}: holds an address with a password, which everyone on the instance can read."
+                    f"{name}: contains an address with a password, which everyone on the instance can read."
                 )
         elif found := found or ("an address with a password" if _PASSWORD.search(text) else ""):
             kind = "variable" if name.isupper() else "input"
-            reader.withhold(f"{name}: holds {found}, so it is not shown; remove it from this {kind}")
+            reader.hide(f"{name}: contains {found}, so its value is not shown; remove it from this {kind}")
 
 
 def _unescaped(found: re.Match[str]) -> str:
     return chr(int(found[1], 16)) if found[1] else "/"
 
 
-def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
-    """Name the secret that a text holds; "" where it holds none."""
+def _contained(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
+    """Name the secret that a text contains; "" where it contains none."""
     for name, forms in known:
         if any(form in text for form in forms):
             return f"the {name}"
@@ -138,7 +138,7 @@ def _held(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
 
 
 def _encoded(piece: str) -> Iterator[str]:
-    """Write a piece in each encoding that could hide it; of base64 only the part that its neighbours do not change."""
+    """Yield a piece in each encoding that could hide it; of base64, the part independent of its neighbours."""
     yield piece
     yield quote(piece, safe="", errors="surrogatepass")
     yield quote(piece, errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Every input of every action, once: how it is read, what it means by default, and what people read of it.
+"""Every input of every action, once: how it is read, its default, and what people read about it.
 
 `make generated` writes the rest from here: action.yml, composite/action.yml, action-types.yml, docs/inputs.md and the
 README's table. This module is loaded by every run, so it imports nothing that a run may not need.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REFRESH = "refresh"
 """The action that keeps the pool."""
 _OWNERS = {"": DesiredState, "role": Role, "root_volume": RootVolume}
-"""The classes whose fields inputs fill, by what stands before the dot in `Input.field`."""
+"""The classes whose fields inputs set, by the part of `Input.field` before the dot."""
 _LONGEST_MIN_TTL = timedelta(minutes=55)
 
 
@@ -40,61 +40,53 @@ class Input:
     actions: tuple[str, ...] = (REFRESH,)
     """The actions that have it."""
     field: str = ""
-    """The field of the desired state that it fills (`role.arn`: a field of that field); "" where `load` decides."""
+    """The field of the desired state that it sets, or `role.arn` for a field of `role`; "" where `load` sets it."""
     parse: Callable[[str], Any] = str
     type: str = "string"
-    """As in action-types.yml; `choices` make it an enum, and `separator` a list."""
+    """The type in action-types.yml; `choices` make it an enum, and `separator` makes it a list."""
     choices: tuple[str, ...] = ()
     separator: str = ""
     required: bool = False
     secret: bool = False
-    """Whether its value is never shown. A secret is no option, which would show in the list of processes."""
+    """Whether its value is never shown. A secret is no option: the list of processes would show it."""
     verbatim: bool = False
-    """Whether its text is parsed as it stands, with white space and invisible characters."""
+    """Whether its text is parsed unchanged, with white space and invisible characters."""
     replaced_by: str = ""
-    """The input that has taken its place: this one is the original action's name for it."""
+    """The input that replaces it: this one is the original action's name for it."""
     ignored: bool = False
     """Whether it belongs to another mode of the original action."""
     readme: bool = False
-    """Whether the README's table has it."""
+    """Whether it is in the README's table."""
     default: str = ""
-    """The default as one would write it, where the field's own default does not show it."""
+    """The default as the user would write it, where it is not the default of the field."""
     absent: str = ""
-    """What holds when it is left out, in words, where that is no value to write."""
+    """What applies when it is left out, in words, where that is not a value."""
     summary: str = ""
-    """A line for the command line's help and the README."""
+    """A line for the help of the command line and the README."""
     description: str
-    """For action.yml and the page of inputs; `{default}` stands for the default."""
+    """The text in action.yml and docs/inputs.md; `{default}` stands for the default."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """List the only values that it takes; none where there are others."""
+        """The only values that it takes; empty where it takes others."""
         return ("true", "false") if self.type == "boolean" else self.choices
 
     @property
     def variable(self) -> str:
-        """Name the variable for launchers that cannot keep a hyphen in a name, as shells."""
+        """The name of its variable without hyphens, as shells need it."""
         return f"INPUT_{self.name.upper().replace('-', '_')}"
 
     @property
     def default_text(self) -> str:
-        """Write the default; "" where there is none, or none that can be written."""
+        """The default as the user would write it; "" where there is none."""
         if self.default or not self.field:
             return self.default
         owner, _, name = self.field.rpartition(".")
         return _written(fields_dict(_OWNERS[owner])[name].default)
 
-    @property
-    def passed_default(self) -> str:
-        """Give the default that action.yml declares, so that GitHub passes it.
-
-        It is "" where the description has it: the program must see whether the user gave the input.
-        """
-        return "" if "{default}" in self.description else self.default_text
-
 
 def _written(default: object) -> str:
-    """Write a field's default as the input takes it; "" for one that only absence can mean."""
+    """Format the default of a field as the user would write it; "" where it cannot be written."""
     if default is NOTHING:
         return ""
     if isinstance(default, bool):
@@ -127,7 +119,7 @@ def _runtime_minutes(value: str) -> timedelta:
 
 
 def _token_age(value: str) -> timedelta:
-    """Parse the age at which the original replaces a token; here it is the life that must be left."""
+    """Parse the original's age at which a token is replaced, as the remaining life below which it is."""
     age = timedelta(minutes=parsers.whole_number("minutes", 0, 59)(value))
     return min(REGISTRATION_TOKEN_LIFE - age, _LONGEST_MIN_TTL)
 
@@ -141,8 +133,8 @@ INPUTS = (
         readme=True,
         summary="AMI id, or `resolve:ssm:<parameter>`, which new instances follow",
         description=(
-            "The image of the runners, as an AMI id or `resolve:ssm:<parameter>` (new instances follow the "
-            "parameter; the role that launches them needs `ssm:GetParameters` too)."
+            "Image of the runners: an AMI id, or `resolve:ssm:<parameter>`, which new instances follow (the role "
+            "that launches them then needs `ssm:GetParameters`)."
         ),
     ),
     Input(
@@ -152,7 +144,7 @@ INPUTS = (
         required=True,
         readme=True,
         summary="name or ARN of the runners' instance profile",
-        description="Name or ARN of the instance profile of the runners.",
+        description="Name or ARN of the runners' instance profile.",
     ),
     Input(
         name="security-group-ids",
@@ -172,7 +164,7 @@ INPUTS = (
         required=True,
         readme=True,
         summary="subnets to launch in, separated by white space or commas",
-        description="Subnets that runners are launched in, separated by white space or commas; at most 50.",
+        description="Subnets to launch runners in, separated by white space or commas; at most 50.",
     ),
     Input(
         name="github-token",
@@ -180,30 +172,29 @@ INPUTS = (
         secret=True,
         readme=True,
         summary=(
-            "token that may administer the runners; this or `github-app-id` with `github-app-private-key` is required"
+            "token that can administer the runners; this or `github-app-id` with `github-app-private-key` is required"
         ),
         description=(
-            "Personal access token that may administer the runners (fine-grained - repository permission "
-            "Administration or, for runner-scope organization, organization permission Self-hosted runners, "
-            "read and write; classic - repo or admin:org). The workflow's own GITHUB_TOKEN cannot. Either "
-            "this or the App is required."
+            "Personal access token that can administer the runners. Fine-grained - read and write for the "
+            "repository permission Administration or, with runner-scope organization, the organization permission "
+            "Self-hosted runners; classic - repo or admin:org. The workflow's own GITHUB_TOKEN is never enough. "
+            "Either this or the App is required."
         ),
     ),
     Input(
         name="github-app-id",
         field="github_app_id",
         parse=access.app_id,
-        summary="id of the GitHub App to call GitHub as; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
+        summary="id of the GitHub App that calls GitHub; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
         description=(
-            "Id or client id of a GitHub App that is installed there and has the same permission, in place of"
-            " github-token."
+            "Id or client id of a GitHub App that is installed there with the same permission; replaces github-token."
         ),
     ),
     Input(
         name="github-app-private-key",
         parse=access.private_key,
         secret=True,
-        description="The App's private key, the whole .pem file.",
+        description="Private key of the App, the whole .pem file.",
     ),
     Input(
         name="runner-scope",
@@ -212,8 +203,8 @@ INPUTS = (
         choices=("repository", "organization"),
         summary="register runners for the repository or for its organization",
         description=(
-            "Whose runners instances register as, `repository` or `organization` (the repository's owner). "
-            "The pool stays the repository's."
+            "Where instances register as runners, `repository` or `organization` (the repository's owner). The pool "
+            "still belongs to the repository."
         ),
     ),
     Input(
@@ -222,8 +213,8 @@ INPUTS = (
         absent="GITHUB_REPOSITORY",
         summary="owner/name of the repository that has the pool",
         description=(
-            "Whose pool it is, as owner/name spelled as on GitHub; the token or the App must be allowed to "
-            "administer it. Left out, the workflow's own."
+            "Repository that has the pool, as owner/name spelled as on GitHub; the token or the App must be allowed "
+            "to administer it. Without it, the workflow's own repository."
         ),
     ),
     Input(
@@ -231,17 +222,17 @@ INPUTS = (
         parse=regions.region,
         absent="AWS_REGION, AWS_DEFAULT_REGION",
         summary="region of the pool",
-        description="Region of the pool. Left out, AWS_REGION holds, then AWS_DEFAULT_REGION (with a warning).",
+        description="Region of the pool. Without it, AWS_REGION, then AWS_DEFAULT_REGION (with a warning).",
     ),
     Input(
         name="role-to-assume",
         field="role.arn",
         parse=access.role_arn,
         readme=True,
-        summary="AWS role, taken with GitHub's OIDC token; without it AWS's standard chain of credentials holds",
+        summary="AWS role to assume with GitHub's OIDC token; without it, AWS's standard chain of credentials is used",
         description=(
-            "ARN of an AWS role that is taken with GitHub's OIDC token (`permissions` - `id-token` - "
-            "`write`), so that no other step is needed. Left out, AWS's standard chain of credentials holds."
+            "ARN of the AWS role to assume with GitHub's OIDC token (`permissions` - `id-token` - `write`); no "
+            "other step is needed. Without it, AWS's standard chain of credentials is used."
         ),
     ),
     Input(
@@ -250,7 +241,7 @@ INPUTS = (
         parse=access.session_name,
         absent="refresh-action-<run id>",
         summary="name of the role's session",
-        description="Name of the role's session, as CloudTrail shows it. Left out, refresh-action-<run id>.",
+        description="Name of the role's session in CloudTrail. Without it, refresh-action-<run id>.",
     ),
     Input(
         name="role-duration",
@@ -258,7 +249,7 @@ INPUTS = (
         parse=durations.parser(timedelta(minutes=20), timedelta(hours=12)),
         summary="how long the role's credentials last, 20m to 12h",
         description=(
-            "How long the role's credentials last, 20m to 12h, no longer than the role allows. Default {default}."
+            "How long the role's credentials last, 20m to 12h and no longer than the role allows. Default {default}."
         ),
     ),
     Input(
@@ -269,8 +260,8 @@ INPUTS = (
         absent="any",
         summary="AWS accounts in which a run may write, 12 digits each",
         description=(
-            "AWS accounts in which a run may write, 12 digits each, separated by white space or commas; in "
-            "another one it writes nothing and fails."
+            "AWS accounts in which a run may write, 12 digits each, separated by white space or commas. In any "
+            "other account it writes nothing and fails."
         ),
     ),
     Input(
@@ -289,10 +280,10 @@ INPUTS = (
         field="max_runtime",
         parse=durations.parser(timedelta(minutes=1), LONGEST_RUNTIME),
         readme=True,
-        summary="the longest time from claim to release",
+        summary="longest time from claim to release",
         description=(
-            "The longest time from claim to release, as 90s, 30m or 2h; 1m to 120h, stored in whole minutes, "
-            "rounded up. Default {default}."
+            "Longest time from claim to release, as 90s, 30m or 2h; 1m to 120h, stored in whole minutes, rounded "
+            "up. Default {default}."
         ),
     ),
     Input(
@@ -303,8 +294,8 @@ INPUTS = (
         absent="seven classes",
         summary='sizes of runners, `{"<class>": {"cpu": n, "mmem": MiB}}`',
         description=(
-            'Sizes of runners as JSON, `{"<class>": {"cpu": n, "mmem": MiB}}`; cpu is unique and memory rises'
-            " with it. Default seven classes from `large` (2 CPUs, 4096 MiB) to `16xlarge` (64, 131072)."
+            'Sizes of runners as JSON, `{"<class>": {"cpu": n, "mmem": MiB}}`; each has a different cpu, and memory '
+            "rises with it. Default seven classes from `large` (2 CPUs, 4096 MiB) to `16xlarge` (64, 131072)."
         ),
     ),
     Input(
@@ -314,9 +305,9 @@ INPUTS = (
         verbatim=True,
         readme=True,
         absent="none",
-        summary="shell that runs on the instance as root before the runner; never put a secret in it",
+        summary="shell script that runs on the instance as root before the runner; never put a secret in it",
         description=(
-            "Shell that runs on the instance as root before the runner; arrives byte for byte. Never put a "
+            "Shell script that runs on the instance as root before the runner, unchanged to the byte. Never put a "
             "secret in it."
         ),
     ),
@@ -325,8 +316,8 @@ INPUTS = (
         field="runner_version",
         parse=actions_runner.runner_version,
         default="latest",
-        summary="latest, or n.n.n",
-        description="The runner's version, `latest` (what GitHub offers, asked every six hours) or `n.n.n`.",
+        summary="version of the runner, latest or n.n.n",
+        description="Version of the runner, `latest` (as GitHub offers it, checked every six hours) or `n.n.n`.",
     ),
     Input(
         name="actions-runner-sha256",
@@ -334,26 +325,26 @@ INPUTS = (
         parse=actions_runner.runner_checksums,
         summary="checksums of a pinned version's archives, x64=<hex>,arm64=<hex>",
         description=(
-            "SHA-256 sums of the archives of a pinned `actions-runner-version`, `x64=<hex>,arm64=<hex>`. "
-            "Those of the latest are GitHub's own."
+            "SHA-256 checksums of the archives of a pinned `actions-runner-version`, `x64=<hex>,arm64=<hex>`. Those "
+            "of the latest version come from GitHub."
         ),
     ),
     Input(
         name="runner-user",
         field="runner_user",
         parse=actions_runner.runner_user,
-        summary="the Linux user that jobs run as",
+        summary="Linux user that runs the jobs",
         description=(
-            "The Linux user that jobs run as; made on the instance if it is not there. One without sudo and "
-            "docker cannot touch the agent."
+            "Linux user that runs the jobs; created on the instance if missing. A user without sudo and docker "
+            "cannot tamper with the agent."
         ),
     ),
     Input(
         name="registration-token-min-ttl",
         field="registration_token_min_ttl",
         parse=durations.parser(timedelta(minutes=1), _LONGEST_MIN_TTL),
-        summary="replace a stored registration token with less life left",
-        description="A stored registration token with less life left is replaced; 1m to 55m. Default {default}.",
+        summary="remaining life below which the stored registration token is replaced",
+        description="Remaining life below which a stored registration token is replaced; 1m to 55m. Default {default}.",
     ),
     Input(
         name="metadata-hop-limit",
@@ -374,8 +365,8 @@ INPUTS = (
         absent="the image's",
         summary="GiB of the instances' root volume",
         description=(
-            "Size of the instances' root volume in GiB, encrypted; 1 to 16384, no less than the image has. "
-            "Left out, the image's own."
+            "Size of the instances' encrypted root volume in GiB, 1 to 16384 and no less than in the image. Without "
+            "it, the image's."
         ),
     ),
     Input(
@@ -385,17 +376,17 @@ INPUTS = (
         choices=("gp3", "gp2"),
         absent="the image's",
         summary="type of the root volume",
-        description="Type of the root volume, `gp3` or `gp2`; left out, the image's own.",
+        description="Type of the root volume, `gp3` or `gp2`. Without it, the image's.",
     ),
     Input(
         name="delete-volumes-on-termination",
         field="delete_volumes_on_termination",
         parse=parsers.boolean,
         type="boolean",
-        summary="delete with each instance the volumes that the image would keep",
+        summary="delete volumes that the image would keep together with their instance",
         description=(
-            "Whether every volume that the image would keep ends with its instance, `true` or `false`. With "
-            "`false` such an image is a warning."
+            "Whether volumes that the image would keep are deleted with their instance, `true` or `false`. With "
+            "`false`, such an image is a warning."
         ),
     ),
     Input(
@@ -403,20 +394,20 @@ INPUTS = (
         field="tags",
         parse=resources.tags,
         separator="\n",
-        summary="lines of key=value for everything that is made",
+        summary="lines of key=value, tags of everything that is created",
         description=(
-            "Lines of `key=value`, on the table, the queues and the launch template, and through it on "
-            "instances and volumes. Other tags are left alone."
+            "Lines of `key=value` for the table, the queues and the launch template, and through it for instances "
+            "and volumes. Other tags are left alone."
         ),
     ),
     Input(
         name="max-instance-age",
         field="max_instance_age",
         parse=durations.parser(timedelta(hours=1), timedelta(days=365)),
-        summary="end idle instances that were launched longer ago",
+        summary="age at which idle instances are ended",
         description=(
-            "An idle instance that was launched longer ago is ended, so that a busy pool moves to new images."
-            " 1h to 365d. Default {default}."
+            "Age at which an idle instance is ended, so that a busy pool moves to new images; 1h to 365d. Default "
+            "{default}."
         ),
     ),
     Input(
@@ -424,12 +415,12 @@ INPUTS = (
         field="max_unexpected_terminations",
         parse=parsers.whole_number("instances", 0, 10_000),
         type="integer",
-        absent="a fifth of the living, at least 1",
+        absent="a fifth of the pool's instances, at least 1",
         summary="how many unrecorded instances a run may end",
         description=(
-            "How many living instances that were launched from this pool's template but are recorded nowhere "
-            "a run may end. With more than that none is touched and the run fails. Default is the larger of 1"
-            " and a fifth of the living."
+            "How many running instances a run may end that were launched from this pool's template but are not "
+            "recorded. If there are more, it ends none of them and fails. Without it, a fifth of the running "
+            "instances, at least 1."
         ),
     ),
     Input(
@@ -438,7 +429,7 @@ INPUTS = (
         parse=parsers.boolean,
         type="boolean",
         summary="remove the registrations of ended instances",
-        description="Whether registrations that ended instances left on GitHub are removed, `true` or `false`.",
+        description="Whether to remove the registrations that ended instances left on GitHub, `true` or `false`.",
     ),
     Input(
         name="timeout",
@@ -446,8 +437,8 @@ INPUTS = (
         parse=durations.parser(timedelta(seconds=30), timedelta(hours=6)),
         summary="start nothing new after this time",
         description=(
-            "After this time a run begins nothing new and reports what is left for the next one; keep it "
-            "below the job's `timeout-minutes`. 30s to 6h. Default {default}."
+            "Time after which a run starts nothing new and reports what is left for the next one, 30s to 6h; keep "
+            "it below the job's `timeout-minutes`. Default {default}."
         ),
     ),
     Input(
@@ -458,7 +449,7 @@ INPUTS = (
         readme=True,
         summary="`apply` changes what differs, `plan` only shows it",
         description=(
-            "`apply` changes what differs; `plan` only reads and says what would change. `refresh` means `apply`."
+            "`apply` changes what differs; `plan` only reads and shows what would change. `refresh` means `apply`."
         ),
     ),
     Input(
@@ -466,18 +457,17 @@ INPUTS = (
         field="fail_on_drift",
         parse=parsers.boolean,
         type="boolean",
-        summary="plan exits with 1 where something would change",
-        description="Whether `mode` `plan` exits with 1 where something would change, `true` or `false`.",
+        summary="plan exits with 1 if something would change",
+        description="Whether `mode` `plan` exits with 1 if something would change, `true` or `false`.",
     ),
     Input(
         name="log-format",
         parse=parsers.log_format,
         choices=("text", "json"),
         default="text",
-        summary="lines for people, or one JSON object a line",
+        summary="lines for people, or one JSON object per line",
         description=(
-            "`text` for people, or `json` for one object a line (what is meant for the runner goes to "
-            "standard error then)."
+            "`text` for people, or `json` for one object per line (workflow commands then go to standard error)."
         ),
     ),
     Input(
@@ -485,44 +475,44 @@ INPUTS = (
         replaced_by="max-idle-time",
         parse=_idle_seconds,
         type="integer",
-        description="The original's name of `max-idle-time`, in whole seconds.",
+        description="The original's name for `max-idle-time`, in whole seconds.",
     ),
     Input(
         name="max-runtime-min",
         replaced_by="max-runtime",
         parse=_runtime_minutes,
         type="integer",
-        description="The original's name of `max-runtime`, in whole minutes.",
+        description="The original's name for `max-runtime`, in whole minutes.",
     ),
     Input(
         name="github-reg-token-refresh-min",
         replaced_by="registration-token-min-ttl",
         parse=_token_age,
         type="integer",
-        description="The original's form of `registration-token-min-ttl`; n means 60 - n minutes.",
+        description="The original's name for `registration-token-min-ttl`; n means 60 - n minutes.",
     ),
     Input(
         name="instance-count",
         type="integer",
         ignored=True,
-        description="Belongs to another mode of the original; ignored.",
+        description="Ignored; an input of another mode of the original.",
     ),
     Input(
         name="usage-class",
         ignored=True,
-        description="Belongs to another mode of the original; ignored.",
+        description="Ignored; an input of another mode of the original.",
     ),
     Input(
         name="allowed-instance-types",
         separator=",",
         ignored=True,
-        description="Belongs to another mode of the original; ignored.",
+        description="Ignored; an input of another mode of the original.",
     ),
 )
-"""In the order in which they are read, and shown everywhere."""
+"""In the order in which they are read and shown."""
 SECRETS = tuple(each.name for each in INPUTS if each.secret)
 OLD_NAMES = {each.replaced_by: each for each in INPUTS if each.replaced_by}
-"""The original's name for an input, by the name that it has here."""
+"""The original action's inputs that have been replaced, by the name of the new input."""
 
 
 def of(action: str) -> tuple[Input, ...]:

@@ -55,25 +55,25 @@ OUTPUTS = (
     Output("changed", "`true` if this run changed anything.", lambda run: bool(run.report.done), "boolean"),
     Output(
         "drift",
-        "`true` if the first look found something to change.",
+        "`true` if something differed at the start of the run.",
         lambda run: bool(run.report.planned),
         "boolean",
     ),
     Output(
         "plan",
-        "What the first look found due, as a JSON list of changes; `[]` where nothing was. Cut at 32 KiB, so that a "
-        "step can take it as a variable or an argument; `planned-count` counts all, and the report file has all.",
+        "Changes planned at the start of the run, as a JSON list; `[]` for none. Cut at 32 KiB, so that a step can "
+        "take it as a variable or an argument; `planned-count` counts all, and the report file lists all.",
         lambda run: _plan(run.report),
     ),
     Output(
         "planned-count",
-        "How many changes the first look found due.",
+        "Number of changes planned at the start of the run.",
         lambda run: len(run.report.planned),
         "integer",
     ),
     Output(
         "launch-template-id",
-        "Id of the launch template, `lt-0123456789abcdef0`; empty while there is none.",
+        "Id of the launch template, `lt-0123456789abcdef0`; empty if there is none.",
         lambda run: run.report.pool.template_id,
     ),
     Output(
@@ -84,30 +84,30 @@ OUTPUTS = (
     Output(
         "queue-urls",
         'URL of the queue of each resource class, as a JSON object, `{"large":"https://sqs..."}`. Cut at 16 KiB; the '
-        "report file has all.",
+        "report file lists all.",
         lambda run: f"{{{','.join(_fitting(map(_pair, run.report.pool.queues), LIST_LIMIT))}}}",
     ),
     Output(
         "terminated-count",
-        "How many instances this run told EC2 to end.",
+        "Number of instances that this run terminated.",
         lambda run: len(run.terminated),
         "integer",
     ),
     Output(
         "terminated-instance-ids",
         'Their ids, as a JSON list, `["i-0123456789abcdef0"]`. Cut at 16 KiB, some 700 ids; `terminated-count` counts '
-        "all, and the report file has all.",
+        "all, and the report file lists all.",
         lambda run: f"[{','.join(_fitting(map(_json, run.terminated), LIST_LIMIT))}]",
     ),
     Output(
         "registration-token-expires-at",
-        "Until when the stored registration token can be used, `2026-01-31T10:05:00Z`.",
+        "Time at which the stored registration token expires, `2026-01-31T10:05:00Z`.",
         lambda run: run.report.pool.token_expires_at,
     ),
     Output(
         "failed-components",
         "Names of the components that failed, were skipped because another failed, or were not reached in time, as a "
-        "JSON list; `[]` where none did.",
+        "JSON list; `[]` for none.",
         lambda run: _json([component.name for component in run.report.failed]),
     ),
     Output(

@@ -1,4 +1,4 @@
-"""docs/bad-inputs.md quotes what the program says: the words are those that the row's tests expect of it."""
+"""docs/bad-inputs.md quotes what the program says to the inputs of the row's tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.inputs import bad_inputs
 from tools.generated import evidence
 
 if TYPE_CHECKING:
@@ -23,22 +24,23 @@ ROWS = {
 QUOTED = {number: re.findall(r'"(.+?)"(?=[ ,.:;…]|$)', said) for number, said in ROWS.items() if '"' in said}
 
 
-def _expected(number: str, node: str) -> Iterator[str]:
-    """Give every text in the cases of a test that belong to a row."""
+def _said(number: str, node: str) -> Iterator[str]:
+    """Yield what the program says in the cases of a test that belong to a row, and the texts that they expect."""
     path, _, name = node.partition("::")
     test = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), name)
-    for mark in test.pytestmark:
-        if mark.name == "parametrize":
-            cases = [case for case in mark.args[1] if getattr(case, "id", None)]
-            for case in cases:
-                if re.match(rf"{number.lstrip('B')}(-|$)", case.id):
-                    yield from (value for value in case.values if isinstance(value, str))
+    marks = [mark for mark in test.pytestmark if mark.name == "parametrize"]
+    for case in (case for mark in marks for case in mark.args[1] if getattr(case, "id", None)):
+        if re.match(rf"{number.replace('B', 'B?')}(-|$)", case.id):
+            for value in case.values:
+                if isinstance(value, dict):
+                    yield from bad_inputs.said(value)
+                elif isinstance(value, str):
+                    yield value
 
 
 @pytest.mark.parametrize("number", QUOTED)
-def test_what_a_row_quotes_is_what_its_tests_expect_of_the_program(number: str) -> None:
-    """So the page cannot say what the program does not."""
-    expected = [text for node in evidence.shown()[number] for text in _expected(number, node)]
+def test_rows_quote_what_the_program_says(number: str) -> None:
+    """A case that has inputs is loaded; what it only expects of the program counts as said."""
+    texts = {text for node in evidence.shown()[number] for text in _said(number, node)}
     assert QUOTED[number]
-    for words in QUOTED[number]:
-        assert any(words.replace("\\|", "|") in text for text in expected), words
+    assert [words for words in QUOTED[number] if not any(words.replace("\\|", "|") in text for text in texts)] == []

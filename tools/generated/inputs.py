@@ -68,7 +68,7 @@ def _declared_input(each: Input) -> str:
     lines = [f"  {each.name}:", f"    description: {_scalar(_description(each))}"]
     lines += [f"    required: {'true' if each.required else 'false'}"]
     if not each.required:
-        lines.append(f"    default: {_scalar(each.passed_default)}")
+        lines.append(f"    default: {_scalar(_declared_default(each))}")
     if each.replaced_by:
         lines.append(f"    deprecationMessage: {_scalar(_replacement(each))}")
     return "".join(f"{line}\n" for line in lines)
@@ -127,7 +127,7 @@ def _entry(each: Input) -> str:
     """Describe an input on the page, with its type where that is more than text."""
     facts = [" or ".join(f"`{word}`" for word in each.words)]
     facts += ["a whole number"] if each.type == "integer" else []
-    facts += [f"default `{each.passed_default}`"] if each.passed_default else []
+    facts += [f"default `{_declared_default(each)}`"] if _declared_default(each) else []
     shown = "; ".join(filter(None, facts))
     text = f"{_description(each)} {_replacement(each)}".strip()
     return f"\n### `{each.name}`\n\n{text}\n" + (f"\n*{shown}*\n" if shown else "")
@@ -146,6 +146,14 @@ def _table(inputs: Iterable[Input]) -> str:
 def _description(each: Input) -> str:
     """Describe an input with its default."""
     return each.description.replace("{default}", each.default_text)
+
+
+def _declared_default(each: Input) -> str:
+    """Return the default that the action declares, so that GitHub passes it.
+
+    It is "" where the description states the default: the program must know whether the user gave the input.
+    """
+    return "" if "{default}" in each.description else each.default_text
 
 
 def _replacement(each: Input) -> str:

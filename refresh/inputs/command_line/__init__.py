@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 _DEFAULT_INTERVAL = timedelta(seconds=10)
 _INTERVAL = durations.parser(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
 _OF_A_STEP = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
-"""Variables of a workflow's step. A person typed this command, so no commands, outputs or summary are written."""
+"""Variables of a workflow's step. A typed command writes no workflow commands, outputs or summary."""
 _HOSTED = (".github.com", ".ghe.com")
 
 
 @frozen
 class Command:
-    """What was typed, as the environment that GitHub would have made of it."""
+    """A typed command, as the environment that GitHub would have made of it."""
 
     name: str
     environ: Mapping[str, str]
     origins: Mapping[str, str]
-    """Input name to the name its user gave it, where that is not the option."""
+    """How the user named each input that is not given as an option."""
     interval: timedelta | None = None
     """The time between two looks of `status --watch`."""
 
@@ -57,12 +57,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
 
 
 def help_text() -> str:
-    """Give the overview of the commands."""
+    """Return the overview of the commands."""
     return options.overview().format_help()
 
 
 def _without_command(arguments: Sequence[str]) -> str:
-    """Handle what comes before a command; options alone mean the mode that they or the environment name."""
+    """Handle arguments without a command: options alone run in the mode that they or the environment name."""
     parser = options.overview()
     known, _ = parser.parse_known_args([each for each in arguments if each in {"-h", "--help", "--version"}])
     if known.version:
@@ -73,7 +73,7 @@ def _without_command(arguments: Sequence[str]) -> str:
     if not arguments[0].startswith("-"):
         close = difflib.get_close_matches(arguments[0], options.COMMANDS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        parser.error(f"unknown command {arguments[0]!r}{hint} (plan, apply and status are known)")
+        parser.error(f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply and status)")
     return "apply"
 
 
@@ -88,7 +88,7 @@ def _interval(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedel
 
 
 def _merged(given: dict[str, str], environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Put options before variables, and variables before the file."""
+    """Merge the sources of inputs: options override variables, and variables override the file."""
     config = given.pop("config", None)
     report = given.pop("report_directory", None)
     named = {f"INPUT_{name.upper()}": value for name, value in given.items()}
@@ -122,7 +122,7 @@ def _inputs(environ: Mapping[str, str]) -> set[str]:
 
 
 def _token(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Find GitHub's token where gh does: one of github.com is never sent to another server, nor the reverse."""
+    """Find GitHub's token where gh does: a token of github.com is never sent to another server, nor the reverse."""
     host = urlsplit(environ.get("GITHUB_API_URL") or "https://api.github.com").hostname or ""
     prefixes = ("GH_", "GITHUB_") if host.endswith(_HOSTED) else ("GH_ENTERPRISE_", "GITHUB_ENTERPRISE_")
     found = ((f"{prefix}TOKEN", environ.get(f"{prefix}TOKEN", "")) for prefix in prefixes)

@@ -1,7 +1,7 @@
 """The file of --config: a YAML mapping of input names to values, as the text that each input takes.
 
-YAML reads plain `no` as false, `010` as 8 and `1.10` as 1.1. Such a value is refused with the words to write instead:
-what its author meant is not known.
+YAML reads a plain `no` as false, `010` as 8 and `1.10` as 1.1. Such a value is refused with what to write instead,
+since its author's intention is not known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LARGEST = 1 << 20
 _DEEPEST = 8
 _DIGITS = 20
-"""No number of an input has so many."""
+"""More than any number of an input has."""
 _LISTS = {each.name for each in INPUTS if each.separator == "," and not each.ignored}
 _VERBATIM = {each.name for each in INPUTS if each.verbatim}
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -72,7 +72,7 @@ def _yaml() -> Any:
 
 
 class _File:
-    """One file, its values and what is wrong with it."""
+    """One file, its values and its problems."""
 
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
@@ -83,7 +83,7 @@ class _File:
         """Read every input."""
         node = self._parsed(text)
         if not isinstance(node, self._yaml.MappingNode):
-            raise Problem("not a mapping", "write one input a line, as `aws-region: eu-west-1`")
+            raise Problem("not a mapping", "write one input per line, as `aws-region: eu-west-1`")
         for name, value in self._entries(node, ""):
             if name in SECRETS:
                 self.problems.append(f"{name}: do not keep secrets in a file; remove it and {_SECRET_REMEDIES[name]}")
@@ -95,7 +95,7 @@ class _File:
         return self
 
     def _parsed(self, text: str) -> Any:
-        """Parse after a look at the events, so that nothing is expanded and nothing is deep."""
+        """Check the events first, then parse: nothing is expanded, and nothing is nested deeply."""
         yaml = self._yaml
         try:
             self._check(yaml.parse(text, Loader=yaml.SafeLoader))
@@ -114,9 +114,9 @@ class _File:
             documents += isinstance(event, yaml.DocumentStartEvent)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if documents > 1:
-                raise Problem(f"{where}a second document", "keep one, without --- between")
+                raise Problem(f"{where}a second document", "keep one, and remove the --- between them")
             if depth > _DEEPEST:
-                raise Problem(f"{where}too deeply nested", "no input is")
+                raise Problem(f"{where}too deeply nested", "no input is nested that deeply")
             if getattr(event, "anchor", None):
                 raise Problem(f"{where}anchors and aliases (& and *) are not supported", "write the value out")
             if getattr(event, "tag", None):
@@ -129,7 +129,7 @@ class _File:
             self.problems.append(f"{name}: {problem.problem}; {problem.remedy}")
 
     def _entries(self, node: Any, within: str) -> Iterator[tuple[str, Any]]:
-        """Give the entries of a mapping; keys that cannot be read, or stand there twice, are problems."""
+        """Yield the entries of a mapping; unreadable and repeated keys are problems."""
         seen: dict[str, int] = {}
         for key_node, value in node.value:
             line = key_node.start_mark.line + 1
@@ -160,27 +160,27 @@ class _File:
         return text
 
     def _pairs(self, node: Any, name: str) -> Iterator[tuple[str, str]]:
-        """Give a mapping's keys and values, each of one line."""
+        """Yield the keys and values of a mapping, each on one line."""
         for key, value_node in self._entries(node, f"{name}: "):
             try:
                 value = self._scalar(value_node)
                 if "\n" in key + value:
-                    raise Problem("has a line break in it", "write it in one line")  # noqa: TRY301 - as the others
+                    raise Problem("contains a line break", "write it on one line")  # noqa: TRY301 - as the others
                 yield key, value
             except Problem as problem:
                 self.problems.append(f"{name}: {cut(key)}: {problem.problem}; {problem.remedy}")
 
     def _object(self, node: Any, within: str) -> Any:
-        """Give a mapping or a scalar of it as JSON has it, whole numbers as numbers."""
+        """Convert a mapping or one of its values to JSON, whole numbers to numbers."""
         if isinstance(node, self._yaml.MappingNode):
             return {key: self._object(value, within) for key, value in self._entries(node, within)}
         text = self._scalar(node)
         return int(text) if node.style is None and _WHOLE_NUMBER.fullmatch(text) and len(text) < _DIGITS else text
 
     def _scalar(self, node: Any) -> str:
-        """Give a value as it is written, unless YAML reads it as something else."""
+        """Return a value as it is written, unless YAML reads it as something else."""
         if not isinstance(node, self._yaml.ScalarNode):
-            raise Problem("a list or a mapping where one value is expected", "write the value alone")
+            raise Problem("a list or a mapping where one value is expected", "write a single value")
         text = str(node.value)
         kind = node.tag.removeprefix(_TYPE)
         if kind == "null":

@@ -1,4 +1,4 @@
-"""The options of each command: every input but the secret ones."""
+"""The options of each command: every input except the secrets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _OF_STATUS = ("repository", "aws-region", "log-format")
 _TOKENS = """\
 GitHub's token is read from GH_TOKEN or GITHUB_TOKEN (GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN on a GitHub
 Enterprise Server), as gh does; never from an option, which would show in the list of processes. AWS credentials are
-found as by the AWS CLI. Options override variables (INPUT_<NAME>), which override the file of --config."""
-_CODES = "Exit codes: 0 as desired, 1 something failed, 2 bad input and nothing was called."
+found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), which override the file of --config."""
+_CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was called."
 _OVERVIEW = f"""\
 commands:
   plan     {COMMANDS["plan"]}
@@ -30,7 +30,7 @@ commands:
   status   {COMMANDS["status"]}
 
 `refresh-action COMMAND --help` lists the options of a command. Without a command, --mode or the variable INPUT_MODE
-decide, and everything else may be in variables INPUT_<NAME>, as GitHub passes them.
+decides, and every other input can be in a variable INPUT_<NAME>, as GitHub passes it.
 
 {_TOKENS}
 {_CODES}"""
@@ -47,13 +47,15 @@ def overview() -> argparse.ArgumentParser:
 
 def of_command(name: str) -> argparse.ArgumentParser:
     """Build a command's parser."""
-    epilog = f"AWS credentials are found as by the AWS CLI. {_CODES}" if name == "status" else f"{_TOKENS} {_CODES}"
+    epilog = (
+        f"AWS credentials are found as the AWS CLI finds them. {_CODES}" if name == "status" else f"{_TOKENS} {_CODES}"
+    )
     parser = _parser(f"refresh-action {name}", COMMANDS[name].capitalize() + ".", epilog)
-    parser.add_argument("--config", metavar="FILE", help="YAML mapping of input names to values, as pool.yml")
+    parser.add_argument("--config", metavar="FILE", help="YAML file of input names and values, such as pool.yml")
     parser.add_argument("--json", action="store_true", help="the same as --log-format json")
     if name == "status":
-        parser.add_argument("--watch", action="store_true", help="look again and again until Ctrl-C")
-        parser.add_argument("--interval", metavar="DURATION", help="time between two looks, 2s to 1h [10s]")
+        parser.add_argument("--watch", action="store_true", help="repeat until Ctrl-C")
+        parser.add_argument("--interval", metavar="DURATION", help="time between repetitions, 2s to 1h [10s]")
     else:
         parser.add_argument("--report-directory", metavar="DIRECTORY", help="write refresh-report.json there")
     for option in _OF_STATUS if name == "status" else INPUTS:
@@ -73,6 +75,6 @@ def _parser(program: str, description: str, epilog: str) -> argparse.ArgumentPar
     parser = argparse.ArgumentParser(
         prog=program, usage=usage, description=description, epilog=epilog, allow_abbrev=False
     )
-    # From Python 3.14 on it colours its help, and the guarded stream shows control characters as text.
+    # Python 3.14 and later colours its help, and the redacting stream shows control characters as text.
     parser.color = False  # type: ignore[attr-defined] # the same
     return parser

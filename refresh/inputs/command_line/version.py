@@ -10,7 +10,7 @@ _SETTINGS = Path(__file__).parents[3] / "pyproject.toml"
 
 
 def version() -> str:
-    """Give the version; a clone is not installed."""
+    """Return the version; a clone is not installed."""
     if _SETTINGS.is_file():
         return str(tomllib.loads(_SETTINGS.read_text(encoding="utf-8"))["project"]["version"])
     return metadata.version("refresh-action")

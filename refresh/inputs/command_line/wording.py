@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WORDS = {
-    r"set it in the step's `with:` \(elsewhere in INPUT_[A-Z_]+\)": "give it as an option or in the file of --config",
-    r"set one of them in the step's `with:` \(elsewhere in INPUT_GITHUB_TOKEN\)": (
+    r"set it in the step's `with:` \(outside a workflow, in INPUT_GITHUB_TOKEN\)": (
         "set GH_TOKEN (`gh auth token` prints one), on a GitHub Enterprise Server GH_ENTERPRISE_TOKEN"
     ),
+    r"set it in the step's `with:` \(outside a workflow, in INPUT_[A-Z_]+\)": (
+        "give it as an option or in the file of --config"
+    ),
     r"set it, or AWS_REGION in the job's env": "give the option, or set AWS_REGION",
-    r"GitHub sets it, elsewhere set it \(or the input repository\) to owner/name": "write owner/name",
+    r"GitHub sets it; outside a workflow, set it \(or the input repository\) to owner/name": "write owner/name",
     r"GitHub offers this job no OIDC token; give the job `permissions: id-token: write` .*": (
         "only GitHub's jobs get OIDC tokens; leave it out and set AWS_PROFILE"
     ),
@@ -27,11 +29,11 @@ WORDS = {
     r"save the workflow file as UTF-8": "save it as UTF-8",
     r"write \$\{\{ secrets.NAME \}\} with a secret that this workflow can read": "set the value itself",
 }
-"""Words for a workflow to words for a terminal."""
+"""What a message says in a workflow, and what it says in a terminal; the first that fits counts."""
 
 
 def spoken(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
-    """Give what makes title and text of a message fit a terminal: an input is named as its user gave it."""
+    """Return the function that rewords the title and text of a message, and names an input as its user gave it."""
 
     def speak(title: str, text: str) -> tuple[str, str]:
         for words, instead in WORDS.items():

@@ -1,4 +1,4 @@
-"""Ways to give inputs and to look at what is said of them, for the tests that are the rows of docs/bad-inputs.md."""
+"""Gives inputs and returns what is said about them: for the tests of the rows of docs/bad-inputs.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def environ(changed: Mapping[str, str]) -> dict[str, str]:
-    """Give a good environment with some inputs (`ami`) and variables (`AWS_REGION`) replaced."""
+    """Return a good environment with some inputs (`ami`) and variables (`AWS_REGION`) replaced."""
     return good(**{name if name.isupper() else f"INPUT_{name.upper()}": value for name, value in changed.items()})
 
 
@@ -28,21 +28,29 @@ def load(**changed: str) -> Inputs:
 
 
 def problems(given: Mapping[str, str]) -> tuple[str, ...]:
-    """Load an environment that is bad and give all that is said."""
+    """Load a bad environment and return its problems."""
     with pytest.raises(InputErrors) as caught:
         inputs.load(given)
     return caught.value.problems
 
 
-def told(name: str, value: str, expected: str) -> str:
-    """Give the one problem of an input that is otherwise good: its name, the problem, the value cut at 40, a remedy."""
-    (problem,) = problems(environ({name: value}))
+def said(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the problems of inputs and variables, otherwise the warnings and notices."""
+    try:
+        loaded = inputs.load(environ(given))
+    except InputErrors as error:
+        return error.problems
+    return (*loaded.warnings, *loaded.notices)
+
+
+def refused(given: Mapping[str, str], key: str) -> str:
+    """Return the one problem of the first input or variable: its name, the key word, the value unless it is secret."""
+    (name, value), *_ = given.items()
+    (problem,) = problems(environ(given))
     assert problem.startswith(f"{name}: ")
-    assert expected in problem
+    assert key in problem
     shown = [repr(each if len(each) <= 40 else f"{each[:40]}...") for each in (value, value.strip(" \t\r\n"))]
-    assert any(f"; got {each}; " in problem for each in shown) or name in SECRETS
-    assert ("got" in problem) is (name not in SECRETS)
-    assert not problem.endswith("; ")
+    assert any(f"; got {each}" in problem for each in shown) is (name not in SECRETS)
     assert len(problem) < 500
     return problem
 
@@ -52,6 +60,6 @@ def row(number: str, what: str, *values: Any) -> Any:
     return pytest.param(*values, id=f"{number}-{what}")
 
 
-def rows(number: str, name: str, expected: str, /, **values: str) -> list[Any]:
-    """Give the cases of a row of which the same is said."""
-    return [row(number, f"{name}-{what}", name, value, expected) for what, value in values.items()]
+def rows(number: str, name: str, key: str, /, **values: str) -> list[Any]:
+    """Give the cases of a row in which an input has different values and the problem the same key word."""
+    return [row(number, f"{name}-{what}", {name: value}, key) for what, value in values.items()]

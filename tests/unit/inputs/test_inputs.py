@@ -1,24 +1,30 @@
-"""The inputs as a whole: what has to be there, under which names it is read, and all problems at once."""
+"""The inputs as a whole: defaults, all problems at once, and what becomes of the repository and GitHub's addresses."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh import inputs
+from refresh import errors, inputs
+from refresh.agent import user_data
 from refresh.credentials import Secret
-from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, Mode
+from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState, RunnerScope
 from refresh.pool import names
+from refresh.reconciler.state_table import policy
+from refresh.reconciler.state_table.actual import Actual, Claim
 from tests.fakes import canaries
 from tests.fakes.literals import TEN_BAD_INPUTS, good
-from tests.unit.inputs.bad_inputs import environ, load, problems, row
+from tests.unit.inputs.bad_inputs import environ, load, problems, refused, row
 
-REQUIRED = ("ami", "github-token", "iam-instance-profile", "security-group-ids", "subnet-ids")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY, API, SERVER = "GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL"
+LONG_HOST = "x" * (user_data.LONGEST_SERVER_URL - len("https://"))
 
 
-def test_the_smallest_good_input_gives_every_default() -> None:
-    """As the README's table has them."""
+def test_smallest_good_input_gives_every_default() -> None:
     loaded = inputs.load(good())
     assert loaded.desired == DesiredState(
         repository=names.Repository("octo", "widgets"),
@@ -27,149 +33,164 @@ def test_the_smallest_good_input_gives_every_default() -> None:
         instance_profile="runner-profile",
         security_group_ids=("sg-0123456789abcdef0",),
         subnet_ids=("subnet-0123456789abcdef0",),
-        max_idle_time=timedelta(minutes=7),
-        max_runtime=timedelta(minutes=30),
-        resource_classes=DEFAULT_RESOURCE_CLASSES,
-        pre_runner_script="",
-        runner_version=None,
-        registration_token_min_ttl=timedelta(minutes=40),
-        metadata_hop_limit=1,
-        mode=Mode.APPLY,
-        github_api_url="https://api.github.com",
     )
-    assert (loaded.warnings, loaded.notices) == ((), ())
-    assert loaded.secrets.github == Secret(canaries.PAT)
+    assert loaded.desired.resource_classes == DEFAULT_RESOURCE_CLASSES
+    assert (loaded.warnings, loaded.notices, loaded.secrets.github) == ((), (), Secret(canaries.PAT))
 
 
-@pytest.mark.shows("B1", "B2", "B3", "B4", "B5", "B6")
+def test_problems_of_many_inputs_are_reported_together() -> None:
+    found = problems(environ({name.replace("_", "-"): value for name, value in TEN_BAD_INPUTS.items()}))
+    assert sorted(each.partition(":")[0] for each in found) == sorted(name.replace("_", "-") for name in TEN_BAD_INPUTS)
+    assert not any(TEN_BAD_INPUTS["github_token"] in each for each in found)
+    missing = {each.partition(":")[0] for each in problems({})}
+    assert missing == {*inputs.REQUIRED, "github-token", "aws-region", REPOSITORY}
+
+
+@pytest.mark.shows("B28", "B34")
 @pytest.mark.parametrize(
-    ("name", "blank", "expected"),
+    ("given", "key"),
     [
-        *(row(str(n), name, name, None, "is required") for n, name in enumerate(REQUIRED, 1)),
-        *(row(str(n), f"{name}-empty", name, "", "is required") for n, name in enumerate(REQUIRED, 1)),
-        *(
-            row("6", f"{name}-{what}", name, blank, "is required")
-            for name in REQUIRED
-            for what, blank in (("spaces", "  "), ("tabs", "\t"), ("newlines", "\r\n\n"), ("mark", "\ufeff "))
+        row("B28", "empty", {REPOSITORY: ""}, "is required"),
+        row("B28", "blank", {REPOSITORY: " \n"}, "is required"),
+        row("B34", "input", {"repository": "Octo/widgets"}, "octo/widgets"),
+    ],
+)
+def test_missing_and_misspelled_repositories_are_refused(given: Mapping[str, str], key: str) -> None:
+    (problem,) = problems(environ(given))
+    assert problem.startswith(f"{next(iter(given))}: ")
+    assert key in problem
+
+
+@pytest.mark.shows("B28a")
+@pytest.mark.parametrize("own", [row("B28a", each or "none", each) for each in ("octo/renamed", "", "x")])
+def test_repository_of_the_input_has_the_pool(own: str) -> None:
+    loaded = load(repository=" octo/widgets ", GITHUB_REPOSITORY=own)
+    assert names.table(loaded.desired.repository) == "octo-widgets-ci-table"
+
+
+@pytest.mark.shows("B31", "B32", "B34", "B34a")
+@pytest.mark.parametrize(
+    ("value", "table", "queue", "template"),
+    [
+        row("B31", "dot", "o/my.repo", "o-my.repo-ci-table", "o-my_repo-large-ci-pool-46cf87beef36664c", ""),
+        row(
+            "B32",
+            "longest",
+            f"{'o' * 39}/{'r' * 100}",
+            f"{'o' * 39}-{'r' * 100}-ci-table",
+            f"{'o' * 39}-{'r' * 15}-ci-pool-",
+            f"{'o' * 39}-{'r' * 52}-ci-launch-template-1c6a540de6cdd621",
         ),
+        row(
+            "B34a",
+            "managed",
+            "octocat_acme/widgets",
+            "octocat_acme-widgets-ci-table",
+            "octocat_acme-widgets-large-ci-pool",
+            "octocat_acme-widgets-ci-launch-template",
+        ),
+        row(
+            "B34a",
+            "managed-dot",
+            "octo_acme/.github",
+            "octo_acme-.github-ci-table",
+            "octo_acme-_github-large-ci-pool-",
+            "octo_acme-.github-ci-launch-template",
+        ),
+        row("B34", "case", "Foo/Bar", "Foo-Bar-ci-table", "Foo-Bar-large-ci-pool", "Foo-Bar-ci-launch-template"),
     ],
 )
-def test_every_required_input_that_is_missing_is_named_at_once(name: str, blank: str | None, expected: str) -> None:
-    """Absent, empty and blank alike; GitHub gives "" for what a workflow leaves out. An App may replace the token."""
-    given = {key: value for key, value in good().items() if not key.startswith("INPUT_")}
-    if blank is not None:
-        given |= {f"INPUT_{each.upper()}": blank for each in REQUIRED}
-    told = problems(given)
-    assert len(told) == 5
-    (problem,) = [each for each in told if each.startswith(f"{name}: ")]
-    assert expected in problem
-    assert "set " in problem
+def test_every_repository_has_names_that_aws_takes(value: str, table: str, queue: str, template: str) -> None:
+    """The table's is the contract's to the letter, in GitHub's own case; the other two are shortened with a hash."""
+    repository = load(GITHUB_REPOSITORY=value).desired.repository
+    assert (str(repository), names.table(repository)) == (value, table)
+    assert names.queue(repository, "large").startswith(queue)
+    assert names.launch_template(repository).startswith(template)
+    assert len(names.queue(repository, "large")) <= 80
+    assert "." not in names.queue(repository, "large")
+    assert len(names.launch_template(repository)) <= 128
 
 
-def test_the_surroundings_are_missed_together_with_the_inputs() -> None:
-    """A first try from a terminal is told everything."""
-    told = sorted(each.partition(":")[0] for each in problems({}))
-    assert told == sorted((*REQUIRED, "GITHUB_REPOSITORY", "aws-region"))
+@pytest.mark.shows("B33")
+@pytest.mark.parametrize(("own", "other"), [row("B33", "one", "a-b/c", "a/b-c"), row("B33", "two", "a/b-c", "a-b/c")])
+def test_repositories_with_the_same_table_name_do_not_share_a_table(own: str, other: str) -> None:
+    desired, theirs = (load(GITHUB_REPOSITORY=each).desired for each in (own, other))
+    assert names.table(desired.repository) == names.table(theirs.repository) == "a-b-c-ci-table"
+    keys = (("PK", "HASH", "S"), ("SK", "RANGE", "S"))
+    with pytest.raises(errors.Refused, match=other):
+        policy.plan(desired, Actual(status="ACTIVE", keys=keys, claim=Claim(other, "")))
 
 
-TWO_SPELLINGS = {
-    "subnet-ids": ("subnet-01234567", "subnet-89abcdef"),
-    "iam-instance-profile": ("one", "two"),
-    "github-token": ("TOKEN-CANARY-1", "TOKEN-CANARY-2"),
-    "max-idle-time": ("5m", "300s"),
-    "pre-runner-script": ("true", "false"),
-    "resource-class-config": ('{"a": {"cpu": 1, "mmem": 1}}', '{"a": {"cpu": 1, "mmem": 2}}'),
-    "fail-on-drift": ("true", "false"),
-    "idle-time-sec": ("300", "301"),
-}
-
-
-@pytest.mark.shows("B7")
-@pytest.mark.parametrize("name", [row("7", name, name) for name in TWO_SPELLINGS])
-def test_both_spellings_of_an_input_are_read(name: str) -> None:
-    """Not every launcher can keep a hyphen in a variable's name; the same value in both is no contradiction."""
-    value, _ = TWO_SPELLINGS[name]
-    hyphens, underscores = f"INPUT_{name.upper()}", f"INPUT_{name.upper().replace('-', '_')}"
-    given = good(**{hyphens: value})
-    expected = inputs.load(given)
-    assert expected != inputs.load(good())
-    del given[hyphens]
-    assert inputs.load({**given, underscores: value}) == expected
-    assert inputs.load({**given, underscores: value, hyphens: value}) == expected
-
-
-@pytest.mark.shows("B8")
+@pytest.mark.shows("B84")
 @pytest.mark.parametrize(
-    ("name", "expected"), [row("8", name, name, "given twice, as INPUT_") for name in TWO_SPELLINGS]
-)
-def test_differing_values_in_both_spellings_are_refused(name: str, expected: str) -> None:
-    """Which one was meant nobody knows."""
-    one, other = TWO_SPELLINGS[name]
-    given = {f"INPUT_{name.upper()}": one, f"INPUT_{name.upper().replace('-', '_')}": other}
-    (problem,) = problems(good(**given))
-    assert problem.startswith(f"{name}: {expected}")
-    assert "keep one of them" in problem
-    assert "CANARY" not in problem
-
-
-@pytest.mark.shows("B9")
-@pytest.mark.parametrize(
-    ("variable", "expected"),
+    ("given", "server"),
     [
-        row("9", "near", "INPUT_SUBNET-ID", "is no input of this action and is ignored; did you mean subnet-ids?"),
-        row("9", "case", "INPUT_TIME-OUT", "did you mean timeout?"),
-        row("9", "far", "INPUT_QQQQQQ", "'qqqqqq': is no input of this action and is ignored"),
-        row("9", "strange", "INPUT_\n::error::\udc80", r"'\n::error::\udc80': is no input of this action"),
+        row("B84", "nothing", {}, "https://github.com"),
+        row("B84", "github", {API: "https://api.github.com"}, "https://github.com"),
+        row("B84", "ghes", {API: "https://ghe.example.com/api/v3/"}, "https://ghe.example.com"),
+        row("B84", "path", {API: "https://ghe.example.com/apiX/"}, "https://ghe.example.com/apiX"),
+        row("B84", "tenant", {API: "https://api.octo.ghe.com"}, "https://octo.ghe.com"),
+        row("B84", "loopback", {API: "http://127.0.0.1:5000"}, "http://127.0.0.1:5000"),
+        row("B84", "localhost", {API: "http://localhost/api/v3"}, "http://localhost"),
+        row("B84", "asked-for", {API: "http://github:8080", "REFRESH_ALLOW_HTTP": "true"}, "http://github:8080"),
+        row("B84", "server", {SERVER: "http://ghe.internal", "REFRESH_ALLOW_HTTP": "true"}, "http://ghe.internal"),
+        row("B84", "long", {SERVER: f"https://{LONG_HOST}"}, f"https://{LONG_HOST}"),
+        row("B84", "both", {API: "https://x.example/api/v3", SERVER: "https://y.example/"}, "https://y.example"),
     ],
 )
-def test_an_unknown_input_is_a_warning_with_the_nearest_name(variable: str, expected: str) -> None:
-    """Most likely a slip of the pen, and its default holds; one that is empty is not there."""
-    (warning,) = inputs.load(good(**{variable: "x"})).warnings
-    assert expected in warning
-    assert inputs.load(good(**{variable: " "})).warnings == ()
-
-
-def test_problems_of_many_inputs_are_told_together() -> None:
-    """One run is enough to learn of all; every value is shown but the secret's."""
-    told = problems(environ({name.replace("_", "-"): value for name, value in TEN_BAD_INPUTS.items()}))
-    assert sorted(each.partition(":")[0] for each in told) == sorted(name.replace("_", "-") for name in TEN_BAD_INPUTS)
-    assert not any("two words" in each for each in told)
+def test_runners_register_where_github_is(given: dict[str, str], server: str) -> None:
+    """From a terminal the address of the API may be all that is known."""
+    desired = inputs.load(good(**given)).desired
+    assert desired.registration_url == f"{server}/octo/widgets"
+    assert desired.github_api_url == given.get(API, "https://api.github.com").rstrip("/")
+    assert desired.runner_scope is RunnerScope.REPOSITORY
 
 
 @pytest.mark.parametrize(
-    ("new", "old"),
+    "given",
     [
-        ({"max_idle_time": "7m"}, {"idle_time_sec": "420"}),
-        ({"max_runtime": "30m"}, {"max_runtime_min": "30"}),
-        ({"registration_token_min_ttl": "40m"}, {"github_reg_token_refresh_min": "20"}),
+        {SERVER: "http://github.example.com"},
+        {SERVER: "github.com"},
+        {SERVER: f"https://{LONG_HOST}x"},
+        {API: f"https://{LONG_HOST}x/api/v3"},
     ],
 )
-def test_an_original_s_name_is_a_warning_and_both_names_an_error(new: dict[str, str], old: dict[str, str]) -> None:
-    """Even if they say the same."""
-    (old_name,) = (name.replace("_", "-") for name in old)
-    (new_name,) = (name.replace("_", "-") for name in new)
-    assert load(**old).desired == load(**new).desired
-    assert load(**old).warnings == (f"{old_name}: is deprecated; use {new_name}.",)
-    given = {name.replace("_", "-"): value for name, value in {**old, **new}.items()}
-    assert problems(environ(given)) == (
-        f"{new_name}: given together with {old_name}, its deprecated name; keep {new_name}",
-    )
+def test_server_address_that_does_not_fit_the_user_data_is_refused(given: dict[str, str]) -> None:
+    assert [problem.partition(":")[0] for problem in problems(good(**given))] == [SERVER]
 
 
-def test_inputs_of_the_original_s_other_modes_are_a_notice() -> None:
-    """Its step works unchanged."""
-    loaded = load(mode="refresh", instance_count="3", usage_class="spot", allowed_instance_types="c*", table_name="")
-    assert [notice.partition(":")[0] for notice in loaded.notices] == list(inputs.IGNORED)
-    assert loaded.warnings == ()
+@pytest.mark.parametrize(
+    ("changed", "url"),
+    [
+        ({}, "https://github.com/octo/widgets/actions/runs/77"),
+        ({"repository": "octo/old"}, "https://github.com/octo/widgets/actions/runs/77"),
+        ({SERVER: "", API: "https://ghe.example.com/api/v3"}, ""),
+        ({"GITHUB_RUN_ID": ""}, ""),
+        ({"GITHUB_RUN_ID": "7/x"}, ""),
+        ({"GITHUB_RUN_ID": "\u0667"}, ""),
+        ({REPOSITORY: "", "repository": "octo/widgets"}, ""),
+        ({REPOSITORY: "a b", "repository": "octo/widgets"}, ""),
+    ],
+)
+def test_run_has_an_address_where_github_names_all_of_it(changed: dict[str, str], url: str) -> None:
+    """It is written to the table, so no part of it is taken unchecked."""
+    whole = {SERVER: "https://github.com", "GITHUB_RUN_ID": "77"}
+    assert inputs.load(environ({**whole, **changed})).desired.run_url == url
 
 
-def test_the_contract_s_table_name_is_taken_and_any_other_refused_only_if_the_repository_is_known() -> None:
-    """A differing one would split the pool in two."""
-    assert load(table_name="octo-widgets-ci-table").warnings == ()
-    given = environ({"table-name": "other"})
-    assert problems(given) == (
-        "table-name: the table of this pool is octo-widgets-ci-table; got 'other'; leave the input out",
-    )
-    del given["GITHUB_REPOSITORY"]
-    (problem,) = problems(given)
-    assert problem.startswith("GITHUB_REPOSITORY: ")
+@pytest.mark.parametrize(("value", "as_json"), [("json", True), ("JSON ", True), ("text", False), ("", False)])
+def test_log_format_is_known_before_the_inputs_are_checked(value: str, *, as_json: bool) -> None:
+    assert load(log_format=value).log_as_json is as_json
+    assert inputs.log_as_json(environ({"log-format": value, "ami": "wrong"})) is as_json
+
+
+def test_pool_of_status_needs_a_repository_and_a_region_alone() -> None:
+    assert inputs.load_pool({REPOSITORY: "o/r", "AWS_REGION": "eu-west-1"}) == (names.Repository("o", "r"), "eu-west-1")
+    with pytest.raises(errors.InputErrors) as caught:
+        inputs.load_pool({"AWS_ACCESS_KEY_ID": "x"})
+    named = {problem.partition(":")[0] for problem in caught.value.problems}
+    assert named == {REPOSITORY, "aws-region", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_value_of_a_bad_variable_is_shown() -> None:
+    refused({REPOSITORY: "x" * 50}, "owner/name")

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from datetime import timedelta
 from importlib import metadata
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,16 +22,19 @@ from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
 from tests.fakes.literals import good
 from tests.pages import ROOT
+from tests.unit.inputs.bad_inputs import environ, problems
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_every_input_is_an_option_but_for_secrets_and_the_original_s_names() -> None:
+def test_all_inputs_but_secrets_and_old_names_are_options() -> None:
     """A token would show in the list of processes."""
     assert [*options.INPUTS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_an_option_is_as_good_as_the_variable(command: str) -> None:
-    """And takes its place, whichever way it was spelt."""
+def test_option_is_as_good_as_the_variable_and_overrides_it(command: str) -> None:
     given = good()
     arguments = [command, f"--repository={given.pop('GITHUB_REPOSITORY')}"]
     for name in options.INPUTS:
@@ -42,18 +45,17 @@ def test_an_option_is_as_good_as_the_variable(command: str) -> None:
     assert inputs.load(read.environ).desired == inputs.load({**good(), "INPUT_MODE": command}).desired
 
 
-def test_without_a_command_the_mode_decides_as_for_the_action() -> None:
-    """What schedulers call today goes on working."""
+def test_mode_decides_where_there_is_no_command() -> None:
     assert command_line.read(["--mode", "plan"], {}).environ["INPUT_MODE"] == "plan"
     assert command_line.read(["--ami", "x"], {"INPUT_MODE": "plan"}).environ["INPUT_MODE"] == "plan"
     assert "INPUT_MODE" not in command_line.read(["--ami", "x"], {}).environ
     assert command_line.read(["apply"], {"INPUT_MODE": "plan"}).environ["INPUT_MODE"] == "apply"
 
 
-def test_a_step_s_files_and_commands_are_left_alone() -> None:
-    """Whoever types a command in a workflow reads it in the log; the report goes where it is wanted."""
-    environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "/o", "GITHUB_STEP_SUMMARY": "/s", "HOME": "/h"}
-    read = command_line.read(["plan", "--report-directory", "/somewhere", "--json"], environ)
+def test_files_and_commands_of_a_step_are_left_alone() -> None:
+    """A command that is typed in a workflow is read in the log; the report goes where it is wanted."""
+    step = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "/o", "GITHUB_STEP_SUMMARY": "/s", "HOME": "/h"}
+    read = command_line.read(["plan", "--report-directory", "/somewhere", "--json"], step)
     assert read.environ == {
         "HOME": "/h",
         "GITHUB_WORKSPACE": "/somewhere",
@@ -62,77 +64,73 @@ def test_a_step_s_files_and_commands_are_left_alone() -> None:
     }
 
 
+ENTERPRISE = {"GITHUB_API_URL": "https://ghe.example.com/api/v3"}
+
+
 @pytest.mark.parametrize(
-    ("environ", "token", "origin"),
+    ("given", "token", "origin"),
     [
         ({"GH_TOKEN": "a", "GITHUB_TOKEN": "b"}, "a", "GH_TOKEN"),
         ({"GH_TOKEN": " ", "GITHUB_TOKEN": "b"}, "b", "GITHUB_TOKEN"),
         ({"GH_TOKEN": "a", "INPUT_GITHUB_TOKEN": "c"}, "c", "INPUT_GITHUB_TOKEN"),
         ({"GH_TOKEN": "a", "GITHUB_API_URL": "https://api.octo.ghe.com"}, "a", "GH_TOKEN"),
-        ({"GH_TOKEN": "a", "GITHUB_API_URL": "https://ghe.example.com/api/v3"}, None, None),
+        ({"GH_TOKEN": "a", **ENTERPRISE}, None, None),
         ({"GH_TOKEN": "a", "GITHUB_API_URL": "https://api.github.com.evil.example"}, None, None),
-        (
-            {"GH_ENTERPRISE_TOKEN": "d", "GITHUB_API_URL": "https://ghe.example.com/api/v3"},
-            "d",
-            "GH_ENTERPRISE_TOKEN",
-        ),
+        ({"GH_ENTERPRISE_TOKEN": "d", **ENTERPRISE}, "d", "GH_ENTERPRISE_TOKEN"),
         ({"GH_ENTERPRISE_TOKEN": "d"}, None, None),
         ({"GH_TOKEN": "a", "INPUT_GITHUB_APP_ID": "1"}, None, None),
     ],
 )
-def test_the_token_is_the_one_that_gh_would_take(
-    environ: dict[str, str], token: str | None, origin: str | None
-) -> None:
+def test_token_is_the_one_that_gh_would_take(given: dict[str, str], token: str | None, origin: str | None) -> None:
     """A token of github.com is sent to no other server, and an App needs none."""
-    read = command_line.read(["plan"], environ)
+    read = command_line.read(["plan"], given)
     assert read.environ.get("INPUT_GITHUB_TOKEN") == token
     assert read.origins.get("github-token") == origin
 
 
-def test_status_is_watched_every_ten_seconds_unless_asked() -> None:
-    """And looked at once without --watch."""
+def test_status_is_shown_once_or_every_ten_seconds() -> None:
     assert command_line.read(["status"], {}).interval is None
     assert command_line.read(["status", "--watch"], {}).interval == timedelta(seconds=10)
     assert command_line.read(["status", "--watch", "--interval", "1m"], {}).interval == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("name", ["plan", "apply", "status"])
-def test_help_has_every_option_with_its_choices(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """And where the token comes from."""
+def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command_line.read([name, "--help"], {})
     printed = " ".join(capfd.readouterr().out.split())
     assert ended.value.code == 0
     shown = ["repository", "aws-region", "log-format"] if name == "status" else options.INPUTS
     assert all(f"--{option} {'|'.join(options.INPUTS[option].words) or 'VALUE'} " in printed for option in shown)
+    assert "[text]" in printed
     assert ("GH_TOKEN" in printed) is (name != "status")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "key"),
     [
-        (["plan", "--github-token", "x"], "unrecognized arguments: --github-token x"),
-        (["apply", "--am", "ami-1"], "unrecognized arguments: --am ami-1"),
-        (["plna"], "unknown command 'plna'; did you mean plan? (plan, apply and status are known)"),
-        (["xyz"], "unknown command 'xyz' (plan, apply and status are known)"),
-        (["plan", "--mode", "apply"], "--mode apply contradicts the command plan; leave the option out"),
-        (["status", "--ami", "x"], "unrecognized arguments: --ami x"),
-        (["status", "--interval", "5s"], "--interval needs --watch"),
-        (["status", "--watch", "--interval", "1s"], "--interval: a duration of 2s to 1h expected; write 420"),
+        (["plan", "--github-token", "x"], "--github-token x"),
+        (["apply", "--am", "ami-1"], "--am ami-1"),
+        (["plna"], "'plna'; did you mean plan?"),
+        (["xyz"], "'xyz'"),
+        (["plan", "--mode", "apply"], "--mode apply"),
+        (["status", "--ami", "x"], "--ami x"),
+        (["status", "--interval", "5s"], "--watch"),
+        (["status", "--watch", "--interval", "1s"], "2s to 1h"),
     ],
 )
-def test_unknown_options_are_refused(arguments: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """With exit code 2, as bad input is."""
+def test_unknown_and_contradictory_options_are_refused(
+    arguments: list[str], key: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         command_line.read(arguments, {})
     assert ended.value.code == 2
-    assert told in capfd.readouterr().err
+    assert key in capfd.readouterr().err
 
 
-def test_the_version_is_that_of_the_clone_or_of_the_package(
+def test_version_is_that_of_the_clone_or_of_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One of them is there."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     with pytest.raises(SystemExit) as ended:
         command_line.read(["--version"], {})
@@ -142,37 +140,56 @@ def test_the_version_is_that_of_the_clone_or_of_the_package(
     assert version.version() == "refresh-action 9"
 
 
-def test_words_for_a_workflow_are_said_by_the_program() -> None:
-    """A message that is reworded would not be put into a terminal's words any more."""
+@pytest.mark.parametrize(
+    ("given", "start"),
+    [
+        ({"ami": ""}, "ami: "),
+        ({"github-token": ""}, "github-token: "),
+        ({"AWS_REGION": ""}, "aws-region: "),
+        ({"GITHUB_REPOSITORY": ""}, "GITHUB_REPOSITORY: "),
+        ({"role-to-assume": "arn:aws:iam::123456789012:role/x"}, "role-to-assume: "),
+        ({"ami": "x\udc80"}, "ami: "),
+        ({"github-token": "***"}, "github-token: "),
+    ],
+)
+def test_problems_are_put_into_words_for_a_terminal(given: dict[str, str], start: str) -> None:
+    """Nothing in them is about a workflow."""
+    (problem,) = problems(environ(given))
+    assert problem.startswith(start)
+    title, text = wording.spoken({})(*problem.split(": ", 1))
+    assert title == (
+        f"--{start[:-2]}" if start[:-2] in options.INPUTS else "github-token" if "token" in start else "--repository"
+    )
+    assert text != problem.split(": ", 1)[1]
+    assert not re.search(r"workflow|`with:`|\bjob\b|GitHub sets|\$\{\{", text)
+
+
+def test_other_words_for_a_workflow_are_in_the_program() -> None:
+    """A message that is reworded would otherwise no longer be put into a terminal's words."""
     sources = [path.read_text() for path in (ROOT / "refresh").rglob("*.py") if path.parent.name != "command_line"]
     program = re.sub(r'"\s*f?"', "", "\n".join(sources)).replace("{each.variable}", "INPUT_X")
-    program = program.replace('"\n            ', "")
-    missing = [words for words in wording.WORDS if not re.search(words.replace("(.*)", ".*"), program)]
-    assert missing == []
+    assert [words for words in wording.WORDS if not re.search(words.replace("(.*)", ".*"), program)] == []
 
 
-def test_an_input_is_named_as_its_user_gave_it() -> None:
-    """By its option, its variable or its line in the file."""
+def test_message_names_an_input_as_its_user_gave_it() -> None:
     speak = wording.spoken({"ami": "pool.yml: ami"})
-    assert speak("ami", "is wrong") == ("pool.yml: ami", "is wrong")
-    assert speak("tags", "is wrong") == ("--tags", "is wrong")
-    assert speak("refresh", "is wrong") == ("refresh", "is wrong")
-    assert speak("GITHUB_REPOSITORY", "is required; GitHub sets it, elsewhere set it") == (
-        "--repository",
-        "is required; GitHub sets it, elsewhere set it",
-    )
-    assert speak("GITHUB_REPOSITORY", "owner/name expected")[0] == "GITHUB_REPOSITORY"
+    titles = {title: speak(title, "is wrong")[0] for title in ("ami", "tags", "refresh", "GITHUB_REPOSITORY")}
+    assert titles == {
+        "ami": "pool.yml: ami",
+        "tags": "--tags",
+        "refresh": "refresh",
+        "GITHUB_REPOSITORY": "GITHUB_REPOSITORY",
+    }
 
 
-def test_a_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
-    """It is told as any other."""
+def test_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
     out = RedactingStream(sys.stdout)
     with pytest.raises(ZeroDivisionError):
         terminal._shown(ZeroDivisionError(), Commands({}, out), out, same_screen=False)
     assert capfd.readouterr().out == ""
 
 
-def test_nothing_typed_and_nothing_given_shows_the_help(
+def test_help_is_shown_where_nothing_is_typed_and_nothing_given(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A run by accident would end instances."""
