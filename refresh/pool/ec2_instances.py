@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from refresh import errors
-from refresh.pool import names, records
+from refresh.pool import records
 from refresh.pool.batches import batches
-from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
+from refresh.pool.ownership import TEMPLATE_TAG, InstanceTags, TemplateIds, instance_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +33,6 @@ _MOST_REFUSALS = 60
 """Each costs the pauses of several tries."""
 _SILENCE = re.compile(r"(Timeout|Connection|ConnectionClosed|HTTPClient)Error\Z")
 """What botocore calls it when EC2 gives no answer at all: several tries of half a minute, so one is enough."""
-_JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
 
 
 class Ec2State(Enum):
@@ -69,12 +68,12 @@ class Ec2Instance:
     id: str
     state: Ec2State
     launched_at: datetime | None = None
-    tags: Mapping[str, str] = field(factory=dict)
+    tags: InstanceTags = field(factory=InstanceTags, converter=instance_tags)
 
     @property
     def protected(self) -> bool:
         """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(names.PROTECTION_TAG) == "true"
+        return self.tags.protection == "true"
 
 
 @frozen
@@ -168,5 +167,5 @@ def by_exact_id(
 
 
 def _machine(instance: Any) -> Ec2Instance:
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] in _JUDGED_TAGS}
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     return Ec2Instance(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)

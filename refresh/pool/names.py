@@ -23,12 +23,6 @@ METADATA_IDENTIFIERS = (
 )
 """Every METADATA item, read together at the start of a run; the component that keeps it describes it."""
 
-SELF_TERMINATION_TAG = "AllowSelfTermination"
-INITIAL_RUN_TAG = "InitialRunId"
-PROTECTION_TAG = "refresh-action:protect"
-INSTANCE_TAGS = (SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG)
-"""Tags of instances that say something to us, to provision or to the agent."""
-
 _QUEUE_NAME_LIMIT = 80
 _TEMPLATE_NAME_LIMIT = 128
 _HASH_LENGTH = 16

@@ -6,16 +6,44 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, fields, frozen
 
-from refresh.pool import names, records
+from refresh.pool import records
 
 if TYPE_CHECKING:
     from refresh.pool.ec2_instances import Ec2Instance
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
+SELF_TERMINATION_TAG = "AllowSelfTermination"
+INITIAL_RUN_TAG = "InitialRunId"
+PROTECTION_TAG = "refresh-action:protect"
 _FORMER_IDS_KEPT = 20
 _TEMPLATE_ID = re.compile(r"lt-[0-9A-Za-z]{1,32}")
+
+
+@frozen
+class InstanceTags:
+    """The tags of an instance that refresh reads, a field each; EC2's other tags are not kept."""
+
+    template_id: str | None = field(default=None, metadata={"tag": TEMPLATE_TAG})
+    """Set by EC2: the launch template that the instance was launched from."""
+    self_termination: str | None = field(default=None, metadata={"tag": SELF_TERMINATION_TAG})
+    """Set by provision, `true`."""
+    initial_run: str | None = field(default=None, metadata={"tag": INITIAL_RUN_TAG})
+    """Set by provision: the run that the instance was launched for."""
+    protection: str | None = field(default=None, metadata={"tag": PROTECTION_TAG})
+    """Set by the pool's owner: with `true` the instance is left alone."""
+
+
+TAGS: Mapping[str, str] = {each.metadata["tag"]: each.name for each in fields(InstanceTags)}
+"""The field of each tag, by the tag's name. Owners cannot set these tags through the input `tags`."""
+
+
+def instance_tags(tags: InstanceTags | Mapping[str, str]) -> InstanceTags:
+    """Keep the tags that are read."""
+    if isinstance(tags, InstanceTags):
+        return tags
+    return InstanceTags(**{TAGS[name]: value for name, value in tags.items() if name in TAGS})
 
 
 @frozen
@@ -50,8 +78,8 @@ def proven(instance: Ec2Instance, template_ids: TemplateIds) -> bool:
 
     Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
     """
-    template_id = instance.tags.get(TEMPLATE_TAG)
-    if template_id and template_id == template_ids.current:
+    tags = instance.tags
+    if tags.template_id and tags.template_id == template_ids.current:
         return True
-    tagged = instance.tags.get(names.SELF_TERMINATION_TAG) == "true" and names.INITIAL_RUN_TAG in instance.tags
-    return tagged and (template_id is None or template_id in template_ids.former)
+    tagged = tags.self_termination == "true" and tags.initial_run is not None
+    return tagged and (tags.template_id is None or tags.template_id in template_ids.former)
