@@ -18,7 +18,7 @@ from tests.reports import failed, reported
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
 from tests.simulation.scenes import disrupted, put_ahead, restored
-from tests.simulation.worlds import build
+from tests.simulation.worlds import LATER, build
 
 if TYPE_CHECKING:
     from tests.fakes.memory.ec2 import Instance
@@ -119,7 +119,7 @@ def test_the_termination_rate_limit_of_ec2_delays_and_fails_nothing() -> None:
     assert pool.alive == []
     assert pool.account.writes.count("ec2:TerminateInstances") == 15
     assert pool.account.calls.count("ec2:TerminateInstances") < 20
-    pool.account.clock.moment += timedelta(minutes=11)
+    pool.account.clock.moment += LATER
     assert watched(pool, Watch()).exit_code == 0
 
 
