@@ -192,7 +192,7 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
         return Unreadable(identifier, "its identifier is not an instance id")
     state = text(wire, "state")
     if state not in LIVING_STATES and state != TERMINATED:
-        return Unreadable(identifier, "its state is none that is known" if state else "it has no state")
+        return Unreadable(identifier, "its state is unknown" if state else "it has no state")
     for name in ("runId", "threshold"):
         if name in wire and text(wire, name) is None:
             return Unreadable(identifier, f"its {name} is not a string")

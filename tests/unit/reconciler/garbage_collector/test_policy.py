@@ -113,7 +113,7 @@ def test_an_instance_that_ec2_does_not_mention_is_not_ended(state: str) -> None:
             if state != "idle"
             for threshold in (FAR, "9999-12-31T23:59:59Z")
         ),
-        Unreadable(ID, "its state is none that is known"),
+        Unreadable(ID, "its state is unknown"),
     ],
 )
 def test_an_old_instance_that_nothing_would_end_fails_the_run_by_name(record: InstanceRecord | Unreadable) -> None:
@@ -134,7 +134,7 @@ def test_an_old_instance_may_have_the_longest_lease() -> None:
     "record",
     [
         *map(_record, ["idle"] * 5, ["soon", "2026-01-31", "2026-1-1T0:00:00Z", "1738314300", "2020-01-31T09:05:00"]),
-        Unreadable(ID, "its state is none that is known"),
+        Unreadable(ID, "its state is unknown"),
     ],
 )
 @pytest.mark.parametrize("launched_at", [None, NOW])
