@@ -1,4 +1,4 @@
-"""Which instances are the pool's: the launch templates and the tags that prove it; pure."""
+"""Proof that an instance is the pool's: launch templates and tags; pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TAGS: Mapping[str, str] = {each.metadata["tag"]: each.name for each in fields(In
 
 
 def instance_tags(tags: InstanceTags | Mapping[str, str]) -> InstanceTags:
-    """Keep the tags that are read."""
+    """Keep the tags that refresh reads."""
     if isinstance(tags, InstanceTags):
         return tags
     return InstanceTags(**{TAGS[name]: value for name, value in tags.items() if name in TAGS})
@@ -48,25 +48,25 @@ def instance_tags(tags: InstanceTags | Mapping[str, str]) -> InstanceTags:
 
 @frozen
 class TemplateIds:
-    """The pool's launch template in EC2: its id now ("" if there is none) and the ids it had before."""
+    """The pool's launch template in EC2: its current id ("" for none) and its former ids."""
 
     current: str = ""
     former: tuple[str, ...] = ()
     unread: bool = False
-    """Whether EC2 did not say which the current one is."""
+    """Whether EC2 did not report the current id."""
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Every id that instances of this pool may carry.
+        """Every id that instances of this pool may have.
 
-        Jobs may write the former ones: a wildcard would ask EC2 for the whole account, and at a text of another
-        shape it would refuse every look.
+        Jobs can write the former ids: a wildcard would match the whole account, and EC2 would refuse a request with a
+        text of another form.
         """
         return tuple(each for each in (self.current, *self.former) if _TEMPLATE_ID.fullmatch(each))
 
 
 def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[str, ...]:
-    """List the ids that this pool's template had before `template_id`, the newest last."""
+    """List the ids of this pool's template before `template_id`, the newest last."""
     value = records.mapping({"value": recorded}, "value")
     listed = value.get("formerIds", {}).get("L", [])
     known = [*(each.get("S", "") for each in listed), records.text(value, "id") or ""]
@@ -76,7 +76,7 @@ def former_ids(recorded: Mapping[str, Any] | None, template_id: str) -> tuple[st
 def proven(instance: Ec2Instance, template_ids: TemplateIds) -> bool:
     """Whether EC2 itself shows that the instance is this pool's.
 
-    Launched from the pool's template; or from one of its former ones, or without any, and tagged as provision tags.
+    It was launched from the pool's template, or has provision's tags and was launched from a former one or none.
     """
     tags = instance.tags
     if tags.template_id and tags.template_id == template_ids.current:

@@ -27,7 +27,8 @@ VALUES = st.recursive(
 def test_values_are_written_as_the_sdk_writes_them(value: Any) -> None:
     """The oracle is boto3's own serialiser; the JavaScript SDK has the same form."""
     assert records.to_wire(value) == TypeSerializer().serialize(value)
-    assert TypeDeserializer().deserialize(records.to_wire(value)) == value
+    wire: Any = records.to_wire(value)
+    assert TypeDeserializer().deserialize(wire) == value
 
 
 def test_a_sequence_is_a_list_and_never_a_set() -> None:

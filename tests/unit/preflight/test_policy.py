@@ -46,7 +46,7 @@ def test_findings_are_joined_in_their_order() -> None:
     [
         ("pending", "next run"),
         *((each, f"is {each}") for each in ("failed", "disabled", "deregistered")),
-        ("", "unknown state"),
+        ("", "no state"),
     ],
 )
 def test_an_image_that_is_not_available_is_a_problem(state: str, words: str) -> None:
