@@ -1,23 +1,23 @@
-"""What a run proves itself with: it travels apart from the desired state, and no text shows it."""
+"""The credentials of a run: passed separately from the desired state, and shown in no text."""
 
 from __future__ import annotations
 
 from attrs import field, frozen
 
 SHORTEST_SECRET = 12
-"""Characters of a real one: GitHub's shortest has 29, AWS's 40. An emulator's `test` would stand in any text."""
+"""Characters of a real secret: GitHub's shortest has 29, AWS's 40. An emulator's `test` would match any text."""
 SHORTEST_LINE = 16
-"""Of a secret with several lines: a shorter one, such as the end of a key, stands in other texts as well."""
+"""Characters of a line of a multi-line secret: a shorter line, such as the end of a key, matches other texts."""
 
 
 @frozen
 class Secret:
-    """A value that no text, log or exception ever shows; `reveal()` is the only way to it."""
+    """A value that no text, log or exception shows; only `reveal()` returns it."""
 
     _value: str = field(repr=False)
 
     def reveal(self) -> str:
-        """Give the value itself, for the one call that needs it."""
+        """Return the value, for the call that needs it."""
         return self._value
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class AppKey:
 
 @frozen
 class IdTokens:
-    """Where GitHub gives this job tokens that say who it is, and the token to ask with.
+    """Where GitHub issues this job's OIDC tokens, and the token to request them with.
 
     https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
     """
@@ -45,15 +45,15 @@ class IdTokens:
 
 @frozen
 class Secrets:
-    """What travels apart from the desired state."""
+    """The credentials that a run was given."""
 
     github: Secret | AppKey
-    """A token, or the App that issues itself one."""
+    """A token, or the App that creates one."""
     id_tokens: IdTokens | None = None
-    """None where no role is asked for."""
+    """None if the run assumes no role."""
 
     @property
     def all(self) -> tuple[Secret, ...]:
-        """List every secret, to be masked."""
+        """List every secret that must be masked."""
         given = self.github.private_key if isinstance(self.github, AppKey) else self.github
         return (given, self.id_tokens.request_token) if self.id_tokens else (given,)

@@ -1,4 +1,4 @@
-"""The desired state: what the owner of the pool asked for, frozen, printable and without any secret."""
+"""The desired state: what the owner of the pool wants; frozen, printable and without secrets."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from attrs import frozen
 from refresh.pool import names
 
 RESOLVE = "resolve:ssm:"
-"""Before the name of a parameter that names the image."""
+"""Prefix of a parameter's name, whose value is the image."""
 ARCHITECTURES = ("x64", "arm64")
-"""What instances may be, in GitHub's words; each has a runner of its own."""
+"""Architectures of instances as GitHub names them; each has its own runner."""
 LONGEST_RUNTIME = timedelta(hours=120)
-"""What max-runtime may be at most."""
+"""The maximum of max-runtime."""
 REGISTRATION_TOKEN_LIFE = timedelta(hours=1)
-"""How long GitHub lets a registration token live."""
+"""How long a registration token of GitHub is valid."""
 
 
 class Mode(Enum):
-    """Whether a run changes what differs or only tells."""
+    """Whether a run makes changes or only lists them."""
 
     APPLY = "apply"
     PLAN = "plan"
 
 
 class RunnerScope(Enum):
-    """Where instances register as runners: for one repository, or for all that its organization lets use them."""
+    """Where runners register: for one repository, or for those that its organization allows."""
 
     REPOSITORY = "repository"
     ORGANIZATION = "organization"
@@ -36,17 +36,17 @@ class RunnerScope(Enum):
 
 @frozen(kw_only=True)
 class Role:
-    """The AWS role that a run takes with GitHub's word for the job, and for how long."""
+    """The AWS role that a run assumes with GitHub's OIDC token, and for how long."""
 
     arn: str
     session_name: str
-    """What CloudTrail shows of who called."""
+    """Shown by CloudTrail for each call."""
     duration: timedelta = timedelta(hours=1)
 
 
 @frozen
 class RootVolume:
-    """The volume that an instance boots from, always encrypted; None where the image's own holds."""
+    """The volume that an instance boots from, always encrypted; None keeps the image's value."""
 
     size_gib: int | None = None
     type: str | None = None
@@ -91,66 +91,66 @@ class DesiredState:
     resource_classes: tuple[ResourceClass, ...] = DEFAULT_RESOURCE_CLASSES
     pre_runner_script: str = ""
     runner_version: str | None = None
-    """`n.n.n`, or None for whatever GitHub offers now."""
+    """`n.n.n`, or None for the version that GitHub offers now."""
     runner_checksums: tuple[tuple[str, str], ...] = ()
-    """Of a pinned version: (architecture, SHA-256 in hexadecimal)."""
+    """For a pinned version: (architecture, SHA-256 in hexadecimal)."""
     runner_user: str = "root"
     runner_scope: RunnerScope = RunnerScope.REPOSITORY
     registration_token_min_ttl: timedelta = timedelta(minutes=40)
     metadata_hop_limit: int = 1
     root_volume: RootVolume | None = None
-    """None where the image's own holds in all."""
+    """None keeps the image's volume as it is."""
     delete_volumes_on_termination: bool = False
-    """Whether volumes that the image keeps end with their instance all the same."""
+    """Whether volumes that the image would keep are deleted with their instance."""
     tags: Tags = ()
-    """On the table, the queues and the template, and through it on instances and volumes."""
+    """For the table, the queues and the template, which passes them on to instances and volumes."""
     max_instance_age: timedelta = timedelta(days=7)
     max_unexpected_terminations: int | None = None
-    """None for the larger of 1 and a fifth of the living."""
+    """None for a fifth of the living instances, at least 1."""
     clean_github_runners: bool = True
     timeout: timedelta = timedelta(minutes=8)
     mode: Mode = Mode.APPLY
     fail_on_drift: bool = False
-    """Whether a dry run that finds something to change exits with 1."""
+    """Whether a dry run with changes to make exits with 1."""
     github_api_url: str = "https://api.github.com"
     github_server_url: str = "https://github.com"
-    """Where people look, and where runners register."""
+    """Shown to people; runners register there."""
     github_app_id: str = ""
-    """The App in whose name GitHub is asked; "" where a token is given."""
+    """The App that calls GitHub; "" with a token."""
     role: Role | None = None
-    """None where AWS's standard chain of credentials holds."""
+    """None for AWS's standard chain of credentials."""
     allowed_account_ids: tuple[str, ...] = ()
-    """The AWS accounts in which a run may write; () for any."""
+    """The AWS accounts that a run may write to; () for any."""
     run_url: str = ""
-    """The workflow run, written to what this run ends."""
+    """The URL of the workflow run, recorded for each instance that it ends."""
 
     @property
     def access(self) -> Mapping[str, str]:
-        """Say as whom and for whom a run works, as far as that is not the default; for people."""
-        told = {
+        """List, for people, which access differs from the default."""
+        listed = {
             "runners of": self.runners_owner if self.runner_scope is RunnerScope.ORGANIZATION else "",
             "GitHub App": self.github_app_id,
             "role": self.role.arn if self.role else "",
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in listed.items() if value}
 
     @property
     def github_server(self) -> str:
-        """The name of the server: `github.com`, a tenant's on ghe.com, or a GitHub Enterprise Server's."""
+        """The host name of GitHub: `github.com`, a tenant on ghe.com, or a GitHub Enterprise Server."""
         return self.github_server_url.partition("://")[2].rstrip("/").lower()
 
     @property
     def on_enterprise_server(self) -> bool:
-        """Whether the server is its owner's, with versions and archives of its own."""
+        """Whether it is a GitHub Enterprise Server, with its own versions and archives."""
         return self.github_server != "github.com" and not self.github_server.endswith(".ghe.com")
 
     @property
     def runners_owner(self) -> str:
-        """Whose runners they are: `owner/name`, or the organization."""
+        """The owner of the runners: `owner/name`, or the organization."""
         organization = self.runner_scope is RunnerScope.ORGANIZATION
         return self.repository.owner if organization else str(self.repository)
 
     @property
     def registration_url(self) -> str:
-        """Where instances register: the address of the repository or of the organization."""
+        """Where runners register: the URL of the repository or of the organization."""
         return f"{self.github_server_url}/{self.runners_owner}"

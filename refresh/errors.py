@@ -1,4 +1,4 @@
-"""One small tree of errors: what AWS and GitHub answer becomes a type, and each type knows its remedy."""
+"""The errors: each answer of AWS and GitHub becomes a type, and each type has its remedy."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ISSUES = "https://github.com/org/refresh-action/issues"
-"""Where people report what is a mistake of this program."""
+"""Where people report bugs of this program."""
 
 
 class RefreshError(Exception):
-    """What the program foresees: its text names the resource, the problem and the remedy."""
+    """An expected error: its text names the resource, the problem and the remedy."""
 
     @property
     def kind(self) -> str:
-        """Tell what it has in common with others like it."""
+        """Name what errors with the same cause have in common."""
         return type(self).__name__
 
 
 class InputErrors(RefreshError):
-    """The inputs cannot be used; nothing was called."""
+    """The inputs are wrong; no API was called."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -29,11 +29,11 @@ class InputErrors(RefreshError):
 
 
 class Refused(RefreshError):
-    """Going on would touch what is not ours or cannot be right."""
+    """Continuing would touch a resource that is not the pool's, or cannot work."""
 
 
 class Blocked(RefreshError):
-    """Another component, which has to come first, failed; its own error says why."""
+    """A component that must come first failed; its own error says why."""
 
 
 class DidNotConverge(RefreshError):
@@ -51,7 +51,7 @@ class DeadlineReached(RefreshError):
 class ApiError(RefreshError):
     """AWS or GitHub answered with an error; `code` and `message` are theirs."""
 
-    remedy = f"See the message; if it stays, report it with this line at {ISSUES}."
+    remedy = f"See the message; if it persists, report this line at {ISSUES}."
 
     def __init__(self, operation: str, code: str, message: str = "", *, remedy: str = "") -> None:
         self.operation = operation
@@ -59,24 +59,25 @@ class ApiError(RefreshError):
         self.message = message
         self.remedy = remedy or self.remedy
         sentence = message if message.endswith((".", "!", "?")) or not message else f"{message}."
-        super().__init__(f"{type(self).__name__}: {operation}: {code}: {sentence} {self.remedy}".replace(" : ", " "))
+        parts = (f"{type(self).__name__}: {operation}: {code}:", sentence, self.remedy)
+        super().__init__(" ".join(filter(None, parts)).replace(" : ", " "))
 
     @property
     def kind(self) -> str:
-        """Name the operation and the answer, without the words that differ."""
+        """Name the operation and the answer, without the words that vary."""
         return f"{type(self).__name__}: {self.operation}: {self.code}"
 
 
 class PermissionDenied(ApiError):
     """The credentials may not do this."""
 
-    remedy = "Allow this to the credentials that the run uses."
+    remedy = "Grant this permission to the run's credentials."
 
 
 class CredentialsExpired(ApiError):
-    """The credentials are not, or no longer, valid."""
+    """The credentials are invalid or have expired."""
 
-    remedy = "Give valid credentials; with OIDC, ask for a session that outlives the job's step."
+    remedy = "Provide valid credentials; with OIDC, request a session that lasts longer than the job's step."
 
 
 class Throttled(ApiError):
@@ -86,44 +87,44 @@ class Throttled(ApiError):
 
 
 class Unavailable(ApiError):
-    """The service did not answer, or not sensibly, after every retry."""
+    """The service did not answer, or gave no usable answer, after every retry."""
 
     remedy = "Nothing is lost: the next run continues."
 
 
 class Unreachable(ApiError):
-    """No connection can be made until a certificate or a proxy is corrected."""
+    """No connection is possible until a certificate or a proxy is fixed."""
 
     @property
     def kind(self) -> str:
-        """Name the cause alone: it keeps every call from being made."""
+        """Name the cause alone: it prevents every call."""
         return f"{type(self).__name__}: {self.code}: {self.message}"
 
 
 class KeyUnusable(ApiError):
-    """A service cannot use the KMS key that its data is encrypted with."""
+    """A service cannot use the KMS key that encrypts its data."""
 
 
 class NotFound(ApiError):
     """The resource does not exist."""
 
-    remedy = "It may have been deleted a moment ago; the next run looks again."
+    remedy = "It may have been deleted a moment ago; the next run checks again."
 
 
 class AlreadyExists(ApiError):
-    """Someone else created it first."""
+    """Another process created it first."""
 
-    remedy = "The next look finds it."
+    remedy = "The next read finds it."
 
 
 class ConditionFailed(ApiError):
-    """The item is no longer what the plan judged."""
+    """The item has changed since the plan was made."""
 
-    remedy = "Someone else changed it first; the next look sees that."
+    remedy = "Another process changed it first; the next read shows that."
 
 
 class TransactionCancelled(ApiError):
-    """A DynamoDB transaction was cancelled; `reasons` has one code an action ("None" for a blameless one)."""
+    """A DynamoDB transaction was cancelled; `reasons` has a code for each action ("None" if it is not the cause)."""
 
     remedy = "The next run continues."
 
@@ -133,6 +134,6 @@ class TransactionCancelled(ApiError):
 
 
 class Rejected(ApiError):
-    """The service understood and refused."""
+    """The service understood the request and refused it."""
 
     remedy = "Change what the message names."

@@ -1,8 +1,8 @@
-"""AWS KMS: what a service answers where it cannot use the key that its data is encrypted with.
+"""AWS KMS: what a service answers if it cannot use the key that encrypts its data.
 
 DynamoDB uses the key on behalf of the caller, so the role of a run needs kms:Decrypt:
-https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html. The answers are words of KMS inside those
-of the service.
+https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html. The answers are
+those of KMS inside those of the service.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _THROTTLED = re.compile(r"Throttl")
 
 
 def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
-    """Turn an answer that is about a key into its type; None for any other."""
+    """Return the error for an answer about a key; None for any other answer."""
     if not (_CODE.match(code) or _ABOUT_A_KEY.search(message)) or "explicit deny" in message:
         return None
     said = f"{code} {message}"
@@ -39,7 +39,7 @@ def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
         also = f" and {action[1]}" if action and action[1] != "kms:Decrypt" else ""
         remedy = (
             f"Allow kms:Decrypt{also} on {_UNNAMED} in the IAM policy of the role or user that the run uses, and in "
-            "the key's own policy if that does not leave it to IAM"
+            "the key's policy if that does not delegate to IAM"
         )
     refused = errors.KeyUnusable(operation, code, message, remedy=f"{remedy}.")
     key = _ARN.search(message)
@@ -47,7 +47,7 @@ def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
 
 
 def named(error: errors.KeyUnusable, key: str) -> errors.KeyUnusable:
-    """Say which key it is, where the answer did not; without one it says where to look."""
+    """Name the key in the remedy; without a key, say where to look it up."""
     which = f"{_NAMED} {key}" if key else f"{_UNNAMED} ({_SHOWN})"
     remedy = error.remedy.replace(_UNNAMED, which)
     return errors.KeyUnusable(error.operation, error.code, error.message, remedy=remedy)

@@ -1,6 +1,6 @@
-"""What crosses the border to AWS, GitHub and the clock: a Protocol each, and the values that they take and give.
+"""The ports to AWS, GitHub and the clock: a Protocol for each, and the values that they take and return.
 
-`refresh.clients` implements them; whatever needs one is given it.
+`refresh.clients` implements them; components are given them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _RUNNER_NAME = re.compile(rf"({records.INSTANCE_ID.pattern})-[0-9]+")
 
 
 class Clock(Protocol):
-    """The only source of time, passed in so that tests and simulations own it."""
+    """The only source of time, passed in so that tests and simulations control it."""
 
     def now(self) -> datetime:
-        """Give the present moment, aware, UTC."""
+        """Return the current time, with the zone UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -38,31 +38,31 @@ class Clock(Protocol):
 
 @frozen
 class IssuedToken:
-    """A token that GitHub has just issued; already masked in the log."""
+    """A token that GitHub has just issued, already masked in the log."""
 
     token: Secret
     expires_at: datetime
 
 
 class TokenIssuer(Protocol):
-    """What this component needs of GitHub."""
+    """GitHub as the registration token needs it."""
 
     def create_registration_token(self) -> IssuedToken:
         """Issue a token and mask it before anything else happens to it."""
         ...
 
     def require_administration(self) -> None:
-        """Raise what refuses a token, as far as GitHub shows it to who only reads."""
+        """Raise the error that refuses a token, as far as a read shows it."""
         ...
 
 
 class ReleaseSource(Protocol):
-    """What this component needs of GitHub."""
+    """GitHub as the runner release needs it."""
 
     def runner_downloads(self) -> Sequence[Mapping[str, object]]:
         """List the runner applications: `os`, `architecture`, `download_url`, `filename`, `sha256_checksum`.
 
-        With `authorized_only` where the address takes a token that instances do not have.
+        With `authorized_only` if the download needs a token that instances do not have.
         """
         ...
 
@@ -78,13 +78,13 @@ class RunnerRegistration:
 
     @property
     def instance_id(self) -> str | None:
-        """The instance it runs on, if the agent named it."""
+        """The instance that it runs on; None if its name is not the agent's."""
         found = _RUNNER_NAME.fullmatch(self.name)
         return found[1] if found else None
 
 
 class Registry(Protocol):
-    """What this component needs of GitHub."""
+    """GitHub as the runner registrations need it."""
 
     def runners(self) -> Iterable[RunnerRegistration]:
         """List every runner of the repository."""
@@ -96,52 +96,52 @@ class Registry(Protocol):
 
 
 class GitHub(TokenIssuer, ReleaseSource, Registry, Protocol):
-    """All that is needed of GitHub."""
+    """All of GitHub that refresh uses."""
 
 
 class ParameterStore(Protocol):
-    """What is needed of Systems Manager."""
+    """Systems Manager."""
 
     def get_parameters(self, *, Names: list[str]) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
-        """Give `Parameters` with their `Value`; a name that is none is in `InvalidParameters`."""
+        """Return `Parameters` with their `Value`; unknown names are in `InvalidParameters`."""
         ...
 
 
 class Sts(Protocol):
-    """What is needed of the Security Token Service."""
+    """The Security Token Service."""
 
     def get_caller_identity(self) -> Mapping[str, Any]:
-        """Tell whose credentials these are, `Account` among it; nobody needs a permission for it."""
+        """Return the identity behind the credentials, such as its `Account`; needs no permission."""
         ...
 
 
 class Iam(Protocol):
-    """What is needed of IAM."""
+    """IAM."""
 
     def get_instance_profile(self, *, InstanceProfileName: str) -> Mapping[str, Any]:  # noqa: N803 - botocore's name
-        """Give the `InstanceProfile` with its `Arn` and `Roles`."""
+        """Return the `InstanceProfile` with its `Arn` and `Roles`."""
         ...
 
 
 class OnDemand(Protocol):
-    """Clients that few runs need, each made when it is asked for."""
+    """Clients that few runs need, created when they are needed."""
 
     def sts(self) -> Sts:
-        """Give the Security Token Service's."""
+        """Return the client of the Security Token Service."""
         ...
 
     def iam(self) -> Iam:
-        """Give IAM's."""
+        """Return the client of IAM."""
         ...
 
     def ssm(self) -> ParameterStore:
-        """Give Systems Manager's."""
+        """Return the client of Systems Manager."""
         ...
 
 
 @frozen
 class Clients:
-    """The narrow clients: one method an API operation, errors as `refresh.errors` has them."""
+    """The clients: a method for each API operation, raising the errors of `refresh.errors`."""
 
     dynamodb: DynamoDBClient
     ec2: EC2Client
@@ -149,4 +149,4 @@ class Clients:
     github: GitHub
     on_demand: OnDemand
     skew: Callable[[], timedelta] = timedelta
-    """Tells how far AWS's clock is ahead of ours, as far as its answers have shown."""
+    """Returns how far AWS's clock is ahead of ours, as its answers have shown."""

@@ -1,4 +1,4 @@
-"""Findings in words: many names, how long something lasts."""
+"""Lists of names and durations as people read them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _SHOWN = 10
 
 
 def enumerated(names: Iterable[str]) -> str:
-    """Join names, the first few of many."""
+    """Join names; of many, the first few and the number of the others."""
     listed = list(names)
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more
 
 
 def lasting(duration: timedelta) -> str:
-    """Say how long something lasts, in the largest unit of which there are at least two."""
+    """Format a duration in the largest unit of which there are at least two."""
     seconds = int(duration.total_seconds())
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
@@ -25,5 +25,5 @@ def lasting(duration: timedelta) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """Say how far a moment is from now, `5 min ago` or `in 34 min`."""
+    """Format a time relative to now: `5 min ago` or `in 34 min`."""
     return f"{lasting(now - moment)} ago" if moment <= now else f"in {lasting(moment - now)}"

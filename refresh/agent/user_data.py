@@ -1,6 +1,6 @@
-"""The program that makes an EC2 instance a runner: shell files that are constant, behind one header of quoted values.
+"""The program that makes an EC2 instance a runner: constant shell files after a header of quoted values.
 
-Nothing is interpolated into shell. The user's script travels as base64 and arrives byte for byte.
+Nothing is interpolated into shell. The user's script is encoded in base64 and arrives byte for byte.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 16384
 """Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
 PARTS = ("log.sh", "metadata.sh", "table.sh", "lifetime.sh", "runner.sh", "agent.sh", "boot.sh")
-"""The shell files in their order."""
+"""The shell files in order."""
 LONGEST_SERVER_URL = 64
-"""Of GitHub, in characters."""
+"""Characters of the URL of a GitHub server."""
 LONGEST_URL = LONGEST_SERVER_URL + 92
-"""Of an archive of the runner, in characters: a GitHub Enterprise Server keeps them behind as many.
+"""Characters of the URL of a runner archive. On a GitHub Enterprise Server the path has 92:
 
 `/_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-arm64/` and a version.
 """
@@ -49,7 +49,7 @@ class TooLarge(RefreshError):
     def __init__(self, size: int, packed: int) -> None:
         super().__init__(
             f"the user data has {size} bytes and {packed} when compressed, {packed - SIZE_LIMIT} above the limit of "
-            f"{SIZE_LIMIT}; shorten pre-runner-script or let it fetch the rest"
+            f"{SIZE_LIMIT}; shorten pre-runner-script or have it fetch the rest"
         )
 
 
@@ -70,7 +70,7 @@ class Settings:
 
     @classmethod
     def at_their_longest(cls, region: str, table: str, pre_runner_script: str) -> Settings:
-        """Give the settings with all else at its longest and hard to compress, to judge the size before any call."""
+        """Return settings whose other values are as long as any and incompressible, to check the size in advance."""
         return cls(
             region=region,
             table=table,
@@ -86,9 +86,9 @@ class Settings:
 
 
 def render(settings: Settings) -> bytes:
-    """Render the user data: the same settings give the same bytes, compressed only where EC2 would not take them else.
+    """Render the user data: the same settings give the same bytes, compressed only if they exceed the limit.
 
-    cloud-init unpacks what is compressed. Raises `TooLarge` where that is still too large.
+    cloud-init unpacks them. Raises `TooLarge` if they exceed it even when compressed.
     """
     plain = _plain(settings)
     if len(plain) <= SIZE_LIMIT:
@@ -100,7 +100,7 @@ def render(settings: Settings) -> bytes:
 
 
 def unpack(payload: bytes) -> bytes:
-    """Give user data as cloud-init sees it; what is no sound gzip, or unreasonably large, stays as it is."""
+    """Return user data as cloud-init sees it; invalid gzip and unreasonable sizes are returned as they are."""
     if not payload.startswith(_GZIP_MAGIC):
         return payload
     decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -117,7 +117,7 @@ def _plain(settings: Settings) -> bytes:
 
 
 def _packed(plain: bytes) -> bytes:
-    """Compress without a name and a time: they would be drift in every run."""
+    """Compress without a name and a time, which would be drift in every run."""
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
         file.write(plain)
@@ -140,7 +140,7 @@ def _header(settings: Settings) -> Mapping[str, str]:
 
 
 def _shell(name: str) -> str:
-    """Read a shell file without its comments and indentation: a third less of the little that EC2 takes."""
+    """Read a shell file without comments and indentation, which saves a third of EC2's limit."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     return _INDENTATION.sub("", _COMMENT_OR_BLANK.sub("", text))
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
-from refresh.pool import names
+from refresh.pool import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ _KINDS: Mapping[str, type[errors.ApiError]] = {
 }
 _REMEDIES = {
     "OperationNotPermitted": (
-        f"Remove EC2's termination protection from the instance, or tag it {names.PROTECTION_TAG}=true to keep it."
+        f"Remove EC2's termination protection from the instance, or tag it {ownership.PROTECTION_TAG}=true to keep it."
     ),
     "AWS.SimpleQueueService.QueueDeletedRecently": "Wait a minute: the next run makes it.",
     "QueueDeletedRecently": "Wait a minute: the next run makes it.",

@@ -1,1 +1,1 @@
-"""DynamoDB, as every action uses it: items by key and by entity, the METADATA items, and transactions."""
+"""DynamoDB for all actions: items by key and by entity, the METADATA items, and transactions."""

@@ -1,4 +1,4 @@
-"""DynamoDB: many items by key, and every item of an entity; consistently, in as few calls as it takes.
+"""DynamoDB: many items by key, and every item of an entity; consistent reads in as few calls as possible.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html,
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
@@ -28,8 +28,8 @@ def by_identifier(
 ) -> dict[str, records.Item]:
     """Read the items that exist, by identifier.
 
-    What a call leaves unprocessed is asked for again with growing pauses: the SDK does not do that.
-    Raises `NotFound` where there is no table, and `Throttled` where some are still unread after the last try.
+    Unprocessed keys are requested again with growing pauses, which the SDK does not do. Raises `NotFound` without a
+    table, and `Throttled` if keys are still unprocessed after the last try.
     """
     found: dict[str, records.Item] = {}
     for some in batches(identifiers, KEYS_PER_CALL):
@@ -40,7 +40,7 @@ def by_identifier(
 
 
 def of_entity(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterable[str]) -> Iterator[records.Item]:
-    """Read every item of an entity to the last page, with these attributes only; none where there is no table."""
+    """Read these attributes of every item of an entity, page by page; nothing without a table."""
     start: dict[str, Any] = {}
     aliases = {f"#{name}": name for name in attributes}
     while True:

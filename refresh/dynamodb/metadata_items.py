@@ -1,7 +1,7 @@
 """DynamoDB: the METADATA items, read together once at the start of a run.
 
-Several components keep one item each. A run that changes nothing pays one BatchGetItem for all of them, and one that
-writes does not read back what DynamoDB has acknowledged: a consistent read would give the same.
+Several components keep one item each. A run without changes needs one BatchGetItem for all of them, and a run that
+writes does not read acknowledged writes back: a consistent read would return the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MetadataItems:
-    """The METADATA items of one table; its reads are consistent."""
+    """The METADATA items of one table, read consistently."""
 
     def __init__(
         self,
@@ -33,24 +33,24 @@ class MetadataItems:
         executor: Executor,
         gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`gone` tells whether the table is as good as deleted, for which DynamoDB may still answer."""
+        """`gone` returns whether the table is being deleted; DynamoDB may still answer for it."""
         self._dynamodb = dynamodb
         self._gone = gone
         self._table = table
         self._clock = clock
-        self._first_look = executor.submit(self._read_all)
+        self._first_read = executor.submit(self._read_all)
         self._known: dict[str, records.Item] = {}
-        """What was written, or read anew since."""
+        """Items that were written or read again since."""
         self._doubtful: set[str] = set()
-        """What a write was tried on that was refused or not answered."""
+        """Items whose write was refused or not answered."""
         self._lock = Lock()
 
     def first(self, identifier: str) -> records.Item:
-        """Give the item as it was at the start of the run; empty when there was none."""
-        return self._first_look.result().get(identifier, {})
+        """Return the item as it was at the start of the run; empty if there was none."""
+        return self._first_read.result().get(identifier, {})
 
     def read(self, identifier: str) -> records.Item:
-        """Give the item as this run found or left it, anew only where that is not known; empty when there is none."""
+        """Return the item as this run found or left it; read again only if that is unknown; empty if there is none."""
         if identifier in self._doubtful:
             self._settle(identifier, self._read_one(identifier))
         with self._lock:
@@ -64,7 +64,7 @@ class MetadataItems:
         condition: Mapping[str, Any] | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        """Put the whole item, so that a crash leaves the old or the new one; `condition` holds PutItem's parameters."""
+        """Put the whole item: a crash leaves the old or the new one. `condition` has parameters of PutItem."""
         item = records.item(records.METADATA, identifier, self._clock.now(), value=value, **(attributes or {}))
         try:
             self._dynamodb.put_item(TableName=self._table, Item=item, **(condition or {}))

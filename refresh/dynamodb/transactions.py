@@ -1,7 +1,7 @@
-"""DynamoDB: changes written in transactions of up to 100 actions, side by side.
+"""DynamoDB: changes written in transactions of up to 100 actions, several at once.
 
-A cancelled transaction changes nothing and names the actions that lost their condition: their changes are dropped and
-the rest is sent again. It is not retried by the SDK when it was cancelled for a conflict or for throttling.
+A cancelled transaction changes nothing and names the actions whose condition failed: their changes are dropped and
+the rest is sent again. The SDK does not retry a transaction that was cancelled for a conflict or for throttling.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 ACTIONS_LIMIT = 100
 UNDER_WAY = 8
-"""Transactions sent at once."""
+"""Transactions sent at the same time."""
 _TRIES = 5
 _THROTTLED_TRIES = 60
 _LONGEST_PAUSE_SECONDS = 5
 _CONDITION_LOST = "ConditionalCheckFailed"
 _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
-_REASONS_OF_THE_MOMENT = _THROTTLED | {"TransactionConflict"}
-_BLAMELESS = "None"
+_TRANSIENT_REASONS = _THROTTLED | {"TransactionConflict"}
+_NO_REASON = "None"
 
 
 @frozen
 class Write:
-    """A change and the actions that make it, all or none."""
+    """A change and its actions, all of which are made or none."""
 
     change: Change
     actions: Actions
@@ -51,7 +51,7 @@ class Write:
 
 @frozen
 class Sender:
-    """Sends transactions; none is begun once the run is over."""
+    """Sends transactions, and begins none once the run is over."""
 
     dynamodb: DynamoDBClient
     clock: Clock
@@ -61,9 +61,9 @@ class Sender:
     def write(
         self, changes: Iterable[ChangeT], actions_of: Callable[[ChangeT], Actions], per_transaction: int
     ) -> Iterator[Outcome]:
-        """Make changes, `per_transaction` of them together, and give one outcome each.
+        """Make changes, `per_transaction` of them together, and yield an outcome for each.
 
-        The actions of a change are made up when it is its turn: those of fifty thousand would fill the memory.
+        The actions of a change are built just before they are sent: those of fifty thousand would fill the memory.
         """
         under_way: deque[Future[list[Outcome]]] = deque()
         for batch in batches(changes, per_transaction):
@@ -85,9 +85,9 @@ class Sender:
             try:
                 self.dynamodb.transact_write_items(TransactItems=[action for each in batch for action in each.actions])
             except errors.TransactionCancelled as error:
-                outcomes, kept = _judged(batch, error)
+                outcomes, kept = _split(batch, error)
                 yield from outcomes
-                # A try that drops something is progress; only the others count.
+                # A try that drops changes is progress; only the others count.
                 if len(kept) == len(batch):
                     blocked += 1
                     if blocked == _tries(error):
@@ -108,7 +108,7 @@ class Sender:
                 return
 
     def _refused(self, batch: list[Write], error: errors.ApiError) -> Iterator[Outcome]:
-        """Fail the changes; where DynamoDB rejects a request, find the one that makes it, at no cost to the others."""
+        """Fail the changes; halve a rejected batch, so that only the change at fault fails."""
         if len(batch) == 1 or not isinstance(error, errors.Rejected):
             yield from _failed(batch, error)
             return
@@ -118,7 +118,7 @@ class Sender:
 
     def _pause(self, blocked: int) -> None:
         longest = min(0.05 * 2**blocked, _LONGEST_PAUSE_SECONDS)
-        # Apart from each other: all items of an entity are in one partition, which takes a thousand writes a second.
+        # Random pauses: all items of an entity are in one partition, which takes a thousand writes a second.
         self.clock.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - no secret is made of it
 
 
@@ -130,11 +130,11 @@ def _failed(batch: list[Write], error: errors.ApiError) -> Iterator[Outcome]:
     return (Failed(each.change, error) for each in batch)
 
 
-def _judged(batch: list[Write], error: errors.TransactionCancelled) -> tuple[list[Outcome], list[Write]]:
-    """Tell what became of the changes of a cancelled transaction, and which of them are to be sent again."""
-    verdicts = [_verdict(each, start, error) for each, start in _offsets(batch)]
-    kept = [each for each, outcome in zip(batch, verdicts, strict=True) if outcome is None]
-    return [outcome for outcome in verdicts if outcome is not None], kept
+def _split(batch: list[Write], error: errors.TransactionCancelled) -> tuple[list[Outcome], list[Write]]:
+    """Return the outcomes of a cancelled transaction's changes, and the changes to send again."""
+    found = [_outcome(each, start, error) for each, start in _offsets(batch)]
+    kept = [each for each, outcome in zip(batch, found, strict=True) if outcome is None]
+    return [outcome for outcome in found if outcome is not None], kept
 
 
 def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
@@ -145,15 +145,15 @@ def _offsets(batch: list[Write]) -> Iterator[tuple[Write, int]]:
 
 
 def _tries(error: errors.TransactionCancelled) -> int:
-    """Tell how often in a row nothing may come of it: throttling passes, another's transaction should be short."""
+    """Return the number of fruitless tries in a row: many for throttling, few for another transaction."""
     return _TRIES if _THROTTLED.isdisjoint(error.reasons) else _THROTTLED_TRIES
 
 
-def _verdict(write_: Write, start: int, error: errors.TransactionCancelled) -> Outcome | None:
-    """Judge one change of a cancelled transaction, whose actions begin at `start`; None when it is to be sent again."""
-    reasons = set(error.reasons[start : start + len(write_.actions)]) - {_BLAMELESS}
+def _outcome(write: Write, start: int, error: errors.TransactionCancelled) -> Outcome | None:
+    """Return the outcome of a change whose actions begin at `start`; None if it is to be sent again."""
+    reasons = set(error.reasons[start : start + len(write.actions)]) - {_NO_REASON}
     if _CONDITION_LOST in reasons:
-        return Skipped(write_.change, "someone else changed the record first")
-    if reasons - _REASONS_OF_THE_MOMENT:
-        return Failed(write_.change, error)
+        return Skipped(write.change, "another process changed the record first")
+    if reasons - _TRANSIENT_REASONS:
+        return Failed(write.change, error)
     return None

@@ -21,13 +21,13 @@ TERMINATED = "terminated"
 
 @frozen
 class Difference:
-    """One field of a resource: what it is and what it should be; None where there is nothing."""
+    """A field of a resource: its value and the wanted one; None for no value."""
 
     name: str
     before: str | None
     after: str | None
     diff: tuple[str, ...] = ()
-    """Of a long text: the lines of its unified diff."""
+    """The lines of the unified diff of a long text."""
 
     def __str__(self) -> str:
         return f"{self.name}: {_shown(self.before)} -> {_shown(self.after)}"
@@ -35,13 +35,13 @@ class Difference:
 
 @frozen
 class Change(ABC):
-    """One difference between the desired and the actual state, and what removes it.
+    """A difference between the desired and the actual state, and what removes it.
 
-    Changes are compared by value: one that is planned again after it was made is recognised.
+    Changes are compared by value, so a change that is planned again is recognised.
     """
 
     noun: ClassVar[str] = "change"
-    """What is changed; with `done` it names the log event, `queue.created`."""
+    """What is changed; `noun` and `done` name the log event, `queue.created`."""
     verb: ClassVar[str] = "make"
     done: ClassVar[str] = "made"
     sign: ClassVar[str] = "~"
@@ -54,26 +54,26 @@ class Change(ABC):
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """List the fields that change; empty where the subject says it all."""
+        """List the fields that change; empty if the subject says enough."""
         return ()
 
     @property
     def note(self) -> str:
-        """Say why, in a few words, where subject and differences do not."""
+        """Say in a few words why, if subject and differences do not."""
         return ""
 
     @property
     def facts(self) -> Mapping[str, str | int]:
-        """Give what a program wants to know of it besides."""
+        """Return further values for programs."""
         return {}
 
     def __str__(self) -> str:
-        """Say what is to be done, `create queue o-r-large-ci-pool`."""
+        """Describe the change: `create queue o-r-large-ci-pool`."""
         return f"{self.action()} {self.subject}".rstrip()
 
     @classmethod
     def action(cls) -> str:
-        """Say what changes of this kind do, `create queue`."""
+        """Describe changes of this kind: `create queue`."""
         return f"{cls.verb} {cls.noun.replace('_', ' ')}"
 
 
@@ -86,7 +86,7 @@ class Done:
 
 @frozen
 class Skipped:
-    """The change was not made because the world moved first: a lost race is no error."""
+    """The change was not made because another process was first; a lost race is no error."""
 
     change: Change
     reason: str
@@ -106,7 +106,7 @@ class Postponed:
 
     change: Change
     because: RefreshError | None = None
-    """What kept it from being made until then."""
+    """What prevented it until then."""
 
 
 Outcome = Done | Skipped | Failed | Postponed
@@ -114,13 +114,13 @@ Outcome = Done | Skipped | Failed | Postponed
 
 @frozen
 class Unchecked:
-    """What was not looked at, and why."""
+    """What was not checked, and why."""
 
     reason: str
     due: bool = True
-    """False where this run had no reason to look."""
+    """False if this run had no reason to check it."""
     wholly: bool = True
-    """False where the rest was looked at."""
+    """False if the rest was checked."""
 
 
 ChangeT = TypeVar("ChangeT", bound=Change)
@@ -128,14 +128,14 @@ ChangeT = TypeVar("ChangeT", bound=Change)
 
 @frozen
 class Plan(Generic[ChangeT]):
-    """What a component would do now, and what a person should know."""
+    """What a component would do now, and what people should know."""
 
     changes: tuple[ChangeT, ...] = ()
     warnings: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
-    """What must not be done although it may be due; the run fails for it."""
+    """What must not be done although it is due; the run fails for it."""
     unchecked: Unchecked | None = None
-    """What the look on which this stands did not see."""
+    """What the read behind this plan did not see."""
 
 
 def _shown(value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The component protocol, and what its parts share: the clock, the run, and how one change is made."""
+"""The protocol of components, and what they share: the run, gates, and how one change is made."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ ActualT = TypeVar("ActualT")
 
 
 class Component(Protocol[ActualT, ChangeT]):
-    """One row of README's "What it keeps": something in AWS that is kept as desired.
+    """A row of README's "What it keeps": resources in AWS or GitHub that are kept as desired.
 
-    A component is done when its plan is empty. A rerun after a crash is just another pass, and a dry run is observe and
-    plan without apply.
+    A component is done when its plan is empty. A rerun after a crash is another pass; a dry run is observe and plan
+    without apply.
     """
 
     @property
     def name(self) -> str:
-        """Name it as the log does."""
+        """The name in the log."""
         ...
 
     def observe(self) -> ActualT:
-        """Read what is there; never write."""
+        """Read the actual state; never write."""
         ...
 
     def plan(self, actual: ActualT, now: datetime) -> Plan[ChangeT]:
-        """List what differs; pure."""
+        """List the differences; pure."""
         ...
 
     def apply(self, changes: Sequence[ChangeT]) -> Iterator[Outcome]:
-        """Make the changes, deciding nothing; each yields one outcome."""
+        """Make the changes without deciding anything; yield an outcome for each."""
         ...
 
     def predict(self, actual: ActualT, changes: Sequence[ChangeT], now: datetime) -> ActualT:
-        """Tell what will be observed once these changes are made, if nothing else moves; pure."""
+        """Return what will be observed after these changes, if nothing else changes; pure."""
         ...
 
 
 @frozen
 class Converged(Generic[ActualT]):
-    """How a component ended, and what it observed last (None if it could not observe at all)."""
+    """How a component ended, and its last observation (None if it never could observe)."""
 
     report: ComponentReport
     actual: ActualT | None = None
@@ -61,29 +61,29 @@ class Converged(Generic[ActualT]):
 
 @frozen
 class Clearance:
-    """Leave to write, and what a person should know about it."""
+    """Permission to write, and what people should know."""
 
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 Gate = Callable[[], Clearance | None]
-"""Asked before anything is written, and in mode plan where something would be; raises where nothing may be."""
+"""Called before the first write, in mode plan if there are changes; raises if nothing may be written."""
 
 
 @frozen(kw_only=True)
 class Run:
-    """What every component of one run shares."""
+    """What all components of a run share."""
 
     mode: Mode
     clock: Clock
     deadline: datetime | None = None
-    """When the run's time is over."""
+    """When the time of the run is over."""
     stopped: Callable[[], bool] = field(default=lambda: False)
-    """Whether the run was asked to end."""
+    """Whether the run was asked to stop."""
 
     def over(self) -> bool:
-        """Whether nothing new may be begun; asked before each pass, before its changes and before each batch."""
+        """Whether nothing new may begin; checked before each pass, before its changes and before each batch."""
         return self.stopped() or (self.deadline is not None and self.clock.now() >= self.deadline)
 
 
@@ -93,7 +93,7 @@ Arguments = ParamSpec("Arguments")
 def attempt(
     change: Change, action: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Outcome:
-    """Make one change; a lost race is skipped, an error of AWS or GitHub fails this change only."""
+    """Make one change: a lost race skips it, and an error of AWS or GitHub fails this change only."""
     try:
         action(*args, **kwargs)
     except (errors.ConditionFailed, errors.AlreadyExists) as error:

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from refresh.engine.change import Change, Outcome, Plan
 
 MAX_PASSES = 6
-"""Passes that try the same again: the longest honest chain is four (create, move the default, record, look again); more
-is a disagreement with AWS or with somebody."""
+"""Passes that repeat a change. The longest regular chain is four (create, move the default, record, check again); more
+mean that AWS or another process disagrees."""
 MOST_PASSES = 100
-"""Passes at all: those that find something new each time, as where thousands of instances end one after the other."""
+"""All passes, such as those that each find something new while thousands of instances end one by one."""
 
 _ENDED_EARLY: dict[type[errors.RefreshError], str] = {
-    errors.Interrupted: "the run was stopped before this was looked at",
-    errors.DeadlineReached: "the run's time was over before this was looked at",
+    errors.Interrupted: "the run was stopped before this was checked",
+    errors.DeadlineReached: "the run's time was over before this was checked",
 }
 
 
 def following(
     component: Component[ActualT, ChangeT], actual: ActualT, planned: Sequence[ChangeT], now: datetime
 ) -> tuple[ChangeT, ...]:
-    """List what later passes and runs will add because of the planned changes, if nothing else moves; pure."""
+    """List the changes that the planned ones will lead to in later passes and runs, if nothing else changes; pure."""
     known = set(planned)
     listed: list[ChangeT] = []
     due = list(planned)
@@ -47,15 +47,15 @@ def following(
 
 
 def converge(component: Component[ActualT, ChangeT], run: Run, *gates: Gate) -> Converged[ActualT]:
-    """Observe, plan and apply until the plan is empty, and report what happened; see `Convergence`."""
+    """Observe, plan and apply until the plan is empty; see `Convergence`."""
     return Convergence(component, run, *gates).converge()
 
 
 class Convergence(Generic[ActualT, ChangeT]):
     """One component on its way to an empty plan.
 
-    The gates are asked in their order before changes are applied: they wait for what must come first, and look at what
-    the owner named; one that raises ends the component. Whatever goes wrong ends this component only.
+    Before changes are applied, the gates are called in order: they wait for what must come first, and check what the
+    owner named. A gate that raises ends the component. Errors end this component only.
     """
 
     def __init__(self, component: Component[ActualT, ChangeT], run: Run, *gates: Gate) -> None:
@@ -68,10 +68,10 @@ class Convergence(Generic[ActualT, ChangeT]):
         self.tried: set[tuple[type[Change], str]] = set()
         self.outcomes: list[Outcome] = []
         self.settled: dict[Change, Outcome] = {}
-        """Done and failed changes of this run: neither is sent a second time."""
+        """Done and failed changes of this run, which are not sent again."""
 
     def converge(self) -> Converged[ActualT]:
-        """Go all the way, and report."""
+        """Run to the end, and return the report."""
         try:
             self._passes()
         except errors.RefreshError as caught:
@@ -81,11 +81,11 @@ class Convergence(Generic[ActualT, ChangeT]):
         return self._ended(None)
 
     def abandoned(self) -> Converged[ActualT]:
-        """Report how far it has come, in another thread, while it still waits for an answer."""
+        """Report, from another thread, the progress of a component that still waits for an answer."""
         return self._ended(
             errors.Interrupted(
-                "stopped as asked; what was under way was not answered in time, so what it did is not known. "
-                "Nothing is lost: the next run looks and continues."
+                "stopped as asked; the call in progress was not answered in time, so its effect is unknown. "
+                "Nothing is lost: the next run checks and continues."
             )
         )
 
@@ -116,13 +116,13 @@ class Convergence(Generic[ActualT, ChangeT]):
                 if plan.changes:
                     later = following(self.component, self.actual, plan.changes, now)
                     self.report = evolve(self.report, following=later)
-                    self._ask_gates()
+                    self._call_gates()
                 return
             due = [change for change in plan.changes if change not in self.settled]
             if not due:
                 self._close(plan)
                 return
-            self._ask_gates()
+            self._call_gates()
             self._stop_if_asked()
             repeats += self._tried_before(due)
             self._apply(due)
@@ -130,18 +130,18 @@ class Convergence(Generic[ActualT, ChangeT]):
                 break
         raise errors.DidNotConverge(
             f"{self.component.name}: changes were still planned after {number + 1} passes "
-            f"({'; '.join(map(str, due[:3]))}). Something else keeps changing it: look for a second workflow or tool."
+            f"({'; '.join(map(str, due[:3]))}). Another process keeps changing it: look for a second workflow or tool."
         )
 
     def _observe(self) -> ActualT:
         try:
             return self.component.observe()
         except (errors.Rejected, errors.KeyUnusable, errors.Unreachable):
-            # A table that is not ours, or not to be read, refuses every look at it; the gates say so in better words.
-            self._ask_gates()
+            # A table that is not ours, or not readable, refuses every read; the gates report the reason.
+            self._call_gates()
             raise
 
-    def _ask_gates(self) -> None:
+    def _call_gates(self) -> None:
         for gate in self.gates:
             if cleared := gate():
                 self.report = evolve(
@@ -151,7 +151,7 @@ class Convergence(Generic[ActualT, ChangeT]):
                 )
 
     def _tried_before(self, due: list[ChangeT]) -> bool:
-        """Whether something of the kind was tried on the same subject before, in this run."""
+        """Whether this run tried a change of the same kind on the same subject before."""
         tries = {(type(change), change.subject) for change in due}
         repeated = not tries.isdisjoint(self.tried)
         self.tried |= tries
@@ -169,7 +169,7 @@ class Convergence(Generic[ActualT, ChangeT]):
                     assert_never(outcome)
 
     def _close(self, plan: Plan[ChangeT]) -> None:
-        """Judge what was settled by the last look: what is planned still is pending or failed."""
+        """Correct the outcomes by the last plan: what it still contains is pending or failed."""
         still: set[Change] = set(plan.changes)
         self.outcomes = [_confirmed(outcome, still) for outcome in self.outcomes]
         self.report = evolve(
@@ -192,9 +192,9 @@ class Convergence(Generic[ActualT, ChangeT]):
 
 
 def _confirmed(outcome: Outcome, still_planned: set[Change]) -> Outcome:
-    """Forgive a failure that a later look disproved: the answer was lost, not the effect."""
+    """Turn a failure that a later read disproved into a skipped change: only the answer was lost."""
     if isinstance(outcome, Failed) and outcome.change not in still_planned:
-        return Skipped(outcome.change, f"found done on a later look, after: {outcome.error}")
+        return Skipped(outcome.change, f"found done by a later read, after: {outcome.error}")
     return outcome
 
 

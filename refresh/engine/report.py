@@ -20,21 +20,21 @@ class ComponentReport:
     name: str
     mode: Mode = Mode.APPLY
     planned: tuple[Change, ...] = ()
-    """What the first look found due: in mode plan what would be done."""
+    """What the first plan contained; in mode plan, what would be done."""
     following: tuple[Change, ...] = ()
-    """In mode plan: what later passes and runs would add because of that."""
+    """In mode plan: the changes that these would lead to in later passes and runs."""
     outcomes: tuple[Outcome, ...] = ()
     pending: tuple[Change, ...] = ()
-    """Acknowledged by AWS in this run but not yet read back; the next run looks again."""
+    """Acknowledged by AWS in this run but not yet read back; the next run checks again."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What could not be looked at, and stopped nothing."""
+    """What could not be checked, and stopped nothing."""
     refusals: tuple[str, ...] = ()
-    """What the last look found due and must not be done."""
+    """What is due by the last plan and must not be done."""
     error: RefreshError | None = None
     """Why the component stopped before it was done."""
     unchecked: Unchecked | None = None
-    """What the last look did not see; what an error hid is in that error."""
+    """What the last read did not see, other than because of `error`."""
     duration: timedelta = timedelta()
 
     @property
@@ -54,7 +54,7 @@ class ComponentReport:
 
     @property
     def failed(self) -> bool:
-        """Whether something is not as desired and this run could not help it."""
+        """Whether something is not as desired after this run."""
         return self.error is not None or bool(self.failures or self.refusals)
 
     @property
@@ -64,18 +64,18 @@ class ComponentReport:
 
     @property
     def status(self) -> str:
-        """Sum it up in the words of the log and the summary."""
+        """Summarize it as the log and the summary do."""
         return status.of_component(self)
 
     @property
     def reason(self) -> str:
-        """Say why it was skipped or not checked; "" where neither is so, or an error says it."""
+        """Say why it was skipped or not checked; "" if it was not, or an error says it."""
         return str(self.error) if isinstance(self.error, Blocked) else self.unchecked.reason if self.unchecked else ""
 
 
 @frozen
 class Report:
-    """What a run found and did, component by component in the order of their tuple."""
+    """What a run found and did, by component in the order in which they are registered."""
 
     components: tuple[ComponentReport, ...]
     desired: DesiredState | None = field(default=None, kw_only=True)
@@ -83,9 +83,9 @@ class Report:
     finished_at: datetime | None = field(default=None, kw_only=True)
     pool: PoolSnapshot = field(factory=PoolSnapshot, kw_only=True)
     ended: tuple[Ended, ...] = field(default=(), kw_only=True)
-    """Instances that this run ended, or found ended before their time."""
+    """Instances that this run ended, or found ended too early."""
     touched: tuple[Ended, ...] = field(default=(), kw_only=True)
-    """Every instance that the collector's changes concern, also those that it only marked or cleaned up."""
+    """Every instance with a change by the collector, including those only marked or cleaned up."""
 
     @property
     def failed(self) -> tuple[ComponentReport, ...]:
@@ -99,7 +99,7 @@ class Report:
 
     @property
     def planned(self) -> tuple[Change, ...]:
-        """What the first look found due."""
+        """The changes of the first plans."""
         return tuple(change for component in self.components for change in component.planned)
 
     @property
@@ -109,14 +109,14 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: as desired, 1: some component failed or did not converge (2, bad input, never gets here).
+        """0: as desired; 1: a component failed or did not converge (2, bad input, is returned before).
 
-        A dry run that is asked to fail on drift gives 1 for it, too.
+        A dry run that is asked to fail on drift returns 1 for planned changes.
         """
         drift = self.planning and bool(self.planned) and self.desired is not None and self.desired.fail_on_drift
         return 1 if self.failed or drift else 0
 
     @property
     def status(self) -> str:
-        """Sum it up in a few words."""
+        """Summarize it in a few words."""
         return status.of_run(self)

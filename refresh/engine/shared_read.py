@@ -1,4 +1,4 @@
-"""Reads that are shared: asked once, whoever needs them first, and beside everything else."""
+"""Reads that several components share: made once, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ T = TypeVar("T")
 
 
 class LazyRead(Generic[T]):
-    """Reads when it is asked first; everybody gets that result, or its error."""
+    """Read when the result is first needed, and cache the result or the error."""
 
     def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
         self._executor = executor
         self._read = read
-        self._begun: Future[T] | None = None
+        self._started: Future[T] | None = None
         self._lock = Lock()
 
     def begin(self) -> Future[T]:
-        """Have it read, without waiting."""
+        """Start the read, without waiting."""
         with self._lock:
-            self._begun = self._begun or self._executor.submit(self._read)
-            return self._begun
+            self._started = self._started or self._executor.submit(self._read)
+            return self._started
 
     def __call__(self) -> T:
-        """Wait for the result."""
+        """Return the result."""
         return self.begin().result()
 
 
 class SharedRead(Generic[T]):
-    """Begins `read` at once; whoever asks gets that result, until something has changed what it tells of."""
+    """Start `read` immediately and cache the result until `invalidate()`."""
 
     def __init__(self, executor: Executor, read: Callable[[], T]) -> None:
         self._executor = executor
         self._read = read
         self.first = LazyRead(executor, read)
-        """What was read at the start, however often it is asked for."""
+        """The result from the start of the run, also after `invalidate()`."""
         self.first.begin()
         self._latest = self.first
 
     def __call__(self) -> T:
-        """Give the latest reading."""
+        """Return the latest result."""
         return self._latest()
 
     def invalidate(self) -> None:
-        """Have it read anew when it is asked for next."""
+        """Read again when the result is needed next."""
         self._latest = LazyRead(self._executor, self._read)

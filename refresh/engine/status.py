@@ -1,4 +1,4 @@
-"""How a component and a run ended, in the words of the log, the summary and the report; pure."""
+"""How a component and a run ended, as log, summary and report say it; pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED = "failed"
 
 
 def of_component(report: ComponentReport) -> str:
-    """Sum a component up; what was not looked at is never `as desired`."""
+    """Summarize a component; unchecked parts are never `as desired`."""
     unchecked = report.unchecked
     if isinstance(report.error, Blocked):
         status = SKIPPED
@@ -35,7 +35,7 @@ def of_component(report: ComponentReport) -> str:
 
 
 def of_run(report: Report) -> str:
-    """Sum a run up; what it had no reason to look at takes nothing from `as desired`."""
+    """Summarize a run; parts that it had no reason to check do not count against `as desired`."""
     unchecked = [each for each in report.components if each.unchecked and each.unchecked.due]
     if report.failed:
         parts = [

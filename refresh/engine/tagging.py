@@ -1,6 +1,6 @@
-"""DynamoDB, SQS and EC2: the owner's tags on what refresh makes; only those keys are compared and repaired.
+"""DynamoDB, SQS and EC2: the owner's tags on the resources of the pool; only these keys are compared and set.
 
-What else is on a resource, and what is no longer asked for, is left alone: others tag it too.
+Other tags of a resource, and those no longer wanted, are left alone: other tools tag it too.
 https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 """
 
@@ -26,11 +26,11 @@ class TagResource(Change):
     verb: ClassVar[str] = "set"
     done: ClassVar[str] = "set"
     resource: str
-    """Its kind and name, for people."""
+    """Kind and name of the resource, for people."""
     address: str
-    """What its API calls it by: an ARN, a URL or an id."""
+    """How its API identifies it: an ARN, a URL or an id."""
     tags: Tags
-    # It takes no part in equality: tags are read back late.
+    # Not compared: tags are read back late.
     before: Tags = field(eq=False)
 
     @property
@@ -45,20 +45,20 @@ class TagResource(Change):
 
 @frozen
 class Found:
-    """The tags of a resource whose keys are wanted, or why they could not be read."""
+    """The wanted tags that a resource has, or why they could not be read."""
 
     tags: Tags = ()
     unread: str = ""
 
     def after(self, tags: Tags) -> Found:
-        """Give what there is once some are set."""
+        """Return the tags after some are set."""
         return Found(tuple(sorted({**dict(self.tags), **dict(tags)}.items())))
 
 
 def look(wanted: Tags, read: Callable[[], Mapping[str, str]]) -> Found:
-    """Read a resource's tags, where some are wanted; that they cannot be read must stop nothing else.
+    """Read a resource's tags if some are wanted; an error here must stop nothing else.
 
-    A resource that was made a moment ago, with its tags, may not be known yet to who lists them: the next run looks.
+    The tags of a resource that was created a moment ago may not be listed yet: the next run checks them.
     """
     if not wanted:
         return Found()
@@ -74,7 +74,7 @@ def look(wanted: Tags, read: Callable[[], Mapping[str, str]]) -> Found:
 
 
 def due(resource: str, address: str, wanted: Tags, found: Found) -> tuple[TagResource, ...]:
-    """Plan the tags of a resource that exists: one change for all that differ, or none."""
+    """Plan one change for all tags of an existing resource that differ, or none."""
     if found.unread:
         return ()
     present = dict(found.tags)
@@ -83,12 +83,12 @@ def due(resource: str, address: str, wanted: Tags, found: Found) -> tuple[TagRes
 
 
 def refusals(resource: str, found: Found) -> tuple[str, ...]:
-    """Say what was not compared; the run fails for it."""
+    """Report unread tags; the run fails for them."""
     return (f"the tags of {resource} were not compared: {found.unread}",) if found.unread else ()
 
 
 def written(tags: Tags) -> list[Any]:
-    """Write tags as DynamoDB and EC2 take them, each of whose stubs has a type of its own for it."""
+    """Write tags as DynamoDB and EC2 take them; the stubs of each have their own type."""
     return [{"Key": key, "Value": value} for key, value in tags]
 
 

@@ -6,7 +6,7 @@ import re
 
 from refresh.desired import Tags
 from refresh.inputs.parsers import Problem, cut
-from refresh.pool.names import INSTANCE_TAGS
+from refresh.pool import ownership
 
 VOLUME_TYPES = ("gp2", "gp3")
 """The types that can be booted from and need only a size: io1 and io2 need IOPS as well."""
@@ -54,7 +54,7 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
         return f"the key {cut(key)} is not valid in instance metadata ({allowed})"
     if key.lower().startswith("aws:"):
         return f"the key {cut(key)} is reserved by AWS"
-    if key in INSTANCE_TAGS:
+    if key in ownership.TAGS:
         return f"the key {key} is reserved: the pool itself uses it"
     if len(value) > _LONGEST_TAG_VALUE or not all(each.isalnum() or each in _IN_TAG_VALUES for each in value):
         return f"the value of {key} is not valid in AWS (at most 256 letters, digits, spaces and _.:/=+-@)"

@@ -1,1 +1,1 @@
-"""What everything that works on a pool agrees on: names, records, proof of ownership, and EC2's view of instances."""
+"""What every program of a pool agrees on: names, records, proof of ownership, and EC2's view of instances."""

@@ -1,4 +1,4 @@
-"""Cutting long work into the batches that AWS takes; `itertools.batched` is in Python 3.12 and later only."""
+"""Batches of the size that AWS takes; `itertools.batched` needs Python 3.12."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut into lists of at most `size`."""
+    """Split into lists of at most `size`."""
     remaining = iter(values)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""EC2: instances as it describes them, every page of them.
+"""EC2: instances as it describes them, on every page.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from refresh import errors
-from refresh.pool import names, records
+from refresh.pool import records
 from refresh.pool.batches import batches
-from refresh.pool.ownership import TEMPLATE_TAG, TemplateIds
+from refresh.pool.ownership import TEMPLATE_TAG, InstanceTags, TemplateIds, instance_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,12 +32,11 @@ _PROBES = 3
 _MOST_REFUSALS = 60
 """Each costs the pauses of several tries."""
 _SILENCE = re.compile(r"(Timeout|Connection|ConnectionClosed|HTTPClient)Error\Z")
-"""What botocore calls it when EC2 gives no answer at all: several tries of half a minute, so one is enough."""
-_JUDGED_TAGS = frozenset({TEMPLATE_TAG, names.SELF_TERMINATION_TAG, names.INITIAL_RUN_TAG, names.PROTECTION_TAG})
+"""botocore's names for no answer at all, after several tries of half a minute: one refusal is enough."""
 
 
 class Ec2State(Enum):
-    """The instance states of EC2, and two that it has no word for.
+    """The instance states of EC2, and two more.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
     """
@@ -50,7 +49,7 @@ class Ec2State(Enum):
     TERMINATED = "terminated"
     UNKNOWN = "unknown"
     OTHER = "other"
-    """One that EC2 has learnt since: it counts as alive, so nothing of it is cleaned."""
+    """A state that EC2 has added since: it counts as alive, so nothing is cleaned up."""
 
     @classmethod
     def _missing_(cls, value: object) -> Ec2State:  # noqa: ARG003 - the enum's shape
@@ -58,7 +57,7 @@ class Ec2State(Enum):
 
     @property
     def alive(self) -> bool:
-        """Whether it can still run a job or cost money for one."""
+        """Whether it can still run a job or cost money."""
         return self not in (Ec2State.SHUTTING_DOWN, Ec2State.TERMINATED, Ec2State.UNKNOWN)
 
 
@@ -69,22 +68,22 @@ class Ec2Instance:
     id: str
     state: Ec2State
     launched_at: datetime | None = None
-    tags: Mapping[str, str] = field(factory=dict)
+    tags: InstanceTags = field(factory=InstanceTags, converter=instance_tags)
 
     @property
     def protected(self) -> bool:
-        """Whether its owner wants it kept, to look at it."""
-        return self.tags.get(names.PROTECTION_TAG) == "true"
+        """Whether the owner wants to keep it, for debugging."""
+        return self.tags.protection == "true"
 
 
 @frozen
 class Launched:
-    """The instances that were launched from the pool's templates, and these."""
+    """The pool's templates, and the instances that were launched from them."""
 
     template_ids: TemplateIds = field(factory=TemplateIds)
     instances: Mapping[str, Ec2Instance] = field(factory=dict)
     unlisted: errors.Unavailable | None = None
-    """Why EC2 did not list them; None where it did."""
+    """Why EC2 did not list them; None if it did."""
 
 
 def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:
@@ -99,10 +98,10 @@ def launched_from(ec2: EC2Client, template_ids: TemplateIds) -> Launched:
 
 
 def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Ec2Instance]:
-    """Read instances by id; those that EC2 does not know are not in the answer."""
+    """Read instances by id; the answer lacks those that EC2 does not know."""
     instances: dict[str, Ec2Instance] = {}
     for some in batches(identifiers, _FILTER_VALUES):
-        # A filter returns what exists; `InstanceIds=` would fail as a whole for one unknown id.
+        # A filter returns those that exist; `InstanceIds=` would fail as a whole for one unknown id.
         instances |= described(ec2, {"Name": "instance-id", "Values": some})
     return instances
 
@@ -110,7 +109,7 @@ def by_id(ec2: EC2Client, identifiers: Iterable[str]) -> dict[str, Ec2Instance]:
 def described(
     ec2: EC2Client, condition: FilterTypeDef | None = None, ids: Sequence[str] = ()
 ) -> dict[str, Ec2Instance]:
-    """Read every instance that a filter finds, or these; the image's models have no more of one than is read here."""
+    """Read every instance that a filter finds, or these ids; the image's models have only the members read here."""
     instances: dict[str, Ec2Instance] = {}
     request: DescribeInstancesRequestTypeDef = {"InstanceIds": ids}
     if condition:
@@ -119,7 +118,7 @@ def described(
         page = ec2.describe_instances(**request)
         for reservation in page.get("Reservations", []):
             for instance in reservation.get("Instances", []):
-                instances[instance["InstanceId"]] = _machine(instance)
+                instances[instance["InstanceId"]] = _instance(instance)
         if not page.get("NextToken"):
             return instances
         request["NextToken"] = page["NextToken"]
@@ -128,11 +127,11 @@ def described(
 def by_exact_id(
     ec2: EC2Client, identifiers: Sequence[str], over: Callable[[], bool]
 ) -> tuple[dict[str, Ec2Instance], frozenset[str]]:
-    """Read instances by nothing but their ids, and give those for which EC2 has no answer.
+    """Read instances by id alone, and return them with the ids for which EC2 has no answer.
 
-    While a zone is disrupted, EC2 refuses every request that names no ids, or that of an instance there; for all other
-    ids it answers. A batch that it refuses is halved, up to a number of refusals. Where it refuses the first few ids,
-    each asked for alone, it is not about a zone: it has no answer for any.
+    While a zone is disrupted, EC2 refuses requests without ids and those with an id of that zone. A refused batch is
+    halved, up to a number of refusals. If EC2 refuses the first few ids, each requested alone, the cause is not a
+    zone: it has no answer for any.
     """
     instances: dict[str, Ec2Instance] = {}
     unanswered: set[str] = set()
@@ -154,7 +153,7 @@ def by_exact_id(
             waiting += halves
             unanswered.update([] if halves else some)
         except (errors.NotFound, errors.Rejected) as error:
-            # It names those that it does not know, or that are no ids; without a name it says nothing of any.
+            # The message names unknown or malformed ids; without a name it is about none of them.
             named = set(records.INSTANCE_ID.findall(error.message))
             left = [each for each in some if each not in named]
             if len(left) < len(some):
@@ -167,6 +166,6 @@ def by_exact_id(
     return instances, frozenset(unanswered)
 
 
-def _machine(instance: Any) -> Ec2Instance:
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", []) if tag["Key"] in _JUDGED_TAGS}
+def _instance(instance: Any) -> Ec2Instance:
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     return Ec2Instance(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)

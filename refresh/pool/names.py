@@ -1,7 +1,7 @@
 """Every AWS name and table key, as a pure function of the repository; docs/table.md lists them.
 
-`provision` and `release` derive the table's name only; the template's name and the queues' URLs they read from the
-table. So the table's name is fixed, and the other two may be mapped where GitHub allows what AWS does not.
+`provision` and `release` derive only the table's name, and read the template's name and the queues' URLs from the
+table. So the table's name is fixed; the others may be mapped where AWS does not allow GitHub's characters.
 """
 
 from __future__ import annotations
@@ -23,12 +23,6 @@ METADATA_IDENTIFIERS = (
 )
 """Every METADATA item, read together at the start of a run; the component that keeps it describes it."""
 
-SELF_TERMINATION_TAG = "AllowSelfTermination"
-INITIAL_RUN_TAG = "InitialRunId"
-PROTECTION_TAG = "refresh-action:protect"
-INSTANCE_TAGS = (SELF_TERMINATION_TAG, INITIAL_RUN_TAG, PROTECTION_TAG)
-"""Tags of instances that say something to us, to provision or to the agent."""
-
 _QUEUE_NAME_LIMIT = 80
 _TEMPLATE_NAME_LIMIT = 128
 _HASH_LENGTH = 16
@@ -38,7 +32,7 @@ _NOT_IN_QUEUE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 @frozen
 class Repository:
-    """A GitHub repository, which names one pool of runners."""
+    """A GitHub repository, which names a pool of runners."""
 
     owner: str
     name: str
@@ -53,7 +47,7 @@ def table(repository: Repository) -> str:
 
 
 def launch_template(repository: Repository) -> str:
-    """Name the EC2 launch template; one that exceeds EC2's 128 characters is cut and ends in a hash."""
+    """Name the EC2 launch template; a name above EC2's 128 characters is cut and ends in a hash."""
     suffix = "-ci-launch-template"
     plain = f"{repository.owner}-{repository.name}{suffix}"
     if len(plain) <= _TEMPLATE_NAME_LIMIT:
@@ -78,17 +72,17 @@ def queue(repository: Repository, resource_class: str) -> str:
 
 
 def plain_queue(repository: Repository, resource_class: str) -> str:
-    """Name the queue as the original did; only a recorded queue may still bear it where `queue` maps it."""
+    """Name the queue as the original did; if `queue` maps it, only a recorded queue may still have this name."""
     return f"{repository.owner}-{repository.name}-{resource_class}-ci-pool"
 
 
 def partition_key(entity: str) -> str:
-    """Key all items of one entity."""
+    """Return the partition key of an entity's items."""
     return f"TYPE#{entity}"
 
 
 def sort_key(identifier: str) -> str:
-    """Key one item within its entity."""
+    """Return the sort key of an item."""
     return f"ID#{identifier}"
 
 

@@ -1,7 +1,7 @@
 """The items of the state table and their exact wire form, as docs/table.md has them.
 
-An attribute travels as DynamoDB's low-level form, `{"S": "text"}`. Reading is lenient, because instances write to this
-table too: what cannot be understood becomes `Unreadable`, never an exception and never a reason to end an instance.
+Attributes have DynamoDB's low-level form, `{"S": "text"}`. Reading is lenient, since instances write to this table
+too: an item that cannot be read becomes `Unreadable`, never an exception and never a reason to end an instance.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import frozen
 from refresh.pool import names
 
 Item = dict[str, Any]
-"""A whole item: attribute name to low-level value."""
+"""An item: attribute names and low-level values."""
 
 METADATA = "METADATA"
 INSTANCE = "INSTANCE"
@@ -25,7 +25,7 @@ SIGNAL = "WS"
 HISTORY = "HISTORY"
 
 SERVER_ATTRIBUTE = "server"
-"""Of the item `pool`, next to its value: the GitHub server of the repository."""
+"""The attribute of the item `pool` for the GitHub server of the repository."""
 TIME_TO_LIVE_ATTRIBUTE = "expiresAt"
 HISTORY_LIFETIME = timedelta(days=30)
 
@@ -38,12 +38,12 @@ _WIRE_TIME_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0
 
 
 def wire_time(moment: datetime) -> str:
-    """Write a time as every process on the table does: UTC, whole seconds, comparable as a string."""
+    """Write a time in the table's form: UTC, whole seconds, comparable as a string."""
     return moment.astimezone(UTC).strftime(_WIRE_TIME)
 
 
 def read_time(text: str) -> datetime | None:
-    """Read `wire_time`'s form; None for anything else: other forms of a time do not compare as strings."""
+    """Read the form of `wire_time`; None for any other, which would not compare as a string."""
     if not _WIRE_TIME_SHAPE.fullmatch(text):
         return None
     try:
@@ -53,7 +53,7 @@ def read_time(text: str) -> datetime | None:
 
 
 def read_moment(value: object) -> datetime | None:
-    """Read a time as AWS and GitHub tell it, ISO 8601 with a zone; None for anything else."""
+    """Read a time as AWS and GitHub write it, ISO 8601 with a zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(str(value))
         return moment.astimezone(UTC) if moment.tzinfo else None
@@ -77,33 +77,33 @@ def to_wire(value: object) -> dict[str, Any]:
 
 
 def text(container: Mapping[str, Any], name: str) -> str | None:
-    """Read a string attribute; None when it is absent or of another type."""
+    """Read a string attribute; None if it is absent or of another type."""
     value = container.get(name)
     content = value.get("S") if isinstance(value, Mapping) else None
     return content if isinstance(content, str) else None
 
 
 def mapping(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Read a map attribute; empty when it is absent or of another type."""
+    """Read a map attribute; empty if it is absent or of another type."""
     value = container.get(name)
     content = value.get("M") if isinstance(value, Mapping) else None
     return content if isinstance(content, Mapping) else {}
 
 
 def number(container: Mapping[str, Any], name: str) -> int | None:
-    """Read a whole number; None when it is absent, of another type or not whole."""
+    """Read a whole number; None if it is absent, of another type or not whole."""
     value = container.get(name)
     content = value.get("N") if isinstance(value, Mapping) else None
     return int(content) if isinstance(content, str) and re.fullmatch(r"-?[0-9]{1,38}", content) else None
 
 
 def key(entity: str, identifier: str) -> Item:
-    """Key an item."""
+    """Return the key of an item."""
     return {"PK": {"S": names.partition_key(entity)}, "SK": {"S": names.sort_key(identifier)}}
 
 
 def item(entity: str, identifier: str, updated_at: datetime, **attributes: object) -> Item:
-    """Write a whole item with the attributes that every item has."""
+    """Write an item with the attributes that every item has."""
     return {
         **key(entity, identifier),
         **{
@@ -119,7 +119,7 @@ def item(entity: str, identifier: str, updated_at: datetime, **attributes: objec
 
 
 def expiry(moment: datetime) -> int:
-    """Give the time-to-live attribute's form of a time: whole epoch seconds."""
+    """Write a time as the time-to-live attribute: whole epoch seconds."""
     return int(moment.timestamp())
 
 
@@ -130,9 +130,9 @@ class InstanceRecord:
     id: str
     state: str
     run_id: str | None
-    """None when the attribute is absent, "" when no run has it."""
+    """None if the attribute is absent, "" if no run has the instance."""
     threshold: str | None
-    """As written; unreadable ones are kept, because a condition must name exactly what was read."""
+    """As written, also if unreadable: a condition must name exactly what was read."""
     updated_at: str = ""
     resource_class: str = ""
     instance_type: str = ""
@@ -142,7 +142,7 @@ class InstanceRecord:
 
     @property
     def expires(self) -> datetime | None:
-        """The threshold as a time; None when there is none or it cannot be read."""
+        """The threshold as a time; None if it is absent or unreadable."""
         return read_time(self.threshold or "")
 
     @property
@@ -153,10 +153,10 @@ class InstanceRecord:
 
 @frozen
 class Unreadable:
-    """An INSTANCE item that no rule may judge, and why."""
+    """An INSTANCE item that cannot be judged, and why."""
 
     id: str
-    """As its key says; it need not be an instance id."""
+    """From its key; may be no instance id."""
     problem: str
 
 
@@ -172,7 +172,7 @@ INSTANCE_ATTRIBUTES = (
     "usageClass",
     *ENDED_ATTRIBUTES,
 )
-"""What the collector reads of a record: all that is judged or kept as history."""
+"""The attributes that the collector reads: those that are judged or kept as history."""
 
 
 _ID = names.sort_key("")
@@ -180,19 +180,19 @@ _LONGEST_SHOWN = 40
 
 
 def identifier_of(wire: Mapping[str, Any]) -> str:
-    """Read whose item it is; the sort key as it stands where that is not `ID#` and an identifier."""
+    """Read the identifier of an item; the sort key itself if it is not `ID#` and an identifier."""
     sort_key = text(wire, "SK") or ""
     return sort_key[len(_ID) :] if sort_key.startswith(_ID) else f"(key {sort_key[:_LONGEST_SHOWN]!r})"
 
 
 def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
-    """Read an INSTANCE item, or say what is wrong with it."""
+    """Read an INSTANCE item, or name its problem."""
     identifier = identifier_of(wire)
     if not INSTANCE_ID.fullmatch(identifier):
         return Unreadable(identifier, "its identifier is not an instance id")
     state = text(wire, "state")
     if state not in LIVING_STATES and state != TERMINATED:
-        return Unreadable(identifier, "its state is none that is known" if state else "it has no state")
+        return Unreadable(identifier, "its state is unknown" if state else "it has no state")
     for name in ("runId", "threshold"):
         if name in wire and text(wire, name) is None:
             return Unreadable(identifier, f"its {name} is not a string")
@@ -210,7 +210,7 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
 
 
 def history_item(instance: InstanceRecord, ended_at: datetime) -> Item:
-    """Write what remains of a cleaned instance for 30 days."""
+    """Write the item that remains of a cleaned-up instance for 30 days."""
     return item(
         HISTORY,
         instance.id,

@@ -1,4 +1,4 @@
-"""The pool as a run found or left it, and the instances that it ended: what summary, outputs and report tell."""
+"""The pool as a run found or left it, and the instances that it ended, for summary, outputs and report."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 UNRECORDED = "unrecorded"
-"""Stands for the state of an instance without a record."""
+"""The state shown for an instance without a record."""
 _AT_WORK = "running"
-"""The state of a record from the registration of its runner until the release."""
+"""The state of a record from the registration of its runner to its release."""
 
 
 @frozen(kw_only=True)
 class InstanceSnapshot:
-    """An instance of the pool: what its record says and what EC2 says."""
+    """An instance of the pool by its record and by EC2."""
 
     id: str
     state: str
@@ -24,33 +24,33 @@ class InstanceSnapshot:
     launched_at: datetime | None = None
     threshold: datetime | None = None
     protected: bool = False
-    """Whether its owner wants it kept: refresh does not end it."""
+    """Whether the owner wants to keep it: refresh does not end it."""
 
 
 @frozen(kw_only=True)
 class Ended:
-    """An instance that this run ended, or found ended before its time."""
+    """An instance that this run ended, or found ended too early."""
 
     id: str
     reason: str
     state: str
-    """What its record was in before it was marked; "" where there was none."""
+    """The state of its record before the mark; "" without a record."""
     resource_class: str = ""
     run_id: str = ""
     overdue: timedelta | None = None
-    """How long its threshold had passed when it was marked."""
+    """How long ago its threshold had passed when it was marked."""
     steps: tuple[str, ...] = ()
-    """What this run did to it, in order: marked, adopted, terminated, cleaned; in mode plan what it would do."""
+    """What this run did, or in mode plan would do, in order: marked, adopted, terminated, cleaned."""
 
     @property
     def cut_off(self) -> bool:
-        """Whether a run held it: its job was cut off, or had ended without giving the instance back."""
+        """Whether a run had it: its job was cut off, or ended without releasing the instance."""
         return self.state == _AT_WORK
 
 
 @frozen(kw_only=True)
 class PoolSnapshot:
-    """The pool at the last look of each component; empty where a component could not look."""
+    """The pool as each component last read it; empty if a component could not read."""
 
     template_id: str = ""
     template_version: int | None = None
@@ -58,4 +58,4 @@ class PoolSnapshot:
     """(resource class, URL) of every queue that exists."""
     token_expires_at: datetime | None = None
     instances: tuple[InstanceSnapshot, ...] | None = None
-    """None where EC2 and the table could not be read."""
+    """None if EC2 and the table could not be read."""

@@ -1,6 +1,6 @@
-"""EC2, IAM and STS: a look at what the owner named, before anything is written of it.
+"""EC2, IAM and STS: checks of the resources that the owner named, before anything is written of them.
 
-Nothing is asked in a run that changes nothing. Each thing is read once, for all components that write of it.
+A run that changes nothing makes no calls here. Each resource is read once, for all components that write of it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PROFILE = (
-    "Correct iam-instance-profile, or create it in this account; of one that was made a moment ago IAM may not know "
-    "everywhere, and the next run looks again."
+    "Correct iam-instance-profile, or create the profile in this account. IAM may show a new profile late: the next "
+    "run checks again."
 )
 
 
 @frozen(init=False)
 class Preflight:
-    """The gates before writing: the account for everything, and for some components what they write of."""
+    """The gates before writing: the account for all components, the owner's resources for those that write of them."""
 
     _desired: DesiredState
     _clock: Clock
@@ -48,7 +48,7 @@ class Preflight:
     _profile: LazyRead[Profile]
     _network: LazyRead[Network]
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what reads, and what it reads for
+    def __init__(  # noqa: PLR0913, PLR0917 - clients, and what they read for
         self,
         desired: DesiredState,
         ec2: EC2Client,
@@ -67,7 +67,7 @@ class Preflight:
         )
 
     def require_account(self) -> None:
-        """Raise where the credentials are of an account that the owner did not name; any is right where none is."""
+        """Raise if the credentials belong to an account that is not allowed; without a list every account is."""
         allowed = self._desired.allowed_account_ids
         if not allowed:
             return
@@ -75,40 +75,39 @@ class Preflight:
             found = self._account()
         except errors.ApiError as error:
             raise errors.Refused(
-                "nothing was written: allowed-account-ids is set, and AWS did not say whose credentials these are: "
-                f"{error}"
+                f"nothing was written: allowed-account-ids is set, but AWS did not report the account: {error}"
             ) from None
         if found not in allowed:
             raise errors.Refused(
-                f"nothing was written: the AWS credentials are those of account {found}, and allowed-account-ids has "
+                f"nothing was written: the AWS credentials belong to account {found}, but allowed-account-ids has "
                 f"{', '.join(allowed)}; use other credentials, or correct the input."
             )
 
     def launch_template(self) -> Clearance:
-        """Look at what instances are launched from; raises `Refused` with every problem."""
+        """Check what instances are launched from; raises `Refused` with every problem."""
         self._image.begin()
         self._network.begin()
-        profile = _look(self._profile)
+        profile = _read(self._profile)
         return _cleared(
-            policy.image(self._desired, _look(self._image), self._clock.now()),
+            policy.image(self._desired, _read(self._image), self._clock.now()),
             policy.profile(self._desired, profile),
             policy.groups(self._desired, self._network()),
         )
 
     def parameters(self) -> Clearance:
-        """Look at the subnets, where instances are launched; raises `Refused` with every problem."""
+        """Check the subnets, where instances are launched; raises `Refused` with every problem."""
         return _cleared(policy.subnets(self._desired, self._network()))
 
 
 def _cleared(*findings: Findings) -> Clearance:
     found = together(*findings)
     if found.problems:
-        raise errors.Refused(f"nothing was written here: {' '.join(found.problems)}")
+        raise errors.Refused(f"not written: {' '.join(found.problems)}")
     return Clearance(found.warnings, found.notes)
 
 
-def _look(read: Callable[[], T]) -> Read[T]:
-    """Read, or give the error as what was found; where the credentials are refused, the writes will tell."""
+def _read(read: Callable[[], T]) -> Read[T]:
+    """Read, or return the error as the finding; refused credentials show at the writes."""
     try:
         return read()
     except errors.ApiError as error:
@@ -127,17 +126,17 @@ def _profile(iam: Iam, given: str) -> Profile:
 
 
 def _network(ec2: EC2Client, desired: DesiredState) -> Network:
-    """Read where subnets and security groups are; filters give those that exist, where ids would fail as a whole."""
+    """Read the VPCs of subnets and security groups, by filters: one unknown id would fail a request by ids."""
     subnets, groups = (
-        _look(partial(_subnets, ec2, desired.subnet_ids)),
-        _look(partial(_groups, ec2, desired.security_group_ids)),
+        _read(partial(_subnets, ec2, desired.subnet_ids)),
+        _read(partial(_groups, ec2, desired.security_group_ids)),
     )
     described = {
         id_: each for one in (subnets, groups) if not isinstance(one, errors.ApiError) for id_, each in one.items()
     }
     found = Network(_vpcs(subnets), _vpcs(groups), described=described)
     if policy.apart(found):
-        associated = _look(partial(_associated, ec2, desired.security_group_ids))
+        associated = _read(partial(_associated, ec2, desired.security_group_ids))
         return evolve(found, associated=associated)
     return found
 
@@ -159,7 +158,7 @@ def _groups(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any
 
 
 def _associated(ec2: EC2Client, ids: Sequence[str]) -> frozenset[tuple[str, str]]:
-    """Read in which VPCs beside its own each security group can be used.
+    """Read in which other VPCs each security group can be used.
 
     https://docs.aws.amazon.com/vpc/latest/userguide/security-group-assoc.html
     """

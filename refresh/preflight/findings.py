@@ -1,4 +1,4 @@
-"""What a look at the owner's resources found, for people."""
+"""Findings about the owner's resources, for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from attrs import frozen
 
 @frozen
 class Findings:
-    """Problems, for which nothing is written; warnings and notes, which go into the report."""
+    """Problems prevent the write; warnings and notes go into the report."""
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

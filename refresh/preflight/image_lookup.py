@@ -1,6 +1,6 @@
-"""EC2 and Systems Manager: the image as it is, and under which name it has its root volume.
+"""EC2 and Systems Manager: the image, and the device name of its root volume.
 
-A template that changes the root volume has to call it as the image does; under another name it would add a second one.
+A template that changes the root volume must use the image's device name; another name would add a second volume.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 """
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 _COMPARE = (
-    "Compare the input ami with the images of this region that this account may use (shared with it, and within its "
-    "setting Allowed AMIs)."
+    "Check the input ami: the image must be in this region, shared with this account, and within its setting Allowed "
+    "AMIs."
 )
 _PARAMETER = "Correct the parameter, or the input ami."
 
 
 @frozen
 class RootDevice:
-    """The root volume as the image has it."""
+    """The root volume of the image."""
 
     image: str
     name: str
-    """`/dev/xvda`, `/dev/sda1` or another."""
+    """For example `/dev/xvda` or `/dev/sda1`."""
     size_gib: int
     kept: tuple[str, ...] = ()
-    """Devices of EBS volumes that the image would keep when an instance ends."""
+    """Devices of EBS volumes that are kept when an instance ends."""
     provisioned: bool = False
-    """Whether the image sets IOPS or throughput of its own, which a volume of another type inherits."""
+    """Whether the image sets IOPS or throughput, which a volume of another type inherits."""
 
 
 @frozen
@@ -52,27 +52,27 @@ class Image:
     id: str
     state: str = "available"
     deprecated_at: datetime | None = None
-    """When its owner declares it old; None for never."""
+    """When its owner deprecates it; None for never."""
     device_name: str = ""
     volume: Mapping[str, Any] | None = None
-    """The EBS volume at its root device; None where it boots from something else."""
+    """The EBS volume at its root device; None if it does not boot from EBS."""
     kept: tuple[str, ...] = ()
-    """Devices whose EBS volumes stay when an instance ends."""
+    """Devices whose EBS volumes are kept when an instance ends."""
     described: Mapping[str, Any] = field(factory=dict)
-    """All that EC2 says of it."""
+    """EC2's whole description."""
 
     def root_device(self) -> RootDevice:
-        """Give the root volume; raises `Refused` where there is none."""
+        """Return the root volume; raises `Refused` if there is none."""
         volume = self.volume or {}
         if "VolumeSize" not in volume:
             raise errors.Refused(
-                f"ami: {self.id} does not boot from an EBS volume, so root-volume-size and root-volume-type mean "
-                "nothing to it; leave them out or choose another image."
+                f"ami: {self.id} does not boot from an EBS volume, so root-volume-size and root-volume-type do not "
+                "apply; remove them or choose another image."
             )
         return self.devices()
 
     def devices(self) -> RootDevice:
-        """Give the root volume, of whatever kind, and what is kept."""
+        """Return the root volume of any kind, and the devices that are kept."""
         volume = self.volume or {}
         provisioned = "Iops" in volume or "Throughput" in volume
         size = volume.get("VolumeSize", 0)
@@ -80,15 +80,15 @@ class Image:
 
 
 def look_up(ec2: EC2Client, parameters: Callable[[], ParameterStore], image: str) -> Image:
-    """Read an image, or the image that a parameter names now; raises `NotFound` where there is none."""
+    """Read an image, or the image that a parameter names now; raises `NotFound` if there is none."""
     image_id = _resolved(parameters(), image.removeprefix(RESOLVE)) if image.startswith(RESOLVE) else image
     try:
-        # Others' images that are deprecated, and our own that are disabled, are not shown otherwise.
+        # By default EC2 hides other accounts' deprecated images, and our own disabled ones.
         images = ec2.describe_images(ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True)["Images"]
     except errors.NotFound as error:
         raise errors.NotFound(error.operation, error.code, error.message, remedy=_COMPARE) from None
     if not images:
-        raise errors.NotFound("ec2:DescribeImages", "NoImage", f"{image_id} is not to be seen.", remedy=_COMPARE)
+        raise errors.NotFound("ec2:DescribeImages", "NoImage", f"{image_id} is not visible.", remedy=_COMPARE)
     found = images[0]
     name = found.get("RootDeviceName", "")
     volumes = {each.get("DeviceName"): each.get("Ebs", {}) for each in found.get("BlockDeviceMappings", [])}
@@ -102,7 +102,7 @@ def _resolved(parameters: ParameterStore, name: str) -> str:
     found = parameters.get_parameters(Names=[name])["Parameters"]
     value = str(found[0].get("Value", "")) if found else ""
     if not _IMAGE_ID.fullmatch(value):
-        # Its value is not shown: the input may name a parameter that holds a secret by mistake.
-        problem = f"the parameter {name} holds no AMI id." if found else f"there is no parameter {name}."
+        # Its value is not shown: the input may name a parameter with a secret by mistake.
+        problem = f"the parameter {name} does not hold an AMI id." if found else f"the parameter {name} does not exist."
         raise errors.NotFound("ssm:GetParameters", "NoImage", problem, remedy=_PARAMETER)
     return value

@@ -1,6 +1,6 @@
-"""What subnets and security groups say of themselves, judged by what is launched there; pure.
+"""Findings about subnets and security groups, where instances are launched; pure.
 
-Runners call GitHub and AWS, and are called by no one.
+Runners call GitHub and AWS, and accept no connections.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Subnet.html
 """
 
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     Described = Mapping[str, Mapping[str, Any]]
 
 FEWEST_ADDRESSES = 8
-"""With fewer free ones in all subnets together, a burst of runners finds none."""
+"""Fewer free addresses in all subnets together are not enough for a burst of runners."""
 _HTTPS = 443
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 
 
 def subnets(found: Described, region: str) -> Findings:
-    """Judge subnets that are there; what EC2 does not say is right."""
-    unusable = [each for each, said in found.items() if said.get("State", "available") not in {"available", "pending"}]
+    """Judge existing subnets; a member that EC2 does not report is no finding."""
+    unusable = [
+        each for each, subnet in found.items() if subnet.get("State", "available") not in {"available", "pending"}
+    ]
     if unusable and len(unusable) == len(found):
         problem = f"subnet-ids: {enumerated(unusable)} cannot be used (state {_states(found)}); name another subnet."
         return Findings((problem,))
@@ -34,73 +36,74 @@ def subnets(found: Described, region: str) -> Findings:
 
 
 def groups(found: Described) -> Findings:
-    """Judge security groups that are there, all of which are on each instance."""
-    outbound = [rule for said in found.values() for rule in said.get("IpPermissionsEgress", [{"IpProtocol": "-1"}])]
+    """Judge existing security groups together, since each instance has all of them."""
+    outbound = [rule for group in found.values() for rule in group.get("IpPermissionsEgress", [{"IpProtocol": "-1"}])]
     named = enumerated(found)
     if found and not outbound:
-        return Findings(
-            (f"security-group-ids: {named} let nothing out, so no runner reaches GitHub or AWS; allow outbound HTTPS.",)
-        )
+        problem = f"security-group-ids: {named} allow nothing out; allow outbound HTTPS, which runners need."
+        return Findings((problem,))
     warnings = []
     if found and not any(_covers(rule, _HTTPS) for rule in outbound):
         warnings.append(
-            f"security-group-ids: {named} let no HTTPS out (TCP {_HTTPS}), by which runners reach GitHub and AWS; "
-            "allow it, unless the image has a proxy on another port."
+            f"security-group-ids: {named} allow no outbound HTTPS (TCP {_HTTPS}), which runners need for GitHub and "
+            "AWS; allow it, unless the image uses a proxy on another port."
         )
     warnings += [
-        f"security-group-ids: {each} lets the whole internet in ({_ports(rules)}); runners need no inbound rule."
-        for each, said in found.items()
-        if (rules := [rule for rule in said.get("IpPermissions", []) if _from_anywhere(rule)])
+        f"security-group-ids: {each} is open to the whole internet ({_ports(rules)}); runners need no inbound rule."
+        for each, group in found.items()
+        if (rules := [rule for rule in group.get("IpPermissions", []) if _from_anywhere(rule)])
     ]
     return Findings(warnings=tuple(warnings))
 
 
 def _unusable(found: Described, unusable: Sequence[str]) -> Iterator[str]:
-    pending = [each for each, said in found.items() if said.get("State") == "pending"]
+    pending = [each for each, subnet in found.items() if subnet.get("State") == "pending"]
     if unusable:
         yield f"{enumerated(unusable)} cannot be used (state {_states(found)}); the other subnets can."
     if pending:
-        yield f"{enumerated(pending)} is still being made; launches there fail until it is available."
+        yield f"{enumerated(pending)} is still being created; launches there fail until it is available."
 
 
 def _odd(found: Described, region: str) -> Iterator[str]:
-    """List the subnets in which launches are limited by where they are, or whose runners may not reach GitHub."""
+    """List subnets whose location limits launches, or whose runners may not reach GitHub."""
     usual = re.compile(rf"{re.escape(region)}[a-z]")
-    for each, said in found.items():
-        zone = said.get("AvailabilityZone", "")
-        if said.get("OutpostArn"):
+    for each, subnet in found.items():
+        zone = subnet.get("AvailabilityZone", "")
+        if subnet.get("OutpostArn"):
             yield f"{each} is on an Outpost, which has only the instance types that were ordered for it."
         elif zone and not usual.fullmatch(zone):
             yield f"{each} is in {zone}, a Local Zone or Wavelength Zone, which has few instance types."
-        if said.get("Ipv6Native") and not said.get("EnableDns64"):
-            yield f"{each} has no IPv4, which GitHub needs; enable DNS64 there with a NAT gateway, or name another."
+        if subnet.get("Ipv6Native") and not subnet.get("EnableDns64"):
+            yield f"{each} has no IPv4, which GitHub requires; enable DNS64 with a NAT gateway, or name another subnet."
 
 
 def _without_room(found: Described) -> Iterator[str]:
-    free = {each: said["AvailableIpAddressCount"] for each, said in found.items() if _counted(said)}
+    free = {each: subnet["AvailableIpAddressCount"] for each, subnet in found.items() if _counted(subnet)}
     full = [each for each, count in free.items() if not count]
     if full:
-        yield f"subnet-ids: {enumerated(full)} has no free address, so nothing can be launched there for now."
+        yield f"subnet-ids: {enumerated(full)} has no free IP address, so no instance can be launched there for now."
     elif free and len(free) == len(found) and sum(free.values()) < FEWEST_ADDRESSES:
-        yield f"subnet-ids: only {sum(free.values())} addresses are free in all of them together, one a runner."
+        yield f"subnet-ids: all together have only {sum(free.values())} free IP addresses, and each runner needs one."
 
 
-def _counted(said: Mapping[str, Any]) -> bool:
-    """Whether a subnet has to have free IPv4 addresses, and says how many there are."""
-    return "AvailableIpAddressCount" in said and not said.get("Ipv6Native")
+def _counted(subnet: Mapping[str, Any]) -> bool:
+    """Whether a subnet needs free IPv4 addresses, and EC2 reports their number."""
+    return "AvailableIpAddressCount" in subnet and not subnet.get("Ipv6Native")
 
 
 def _notes(found: Described) -> Iterator[str]:
-    private = [each for each, said in found.items() if said.get("MapPublicIpOnLaunch") is False]
+    private = [each for each, subnet in found.items() if subnet.get("MapPublicIpOnLaunch") is False]
     if private and len(private) < len(found):
         yield (
-            f"subnet-ids: {enumerated(private)} gives no public address, unlike the others: its runners need a NAT "
-            "gateway or a proxy to reach GitHub."
+            f"subnet-ids: {enumerated(private)} assigns no public IP address, unlike the others: its runners need "
+            "a NAT gateway or a proxy to reach GitHub."
         )
 
 
 def _states(found: Described) -> str:
-    return enumerated(sorted({str(said.get("State")) for said in found.values()} - {"available", "pending", "None"}))
+    return enumerated(
+        sorted({str(subnet.get("State")) for subnet in found.values()} - {"available", "pending", "None"})
+    )
 
 
 def _covers(rule: Mapping[str, Any], port: int) -> bool:

@@ -1,6 +1,6 @@
-"""What the owner named, judged before anything is written of it; pure.
+"""Judges the resources that the owner named, before anything is written of them; pure.
 
-What is known to be wrong is a problem, for which nothing is written; what may not be read, or not just now, is a note.
+A resource that is known to be wrong is a problem, and is not written; one that cannot be read is a note.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from refresh.text import enumerated
 
 T = TypeVar("T")
 _SOON = timedelta(days=30)
-"""How long before its deprecation an image is noted."""
+"""How long before its deprecation an image is mentioned."""
 Read: TypeAlias = T | errors.ApiError
-"""What was read, or why it could not be."""
+"""What was read, or why it could not be read."""
 _ARN = "arn:"
 _EC2 = ("ec2.", "*")
-"""How what stands for EC2 in a trust policy begins: each partition has a name of its own."""
+"""Prefixes of EC2's principal in a trust policy: each partition has its own."""
 _NOT_OURS = ("AuthFailure", "InvalidAMIID.")
-"""With which EC2 refuses an image that is not there, or not for this account."""
+"""Codes with which EC2 refuses an image that does not exist, or not for this account."""
 
 
 @frozen
@@ -38,28 +38,28 @@ class Profile:
     arn: str
     roles: tuple[str, ...]
     trusts: Mapping[str, Any] | None = None
-    """The role's trust policy; None where it was not given."""
+    """The role's trust policy; None if IAM did not return it."""
 
 
 @frozen
 class Network:
-    """The VPC of each subnet and of each security group that is there, by id."""
+    """The VPC of each existing subnet and security group, by id."""
 
     subnets: Read[Mapping[str, str]]
     groups: Read[Mapping[str, str]]
     associated: Read[frozenset[tuple[str, str]]] = field(default=frozenset())
-    """Security groups that can be used in another VPC than their own, as (group, VPC); read where it matters."""
+    """Other VPCs that security groups can be used in, as (group, VPC); read only if VPCs differ."""
     described: Mapping[str, Mapping[str, Any]] = field(factory=dict)
-    """All that EC2 says of each, by id."""
+    """EC2's description of each, by id."""
 
 
 def image(desired: DesiredState, found: Read[Image], now: datetime) -> Findings:
-    """Judge the image: it has to be there and available; that its owner declared it old is a warning."""
+    """Judge the image: it must be available; a deprecated one is a warning."""
     if isinstance(found, errors.ApiError):
         return _unread("ami", found)
     name = found.id if found.id == desired.image else f"{found.id} ({desired.image})"
     if found.state == "pending":
-        return Findings((f"ami: {name} is still being made; the next run looks again.",))
+        return Findings((f"ami: {name} is still being created; the next run checks again.",))
     if found.state != "available":
         return Findings((f"ami: {name} is {found.state or 'in no state'}, not available; choose another image.",))
     return together(_age(name, found, now), images.judged(desired, name, found))
@@ -71,29 +71,29 @@ def _age(name: str, found: Image, now: datetime) -> Findings:
     since = records.wire_time(found.deprecated_at)
     if found.deprecated_at > now:
         return Findings(notes=(f"ami: {name} will be deprecated on {since}; choose a newer one by then.",))
-    return Findings(warnings=(f"ami: {name} is deprecated since {since}; choose a newer one before it is gone.",))
+    return Findings(warnings=(f"ami: {name} is deprecated since {since}; choose a newer one before it is removed.",))
 
 
 def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
-    """Judge the instance profile: without it, or without a role in it, nothing could be launched."""
+    """Judge the instance profile: launches need it, with a role."""
     given = desired.instance_profile
     if isinstance(found, errors.ApiError):
         return _unread("iam-instance-profile", found)
     if given.startswith(_ARN) and given != found.arn:
-        return Findings((f"iam-instance-profile: the one of this account with that name is {found.arn}, not {given}.",))
+        return Findings((f"iam-instance-profile: this account's profile of that name is {found.arn}, not {given}.",))
     if not found.roles:
-        return Findings((f"iam-instance-profile: {given} has no role in it; add the runners' role to it.",))
+        return Findings((f"iam-instance-profile: {given} has no role; add the runners' role to it.",))
     if found.trusts and not _trusts_ec2(found.trusts):
         problem = (
             f"iam-instance-profile: the role {found.roles[0]} in {given} does not trust EC2, so instances would have "
-            "no credentials; allow sts:AssumeRole to the service ec2.amazonaws.com in its trust policy."
+            "no credentials; allow the service ec2.amazonaws.com sts:AssumeRole in its trust policy."
         )
         return Findings((problem,))
     return Findings()
 
 
 def _trusts_ec2(trusts: Mapping[str, Any]) -> bool:
-    """Whether any statement allows EC2 to take the role; conditions are not judged."""
+    """Whether any statement allows EC2 to assume the role; conditions are not judged."""
     statements = trusts.get("Statement", [])
     allowed = [
         each for each in (statements if isinstance(statements, list) else [statements]) if isinstance(each, dict)
@@ -106,13 +106,13 @@ def _trusts_ec2(trusts: Mapping[str, Any]) -> bool:
 
 
 def groups(desired: DesiredState, network: Network) -> Findings:
-    """Judge the security groups: all have to be there, and usable where the subnets are."""
+    """Judge the security groups: all must exist, and be usable in the subnets' VPCs."""
     missing = _missing("security-group-ids", desired.security_group_ids, network.groups, desired.region)
     return together(missing, _apart(network, network.subnets), networks.groups(_known(network, network.groups)))
 
 
 def subnets(desired: DesiredState, network: Network) -> Findings:
-    """Judge the subnets: all have to be there, and where the security groups can be used."""
+    """Judge the subnets: all must exist, in VPCs where the security groups can be used."""
     return together(
         _missing("subnet-ids", desired.subnet_ids, network.subnets, desired.region),
         _apart(network, network.groups),
@@ -121,13 +121,13 @@ def subnets(desired: DesiredState, network: Network) -> Findings:
 
 
 def _known(network: Network, found: Read[Mapping[str, str]]) -> Mapping[str, Mapping[str, Any]]:
-    """Give what EC2 said of the resources of a kind."""
+    """Return EC2's descriptions of the resources of a kind."""
     ids = () if isinstance(found, errors.ApiError) else found
     return {each: network.described[each] for each in ids if each in network.described}
 
 
 def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
-    """List what does not belong together, as (group, its VPC, subnet, its VPC); nothing where either is not known."""
+    """List groups that cannot be used in a subnet, as (group, its VPC, subnet, its VPC); none if either is unknown."""
     if isinstance(network.subnets, errors.ApiError) or isinstance(network.groups, errors.ApiError):
         return ()
     known = frozenset() if isinstance(network.associated, errors.ApiError) else network.associated
@@ -142,14 +142,14 @@ def apart(network: Network) -> tuple[tuple[str, str, str, str], ...]:
 def _apart(network: Network, other: Read[Mapping[str, str]]) -> Findings:
     inputs = "security-group-ids and subnet-ids"
     if isinstance(other, errors.ApiError):
-        return Findings(notes=(f"{inputs}: whether they share a VPC was not looked at before writing: {other}",))
+        return Findings(notes=(f"{inputs}: whether they share a VPC was not checked before writing: {other}",))
     pairs = apart(network)
     if not pairs:
         return Findings()
-    told = enumerated(f"{group} ({its_vpc}) in {subnet} ({vpc})" for group, its_vpc, subnet, vpc in pairs)
+    combined = enumerated(f"{group} ({its_vpc}) in {subnet} ({vpc})" for group, its_vpc, subnet, vpc in pairs)
     if isinstance(network.associated, errors.ApiError):
-        return Findings(notes=(f"{inputs}: whether one can use {told} is not known: {network.associated}",))
-    return Findings((f"{inputs}: one cannot use {told}; all of them have to share a VPC.",))
+        return Findings(notes=(f"{inputs}: it is unknown whether one can use {combined}: {network.associated}",))
+    return Findings((f"{inputs}: one cannot use {combined}; all must share a VPC.",))
 
 
 def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], region: str) -> Findings:
@@ -158,11 +158,11 @@ def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], r
     missing = [each for each in wanted if each not in found]
     if not missing:
         return Findings()
-    return Findings((f"{name}: {enumerated(missing)} cannot be seen in {region} by this account; correct the input.",))
+    return Findings((f"{name}: {enumerated(missing)} not found in {region} for this account; correct the input.",))
 
 
 def _unread(name: str, error: errors.ApiError) -> Findings:
-    """Tell what is not there, or is somebody else's, from what may not be read or not just now."""
+    """Tell a missing or foreign resource, a problem, from one that cannot be read, a note."""
     if isinstance(error, errors.NotFound) or error.code.startswith(_NOT_OURS):
         return Findings((f"{name}: {error}",))
-    return Findings(notes=(f"{name}: was not looked at before writing: {error}",))
+    return Findings(notes=(f"{name}: not checked before writing: {error}",))

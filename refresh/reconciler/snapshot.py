@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from refresh.pool import names, ownership, records
+from refresh.pool import ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.snapshot import UNRECORDED, Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
@@ -114,7 +114,7 @@ def _instances(collected: Collected) -> Iterator[InstanceSnapshot]:
                 id=instance.id,
                 state=UNRECORDED,
                 ec2_state=instance.state.value,
-                run_id=instance.tags.get(names.INITIAL_RUN_TAG, ""),
+                run_id=instance.tags.initial_run or "",
                 launched_at=instance.launched_at,
                 protected=instance.protected,
             )

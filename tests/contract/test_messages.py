@@ -36,8 +36,8 @@ UNDOCUMENTED_FILES = {
     "inputs/regions.py": "AWS's names",
 }
 UNDOCUMENTED_TEXTS = {
-    "See the message; if it stays": "no error is of the kind that all others come from",
-    "Allow this to the credentials": "whoever raises it says which permission is missing",
+    "See the message; if it persists": "no error is of the kind that all others come from",
+    "Grant this permission to the": "whoever raises it says which permission is missing",
     "not authorized to perform: (": "finds AWS's words",
     "\\s*Encoded authorization": "finds AWS's words",
     "retrieve verification key": "finds AWS's words",

@@ -137,7 +137,7 @@ def test_the_page_has_the_names_of_everything_and_where_they_are_cut() -> None:
     assert f"{len(names.queue(long, 'CLASS'))} characters" in queue[2]
     assert _quoted(queue[2])[-1] in names.queue(long, "CLASS")
     tags = [_quoted(row[0])[0] for row in _rows("Names in AWS", 1)]
-    assert tags == [ownership.TEMPLATE_TAG, *names.INSTANCE_TAGS]
+    assert tags == list(ownership.TAGS)
 
 
 def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:

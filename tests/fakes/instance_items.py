@@ -1,4 +1,4 @@
-"""The items of an instance as others write them: its record as provision does, the rest as its own agent."""
+"""The tags and items of an instance as others write them: provision its tags and record, its own agent the rest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 EXPIRED_FOR = timedelta(minutes=5)
+PROVISION_TAGS = {"AllowSelfTermination": "true", "InitialRunId": "42"}
+"""The tags that provision gives an instance at its launch."""
 
 
 def record(identifier: str, written_at: datetime, **changed: Any) -> records.Item:

@@ -183,7 +183,7 @@ class World:
 
     def launch(self, clients: Clients, number: int = 1, **tags: str) -> list[str]:
         """Launch instances from the pool's template, tagged as provision tags them."""
-        given = {"AllowSelfTermination": "true", "InitialRunId": "42", **tags}
+        given = {**instance_items.PROVISION_TAGS, **tags}
         reservation = clients.ec2.run_instances(
             LaunchTemplate={"LaunchTemplateName": self.template, "Version": "$Default"},
             InstanceType="t3.micro",

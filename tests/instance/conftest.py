@@ -11,6 +11,7 @@ from attrs import define
 
 from refresh.agent import user_data
 from tests import suites
+from tests.fakes import instance_items
 from tests.instance import machine
 from tests.instance.driver import Driver
 from tests.instance.machine import Machine
@@ -76,7 +77,7 @@ def instance(*, contained: bool, world: World, clients: Clients, tmp_path: Path)
         assert world.refresh().exit_code == 0
         (instance_id,) = world.launch(clients)
         surroundings.instance_id = instance_id
-        surroundings.tags = {"AllowSelfTermination": "true", "InitialRunId": "42"}
+        surroundings.tags = dict(instance_items.PROVISION_TAGS)
         driver = Driver(world, clients, instance_id)
         driver.create()
         launched = Machine(tmp_path / "machine", contained)

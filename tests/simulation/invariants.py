@@ -30,7 +30,7 @@ from attrs import define, field
 
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
-from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE
+from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE, UNRECORDED_GRACE
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch
@@ -163,7 +163,7 @@ class Guard:
             before = self.living.get(identifier)
             if before is None:
                 age = now - self.pool.account.state.instances[identifier].launched_at
-                require(age > timedelta(minutes=15), "S2", f"{identifier} was adopted within its grace")
+                require(age > UNRECORDED_GRACE, "S2", f"{identifier} was adopted within its grace")
             elif before[0] != records.TERMINATED:
                 require(before == self.judged.get(identifier), "S2", f"{identifier}: {before} was not judged")
                 self._check_reason(identifier, item, before, now)

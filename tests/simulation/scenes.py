@@ -11,6 +11,7 @@ from attrs import frozen
 
 from refresh.output.job_summary import markdown
 from refresh.pool import records
+from refresh.reconciler.garbage_collector.policy import UNRECORDED_GRACE
 from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account, Watch
 from tests.simulation import actors
@@ -82,7 +83,7 @@ def restored() -> Pool:
     pool.account.clock.moment += timedelta(hours=2)
     pool.record(pool.launch(), state="running", runId=actors.OTHER_RUN, threshold=pool.in_time(3600))
     pool.dynamodb.restore(TABLE, to, backup)
-    pool.account.clock.moment += timedelta(minutes=20)
+    pool.account.clock.moment += UNRECORDED_GRACE + timedelta(minutes=5)
     return pool
 
 
@@ -93,7 +94,7 @@ def disrupted() -> Pool:
         instance = pool.launch(zone="ab"[number % 2])
         pool.record(instance, state=state, threshold=pool.in_time(-60))
     pool.record("i-0000000000000fff0", state="idle")
-    pool.launch().launched_at -= timedelta(minutes=30)
+    pool.launch().launched_at -= 2 * UNRECORDED_GRACE
     pool.account.state.disrupted.add("b")
     return pool
 

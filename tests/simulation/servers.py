@@ -16,6 +16,7 @@ from refresh import errors, inputs
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.reconciler import reconciliation
+from refresh.reconciler.garbage_collector.policy import UNRECORDED_GRACE
 from tests.fakes import operations
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, REGION
 from tests.fakes.memory.account import Crash
@@ -272,7 +273,7 @@ def _is_due(world: World, clients: Clients, instance: Any) -> bool:
     record = world.item(clients, records.INSTANCE, instance["InstanceId"])
     age: timedelta = datetime.now(UTC) - instance["LaunchTime"]
     if not record:
-        return age > timedelta(minutes=15)
+        return age > UNRECORDED_GRACE
     state, threshold = records.text(record, "state"), records.text(record, "threshold") or ""
     return state == records.TERMINATED or threshold < in_minutes(0) or (state == "idle" and age > timedelta(days=7))
 

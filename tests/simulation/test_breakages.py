@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +30,7 @@ from tests.simulation.scenes import (
     run,
 )
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, calls_of, operations_of
-from tests.simulation.worlds import WORLDS, build
+from tests.simulation.worlds import LATER, WORLDS, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +116,7 @@ def _disruptions() -> Iterator[None]:
         crashed(pool, CrashAt(number, "after"))
         for _ in range(2):
             watched(pool, Watch())
-            pool.account.clock.moment += timedelta(minutes=11)
+            pool.account.clock.moment += LATER
         pool.account.state.disrupted.clear()
         settle(pool)
         yield

@@ -12,7 +12,7 @@ from refresh.desired import Mode
 from refresh.ports import RunnerRegistration
 from tests.simulation.pool import Pool
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED
-from tests.simulation.worlds import WORLDS, build
+from tests.simulation.worlds import LATER, WORLDS, build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from refresh.engine.report import Report
     from tests.simulation.figures import Tally
 
-AFTER_EC2 = timedelta(minutes=11)
-"""By then EC2 has ended what refresh terminated, and marks of unknown instances are old enough."""
 UNTOUCHED = timedelta(minutes=1)
 """So short a minimum that no token is renewed merely because time passes."""
 
@@ -51,7 +49,7 @@ def _compare(pool: Pool) -> None:
     pool = Pool(pool.account.restore(snapshot), pool.desired)
     first = pool.run(registration_token_min_ttl=UNTOUCHED)
     assert {each.name: each.planned for each in first.components} == planned
-    pool.account.clock.moment += AFTER_EC2
+    pool.account.clock.moment += LATER
     second = pool.run(registration_token_min_ttl=UNTOUCHED)
     done = [change for report in (first, second) for each in report.components for change in each.done]
     expected = [change for changes in planned.values() for change in changes] + following

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from refresh.desired import RootVolume
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
+from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE, UNRECORDED_GRACE
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE, desired
 from tests.fakes.memory.account import Account
 from tests.simulation.pool import Pool
@@ -16,8 +17,8 @@ from tests.simulation.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LATER = timedelta(minutes=11)
-"""After which everything that AWS reads back late is read back."""
+LATER = UNKNOWN_GRACE + timedelta(minutes=1)
+"""By then AWS shows everything that it shows late, and an instance that EC2 does not know counts as gone."""
 
 
 def build(name: str) -> Pool:
@@ -89,7 +90,8 @@ def _other_attributes(pool: Pool) -> None:
 
 
 def _stale_token(pool: Pool) -> None:
-    pool.account.clock.moment += timedelta(minutes=30)
+    """Age the token to 25 minutes: it is due to be replaced, and lives for another while."""
+    pool.account.clock.moment += timedelta(minutes=25) - LATER
 
 
 def _mixed(pool: Pool) -> None:
@@ -103,7 +105,7 @@ def _mixed(pool: Pool) -> None:
     aged.launched_at -= timedelta(days=8)
     for instance in (vanished, aged):
         pool.record(instance, threshold=pool.in_time(7200))
-    pool.launch().launched_at -= timedelta(hours=1)
+    pool.launch().launched_at -= 4 * UNRECORDED_GRACE
 
 
 def _marked(pool: Pool) -> None:

@@ -1,4 +1,4 @@
-"""What a run proves itself with: what of it is masked, and that no text shows it."""
+"""Credentials: every secret is masked, and no text shows one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from refresh.credentials import AppKey, IdTokens, Secret, Secrets
 TOKEN, KEY, REQUEST = Secret("token"), Secret("key"), Secret("request")
 
 
-def test_a_secret_shows_itself_to_nobody() -> None:
-    """Neither as a text nor in whatever holds it."""
+def test_a_secret_is_shown_in_no_text() -> None:
     assert (str(TOKEN), f"{TOKEN}", repr(TOKEN), TOKEN.reveal()) == ("***", "***", "Secret()", "token")
 
 
@@ -23,5 +22,4 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     ],
 )
 def test_every_secret_is_masked(secrets: Secrets, masked: tuple[Secret, ...]) -> None:
-    """Whoever asks GitHub, and the token with which a role is asked for."""
     assert secrets.all == masked

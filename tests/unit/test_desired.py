@@ -1,4 +1,4 @@
-"""The desired state: what it says of itself."""
+"""What the desired state derives from its fields."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from refresh.desired import Role, RunnerScope
 from tests.fakes.desired import desired
 
 
-def test_runners_register_where_they_belong() -> None:
-    """At the repository, or at the organization that owns it."""
+def test_runners_register_at_the_repository_or_its_organization() -> None:
     assert (desired().runners_owner, desired().registration_url) == (
         "octo/widgets",
         "https://github.com/octo/widgets",
@@ -16,8 +15,7 @@ def test_runners_register_where_they_belong() -> None:
     assert (wide.runners_owner, wide.registration_url) == ("octo", "https://ghes.example.com/octo")
 
 
-def test_as_whom_a_run_works_is_told_where_it_is_not_the_default() -> None:
-    """And nothing otherwise."""
+def test_access_lists_only_what_is_not_the_default() -> None:
     assert desired().access == {}
     role = Role(arn="arn:aws:iam::123456789012:role/x", session_name="s")
     assert desired(runner_scope=RunnerScope.ORGANIZATION, github_app_id="7", role=role).access == {

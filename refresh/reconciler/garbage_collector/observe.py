@@ -13,7 +13,6 @@ from refresh import errors
 from refresh.dynamodb import items
 from refresh.pool import ec2_instances, records
 from refresh.pool.ec2_instances import Launched
-from refresh.pool.ownership import TEMPLATE_TAG
 from refresh.reconciler.garbage_collector import restores
 from refresh.reconciler.garbage_collector.actual import Actual
 
@@ -57,7 +56,7 @@ def observe(  # noqa: PLR0913, PLR0917 - two clients, two names and what was rea
             raise launched.unlisted
     else:
         instances = {**instances, **ec2_instances.by_id(ec2, missing)}
-    carried = {instance.tags.get(TEMPLATE_TAG) for instance in instances.values()}
+    carried = {instance.tags.template_id for instance in instances.values()}
     former = (
         each for each in template_ids.former if each not in carried or not _belongs_to_another_pool(ec2, each, template)
     )

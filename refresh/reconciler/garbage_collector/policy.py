@@ -16,7 +16,7 @@ from attrs import evolve
 
 from refresh.desired import LONGEST_RUNTIME
 from refresh.engine.change import Plan
-from refresh.pool import names, ownership, records
+from refresh.pool import ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.reconciler.garbage_collector import restores, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
@@ -156,7 +156,7 @@ def _judge_unrecorded(desired: DesiredState, actual: Actual, now: datetime) -> l
         due = [instance for instance in due if instance not in lost]
     if len(due) + _adopted_and_alive(actual.instances, actual.records) > unexpected_limit(desired, len(alive)):
         return [*kept, *((instance.id, skip_reasons.UNRECORDED) for instance in due)]
-    adopted = [Adopt(each.id, each.tags.get(names.INITIAL_RUN_TAG, ""), now, each.launched_at) for each in due]
+    adopted = [Adopt(each.id, each.tags.initial_run or "", now, each.launched_at) for each in due]
     return [*kept, *((each.id, each) for each in adopted)]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.pool import names
+from refresh.pool import ownership
 from refresh.text import enumerated
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ UNPROVEN = SkipReason(
     "It was left alone. Find out who wrote its record: jobs on a runner can",
 )
 PROTECTED = SkipReason(
-    f"due to end, but tagged {names.PROTECTION_TAG}=true",
+    f"due to end, but tagged {ownership.PROTECTION_TAG}=true",
     "It was left alone: remove the tag when you no longer need the instance",
 )
 UNREADABLE_THRESHOLD = SkipReason("its threshold cannot be read", "It never expires: correct or delete the record")

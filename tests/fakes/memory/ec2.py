@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, field
 
+from tests.fakes.instance_items import PROVISION_TAGS
 from tests.fakes.memory.account import Account, operation, refused
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Ec2:
 
     def launch(self, template: str | None = None, number: int = 1, **more: Any) -> list[Instance]:
         """Launch from a template's default, tagged as EC2 and provision tag."""
-        tags = {"AllowSelfTermination": "true", "InitialRunId": "42", **more.pop("tags", {})}
+        tags = {**PROVISION_TAGS, **more.pop("tags", {})}
         if template:
             found: Template = self.account.state.templates[template]
             tags |= {"aws:ec2launchtemplate:id": found.id, "aws:ec2launchtemplate:version": str(found.default)}

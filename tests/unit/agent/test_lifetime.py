@@ -1,4 +1,4 @@
-"""When the agent ends its instance: on a clock of the test's own, with stand-ins for AWS, metadata and shutdown."""
+"""When the agent ends its instance: on a clock of the test, with stand-ins for AWS, metadata and shutdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOUR, DAY = 3600, 86400
 BOOTED = 1_800_000_000
 """The time of day at the boot, in seconds since 1970."""
 STAND_INS = """
-# Sleeping is what takes time, of the wall clock as well; `step` is how much at once, since days of 15 seconds are many.
+# Only sleeping takes time, `step` seconds at once: days in steps of 15 seconds would take long.
 sleep() { now=$((now + step)); ((now <= end)) || exit; }
 ticks() { echo "$now"; }
 date() { if [[ $1 == +%s ]]; then echo $((booted + now + wall)); else command date "$@"; fi; }
@@ -21,7 +21,7 @@ say() { echo "$*"; }
 call_aws() { echo "asked: $2"; terminated; }
 terminated() { return 1; }
 shutdown() { echo "shutdown $1 $2 after $((now - boot))"; exit; }
-# threshold SECONDS: as the record has it, so long after the boot.
+# threshold SECONDS: print the threshold of a record, that long after the boot.
 threshold() { command date -ud "@$((booted + boot + $1))" +%FT%TZ; }
 at() { ((now - boot >= $1 && now - boot < $2)); }
 own() { [[ $1 == 'threshold.S || Item.PK' ]] && record; }
@@ -34,7 +34,7 @@ boot=70 now=70 wall=0 instance_id=''
 
 
 def _ended(scenario: str, days: float, step: int = 1800) -> str:
-    """Run the watch from the boot on for so long, and give what it did."""
+    """Run the watch for some days from the boot on, and return what it did."""
     program = f"""
 . {Path(user_data.__file__).parent}/lifetime.sh
 booted={BOOTED} step={step}
@@ -48,87 +48,85 @@ end_when_overdue
     return ran.stdout
 
 
-NEVER_SEEN = {
-    "the table has no record": "record() { :; }",
-    "no route, no role or no table": "record() { return 254; }",
-    "the image has no AWS CLI": "record() { return 127; }",
-    "no instance id": "id() { echo nonsense; }",
-    "no tags in the metadata": "tag() { :; }",
-}
+def _ended_after(seconds: int) -> str:
+    return f"instance.abandoned\nshutdown -h now after {seconds}\n"
 
 
-@pytest.mark.parametrize("scenario", NEVER_SEEN.values(), ids=NEVER_SEEN)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param("record() { :; }", id="no record"),
+        pytest.param("record() { return 254; }", id="no route, role or table"),
+        pytest.param("record() { return 127; }", id="no AWS CLI"),
+        pytest.param("id() { echo nonsense; }", id="no instance id"),
+        pytest.param(
+            "sleep() { now=$((now + step)); ((now <= end)) || exit; return 143; }", id="a job kills the sleep"
+        ),
+    ],
+)
 def test_an_instance_that_never_saw_a_record_shuts_down_after_an_hour(scenario: str) -> None:
-    """It cannot serve either, since its run is in the record; nothing of it needs a permission."""
-    assert _ended(scenario, 1) == f"instance.abandoned\nshutdown -h now after {HOUR}\n"
+    """It cannot serve either: its run is in the record. The shutdown needs no permission."""
+    assert _ended(scenario, 1) == _ended_after(HOUR)
 
 
 def test_without_any_metadata_it_waits_a_quarter_of_an_hour_longer_for_the_tag() -> None:
-    """A service that fails for a moment must not end what somebody protects."""
+    """A service that fails for a moment must not end a protected instance."""
     ended = _ended("id() { return 1; }; tag() { return 1; }", 1, step=15)
-    assert ended == f"instance.abandoned\nshutdown -h now after {HOUR + 59 * 15}\n"
+    assert ended == _ended_after(HOUR + 59 * 15)
 
 
-def test_an_outage_of_many_hours_ends_nothing_and_a_day_without_a_record_does() -> None:
-    """Counted from the last threshold that was read, whether nothing answers since or there is no record."""
-    for silence in ("return 254", ":"):
-        idle = f"record() {{ if at 0 {HOUR}; then threshold {2 * HOUR}; else {silence}; fi; }}"
-        assert _ended(idle, 1.05) == ""
-        assert _ended(idle, 2) == f"instance.abandoned\nshutdown -h now after {2 * HOUR + DAY}\n"
+@pytest.mark.parametrize("silence", ["return 254", ":", "echo TYPE#INSTANCE"])
+def test_an_outage_of_hours_ends_nothing_and_a_day_without_a_readable_threshold_does(silence: str) -> None:
+    """Counted from the last threshold that was read: an outage, no record, or one without a threshold."""
+    idle = f"record() {{ if at 0 {HOUR}; then threshold {2 * HOUR}; else {silence}; fi; }}"
+    assert _ended(idle, 1.05) == ""
+    assert _ended(idle, 2) == _ended_after(2 * HOUR + DAY)
 
 
-def test_a_job_of_five_days_outlives_an_outage_of_five() -> None:
-    """A day after its own threshold is what counts."""
+def test_a_job_of_five_days_outlives_an_outage_of_five_days() -> None:
     working = f"record() {{ at 0 {HOUR} && threshold {5 * DAY}; }}"
     assert _ended(working, 5.9) == ""
     assert "shutdown -h now" in _ended(working, 6.1)
 
 
-def test_every_record_that_is_read_moves_the_end() -> None:
-    """An instance that is claimed and released for days stays, with an outage of twenty hours every other day."""
-    served = f"record() {{ ! at {DAY} $((DAY + 72000)) && threshold $((now - boot + 600)); }}".replace("DAY", str(DAY))
+def test_every_record_that_is_read_postpones_the_end() -> None:
+    """With an outage of twenty hours in four days of service."""
+    served = f"record() {{ ! at {DAY} {DAY + 72000} && threshold $((now - boot + 600)); }}"
     assert _ended(served, 4) == ""
 
 
 @pytest.mark.parametrize("first", ["TYPE#INSTANCE", "soon", "2026-13-41T99:00:00Z"])
-def test_a_record_whose_threshold_says_nothing_holds_for_a_day(first: str) -> None:
-    """Refresh reports it by name meanwhile; the hour is for instances that nobody recorded."""
-    assert f"after {DAY + 1800}\n" in _ended(f"record() {{ echo '{first}'; }}", 2)
-
-
-def test_a_threshold_that_becomes_unreadable_ends_a_day_after_the_last_good_one() -> None:
-    """It does not begin to count anew with every look."""
-    spoilt = f"record() {{ if at 0 {HOUR}; then threshold {2 * HOUR}; else echo TYPE#INSTANCE; fi; }}"
-    assert f"after {2 * HOUR + DAY}\n" in _ended(spoilt, 2)
+def test_a_record_that_never_had_a_readable_threshold_lasts_for_a_day(first: str) -> None:
+    """Refresh reports it by name meanwhile."""
+    assert _ended(f"record() {{ echo '{first}'; }}", 2) == _ended_after(DAY + 1800)
 
 
 @pytest.mark.parametrize("years", [-10, 10])
 def test_a_step_of_the_wall_clock_ends_nothing_that_cannot_read_its_record(years: int) -> None:
-    """What counts are seconds since the boot."""
+    """The seconds since the boot count."""
     idle = f"""
 record() {{ at 0 {HOUR} && threshold {2 * HOUR}; }}
 sleep() {{ now=$((now + step)); ! at {2 * HOUR} {9 * DAY} || wall={years * 365 * DAY}; ((now <= end)) || exit; }}
 """
     assert _ended(idle, 1.05) == ""
-    assert f"after {2 * HOUR + DAY}\n" in _ended(idle, 2)
+    assert _ended(idle, 2) == _ended_after(2 * HOUR + DAY)
 
 
-def test_the_watch_goes_on_when_a_job_ends_its_pause() -> None:
-    """Jobs run as root by default, and `pkill sleep` is a usual way to clean up behind one."""
-    killed = "sleep() { now=$((now + step)); ((now <= end)) || exit; return 143; }"
-    assert _ended(killed, 1) == f"instance.abandoned\nshutdown -h now after {HOUR}\n"
+@pytest.mark.parametrize(
+    ("tag", "ended"),
+    [
+        ("echo true", ""),
+        (f"at 0 {2 * HOUR} && echo true", ""),
+        (f"at 0 {2 * HOUR} && echo true || :", _ended_after(2 * HOUR)),
+    ],
+    ids=["protected", "protected when the metadata fell silent", "no longer protected"],
+)
+def test_a_protected_instance_stays_until_the_tag_is_removed(tag: str, ended: str) -> None:
+    assert _ended(f"tag() {{ {tag}; }}", 1) == ended
 
 
-def test_a_protected_instance_stays_and_so_does_one_that_was_when_the_metadata_fell_silent() -> None:
-    """The tag is for looking at what went wrong."""
-    assert _ended("tag() { echo true; }", 1) == ""
-    assert _ended(f"tag() {{ at 0 {2 * HOUR} && echo true; }}", 1) == ""
-    taken_away = f"tag() {{ at 0 {2 * HOUR} && echo true || :; }}"
-    assert f"after {2 * HOUR}\n" in _ended(taken_away, 1)
-
-
-def test_a_threshold_that_has_passed_terminates_and_the_fifth_refusal_shuts_down() -> None:
-    """A minute after it, so that refresh comes first."""
+def test_an_instance_is_terminated_a_minute_after_its_threshold_and_the_fifth_refusal_shuts_it_down() -> None:
+    """A minute, so that refresh comes first."""
     expired = "record() { threshold 40; }"
     assert _ended(expired + "; terminated() { exit; }", 1, step=15) == "instance.overdue refusals=0\n"
     refused = _ended(expired, 1, step=15)

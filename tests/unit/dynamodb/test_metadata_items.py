@@ -1,38 +1,42 @@
-"""METADATA items are read together once and then each anew; and what is begun early is read once."""
+"""METADATA items are read together once, and then each again only where a write leaves it unknown."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from refresh import errors
-from refresh.engine.shared_read import SharedRead
 from refresh.pool import names, records
 from tests.fakes.desired import TABLE
 from tests.fakes.items import Items, metadata
-from tests.fakes.serial import NOW, Serial, StillClock
+from tests.fakes.serial import NOW, StillClock
 
 IDLE, RUNTIME = names.IDLE_TIME_IDENTIFIER, names.MAX_RUNTIME_IDENTIFIER
 ABSENT = errors.NotFound("dynamodb:GetItem", "ResourceNotFoundException")
 
 
-def test_the_first_readers_of_all_items_pay_one_call() -> None:
-    """A run that changes nothing asks once."""
+def _raising(error: Exception) -> Any:
+    def refuse(**_: Any) -> None:
+        raise error
+
+    return SimpleNamespace(batch_get_item=refuse, get_item=refuse, put_item=refuse)
+
+
+def test_all_items_are_read_in_one_call_and_absent_ones_are_empty() -> None:
     items = Items({IDLE: {"N": "420"}})
     found = metadata(items)
-    assert {identifier: found.read(identifier).get("value") for identifier in names.METADATA_IDENTIFIERS} == {
-        **dict.fromkeys(names.METADATA_IDENTIFIERS),
-        IDLE: {"N": "420"},
-    }
+    assert found.first(IDLE) == found.read(IDLE) == items.items[IDLE]
+    others = set(names.METADATA_IDENTIFIERS) - {IDLE}
+    assert [found.read(each) for each in others] == [found.first(each) for each in others] == [{}] * len(others)
     assert items.calls == ["BatchGetItem"]
 
 
-def test_a_later_read_sees_what_was_written_since_and_asks_for_nothing() -> None:
+def test_a_read_after_a_write_returns_what_was_written_without_a_call() -> None:
     """DynamoDB has acknowledged it; a second pass must not judge the past."""
     items = Items({IDLE: {"N": "420"}})
     found = metadata(items)
-    found.read(IDLE)
     found.write(IDLE, 600)
     assert found.read(IDLE) == found.read(IDLE) == items.items[IDLE]
     assert found.read(IDLE)["value"] == {"N": "600"}
@@ -41,8 +45,8 @@ def test_a_later_read_sees_what_was_written_since_and_asks_for_nothing() -> None
 
 
 @pytest.mark.parametrize("theirs", [{"N": "900"}, None])
-def test_what_a_refused_or_unanswered_write_left_is_read_anew_once(theirs: dict[str, Any] | None) -> None:
-    """Somebody else's item may be there, or ours all the same; and another write is known again."""
+def test_an_item_is_read_again_once_after_a_refused_or_unanswered_write(theirs: dict[str, Any] | None) -> None:
+    """The item may be another process's, or ours after all; the next write settles it again."""
     items = Items({IDLE: {"N": "420"}})
     found = metadata(items)
     found.write(IDLE, 480)
@@ -58,37 +62,9 @@ def test_what_a_refused_or_unanswered_write_left_is_read_anew_once(theirs: dict[
     assert items.calls == ["BatchGetItem", "PutItem", "PutItem", "GetItem", "PutItem"]
 
 
-def test_the_start_can_be_looked_at_without_using_up_the_first_look() -> None:
-    """`first` is for those who only want the start of the run."""
-    items = Items({IDLE: {"N": "420"}})
-    found = metadata(items)
-    assert found.first(IDLE) == found.read(IDLE)
-    assert found.first(RUNTIME) == {}
-    assert items.calls == ["BatchGetItem"]
-
-
-def test_an_item_that_is_gone_is_empty() -> None:
-    """Also on a later read."""
-    items = Items()
-    found = metadata(items)
-    assert (found.read(IDLE), found.read(IDLE)) == ({}, {})
-    assert items.calls == ["BatchGetItem"]
-
-
-def test_a_table_that_is_not_there_holds_nothing() -> None:
-    """No table is no error: the state table's own component creates it."""
-
-    class _NoTable:
-        def batch_get_item(self, **_: Any) -> None:
-            raise ABSENT
-
-        def get_item(self, **_: Any) -> None:
-            raise ABSENT
-
-        def put_item(self, **_: Any) -> None:
-            raise ABSENT
-
-    found = metadata(_NoTable())
+def test_a_missing_table_holds_no_items_and_refuses_writes() -> None:
+    """The state table's own component creates it."""
+    found = metadata(_raising(ABSENT))
     assert found.read(IDLE) == {}
     with pytest.raises(errors.NotFound):
         found.write(IDLE, 420)
@@ -96,7 +72,6 @@ def test_a_table_that_is_not_there_holds_nothing() -> None:
 
 
 def test_reads_are_consistent() -> None:
-    """What another process just wrote is seen."""
     asked: list[bool] = []
 
     class _Asked(Items):
@@ -109,9 +84,8 @@ def test_reads_are_consistent() -> None:
             return super().get_item(**request)
 
     items = _Asked()
-    found = metadata(items)
-    found.read(IDLE)
     items.refusal = ABSENT
+    found = metadata(items)
     with pytest.raises(errors.NotFound):
         found.write(IDLE, 420)
     found.read(IDLE)
@@ -122,20 +96,8 @@ def test_an_item_is_written_as_a_whole_under_its_key() -> None:
     """A crash leaves the old or the new one."""
     items = Items()
     metadata(items).write(IDLE, 420, {"ConditionExpression": "attribute_not_exists(PK)"})
-    assert items.puts == [
-        {
-            "TableName": TABLE,
-            "Item": {
-                "PK": {"S": "TYPE#METADATA"},
-                "SK": {"S": "ID#idle_time_sec"},
-                "entityType": {"S": "METADATA"},
-                "identifier": {"S": "idle_time_sec"},
-                "value": {"N": "420"},
-                "updatedAt": {"S": records.wire_time(NOW)},
-            },
-            "ConditionExpression": "attribute_not_exists(PK)",
-        }
-    ]
+    written = {**records.item(records.METADATA, IDLE, NOW), "value": {"N": "420"}}
+    assert items.puts == [{"TableName": TABLE, "Item": written, "ConditionExpression": "attribute_not_exists(PK)"}]
 
 
 class _Partial(Items):
@@ -154,8 +116,8 @@ class _Partial(Items):
         return {**first, "UnprocessedKeys": {TABLE: {"Keys": keys[1:], "ConsistentRead": True}}}
 
 
-def test_unprocessed_keys_are_asked_for_again_after_a_pause() -> None:
-    """DynamoDB answers in part when it is busy; a missing answer is not a missing item."""
+def test_unprocessed_keys_are_requested_again_after_a_pause() -> None:
+    """A busy DynamoDB answers in part; a missing answer is not a missing item."""
     values = {IDLE: {"N": "420"}, RUNTIME: {"N": "30"}, names.POOL_IDENTIFIER: {"S": "octo/widgets"}}
     clock = StillClock()
     found = metadata(_Partial(values, 2), clock)
@@ -163,53 +125,17 @@ def test_unprocessed_keys_are_asked_for_again_after_a_pause() -> None:
     assert clock.slept == [0.1, 0.2]
 
 
-def test_keys_that_stay_unprocessed_are_an_error_and_not_an_endless_loop() -> None:
-    """After five tries the reader is told; nothing is taken for absent."""
-    items = _Partial({}, 99)
-    clock = StillClock()
-    found = metadata(items, clock)
+def test_keys_that_stay_unprocessed_are_an_error_after_five_tries() -> None:
+    items, clock = _Partial({}, 99), StillClock()
     with pytest.raises(errors.Throttled, match="UnprocessedKeys"):
-        found.read(IDLE)
+        metadata(items, clock).read(IDLE)
     assert items.calls == ["BatchGetItem"] * 5
     assert clock.slept == [0.1, 0.2, 0.4, 0.8]
 
 
-def test_an_error_of_the_first_look_reaches_every_reader() -> None:
-    """Nobody takes it for an empty table."""
-
-    class _Denied:
-        def batch_get_item(self, **_: Any) -> None:
-            raise errors.PermissionDenied("dynamodb:BatchGetItem", "AccessDeniedException")
-
-    found = metadata(_Denied())
+def test_an_error_of_the_first_read_reaches_every_reader() -> None:
+    """It is not taken for an empty table."""
+    found = metadata(_raising(errors.PermissionDenied("dynamodb:BatchGetItem", "AccessDeniedException")))
     for identifier in (IDLE, RUNTIME):
         with pytest.raises(errors.PermissionDenied):
             found.read(identifier)
-
-
-def test_an_early_read_begins_at_once_and_holds_until_it_is_outdated() -> None:
-    """Then it is read once more; `first` always gives the start."""
-    answers = iter("abc")
-    early = SharedRead(Serial(), lambda: next(answers))
-    assert next(answers) == "b"
-    assert (early.first(), early(), early()) == ("a", "a", "a")
-    early.invalidate()
-    assert (early(), early(), early.first()) == ("c", "c", "a")
-
-
-def test_an_early_read_that_failed_is_raised_where_it_is_needed() -> None:
-    """Not where it was begun; and another one is tried when it is outdated."""
-    answers = iter([ABSENT, None])
-
-    def read() -> str:
-        if error := next(answers):
-            raise error
-        return "there"
-
-    early = SharedRead(Serial(), read)
-    with pytest.raises(errors.NotFound):
-        early.first()
-    with pytest.raises(errors.NotFound):
-        early()
-    early.invalidate()
-    assert early() == "there"

@@ -1,102 +1,92 @@
-"""The report: one list that is the plan, the log and the summary."""
+"""The report: one list that is the plan, the log and the summary; how a component and a run ended, in words."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 import pytest
 from attrs import evolve
 
+from refresh import errors
 from refresh.desired import Mode
-from refresh.engine.change import Change, Difference, Done, Failed, Skipped
+from refresh.engine.change import Change, Difference, Done, Failed, Skipped, Unchecked
 from refresh.engine.report import ComponentReport, Report
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.text import enumerated, lasting
 from tests.fakes.changes import REFUSAL, Paint
 from tests.fakes.desired import desired
 
+FENCE = ComponentReport(name="fence")
+PLANNED = evolve(FENCE, mode=Mode.PLAN, planned=(Paint(),))
+CHANGED = evolve(FENCE, planned=(Paint(), Paint("red")), outcomes=(Done(Paint()), Skipped(Paint("red"), "raced")))
+IDLE = ComponentReport(name="gate", unchecked=Unchecked("no reason", due=False))
+BLIND = ComponentReport(name="lawn", unchecked=Unchecked("fog"))
+HALF = ComponentReport(name="hedge", unchecked=Unchecked("fog", wholly=False))
+FAILED = ComponentReport(name="pond", error=REFUSAL)
+SKIPPED = ComponentReport(name="shed", error=errors.Blocked("the pond is not ready"))
+STOPPED = ComponentReport(name="well", error=errors.Interrupted("stopped"), unchecked=Unchecked("stopped"))
 
-def test_a_change_says_what_it_does() -> None:
-    """Verb, noun and subject; no fields and no reason unless it has some."""
+
+def test_a_change_is_described_by_verb_noun_and_subject() -> None:
     assert str(Paint()) == "paint garden fence green"
     ending = Terminate("i-00000001")
     assert (str(ending), ending.differences, ending.note) == ("terminate instance i-00000001", (), "")
-
-
-def test_a_change_must_name_its_subject() -> None:
-    """One that does not cannot even be made."""
     with pytest.raises(TypeError, match="subject"):
         Change()  # type: ignore[abstract] # that is the point
 
 
-def test_a_difference_shows_both_sides() -> None:
-    """Nothing is not an empty text."""
+def test_a_difference_shows_that_nothing_is_not_an_empty_text() -> None:
     assert str(Difference("size", None, "")) == "size: (none) -> "
 
 
 @pytest.mark.parametrize(
-    ("report", "status", "failed"),
+    ("report", "status", "reason"),
     [
-        (ComponentReport(name="fence"), "as desired", False),
-        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(), Paint("red"))), "would change 2", False),
-        (ComponentReport(name="fence", outcomes=(Done(Paint()), Skipped(Paint("red"), "raced"))), "changed 1", False),
-        (ComponentReport(name="fence", outcomes=(Done(Paint()), Failed(Paint("red"), REFUSAL))), "failed", True),
-        (ComponentReport(name="fence", error=REFUSAL), "failed", True),
-        (ComponentReport(name="fence", warnings=("peeling",)), "as desired", False),
+        (FENCE, "as desired", ""),
+        (evolve(FENCE, warnings=("peeling",)), "as desired", ""),
+        (PLANNED, "would change 1", ""),
+        (CHANGED, "changed 1", ""),
+        (IDLE, "not checked", "no reason"),
+        (BLIND, "not checked", "fog"),
+        (HALF, "partly checked", "fog"),
+        (evolve(HALF, outcomes=(Done(Paint()),)), "changed 1", "fog"),
+        (evolve(BLIND, outcomes=(Done(Paint()), Failed(Paint(), REFUSAL))), "failed", "fog"),
+        (evolve(BLIND, refusals=("no",)), "failed", "fog"),
+        (evolve(HALF, mode=Mode.PLAN, planned=(Paint(),)), "would change 1", "fog"),
+        (FAILED, "failed", ""),
+        (SKIPPED, "skipped", "the pond is not ready"),
+        (STOPPED, "not checked", "stopped"),
     ],
 )
-def test_the_exit_code_is_1_exactly_if_something_failed(report: ComponentReport, status: str, *, failed: bool) -> None:
-    """A lost race and a warning are no failures."""
-    assert (report.status, report.failed) == (status, failed)
-    assert Report((ComponentReport(name="other"), report)).exit_code == int(failed)
-
-
-def test_a_dry_run_fails_on_drift_only_where_it_is_asked_to() -> None:
-    """And apply never does."""
-    drifted = ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),))
-    assert Report((drifted,), desired=desired()).exit_code == 0
-    assert Report((drifted,), desired=desired(fail_on_drift=True)).exit_code == 1
-    assert Report((evolve(drifted, planned=()),), desired=desired(fail_on_drift=True)).exit_code == 0
-    assert Report((evolve(drifted, mode=Mode.APPLY),), desired=desired(fail_on_drift=True)).exit_code == 0
+def test_a_component_is_as_desired_only_if_all_of_it_was_checked(
+    report: ComponentReport, status: str, reason: str
+) -> None:
+    assert (report.status, report.reason) == (status, reason)
 
 
 @pytest.mark.parametrize(
-    ("component", "status"),
+    ("reports", "status", "exit_code"),
     [
-        (ComponentReport(name="fence"), "as desired"),
-        (ComponentReport(name="fence", outcomes=(Done(Paint()),)), "changed 1"),
-        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),)), "would change 1"),
-        (ComponentReport(name="fence", mode=Mode.PLAN, planned=(Paint(),), error=REFUSAL), "failed: fence"),
+        ((FENCE, IDLE), "as desired", 0),
+        ((FENCE, BLIND, IDLE), "as desired where checked; not checked: lawn", 0),
+        ((FENCE, HALF), "as desired where checked; not checked: hedge", 0),
+        ((CHANGED, BLIND), "changed 1; not checked: lawn", 0),
+        ((PLANNED, BLIND), "would change 1; not checked: lawn", 0),
+        ((evolve(PLANNED, error=REFUSAL),), "failed: fence", 1),
+        ((FENCE, FAILED, SKIPPED, BLIND), "failed: pond; skipped: shed; not checked: lawn", 1),
+        ((FAILED, FENCE, evolve(BLIND, refusals=("no",), unchecked=None)), "failed: pond, lawn", 1),
+        ((STOPPED, FAILED), "failed: pond; not checked: well", 1),
+        ((STOPPED,), "not checked: well", 1),
     ],
 )
-def test_a_run_is_summed_up_in_a_few_words(component: ComponentReport, status: str) -> None:
-    """A failure counts for more than a change."""
-    assert Report((component,)).status == status
+def test_a_run_is_as_desired_only_if_everything_due_was_checked(
+    reports: tuple[ComponentReport, ...], status: str, exit_code: int
+) -> None:
+    assert (Report(reports).status, Report(reports).exit_code) == (status, exit_code)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 d")],
+    ("report", "fail_on_drift", "exit_code"),
+    [(PLANNED, False, 0), (PLANNED, True, 1), (evolve(PLANNED, planned=()), True, 0), (CHANGED, True, 0)],
 )
-def test_a_duration_is_told_in_its_largest_unit(seconds: int, told: str) -> None:
-    """Nobody reads 604800 seconds."""
-    assert lasting(timedelta(seconds=seconds)) == told
-
-
-def test_every_component_that_failed_is_named() -> None:
-    """In the order of the components."""
-    failed = [ComponentReport(name=name, error=REFUSAL) for name in ("fence", "gate")]
-    assert Report((failed[0], ComponentReport(name="lawn"), failed[1])).status == "failed: fence, gate"
-
-
-def test_what_was_planned_and_done_is_told_as_done() -> None:
-    """Only a dry run tells of what would be."""
-    done = ComponentReport(name="fence", planned=(Paint(), Paint("red")), outcomes=(Done(Paint()),))
-    assert Report((done,)).status == "changed 1"
-
-
-@pytest.mark.parametrize(("number", "more"), [(10, ""), (11, " and 1 more")])
-def test_of_many_names_the_first_ten_are_told(number: int, more: str) -> None:
-    """And how many there are besides."""
-    listed = [f"i-{each}" for each in range(number)]
-    assert enumerated(listed) == ", ".join(listed[:10]) + more
+def test_only_a_dry_run_that_is_asked_to_fails_on_drift(
+    report: ComponentReport, *, fail_on_drift: bool, exit_code: int
+) -> None:
+    assert Report((report,), desired=desired(fail_on_drift=fail_on_drift)).exit_code == exit_code

@@ -1,13 +1,18 @@
-"""EC2: instances by id while EC2 does not list them."""
+"""EC2: what is kept of an instance, and instances by id while EC2 does not list them."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from attrs import asdict
 
 from refresh import errors
+from refresh.pool import ec2_instances, ownership
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State, by_exact_id
+from tests.fakes.serial import NOW
+from tools.image.reduced_models import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +21,51 @@ if TYPE_CHECKING:
 def test_a_state_that_ec2_adds_counts_as_alive() -> None:
     assert Ec2State("hibernating") is Ec2State.OTHER
     assert Ec2State.OTHER.alive
+
+
+def _id(number: int) -> str:
+    return f"i-{number:08x}"
+
+
+class _Recorded(dict[str, Any]):
+    """A part of an answer that notes the names that are read from it."""
+
+    def __init__(self, **members: Any) -> None:
+        super().__init__(members)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+
+def _described(instance: dict[str, Any]) -> Ec2Instance:
+    ec2: Any = SimpleNamespace(describe_instances=lambda **_: {"Reservations": [{"Instances": [instance]}]})
+    return ec2_instances.described(ec2, ids=[_id(1)])[_id(1)]
+
+
+def test_every_tag_that_a_rule_can_read_is_kept_and_no_other() -> None:
+    ours = {name: f"value of {name}" for name in ownership.TAGS}
+    tags = [{"Key": name, "Value": value} for name, value in {**ours, "team": "ci"}.items()]
+    kept = _described({"InstanceId": _id(1), "State": {"Name": "running"}, "Tags": tags}).tags
+    assert asdict(kept) == {field: ours[name] for name, field in ownership.TAGS.items()}
+
+
+def test_a_rule_cannot_read_a_tag_that_is_not_kept() -> None:
+    """Neither at run time nor by the type checker: `InstanceTags` declares what is kept."""
+    with pytest.raises(AttributeError):
+        ownership.instance_tags({"team": "ci"}).team  # type: ignore[attr-defined] # noqa: B018 - the point of the test
+
+
+def test_an_instance_is_read_by_the_members_that_the_image_keeps() -> None:
+    """A member that the reduced models lack would be absent in the container image alone."""
+    given = _Recorded(InstanceId=_id(1), State={"Name": "stopped"}, LaunchTime=NOW)
+    assert _described(given) == Ec2Instance(_id(1), Ec2State.STOPPED, NOW)
+    assert given.read == MEMBERS["ec2"]["Instance"]
 
 
 class _Disrupted:
@@ -38,10 +88,6 @@ class _Disrupted:
             problem = f"The instance IDs '{', '.join(missing)}' do not exist"
             raise errors.NotFound("ec2:DescribeInstances", "InvalidInstanceID.NotFound", problem)
         return {"Reservations": [{"Instances": [{"InstanceId": each, "State": {"Name": "running"}} for each in ids]}]}
-
-
-def _id(number: int) -> str:
-    return f"i-{number:08x}"
 
 
 def _asked(

@@ -1,9 +1,9 @@
-"""The wire form: what is written is what the others read, and what cannot be read is said, never judged."""
+"""The wire form: every process reads what another wrote, and an item that cannot be read is named, never judged."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from refresh.pool import records
 from refresh.pool.records import InstanceRecord, Unreadable
 from tests.fakes.serial import NOW
 
+ID = "i-0123456789abcdef0"
 VALUES = st.recursive(
     st.text() | st.integers(-(10**38) + 1, 10**38 - 1),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -22,15 +23,12 @@ VALUES = st.recursive(
 )
 
 
-def _read(wire: Any) -> object:
-    return TypeDeserializer().deserialize(wire)
-
-
 @given(VALUES)
 def test_values_are_written_as_the_sdk_writes_them(value: Any) -> None:
-    """The others read with the JavaScript SDK, whose form is the same; boto3's own serialiser is the oracle."""
+    """The oracle is boto3's own serialiser; the JavaScript SDK has the same form."""
     assert records.to_wire(value) == TypeSerializer().serialize(value)
-    assert _read(records.to_wire(value)) == value
+    wire: Any = records.to_wire(value)
+    assert TypeDeserializer().deserialize(wire) == value
 
 
 def test_a_sequence_is_a_list_and_never_a_set() -> None:
@@ -39,26 +37,29 @@ def test_a_sequence_is_a_list_and_never_a_set() -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, b"x", {"a"}])
-def test_what_has_no_place_in_the_contract_has_no_wire_form(value: object) -> None:
-    """A boolean is no number."""
-    with pytest.raises(TypeError, match=f"^no wire form for {type(value).__name__}$"):
+def test_a_value_of_another_type_has_no_wire_form(value: object) -> None:
+    with pytest.raises(TypeError, match=type(value).__name__):
         records.to_wire(value)
 
 
-def test_a_time_is_utc_seconds() -> None:
-    """Whatever zone it came in; the others compare the text."""
-    moment = datetime(2026, 1, 31, 11, 5, 0, 999_999, tzinfo=timezone(timedelta(hours=2)))
-    assert records.wire_time(moment) == "2026-01-31T09:05:00Z"
-    assert records.read_time("2026-01-31T09:05:00Z") == NOW
-
-
 @given(st.datetimes(datetime(1000, 1, 2), timezones=st.timezones()))  # noqa: DTZ001 - given a zone there
-def test_times_survive_and_sort_as_texts(moment: datetime) -> None:
-    """The order of texts is the order of moments."""
+def test_times_are_read_back_in_utc_seconds_and_sort_as_texts(moment: datetime) -> None:
     text = records.wire_time(moment)
     back = records.read_time(text)
     assert back == moment.astimezone(UTC).replace(microsecond=0)
     assert (text < records.wire_time(NOW)) is (back < NOW)
+
+
+def test_a_time_is_utc_in_any_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert records.wire_time(NOW) == "2026-01-31T09:05:00Z"
+        assert records.read_time("2026-01-31T09:05:00Z") == NOW
+        assert str(records.read_moment("2026-01-31T11:05:00+02:00")) == "2026-01-31 09:05:00+00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -91,10 +92,9 @@ def test_reading_a_record_never_fails(attributes: dict[str, Any]) -> None:
 
 
 def test_a_record_is_read_as_provision_wrote_it() -> None:
-    """All that is judged or kept as history, and nothing else matters."""
     written = records.item(
         records.INSTANCE,
-        "i-0123456789abcdef0",
+        ID,
         NOW,
         state="claimed",
         runId="4711",
@@ -107,7 +107,7 @@ def test_a_record_is_read_as_provision_wrote_it() -> None:
     )
     record = records.read_instance(written)
     assert record == InstanceRecord(
-        id="i-0123456789abcdef0",
+        id=ID,
         state="claimed",
         run_id="4711",
         threshold="2026-01-31T09:00:00Z",
@@ -117,80 +117,58 @@ def test_a_record_is_read_as_provision_wrote_it() -> None:
         usage_class="spot",
         ended=(("endedReason", "expired"),),
     )
-    assert record.expires == NOW - timedelta(minutes=5)
-    assert record.marked_at == NOW
+    assert (record.expires, record.marked_at) == (NOW - timedelta(minutes=5), NOW)
+    least = {**records.key(records.INSTANCE, ID), "state": {"S": "idle"}}
+    assert records.read_instance(least) == InstanceRecord(id=ID, state="idle", run_id=None, threshold=None)
 
 
 @pytest.mark.parametrize("container", [{}, {"a": "x"}, {"a": {"S": 5}}, {"a": {"N": "x"}}, {"a": {"M": []}}, {"a": {}}])
-def test_an_attribute_of_another_type_is_none(container: dict[str, Any]) -> None:
-    """Nothing raises."""
+def test_an_attribute_of_another_type_reads_as_absent(container: dict[str, Any]) -> None:
     assert records.text(container, "a") is None
     assert records.number(container, "a") is None
     assert records.mapping(container, "a") == {}
 
 
-@pytest.mark.parametrize("digits", ["1.5", "1e3", "٣", "9" * 39, "", "+5"])
-def test_only_whole_numbers_are_read(digits: str) -> None:
-    """DynamoDB itself normalises what it stores."""
-    assert records.number({"a": {"N": digits}}, "a") is None
+@pytest.mark.parametrize(
+    ("digits", "number"),
+    [("0", 0), ("-5", -5), ("420", 420), *((each, None) for each in ("1.5", "1e3", "٣", "9" * 39, "", "+5"))],
+)
+def test_only_whole_numbers_are_read(digits: str, number: int | None) -> None:
+    assert records.number({"a": {"N": digits}}, "a") == number
 
 
-def test_numbers_are_read_as_written() -> None:
-    """Negative ones as well."""
-    assert [records.number({"a": {"N": digits}}, "a") for digits in ("0", "-5", "420")] == [0, -5, 420]
-
-
-def test_a_history_item_without_a_mark_s_time_ends_now() -> None:
-    """The original's terminated records have none that can be read."""
-    old = InstanceRecord(id="i-00000001", state="terminated", run_id=None, threshold=None)
+def test_a_history_item_without_a_readable_mark_ends_now() -> None:
+    """The original's terminated records have no time that can be read."""
+    old = InstanceRecord(id=ID, state="terminated", run_id=None, threshold=None)
     assert records.history_item(old, NOW)["endedAt"] == {"S": "2026-01-31T09:05:00Z"}
-
-
-def test_a_time_is_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own zone is not what the others read."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    try:
-        assert records.wire_time(NOW) == "2026-01-31T09:05:00Z"
-        assert str(records.read_moment("2026-01-31T11:05:00+02:00")) == "2026-01-31 09:05:00+00:00"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 @pytest.mark.parametrize(
     ("wire", "identifier"),
     [
-        (records.key(records.INSTANCE, "i-00000001"), "i-00000001"),
+        (records.key(records.INSTANCE, ID), ID),
         ({"SK": {"S": "id#x"}}, "(key 'id#x')"),
         ({"SK": {"S": "x" * 41}}, f"(key '{'x' * 40}')"),
         ({}, "(key '')"),
     ],
 )
-def test_an_item_is_named_by_its_key_whatever_the_key_is(wire: records.Item, identifier: str) -> None:
-    """A person can find it by that; a long one is cut."""
+def test_an_item_is_named_by_its_key_of_any_form(wire: records.Item, identifier: str) -> None:
     assert records.identifier_of(wire) == identifier
 
 
 @pytest.mark.parametrize(
     ("identifier", "attributes", "problem"),
     [
-        ("nonsense", {"state": "idle"}, "its identifier is not an instance id"),
-        ("i-00000001", {"state": "asleep"}, "its state is none that is known"),
-        ("i-00000001", {}, "it has no state"),
-        ("i-00000001", {"state": "idle", "runId": 7}, "its runId is not a string"),
-        ("i-00000001", {"state": "idle", "threshold": 7}, "its threshold is not a string"),
+        ("nonsense", {"state": "idle"}, "identifier"),
+        (ID, {"state": "asleep"}, "unknown"),
+        (ID, {}, "no state"),
+        (ID, {"state": "idle", "runId": 7}, "runId"),
+        (ID, {"state": "idle", "threshold": 7}, "threshold"),
     ],
 )
-def test_what_no_rule_may_judge_is_named_with_what_is_wrong_with_it(
+def test_an_unreadable_record_is_named_with_its_problem(
     identifier: str, attributes: dict[str, Any], problem: str
 ) -> None:
-    """The warning is made of these words."""
-    written = records.item(records.INSTANCE, identifier, NOW, **attributes)
-    assert records.read_instance(written) == Unreadable(identifier, problem)
-
-
-def test_a_record_need_not_have_more_than_its_state() -> None:
-    """What is absent is nothing, not some text."""
-    written = {**records.key(records.INSTANCE, "i-00000001"), "state": {"S": "idle"}}
-    assert records.read_instance(written) == InstanceRecord(id="i-00000001", state="idle", run_id=None, threshold=None)
+    found = records.read_instance(records.item(records.INSTANCE, identifier, NOW, **attributes))
+    assert isinstance(found, Unreadable)
+    assert (found.id, problem in found.problem) == (identifier, True)

@@ -22,6 +22,7 @@ from refresh.reconciler.garbage_collector import policy, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 from tests.fakes.desired import desired
+from tests.fakes.instance_items import PROVISION_TAGS
 from tests.fakes.serial import NOW
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 ID = "i-0123456789abcdef0"
 OURS, FORMER, FOREIGN = "lt-ours", "lt-former", "lt-foreign"
 TEMPLATES = TemplateIds(OURS, (FORMER,))
-PROVISION = {"AllowSelfTermination": "true", "InitialRunId": "42"}
 PROTECTION = {"refresh-action:protect": "true"}
 ALIVE = [state for state in Ec2State if state.alive]
 LIVING = sorted(records.LIVING_STATES)
@@ -113,7 +113,7 @@ def test_an_instance_that_ec2_does_not_mention_is_not_ended(state: str) -> None:
             if state != "idle"
             for threshold in (FAR, "9999-12-31T23:59:59Z")
         ),
-        Unreadable(ID, "its state is none that is known"),
+        Unreadable(ID, "its state is unknown"),
     ],
 )
 def test_an_old_instance_that_nothing_would_end_fails_the_run_by_name(record: InstanceRecord | Unreadable) -> None:
@@ -134,7 +134,7 @@ def test_an_old_instance_may_have_the_longest_lease() -> None:
     "record",
     [
         *map(_record, ["idle"] * 5, ["soon", "2026-01-31", "2026-1-1T0:00:00Z", "1738314300", "2020-01-31T09:05:00"]),
-        Unreadable(ID, "its state is none that is known"),
+        Unreadable(ID, "its state is unknown"),
     ],
 )
 @pytest.mark.parametrize("launched_at", [None, NOW])
@@ -157,14 +157,13 @@ def test_a_mark_without_a_readable_time_is_as_old_as_its_threshold(seconds: int,
     ("template", "tags", "proven"),
     [
         (OURS, {}, True),
-        (FORMER, PROVISION, True),
-        (None, PROVISION, True),
+        (FORMER, PROVISION_TAGS, True),
+        (None, PROVISION_TAGS, True),
         (FORMER, {}, False),
         (None, {}, False),
-        (None, {"AllowSelfTermination": "true"}, False),
-        (None, {"InitialRunId": "42"}, False),
-        (None, {**PROVISION, "AllowSelfTermination": "false"}, False),
-        (FOREIGN, PROVISION, False),
+        *((None, dict(PROVISION_TAGS.items() - {tag}), False) for tag in PROVISION_TAGS.items()),
+        (None, {**PROVISION_TAGS, "AllowSelfTermination": "false"}, False),
+        (FOREIGN, PROVISION_TAGS, False),
     ],
 )
 @pytest.mark.parametrize("state", ["idle", records.TERMINATED])
@@ -228,14 +227,14 @@ def test_an_instance_without_a_record_is_adopted_after_its_grace(run_id: str) ->
         *({"state": state} for state in Ec2State if not state.alive),
         {"tags": {TEMPLATE_TAG: FORMER}},
         {"tags": {}},
-        {"tags": {TEMPLATE_TAG: FOREIGN, **PROVISION}},
+        {"tags": {TEMPLATE_TAG: FOREIGN, **PROVISION_TAGS}},
     ],
 )
 def test_only_an_old_enough_living_instance_of_the_pool_is_adopted(changed: dict[str, Any]) -> None:
     assert _plan([_stray(**changed)]) == Plan()
 
 
-@pytest.mark.parametrize("tags", [{TEMPLATE_TAG: FORMER, **PROVISION}, PROVISION])
+@pytest.mark.parametrize("tags", [{TEMPLATE_TAG: FORMER, **PROVISION_TAGS}, PROVISION_TAGS])
 def test_an_instance_of_a_former_template_or_of_none_is_adopted_by_its_tags(tags: dict[str, str]) -> None:
     assert [type(change) for change in _plan([_stray(tags=tags)]).changes] == [Adopt]
 
@@ -346,7 +345,7 @@ def test_instances_that_are_left_alone_for_one_reason_share_a_warning() -> None:
         id=st.just(ID),
         state=st.sampled_from(Ec2State),
         tags=st.dictionaries(
-            st.sampled_from([TEMPLATE_TAG, *PROTECTION, *PROVISION]),
+            st.sampled_from([*ownership.TAGS]),
             st.sampled_from(["", "true", OURS, FORMER, FOREIGN]),
         ),
     ),
