@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 import pkgutil
 
-import pytest
-
 import refresh.reconciler
 from refresh.pool import names
 from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs
 from refresh.reconciler.registered import COMPONENTS
-from tools.generated.roles import Contradiction, Role, merged
+from tools.generated.roles import Role, merged
 
 
 def test_every_folder_of_the_reconciler_is_a_registered_component() -> None:
@@ -30,11 +28,8 @@ def test_every_metadata_item_is_kept_by_one_component() -> None:
     assert sorted(kept) == sorted(names.METADATA_IDENTIFIERS)
 
 
-def test_a_call_of_two_parts_has_both_reasons_and_one_kind() -> None:
-    read, more = Needs("once", STATE_TABLE), Needs("always", STATE_TABLE, also={"sqs:TagQueue": QUEUES})
-    (both,) = merged([{"sqs:GetQueueUrl": read}, {"sqs:GetQueueUrl": more}]).values()
-    assert (both.why, [*both.actions("sqs:GetQueueUrl")]) == ("always; once", ["sqs:GetQueueUrl", "sqs:TagQueue"])
-    with pytest.raises(Contradiction, match="sqs:GetQueueUrl"):
-        merged([{"sqs:GetQueueUrl": read}, {"sqs:GetQueueUrl": Needs("once", QUEUES)}])
-    with pytest.raises(Contradiction, match="sqs:TagQueue"):
-        Role("x", {"sqs:GetQueueUrl": more, "sqs:TagQueue": read}).statements()
+def test_a_call_of_two_parts_has_the_actions_and_statements_of_both() -> None:
+    parts = {"sqs:TagQueue": Needs("a", QUEUES)}, {"sqs:TagQueue": Needs("b", STATE_TABLE, also={"x:Y": QUEUES})}
+    (call,) = merged(parts).values()
+    assert call.actions() == [("sqs:TagQueue", QUEUES), ("sqs:TagQueue", STATE_TABLE), ("x:Y", QUEUES)]
+    assert Role("role", [call]).statements() == [(STATE_TABLE, ["sqs:TagQueue"]), (QUEUES, ["sqs:TagQueue", "x:Y"])]

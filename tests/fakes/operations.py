@@ -17,7 +17,7 @@ MARK = ("X-Made-By", "test")
 MADE: set[str] = set()
 """The operations that were made in this process, `service:Operation`."""
 _READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole", "GET ")
-DECLARED = {operation: tuple(needs.actions(operation)) for operation, needs in REFRESH.items()}
+DECLARED = {operation: tuple(action for action, _ in call.actions()) for operation, call in REFRESH.items()}
 """The operations that refresh declares, with the IAM actions that each needs."""
 
 

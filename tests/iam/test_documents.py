@@ -39,7 +39,8 @@ INSTANCE = _arn("ec2", "instance/i-0123456789abcdef0")
 
 
 def test_every_call_is_declared_as_a_read_or_a_write_by_its_name() -> None:
-    assert [operation for operation, needs in REFRESH.items() if needs.writes is operations.reads(operation)] == []
+    declared = [(call.operation, needs.writes) for call in REFRESH.values() for needs in call.needs]
+    assert declared == [(operation, not operations.reads(operation)) for operation, _ in declared]
 
 
 @pytest.mark.parametrize("name", [role.policy for role in ROLES])
@@ -47,8 +48,6 @@ def test_every_statement_has_a_sid_and_limits_its_resources(name: str) -> None:
     statements = policies.document(name)["Statement"]
     assert all(re.fullmatch("[A-Za-z0-9]+", each["Sid"]) for each in statements)
     assert len({each["Sid"] for each in statements}) == len(statements)
-    actions = policies.actions({"Statement": statements})
-    assert len(set(actions)) == len(actions)
     unlimited = [each for each in statements if each["Resource"] == "*"]
     assert all(action.startswith("ec2:Describe") for action in policies.actions({"Statement": unlimited}))
 

@@ -20,8 +20,8 @@ _LINE = 120
 def pieces() -> Iterator[Piece]:
     """Write the page's table and its list of what only `tags` needs, and the models' operations."""
     yield Section(PAGE, "calls", "\n".join(_table()))
-    tagging = (needs.actions(operation) for operation, needs in REFRESH.items() if needs.only_with == "tags")
-    listed = ", ".join(f"`{each}`" for actions in tagging for each in actions)
+    tagging = (action for call in REFRESH.values() if call.only_with("tags") for action, _ in call.actions())
+    listed = ", ".join(f"`{action}`" for action in tagging)
     yield Section(PAGE, "actions of tags", f"Without the input `tags` leave out {listed}.")
     yield Section("tools/image/reduced_models.py", "operations", "\n".join(_operations()))
 
@@ -29,12 +29,13 @@ def pieces() -> Iterator[Piece]:
 def _table() -> Iterator[str]:
     yield "| operation | IAM actions | when and why |"
     yield "| --- | --- | --- |"
-    for operation, needs in REFRESH.items():
-        actions = ", ".join(f"`{action}`" for action in needs.actions(operation))
-        yield f"| `{operation}` | {actions or 'none'} | {_when(needs)} |"
+    for operation, call in REFRESH.items():
+        actions = ", ".join(dict.fromkeys(f"`{action}`" for action, _ in call.actions()))
+        reasons = sorted(map(_reason, call.needs), key=lambda reason: not reason.startswith("always"))
+        yield f"| `{operation}` | {actions or 'none'} | {'; '.join(reasons)} |"
 
 
-def _when(needs: Needs) -> str:
+def _reason(needs: Needs) -> str:
     given = f"with `{needs.only_with}`" if needs.only_with else ""
     return ": ".join(filter(None, (given, needs.why)))
 

@@ -5,73 +5,73 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 import refresh.agent.calls
 import refresh.clients.calls
 import refresh.dynamodb.calls
 from refresh import preflight
-from refresh.pool.permissions import ORDER, Needs, Statement
+from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, Needs, Statement
 from refresh.reconciler.registered import COMPONENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from refresh.pool.permissions import Calls
 
 
-class Contradiction(Exception):
-    """Two parts declare the same call or action differently."""
+@frozen
+class Call:
+    """An operation, and what every part of the program that calls it declares of it."""
+
+    operation: str
+    needs: tuple[Needs, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return any(each.writes for each in self.needs)
+
+    def actions(self) -> list[tuple[str, Statement]]:
+        """Return its actions with the statements that allow them; two parts may need one for different resources."""
+        pairs = [pair for each in self.needs for pair in each.actions(self.operation).items()]
+        return [pair for number, pair in enumerate(pairs) if pair not in pairs[:number]]
+
+    def only_with(self, given: str) -> bool:
+        """Whether no part calls it without this input."""
+        return all(each.only_with == given for each in self.needs)
 
 
 @frozen
 class Role:
-    """A policy of docs/iam, by the name of its file, and the calls that it has to allow."""
+    """A policy of docs/iam, by the name of its file, and the calls that it allows."""
 
     policy: str
-    calls: Calls
+    calls: Collection[Call]
 
     def statements(self) -> list[tuple[Statement, list[str]]]:
-        """Return each statement with its actions; raises `Contradiction` for an action in two statements."""
-        allowed: dict[str, Statement] = {}
-        for operation, needs in self.calls.items():
-            for action, statement in needs.actions(operation).items():
-                if allowed.setdefault(action, statement) != statement:
-                    raise Contradiction(f"{action} is allowed by {allowed[action].sid} and {statement.sid}")
-        statements: list[Statement] = []
-        for _, statement in sorted(allowed.items()):
-            if statement not in statements:
-                statements.append(statement)
-        return [
-            (each, sorted(action for action, statement in allowed.items() if statement == each))
-            for each in sorted(statements, key=_place)
-        ]
+        """Return each statement with its actions."""
+        found: list[tuple[Statement, set[str]]] = []
+        pairs = [pair for call in self.calls for pair in call.actions()]
+        for action, statement in sorted(pairs, key=lambda pair: pair[0]):
+            actions = next((actions for known, actions in found if known == statement), None)
+            if actions is None:
+                found.append((statement, actions := set()))
+            actions.add(action)
+        return [(statement, sorted(actions)) for statement, actions in sorted(found, key=_place)]
 
 
-def _place(statement: Statement) -> int:
-    return ORDER.index(statement) if statement in ORDER else len(ORDER)
+def _place(found: tuple[Statement, set[str]]) -> int:
+    return ORDER.index(found[0]) if found[0] in ORDER else len(ORDER)
 
 
-def merged(parts: Iterable[Calls]) -> Calls:
-    """Put the calls of all parts together by name, with every reason; raises `Contradiction` where they disagree."""
+def merged(parts: Iterable[Calls]) -> Mapping[str, Call]:
+    """Put the calls of all parts together, by the name of the operation."""
     found: defaultdict[str, list[Needs]] = defaultdict(list)
     for part in parts:
         for operation, needs in part.items():
             found[operation].append(needs)
-    return {operation: _one(operation, found[operation]) for operation in sorted(found)}
-
-
-def _one(operation: str, several: list[Needs]) -> Needs:
-    first, *others = several
-    if any(_kind(each) != _kind(first) for each in others):
-        raise Contradiction(f"{operation} is declared in different ways")
-    reasons = sorted({each.why: None for each in several if each.why}, key=lambda why: not why.startswith("always"))
-    also = {action: statement for each in several for action, statement in each.also.items()}
-    return evolve(first, why="; ".join(reasons), also=also)
-
-
-def _kind(needs: Needs) -> tuple[Statement | None, str, bool]:
-    return needs.statement, needs.only_with, needs.writes
+    return {operation: Call(operation, tuple(found[operation])) for operation in sorted(found)}
 
 
 REFRESH = merged(
@@ -83,11 +83,10 @@ REFRESH = merged(
     )
 )
 """What a run of refresh can call."""
-_IMAGE_PARAMETER = "ssm:GetParameters"
 ROLES = (
-    Role("refresh", REFRESH),
-    Role("plan-only", {operation: needs for operation, needs in REFRESH.items() if not needs.writes}),
+    Role("refresh", REFRESH.values()),
+    Role("plan-only", [call for call in REFRESH.values() if not call.writes]),
     # EC2 resolves the parameter as the caller who launches.
-    Role("image-parameter", {_IMAGE_PARAMETER: REFRESH[_IMAGE_PARAMETER]}),
-    Role("instance-profile", refresh.agent.calls.CALLS),
+    Role("image-parameter", merged([{"ssm:GetParameters": Needs(statement=IMAGE_PARAMETER)}]).values()),
+    Role("instance-profile", merged([refresh.agent.calls.CALLS]).values()),
 )
