@@ -42,10 +42,10 @@ ACTIONS = (
     Action("composite/action.yml", _REFRESH, step_outputs.OUTPUTS, step="refresh"),
 )
 _GROUPS = {
-    "Required inputs": "One of `github-token` and the App is required as well.",
-    "Optional inputs": "What is left out has its default.",
-    "Deprecated inputs": "The original's names for some of the above; each says what to use.",
-    "Ignored inputs": "They belong to the original's other modes, and are taken with a notice.",
+    "Required inputs": "`github-token` or an App (`github-app-id` and `github-app-private-key`) is required as well.",
+    "Optional inputs": "An input that is left out has its default.",
+    "Deprecated inputs": "The original's names for some of the inputs above; each brings a warning.",
+    "Ignored inputs": "Inputs of the original's other modes; each brings a notice.",
 }
 """The headings of the page, each with what holds for all inputs below it."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refresh import inputs
-from refresh.desired import RunnerScope
 from tests.unit.inputs.bad_inputs import environ, load, refused, row, rows
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ def test_bad_settings_of_the_runner_are_refused(given: Mapping[str, str], key: s
         row("B77", "plain", VERSION, "2.325.0", "runner_version", "2.325.0"),
         row("B78", "latest", VERSION, "Latest", "runner_version", None),
         row("user", "name", "runner-user", "builder_1", "runner_user", "builder_1"),
-        row("scope", "case", "runner-scope", "Organization", "runner_scope", RunnerScope.ORGANIZATION),
     ],
 )
 def test_settings_of_the_runner_are_taken(name: str, value: str, field: str, expected: Any) -> None:

@@ -22,7 +22,6 @@ from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
 from tests.fakes.literals import good
 from tests.pages import ROOT
-from tests.unit.inputs.bad_inputs import environ, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,31 +139,7 @@ def test_version_is_that_of_the_clone_or_of_the_package(
     assert version.version() == "refresh-action 9"
 
 
-@pytest.mark.parametrize(
-    ("given", "start"),
-    [
-        ({"ami": ""}, "ami: "),
-        ({"github-token": ""}, "github-token: "),
-        ({"AWS_REGION": ""}, "aws-region: "),
-        ({"GITHUB_REPOSITORY": ""}, "GITHUB_REPOSITORY: "),
-        ({"role-to-assume": "arn:aws:iam::123456789012:role/x"}, "role-to-assume: "),
-        ({"ami": "x\udc80"}, "ami: "),
-        ({"github-token": "***"}, "github-token: "),
-    ],
-)
-def test_problems_are_put_into_words_for_a_terminal(given: dict[str, str], start: str) -> None:
-    """Nothing in them is about a workflow."""
-    (problem,) = problems(environ(given))
-    assert problem.startswith(start)
-    title, text = wording.spoken({})(*problem.split(": ", 1))
-    assert title == (
-        f"--{start[:-2]}" if start[:-2] in options.INPUTS else "github-token" if "token" in start else "--repository"
-    )
-    assert text != problem.split(": ", 1)[1]
-    assert not re.search(r"workflow|`with:`|\bjob\b|GitHub sets|\$\{\{", text)
-
-
-def test_other_words_for_a_workflow_are_in_the_program() -> None:
+def test_words_for_a_workflow_are_in_the_program() -> None:
     """A message that is reworded would otherwise no longer be put into a terminal's words."""
     sources = [path.read_text() for path in (ROOT / "refresh").rglob("*.py") if path.parent.name != "command_line"]
     program = re.sub(r'"\s*f?"', "", "\n".join(sources)).replace("{each.variable}", "INPUT_X")
@@ -180,6 +155,7 @@ def test_message_names_an_input_as_its_user_gave_it() -> None:
         "refresh": "refresh",
         "GITHUB_REPOSITORY": "GITHUB_REPOSITORY",
     }
+    assert speak("GITHUB_REPOSITORY", "is required; x") == ("--repository", "is required; x")
 
 
 def test_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
