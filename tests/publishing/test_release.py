@@ -212,7 +212,7 @@ def test_a_bad_release_fails_before_the_floating_tag_moves(
 def test_packages_that_differ_on_another_machine_are_not_released(run: Run, tmp_path: Path) -> None:
     code, told = run("publish", "1.2.3", DIGEST, OTHER_PACKAGES)
     assert (code, _tags(tmp_path)) == (1, {})
-    assert "other packages: sha256:" in told
+    assert "packages differ" in told
 
 
 @pytest.mark.parametrize("change", ["another file", "another content"])
