@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the action without Docker. Packages come with the commit of a release or are installed by the hashes of the lock
-# file; none is taken from an earlier run.
+# Runs the action without Docker. Packages are part of a release's commit, or are installed by the hashes of the lock
+# file. No package of an earlier run is used.
 #
-#   launch.sh look   write the output `path`: the runner's own interpreter, or nothing where it cannot be used
+#   launch.sh look   write the output `path`: the runner's own interpreter, or nothing if it cannot be used
 #   launch.sh run    run the action with $PYTHON
 set -euo pipefail
 action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Only the commit of a release has this folder; `python3 -m tools.publishing packages` makes it.
+# Only a release's commit has this folder; `python3 -m tools.publishing packages` makes it.
 carried=$action/composite/packages
 
 USABLE='import importlib.util, ssl, sys
@@ -24,7 +24,7 @@ fail() {
     exit 1
 }
 
-# Name the lock file of what has to be installed. A release carries all but what is compiled, which only an App's key needs.
+# Print the lock file of the packages to install. A release has all packages except compiled ones, which only an App needs.
 lock() {
     if [[ ! -d $carried ]]; then
         echo "$action/requirements/runtime.txt"
@@ -35,18 +35,18 @@ lock() {
 
 install_packages() {
     local pip=("$PYTHON" -I -m pip) said
-    # --target, so that neither an interpreter that is managed by its distribution nor one that is read-only matters.
+    # --target works for an interpreter that is read-only or managed by its distribution.
     if ! "${pip[@]}" --version >/dev/null 2>&1; then
-        "$PYTHON" -I -m venv "$2.tools" >/dev/null 2>&1 || fail packages "$PYTHON has neither pip nor ensurepip, with which \
-the packages could be installed. Install one of them (python3-pip or python3-venv), or use a release of this action."
+        "$PYTHON" -I -m venv "$2.tools" >/dev/null 2>&1 || fail packages "$PYTHON has neither pip nor ensurepip, but the \
+packages have to be installed. Install one of them (python3-pip or python3-venv), or use a release of this action."
         pip=("$2.tools/bin/python" -I -m pip)
     fi
     if ! said=$("${pip[@]}" install --quiet --no-cache-dir --disable-pip-version-check --no-input --no-compile \
         --only-binary=:all: --require-hashes --no-deps --target "$2" --requirement "$1" 2>&1); then
-        # What it said may quote a server: no line of it may be a command.
+        # pip may quote a server, so no line may act as a command of GitHub's runner.
         sed 's/^/pip: /; s/##\[/# [/g' <<<"$said"
         fail packages "The packages could not be installed by their hashes (pip's reason is above). Make the Python package \
-index reachable from this runner, or use a release of this action, which carries its packages."
+index reachable from this runner, or use a release of this action, which contains its packages."
     fi
 }
 
@@ -68,11 +68,11 @@ not install one (its reason is above). Install Python 3.11 or newer with pip on 
         folders+=("$installed")
     fi
     if [[ -d $carried ]]; then folders+=("$carried"); fi
-    # A configuration file in HOME must not choose another endpoint or role: as in the image, unless the job has set them.
+    # As in the image, a configuration file in HOME must not choose an endpoint or a role, unless the job sets these.
     export AWS_CONFIG_FILE="${AWS_CONFIG_FILE-/dev/null}"
     export AWS_SHARED_CREDENTIALS_FILE="${AWS_SHARED_CREDENTIALS_FILE-/dev/null}"
     export AWS_EC2_METADATA_DISABLED="${AWS_EC2_METADATA_DISABLED-true}"
-    # Isolated (-I) and without site packages (-S): the path is the standard library, the action and its packages.
+    # Isolated (-I) and without site packages (-S): the path has only the standard library, the action and its packages.
     exec "$PYTHON" -I -S -c "$START" "$action/entrypoint.py" "${folders[@]}"
 }
 

@@ -64,6 +64,13 @@ UNDOCUMENTED_TEXTS = {
     "#!/usr/bin/env bash": "begins the agent's script",
 }
 """Each text by its beginning, with the reason why the page does not have it."""
+OF_AWS_OR_GITHUB = (
+    "Not authorized to perform",
+    "No OpenIDConnect provider found",
+    "The requested DurationSeconds exceeds",
+    "Bad credentials",
+    "The permissions requested are not granted",
+)
 
 
 def test_documented_messages_exist_in_the_program() -> None:
@@ -86,6 +93,15 @@ def test_problems_of_inputs_are_documented_here_or_with_the_bad_inputs() -> None
     problems = [text for call in calls if _words(text := _text(call.args[0]))]
     assert len(problems) > 40
     assert [each for each in problems if _keys(each)[0] not in documented] == []
+
+
+def test_messages_quoted_by_the_page_of_access_exist() -> None:
+    texts = "".join(map(_plain, [*_texts_of_the_program(), *OF_AWS_OR_GITHUB]))
+    quotations = re.findall(r"^\| `(.*?)` ", (ROOT / "docs" / "access.md").read_text(), re.MULTILINE)
+    assert len(quotations) > 14
+    # A run fills in operations and actions.
+    varying = [re.sub(r": |\b[a-z0-9]+:[A-Z]\w+|GitHub (?:GET|POST)", VARIES, each) for each in quotations]
+    assert [each for each in varying if not any(key in texts for key in _keys(each))] == []
 
 
 def test_undocumented_texts_and_files_still_exist() -> None:

@@ -111,7 +111,7 @@ def test_a_page_that_is_not_in_the_navigation_is_refused(
     (root / "docs" / "forgotten.md").write_text("# Forgotten\n")
     monkeypatch.setattr(site, "ROOT", root)
     assert site.main([str(tmp_path / "build")]) == 1
-    assert capfd.readouterr().err == "forgotten.md: is not in the navigation of mkdocs.yml\n"
+    assert "forgotten.md: not in the navigation" in capfd.readouterr().err
 
 
 def _copied(root: Path) -> Path:

@@ -212,7 +212,7 @@ def test_a_bad_release_fails_before_the_floating_tag_moves(
 def test_packages_that_differ_on_another_machine_are_not_released(run: Run, tmp_path: Path) -> None:
     code, told = run("publish", "1.2.3", DIGEST, OTHER_PACKAGES)
     assert (code, _tags(tmp_path)) == (1, {})
-    assert "other packages: sha256:" in told
+    assert "packages differ" in told
 
 
 @pytest.mark.parametrize("change", ["another file", "another content"])
@@ -252,7 +252,7 @@ def test_pages_that_name_another_repository_are_not_released(run: Run, checkout:
     (checkout / "README.md").write_text("uses: org/refresh-action@v1\n")
     _git(checkout, "add", "README.md")
     code, told = run("check", "1.2.3")
-    assert (code, "org/refresh-action stands in 1 files (README.md, ...)" in told) == (1, True)
+    assert (code, "org/refresh-action is in 1 files (README.md, ...)" in told) == (1, True)
     assert run("check", "1.2.3", GITHUB_REPOSITORY="org/refresh-action")[0] == 0
 
 
@@ -263,7 +263,7 @@ def test_the_floating_tag_stays_with_a_newer_version(
         _git(checkout, "push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
     code, told = run("publish", "1.2.3", DIGEST, packages_digest)
     assert code == 0, told
-    assert "v1 stays where it is" in told
+    assert "v1 does not move" in told
     assert any(call.endswith("--draft=false --latest=false") for call in _called(tmp_path))
     assert _tags(tmp_path)["v1"] == "Dockerfile"
 
@@ -301,7 +301,7 @@ def test_a_platform_that_this_machine_cannot_run_is_left_out(
     assert image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3)) == DIGEST
     assert "LEFT OUT: linux/arm64" in capfd.readouterr().out
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    with pytest.raises(CommandFailed, match="runs none of"):
+    with pytest.raises(CommandFailed, match="none of"):
         image.try_out(Commands(tmp_path, dry=True), "name", Version(1, 2, 3))
 
 

@@ -1,6 +1,7 @@
-"""Run `entrypoint.py` five times against embedded stand-ins for AWS and GitHub, and check what it did.
+"""Run `entrypoint.py` several times against embedded stand-ins for AWS and GitHub, and check what it does.
 
-Each act is a child process, exactly as the action starts it. The demo ends by itself and leaves nothing running.
+Each act is a child process, started exactly as the action starts it. The demo ends by itself and leaves nothing
+running.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from refresh import inputs
 from refresh.pool import names, records
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.desired import REGION, REPOSITORY, TEMPLATE
@@ -26,7 +28,7 @@ FOREIGN_IMAGE = "ami-0fedcba9876543210"
 
 
 class ActFailed(Exception):
-    """An act did not do what it says."""
+    """An act did not do what its title says."""
 
 
 def main() -> int:
@@ -34,7 +36,7 @@ def main() -> int:
     began = time.monotonic()
     with AwsServer() as aws, GitHubServer() as github:
         world = World(aws, github)
-        print(f"A pool for {REPOSITORY} in {REGION}; AWS is emulated at {aws.url}, GitHub at {github.url}.")
+        print(f"The pool of {REPOSITORY} in {REGION}, with stand-ins for AWS at {aws.url} and GitHub at {github.url}.")
         clients = world.clients()
         try:
             _act(world, "1. An empty account: everything is created", lambda: _created(world, clients))
@@ -42,23 +44,25 @@ def main() -> int:
             _edit_template(clients)
             _act(
                 world,
-                f"3. Someone made {FOREIGN_IMAGE} the template's default by hand: it is repaired",
+                f"3. Someone changed the template to {FOREIGN_IMAGE} by hand: it is repaired",
                 lambda: _repaired(world, clients),
             )
             _fill_pool(world, clients)
             _act(
                 world,
-                f"4. {EXPIRED} expired instances and one at work, in mode plan: listed and not touched",
+                f"4. {EXPIRED} expired instances and a working one, in plan mode: changes are listed but not made",
                 lambda: _untouched(world),
                 mode="plan",
             )
             _act(
-                world, "5. The same for real: the expired ones end and are cleaned", lambda: _collected(world, clients)
+                world,
+                "5. The same in apply mode: the expired instances end and are cleaned up",
+                lambda: _collected(world, clients),
             )
         except ActFailed as failure:
             print(f"\nFAILED: {failure}")
             return 1
-    print(f"\nAll five acts did what they say, in {time.monotonic() - began:.1f} s. Nothing was left running.")
+    print(f"\nAll acts did what their titles say, in {time.monotonic() - began:.1f} s. Nothing was left running.")
     return 0
 
 
@@ -70,8 +74,8 @@ def _act(world: World, title: str, check: Callable[[], None], mode: str = "apply
     code, printed = world.run(mode=mode)
     print("".join(f"    {line}\n" for line in printed.splitlines()))
     print(
-        f"    exit code {code}, {time.monotonic() - began:.1f} s, {len(world.aws.calls)} calls to AWS of which "
-        f"{len(world.aws.writes)} write, {len(world.github.calls)} to GitHub"
+        f"    exit code {code}, {time.monotonic() - began:.1f} s, {len(world.aws.calls)} calls to AWS "
+        f"({len(world.aws.writes)} of them writes), {len(world.github.calls)} to GitHub"
     )
     _require(code == 0, f"exit code {code}")
     check()
@@ -79,16 +83,16 @@ def _act(world: World, title: str, check: Callable[[], None], mode: str = "apply
 
 def _created(world: World, clients: Clients) -> None:
     items = world.items(clients)
-    print("\n    In the table now:")
+    print("\n    The table now contains:")
     for key, item in sorted(items.items()):
         print(f"      {key}: {_shown(item)}")
     versions = clients.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE)["LaunchTemplateVersions"]
     print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(clients)}")
     queues = clients.sqs.list_queues().get("QueueUrls", [])
     print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
-    expected = len(names.METADATA_IDENTIFIERS)
-    _require(len(items) == expected, f"{expected} METADATA items expected, {len(items)} found")
-    _require(len(queues) == 7, f"7 queues expected, {len(queues)} found")  # noqa: PLR2004 - the default classes
+    wanted, classes = len(names.METADATA_IDENTIFIERS), len(inputs.load(world.environ()).desired.resource_classes)
+    _require(len(items) == wanted, f"{wanted} METADATA items expected, {len(items)} found")
+    _require(len(queues) == classes, f"{classes} queues expected, {len(queues)} found")
 
 
 def _unchanged(world: World) -> None:
@@ -110,8 +114,8 @@ def _edit_template(clients: Clients) -> None:
 
 def _repaired(world: World, clients: Clients) -> None:
     image = _default_image(clients)
-    print(f"    Launch template {TEMPLATE}: the default launches {image} again")
-    _require(image == world.inputs["ami"], f"the default launches {image}")
+    print(f"    Launch template {TEMPLATE}: the default version launches {image} again")
+    _require(image == world.inputs["ami"], f"the default version launches {image}")
 
 
 def _fill_pool(world: World, clients: Clients) -> None:
@@ -126,7 +130,7 @@ def _collected(world: World, clients: Clients) -> None:
     states = sorted(world.states(clients).values())
     items = [key for key in world.items(clients) if "METADATA" not in key]
     print(f"    Instances in EC2: {', '.join(states)}")
-    print("    In the table, METADATA aside: " + "".join(f"\n      {key}" for key in sorted(items)))
+    print("    Items in the table besides METADATA: " + "".join(f"\n      {key}" for key in sorted(items)))
     _require(states == ["running", *["terminated"] * EXPIRED], f"instances are {states}")
     kinds = [sum(kind in key for key in items) for kind in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")]
     _require(kinds == [1, 1, 1, EXPIRED], f"records, heartbeats, signals and history items are {kinds}")
@@ -138,7 +142,7 @@ def _default_image(clients: Clients) -> str:
 
 
 def _shown(item: records.Item) -> str:
-    """Show an item's value, but never a token."""
+    """Return an item's value, but never a token."""
     if item["SK"]["S"].endswith("gh_registration_token"):
         return f"(a token) until {item['value']['M']['expires_at']['S']}"
     value = str(item["value"])

@@ -1,1 +1,1 @@
-"""What the documentation site needs beside its pages in docs/."""
+"""Builds the documentation site, and the pictures of the pages."""

@@ -1,7 +1,7 @@
-"""Builds the documentation site strictly: python -m tools.docs.site [FOLDER], by default build; it gets FOLDER/site.
+"""Builds the documentation site strictly into FOLDER/site: python -m tools.docs.site [FOLDER], by default build.
 
-The pages that GitHub wants at the top of the repository become pages of the site, links between the two are rewritten,
-and the renderer of the diagrams is put beside the pages, so that a reader's browser asks no other host for anything.
+Pages that GitHub expects at the top of the repository become pages of the site, and links between the two are
+rewritten. The renderer of the diagrams is part of the site, so that a reader's browser loads nothing from other hosts.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "mkdocs.yml"
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-"""Pages at the top, and what they are called in the site."""
+"""Pages at the top, and their names in the site."""
 RENDERER = resources.files("diagram_renderer") / "renderers" / "static" / "js" / "mermaid.min.js"
 _NOT_IN_NAVIGATION = re.compile(r"decisions/0.*\.md")
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#]+)")
 _ELSEWHERE = re.compile(rb"https://(?:unpkg\.com|cdn\.jsdelivr\.net|api\.github\.com|gitlab\.com)/")
-"""Hosts that the theme's script would ask: for libraries that are not used here, and for a repository's stars."""
+"""Hosts that the theme's script would call for unused libraries and for a repository's stars."""
 
 
 class Broken(Exception):
-    """The pages cannot become a site."""
+    """A page cannot be part of the site."""
 
 
 def main(arguments: list[str]) -> int:
-    """Build the site; the exit code is the generator's, or 1 where the pages are not whole."""
+    """Build the site; return the generator's exit code, or 1 for pages that it would accept but should not."""
     folder = Path(arguments[0] if arguments else ROOT / "build").resolve()
     try:
         prepare(folder)
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
 
 
 def prepare(folder: Path) -> None:
-    """Write what the generator reads: its configuration, all pages, the renderer and our parts of the theme."""
+    """Write the generator's input: its configuration, all pages, the renderer and our parts of the theme."""
     pages = folder / "pages"
     for each in (pages, folder / "site", folder / "theme"):
         shutil.rmtree(each, ignore_errors=True)
@@ -74,13 +74,13 @@ def prepare(folder: Path) -> None:
 
 
 def _require_whole(pages: Path) -> None:
-    """Refuse what the generator takes: pages that are nowhere in the navigation, and links from the server's root."""
+    """Refuse what the generator accepts: pages outside the navigation, and links from the server's root."""
     listed = set(_listed(yaml.load(CONFIGURATION.read_text(), Loader=_Plain)["nav"]))  # noqa: S506 - our own file, no objects
     problems = []
     for page in sorted(pages.rglob("*.md")):
         name = page.relative_to(pages).as_posix()
         if name not in listed and not _NOT_IN_NAVIGATION.fullmatch(name):
-            problems.append(f"{name}: is not in the navigation of {CONFIGURATION.name}")
+            problems.append(f"{name}: not in the navigation of {CONFIGURATION.name}")
         problems += [
             f"{name}: absolute link {link[1]}" for link in _LINK.finditer(page.read_text()) if link[1][0] == "/"
         ]
@@ -89,7 +89,7 @@ def _require_whole(pages: Path) -> None:
 
 
 class _Plain(yaml.SafeLoader):
-    """Reads the configuration without what its tags name."""
+    """Reads the configuration without loading the objects that its tags name."""
 
 
 _Plain.add_multi_constructor("tag:yaml.org,2002:python/name:", lambda *_: None)
@@ -112,7 +112,7 @@ def _site_links(text: str, page: str) -> str:
 
 
 def _from_docs(link: str, page: str) -> str:
-    """Let a link that leaves docs/ lead to the site's page, or to the file on GitHub."""
+    """Rewrite a link that leaves docs/ to the site's page, or to the file on GitHub."""
     folder = posixpath.dirname(page)
     target = posixpath.normpath(posixpath.join("docs", folder, link))
     if target.startswith("docs/") or link.startswith("/"):

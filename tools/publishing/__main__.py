@@ -2,9 +2,9 @@
 
 python -m tools.publishing check VERSION                   check that the version can be released
 python -m tools.publishing image VERSION                   build and push the image
-python -m tools.publishing packages FOLDER                 make the packages that a release carries, or compare FOLDER
-python -m tools.publishing publish VERSION IMAGE PACKAGES  commit, tag and release what has these two digests
-python -m tools.publishing dry-run VERSION                 do all of it on a clone, but show what others would see
+python -m tools.publishing packages FOLDER                 make the packages of a release, or compare an existing FOLDER
+python -m tools.publishing publish VERSION IMAGE PACKAGES  commit, tag and release; IMAGE and PACKAGES are digests
+python -m tools.publishing dry-run VERSION                 do all of it on a clone, but only show the public steps
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAME = f"ghcr.io/{REPOSITORY.lower()}"
 
 
 def check(wanted: Version) -> None:
-    """Refuse a version that cannot be released, with all reasons."""
+    """Refuse a version that cannot be released, for all reasons together."""
     commands = Commands(ROOT, dry=False)
     found = [
         *version.problems(wanted, ROOT, publication.tags(commands)),
@@ -42,15 +42,15 @@ def check(wanted: Version) -> None:
 
 
 def _placeholders(commands: Commands) -> Iterator[str]:
-    """Tell where the pages still name the repository that stands for this one until it has its place."""
+    """Report the files that still name the placeholder instead of this repository."""
     if REPOSITORY != PLACEHOLDER:
         listed = commands.ask("git", "ls-files", "*.md", "*.yml", "*.yaml").splitlines()
         if named := [path for path in listed if PLACEHOLDER in (ROOT / path).read_text()]:
-            yield f"{PLACEHOLDER} stands in {len(named)} files ({', '.join(named[:3])}, ...); write {REPOSITORY} there"
+            yield f"{PLACEHOLDER} is in {len(named)} files ({', '.join(named[:3])}, ...); replace it by {REPOSITORY}"
 
 
 def build(wanted: Version) -> None:
-    """Build and push the image; the digest becomes an output of the workflow's step."""
+    """Build and push the image, and write its digest to the step's outputs."""
     digest = image.push(Commands(ROOT, dry=False), NAME, wanted)
     say(f"{NAME}@{digest}")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as outputs:
@@ -58,7 +58,7 @@ def build(wanted: Version) -> None:
 
 
 def carry(folder: Path) -> None:
-    """Make the packages, or compare those that are there; the digest becomes an output of the workflow's step."""
+    """Make the packages, or compare existing ones, and write their digest to the step's outputs."""
     digest = packages.check(ROOT, folder) if folder.exists() else packages.write(ROOT, folder)
     say(f"{folder}: {digest}")
     if "GITHUB_OUTPUT" in os.environ:
@@ -77,19 +77,19 @@ def publish(wanted: Version, digest: str, carried: str) -> None:
 
 
 def rehearse(wanted: Version) -> None:
-    """Do all of it on a clone that is thrown away; what others would see, and who signs, is shown alone."""
+    """Do all steps on a temporary clone; only show those that publish or sign."""
     with tempfile.TemporaryDirectory() as place:
         clone = Path(place) / "refresh-action"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)  # noqa: S603, S607 - our own
         if Commands(ROOT, dry=True).ask("git", "status", "--porcelain"):
-            say("What is not committed is left out.")
+            say("Uncommitted changes are left out.")
         commands = Commands(clone, dry=True)
         listed = publication.tags(commands)
         for problem in version.problems(wanted, clone, listed):
             say(f"THE RELEASE WOULD BE REFUSED: {problem}")
         say("\n== Image\n")
         digest = image.try_out(commands, NAME, wanted)
-        say(f"The digest here is the one of this machine's image: {digest}")
+        say(f"The digest below is that of this machine's image: {digest}")
         _show_push(commands, wanted, digest)
         say("\n== Packages, made twice\n")
         carried = packages.write(clone, Path(place) / "packages")
@@ -112,7 +112,7 @@ def _show_push(commands: Commands, wanted: Version, digest: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one step; tell what is wrong in a line each."""
+    """Run one step; report each error on a line."""
     try:
         match arguments:
             case ["check", text]:

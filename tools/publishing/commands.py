@@ -1,4 +1,4 @@
-"""Commands that a release runs, and those that it only shows in a dry run since others would see what they do."""
+"""Commands of a release; a dry run only shows those that publish something."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 
 
 class CommandFailed(Exception):
-    """A command ended with another exit code than 0; what it said stands before."""
+    """A command failed; its own output precedes this error."""
 
 
-@dataclass(frozen=True)  # nothing is installed where the workflow runs it
+@dataclass(frozen=True)  # not attrs: the workflow installs nothing
 class Commands:
-    """Runs commands in a folder, each shown before; in a dry run what others would see is shown alone."""
+    """Shows and runs commands in a folder; in a dry run it only shows those that publish."""
 
     folder: Path
     dry: bool
 
     def run(self, *words: str) -> None:
-        """Run a command whose output is for people."""
+        """Run a command and show its output."""
         say(f"$ {shlex.join(words)}")
         self._ended(words, subprocess.run(words, cwd=self.folder, check=False).returncode)  # noqa: S603 - ours
 
     def ask(self, *words: str) -> str:
-        """Run a command that changes nothing, and give what it prints."""
+        """Run a command that changes nothing, and return its output."""
         done = subprocess.run(words, cwd=self.folder, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
         self._ended(words, done.returncode)
         return done.stdout.strip()
 
     def publish(self, *words: str) -> None:
-        """Run a command that others see the effect of; in a dry run show it."""
+        """Run a command that publishes something; in a dry run only show it."""
         if self.dry:
             say(f"not run: {shlex.join(words)}")
         else:
@@ -48,6 +48,6 @@ class Commands:
 
 
 def say(text: str) -> None:
-    """Tell people, in the order in which commands tell them."""
+    """Print a line at once, so that it stays in order with the output of commands."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

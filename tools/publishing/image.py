@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 PLATFORMS = ("linux/amd64", "linux/arm64")
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _OWN = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64"}
-"""The platform of a machine, by each name that systems have for it."""
+"""The platform of a machine, by each of the names that systems use."""
 _EMULATORS = Path("/proc/sys/fs/binfmt_misc")
 _REPOSITORIES = {"linux/amd64": "amd64/", "linux/arm64": "arm64v8/"}
-"""Where an emulated platform's own base image is: an old engine keeps one platform per name."""
+"""Where the base image of an emulated platform is, because old engines keep only one platform per name."""
 _METADATA = "build/image.json"
 _BAD_INPUT = 2
 
 
 def build_command(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
-    """Give the command that builds for both platforms, with provenance and a bill of materials, and pushes."""
+    """Return the command that builds for both platforms, with provenance and a bill of materials, and pushes."""
     return (
         *("docker", "buildx", "build", f"--platform={','.join(PLATFORMS)}"),
         *_labels(commands, name, version),
@@ -37,33 +37,34 @@ def build_command(commands: Commands, name: str, version: Version) -> tuple[str,
 
 
 def push(commands: Commands, name: str, version: Version) -> str:
-    """Build and push, on the base image that the Dockerfile pins; give the digest."""
+    """Build and push, on the base image that the Dockerfile pins; return the digest."""
     (commands.folder / _METADATA).parent.mkdir(exist_ok=True)
     commands.run(*build_command(commands, name, version))
     return str(json.loads((commands.folder / _METADATA).read_text())["containerimage.digest"])
 
 
 def try_out(commands: Commands, name: str, version: Version) -> str:
-    """Build each platform that this machine can run, start the program in it, and give the first one's digest."""
+    """Build each platform that this machine can run, start the program in it, and return the first digest."""
     built = {platform: _tried(commands, platform, name, version) for platform in PLATFORMS if _can_run(platform)}
     for platform in PLATFORMS:
         if platform not in built:
             say(
-                f"LEFT OUT: {platform}, since this machine emulates no {_MACHINES[platform]} (Debian: qemu-user-static)"
+                f"LEFT OUT: {platform}, because this machine does not emulate {_MACHINES[platform]} "
+                "(Debian: qemu-user-static)"
             )
     if not built:
-        raise CommandFailed(f"this machine, {machine.machine()}, runs none of {', '.join(PLATFORMS)}")
+        raise CommandFailed(f"this machine ({machine.machine()}) can run none of {', '.join(PLATFORMS)}")
     return next(iter(built.values()))
 
 
 def base_image(root: Path) -> str:
-    """Name the image that the Dockerfile builds on, without its digest."""
+    """Return the name of the Dockerfile's base image, without its digest."""
     (base,) = re.findall(r"^FROM (\S+)@sha256:[0-9a-f]{64} AS base$", (root / "Dockerfile").read_text(), re.MULTILINE)
     return str(base)
 
 
 def _labels(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
-    """Say in the image what it was built from."""
+    """Label the image with what it was built from."""
     told = {
         "version": str(version),
         "revision": commands.ask("git", "rev-parse", "HEAD"),
@@ -90,7 +91,7 @@ def _tried(commands: Commands, platform: str, name: str, version: Version) -> st
         f"--tag={tag}",
         ".",
     )
-    # Without inputs the program names every one that it needs, and calls nobody.
+    # Without inputs the program reports those that are missing, and makes no call.
     started = ("docker", "run", "--rm", f"--platform={platform}", tag)
     commands.run("sh", "-c", f'"$@"; test $? = {_BAD_INPUT}', "sh", *started)
     say(f"{platform}: built, started, and refused to run without inputs")

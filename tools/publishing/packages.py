@@ -1,8 +1,8 @@
-"""The packages that the commit of a release carries, so that the composite form starts without installing anything.
+"""The packages in the commit of a release, so that the composite form starts without installing anything.
 
-They are the pure Python wheels of requirements/runtime.txt, checked by their hashes, with botocore's models reduced as
-in the image. There is no bytecode: no one can review it, and each version of Python has its own. The result depends on
-the lock file alone, not on the machine or its version of Python.
+They are the pure Python wheels of requirements/runtime.txt, verified by their hashes, with botocore's models reduced as
+in the image. There is no bytecode: nobody can review it, and each version of Python has its own. The result depends
+only on the lock file, not on the machine or its version of Python.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from pathlib import Path
 from tools.publishing.commands import CommandFailed
 
 CARRIED = Path("composite") / "packages"
-"""Where a release has them, in its commit."""
+"""Their folder in the commit of a release."""
 COMPILED = ("cffi", "cryptography", "pycparser", "pynacl")
-"""What has no wheel of pure Python, and pycparser, which only cffi needs."""
+"""Packages without a pure Python wheel, and pycparser, which only cffi needs."""
 UNUSED = ("pynacl",)
-"""What refresh never calls."""
+"""Packages that refresh never calls."""
 _LISTED = "compiled.txt"
 _STAND_IN = '''\
-"""Replaces PyNaCl, which is compiled: PyGithub loads it to encrypt secrets for GitHub, which refresh never does."""
+"""Replaces PyNaCl, which is compiled: PyGithub imports it to encrypt secrets for GitHub, which refresh never does."""
 
 encoding = public = utils = None
 '''
 # Wheels of pure Python for every platform; the version is the oldest that is supported.
 _PURE = ("--platform=any", "--implementation=py", "--abi=none", "--python-version=3.11", "--only-binary=:all:")
-# The models are read by the botocore that is carried.
+# The packages' own botocore reads the models.
 _REDUCE = """
 import runpy, sys
 folder, script = sys.argv[1:]
@@ -41,11 +41,11 @@ del sys.argv[1:]
 runpy.run_path(script, run_name="__main__")
 """
 _OF_PIP = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
-"""What pip writes about the installation itself."""
+"""Files that pip writes about the installation itself."""
 
 
 def write(root: Path, folder: Path) -> str:
-    """Make the folder from the lock file of a checkout; gives its digest."""
+    """Make the folder from the lock file of a checkout; return its digest."""
     locked = _locked((root / "requirements" / "runtime.txt").read_text())
     if folder.exists():
         shutil.rmtree(folder)
@@ -59,14 +59,14 @@ def write(root: Path, folder: Path) -> str:
     (folder / "nacl").mkdir()
     (folder / "nacl" / "__init__.py").write_text(_STAND_IN)
     kept = "".join(text for name, text in locked.items() if name in COMPILED and name not in UNUSED)
-    (folder / _LISTED).write_text(f"# What an App's key is signed with: installed when it is needed.\n{kept}")
+    (folder / _LISTED).write_text(f"# Packages that sign with an App's key; installed only when needed.\n{kept}")
     return digest(folder)
 
 
 def digest(folder: Path) -> str:
-    """Give one digest of the names and the contents of all files, whatever order they were made in.
+    """Return one digest of the names and contents of all files, independent of their order.
 
-    Bytecode counts as well: Python may run it in place of the source next to it.
+    Bytecode counts too, because Python may run it in place of the source next to it.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = "".join(f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
@@ -78,7 +78,7 @@ def _sha256(path: Path) -> str:
 
 
 def check(root: Path, folder: Path) -> str:
-    """Make them anew and compare; raises `CommandFailed` where the folder has anything else, and gives the digest."""
+    """Make the packages again and compare; return the digest, or raise `CommandFailed` if the folder differs."""
     with tempfile.TemporaryDirectory() as place:
         made = write(root, Path(place) / "packages")
     if (found := digest(folder)) != made:
@@ -87,7 +87,7 @@ def check(root: Path, folder: Path) -> str:
 
 
 def _locked(text: str) -> dict[str, str]:
-    """Give each package's lines of a lock file, by its name."""
+    """Return each package's lines of a lock file, by its name."""
     blocks = [each for each in re.split(r"^(?=[A-Za-z])", text, flags=re.MULTILINE) if each[:1].isalpha()]
     return {each.partition("==")[0]: each if each.endswith("\n") else f"{each}\n" for each in blocks}
 
@@ -101,7 +101,7 @@ def _install(requirements: str, folder: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    # Whoever builds may have a configuration of AWS, with a profile or an endpoint of its own.
+    # The builder's own AWS configuration may have a profile or an endpoint.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, check=False, env=environ, capture_output=True, text=True)  # noqa: S603 - our own

@@ -1,4 +1,4 @@
-"""The version that is released: what has to be there before, and what its notes are."""
+"""The version of a release: what must be done before, and its notes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNRELEASED = "Unreleased"
 
 
 class Version(NamedTuple):
-    """A version of three numbers, https://semver.org."""
+    """A version with three numbers, https://semver.org."""
 
     major: int
     minor: int
@@ -23,9 +23,9 @@ class Version(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read 1.2.3; raises `ValueError` for anything else."""
+        """Parse 1.2.3; raise `ValueError` for anything else."""
         if not _FORM.fullmatch(text):
-            raise ValueError(f"a version of three numbers expected, such as 1.2.3; got {text[:40]!r}")
+            raise ValueError(f"a version with three numbers expected, such as 1.2.3; got {text[:40]!r}")
         return cls(*map(int, text.split(".")))
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Version(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The tag of this version, which never moves."""
+        """The tag of this version. It never moves."""
         return f"v{self}"
 
     @property
@@ -42,32 +42,32 @@ class Version(NamedTuple):
         return f"v{self.major}"
 
     def is_newest(self, tags: Iterable[str], *, of_all: bool = False) -> bool:
-        """Tell whether no tag is of a newer version with the same major number, or with any."""
+        """Whether no tag has a newer version with the same major number, or with any."""
         others = [Version.parse(tag[1:]) for tag in tags if tag[:1] == "v" and _FORM.fullmatch(tag[1:])]
         return all(other <= self for other in others if of_all or other.major == self.major)
 
 
 def problems(version: Version, root: Path, tags: Iterable[str]) -> Iterator[str]:
-    """Tell all that keeps a version from being released, each with the remedy."""
+    """Report everything that prevents the release, each with its remedy."""
     if version.tag in tags:
         yield (
-            f"{version.tag} is a tag already: choose the next version; or, if its release was never published, delete "
-            f"the tag (git push origin :{version.tag}) and start again"
+            f"the tag {version.tag} already exists: choose the next version or, if its release was never published, "
+            f"delete the tag (git push origin :{version.tag}) and start again"
         )
     named = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     if named != str(version):
-        yield f"pyproject.toml: version is {named}; write {version} there first, in a pull request"
+        yield f"pyproject.toml: version is {named}; change it to {version} first, in a pull request"
     changelog = (root / "CHANGELOG.md").read_text()
     if not section(changelog, str(version)):
         yield f"CHANGELOG.md has no section {version}; rename `## {_UNRELEASED}` to `## {version}`, in a pull request"
     elif section(changelog, _UNRELEASED):
-        yield f"CHANGELOG.md has more under {_UNRELEASED} than under {version}; move it, or wait with it"
+        yield f"CHANGELOG.md has entries under {_UNRELEASED}; move them to {version}, or to a later release"
 
 
 def notes(version: Version, root: Path, address: str) -> str:
-    """Give the release's notes, their links led to the files of the tag at the repository's address.
+    """Return the release's notes, with links to the files of the tag.
 
-    Before its section is there they are those of what is unreleased.
+    If the version has no section yet, the notes are the unreleased section.
     """
     changelog = (root / "CHANGELOG.md").read_text()
     told = section(changelog, str(version)) or section(changelog, _UNRELEASED)
@@ -75,6 +75,6 @@ def notes(version: Version, root: Path, address: str) -> str:
 
 
 def section(changelog: str, title: str) -> str:
-    """Give the text of a section of the changelog; "" where there is none, or nothing in it."""
+    """Return the text of a section of the changelog; "" if it is absent or empty."""
     found = re.search(rf"^## {re.escape(title)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
     return found[1].strip() if found else ""
