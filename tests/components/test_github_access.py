@@ -120,6 +120,7 @@ def test_an_answer_that_is_no_installation_or_token_is_refused(github: GitHubSer
 
 
 @pytest.mark.shows("B83")
+@pytest.mark.parametrize(("status", "kind"), [(403, errors.PermissionDenied), (404, errors.NotFound)])
 @pytest.mark.parametrize(
     ("access", "scope", "remedies"),
     [
@@ -133,7 +134,6 @@ def test_an_answer_that_is_no_installation_or_token_is_refused(github: GitHubSer
         ),
     ],
 )
-@pytest.mark.parametrize(("status", "kind"), [(403, errors.PermissionDenied), (404, errors.NotFound)])
 def test_a_token_without_the_permission_is_refused_with_it(  # noqa: PLR0913, PLR0917 - a table
     github: GitHubServer, access: Secret, scope: RunnerScope, remedies: str, status: int, kind: type[errors.ApiError]
 ) -> None:
