@@ -17,7 +17,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 _ACTION = re.compile(r"not authorized to perform: (kms:[A-Za-z]+)")
 _NAMED = "the KMS key"
 _UNNAMED = f"{_NAMED} that encrypts it"
-_SHOWN = "`aws dynamodb describe-table` shows it as SSEDescription"
+_WHERE = "`aws dynamodb describe-table` shows it as SSEDescription"
 _STATES = (
     (re.compile(r"Disabled"), f"Enable {_UNNAMED}"),
     (re.compile(r"InvalidState|pending deletion", re.IGNORECASE), f"Cancel the deletion of {_UNNAMED} and enable it"),
@@ -30,10 +30,10 @@ def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
     """Return the error for an answer about a key; None for any other answer."""
     if not (_CODE.match(code) or _ABOUT_A_KEY.search(message)) or "explicit deny" in message:
         return None
-    said = f"{code} {message}"
-    if _THROTTLED.search(said):
+    answer = f"{code} {message}"
+    if _THROTTLED.search(answer):
         return errors.Throttled(operation, code, message)
-    remedy = next((helps for words, helps in _STATES if words.search(said)), "")
+    remedy = next((remedy for words, remedy in _STATES if words.search(answer)), "")
     if not remedy:
         action = _ACTION.search(message)
         also = f" and {action[1]}" if action and action[1] != "kms:Decrypt" else ""
@@ -48,6 +48,6 @@ def from_aws(operation: str, code: str, message: str) -> errors.ApiError | None:
 
 def named(error: errors.KeyUnusable, key: str) -> errors.KeyUnusable:
     """Name the key in the remedy; without a key, say where to look it up."""
-    which = f"{_NAMED} {key}" if key else f"{_UNNAMED} ({_SHOWN})"
+    which = f"{_NAMED} {key}" if key else f"{_UNNAMED} ({_WHERE})"
     remedy = error.remedy.replace(_UNNAMED, which)
     return errors.KeyUnusable(error.operation, error.code, error.message, remedy=remedy)

@@ -1,1 +1,1 @@
-"""What runs on an instance: shell files that are constant, and the user data that carries them."""
+"""The program of an instance: constant shell files, and the user data that contains them."""

@@ -1,4 +1,4 @@
-# await_run: print the run that the record names, once it names one.
+# await_run: wait until the record names a run, and print it.
 await_run() {
     local found
     while :; do
@@ -9,8 +9,8 @@ await_run() {
     printf '%s' "$found"
 }
 
-# await_release RUN: until the record names another run or none; a runner that ended by itself is started again. Where there is no
-# record any more, the run goes on: a table that was lost must not cut off jobs.
+# await_release RUN: wait until the record names another run or none, and restart a runner that exits. Without a record the run goes
+# on: a lost table must not cut off jobs.
 await_release() {
     local found
     while :; do
@@ -34,7 +34,7 @@ serve() {
         start_runner
         await_release "$run"
         stopped=OK removed=OK
-        # The runner goes first: without its registration it takes half a minute to end.
+        # The runner stops first: without its registration it takes half a minute to exit.
         stop_runner || stopped=FAILED
         unregister "$stopped" || removed=FAILED stopped=FAILED
         signal "UD_REMOVE_REG_$removed" "$run"
@@ -42,7 +42,7 @@ serve() {
     done
 }
 
-# run_script: by the shell and with the option of its first line, also from a /tmp in which nothing may be executed.
+# run_script: run it by the shell and option of its first line, so that it also works in a /tmp mounted noexec.
 run_script() {
     local script first='' shell=bash option='' code
     script=$(mktemp) && base64 --decode >"$script" <<<"$PRE_RUNNER_SCRIPT_BASE64" || return

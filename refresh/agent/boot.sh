@@ -1,4 +1,4 @@
-# fail STATE EVENT: tell provision; the watch of the threshold goes on.
+# fail STATE EVENT: report to provision and exit; the threshold is still watched.
 fail() {
     say "$2"
     signal "$1" "$initial_run"

@@ -1,10 +1,10 @@
-# ticks: seconds since boot, which no step of the clock moves.
+# ticks: print the seconds since boot, which steps of the clock do not change.
 ticks() { cut -d. -f1 /proc/uptime; }
 
 is_instance() { [[ $1 =~ ^i-[0-9a-f]{8,17}$ ]]; }
 
-# overdue: whether the threshold passed more than a minute ago. What cannot be read ends nothing but moves no fuse either: `fuse` is
-# when the instance has done without a record for too long, a day after the last threshold or after it first saw a record.
+# overdue: whether the threshold passed more than a minute ago. An unreadable record ends nothing and leaves `fuse`, the time from
+# which the instance is without a record for too long, a day after the last threshold or after the first record.
 overdue() {
     local found left
     is_instance "$instance_id" || instance_id=$(metadata instance-id)
@@ -18,7 +18,7 @@ overdue() {
     fi
 }
 
-# While it is unknown whether the tag is there, it counts as there, for a quarter of an hour.
+# While it is unknown whether the instance has the tag, it counts as protected, for a quarter of an hour.
 protected() {
     local answer
     if answer=$(metadata tags/instance/refresh-action:protect); then
@@ -29,11 +29,11 @@ protected() {
     [[ $tag == true ]]
 }
 
-# The template has EC2 terminate an instance that shuts itself down.
+# The template lets EC2 terminate an instance that shuts down.
 end_when_overdue() {
     local refusals=0 silences=0 seen=0 tag='' pause=0 fuse=$(($(ticks) + 3600))
     while :; do
-        # A job may end it, as `pkill sleep` does.
+        # A job may kill it, for example by `pkill sleep`.
         sleep "$pause"
         pause=15
         if overdue; then

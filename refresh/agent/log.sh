@@ -1,9 +1,9 @@
-# What follows is constant: every value it uses stands in the header above.
+# All that follows is constant: its values are in the header above.
 set -u
 
 readonly LOG=/var/log/user-data.log
 readonly RUNNER_LOG=/var/log/actions-runner.log
-# Readable by root alone: the script may print what a job must not see.
+# Only root can read the logs: the script may print secrets.
 touch "$LOG" "$RUNNER_LOG" && chmod 600 "$LOG" "$RUNNER_LOG"
 exec </dev/null >>"$LOG" 2>&1
 
@@ -12,7 +12,7 @@ export HOME=/root PATH="$PATH:/usr/local/bin:/snap/bin"
 
 say() { printf '%s %s\n' "$(date -u +%FT%TZ)" "$*" >&2; }
 
-# insist COMMAND...: until it succeeds, however long AWS refuses, throttles or keeps silent.
+# insist COMMAND...: repeat it until it succeeds, however long AWS refuses, throttles or does not answer.
 insist() {
     until "$@"; do
         say "retried: ${*@Q}"

@@ -1,9 +1,9 @@
-# The variable is the one that AWS's own tools know.
+# AWS's own tools read the same variable.
 readonly METADATA_URL="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254/}latest"
 
 ask_metadata() { curl -sS --max-time 5 -H @- "$@"; }
 
-# metadata PATH: ask IMDSv2; nothing where there is no such path, failure where it does not answer.
+# metadata PATH: print the value from IMDSv2, nothing for an unknown path; fail if there is no answer.
 metadata() {
     local token answer
     token=$(ask_metadata -f -X PUT "$METADATA_URL/api/token" <<<'X-aws-ec2-metadata-token-ttl-seconds: 300') || return

@@ -4,8 +4,8 @@ unpacked=/opt/refresh-runner
 session=''
 registrations=0
 
-# environment: print what logins get from /etc/environment as lines NAME=value: text, never shell. Only the runner gets it, since
-# a job may write that file, and without what the agent itself sets for the runner.
+# environment: print the variables of logins in /etc/environment as lines NAME=value, as text and never as shell, without those that
+# the agent sets. Only the runner gets them, since a job can write that file.
 environment() {
     local line name value quote
     while read -r line || [[ $line ]]; do
@@ -26,7 +26,7 @@ environment() {
     done </etc/environment
 }
 
-# exec_runner COMMAND...: become it, in the runner's folder, as its user; runuser would stay before it as a process of its own,
+# exec_runner COMMAND...: replace this process by it, in the runner's folder and as its user. runuser would stay as its parent,
 # and start_runner would not know the session.
 exec_runner() {
     local variables
@@ -44,7 +44,7 @@ add_user() {
     home=$(getent passwd "$RUNNER_USER" | cut -d: -f6)
 }
 
-# The user may add files to the runner's folder, but neither change nor move what it consists of.
+# The user may add files to the runner's folder, but neither change nor move the runner's own.
 hand_over() {
     [[ $RUNNER_USER == root ]] && return
     leave_home || return
@@ -54,7 +54,7 @@ hand_over() {
     chown root "$folder" && chmod 1770 "$folder"
 }
 
-# A folder that is the home of any user, or has one in it, stays as it is: the runner is copied out of it.
+# A folder that is, or contains, the home of any user is left unchanged: the runner is copied out of it.
 leave_home() {
     local each real
     real=$(realpath "$folder") || return
@@ -68,8 +68,8 @@ leave_home() {
     done < <(getent passwd; getent passwd "$RUNNER_USER")
 }
 
-# The image's own runner if it is of the wanted version, else GitHub's archive. A boot has none of the variables that
-# logins get from /etc/environment.
+# Use the image's runner if it has the wanted version, otherwise GitHub's archive. A boot does not have the variables of
+# /etc/environment.
 install_runner() {
     local named
     named=$(environment | sed -n 's/^RUNNER_HOME=//p' | tail -n 1)
@@ -105,14 +105,14 @@ download_runner() {
     return 1
 }
 
-# The token travels in the environment, which the runner removes, not in the list of processes.
+# The token is passed in the environment, from which the runner removes it, and not as an argument, which processes can list.
 configure() {
     local token
     token=$(registration_token) && [[ $token ]] || return
     (export ACTIONS_RUNNER_INPUT_TOKEN=$token && exec_runner timeout 30 ./config.sh "$@")
 }
 
-# GitHub may have moved the runner to files of other names, which configure it too.
+# GitHub may have migrated the runner to files of other names, which configure it too.
 register() {
     local attempt
     ((++registrations))
@@ -126,8 +126,8 @@ register() {
     return 1
 }
 
-# unregister STOPPED: GitHub does not take every token for it, and what works on after the stop must not see one. Refresh later
-# removes a registration that stays at GitHub.
+# unregister STOPPED: GitHub does not accept every token for it, and processes that survived the stop must not see one. Refresh
+# later removes a registration that is left on GitHub.
 unregister() {
     [[ $1 == OK ]] && configure remove && return
     say 'registration.left'
@@ -139,8 +139,8 @@ start_runner() {
     session=$!
 }
 
-# alive [-u USER]: whether anything of the runner's session (or of the user's) works on. A zombie does not; who inherits it may
-# be slow to bury it.
+# alive [-u USER]: whether a process of the runner's session (or of the user) still runs. Zombies do not count: their parent may be
+# slow to reap them.
 alive() { grep -qv '^Z' < <(ps -o stat= -s "$session" "$@"); }
 
 stop_runner() {
@@ -151,7 +151,7 @@ stop_runner() {
         alive || break
         sleep 1
     done
-    # What a job left behind must not see the next registration; what it forks meanwhile is found by the next look.
+    # Processes left by a job must not see the next registration; those that they fork meanwhile are found by the next pass.
     for _ in {1..25}; do
         pkill -KILL -s "$session"
         [[ ${user[*]} ]] && pkill -KILL "${user[@]}"

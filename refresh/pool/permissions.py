@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from refresh.pool import ownership
+
 
 @frozen
 class Statement:
@@ -63,7 +65,7 @@ RUNNER_ROLE = Statement(
 TAGGED_INSTANCES = Statement(
     "EndTaggedInstances",
     ("arn:aws:ec2:REGION:ACCOUNT:instance/*",),
-    {"StringEquals": {"aws:ResourceTag/AllowSelfTermination": "true"}},
+    {"StringEquals": {f"aws:ResourceTag/{ownership.SELF_TERMINATION_TAG}": "true"}},
 )
 
 ORDER = (

@@ -144,7 +144,7 @@ def _network(ec2: EC2Client, desired: DesiredState) -> Network:
 def _vpcs(found: Read[Mapping[str, Mapping[str, Any]]]) -> Read[Mapping[str, str]]:
     if isinstance(found, errors.ApiError):
         return found
-    return {each: str(said.get("VpcId", "")) for each, said in found.items()}
+    return {id_: str(described.get("VpcId", "")) for id_, described in found.items()}
 
 
 def _subnets(ec2: EC2Client, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
