@@ -32,7 +32,7 @@ _OWNERS = {"": DesiredState, "role": Role, "root_volume": RootVolume}
 _LONGEST_MIN_TTL = timedelta(minutes=55)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)  # attrs would generate them at every start
 class Input:
     """An input of one or more actions."""
 
