@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from refresh.engine.report import Report
 
 PLAN_LIMIT, LIST_LIMIT = 32 * 1024, 16 * 1024
-"""A longer output is cut: a next step gets each as a variable or an argument, of which Linux takes 128 KiB.
+"""A longer output is cut: a later step gets it as a variable or an argument, and Linux limits each to 128 KiB.
 
-So even `toJSON` of all outputs together fits, which doubles quotes. The counts and the report file have all.
+Even `toJSON` of all outputs together fits, which escapes quotes. The counts and the report file are complete.
 """
 
 
@@ -137,22 +137,22 @@ def _written(value: str | int | datetime | None) -> str:
 
 
 def _plan(report: Report) -> str:
-    """Give the changes that the first look found due, as many as there is room for; a long text goes first."""
+    """Return the planned changes that fit; a long text of a change is left out first."""
     changes = (_planned(component.name, change) for component in report.components for change in component.planned)
     return f"[{','.join(_fitting(changes, PLAN_LIMIT))}]"
 
 
 def _planned(component: str, change: Change) -> str:
-    told = {"component": component, **json_report.change(change)}
-    whole = _json(told)
+    fields = {"component": component, **json_report.change(change)}
+    whole = _json(fields)
     if len(whole) <= PLAN_LIMIT // 2:
         return whole
     note = f"{change.note}; its differences are in the report file".removeprefix("; ")
-    return _json({**told, "differences": [], "note": note})
+    return _json({**fields, "differences": [], "note": note})
 
 
 def _fitting(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """Give the first texts, as many as fit with a comma behind each and a bracket at both ends."""
+    """Yield the first texts that fit, with a comma after each and a bracket at both ends."""
     room = limit - 2
     for text in texts:
         room -= len(text) + 1

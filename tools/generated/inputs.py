@@ -1,7 +1,7 @@
 """The inputs and outputs of the actions, in every file that names them.
 
 `refresh/inputs/table.py` has the inputs and `refresh/output/step_outputs.py` the outputs. What surrounds a section is
-written by hand in the file itself, as the steps of composite/action.yml, whose pins Dependabot moves.
+written by hand in the file itself, such as the steps of composite/action.yml, where Dependabot updates pins.
 """
 
 from __future__ import annotations
