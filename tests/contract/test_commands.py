@@ -1,4 +1,4 @@
-"""The Makefile, its help, the README and the gates behind them say the same."""
+"""The Makefile, its help, the README and the gates agree."""
 
 from __future__ import annotations
 
@@ -22,52 +22,37 @@ VULNERABLE = {"name": "boto3", "version": "2.0", "vulns": [{"id": "PYSEC-1", "fi
 UNKNOWN = {"name": "cattrs", "skip_reason": "not found"}
 
 
-def test_the_help_tells_every_command() -> None:
-    """And no other."""
+def test_help_has_exactly_the_commands_of_the_makefile() -> None:
     assert set(re.findall(r"'make ([\w-]+) ", MAKEFILE)) == TARGETS - {"help", "lint-python"}
 
 
-def test_the_readme_tells_commands_that_exist() -> None:
-    """Those for who tries the project or changes it."""
-    told = set(re.findall(r"`make ([\w-]+)", (ROOT / "README.md").read_text()))
-    assert {"demo", "test", "test-all", "simulate", "mutants", "audit"} <= told <= TARGETS
+def test_commands_of_the_readme_exist() -> None:
+    assert set(re.findall(r"`make ([\w-]+)", (ROOT / "README.md").read_text())) <= TARGETS
 
 
 @pytest.mark.parametrize(
-    ("packages", "vulnerable", "told"),
-    [
-        ([SOUND], False, ["l: 1 packages audited"]),
-        ([SOUND, VULNERABLE], True, ["l: 2 packages audited", "l: boto3 2.0: PYSEC-1, fixed in 2.1, 3.0"]),
-        (
-            [UNKNOWN, VULNERABLE],
-            True,
-            [
-                "l: 1 packages audited",
-                "l: NOT AUDITED, the database had no answer for 1: cattrs",
-                "l: boto3 2.0: PYSEC-1, fixed in 2.1, 3.0",
-            ],
-        ),
-        ([UNKNOWN], False, ["l: 0 packages audited", "l: NOT AUDITED, the database had no answer for 1: cattrs"]),
-    ],
+    ("packages", "audited", "unknown"),
+    [([SOUND], 1, ""), ([SOUND, VULNERABLE], 2, ""), ([UNKNOWN, VULNERABLE], 1, "cattrs"), ([UNKNOWN], 0, "cattrs")],
 )
-def test_the_audit_fails_for_a_vulnerability_and_for_nothing_else(
-    packages: list[dict[str, Any]], *, vulnerable: bool, told: list[str]
-) -> None:
-    """What nobody answered for is told, never taken for sound."""
-    assert audit.judge("l", json.dumps({"dependencies": packages}), "") == (vulnerable, told)
+def test_audit_fails_only_for_vulnerabilities(packages: list[dict[str, Any]], audited: int, unknown: str) -> None:
+    """A package without an answer is reported, never counted as audited."""
+    vulnerable, (first, *others) = audit.judge("lock", json.dumps({"dependencies": packages}), "")
+    lines = "\n".join(others)
+    assert vulnerable == (VULNERABLE in packages) == ("boto3 2.0: PYSEC-1, fixed in 2.1, 3.0" in lines)
+    assert f"{audited} packages" in first
+    assert bool(unknown) == (f"1: {unknown}" in lines and "NOT AUDITED" in lines)
 
 
-@pytest.mark.parametrize(
-    ("complaint", "reason"), [("Trace\nNo route to host\n\n", "No route to host"), ("", "it said nothing")]
-)
-def test_an_audit_without_an_answer_says_so(complaint: str, reason: str) -> None:
-    """A machine may have no way to the database."""
-    told = [f"l: NOT AUDITED, the database was not reached: {reason}"]
-    assert audit.judge("l", "", complaint) == (False, told)
+@pytest.mark.parametrize("complaint", ["Trace\nNo route to host\n\n", ""])
+def test_audit_without_an_answer_is_reported_with_its_reason(complaint: str) -> None:
+    vulnerable, (line,) = audit.judge("lock", "", complaint)
+    assert not vulnerable
+    assert "NOT AUDITED" in line
+    assert ("No route to host" in line) == bool(complaint)
 
 
 def test_every_workflow_is_linted(tmp_path: Path) -> None:
-    """The examples, those that the pages show, and with them the shell of the composite action; ours where they are."""
+    """Those of this repository, the examples and those on the pages; with them the shell of the composite action."""
     shown.write(tmp_path)
     linted = {path.name for path in (tmp_path / ".github" / "workflows").iterdir()}
     examples = {f"docs-examples-{path.name}" for path in (ROOT / "docs" / "examples").glob("*.yml")}
@@ -76,8 +61,7 @@ def test_every_workflow_is_linted(tmp_path: Path) -> None:
     assert len(list((tmp_path / "steps").iterdir())) == 2
 
 
-def test_no_security_rule_is_off_for_the_program_without_a_reason() -> None:
-    """Each exception stands at its line."""
+def test_security_rules_are_only_disabled_on_single_lines_with_a_reason() -> None:
     settings = SETTINGS["ruff"]["lint"]
     off = [rule for path, rules in settings["per-file-ignores"].items() if path.startswith("refresh") for rule in rules]
     assert not [rule for rule in (*settings["ignore"], *off) if rule.startswith("S") and rule[1:].isdigit()]
@@ -86,10 +70,10 @@ def test_no_security_rule_is_off_for_the_program_without_a_reason() -> None:
 
 
 def test_every_pattern_of_mutated_modules_matches_a_file() -> None:
-    """Otherwise a module that moves leaves the report unnoticed."""
+    """Otherwise a moved module would silently leave the report."""
     assert not [each for each in SETTINGS["mutmut"]["only_mutate"] if not list(ROOT.glob(each))]
 
 
 def test_every_path_left_to_ci_exists() -> None:
-    """Otherwise tests that move become part of `make test`."""
+    """Otherwise moved tests would become part of `make test`."""
     assert not [path for path in suites.LEFT_TO_TEST_ALL if not (ROOT / path).exists()]

@@ -22,46 +22,38 @@ VARIES = "..."
 """Stands in a text for what differs from run to run."""
 
 UNDOCUMENTED_FILES = {
-    "inputs/command_line/__init__.py": "the parser shows it with the usage",
-    "inputs/command_line/options.py": "`python -m refresh --help` shows it",
-    "inputs/command_line/wording.py": "other words for messages that are on the page",
-    "inputs/table.py": "docs/inputs.md has what describes an input",
-    "output/step_outputs.py": "docs/inputs.md has what describes an output",
-    "output/job_summary.py": "headings of the summary, which explain themselves",
-    "inputs/bash.py": "bash's words",
-    "inputs/scripts.py": "problems of inputs' values, see there",
-    "inputs/parsers.py": "problems of inputs' values, see there",
-    "inputs/durations.py": "problems of inputs' values, see there",
-    "inputs/resource_classes.py": "problems of inputs' values, see there",
+    "inputs/command_line/__init__.py": "shown with the usage",
+    "inputs/command_line/options.py": "shown by --help",
+    "inputs/command_line/wording.py": "other words for documented messages",
+    "inputs/table.py": "in docs/inputs.md",
+    "output/step_outputs.py": "in docs/inputs.md",
+    "output/job_summary.py": "headings of the summary",
+    "inputs/bash.py": "bash's text",
+    "inputs/scripts.py": "problems of inputs, see that test",
+    "inputs/parsers.py": "problems of inputs, see that test",
+    "inputs/durations.py": "problems of inputs, see that test",
+    "inputs/resource_classes.py": "problems of inputs, see that test",
     "inputs/regions.py": "AWS's names",
 }
 UNDOCUMENTED_TEXTS = {
-    "See the message; if it persists": "no error is of the kind that all others come from",
-    "Grant this permission to the": "whoever raises it says which permission is missing",
-    "not authorized to perform: (": "finds AWS's words",
-    "\\s*Encoded authorization": "finds AWS's words",
-    "retrieve verification key": "finds AWS's words",
-    "AWSKMS|": "finds AWS's words",
-    "InvalidState|pending": "finds AWS's words",
-    "Tunnel connection failed": "finds a library's words",
-    "resource not accessible|": "finds GitHub's words",
-    "self-hosted runners are": "finds GitHub's words",
-    "ip allow list": "finds GitHub's words",
-    "access token (classic)": "finds GitHub's words",
-    "fine-grained personal access": "finds GitHub's words",
-    "oauth app access": "finds GitHub's words",
-    "account was suspended": "finds GitHub's words",
-    "enterprise managed user": "finds GitHub's words",
-    "-----BEGIN (?P<kind>": "finds a key",
-    "-----BEGIN [A-Z ]*PRIVATE KEY": "finds a key",
-    "RSA PRIVATE KEY": "finds a key",
-    "BEGIN PRIVATE KEY": "finds a key",
-    "attribute_not_exists(PK) OR": "is sent to DynamoDB",
-    "NOT attribute_type(": "is sent to DynamoDB",
-    "dict[QueueAttributeNameType": "is a type",
-    "set attributes of": "begins the name of a change",
-    "no wire form for": "is a defect of the program, told by its place alone",
-    "#!/usr/bin/env bash": "begins the agent's script",
+    "See the message": "the base class of all errors, which is never raised",
+    "Grant this permission": "each use names the missing permission",
+    "retrieve verification key": "matches AWS's text",
+    "self-hosted runners are": "matches GitHub's text",
+    "ip allow list": "matches GitHub's text",
+    "access token (classic)": "matches GitHub's text",
+    "fine-grained personal access": "matches GitHub's text",
+    "oauth app access": "matches GitHub's text",
+    "account was suspended": "matches GitHub's text",
+    "enterprise managed user": "matches GitHub's text",
+    "RSA PRIVATE KEY": "matches a key",
+    "BEGIN PRIVATE KEY": "matches a key",
+    "attribute_not_exists(PK) OR": "a condition for DynamoDB",
+    "NOT attribute_type(": "a condition for DynamoDB",
+    "dict[QueueAttributeNameType": "a type",
+    "set attributes of": "the beginning of a change's name",
+    "no wire form for": "a defect, which is only reported by its place",
+    "#!/usr/bin/env bash": "the beginning of the agent's script",
 }
 """Each text by its beginning, with the reason why the page does not have it."""
 OF_AWS_OR_GITHUB = (
@@ -165,7 +157,7 @@ def _messages() -> Iterator[tuple[str, str]]:
         if name in UNDOCUMENTED_FILES:
             continue
         left = _documentation(tree) | _pieces(tree)
-        left |= {id(each) for call in _calls_of_problem(tree) for each in ast.walk(call)}
+        left |= {id(each) for call in (*_calls_of_problem(tree), *_patterns(tree)) for each in ast.walk(call)}
         for node in ast.walk(tree):
             text = "" if id(node) in left else _text(node)
             if len(_words(text)) >= FEWEST_WORDS and " " in text.strip():
@@ -206,5 +198,10 @@ def _pieces(tree: ast.AST) -> set[int]:
 
 
 def _calls_of_problem(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Problem"]
+
+
+def _patterns(tree: ast.AST) -> list[ast.Call]:
+    """Return the calls that match other programs' texts."""
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Problem"]
+    return [call for call in calls if ast.unparse(call.func).startswith("re.")]

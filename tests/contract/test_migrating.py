@@ -1,7 +1,7 @@
-"""docs/migrating.md is right about workflows, inputs, the quoted plan, the taken over pool and IAM.
+"""docs/migrating.md is right about workflows, inputs, the quoted plan and IAM.
 
-`tests/components/test_takeover.py` takes over a pool on moto and tests what is refused; `tests/contract/test_wire.py`
-tests that the original's refresh can read what is written.
+`tests/components/test_takeover.py` takes over a pool and tests what is refused; `tests/contract/test_wire.py` tests
+that the original can read what is written; `tests/components/test_isolation.py` and `tests/faults` deny actions.
 """
 
 from __future__ import annotations
@@ -19,17 +19,14 @@ import yaml
 from attrs import evolve
 
 from refresh import inputs
-from refresh.clients import aws_errors
 from refresh.desired import DesiredState, Mode
 from refresh.output import change_list
-from refresh.output.problems import problems
 from refresh.pool import records
 from refresh.reconciler.garbage_collector import skip_reasons
 from tests import pages
 from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.literals import good
-from tests.fakes.memory.account import Watch
 from tests.simulation.worlds import LATER, build
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ _ORIGINALS_POLICY = re.compile(
     r"dynamodb:(.*Item|Query|DescribeTable|CreateTable)"
 )
 """The actions that the original's documentation allows and that concern refresh."""
-_WORKS, _IDLE, _EXPIRED, _NEVER_READY, _FORGOTTEN, _ENDED = (f"i-{number:017x}" for number in range(2, 8))
+_ENDED = f"i-{7:017x}"
 
 
 (DIFF,), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(PAGE, language) for language in ("diff", "yaml", "text"))
@@ -200,23 +197,6 @@ def test_quoted_plan_is_that_of_a_run(pool: Pool) -> None:
     assert pool.account.writes == []
 
 
-def test_pool_of_the_original_is_taken_over(pool: Pool) -> None:
-    """Nothing is created again, instances within their time live on, and leftovers are cleaned up."""
-    assert pool.run().exit_code == 0
-    assert not {"dynamodb:CreateTable", "ec2:CreateLaunchTemplate", "sqs:CreateQueue"} & set(pool.account.writes)
-    template = pool.account.state.templates[TEMPLATE]
-    assert (template.id, template.default, sorted(template.versions)) == ("lt-" + f"{1:017x}", 13, [*range(4, 14)])
-    assert {queue.attributes["VisibilityTimeout"] for queue in pool.account.state.queues.values()} == {"30"}
-    assert (pool.table.protected, pool.table.time_to_live is not None) == (False, True)
-    assert {"id", "version", "formerIds"} < set(pool.table.of("METADATA")["launch_template"]["value"]["M"])
-    pool.account.clock.sleep(120)
-    assert pool.run().exit_code == 0
-    states = {identifier: item["state"]["S"] for identifier, item in pool.table.of("INSTANCE").items()}
-    assert states == {_WORKS: "running", _IDLE: "idle"}
-    assert set(pool.table.of("HEARTBEAT")) == set(states)
-    assert set(pool.table.of("HISTORY")) == {_EXPIRED, _NEVER_READY, _FORGOTTEN, _ENDED}
-
-
 def test_page_quotes_what_may_fail_the_first_run() -> None:
     for each in (skip_reasons.UNRECORDED, skip_reasons.EMPTIED):
         assert each.fails
@@ -229,22 +209,3 @@ def test_page_names_the_iam_actions_that_the_policy_of_the_original_lacks() -> N
     allowed = {one for each in actions for one in ([each] if isinstance(each, str) else each)}
     lacking = {each for each in allowed if not _ORIGINALS_POLICY.fullmatch(each)}
     assert set(re.findall(r"`(\w+:\w+)`", " ".join(row[0] for row in _rows("IAM")))) == lacking
-
-
-@pytest.mark.parametrize("denied", ["DescribeTimeToLive", "UpdateTimeToLive"])
-def test_run_without_permission_for_the_time_to_live_does_everything_else(pool: Pool, denied: str) -> None:
-    """And names the missing action."""
-
-    class Denial(Watch):
-        def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the protocol's shape
-            if operation == f"dynamodb:{denied}":
-                raise aws_errors.from_aws(
-                    operation, 400, {"Error": {"Code": "AccessDeniedException", "Message": "denied"}}
-                )
-
-    pool.account.seam = Denial()
-    report = pool.run()
-    assert [component.name for component in report.failed] == ["state table"]
-    assert f"dynamodb:{denied}" in " ".join(map(str, problems(report.failed[0])))
-    pool.account.seam = Watch()
-    assert pool.run().exit_code == 0

@@ -1,4 +1,4 @@
-"""A shell as a reader of the pages has it: the AWS CLI and git for real, and a stand-in for GitHub's CLI."""
+"""The shell of a reader of the pages: with the real AWS CLI and git, and a stand-in for GitHub's CLI."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ case "$1 $2" in
 'run watch') [ "$3 $4 $5 $6" = '--repo octo/widgets --exit-status 77' ] ;;
 esac
 """
-"""The GitHub CLI, as far as the pages ask it."""
+"""The GitHub CLI, as far as the pages use it."""
 AWS = """\
 #!/bin/sh
 exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@"
 """
-"""The AWS CLI: version 1 asks SQS itself, whatever the variable says."""
+"""The AWS CLI. Version 1 calls the real SQS despite the variable."""
 
 
 @pytest.fixture
 def shell(world: World, tmp_path_factory: pytest.TempPathFactory, no_stacks: None) -> Any:  # noqa: ARG001 - the pages make one
-    """Give a way to run shell as a reader would, in a folder of his own, with nothing but stand-ins around."""
+    """Return a function that runs shell in a folder of its own, with stand-ins for AWS and GitHub."""
     if not shutil.which("aws"):
         suites.leave_out("the quick start needs the AWS CLI, and there is no aws command")
-    folder = tmp_path_factory.mktemp("reader")  # not the test's own, in which the tests' source would be a find
+    folder = tmp_path_factory.mktemp("reader")  # outside the test's own folder, in which planted secrets are searched
     origin = folder / "origin.git"
     for words in (["clone", "--quiet", "--bare", str(ROOT), str(origin)], ["-C", str(origin), "tag", "--force", "v1"]):
         subprocess.run(["git", *words], check=True, capture_output=True)  # noqa: S603, S607 - this very repository
@@ -64,7 +64,7 @@ def shell(world: World, tmp_path_factory: pytest.TempPathFactory, no_stacks: Non
 
     def run(script: str) -> str:
         command = ["bash", "-euo", "pipefail", "-c", script]
-        with mock.patch.object(operations, "MADE", set()):  # what the AWS CLI calls is not refresh's doing
+        with mock.patch.object(operations, "MADE", set()):  # refresh does not make these calls
             done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - the page's
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -1,4 +1,4 @@
-"""docs/operations.md: what it says to do by hand leaves what it says."""
+"""The commands and figures of docs/operations.md are right."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def _shell(page: str, heading: str) -> str:
-    """Give all shell of a section."""
+    """Return all shell of a section."""
     section = pages.page(f"docs/{page}.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return "".join(pages.blocks(section, "shell"))
 
 
-def test_the_cost_of_the_agents_follows_from_their_pauses() -> None:
+def test_cost_of_the_agents_follows_from_their_pauses() -> None:
     """A call adds the time that the AWS CLI takes."""
     agent = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
     for pause in (
@@ -51,10 +51,7 @@ def test_the_cost_of_the_agents_follows_from_their_pauses() -> None:
         assert f"{instances:,}" in page
 
 
-def test_taking_a_pool_away_leaves_nothing_of_it_and_all_of_others(
-    refreshed: World, clients: Clients, shell: Any
-) -> None:
-    """Its commands are typed by hand, so they are run here as they stand."""
+def test_taking_a_pool_away_deletes_all_of_it_and_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
     other = clients.sqs.create_queue(QueueName="other-large-ci-pool")["QueueUrl"]
     assert len(refreshed.queues(clients)) > 1
     shell(_shell("operations", "Taking a pool away"))
@@ -63,18 +60,15 @@ def test_taking_a_pool_away_leaves_nothing_of_it_and_all_of_others(
     assert clients.sqs.list_queues()["QueueUrls"] == [other]
 
 
-def test_deletion_protection_is_switched_on_as_migrating_says(refreshed: World, clients: Clients, shell: Any) -> None:
-    """Refresh sets it on tables of its own making alone."""
+def test_command_for_migrating_enables_deletion_protection(refreshed: World, clients: Clients, shell: Any) -> None:
     clients.dynamodb.update_table(TableName=refreshed.table, DeletionProtectionEnabled=False)
     shell(_shell("migrating", "In this order").replace("OWNER-REPO", "octo-widgets"))
     table = clients.dynamodb.describe_table(TableName=refreshed.table)["Table"]
     assert table["DeletionProtectionEnabled"] is True
 
 
-def test_a_lost_table_is_restored_without_ending_anything_that_lives(
-    refreshed: World, clients: Clients, shell: Any
-) -> None:
-    """Its threshold has passed when the backup is restored; afterwards refresh has nothing against it."""
+def test_restoring_a_lost_table_ends_no_living_instance(refreshed: World, clients: Clients, shell: Any) -> None:
+    """Although the thresholds in the backup have passed."""
     template = names.launch_template(refreshed.repository)
     launched = clients.ec2.run_instances(
         LaunchTemplate={"LaunchTemplateName": template}, InstanceType="t3.micro", MinCount=2, MaxCount=2

@@ -1,4 +1,4 @@
-"""What the README shows of a run is what a run says."""
+"""The README shows the real output of a run."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _VARYING = re.compile(r"\b(i|lt)-[0-9a-f]{17}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\(
 
 
 def _steady(text: str) -> list[str]:
-    """Give the lines with what differs from run to run blanked."""
+    """Return the lines without what differs from run to run."""
     return [_VARYING.sub("~", line) for line in text.splitlines()]
 
 
-def test_the_plan_that_the_readme_shows_is_one(refreshed: World, clients: Clients) -> None:
-    """Of a pool with an expired instance and a queue that somebody has edited, when the image is to change."""
+def test_plan_in_the_readme_is_that_of_a_run(refreshed: World, clients: Clients) -> None:
+    """In a pool with an expired instance and an edited queue, with a new image."""
     (instance,) = refreshed.launch(clients)
     refreshed.record(clients, instance)
     url = clients.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
     code, printed = refreshed.run(mode="plan", ami=OTHER_IMAGE)
     shown = _steady(pages.blocks(README, "text")[0])
-    told = _steady(printed)
+    logged = _steady(printed)
     assert code == 0, printed
     # Components end in any order.
-    assert all("\n".join(part) in "\n".join(told) for part in _parts(shown)), printed
+    assert all("\n".join(part) in "\n".join(logged) for part in _parts(shown)), printed
     left_out = re.compile("refresh.started|[a-z ]+: (as desired|not checked)")
-    assert {*told} - {*shown} == {line for line in told if left_out.match(line)}
+    assert {*logged} - {*shown} == {line for line in logged if left_out.match(line)}
 
 
 def _parts(lines: list[str]) -> list[list[str]]:
-    """Give a component's line with those below it."""
+    """Return each component's line with those below it."""
     starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
     return [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
