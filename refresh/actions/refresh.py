@@ -171,4 +171,4 @@ def _defect(error: Exception, out: RedactingStream, err: RedactingStream) -> int
 def _report_lost(stream: RedactingStream, name: str, other: RedactingStream) -> None:
     """Report that what was printed got lost, unless its reader has just read enough, as `head` does."""
     if stream.lost and stream.lost.errno != errno.EPIPE:
-        other.write(f"warning: {name}: {stream.lost.strerror}; the rest of what was printed there is lost\n")
+        other.write(f"warning: {name}: {stream.lost.strerror}; all that was printed there afterwards is lost\n")

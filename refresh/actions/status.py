@@ -61,13 +61,13 @@ def lines(found: Look) -> Iterator[str]:
     """Show it to a person."""
     yield f"{found.repository} in {found.region}, {records.wire_time(found.at)}"
     if found.pool is None:
-        yield "no pool: its state table does not exist; check the region, or make the pool with `refresh-action apply`"
+        yield "no pool: its state table does not exist; check the region, or run `refresh-action apply` to create it"
         return
     yield f"{_template(found.pool)}; {_token(found.pool.token_expires_at, found.at)}"
     if found.unlisted:
         yield (
-            f"EC2 did not list the pool's instances ({found.unlisted}), as while a zone is disrupted: instances "
-            "without a record are missing here, and EC2 had no answer for `unknown` ones"
+            f"EC2 did not list the pool's instances ({found.unlisted}), as happens while a zone is disrupted: "
+            "instances without a record are missing here, and `unknown` means that EC2 gave no answer"
         )
     instances = found.pool.instances or ()
     yield f"{len(instances)} instance{'s' * (len(instances) != 1)}"

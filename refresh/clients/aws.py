@@ -205,14 +205,14 @@ def _of_profile(chain: Session, error: Exception) -> str:
     profile = shlex.quote(str(chain.profile or "default"))
     match type(error).__name__:
         case "ProfileNotFound":
-            remedy = "unset AWS_PROFILE and AWS_DEFAULT_PROFILE in its env, or name a profile that is there"
+            remedy = "unset AWS_PROFILE and AWS_DEFAULT_PROFILE, or name a profile that exists"
             given = os.environ.get("AWS_ACCESS_KEY_ID")
-            return f"{remedy}; {'the keys in its env are used then' if given else _CREDENTIALS_REMEDY}"
+            return f"{remedy}; {'the access keys in the environment are used then' if given else _CREDENTIALS_REMEDY}"
         case "SSOTokenLoadError" | "UnauthorizedSSOTokenError" | "TokenRetrievalError":
             return f"run aws sso login --profile {profile}"
         case "MissingDependencyException":
             exported = f"aws configure export-credentials --profile {profile} --format env"
-            return f'run eval "$({exported})", and unset AWS_PROFILE'
+            return f'run eval "$({exported})" and unset AWS_PROFILE'
     return _CREDENTIALS_REMEDY
 
 

@@ -59,9 +59,11 @@ _REMEDIES = {
     "OperationNotPermitted": (
         f"Remove EC2's termination protection from the instance, or tag it {names.PROTECTION_TAG}=true to keep it."
     ),
-    "AWS.SimpleQueueService.QueueDeletedRecently": "Wait a minute: the next run makes it.",
-    "QueueDeletedRecently": "Wait a minute: the next run makes it.",
-    "Time to live has been modified multiple times within a fixed interval": "Wait an hour; a run then makes it.",
+    "AWS.SimpleQueueService.QueueDeletedRecently": "Wait a minute; the next run creates it.",
+    "QueueDeletedRecently": "Wait a minute; the next run creates it.",
+    "Time to live has been modified multiple times within a fixed interval": (
+        "Wait an hour; the next run then switches it on."
+    ),
 }
 """Codes and messages in which AWS names nothing to change."""
 _FIRST_SERVER_ERROR = 500
@@ -119,7 +121,7 @@ def _denied(operation: str, code: str, message: str) -> errors.PermissionDenied:
     action = found[1] if found else operation
     action = _ACTIONS.get(action, action)
     if "explicit deny" in message:
-        remedy = f"A policy denies {action} explicitly; AWS's words say which kind. Only its owner can change that."
+        remedy = f"A policy explicitly denies {action}; AWS's message says which kind. Only its owner can change it."
     else:
         remedy = (
             f"Allow {action} in the IAM policy of the role or user that the run uses (docs/iam has it ready to paste)."

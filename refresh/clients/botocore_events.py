@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _FIRST_ERROR = 300
 """The first status that botocore itself calls an error."""
 _ACCOUNT_ENDPOINT = (
-    "Where the network allows listed hosts only: add {host}, or set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled "
-    "in the step's env. Otherwise nothing is lost: the next run continues."
+    "If the network allows only listed hosts, add {host} or set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled in the "
+    "step's env. Otherwise nothing is lost: the next run continues."
 )
 
 
@@ -109,7 +109,7 @@ class RefusedCredentials:
             if by := self._by:
                 operation = ":".join(event_name.split(".")[1:])
                 raise errors.CredentialsExpired(
-                    operation, by.code, f"not sent, since {by.operation} was answered so before."
+                    operation, by.code, f"not sent: AWS has refused these credentials for {by.operation}."
                 )
 
         client.meta.events.register("before-send", sending)

@@ -32,12 +32,13 @@ def _problem(name: str, path: Path, *, folder_will_do: bool) -> str:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except FileNotFoundError:
         return (
-            f"there is no file {path} here. The action's container sees the workspace and none of the host's other "
-            f"files: copy the certificates there in an earlier step and set {name}: /github/workspace/<file> ({_PAGE})"
+            f"there is no file {path} here. The action's container sees the workspace, but no other files of the "
+            "host: copy the certificates into the workspace in an earlier step and set "
+            f"{name}: /github/workspace/<file> ({_PAGE})"
         )
     except ssl.SSLError:
         return (
-            f"{path} holds no certificates in PEM; write them as -----BEGIN CERTIFICATE----- blocks (`openssl x509 "
+            f"{path} holds no PEM certificates; write them as -----BEGIN CERTIFICATE----- blocks (`openssl x509 "
             "-inform der -in <file>` converts DER)"
         )
     except (OSError, ValueError) as error:

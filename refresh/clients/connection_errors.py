@@ -36,8 +36,8 @@ _FAILED = frozenset(
 )
 """What botocore and requests call it when a connection fails."""
 _IN_THE_WAY = (
-    "The connection failed. If the next run says the same, check the name in DNS, the "
-    "firewall, the proxy (HTTPS_PROXY) and the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
+    "The connection failed. If it fails in the next run as well, check the name in DNS, the firewall, the proxy "
+    "(HTTPS_PROXY) and the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
 )
 
 
@@ -65,14 +65,14 @@ def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]
                 operation,
                 str(each.reason or "SSLError"),
                 f"no TLS connection to {host} can be made.",
-                remedy=f"Check its address and HTTPS_PROXY; what answers there does not speak TLS ({_PAGE}).",
+                remedy=f"Check its address and HTTPS_PROXY: the server there does not speak TLS ({_PAGE}).",
             )
         if found := _REFUSED_TUNNEL.search(str(each)):
             return errors.Unreachable(
                 operation,
                 "ProxyError",
-                f'the proxy of HTTPS_PROXY makes no connection to {host}: "{found[1].strip()}".',
-                remedy="Correct HTTPS_PROXY (407: its user and password), have the proxy allow the host, or name the "
+                f'the proxy of HTTPS_PROXY refuses to connect to {host}: "{found[1].strip()}".',
+                remedy="Correct HTTPS_PROXY (407: its user and password), allow the host in the proxy, or list the "
                 f"host in NO_PROXY ({_PAGE}).",
             )
     return None
@@ -80,21 +80,21 @@ def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]
 
 def _remedy(error: SSLCertVerificationError, files: Sequence[str]) -> str:
     if error.verify_code == _EXPIRED:
-        return "Have the certificate renewed, or set this machine's clock."
+        return "Renew the certificate, or correct this machine's clock."
     if error.verify_code == _NOT_YET_VALID:
-        return "Set this machine's clock."
+        return "Correct this machine's clock."
     if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
-        return "Compare the address with the names in the certificate; a proxy may have answered in the server's place."
+        return "Compare the address with the names in the certificate; a proxy may have answered instead of the server."
     if given := next((name for name in files if os.environ.get(name)), None):
         return (
-            f"Add the authority that issued it to {os.environ[given]}, which {given} names, or set {files[0]} to "
-            "another PEM file, by the path inside the container. Such a file replaces the public authorities, so it "
-            f"has to hold those of every host ({_PAGE})."
+            f"Add the authority that issued it to {os.environ[given]}, the file of {given}, or set {files[0]} to "
+            "another PEM file, with its path inside the container. Such a file replaces the public authorities, so it "
+            f"must hold the authorities of every host ({_PAGE})."
         )
     return (
-        "If a private authority issued it, such as that of a TLS-inspecting proxy: set "
-        f"{files[0]} in the step's env to a PEM file of its certificates, by the path inside the container, such as "
-        f"/github/workspace/ca.pem ({_PAGE})."
+        "If a private authority issued it, for example that of a TLS-inspecting proxy, set "
+        f"{files[0]} in the step's env to a PEM file of its certificates, with its path inside the container, for "
+        f"example /github/workspace/ca.pem ({_PAGE})."
     )
 
 

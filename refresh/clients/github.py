@@ -64,7 +64,7 @@ class GitHub:
         self._hooks.mask(token)
         expires_at = records.read_moment(answer.get("expires_at"))
         if expires_at is None:
-            raise _unexpected(path, "the answer's expires_at is no time with a zone")
+            raise _unexpected(path, "expires_at in the answer is not a time with a zone")
         return IssuedToken(Secret(token), expires_at)
 
     def runner_downloads(self) -> Sequence[Mapping[str, object]]:
@@ -75,7 +75,7 @@ class GitHub:
         path = f"{self._runners}/downloads"
         answer = self._ask("GET", path)
         if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
-            raise _unexpected(path, "a list of downloads is expected")
+            raise _unexpected(path, "the answer is not a list of downloads")
         for each in answer:
             if token := each.pop("temp_download_token", None):
                 self._hooks.mask(str(token))
@@ -94,7 +94,7 @@ class GitHub:
             answer = self._ask("GET", f"{path}?per_page={_RUNNERS_PER_PAGE}&page={page}")
             listed = answer.get("runners") if isinstance(answer, dict) else None
             if not isinstance(listed, list):
-                raise _unexpected(path, "a list of runners is expected")
+                raise _unexpected(path, "the answer is not a list of runners")
             yield from map(_registration, listed)
             if len(listed) < _RUNNERS_PER_PAGE:
                 return
@@ -198,8 +198,8 @@ def _signing(app: AppKey) -> github.Auth.AppAuth:
         raise errors.Rejected(
             "GitHub App",
             type(error).__name__,
-            "github-app-private-key cannot sign as the App.",
-            remedy="Store the whole .pem file that GitHub gave (an RSA key).",
+            "github-app-private-key cannot be used to sign as the App.",
+            remedy="Store the whole .pem file that GitHub generated (an RSA key).",
         ) from None
     return auth
 
@@ -207,7 +207,7 @@ def _signing(app: AppKey) -> github.Auth.AppAuth:
 def _number(installation: Any) -> int:
     found = installation.get("id") if isinstance(installation, dict) else None
     if not isinstance(found, int):
-        raise _unexpected("installation", "an installation has an id")
+        raise _unexpected("installation", "the installation in the answer has no id")
     return found
 
 
@@ -218,7 +218,7 @@ def _registration(runner: Any) -> RunnerRegistration:
             int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise _unexpected("runners", "a runner has an id and a name") from None
+        raise _unexpected("runners", "a runner in the answer has no id or no name") from None
 
 
 def _unexpected(path: str, problem: str) -> errors.Unavailable:

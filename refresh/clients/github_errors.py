@@ -26,7 +26,7 @@ _PERMISSIONS = {
     RunnerScope.REPOSITORY: "repository permission Administration",
     RunnerScope.ORGANIZATION: "organization permission Self-hosted runners",
 }
-_PAGE = "docs/access.md says how"
+_PAGE = "see docs/access.md"
 _CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "admin:org"}
 
 
@@ -44,16 +44,16 @@ class Requester:
         """Say what the token has to be allowed."""
         permission = f"{_PERMISSIONS[self.scope]}: write"
         if isinstance(self.access, AppKey):
-            return f"Give the App the {permission}, in its settings, and accept that where it is installed ({_PAGE})."
+            return f"Give the App the {permission} in its settings, and accept it where the App is installed ({_PAGE})."
         if self.access.reveal().startswith(_INSTALLATION_TOKEN):
             return (
-                "This is the workflow's own GITHUB_TOKEN, which can never have that, or the token of an App that lacks "
-                f"the {permission}: give a PAT as github-token, or the App itself as github-app-id ({_PAGE})."
+                "This is the workflow's own GITHUB_TOKEN, which can never administer runners, or the token of an App "
+                f"without the {permission}. Set github-token to a PAT, or use the App with github-app-id ({_PAGE})."
             )
         return (
-            f"The token needs administration of the runners of {self.owner}: a fine-grained PAT with the {permission}, "
-            f"or a classic one with the scope {_CLASSIC_SCOPES[self.scope]}; the workflow's own GITHUB_TOKEN cannot "
-            f"have it ({_PAGE})."
+            f"The token must be allowed to administer the runners of {self.owner}: use a fine-grained PAT with the "
+            f"{permission}, or a classic PAT with the scope {_CLASSIC_SCOPES[self.scope]}. The workflow's own "
+            f"GITHUB_TOKEN cannot have this permission ({_PAGE})."
         )
 
     @property
@@ -61,15 +61,15 @@ class Requester:
         """Say what to do about credentials that GitHub does not know."""
         if isinstance(self.access, AppKey):
             return (
-                "Compare github-app-id with the App that github-app-private-key was made for, and see whether the key "
-                "still stands in its settings; a clock that is minutes off gives this as well."
+                "Check that github-app-id is the App that github-app-private-key was made for, and that its settings "
+                "still list the key. A clock that is minutes off has the same effect."
             )
         return "Replace the github-token: it is wrong, revoked or expired."
 
     @property
     def absent(self) -> str:
         """Say why GitHub may not find what is there."""
-        return f"GitHub says so too to those who may not see it. {self.no_person}{self.permission}"
+        return f"GitHub gives the same answer to a token that may not see it. {self.no_person}{self.permission}"
 
     @property
     def no_person(self) -> str:
@@ -96,17 +96,17 @@ def moved(requester: Requester, operation: str, status: int, location: str) -> e
     """Say that GitHub has it elsewhere now; the token is not sent there, and no AWS name may change by itself."""
     remedy = (
         f"If {requester.owner} was renamed or moved, run refresh under its new name (the workflow's own, or the input "
-        "repository): in AWS that is a new pool. Instances of the old one are ended all the same by runs under the old "
-        "name. Else correct GITHUB_API_URL."
+        "repository); in AWS that is a new pool. Runs under the old name still end the instances of the old pool. "
+        "Otherwise correct GITHUB_API_URL."
     )
-    problem = f"GitHub says that this has moved to {location[:_LONGEST_ADDRESS] or 'an address that it does not tell'}."
+    problem = f"GitHub says that this has moved to {location[:_LONGEST_ADDRESS] or 'an address that it does not name'}."
     return errors.Rejected(operation, str(status), problem, remedy=remedy)
 
 
 def of_app(requester: Requester, error: errors.ApiError) -> errors.ApiError:
     """Say what a refusal means while an App asks for its installation and for a token of it."""
     if isinstance(error, errors.NotFound):
-        remedy = f"{requester.no_person}Install the App on {requester.owner}: its settings, Install App ({_PAGE})."
+        remedy = f"{requester.no_person}Install the App on {requester.owner} (its settings, Install App; {_PAGE})."
         return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
     if error.code == str(_UNPROCESSABLE):
         return errors.PermissionDenied(error.operation, error.code, error.message, remedy=requester.permission)

@@ -14,17 +14,17 @@ from refresh.desired import RunnerScope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PAGE = "docs/access.md says how"
+_PAGE = "see docs/access.md"
 _PERMISSION = re.compile(
     r"resource not accessible|must (?:have|be an?) admin|admin (?:rights|access)|need.* permission|not authorized",
     re.IGNORECASE,
 )
 _SINGLE_SIGN_ON = (
-    f"Authorise the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO ({_PAGE})."
+    f"Authorize the token for the organization's single sign-on: on GitHub, Settings, Tokens, Configure SSO ({_PAGE})."
 )
 _RUNNERS_OFF = {
     RunnerScope.REPOSITORY: (
-        "An owner of the organization can allow them (its settings, Actions, General, Runners); or set runner-scope: "
+        "An owner of the organization can allow them (its settings, Actions, General, Runners), or set runner-scope: "
         "organization."
     ),
     RunnerScope.ORGANIZATION: "An owner of the enterprise can allow them (its policies, Actions, Runners).",
@@ -33,39 +33,39 @@ _POLICIES = (
     (
         "ip allow list",
         (
-            "Run this from an address on that list (a runner of your own, or one with a static address); or "
-            "ask an owner to add this address."
+            "Run this on a machine whose address is on that list (a runner of your own, or one with a static address), "
+            "or ask an owner to add this address."
         ),
     ),
     (
         "token's lifetime",
         (
-            "Give a PAT that ends sooner, within what GitHub's words allow; or a GitHub App, which needs no renewal "
-            f"({_PAGE})."
+            "Use a PAT that expires sooner, within the limit in GitHub's message, or a GitHub App, which needs no "
+            f"renewal ({_PAGE})."
         ),
     ),
-    ("access token (classic)", f"Give a GitHub App or a fine-grained PAT instead ({_PAGE})."),
-    ("fine-grained personal access token", f"Give a GitHub App instead, or have an owner allow such PATs ({_PAGE})."),
-    ("oauth app access restrictions", f"Give a GitHub App or a PAT instead ({_PAGE})."),
-    ("archived", "Unarchive the repository, or turn this workflow off: an archived repository runs no jobs."),
+    ("access token (classic)", f"Use a GitHub App or a fine-grained PAT instead ({_PAGE})."),
+    ("fine-grained personal access token", f"Use a GitHub App instead, or ask an owner to allow such PATs ({_PAGE})."),
+    ("oauth app access restrictions", f"Use a GitHub App or a PAT instead ({_PAGE})."),
+    ("archived", "Unarchive the repository, or disable this workflow: an archived repository runs no jobs."),
     (
         "account was suspended",
         (
-            "Give the token of another account, or a GitHub App. GitHub's support can lift the suspension, on a GitHub "
+            "Use the token of another account, or a GitHub App. GitHub Support can lift the suspension, on GitHub "
             "Enterprise Server its administrator."
         ),
     ),
     (
         "enterprise managed user",
-        "Give the token of an account that belongs to the owner of the runners, or a GitHub App.",
+        "Use the token of an account that belongs to the owner of the runners, or a GitHub App.",
     ),
-    ("two-factor", "Switch two-factor authentication on for the account that the token belongs to."),
+    ("two-factor", "Enable two-factor authentication for the account that the token belongs to."),
 )
 """Words of GitHub's, in small letters, and what helps; the first that fits holds."""
-_UNKNOWN = "GitHub's message is the reason; it names no missing permission."
+_UNKNOWN = "GitHub's message gives the reason; it names no missing permission."
 _NO_WORDS = (
-    "The answer has no message of GitHub's: a proxy or a firewall may have sent it (see HTTPS_PROXY and NO_PROXY). If "
-    "it is GitHub's:"
+    "The answer has no message from GitHub: a proxy or a firewall may have sent it (see HTTPS_PROXY and NO_PROXY). If "
+    "GitHub did:"
 )
 
 

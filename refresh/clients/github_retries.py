@@ -60,7 +60,7 @@ def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.Git
             pause = _pause(following, response, hooks.now())
             following.waited = self.waited + pause
             if following.waited > LONGEST_WAIT_SECONDS:
-                problem = f"GitHub asks to wait {pause:.0f} s; no more than {LONGEST_WAIT_SECONDS} s in all are waited."
+                problem = f"GitHub asks to wait {pause:.0f} s; a request waits {LONGEST_WAIT_SECONDS} s at most in all."
                 raise _given_up(operation, response.status, problem)
             return following
 

@@ -28,9 +28,9 @@ def explained(error: errors.ApiError, region: str) -> errors.ApiError:
         error.code in _LIKE_BAD_CREDENTIALS and isinstance(error, errors.CredentialsExpired)
     ):
         remedy = (
-            f"{region} has to be enabled in the account: check that it is (AWS console, Account, AWS Regions), and "
-            "that the credentials come from that region's STS, since those of the global one are not valid there. "
-            "Otherwise give valid credentials."
+            f"{region} must be enabled in the account: check that it is (AWS console, Account, AWS Regions), and that "
+            "the credentials come from that region's STS, because those of the global STS are not valid there. "
+            "Otherwise use valid credentials."
         )
         return type(error)(error.operation, error.code, error.message, remedy=remedy)
     return error

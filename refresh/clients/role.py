@@ -35,10 +35,10 @@ _REMEDIES = {
     "InvalidIdentityToken": (
         "In the role's account, create the identity provider {issuer} with the audience {audience}."
     ),
-    "ValidationError": "Where it is about DurationSeconds: lower role-duration, or raise the role's maximum.",
+    "ValidationError": "If it is about DurationSeconds, lower role-duration, or raise the role's maximum.",
 }
 _TRUST = (
-    "The role's trust policy has to allow sts:AssumeRoleWithWebIdentity to this job, whose token says iss {issuer}, "
+    "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to this job, whose token has iss {issuer}, "
     "sub {sub} and aud {audience} (docs/iam has a trust policy ready to paste, for both forms of sub)."
 )
 
@@ -105,13 +105,13 @@ def _id_token(id_tokens: IdTokens, wanted_audience: str, hooks: ProcessHooks) ->
         if lasting := connection_errors.lasting(_OPERATION, error, id_tokens.url, files):
             raise lasting from None
         remedy = connection_errors.remedy(error)
-        raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.", remedy=remedy) from None
+        raise errors.Unavailable(_OPERATION, told, "GitHub issued no OIDC token.", remedy=remedy) from None
     finally:
         if hooks.called:
             hooks.called(_OPERATION, 1, time.monotonic() - began, told)
     token = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
-        raise errors.Unavailable(_OPERATION, told, "GitHub gave no OIDC token.")
+        raise errors.Unavailable(_OPERATION, told, "GitHub issued no OIDC token.")
     hooks.mask(token)
     return token
 

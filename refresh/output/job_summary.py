@@ -100,7 +100,7 @@ def _left(component: ComponentReport) -> Iterator[str]:
     unbegun = tuple(change for change in component.planned if change not in begun)
     for changes, why in (
         (component.postponed, "left for the next run"),
-        (unbegun, "not begun"),
+        (unbegun, "not started"),
         (component.pending, "acknowledged by AWS, not yet read back"),
     ):
         by_kind: dict[str, list[Change]] = {}

@@ -108,7 +108,7 @@ def test_a_file_that_lacks_the_authority_is_named_with_its_variable(
         (lambda: clients.dynamodb.describe_table(TableName=TABLE), "set AWS_CA_BUNDLE "),
     ):
         text = _unreachable(call)
-        assert f"to {certifi.where()}, which REQUESTS_CA_BUNDLE names" in text
+        assert f"to {certifi.where()}, the file of REQUESTS_CA_BUNDLE" in text
         assert own in text
 
 
@@ -168,7 +168,7 @@ def _refused(code: int) -> ssl.SSLCertVerificationError:
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(10, "renewed"), (9, "clock"), (62, "address"), (64, "address"), (19, "path inside the container")],
+    [(10, "Renew"), (9, "clock"), (62, "address"), (64, "address"), (19, "path inside the container")],
 )
 def test_a_bad_certificate_is_reported_with_a_remedy_of_its_own(code: int, remedy: str) -> None:
     error = connection_errors.lasting("x:Y", OSError(_refused(code)), "", connection_errors.AWS_FILES)

@@ -100,7 +100,7 @@ def test_refused_credentials_are_not_sent_again_by_any_client(aws: AwsServer, wo
     with pytest.raises(errors.CredentialsExpired, match=r"DescribeTable: ExpiredTokenException: The token is expired"):
         _describe(clients)
     for call in (clients.sqs.list_queues, clients.ec2.describe_subnets, clients.sqs.list_queues):
-        with pytest.raises(errors.CredentialsExpired, match=r"not sent, .*dynamodb:DescribeTable"):
+        with pytest.raises(errors.CredentialsExpired, match=r"not sent: .*dynamodb:DescribeTable"):
             call()
     assert aws.calls == ["dynamodb:DescribeTable"]
 
@@ -135,7 +135,7 @@ def test_a_later_answer_to_another_call_does_not_undo_a_refusal(aws: AwsServer, 
     aws.before_call = others
     with pytest.raises(errors.ConditionFailed):
         _describe(clients)
-    with pytest.raises(errors.CredentialsExpired, match=r"not sent, .*sqs:ListQueues"):
+    with pytest.raises(errors.CredentialsExpired, match=r"not sent: .*sqs:ListQueues"):
         _describe(clients)
 
 

@@ -101,7 +101,7 @@ login_session = arn:aws:sts::123456789012:assumed-role/ci/me
         ),
         ({}, "set role-to-assume"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/missing", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x"}, "/missing"),
-        ({"AWS_PROFILE": "gone", **KEYS}, "unset AWS_PROFILE .*; the keys in its env"),
+        ({"AWS_PROFILE": "gone", **KEYS}, "unset AWS_PROFILE .*; the access keys"),
         ({"AWS_PROFILE": "gone"}, "gone.*unset AWS_PROFILE .*; set role-to-assume"),
         ({"AWS_PROFILE": "sso"}, "run aws sso login --profile sso$"),
         ({"AWS_PROFILE": "web"}, r'run eval "\$\(aws configure export-credentials --profile web --format env\)"'),

@@ -123,12 +123,12 @@ def test_an_answer_that_is_no_installation_or_token_is_refused(github: GitHubSer
 @pytest.mark.parametrize(
     ("access", "scope", "remedies"),
     [
-        (TOKEN, REPOSITORY, "octo/widgets;classic one with the scope repo"),
-        (TOKEN, ORGANIZATION, "octo;classic one with the scope admin:org"),
+        (TOKEN, REPOSITORY, "octo/widgets;classic PAT with the scope repo"),
+        (TOKEN, ORGANIZATION, "octo;classic PAT with the scope admin:org"),
         pytest.param(
             Secret(f"ghs_{canaries.PAT}"),
             REPOSITORY,
-            "This is the workflow's own GITHUB_TOKEN, which can never have that;github-token;github-app-id",
+            "This is the workflow's own GITHUB_TOKEN, which can never administer runners;github-token;github-app-id",
             id="83-github-token",
         ),
     ],

@@ -201,7 +201,7 @@ def test_credentials_that_end_while_it_is_looked_fail_the_write(world: World) ->
     world.aws.before_call = lambda call: (400, ended) if call == "ec2:DescribeImages" else None
     report = world.refresh()
     assert "launch template" in failed(report)
-    assert "RequestExpired: not sent, since ec2:DescribeImages was answered so before." in reported(report)
+    assert "RequestExpired: not sent: AWS has refused these credentials for ec2:DescribeImages" in reported(report)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
 
 

@@ -110,7 +110,7 @@ def test_a_denial_names_the_iam_actions_to_allow(code: str, operation: str, mess
 def test_an_explicit_denial_asks_for_no_permission() -> None:
     """A service control policy stands above every policy of the account."""
     error = _from("AccessDenied", 403, f"{USER} ec2:CreateTags with an explicit deny in a service control policy")
-    assert "denies ec2:CreateTags explicitly" in error.remedy
+    assert "denies ec2:CreateTags" in error.remedy
     assert "Allow" not in error.remedy
 
 

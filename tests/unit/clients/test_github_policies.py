@@ -15,7 +15,7 @@ POLICIES = {
     "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
     "access token with fine-grained permissions.": "a GitHub App or a fine-grained PAT instead",
     "The 'octo' organization forbids access via a fine-grained personal access tokens if the token's lifetime is "
-    "greater than 366 days.": "sooner",
+    "greater than 366 days.": "expires sooner",
     "`octo` forbids access via a fine-grained personal access token.": "a GitHub App instead",
     "the `octo` organization has enabled OAuth App access restrictions": "a GitHub App or a PAT instead",
     "Repository was archived so is read-only.": "Unarchive",
@@ -23,7 +23,7 @@ POLICIES = {
     "This installation has been suspended": "Unsuspend the App's installation on octo",
     "As an Enterprise Managed User, you cannot access this content": "account that belongs to the owner",
     "The `octo` organization requires two-factor authentication": "two-factor",
-    "Something that GitHub has never said before.": "GitHub's message is the reason",
+    "Something that GitHub has never said before.": "no missing permission",
 }
 
 
