@@ -1,4 +1,4 @@
-"""What runs cost, counted in calls: counts are exact where seconds are noisy."""
+"""How many calls runs make."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_the_first_run_writes_everything_once(world: World) -> None:
-    """One write for each resource and item; with its reads it makes 40 calls, three of them to GitHub."""
+    """It writes each resource and item once, and makes 40 calls, three of them to GitHub."""
     world.refresh()
     assert len(world.aws.calls) + len(world.github.calls) <= 40, Counter(world.aws.calls)
     assert Counter(world.aws.writes) == {
@@ -67,7 +67,7 @@ def test_living_instances_and_history_add_no_call_to_a_run_that_changes_nothing(
 def test_a_changed_input_costs_the_fewest_writes_in_the_safe_order(
     refreshed: World, changed: dict[str, str], writes: list[str]
 ) -> None:
-    """A version exists before the default moves to it, and the default moves before it is recorded."""
+    """A version exists before it becomes the default, and is the default before it is recorded."""
     refreshed.refresh(**changed)
     assert refreshed.aws.writes == writes
 

@@ -1,4 +1,4 @@
-"""Changes by another hand: the next run repairs them, with no more writes than it takes."""
+"""The next run repairs changes that others made, with the fewest writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PU
 
 
 def _repaired_with(world: World, *writes: str) -> None:
-    """Expect that the next run repairs it with these writes, and that the one after it has nothing to do."""
+    """Assert that the next run makes exactly these writes, and the run after it none."""
     world.forget_calls()
     report = world.refresh()
     assert report.exit_code == 0, markdown(report)
@@ -33,21 +33,12 @@ def _repaired_with(world: World, *writes: str) -> None:
     world.settle()
 
 
-def _edit_template(clients: Clients, **changed: object) -> None:
-    """Add a version by hand and make it the default."""
-    version = clients.ec2.describe_launch_template_versions(LaunchTemplateName=TEMPLATE, Versions=["$Default"])
-    data: dict[str, Any] = {**version["LaunchTemplateVersions"][0]["LaunchTemplateData"], **changed}
-    added = clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
-    number = added["LaunchTemplateVersion"]["VersionNumber"]
-    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion=str(number))
-
-
-def _url(clients: Clients, queue: str = LARGE_QUEUE) -> str:
-    return clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+def _url(clients: Clients) -> str:
+    return clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"]
 
 
 def test_a_deleted_template_is_created_again_and_its_id_is_kept(refreshed: World, clients: Clients) -> None:
-    """Its instances still live, and the old id proves them ours."""
+    """Its instances still live, and the old id proves that they are ours."""
     old = refreshed.metadata(clients, "launch_template")["M"]["id"]["S"]
     clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
     _repaired_with(refreshed, "ec2:CreateLaunchTemplate", PUT)
@@ -72,9 +63,11 @@ def test_a_deleted_template_is_created_again_and_its_id_is_kept(refreshed: World
 def test_an_edited_default_version_is_replaced_by_a_new_one(
     refreshed: World, clients: Clients, changed: dict[str, object]
 ) -> None:
-    """The old one may be faulty by now, and only a new one makes EC2 say so."""
+    """The old version may be faulty by now, and EC2 checks only new ones."""
     before = refreshed.default_version(clients)["LaunchTemplateData"]
-    _edit_template(clients, **changed)
+    edited: Any = {**before, **changed}
+    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=edited)
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
     _repaired_with(refreshed, *NEW_VERSION)
     after = refreshed.default_version(clients)
     assert (after["VersionNumber"], after["LaunchTemplateData"]) == (3, before)
@@ -103,7 +96,7 @@ def test_a_changed_queue_attribute_is_reset_in_place(
 
 @pytest.mark.parametrize("identifier", names.METADATA_IDENTIFIERS)
 def test_a_deleted_item_is_written_again(refreshed: World, clients: Clients, identifier: str) -> None:
-    """A template that is not recorded also costs a version by which EC2 judges it."""
+    """If the template's item is gone, EC2 also has to check a new version of the template."""
     before = refreshed.metadata(clients, identifier)
     refreshed.delete_metadata(clients, identifier)
     _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT)
@@ -159,8 +152,7 @@ def test_a_newer_runner_reaches_the_template_within_six_hours(refreshed: World, 
     asked_at = records.wire_time(datetime.now(UTC) - timedelta(hours=6, seconds=1))
     refreshed.put_metadata(clients, "runner_release", {"M": {**value, "asked_at": {"S": asked_at}}})
     refreshed.settle()
-    content = base64.b64decode(refreshed.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
-    assert "RUNNER_VERSION=2.336.0\n" in content
+    assert "RUNNER_VERSION=2.336.0\n" in refreshed.user_data(clients)
 
 
 def test_a_dropped_class_stays_recorded_until_its_instances_end(refreshed: World, clients: Clients) -> None:

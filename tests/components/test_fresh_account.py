@@ -1,9 +1,8 @@
-"""An empty account: what the first run creates, and what a plan says before."""
+"""What the first run creates in an empty account, and that a plan lists what a run does."""
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from refresh.output.job_summary import markdown
 from refresh.pool import names
@@ -12,13 +11,9 @@ from tests.fakes.world import World
 from tests.reports import component
 
 if TYPE_CHECKING:
-    from refresh.engine.report import Report
     from refresh.ports import Clients
 
-QUEUES = {
-    f"octo-widgets-{size}-ci-pool"
-    for size in ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
-}
+SIZES = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
 
 
 def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> None:
@@ -39,11 +34,12 @@ def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> 
 
 
 def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Clients) -> None:
-    """Its default fixes neither instance type nor subnet."""
+    """Its default version sets neither instance type nor subnet."""
     (version,) = refreshed.versions(clients)
     assert version["DefaultVersion"]
     data = version["LaunchTemplateData"]
-    user_data = base64.b64decode(data.pop("UserData")).decode()
+    del data["UserData"]
+    user_data = refreshed.user_data(clients)
     assert data == {
         "ImageId": IMAGE,
         "IamInstanceProfile": {"Name": "runner-profile"},
@@ -62,9 +58,9 @@ def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Cl
 
 
 def test_an_empty_account_gets_a_queue_for_each_class(refreshed: World, clients: Clients) -> None:
-    """They keep a message longer than a runner idles."""
+    """They keep messages for longer than a runner idles."""
     queues = refreshed.queues(clients)
-    assert set(queues) == QUEUES
+    assert set(queues) == {f"octo-widgets-{size}-ci-pool" for size in SIZES}
     kept = {(queue["VisibilityTimeout"], queue["MessageRetentionPeriod"]) for queue in queues.values()}
     assert kept == {("30", "3600")}
 
@@ -83,7 +79,9 @@ def test_a_plan_leaves_drift_alone_and_lists_what_a_run_does_first(refreshed: Wo
     (instance_id,) = refreshed.launch(clients)
     refreshed.record(clients, instance_id)
     data = refreshed.default_version(clients)["LaunchTemplateData"]
-    _make_default(clients, {**data, "ImageId": OTHER_IMAGE})
+    edited: Any = {**data, "ImageId": OTHER_IMAGE}
+    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=edited)
+    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
     clients.sqs.delete_queue(QueueUrl=clients.sqs.get_queue_url(QueueName=LARGE_QUEUE)["QueueUrl"])
     clients.dynamodb.update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expiresAt"}
@@ -101,17 +99,9 @@ def test_a_plan_leaves_drift_alone_and_lists_what_a_run_does_first(refreshed: Wo
     assert refreshed.states(clients) == {instance_id: "running"}
     unplanned = {each.name for each in planned.components if not each.planned}
     assert unplanned == {"runner registrations", "orphaned artifacts"}, markdown(planned)
-    _assert_as_planned(planned, refreshed.refresh())
-    assert refreshed.states(clients) == {instance_id: "terminated"}
-
-
-def _make_default(clients: Clients, data: object) -> None:
-    clients.ec2.create_launch_template_version(LaunchTemplateName=TEMPLATE, LaunchTemplateData=data)  # type: ignore[arg-type] # EC2's answer is taken as a request
-    clients.ec2.modify_launch_template(LaunchTemplateName=TEMPLATE, DefaultVersion="2")
-
-
-def _assert_as_planned(planned: Report, applied: Report) -> None:
+    applied = refreshed.refresh()
     assert applied.exit_code == 0
     for each in planned.components:
         outcomes = component(applied, each.name).outcomes
         assert tuple(outcome.change for outcome in outcomes[: len(each.planned)]) == each.planned
+    assert refreshed.states(clients) == {instance_id: "terminated"}

@@ -1,8 +1,7 @@
-"""Order and isolation: nothing is written before the table is ours, and a failed component stops no other."""
+"""Nothing is written before the table is ready and ours, and a failed component stops no other."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,31 +19,22 @@ if TYPE_CHECKING:
     from refresh.engine.report import Report
     from refresh.ports import Clients
 
-DENIED = (400, json.dumps({"__type": "AccessDeniedException", "message": "not authorized."}).encode())
-DENIED_BY_EC2 = (
-    403,
-    b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no.</Message></Error></Errors></Response>",
-)
 FOLLOWERS = ["runner registrations", "orphaned artifacts"]
 
 
 def _refresh_denied(world: World, operation: str) -> Report:
-    """Run once while AWS denies an operation."""
-    answer = DENIED_BY_EC2 if operation.startswith("ec2:") else DENIED
-    world.aws.before_call = lambda call: answer if call == operation else None
-    report = world.refresh()
-    world.aws.before_call = lambda _: None
-    return report
+    code = "UnauthorizedOperation" if operation.startswith("ec2:") else "AccessDeniedException"
+    return world.refresh_refused(operation, code)
 
 
 def _unchecked(report: Report) -> list[str]:
-    """Name the components that should have looked and did not, at least not everywhere."""
+    """Name the components that did not check all that they should have checked."""
     return [each.name for each in report.components if each.unchecked and each.unchecked.due]
 
 
 @pytest.fixture
 def due(refreshed: World, clients: Clients) -> str:
-    """Leave an expired instance, and something to write for every component; give the instance's id."""
+    """Leave an expired instance, and something to write for every component; return the instance's id."""
     (instance_id,) = refreshed.launch(clients)
     refreshed.record(clients, instance_id)
     for identifier in ("gh_registration_token", "runner_release", "resource_class_config", "idle_time_sec"):
@@ -78,7 +68,7 @@ def test_a_denied_operation_fails_one_component_and_stops_no_other(
 def test_a_denied_collector_deletes_nothing_and_stops_no_other(
     refreshed: World, clients: Clients, due: str, operation: str
 ) -> None:
-    """Without its view of the instances nobody knows what is left over."""
+    """Without its view of the instances, the components after it check nothing."""
     report = _refresh_denied(refreshed, operation)
     assert failed(report) == ["garbage collector"]
     if operation != "ec2:TerminateInstances":
@@ -131,7 +121,7 @@ def test_without_a_new_token_only_the_token_fails_and_the_stored_one_stays(refre
 def test_a_defect_in_one_component_stops_no_other_and_hides_its_text(
     refreshed: World, clients: Clients, due: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text of a foreign exception may hold a secret."""
+    """The text of a library's exception may hold a secret."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError(canaries.PAT)
@@ -150,7 +140,7 @@ def test_a_defect_in_one_component_stops_no_other_and_hides_its_text(
 def test_without_the_template_a_recorded_instance_is_proven_by_the_tags_of_provision(
     refreshed: World, clients: Clients
 ) -> None:
-    """The recorded id could be forged, so it counts as a former one; instances without a record are not checked."""
+    """The recorded id may be forged, so it counts as a former one; instances without a record are not checked."""
     tagged, bare = refreshed.launch(clients, 2)
     clients.ec2.delete_tags(Resources=[bare], Tags=[{"Key": "InitialRunId"}])
     for instance_id in (tagged, bare):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,7 +94,7 @@ def test_changed_tags_are_repaired_and_foreign_ones_stay(world: World, clients: 
 
 
 def test_a_pool_without_tags_gets_them_and_keeps_them_without_the_input(refreshed: World, clients: Clients) -> None:
-    """One call for each resource, and a template version for what it launches; nobody knows who relies on them."""
+    """Tagging costs a call for each resource, and a template version; other tools may rely on the tags."""
     report = refreshed.refresh(tags=WRITTEN)
     assert report.exit_code == 0, markdown(report)
     writes = refreshed.aws.counted()
@@ -107,29 +106,22 @@ def test_a_pool_without_tags_gets_them_and_keeps_them_without_the_input(refreshe
     assert "TagSpecifications" not in refreshed.default_version(clients)["LaunchTemplateData"]
 
 
-def _answer(operation: str, code: str) -> tuple[int, bytes]:
-    if operation.startswith("ec2:"):
-        return 400, f"<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>".encode()
-    return 400, json.dumps({"__type": code, "message": "no."}).encode()
-
-
-UNREADABLE = {
-    "dynamodb:ListTagsOfResource": ("state table", TABLE),
-    "sqs:ListQueueTags": ("resource pools", LARGE_QUEUE),
-    "ec2:DescribeLaunchTemplates": ("launch template", TEMPLATE),
-}
-
-
+@pytest.mark.usefixtures("slept")
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
-@pytest.mark.parametrize("operation", UNREADABLE)
-def test_unreadable_tags_fail_their_component_and_stop_nothing_else(
-    world: World, clients: Clients, operation: str, code: str
+@pytest.mark.parametrize(
+    ("operation", "name", "resource"),
+    [
+        ("dynamodb:ListTagsOfResource", "state table", TABLE),
+        ("sqs:ListQueueTags", "resource pools", LARGE_QUEUE),
+        ("ec2:DescribeLaunchTemplates", "launch template", TEMPLATE),
+    ],
+)
+def test_unreadable_tags_fail_their_component_and_stop_nothing_else(  # noqa: PLR0913, PLR0917 - a table
+    world: World, clients: Clients, operation: str, name: str, resource: str, code: str
 ) -> None:
     """A new image is rolled out and a parameter is written."""
     world.settle(tags=WRITTEN)
-    world.aws.before_call = lambda call: _answer(call, code) if call == operation else None
-    report = world.refresh(tags=WRITTEN, max_idle_time="9m", ami=OTHER_IMAGE)
-    name, resource = UNREADABLE[operation]
+    report = world.refresh_refused(operation, code, tags=WRITTEN, max_idle_time="9m", ami=OTHER_IMAGE)
     assert failed(report) == [name]
     assert f"{resource} were not compared" in reported(report)
     assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
@@ -147,11 +139,9 @@ def test_unreadable_tags_fail_their_component_and_stop_nothing_else(
 )
 def test_a_resource_whose_tags_are_not_listed_yet_is_no_failure(world: World, operation: str, code: str) -> None:
     """It was created with its tags; the next run compares them."""
-    world.aws.before_call = lambda call: _answer(call, code) if call == operation else None
-    report = world.refresh(tags=WRITTEN)
+    report = world.refresh_refused(operation, code, tags=WRITTEN)
     assert report.exit_code == 0, markdown(report)
     assert not [call for call in world.aws.writes if "Tag" in call]
-    world.aws.before_call = lambda _: None
     world.settle(tags=WRITTEN)
 
 
@@ -187,7 +177,7 @@ def test_tags_and_the_root_volume_cost_few_calls_in_a_run_that_changes_nothing(
 def test_the_root_volume_is_the_device_of_the_image_encrypted_and_ends_with_the_instance(
     world: World, clients: Clients, image: str, given: dict[str, str], expected: dict[str, Any]
 ) -> None:
-    """Under another name it would be a second volume; what is not given is as in the image."""
+    """Another device name would add a second volume; other settings are those of the image."""
     world.settle(ami=image, **given)
     assert _root_volume(world, clients) == {**expected, "Encrypted": True, "DeleteOnTermination": True}
 
@@ -195,7 +185,7 @@ def test_the_root_volume_is_the_device_of_the_image_encrypted_and_ends_with_the_
 def test_volumes_that_the_image_keeps_are_a_warning_until_an_input_deletes_them(
     world: World, clients: Clients, image: str
 ) -> None:
-    """Each ended runner would leave a volume that costs."""
+    """Every ended runner would leave a volume that costs money."""
     (warning,) = component(world.refresh(ami=image), "launch template").warnings
     assert warning.startswith(f"ami: {image} ")
     assert "/dev/sda1" in warning
@@ -207,7 +197,7 @@ def test_volumes_that_the_image_keeps_are_a_warning_until_an_input_deletes_them(
 def test_a_volume_smaller_than_the_image_fails_the_template_before_its_first_write(
     refreshed: World, image: str
 ) -> None:
-    """No instance could be launched; everything else goes on."""
+    """No instance could be launched; the other components continue."""
     refreshed.forget_calls()
     report = refreshed.refresh(ami=image, root_volume_size="8", max_idle_time="9m")
     assert failed(report) == ["launch template"]

@@ -1,4 +1,4 @@
-"""Resources of the original action are taken over as they are; those of another repository are refused."""
+"""Resources of the original action are taken over; those of another repository or application are refused."""
 
 from __future__ import annotations
 
@@ -14,29 +14,26 @@ from tests.fakes.world import World, in_minutes
 from tests.reports import component, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from refresh.ports import Clients
 
-KEYS = {"PK": "HASH", "SK": "RANGE"}
 DEAD = "i-0123456789abcdef0"
 
 
-def _create_table(clients: Clients, keys: Mapping[str, str] = KEYS, **others: Any) -> None:
-    """Create the table as the original does: no protection, no time-to-live, no METADATA item of ours."""
-    clients.dynamodb.create_table(
-        **{
-            "TableName": TABLE,
-            "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],
-            "BillingMode": "PAY_PER_REQUEST",
-            **others,
-        }
-    )
+def _create_table(clients: Clients, keys: dict[str, str] | None = None, **others: Any) -> None:
+    """Create the table as the original action does: no protection, no time-to-live, no METADATA item of ours."""
+    keys = keys or {"PK": "HASH", "SK": "RANGE"}
+    request = {
+        "TableName": TABLE,
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    clients.dynamodb.create_table(**{**request, **others})
 
 
-def _create_template(clients: Clients) -> str:
-    """Create the template as the original does, its hop limit and instance type included."""
+def test_a_pool_of_the_original_action_is_taken_over_in_place(world: World, clients: Clients) -> None:
+    """Table, template and queues stay; only differences are changed."""
+    _create_table(clients)
     created = clients.ec2.create_launch_template(
         LaunchTemplateName=TEMPLATE,
         LaunchTemplateData={
@@ -45,13 +42,7 @@ def _create_template(clients: Clients) -> str:
             "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 10},
         },
     )
-    return created["LaunchTemplate"]["LaunchTemplateId"]
-
-
-def test_a_pool_of_the_original_action_is_taken_over_in_place(world: World, clients: Clients) -> None:
-    """Table, template and queues stay the same; only what differs is changed."""
-    _create_table(clients)
-    template_id = _create_template(clients)
+    template_id = created["LaunchTemplate"]["LaunchTemplateId"]
     url = clients.sqs.create_queue(QueueName=LARGE_QUEUE)["QueueUrl"]
     clients.sqs.send_message(QueueUrl=url, MessageBody="a living runner")
     world.put_metadata(
@@ -83,7 +74,7 @@ def test_a_pool_of_the_original_action_is_taken_over_in_place(world: World, clie
 
 
 def _refused(world: World) -> str:
-    """Run, and expect that the table is refused and nothing at all is written; give the reason."""
+    """Assert that a run refuses the table and writes nothing; return the reason."""
     world.forget_calls()
     report = world.refresh()
     assert report.exit_code == 1
@@ -112,7 +103,7 @@ def test_a_table_of_another_repository_is_refused(world: World) -> None:
 
 
 def test_other_settings_of_the_table_are_warnings_and_left_alone(world: World, clients: Clients) -> None:
-    """Its owner may have chosen the throughput, and a changed time-to-live takes an hour and somebody's data."""
+    """The owner may have chosen the throughput, and a changed time-to-live may delete data of others."""
     throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
     _create_table(clients, BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
     clients.dynamodb.update_time_to_live(
@@ -127,7 +118,7 @@ def test_other_settings_of_the_table_are_warnings_and_left_alone(world: World, c
 def test_a_class_with_a_dash_keeps_its_recorded_queue_and_gets_a_hashed_one_otherwise(
     world: World, clients: Clients
 ) -> None:
-    """The plain name could be another repository's; the messages of a recorded one are living runners."""
+    """The plain name may be another repository's; messages of a recorded queue are living runners."""
     config = {"resource_class_config": '{"x-y": {"cpu": 2, "mmem": 4096}}'}
     _create_table(clients)
     url = clients.sqs.create_queue(QueueName="octo-widgets-x-y-ci-pool")["QueueUrl"]

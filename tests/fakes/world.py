@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,16 @@ INPUTS = {
     "iam-instance-profile": PROFILE,
     "github-token": canaries.PAT,
 }
+
+
+def refusal(operation: str, code: str, status: int = 400) -> tuple[int, bytes]:
+    """Return AWS's refusal of an operation in the form of its service: some answer in JSON, the others in XML."""
+    if operation.startswith(("dynamodb:", "sqs:", "ssm:")):
+        return status, json.dumps({"__type": code, "message": "no."}).encode()
+    error = f"<Error><Code>{code}</Code><Message>no.</Message></Error>"
+    if operation.startswith("ec2:"):
+        return status, f"<Response><Errors>{error}</Errors></Response>".encode()
+    return status, f"<ErrorResponse>{error}</ErrorResponse>".encode()
 
 
 class SleeplessClock:
@@ -134,6 +145,15 @@ class World:
         clients = self._services(_connect, **changed)
         with ThreadPoolExecutor(CONCURRENCY) as pool:
             return reconciliation.begin(desired, clients, SleeplessClock(), pool).report()
+
+    def refresh_refused(self, operation: str, code: str, status: int = 400, **changed: str) -> Report:
+        """Run once while AWS refuses an operation."""
+        answer = refusal(operation, code, status)
+        self.aws.before_call = lambda call: answer if call == operation else None
+        try:
+            return self.refresh(**changed)
+        finally:
+            self.aws.before_call = lambda _: None
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""

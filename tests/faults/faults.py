@@ -1,15 +1,13 @@
-"""What the tests of the table of faults share: the operations that a run makes, and AWS's answers."""
+"""What the tests of docs/faults.md share: the operations that a run makes, and AWS's refusals."""
 
 from __future__ import annotations
 
 import functools
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import define
 
-from tests.fakes import operations
 from tests.fakes.memory.account import Watch
 from tests.simulation.schedules import operations_of
 from tests.simulation.worlds import WORLDS, build
@@ -20,24 +18,20 @@ if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet
 
     from refresh import errors
+    from tests.simulation.schedules import Phase
 
-SIMPLE = ("dynamodb", "sqs", "ssm")
-"""Services that answer in JSON, the others in XML."""
+EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
 
 
 @functools.cache
 def worlds() -> dict[str, str]:
-    """Give a world in which a run makes the operation, for each that a run in memory makes of AWS."""
-    found: dict[str, str] = {}
-    for world in WORLDS:
-        for operation in operations_of(build(world)):
-            if not operation.startswith("github:"):
-                found.setdefault(operation, world)
-    return dict(sorted(found.items()))
+    """Map every AWS operation that a run makes in memory to a world in which it makes it."""
+    found = {each: world for world in reversed(WORLDS) for each in operations_of(build(world))}
+    return {each: world for each, world in sorted(found.items()) if not each.startswith("github:")}
 
 
-def writing() -> list[str]:
-    """List those of them that change something."""
+def writes() -> list[str]:
+    """List the AWS operations that change something."""
     found = set()
     for world in WORLDS:
         pool = build(world)
@@ -46,36 +40,29 @@ def writing() -> list[str]:
     return sorted(found)
 
 
-def documented() -> list[str]:
-    """List every operation that refresh makes of AWS."""
-    return sorted(operations.DECLARED)
-
-
-def of(row: str, listed: Iterable[str]) -> list[ParameterSet]:
-    """Give pytest's parameters for operations, each with the row's number at the beginning of its id."""
-    return [pytest.param(operation, id=f"{row}-{operation}") for operation in listed]
-
-
-def refusal(operation: str, code: str, status: int = 400, message: str = "no.") -> tuple[int, bytes]:
-    """Give AWS's refusal of an operation, in the form of its service."""
-    if operation.partition(":")[0] in SIMPLE:
-        return status, json.dumps({"__type": code, "message": message}).encode()
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    if operation.startswith("ec2:"):
-        return status, f"<Response><Errors>{error}</Errors></Response>".encode()
-    return status, f"<ErrorResponse>{error}</ErrorResponse>".encode()
+def of(row: str, values: Iterable[str]) -> list[ParameterSet]:
+    """Return pytest's parameters, each with the row's number at the beginning of its id."""
+    return [pytest.param(value, id=f"{row}-{value}") for value in values]
 
 
 @define
 class Refuse(Watch):
-    """An operation is answered with an error so many times."""
+    """AWS answers an operation with an error so many times, before its effect or after it."""
 
     operation: str
     error: errors.ApiError
     times: int = 1_000_000
+    phase: Phase = "before"
 
     def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Refuse."""
-        if operation == self.operation and self.times:
+        """Refuse the call before its effect."""
+        self._refuse(operation, "before")
+
+    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Refuse the call after its effect, as if another process had just done the same."""
+        self._refuse(operation, "after")
+
+    def _refuse(self, operation: str, phase: Phase) -> None:
+        if (operation, phase) == (self.operation, self.phase) and self.times:
             self.times -= 1
             raise self.error

@@ -1,4 +1,4 @@
-"""Every operation of AWS fails in every way, on the account in memory: who fails, and that nothing is lost."""
+"""Every AWS operation fails in every way, in memory: which components fail, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from refresh import errors
 from refresh.pool import records
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Watch, refused
-from tests.faults.faults import Refuse, of, worlds, writing
+from tests.faults.faults import EXPIRED, Refuse, of, worlds, writes
 from tests.reports import failed, reported
 from tests.simulation.invariants import settle, watched
 from tests.simulation.pool import Pool
-from tests.simulation.schedules import FailAlways, calls_of
+from tests.simulation.schedules import PHASES, FailAlways, calls_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
@@ -27,18 +27,13 @@ if TYPE_CHECKING:
 
 GATED = ["state table", "runner release", "launch template", "resource pools", "parameters", "registration token"]
 LOOKS = ("ec2:DescribeImages", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile")
-"""What is only looked at before writing: where it cannot be, a note says so."""
-COLLECTION = (
-    "dynamodb:Query",
-    "dynamodb:TransactWriteItems",
-    "ec2:DescribeInstances",
-    "ec2:TerminateInstances",
-)
+"""Checks before writing: if one is impossible, a note says so."""
+COLLECTION = ("dynamodb:Query", "dynamodb:TransactWriteItems", "ec2:DescribeInstances", "ec2:TerminateInstances")
 FINISH = (
     *("dynamodb:ListTagsOfResource", "dynamodb:TagResource"),
     *("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive"),
 )
-"""What a table gets that is ready for the others."""
+"""What a table gets after the other components may use it."""
 KINDS = {
     "F1": ("ThrottlingException", errors.Throttled),
     "F2": ("InternalError", errors.Unavailable),
@@ -48,7 +43,7 @@ KINDS = {
 
 
 def _fails(operation: str) -> list[str]:
-    """Name who fails without an operation; without most of DynamoDB's it is all that must not be written."""
+    """Name the components that fail without an operation: without most of DynamoDB's, all that write."""
     if operation in LOOKS:
         return []
     if operation in COLLECTION:
@@ -61,7 +56,7 @@ def _fails(operation: str) -> list[str]:
 
 
 def _refused() -> Iterator[ParameterSet]:
-    """Give every operation of every row, but for the termination that is throttled: it is waited for to the end."""
+    """Return every operation for every row, except a throttled termination, which a run waits for."""
     for row in KINDS:
         yield from of(row, [each for each in worlds() if (row, each) != ("F1", "ec2:TerminateInstances")])
 
@@ -71,7 +66,7 @@ def _refused() -> Iterator[ParameterSet]:
 def test_a_refused_operation_fails_only_the_components_that_need_it(
     operation: str, request: pytest.FixtureRequest
 ) -> None:
-    """With its kind and its name, once each try; what is only looked at is a note. The next run does the rest."""
+    """The error has the operation's kind and name; a failed check is a note. The next run does the rest."""
     code, kind = KINDS[request.node.callspec.id.partition("-")[0]]
     error = refused(operation, code, status=503) if kind is not errors.Unavailable else kind(operation, code, "no.")
     assert type(error) is kind
@@ -79,9 +74,8 @@ def test_a_refused_operation_fails_only_the_components_that_need_it(
     report = watched(pool, Refuse(operation, error))
     assert failed(report) == _fails(operation)
     assert report.exit_code == bool(_fails(operation))
-    words = (
-        reported(report) if _fails(operation) else "\n".join(each for one in report.components for each in one.notes)
-    )
+    notes = "\n".join(note for each in report.components for note in each.notes)
+    words = reported(report) if _fails(operation) else notes
     assert f"{kind.__name__}: {operation}: {code}" in words
     if kind is errors.PermissionDenied:
         assert "in the IAM policy of the role or user that the run uses" in words
@@ -89,9 +83,9 @@ def test_a_refused_operation_fails_only_the_components_that_need_it(
 
 
 @pytest.mark.shows("F4")
-@pytest.mark.parametrize("operation", of("F4", writing()))
+@pytest.mark.parametrize("operation", of("F4", writes()))
 def test_a_write_whose_answer_was_lost_is_not_repeated(operation: str) -> None:
-    """No queue or record twice: the next look finds what was done. Of a version it cannot see what EC2 said of it."""
+    """There is no second queue or record: the next read finds the first. EC2's warnings about a version are lost."""
     pool = build(worlds()[operation])
     report = watched(pool, FailAlways(operation, "after", errors.Unavailable))
     assert operation in pool.account.writes
@@ -101,7 +95,7 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(operation: str) -> None:
     settle(undisturbed)
     template = undisturbed.account.state.templates[TEMPLATE]
     if operation in ("ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion"):
-        # EC2's warnings are lost with the answer; one more equal version shows them.
+        # One more equal version shows the lost warnings.
         template.versions[template.latest + 1] = template.versions[template.latest]
     if operation == "ec2:CreateLaunchTemplateVersion":
         template.default += 1
@@ -109,19 +103,16 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(operation: str) -> None:
 
 
 def _there(pool: Pool) -> tuple[object, ...]:
-    """Give what would show that something was done twice."""
+    """Return what would show a repeated write."""
     state = pool.account.state
     versions = {name: (each.default, sorted(each.versions)) for name, each in state.templates.items()}
     return versions, sorted(state.queues), sorted(pool.table.of(records.HISTORY)), sorted(state.tables)
 
 
-EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
-
-
 @pytest.mark.shows("F6")
-@pytest.mark.parametrize("code", [pytest.param(code, id=f"F6-{code}") for code in EXPIRED])
+@pytest.mark.parametrize("code", of("F6", EXPIRED))
 def test_credentials_that_expire_during_a_collection_end_it_with_a_report(code: str) -> None:
-    """Before the terminations: the marks stand, no call for the others is tried, and the next run ends them."""
+    """The marks remain, no other termination is tried, and the next run ends the instances."""
     pool = build("mixed instances")
     error = refused("ec2:TerminateInstances", code)
     assert type(error) is errors.CredentialsExpired
@@ -134,10 +125,9 @@ def test_credentials_that_expire_during_a_collection_end_it_with_a_report(code: 
 
 
 @pytest.mark.shows("F29")
-@pytest.mark.parametrize("phase", [pytest.param("before", id="F29-before"), pytest.param("after", id="F29-after")])
+@pytest.mark.parametrize("phase", of("F29", PHASES))
 @pytest.mark.parametrize("world", ["mixed instances", "empty account"])
 def test_a_run_stopped_at_any_call_reports_and_the_next_run_finishes(world: str, phase: Any) -> None:
-    """As the clients say it: nothing is sent from then on."""
     calls = calls_of(build(world))
     for number in range(calls if phase == "before" else calls - 1):
         pool = build(world)
@@ -149,12 +139,12 @@ def test_a_run_stopped_at_any_call_reports_and_the_next_run_finishes(world: str,
 
 @frozen
 class _Stop(Watch):
-    """The run is asked to stop before or after a call, whose answer it still reads."""
+    """The run is stopped before or after a call; it still reads the answer."""
 
     number: int
     phase: Phase
 
     def before(self, number: int, operation: str) -> None:
-        """Send nothing once it was asked to stop."""
+        """Send nothing after the request to stop."""
         if number > self.number or (number == self.number and self.phase == "before"):
             raise errors.Interrupted(f"stopped as asked, before {operation} was sent.")
