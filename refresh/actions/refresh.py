@@ -2,8 +2,8 @@
 
 Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was called.
 
-Half of a run that changes nothing is the loading of code. So AWS is asked as early as it can be, and the components and
-what tells people of them are loaded while it answers.
+Loading code takes half the time of a run that changes nothing. So AWS is asked first, and the components are loaded
+while it answers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.process_hooks import ProcessHooks
 from refresh.inputs import secrets
+from refresh.output import publish
 from refresh.reconciler import prefetch
-from refresh.workflow import log
+from refresh.workflow import log, unforeseen
 from refresh.workflow.commands import Commands
 from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
@@ -81,10 +82,8 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(
-        given.desired, clients, clock, executor, first=first, stopped=shutdown.requested, progress=_progress
+        given.desired, clients, clock, executor, first=first, stopped=shutdown.requested, progress=publish.progress
     )
-    from refresh.output import publish  # noqa: PLC0415 - the same
-
     _collect_garbage_again()
     publish.beginning(commands, given)
     report = under_way.report(
@@ -94,24 +93,12 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
     return report.exit_code
 
 
-def _progress(done: str, number: int, total: int) -> None:
-    from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
-
-    publish.progress(done, number, total)
-
-
 def _hooks(environ: Mapping[str, str], commands: Commands, clock: SystemClock, shutdown: Shutdown) -> ProcessHooks:
-    called = None
-    if environ.get("RUNNER_DEBUG") == "1":
-        from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
-
-        called = publish.called
+    called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
     return ProcessHooks(mask=commands.mask, now=clock.now, called=called, stopped=shutdown.requested)
 
 
 def _refused(commands: Commands, error: errors.InputErrors | errors.Interrupted) -> int:
-    from refresh.output import publish  # noqa: PLC0415 - see the module's docstring
-
     if isinstance(error, errors.InputErrors):
         publish.input_errors(commands, error)
         return 2
@@ -138,7 +125,7 @@ def main(arguments: Sequence[str] | None = None, shutdown: Shutdown | None = Non
         shutdown = shutdown or Shutdown().listen()
         if arguments is None:
             return from_environment(out, err, shutdown)
-        from refresh.actions import terminal  # noqa: PLC0415 - the action has none
+        from refresh.actions import terminal  # noqa: PLC0415 - it imports this module
 
         return terminal.main(arguments, out, err, shutdown)
     except SystemExit as ended:  # the command line's parser, which has said why
@@ -160,8 +147,6 @@ def from_environment(out: RedactingStream, err: RedactingStream, shutdown: Shutd
 
 
 def _defect(error: Exception, out: RedactingStream, err: RedactingStream) -> int:
-    from refresh.workflow import unforeseen  # noqa: PLC0415 - no run needs it
-
     commands = Commands(os.environ, out, err, as_json=log.as_json())
     commands.annotate("error", "refresh", unforeseen.defect(error))
     commands.show_annotations()

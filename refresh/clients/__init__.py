@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from refresh import errors
-from refresh.clients import aws, connection_errors
+from refresh.clients import aws, ca_files, connection_errors
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import quieten
@@ -45,7 +45,5 @@ def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Cli
 def _require_ca_files() -> None:
     if not any(os.environ.get(name) for name in connection_errors.FILES):
         return
-    from refresh.clients import ca_files  # noqa: PLC0415 - few runs have any
-
     if problems := tuple(ca_files.problems(os.environ)):
         raise errors.InputErrors(problems)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from refresh import errors
+from refresh import errors, kms_errors
 from refresh.pool import ownership
 
 if TYPE_CHECKING:
@@ -102,8 +102,6 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors
 
 
 def _of_a_key(operation: str, code: str, message: str) -> errors.ApiError | None:
-    from refresh import kms_errors  # noqa: PLC0415 - few runs need it
-
     return kms_errors.from_aws(operation, code, message)
 
 

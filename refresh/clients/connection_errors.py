@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -51,8 +52,6 @@ def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]
 
     `files` names the variables that say which authorities are trusted, the first that is set counts.
     """
-    import ssl  # noqa: PLC0415 - a run that changes nothing has no use for it here
-
     ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     host = urlsplit(url).netloc.rpartition("@")[2] or "the server"
     for each in _causes(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import subprocess
 from pathlib import Path
 
 from attrs import frozen
@@ -34,8 +35,6 @@ def check(script: str) -> Findings:
     """
     if not script or platform.system() != "Linux" or not _BASH.exists():
         return Findings()
-    import subprocess  # noqa: PLC0415 - few runs have a script
-
     # Patterns such as !(a|b) are syntax only after `shopt -s extglob`, which the script may do but is not run.
     command = [str(_BASH), "-O", "extglob", "-n"]
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from refresh.agent import user_data
 from refresh.desired import DesiredState
-from refresh.inputs import durations, regions
+from refresh.inputs import bash, durations, regions, scripts
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem
 from refresh.inputs.reader import Reader
 from refresh.pool import names
@@ -79,8 +79,6 @@ def script(reader: Reader, repository: names.Repository | None, region: str | No
     """Refuse a script that bash cannot read, or that makes the user data larger than EC2 takes."""
     if not text:
         return
-    from refresh.inputs import bash, scripts  # noqa: PLC0415 - few runs have a script
-
     scripts.mentions(reader, text)
     found = bash.check(text)
     if found.error:

@@ -20,7 +20,7 @@ from refresh.desired import (
     Role,
     RootVolume,
 )
-from refresh.inputs import access, actions_runner, durations, parsers, regions, resources
+from refresh.inputs import access, actions_runner, durations, parsers, regions, resources, scripts
 
 if TYPE_CHECKING:
     from refresh.desired import ResourceClass
@@ -105,8 +105,6 @@ def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
 
 
 def _script(value: str) -> str:
-    from refresh.inputs import scripts  # noqa: PLC0415 - few runs have a script
-
     return scripts.script(value)
 
 

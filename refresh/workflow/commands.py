@@ -6,6 +6,7 @@ goes through `redacting_stream`, and commands are written by this module alone.
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,8 +164,6 @@ class Commands:
         workspace = self._environ.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
-        import tempfile  # noqa: PLC0415 - AWS is not kept waiting for it
-
         path, written = Path(workspace) / REPORT_FILE, None
         try:
             # Another file takes its place, so a link that somebody left there is not followed.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from refresh.inputs import durations
-from refresh.inputs.command_line import options
+from refresh.inputs.command_line import config_file, options, version
 from refresh.inputs.parsers import Problem
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ def _without_command(arguments: Sequence[str]) -> str:
     parser = options.overview()
     known, _ = parser.parse_known_args([each for each in arguments if each in {"-h", "--help", "--version"}])
     if known.version:
-        from refresh.inputs.command_line import version  # noqa: PLC0415 - few ask for it
-
         sys.stdout.write(f"refresh-action {version.version()}\n")
         parser.exit(0)
     if not arguments[0].startswith("-"):
@@ -101,8 +99,6 @@ def _merged(given: dict[str, str], environment: Mapping[str, str]) -> tuple[dict
     origins = {name: f"INPUT_{name.upper().replace('-', '_')}" for name in set_before}
     merged = {**kept, **named, **({"GITHUB_WORKSPACE": report} if report else {})}
     if config:
-        from refresh.inputs.command_line import config_file  # noqa: PLC0415 - it needs a library that only some have
-
         for name, value in config_file.read(config).items():
             if name not in set_before and name.replace("-", "_") not in given:
                 merged[f"INPUT_{name.upper().replace('-', '_')}"] = value

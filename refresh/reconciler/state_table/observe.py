@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from refresh import errors
+from refresh import errors, kms_errors
 from refresh.engine import tagging
 from refresh.pool import names, records
 from refresh.reconciler.state_table.actual import Actual, Claim, TimeToLive
@@ -70,8 +70,6 @@ def _claim(metadata: MetadataItems, key: str) -> Claim | None:
     try:
         item = metadata.read(names.POOL_IDENTIFIER)
     except errors.KeyUnusable as error:
-        from refresh import kms_errors  # noqa: PLC0415 - few runs need it
-
         raise kms_errors.named(error, key) from None
     if not item:
         return None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import start
-from refresh.actions.refresh import SystemClock, _progress, main
+from refresh.actions.refresh import SystemClock, main
+from refresh.output import publish
 from refresh.workflow import log
 from refresh.workflow.shutdown import Shutdown
 from tests.fakes.literals import good
@@ -63,7 +64,7 @@ def test_the_command_passes_its_arguments_on_and_does_not_wait_for_threads(monke
 
 def test_progress_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure(as_json=False)
-    _progress("terminated", 300, 5000)
+    publish.progress("terminated", 300, 5000)
     assert "terminated 300 of 5000" in capfd.readouterr().out
 
 
