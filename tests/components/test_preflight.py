@@ -10,7 +10,7 @@ from moto.backends import get_backend
 from refresh.output.job_summary import markdown
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
 from tests.fakes.world import World
-from tests.reports import component, failed, reported
+from tests.reports import failed, reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 LOOKS = {"ec2:DescribeImages", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile"}
 ABSENT = "ami-0eeeeeeeeeeeeeee0"
-DEPRECATED = """<DescribeImagesResponse><imagesSet><item><imageId>{image}</imageId><imageState>available</imageState>
-<deprecationTime>2024-01-01T00:00:00.000Z</deprecationTime></item></imagesSet></DescribeImagesResponse>"""
 ASSOCIATIONS = """<DescribeSecurityGroupVpcAssociationsResponse><securityGroupVpcAssociationSet><item>
 <groupId>{group}</groupId><vpcId>{vpc}</vpcId><state>associated</state>
 </item></securityGroupVpcAssociationSet></DescribeSecurityGroupVpcAssociationsResponse>"""
@@ -153,14 +151,6 @@ def test_credentials_that_expire_during_the_checks_fail_the_write(world: World) 
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
 
 
-def test_a_deprecated_image_is_a_warning(world: World) -> None:
-    _answer(world, "ec2:DescribeImages", 200, DEPRECATED.format(image=IMAGE).encode())
-    report = world.refresh()
-    assert report.exit_code == 0, markdown(report)
-    (warning,) = component(report, "launch template").warnings
-    assert all(each in warning for each in (f"ami: {IMAGE}", "2024-01-01T00:00:00Z"))
-
-
 def _without_role() -> None:
     get_backend("iam")[ACCOUNT_ID]["aws"].instance_profiles[PROFILE].roles.clear()
 
@@ -169,16 +159,11 @@ def _unavailable() -> None:
     get_backend("ec2")[ACCOUNT_ID][REGION].amis[IMAGE].state = "failed"
 
 
-def _deregistered() -> None:
-    del get_backend("ec2")[ACCOUNT_ID][REGION].amis[IMAGE]
-
-
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
         (_without_role, f"iam-instance-profile: {PROFILE} "),
         (_unavailable, f"ami: {IMAGE} is failed"),
-        (_deregistered, "ami: NotFound: ec2:DescribeImages: "),
     ],
 )
 def test_an_unusable_resource_fails_the_template_alone(world: World, spoil: Callable[[], Any], problem: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Items:
-    """Items by identifier; `calls` lists the operations, `puts` the requests of the writes."""
+    """Items by identifier, read consistently alone; `calls` lists the operations, `puts` the requests of the writes."""
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self.items = {
@@ -33,12 +33,14 @@ class Items:
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """Give the items that exist."""
         self.calls.append("BatchGetItem")
+        assert request["RequestItems"][TABLE]["ConsistentRead"]
         keys = [_identifier(key) for key in request["RequestItems"][TABLE]["Keys"]]
         return {"Responses": {TABLE: [self.items[key] for key in keys if key in self.items]}}
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         """Give one item, or none."""
         self.calls.append("GetItem")
+        assert request["ConsistentRead"]
         found = self.items.get(_identifier(request["Key"]))
         return {"Item": found} if found else {}
 

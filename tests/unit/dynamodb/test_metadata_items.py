@@ -71,27 +71,6 @@ def test_a_missing_table_holds_no_items_and_refuses_writes() -> None:
     assert found.read(IDLE) == {}
 
 
-def test_reads_are_consistent() -> None:
-    asked: list[bool] = []
-
-    class _Asked(Items):
-        def batch_get_item(self, **request: Any) -> dict[str, Any]:
-            asked.append(request["RequestItems"][TABLE]["ConsistentRead"])
-            return super().batch_get_item(**request)
-
-        def get_item(self, **request: Any) -> dict[str, Any]:
-            asked.append(request["ConsistentRead"])
-            return super().get_item(**request)
-
-    items = _Asked()
-    items.refusal = ABSENT
-    found = metadata(items)
-    with pytest.raises(errors.NotFound):
-        found.write(IDLE, 420)
-    found.read(IDLE)
-    assert asked == [True, True]
-
-
 def test_an_item_is_written_as_a_whole_under_its_key() -> None:
     """A crash leaves the old or the new one."""
     items = Items()
@@ -112,7 +91,7 @@ class _Partial(Items):
         self.times -= 1
         if self.times < 0:
             return super().batch_get_item(**request)
-        first = super().batch_get_item(RequestItems={TABLE: {"Keys": keys[:1]}})
+        first = super().batch_get_item(RequestItems={TABLE: {"Keys": keys[:1], "ConsistentRead": True}})
         return {**first, "UnprocessedKeys": {TABLE: {"Keys": keys[1:], "ConsistentRead": True}}}
 
 

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from refresh import errors
 from refresh.dynamodb.transactions import UNDER_WAY, Sender
-from refresh.engine.change import Change, Done, Failed
+from refresh.engine.change import Change, Done
 from tests.fakes.serial import Serial, StillClock
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 LOST, CONFLICT, THROTTLED, FINE = "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "None"
 OPERATION = "dynamodb:TransactWriteItems"
+BUSY = errors.Unavailable(OPERATION, "InternalServerError")
+STOP = errors.Interrupted("not sent")
+UNEXPLAINED = errors.TransactionCancelled(OPERATION, "TransactionCanceledException", "", ())
 
 
 @frozen
@@ -90,12 +93,6 @@ def _blaming(name: str, reason: str) -> Answer:
     return lambda names, _: [reason if each == name else FINE for each in names] if name in names else None
 
 
-def test_changes_are_sent_in_batches_of_the_given_size_and_none_without_a_change() -> None:
-    written = _write(lambda *_: None, "abcde", 2)
-    assert (written.kinds, written.sent) == ("DDDDD", ["ab", "cd", "e"])
-    assert _write(lambda *_: None, "").sent == []
-
-
 @pytest.mark.parametrize(
     ("reason", "kinds"),
     [
@@ -113,9 +110,26 @@ def test_a_lost_condition_or_a_lasting_reason_drops_only_its_own_change(reason: 
     assert (written.kinds, written.sent, written.slept) == (kinds, ["aAbBcC", "aAcC"], [])
 
 
-def test_changes_that_all_lost_their_condition_are_not_sent_again() -> None:
-    written = _write(lambda names, _: [LOST for _ in names], "ab")
-    assert (written.kinds, written.sent) == ("SS", ["ab"])
+@pytest.mark.parametrize(
+    ("answer", "kinds", "sent"),
+    [
+        pytest.param(lambda *_: None, "DDDDD", ["ab", "cd", "e"], id="batches of the given size"),
+        pytest.param(lambda names, _: [LOST for _ in names], "SS", ["ab"], id="all lost: nothing to send again"),
+        pytest.param(lambda _, call: [LOST, FINE] if call == 1 else BUSY, "SF", ["ab", "b"], id="lost before an error"),
+        pytest.param(lambda names, _: BUSY if "a" in names else None, "FFD", ["ab", "c"], id="an error of one batch"),
+        pytest.param(lambda names, _: STOP if "a" in names else None, "PPD", ["ab", "c"], id="a stop in one batch"),
+        pytest.param(lambda *_: UNEXPLAINED, "F", ["a"] * 5, id="cancelled without reasons"),
+        pytest.param(
+            lambda names, call: [LOST if call == 5 else CONFLICT, *(CONFLICT for _ in names[1:])],
+            "SF",
+            [*["ab"] * 5, "b"],
+            id="lost in the last try",
+        ),
+    ],
+)
+def test_each_change_has_the_outcome_of_its_own_transaction(answer: Answer, kinds: str, sent: list[str]) -> None:
+    written = _write(answer, "abcdefgh"[: len(kinds)], 2)
+    assert (written.kinds, written.sent) == (kinds, sent)
 
 
 def test_any_number_of_lost_races_fails_nothing() -> None:
@@ -150,17 +164,6 @@ def test_a_reason_that_stays_fails_after_few_conflicts_or_much_throttling(
     assert _write(lambda names, call: [reason for _ in names] if call < tries else None, "ab").kinds == "DD"
 
 
-def test_a_condition_lost_in_the_last_try_is_still_a_lost_race() -> None:
-    written = _write(lambda names, call: [LOST if call == 5 else CONFLICT, *(CONFLICT for _ in names[1:])], "ab")
-    assert (written.kinds, len(written.sent)) == ("SF", 6)
-
-
-def test_a_cancellation_without_reasons_fails_after_five_tries() -> None:
-    cancelled = errors.TransactionCancelled(OPERATION, "TransactionCanceledException", "", ())
-    written = _write(lambda *_: cancelled, "a")
-    assert (written.outcomes, len(written.sent)) == ([Failed(Named("a"), cancelled)], 5)
-
-
 @pytest.mark.shows("A10")
 def test_a_change_for_which_dynamodb_rejects_the_request_fails_alone() -> None:
     """A job can write what no rule foresees."""
@@ -169,24 +172,9 @@ def test_a_change_for_which_dynamodb_rejects_the_request_fails_alone() -> None:
     assert (written.kinds, len(written.sent)) == ("DDFDDDDD", 7)
 
 
-@pytest.mark.parametrize(
-    ("error", "kinds"),
-    [(errors.Unavailable(OPERATION, "InternalServerError"), "FFD"), (errors.Interrupted("not sent"), "PPD")],
-)
-def test_an_error_fails_and_a_stop_postpones_the_changes_of_one_batch(error: Exception, kinds: str) -> None:
-    written = _write(lambda names, _: error if "a" in names else None, "abc", 2)
-    assert (written.kinds, written.sent) == (kinds, ["ab", "c"])
-
-
 def test_no_transaction_is_begun_once_the_run_is_over() -> None:
     written = _write(lambda *_: None, "abc", 2, over=True)
     assert (written.kinds, written.sent) == ("PPP", [])
-
-
-def test_a_change_that_lost_its_condition_before_an_error_is_not_failed() -> None:
-    throttled = errors.Throttled(OPERATION, "ThrottlingException")
-    written = _write(lambda _, call: [LOST, FINE] if call == 1 else throttled, "ab")
-    assert (written.kinds, written.outcomes[1]) == ("SF", Failed(Named("b"), throttled))
 
 
 def test_expired_credentials_end_the_component() -> None:

@@ -91,53 +91,27 @@ def _raising(error: Exception) -> Callable[[], None]:
     return action
 
 
-def test_an_empty_plan_ends_the_component_without_a_write() -> None:
-    component = _Scripted(_plan())
-    assert _report(component, _raising(AssertionError("asked to write"))).status == "as desired"
-    assert (component.looks, component.sent) == (1, [])
-
-
-def test_a_change_is_confirmed_by_another_look() -> None:
-    """AWS's acknowledgement is no proof; the empty plan is."""
-    component = _Scripted(_plan(ONE), _plan(TWO), _plan())
-    converged = _run(component)
-    assert (component.looks, component.sent, converged.actual) == (3, [ONE, TWO], 3)
-    report = converged.report
-    assert (report.outcomes, report.pending) == ((Done(ONE), Done(TWO)), ())
-    assert (report.planned, report.following, report.status) == ((ONE,), (), "changed 2")
-
-
 @pytest.mark.parametrize(
-    ("plans", "sent"), [([_plan(ONE)], [ONE]), ([_plan(ONE), _plan(ONE, TWO), _plan(ONE)], [ONE, TWO])]
+    ("plans", "outcome", "sent", "outcomes", "pending"),
+    [
+        pytest.param([[]], Done(ONE), [], "", (), id="nothing to do"),
+        pytest.param([[ONE], [TWO], []], Done(ONE), [ONE, TWO], "DD", (), id="confirmed by the next look"),
+        pytest.param([[ONE], [ONE]], Done(ONE), [ONE], "D", (ONE,), id="acknowledged, not yet read back"),
+        pytest.param([[ONE], [ONE, TWO], [ONE]], Done(ONE), [ONE, TWO], "DD", (ONE,), id="pending holds up no other"),
+        pytest.param([[ONE, TWO], [ONE]], Failed(ONE, REFUSAL), [ONE, TWO], "FD", (), id="failed, not sent again"),
+        pytest.param([[ONE], []], Failed(ONE, REFUSAL), [ONE], "S", (), id="failed, but found done"),
+        pytest.param([[ONE], [ONE], []], Skipped(ONE, "lost"), [ONE, ONE], "SS", (), id="lost race, sent again"),
+    ],
 )
-def test_an_acknowledged_change_that_is_planned_again_is_pending_and_not_sent_twice(
-    plans: list[Plan[Step]], sent: list[Step]
+def test_each_change_is_made_once_and_confirmed_by_another_look(
+    plans: list[list[Step]], outcome: Outcome, sent: list[Step], outcomes: str, pending: tuple[Step, ...]
 ) -> None:
-    """AWS reads back late: that is no failure, and holds up no other change."""
-    component = _Scripted(*plans)
-    report = _report(component)
-    assert (component.sent, report.pending, report.failed) == (sent, (ONE,), False)
-
-
-def test_a_failed_change_is_not_sent_twice_and_the_others_go_on() -> None:
-    component = _Scripted(_plan(ONE, TWO), _plan(ONE, THREE), _plan(ONE), outcomes={ONE: Failed(ONE, REFUSAL)})
-    report = _report(component)
-    assert component.sent == [ONE, TWO, THREE]
-    assert (report.failures, report.done, report.pending) == ((Failed(ONE, REFUSAL),), (TWO, THREE), ())
-    assert report.error is None
-
-
-def test_a_failed_change_that_is_not_planned_again_was_made_after_all() -> None:
-    """The answer was lost, not the effect."""
-    report = _report(_Scripted(_plan(ONE), _plan(), outcomes={ONE: Failed(ONE, REFUSAL)}))
-    assert not report.failed
-    assert [type(outcome) for outcome in report.outcomes] == [Skipped]
-
-
-def test_a_skipped_change_is_planned_and_sent_again() -> None:
-    component = _Scripted(_plan(ONE), _plan(ONE), _plan(), outcomes={ONE: Skipped(ONE, "lost")})
-    assert not _report(component).failed
-    assert component.sent == [ONE, ONE]
+    component = _Scripted(*(_plan(*plan) for plan in plans), outcomes={ONE: outcome})
+    converged = _run(component)
+    report = converged.report
+    assert (component.sent, report.pending, report.planned) == (sent, pending, tuple(plans[0]))
+    assert "".join(type(each).__name__[0] for each in report.outcomes) == outcomes
+    assert (component.looks, converged.actual, report.failed) == (len(plans), len(plans), "F" in outcomes)
 
 
 def test_a_plan_that_never_empties_fails_after_six_passes_and_names_its_changes() -> None:

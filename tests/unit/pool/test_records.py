@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,22 +63,13 @@ def test_a_time_is_utc_in_any_zone_of_the_machine(monkeypatch: pytest.MonkeyPatc
         time.tzset()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "now",
-        "2026-01-31",
-        "2026-1-31T09:05:00Z",
-        "2026-01-31T09:05:00",
-        "2026-01-31T09:05:00+00:00",
-        "1769850300",
-        "2026-02-30T09:05:00Z",
-        "2026-01-31T24:00:00Z",
-        "2026-01-31T09:05:60Z",
-        "2026-01-31T09:05:00Z\n",
-    ],
-)
+OTHER_TIMES = """
+2026-01-31|2026-1-31T09:05:00Z|2026-01-31T09:05:00|2026-01-31T09:05:00+00:00|1769850300|now
+2026-02-30T09:05:00Z|2026-01-31T24:00:00Z|2026-01-31T09:05:60Z
+"""
+
+
+@pytest.mark.parametrize("text", ["", "2026-01-31T09:05:00Z\n", *re.split(r"[|\s]", OTHER_TIMES.strip())])
 def test_no_other_form_of_a_time_is_read(text: str) -> None:
     """It would not compare as a string."""
     assert records.read_time(text) is None
@@ -92,31 +84,13 @@ def test_reading_a_record_never_fails(attributes: dict[str, Any]) -> None:
 
 
 def test_a_record_is_read_as_provision_wrote_it() -> None:
-    written = records.item(
-        records.INSTANCE,
-        ID,
-        NOW,
-        state="claimed",
-        runId="4711",
-        threshold="2026-01-31T09:00:00Z",
-        resourceClass="large",
-        instanceType="m7i.large",
-        usageClass="spot",
-        endedReason="expired",
-        surprise="ignored",
-    )
-    record = records.read_instance(written)
-    assert record == InstanceRecord(
-        id=ID,
-        state="claimed",
-        run_id="4711",
-        threshold="2026-01-31T09:00:00Z",
-        updated_at="2026-01-31T09:05:00Z",
-        resource_class="large",
-        instance_type="m7i.large",
-        usage_class="spot",
-        ended=(("endedReason", "expired"),),
-    )
+    read = {"state": "claimed", "runId": "4711", "threshold": "2026-01-31T09:00:00Z"}
+    kept = {"resourceClass": "large", "instanceType": "m7i.large", "usageClass": "spot", "endedReason": "expired"}
+    record = records.read_instance(records.item(records.INSTANCE, ID, NOW, **read, **kept, surprise="ignored"))
+    assert isinstance(record, InstanceRecord)
+    assert (record.id, record.state, record.run_id, record.threshold) == (ID, *read.values())
+    assert (record.resource_class, record.instance_type, record.usage_class) == ("large", "m7i.large", "spot")
+    assert (record.updated_at, record.ended) == ("2026-01-31T09:05:00Z", (("endedReason", "expired"),))
     assert (record.expires, record.marked_at) == (NOW - timedelta(minutes=5), NOW)
     least = {**records.key(records.INSTANCE, ID), "state": {"S": "idle"}}
     assert records.read_instance(least) == InstanceRecord(id=ID, state="idle", run_id=None, threshold=None)
