@@ -289,7 +289,7 @@ INPUTS = (
         field="resource_classes",
         parse=_resource_classes,
         readme=True,
-        absent="seven classes",
+        absent="built-in classes",
         summary='sizes of runners, `{"<class>": {"cpu": n, "mmem": MiB}}`',
         description=(
             'Sizes of runners as JSON, `{"<class>": {"cpu": n, "mmem": MiB}}`; each has a different cpu, and memory '

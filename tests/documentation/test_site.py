@@ -16,7 +16,6 @@ import yaml
 from refresh import inputs
 from refresh.inputs import command_line
 from tests import pages
-from tests.fakes.literals import good
 from tools.docs import site
 
 if TYPE_CHECKING:
@@ -156,23 +155,6 @@ def test_commands_and_file_on_the_page_of_operations_are_complete(tmp_path: Path
 def test_types_are_those_of_the_format(kind: str) -> None:
     """https://github.com/typesafegithub/github-actions-typing."""
     assert {each["type"] for each in TYPES[kind].values()} <= {"string", "boolean", "integer", "float", "enum", "list"}
-
-
-def _typical() -> list[tuple[str, str]]:
-    """Return the values that a type names or implies."""
-    for_types = {"boolean": ["true", "false"], "integer": ["60"]}
-    return [
-        (name, value)
-        for name, each in TYPES["inputs"].items()
-        if name not in ("metadata-hop-limit", "github-reg-token-refresh-min", *inputs.IGNORED)
-        for value in each.get("allowed-values", for_types.get(each["type"], []))
-    ]
-
-
-@pytest.mark.parametrize(("name", "value"), _typical())
-def test_value_that_a_type_allows_is_accepted(name: str, value: str) -> None:
-    """Editors and generated code use the types."""
-    inputs.load(good(**{f"INPUT_{name.upper()}": value}))
 
 
 def _steps(workflow: Path) -> list[dict[str, Any]]:

@@ -83,9 +83,9 @@ class GarbageCollector:
 COMPONENT: Registration[Dependencies] = Registration(
     name=GarbageCollector.name,
     kept_in="EC2 instances and their records",
-    keeps="none that is past its threshold, idle beyond `max-instance-age`, or launched and never recorded; what EC2 "
-    "has ended is cleaned up",
-    changes="marks, ends, cleans up",
+    keeps="no instance past its threshold, idle beyond `max-instance-age`, or launched but never recorded; records of "
+    "ended instances are cleaned up",
+    changes="marks instances, terminates them, cleans up their records",
     calls={
         "dynamodb:Query": Needs("always: the records of the instances", STATE_TABLE),
         "ec2:DescribeInstances": Needs("always: the instances of the pool", EC2),

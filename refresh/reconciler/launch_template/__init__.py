@@ -116,9 +116,9 @@ _LAUNCHING = {"ssm:GetParameters": IMAGE_PARAMETER, "iam:PassRole": RUNNER_ROLE}
 COMPONENT: Registration[Dependencies] = Registration(
     name=LaunchTemplate.name,
     kept_in="EC2 `OWNER-REPO-ci-launch-template`",
-    keeps="the `$Default` version field by field: image, profile, security groups, user data, IMDSv2; never deleted; "
+    keeps="every field of the `$Default` version: image, profile, security groups, user data, IMDSv2; never deleted; "
     "the newest 10 versions are kept",
-    changes="creates a version, moves the default to it if EC2 finds no fault with it, deletes all but the newest ten",
+    changes="creates a version, makes it the default if EC2 reports no errors in it, deletes all but the newest ten",
     calls={
         "ec2:DescribeLaunchTemplateVersions": Needs("always", EC2),
         "ec2:DescribeLaunchTemplates": Needs("the launch template's tags", EC2, only_with="tags"),

@@ -68,7 +68,7 @@ class OrphanedArtifacts:
 COMPONENT: Registration[Dependencies] = Registration(
     name=OrphanedArtifacts.name,
     kept_in="items of the table",
-    keeps="no heartbeat or signal without a record, once its instance is gone",
+    keeps="no heartbeats and signals of instances that are gone and have no record",
     changes="deletes them",
     checked="a run that cleaned up an instance",
     calls={

@@ -66,9 +66,9 @@ class RegistrationToken:
 COMPONENT: Registration[Dependencies] = Registration(
     name=RegistrationToken.name,
     kept_in="an item of the table",
-    keeps="alive for at least `registration-token-min-ttl`",
-    changes="asks GitHub for another",
-    checked="every run, by its stored end",
+    keeps="valid for at least `registration-token-min-ttl`",
+    changes="requests a new one from GitHub",
+    checked="every run, by its stored expiry",
     items=(
         Item(
             names.REGISTRATION_TOKEN_IDENTIFIER,

@@ -101,7 +101,8 @@ def _for_sqs(attributes: tuple[tuple[str, str], ...]) -> dict[QueueAttributeName
 COMPONENT: Registration[Dependencies] = Registration(
     name=ResourcePools.name,
     kept_in="SQS `OWNER-REPO-CLASS-ci-pool`",
-    keeps="visibility 30 s, retention of the idle time and ten minutes in whole hours; never purged, read or deleted",
+    keeps="visibility 30 s, retention of the idle time plus ten minutes, rounded up to hours; never purged, read or "
+    "deleted",
     changes="creates queues, sets attributes, records their URLs",
     calls={
         "sqs:GetQueueAttributes": Needs("always, for each resource class", QUEUES),

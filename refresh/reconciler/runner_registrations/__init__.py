@@ -75,7 +75,7 @@ class RunnerRegistrations:
 COMPONENT: Registration[Dependencies] = Registration(
     name=RunnerRegistrations.name,
     kept_in="GitHub",
-    keeps="none of an instance that this table shows to have ended",
+    keeps="no registrations of instances that have ended according to the table",
     changes="removes them",
     checked="a run that ended an instance, or needed a token from GitHub",
     calls={

@@ -67,7 +67,7 @@ COMPONENT: Registration[Dependencies] = Registration(
     kept_in="an item of the table",
     keeps="the runner that GitHub accepts today, with its checksums",
     changes="records it with its checksums",
-    checked="every run; GitHub is asked again after six hours",
+    checked="every run; GitHub is called again after six hours",
     items=(
         Item(
             names.RUNNER_RELEASE_IDENTIFIER,

@@ -82,8 +82,8 @@ class StateTable:
 COMPONENT: Registration[Dependencies] = Registration(
     name=StateTable.name,
     kept_in="DynamoDB `OWNER-REPO-ci-table`",
-    keeps="[its keys](docs/table.md#keys), on-demand, time-to-live on `expiresAt`, deletion protection if created "
-    "here; a table with other keys or of another repository is refused",
+    keeps="[its keys](docs/table.md#keys), on-demand, time-to-live on `expiresAt`, deletion protection if refresh "
+    "created it; a table with other keys or of another repository is refused",
     changes="creates it, claims it, enables time to live",
     calls={
         "dynamodb:DescribeTable": Needs("always: whether the table exists and has the right keys", STATE_TABLE),
