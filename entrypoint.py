@@ -1,4 +1,4 @@
-"""Where the container and the composite action begin."""
+"""The entry point of the container and the composite action."""
 
 import sys
 
@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - people may start it with an olde
 if __name__ == "__main__":
     import gc
 
-    # Nothing that is loaded is garbage; the collector is switched on again when the run begins.
+    # Loading code creates no garbage; collection is enabled again when the run begins.
     gc.disable()
     try:
         from refresh.start import action

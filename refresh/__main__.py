@@ -2,8 +2,8 @@
 
 import sys
 
-# Also Python 2 must be able to read this file, or it prints a traceback instead of this line.
-if sys.version_info < (3, 11):  # noqa: UP036 - it is what a person may start it with
+# Even Python 2 must be able to parse this file, otherwise it prints a traceback instead of this line.
+if sys.version_info < (3, 11):  # noqa: UP036 - people may start it with an older one
     sys.stderr.write(
         "error: refresh: Python 3.11 or newer is required; this is Python " + sys.version.split()[0] + "\n"
     )

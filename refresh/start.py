@@ -1,6 +1,6 @@
-"""The start of the process: signals, closed streams, missing packages; whatever happens is one plain line.
+"""The start of the process: signals, closed streams, missing packages; every failure is one plain line.
 
-It imports little: it must handle signals before the rest of the program is loaded.
+It imports little, to handle signals before the rest of the program is loaded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STANDARD_STREAMS = 3
 
 
 def action() -> NoReturn:
-    """Run as the action does, with inputs in the environment alone."""
+    """Run as the action does, with inputs from the environment only."""
     leave(main())
 
 
@@ -26,7 +26,7 @@ def command() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load the program, run it and give the exit code; `arguments` are None where there is no command line."""
+    """Load the program, run it and return the exit code; `arguments` are None if there is no command line."""
     try:
         _open_closed_streams()
         from refresh.workflow.shutdown import Shutdown  # noqa: PLC0415 - see the module's docstring
@@ -47,15 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, whose output is flushed, at once.
+    """End the process immediately; its output has been flushed.
 
-    The interpreter would wait for threads that still wait for an answer, and tidy up for 40 ms what ends with it.
+    The interpreter would wait for threads that still wait for an answer, and then clean up for 40 ms.
     """
     os._exit(code)
 
 
 def _open_closed_streams() -> None:
-    """Open what is closed of stdin, stdout and stderr: the next file or connection would take its number."""
+    """Open stdin, stdout and stderr if they are closed: the next file or connection would take their numbers."""
     for descriptor in range(_STANDARD_STREAMS):
         try:
             os.fstat(descriptor)
@@ -67,5 +67,5 @@ def _ended(text: str, code: int) -> int:
     try:
         print(f"error: refresh: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the log may not be loaded
     except (OSError, ValueError):
-        return code  # no one can read it
+        return code  # nothing can be printed
     return code

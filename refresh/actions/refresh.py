@@ -1,4 +1,4 @@
-"""The shell around a run: environment in, exit code out, and nothing decided.
+"""The process around a run: environment in, exit code out; it decides nothing.
 
 Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was called.
 
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 
 
 class SystemClock:
-    """The machine's clock; its sleep ends when the run is asked to stop."""
+    """The machine's clock; a sleep ends when the run is asked to stop."""
 
     def __init__(self, shutdown: Shutdown) -> None:
-        self._stop = shutdown
+        self._shutdown = shutdown
 
     def now(self) -> datetime:
-        """Give the present moment."""
+        """Return the current time."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but not longer than the run lasts."""
-        self._stop.wait(seconds)
+        """Wait, at most until the run is asked to stop."""
+        self._shutdown.wait(seconds)
 
 
 def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
-    """Refresh once and give the exit code."""
+    """Refresh once and return the exit code."""
     clock = SystemClock(shutdown)
     try:
         given = inputs.load(environ)
@@ -63,14 +63,14 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
     try:
         return _reconciled(given, clients, clock, executor, commands, shutdown)
     except BaseException:
-        # A defect: the components would go on, and no one would see it.
+        # A defect: the components would continue unseen.
         shutdown.request()
         raise
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _reconciled(  # noqa: PLR0913, PLR0917 - all that a run is made of
+def _reconciled(  # noqa: PLR0913, PLR0917 - everything that a run needs
     given: inputs.Inputs,
     clients: Clients,
     clock: SystemClock,
@@ -107,17 +107,17 @@ def _refused(commands: Commands, error: errors.InputErrors | errors.Interrupted)
 
 
 def _collect_garbage_again() -> None:
-    """Switch the collector on, if it was off while code was loaded, and have it leave alone what stays to the end."""
+    """Enable garbage collection again after loading, without what stays until the end."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
 def main(arguments: Sequence[str] | None = None, shutdown: Shutdown | None = None) -> int:
-    """Guard the output streams and run; `arguments` are what was typed, None where nothing was."""
+    """Redact the output streams and run; `arguments` are None if there is no command line."""
     out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
     sys.stdout, sys.stderr = out, err
-    # Before any is read: the text of a defect may quote them.
+    # Before the inputs are read: the text of a defect may quote a secret.
     for secret in secrets.given(os.environ):
         out.conceal(secret.value)
         err.conceal(secret.value)
@@ -128,9 +128,9 @@ def main(arguments: Sequence[str] | None = None, shutdown: Shutdown | None = Non
         from refresh.actions import terminal  # noqa: PLC0415 - it imports this module
 
         return terminal.main(arguments, out, err, shutdown)
-    except SystemExit as ended:  # the command line's parser, which has said why
+    except SystemExit as ended:  # the parser of the command line has reported why
         return int(ended.code or 0)
-    except Exception as error:  # noqa: BLE001 - a person gets a line instead of a traceback
+    except Exception as error:  # noqa: BLE001 - one line instead of a traceback
         return _defect(error, out, err)
     finally:
         out.flush()
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None, shutdown: Shutdown | None = Non
 
 
 def from_environment(out: RedactingStream, err: RedactingStream, shutdown: Shutdown) -> int:
-    """Run with inputs in the environment alone."""
+    """Run with inputs from the environment only."""
     as_json = inputs.log_as_json(os.environ)
     log.configure(as_json=as_json)
     return run(os.environ, Commands(os.environ, out, err, as_json=as_json), shutdown)
@@ -154,6 +154,6 @@ def _defect(error: Exception, out: RedactingStream, err: RedactingStream) -> int
 
 
 def _report_lost(stream: RedactingStream, name: str, other: RedactingStream) -> None:
-    """Report that what was printed got lost, unless its reader has just read enough, as `head` does."""
+    """Report that output was lost, unless its reader ended early, as `head` does."""
     if stream.lost and stream.lost.errno != errno.EPIPE:
         other.write(f"warning: {name}: {stream.lost.strerror}; all that was printed there afterwards is lost\n")

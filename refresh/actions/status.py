@@ -1,4 +1,4 @@
-"""`refresh-action status`: the pool as it is now; it only reads."""
+"""`refresh-action status`: shows the current pool and writes nothing."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @frozen
 class Look:
-    """What one look found."""
+    """The pool at one moment."""
 
     repository: str
     region: str
     at: datetime
     pool: PoolSnapshot | None
-    """None where the state table does not exist."""
+    """None if the state table does not exist."""
     unlisted: str | None = None
-    """The operation and the code with which EC2 refused to list the instances; None where it listed them."""
+    """The operation and the error code if EC2 refused to list the instances, otherwise None."""
 
 
 def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Look:
-    """Read the pool, in five calls while nothing has a second page."""
+    """Read the pool, in five calls unless a list has a second page."""
     first = prefetch.start(desired, clients, clock, executor)
     at, repository = first.began_at, str(desired.repository)
     if first.table() is None:
@@ -58,7 +58,7 @@ def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Execut
 
 
 def lines(found: Look) -> Iterator[str]:
-    """Show it to a person."""
+    """Yield the lines for a person."""
     yield f"{found.repository} in {found.region}, {records.wire_time(found.at)}"
     if found.pool is None:
         yield "no pool: its state table does not exist; check the region, or run `refresh-action apply` to create it"
@@ -79,7 +79,7 @@ def lines(found: Look) -> Iterator[str]:
 
 
 def as_json(found: Look) -> str:
-    """Show it to a program, in one line; the pool is as in the report, but for the queues, which are not read."""
+    """Return one line for a program; the pool is as in the report, without the queues, which are not read."""
     pool = json_report.pool(found.pool) if found.pool else None
     fields: dict[str, Any] = {
         "repository": found.repository,

@@ -1,4 +1,4 @@
-"""What a person typed: a run as the action does it, or `status`, which only looks."""
+"""The command line: a run as in the action, or `status`, which only reads."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _CLEAR = "\x1b[2J\x1b[H"
 _POLL_SECONDS = 0.2
-_OF_A_RUN = re.compile(r" ?Nothing is lost: the next run continues\.")
+_ABOUT_THE_NEXT_RUN = re.compile(r" ?Nothing is lost: the next run continues\.")
 
 
 def main(arguments: Sequence[str], out: RedactingStream, err: RedactingStream, shutdown: Shutdown) -> int:
-    """Do it and give the exit code."""
+    """Run the command and return the exit code."""
     if not arguments:
         if any(name.startswith("INPUT_") for name in os.environ):
             return refresh.from_environment(out, err, shutdown)
@@ -43,14 +43,14 @@ def main(arguments: Sequence[str], out: RedactingStream, err: RedactingStream, s
     try:
         command = command_line.read(arguments, os.environ)
     except errors.InputErrors as error:
-        publish.input_errors(Commands({}, out, err, spoken=wording.spoken({})), error)
+        publish.input_errors(Commands({}, out, err, reword=wording.rewording({})), error)
         return 2
     as_json = inputs.log_as_json(command.environ)
     log.configure(as_json=as_json)
     for secret in secrets.given(command.environ):
         for stream in (out, err):
             stream.conceal(secret.value)
-    commands = Commands(command.environ, out, err, as_json=as_json, spoken=wording.spoken(command.origins))
+    commands = Commands(command.environ, out, err, as_json=as_json, reword=wording.rewording(command.origins))
     if command.name == "status":
         return _status(command, commands, out, shutdown)
     return refresh.run(command.environ, commands, shutdown)
@@ -67,27 +67,27 @@ def _status(command: command_line.Command, commands: Commands, out: RedactingStr
         return 2
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
-        return _looks(command, commands, out, shutdown, lambda: status.look(desired, clients, clock, executor))
+        return _watch(command, commands, out, shutdown, lambda: status.look(desired, clients, clock, executor))
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _desired(command: command_line.Command) -> DesiredState:
-    """Name the pool; nothing else is compared."""
+    """Return a desired state that names the pool only."""
     repository, region = inputs.load_pool(command.environ)
     return DesiredState(
         repository=repository, region=region, image="", instance_profile="", security_group_ids=(), subnet_ids=()
     )
 
 
-def _looks(
+def _watch(
     command: command_line.Command,
     commands: Commands,
     out: RedactingStream,
     shutdown: Shutdown,
     look: Callable[[], status.Look],
 ) -> int:
-    """Look once, or until Ctrl-C or until no one reads it any more."""
+    """Show the pool once, or repeatedly until Ctrl-C or until the reader ends."""
     first = True
     same_screen = command.interval is not None and out.isatty() and not commands.as_json
     with ThreadPoolExecutor(1) as executor:
@@ -109,7 +109,7 @@ def _looks(
 
 
 def _stopped(command: command_line.Command, commands: Commands) -> int:
-    """End as asked: a watch has no other end."""
+    """Return the exit code after Ctrl-C, which is the regular end of a watch."""
     if command.interval is not None:
         return 0
     commands.annotate("error", "status", "stopped as asked, before the pool was read.")
@@ -117,9 +117,9 @@ def _stopped(command: command_line.Command, commands: Commands) -> int:
 
 
 def _shown(found: status.Look | BaseException, commands: Commands, out: RedactingStream, *, same_screen: bool) -> int:
-    """Show a look; gives 0, 1 where the next look may be better, and 2 where it cannot be."""
+    """Show the pool or an error; return 0, 1 for an error that may pass, or 2 for one that does not."""
     if isinstance(found, errors.RefreshError):
-        commands.annotate("error", "status", _OF_A_RUN.sub("", str(found)))
+        commands.annotate("error", "status", _ABOUT_THE_NEXT_RUN.sub("", str(found)))
         return 1 if isinstance(found, errors.Throttled | errors.Unavailable) else 2
     if isinstance(found, BaseException):
         raise found

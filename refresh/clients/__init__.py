@@ -1,7 +1,7 @@
-"""The only package that imports botocore, PyGithub and requests: sessions, retries, time-outs, errors in our own terms.
+"""The only package that imports botocore, PyGithub and requests: sessions, retries, time-outs, errors as our own types.
 
-Both are imported when they are needed: a run with bad input needs neither, and one that changes nothing asks GitHub
-nothing.
+They are imported when they are needed: a run with bad input needs none, and a run that changes nothing does not ask
+GitHub.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from refresh import errors
 from refresh.clients import aws, ca_files, connection_errors
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
-from refresh.clients.process_hooks import quieten
+from refresh.clients.process_hooks import silence_loggers
 from refresh.ports import Clients
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Clients:
-    """Create the clients; calls nothing, but for what the AWS credentials themselves take.
+    """Create the clients; make no call, except to fetch AWS credentials.
 
-    Raises `InputErrors` where there are no AWS credentials or where they cannot be fetched, and where a file of trusted
-    certificates cannot be used.
+    Raise `InputErrors` if there are no AWS credentials, if they cannot be fetched, or if a file of trusted certificates
+    cannot be used.
     """
-    quieten()
+    silence_loggers()
     _require_ca_files()
     skew = ClockSkew(hooks.now)
     clients = aws.connect(desired, secrets.id_tokens, hooks, skew)

@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from refresh.ports import Iam, ParameterStore, Sts
 
 CONCURRENCY = 32
-"""Calls under way at once, and so connections kept: measured, 1,500 updates take 3.1 s with 32 and 6.7 s with 8."""
+"""Concurrent calls, and so connections: measured, 1,500 updates take 3.1 s with 32 and 6.7 s with 8."""
 _ATTEMPTS = 5
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _EC2_READ_SECONDS = 30
-"""EC2 may take longer to describe or end thousands of instances, and a second try makes it no faster."""
+"""EC2 may take longer to describe or terminate thousands of instances, and a retry is no faster."""
 _ALWAYS = ("dynamodb", "ec2", "sqs")
-"""The services of which every run needs the client."""
+"""The services whose clients every run needs."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
 _CREDENTIALS_REMEDY = (
     "set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and "
@@ -64,7 +64,7 @@ class AwsClients:
 
 
 class OnDemand:
-    """Clients that few runs need, each made when it is asked for; a session makes one at a time."""
+    """Clients that few runs need, each created at its first use, one at a time: a session is not thread-safe."""
 
     def __init__(self, create: Callable[[str], Any]) -> None:
         self._create = create
@@ -72,17 +72,17 @@ class OnDemand:
         self._lock = Lock()
 
     def sts(self) -> Sts:
-        """Give the Security Token Service's."""
+        """Return the client of the Security Token Service."""
         client: Sts = self._client("sts")
         return client
 
     def iam(self) -> Iam:
-        """Give IAM's."""
+        """Return the client of IAM."""
         client: Iam = self._client("iam")
         return client
 
     def ssm(self) -> ParameterStore:
-        """Give Systems Manager's."""
+        """Return the client of Systems Manager."""
         client: ParameterStore = self._client("ssm")
         return client
 
@@ -101,7 +101,7 @@ class OnDemand:
 
 
 def connect(desired: DesiredState, id_tokens: IdTokens | None, hooks: ProcessHooks, skew: ClockSkew) -> AwsClients:
-    """Create the clients; raises `InputErrors` without credentials and where AWS's configuration cannot be used."""
+    """Create the clients; raise `InputErrors` without credentials or with an unusable AWS configuration."""
     from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
     from botocore.loaders import Loader  # noqa: PLC0415 - the same
@@ -112,51 +112,52 @@ def connect(desired: DesiredState, id_tokens: IdTokens | None, hooks: ProcessHoo
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=CONCURRENCY,
-        # AWS checks them, and the stubs' types most of them; an eighth of a collection's time would go into it.
+        # AWS validates parameters itself, and the stubs' types cover most; botocore's check takes an eighth of a
+        # collection's time.
         parameter_validation=False,
     )
 
     refused = RefusedCredentials()
 
-    def created(service: str, config: Config | None = None) -> Any:
-        both = shared.merge(config) if config else shared
+    def create(service: str, config: Config | None = None) -> Any:
+        merged = shared.merge(config) if config else shared
         if service == "ec2":
-            both = both.merge(Config(read_timeout=_EC2_READ_SECONDS))
-        # Any, since its stubs know no client by a name that varies.
-        client: Any = chain.create_client(service, config=both)
+            merged = merged.merge(Config(read_timeout=_EC2_READ_SECONDS))
+        # Any: the stubs do not know a client whose name is a variable.
+        client: Any = chain.create_client(service, config=merged)
         skew.listen(client)
         translate_errors(client)
-        # What is only looked at, or the exchange for a role's credentials, says nothing about those that are in use.
+        # A refusal of an optional read, or of the exchange for a role, says nothing about the credentials in use.
         if service in _ALWAYS:
             refused.listen(client)
         if service != "sts":
             refused.guard(client)
         if hooks.called:
             Trace(hooks.called).listen(client)
-        give_up_early(client)  # after the trace, so that the attempt is logged
+        give_up_early(client)  # registered after the trace, so that the attempt is logged
         refuse_once_stopped(client, hooks)
         return client
 
     try:
-        # With a role, a profile that an earlier step left is not looked for.
+        # With a role, ignore a profile that an earlier step may have set.
         chain = Session(session_vars={"profile": (None, None, None, None)} if desired.role else None)
-        # The providers of credentials make clients of their own, of the session's region.
+        # Credential providers create their own clients in the session's region.
         chain.set_config_variable("region", desired.region)
-        # Models in HOME or where AWS_DATA_PATH points would choose what is sent, and to whom.
+        # Models in HOME or AWS_DATA_PATH could change what is sent, and to which host.
         chain.register_component("data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False))
         chain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
         if desired.role and id_tokens:
-            _take(chain, role.credentials(desired.role, id_tokens, hooks, created))
+            _prefer(chain, role.credentials(desired.role, id_tokens, hooks, create))
         _require_credentials(chain)
-        return AwsClients(created("dynamodb"), created("ec2"), created("sqs"), OnDemand(created))
+        return AwsClients(create("dynamodb"), create("ec2"), create("sqs"), OnDemand(create))
     except (BotoCoreError, ValueError) as error:
         raise errors.InputErrors([f"AWS configuration: {error}; {_CONFIGURATION_REMEDY}"]) from None
 
 
 def moment(value: Any) -> datetime:
-    """Read a time of an answer: ISO 8601 by the standard library, all else as botocore does.
+    """Parse a time in an answer: ISO 8601 with the standard library, anything else as botocore does.
 
-    Its own reader takes half a millisecond, and there are three times in the description of an instance.
+    botocore's parser takes half a millisecond, and the description of an instance has three times.
     """
     from botocore.utils import parse_timestamp  # noqa: PLC0415 - see the package's docstring
 
@@ -165,25 +166,25 @@ def moment(value: Any) -> datetime:
             return datetime.fromisoformat(value)
         except ValueError:
             pass
-    told: datetime = parse_timestamp(value)
-    return told
+    parsed: datetime = parse_timestamp(value)
+    return parsed
 
 
-def _take(chain: Session, taken: Credentials) -> None:
-    """Put the role's credentials before all others that the standard chain would find."""
+def _prefer(chain: Session, credentials: Credentials) -> None:
+    """Put these credentials before all others that the standard chain would find."""
     from botocore.credentials import CredentialProvider  # noqa: PLC0415 - see the package's docstring
 
     class Provider(CredentialProvider):
         METHOD = "refresh-action-role"
 
         def load(self) -> Credentials:
-            return taken
+            return credentials
 
     chain.get_component("credential_provider").insert_before("env", Provider())
 
 
 def _require_credentials(chain: Session) -> None:
-    """Fetch the credentials now, since botocore lets any error of theirs through later, in the middle of a call."""
+    """Fetch the credentials now: later botocore would raise their errors in the middle of a call."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see the package's docstring
 
     try:
@@ -195,13 +196,13 @@ def _require_credentials(chain: Session) -> None:
     except (BotoCoreError, ClientError, OSError) as error:
         if lasting := lasting_problem("credentials", error):
             raise errors.InputErrors([f"AWS credentials: {lasting}"]) from None
-        raise _no_credentials(error, _of_profile(chain, error)) from None
+        raise _no_credentials(error, _profile_remedy(chain, error)) from None
     if not credentials:
         raise _no_credentials("none found")
 
 
-def _of_profile(chain: Session, error: Exception) -> str:
-    """Say what to do about a profile that cannot be used, which another remedy would leave in the way."""
+def _profile_remedy(chain: Session, error: Exception) -> str:
+    """Return the remedy for a profile that cannot be used; another remedy would leave it in the way."""
     profile = shlex.quote(str(chain.profile or "default"))
     match type(error).__name__:
         case "ProfileNotFound":

@@ -1,4 +1,4 @@
-"""Turn the error responses of AWS into types.
+"""Translate the error responses of AWS into types.
 
 Error codes are data: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html,
@@ -65,31 +65,31 @@ _REMEDIES = {
         "Wait an hour; the next run then switches it on."
     ),
 }
-"""Codes and messages in which AWS names nothing to change."""
+"""Codes and messages of AWS that do not say what to change."""
 _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
-"""Characters of a message that are shown."""
+"""How many characters of a message are shown."""
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _ACTIONS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem"}
-"""Where IAM knows no action of the operation's name."""
+"""Operations whose name is not an IAM action."""
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
-"""Hundreds of characters that only holders of sts:DecodeAuthorizationMessage can read."""
+"""Hundreds of characters that only a caller with sts:DecodeAuthorizationMessage can decode."""
 
 
 def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors.ApiError:
-    """Turn an AWS error response into its type.
+    """Translate an AWS error response into its type.
 
-    `operation` is `service:Operation`, which is nearly always the IAM action; `response` is botocore's parsed one.
+    `operation` is `service:Operation`, which is nearly always the IAM action; `response` is parsed by botocore.
     """
     error = response.get("Error", {})
-    # What a proxy answers in AWS's place is a page of HTML.
+    # A proxy that answers instead of AWS sends a page of HTML.
     code, message = str(error.get("Code", "Unknown")), " ".join(str(error.get("Message", "")).split())[:_LONGEST]
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return errors.TransactionCancelled(operation, code, message, reasons)
-    if "kms" in f"{code}{message}".lower() and (of_a_key := _of_a_key(operation, code, message)):
-        return of_a_key
-    kind = errors.Rejected if _of_others(code, message) else _KINDS.get(code)
+    if "kms" in f"{code}{message}".lower() and (unusable_key := _kms_error(operation, code, message)):
+        return unusable_key
+    kind = errors.Rejected if _about_a_resource(code, message) else _KINDS.get(code)
     if kind is errors.PermissionDenied:
         return _denied(operation, code, message)
     if kind:
@@ -101,20 +101,20 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors
     )
 
 
-def _of_a_key(operation: str, code: str, message: str) -> errors.ApiError | None:
+def _kms_error(operation: str, code: str, message: str) -> errors.ApiError | None:
     return kms_errors.from_aws(operation, code, message)
 
 
-def _of_others(code: str, message: str) -> bool:
-    """Whether EC2 uses its code for bad credentials for something else, as for another account's image.
+def _about_a_resource(code: str, message: str) -> bool:
+    """Whether EC2 uses its code for bad credentials for something else, such as another account's image.
 
-    Bad ones it was "not able to validate"; with credentials taken for bad a whole run would end.
+    For bad credentials its message says "not able to validate". Taking the others for bad would end the whole run.
     """
     return code == "AuthFailure" and "validate" not in message
 
 
 def _denied(operation: str, code: str, message: str) -> errors.PermissionDenied:
-    """Name the IAM action that is missing: AWS's message has it where it is another one than the operation's."""
+    """Name the missing IAM action; AWS's message has it if it differs from the operation."""
     found = _DENIED_ACTION.search(message)
     action = found[1] if found else operation
     action = _ACTIONS.get(action, action)

@@ -1,4 +1,4 @@
-"""What every call to AWS goes through: the clocks, the errors and the end of the run, in botocore's events."""
+"""Handlers of botocore's events around every call to AWS: clock skew, tracing, errors and the end of the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from refresh.clients.process_hooks import Called, ProcessHooks
 
 _FIRST_ERROR = 300
-"""The first status that botocore itself calls an error."""
+"""The first status that botocore treats as an error."""
 _ACCOUNT_ENDPOINT = (
     "If the network allows only listed hosts, add {host} or set AWS_ACCOUNT_ID_ENDPOINT_MODE to disabled in the "
     "step's env. Otherwise nothing is lost: the next run continues."
@@ -28,18 +28,18 @@ _ACCOUNT_ENDPOINT = (
 
 
 class ClockSkew:
-    """How far AWS's clock is ahead of ours, by the `Date` header of the first answer that has one."""
+    """How far AWS's clock is ahead of ours, from the `Date` header of the first answer that has one."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._skew: timedelta | None = None
 
     def __call__(self) -> timedelta:
-        """Give what is known; nothing before the first answer."""
+        """Return the skew, zero before the first answer."""
         return self._skew or timedelta()
 
     def listen(self, client: BaseClient) -> None:
-        """Look at the answers to a client's calls."""
+        """Observe the answers to a client's calls."""
         client.meta.events.register("after-call", self._answered)
 
     def _answered(self, http_response: Any, **_: Any) -> None:
@@ -48,18 +48,18 @@ class ClockSkew:
                 theirs = parsedate_to_datetime(http_response.headers.get("date", ""))
                 self._skew = theirs - self._now()
             except (ValueError, TypeError):
-                return  # no such header, or one without a zone
+                return  # no such header, or a date without a zone
 
 
 class Trace:
-    """Tells of every attempt of every call: how long it took and what came back, never what was in it."""
+    """Reports every attempt of every call: its duration and status, never its content."""
 
     def __init__(self, called: Called) -> None:
         self._called = called
         self._began = local()
 
     def listen(self, client: BaseClient) -> None:
-        """Look at the calls of a client."""
+        """Observe the calls of a client."""
         client.meta.events.register("before-send", self._sent)
         client.meta.events.register_first("needs-retry", self._answered)
 
@@ -75,22 +75,22 @@ class Trace:
 
 
 def refuse_once_stopped(client: BaseClient, hooks: ProcessHooks) -> None:
-    """Send nothing more once the run was asked to end, neither a new call nor a retry."""
+    """Send nothing more once the run was asked to stop, neither a new call nor a retry."""
 
     def sending(event_name: str, **_: Any) -> None:
-        hooks.require_going_on(":".join(event_name.split(".")[1:]))
+        hooks.require_not_stopped(":".join(event_name.split(".")[1:]))
 
     client.meta.events.register("before-send", sending)
 
 
 class RefusedCredentials:
-    """Sends nothing more with credentials that AWS has refused: every further call could only fail the same way."""
+    """Blocks calls with credentials that AWS has refused: every further call would fail the same way."""
 
     def __init__(self) -> None:
-        self._by: errors.CredentialsExpired | None = None
+        self._refusal: errors.CredentialsExpired | None = None
 
     def listen(self, client: BaseClient) -> None:
-        """Look at the answers to a client's calls."""
+        """Observe the answers to a client's calls."""
         service = client.meta.service_model.service_name
 
         def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
@@ -98,25 +98,25 @@ class RefusedCredentials:
                 return
             error = aws_errors.from_aws(f"{service}:{model.name}", http_response.status_code, parsed)
             if isinstance(error, errors.CredentialsExpired):
-                self._by = error  # of several at once any will do
+                self._refusal = error  # of several concurrent ones any will do
 
         client.meta.events.register_first("after-call", answered)
 
     def guard(self, client: BaseClient) -> None:
-        """Refuse a client's later calls."""
+        """Block a client's later calls."""
 
         def sending(event_name: str, **_: Any) -> None:
-            if by := self._by:
+            if refusal := self._refusal:
                 operation = ":".join(event_name.split(".")[1:])
                 raise errors.CredentialsExpired(
-                    operation, by.code, f"not sent: AWS has refused these credentials for {by.operation}."
+                    operation, refusal.code, f"not sent: AWS has refused these credentials for {refusal.operation}."
                 )
 
         client.meta.events.register("before-send", sending)
 
 
 def give_up_early(client: BaseClient) -> None:
-    """Send nothing again where no further try could make the connection."""
+    """Retry nothing if no further attempt could make the connection."""
     service = client.meta.service_model.service_name
 
     def answered(event_name: str, caught_exception: Exception | None, **_: Any) -> None:
@@ -129,13 +129,13 @@ def give_up_early(client: BaseClient) -> None:
 
 
 def lasting_problem(operation: str, error: BaseException) -> errors.Unreachable | None:
-    """Return what is wrong with a certificate or a proxy on the way to AWS; None where it is something else."""
+    """Return what is wrong with a certificate or a proxy on the way to AWS; None for any other error."""
     url = str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
     return connection_errors.lasting(operation, error, url, connection_errors.AWS_FILES)
 
 
 def translate_errors(client: BaseClient) -> None:
-    """Make every error of a client one of ours, through botocore's own events."""
+    """Translate every error of a client into our types."""
     service = client.meta.service_model.service_name
 
     def answered(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
@@ -152,7 +152,7 @@ def translate_errors(client: BaseClient) -> None:
 
 
 def _unanswered(operation: str, error: Exception) -> errors.ApiError:
-    from botocore.exceptions import CredentialRetrievalError, NoCredentialsError  # noqa: PLC0415 - loaded by now
+    from botocore.exceptions import CredentialRetrievalError, NoCredentialsError  # noqa: PLC0415 - already loaded
 
     if isinstance(error, NoCredentialsError | CredentialRetrievalError):
         return errors.CredentialsExpired(operation, type(error).__name__, str(error))
@@ -160,6 +160,6 @@ def _unanswered(operation: str, error: Exception) -> errors.ApiError:
 
 
 def _remedy(error: Exception) -> str:
-    """Give what helps where DynamoDB was asked at the account's own endpoint, which few lists of hosts have."""
+    """Return the remedy; an account's own endpoint of DynamoDB is missing in most lists of allowed hosts."""
     host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).hostname or ""
     return _ACCOUNT_ENDPOINT.format(host=host) if ".ddb." in host else connection_errors.remedy(error)

@@ -1,4 +1,4 @@
-"""Files of trusted certificates that variables name, checked before any call: each library fails in its own way."""
+"""Checks the files of trusted certificates that variables name, before any call: each library fails differently."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PAGE = "docs/access.md"
 
 
 def problems(environ: Mapping[str, str]) -> Iterator[str]:
-    """Say what is wrong with each file that a library would read."""
+    """Describe what is wrong with each file that a library would read."""
     for name in FILES:
         path = environ.get(name, "")
         if path and not (name == "CURL_CA_BUNDLE" and environ.get("REQUESTS_CA_BUNDLE")):
-            # AWS's SDK takes a file alone, and REQUESTS_CA_BUNDLE only where AWS_CA_BUNDLE is not set.
-            folder_will_do = name != "AWS_CA_BUNDLE" and (name == "CURL_CA_BUNDLE" or environ.get("AWS_CA_BUNDLE"))
-            if problem := _problem(name, Path(path), folder_will_do=bool(folder_will_do)):
+            # AWS's SDK accepts only a file, and reads REQUESTS_CA_BUNDLE only if AWS_CA_BUNDLE is not set.
+            directory_allowed = name != "AWS_CA_BUNDLE" and (name == "CURL_CA_BUNDLE" or environ.get("AWS_CA_BUNDLE"))
+            if problem := _problem(name, Path(path), directory_allowed=bool(directory_allowed)):
                 yield f"{name}: {problem}"
 
 
-def _problem(name: str, path: Path, *, folder_will_do: bool) -> str:
+def _problem(name: str, path: Path, *, directory_allowed: bool) -> str:
     if path.is_dir():
-        return "" if folder_will_do else f"{path} is a directory; name one PEM file"
+        return "" if directory_allowed else f"{path} is a directory; name one PEM file"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except FileNotFoundError:

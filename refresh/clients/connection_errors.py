@@ -1,7 +1,7 @@
-"""Certificates and proxies that keep every connection from being made until they are corrected.
+"""Errors of certificates and proxies, which prevent every connection until they are corrected.
 
-Trying again never helps. AWS's SDK reads `AWS_CA_BUNDLE` and, without it, `REQUESTS_CA_BUNDLE`; what asks
-GitHub reads `REQUESTS_CA_BUNDLE` and then `CURL_CA_BUNDLE`.
+Retrying never helps. AWS's SDK reads `AWS_CA_BUNDLE` and, without it, `REQUESTS_CA_BUNDLE`; GitHub's client reads
+`REQUESTS_CA_BUNDLE` and then `CURL_CA_BUNDLE`.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _PASSING = frozenset(
     {"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC", "SSLV3_ALERT_UNEXPECTED_MESSAGE"}
     | {"TLSV1_ALERT_DECRYPT_ERROR", "TLSV1_ALERT_INTERNAL_ERROR"}
 )
-"""What OpenSSL says where a record was damaged on its way, or the server had a problem of its own."""
+"""OpenSSL's reasons for a record that was damaged on its way, or for a problem of the server."""
 _FAILED = frozenset(
     {"ConnectTimeout", "ConnectTimeoutError", "ConnectionError", "EndpointConnectionError"}
     | {"ProxyConnectionError", "ProxyError"}
 )
-"""What botocore and requests call it when a connection fails."""
-_IN_THE_WAY = (
+"""The errors of botocore and requests for a failed connection."""
+_CONNECTION_REMEDY = (
     "The connection failed. If it fails in the next run as well, check the name in DNS, the firewall, the proxy "
     "(HTTPS_PROXY) and the address of the service (AWS_ENDPOINT_URL, GITHUB_API_URL)."
 )
 
 
 def remedy(error: BaseException) -> str:
-    """Say what to look for where the connection failed, which may pass and may not; "" for all else."""
-    return _IN_THE_WAY if type(error).__name__ in _FAILED else ""
+    """Return what to check after a failed connection, which may or may not pass; "" for other errors."""
+    return _CONNECTION_REMEDY if type(error).__name__ in _FAILED else ""
 
 
 def lasting(operation: str, error: BaseException, url: str, files: Sequence[str]) -> errors.Unreachable | None:
-    """Turn what no further try would change into one of ours; None for what may pass.
+    """Translate an error that no retry would change; return None for one that may pass.
 
-    `files` names the variables that say which authorities are trusted, the first that is set counts.
+    `files` are the variables that name the trusted authorities; the first one that is set counts.
     """
     ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     host = urlsplit(url).netloc.rpartition("@")[2] or "the server"
@@ -98,7 +98,7 @@ def _remedy(error: SSLCertVerificationError, files: Sequence[str]) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception and all that it wraps: urllib3, requests and botocore each have a place of their own for it."""
+    """Yield an exception and all that it wraps: urllib3, requests and botocore each store it differently."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop()

@@ -1,4 +1,4 @@
-"""GitHub's REST API, as far as the components need it."""
+"""The calls to GitHub's REST API that the components need."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from refresh import errors
 from refresh.clients import connection_errors
-from refresh.clients.github_errors import Requester, from_github, of_app, told
+from refresh.clients.github_errors import Requester, during_app_access, from_github, message_of
 from refresh.clients.github_retries import retry
-from refresh.clients.process_hooks import quieten
+from refresh.clients.process_hooks import silence_loggers
 from refresh.credentials import AppKey, Secret
 from refresh.desired import RunnerScope
 from refresh.pool import records
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.desired import DesiredState
+
 _GITHUB_SECONDS = 15
 _RUNNERS_PER_PAGE = 100
-_RENEWED_BEFORE = timedelta(minutes=1)
+_RENEW_BEFORE_END = timedelta(minutes=1)
 
 
 class GitHub:
@@ -44,10 +45,10 @@ class GitHub:
         self._lock = Lock()
         self._connected: github.Github | None = None
         self._connected_until: datetime | None = None
-        """When an App's token ends; None for a token that was given."""
+        """When an App's token expires; None for the input github-token."""
 
     def require_administration(self) -> None:
-        """Raise what GitHub refuses to those who may not administer the runners, without changing anything."""
+        """Raise GitHub's refusal if the token may not administer the runners; change nothing."""
         self._ask("GET", f"{self._runners}?per_page=1")
 
     def create_registration_token(self) -> IssuedToken:
@@ -68,7 +69,7 @@ class GitHub:
         return IssuedToken(Secret(token), expires_at)
 
     def runner_downloads(self) -> Sequence[Mapping[str, object]]:
-        """List the runner applications; a short-lived download token is masked and dropped, and `authorized_only` set.
+        """List the runner applications; mask and drop each short-lived download token, and set `authorized_only`.
 
         https://docs.github.com/en/rest/actions/self-hosted-runners#list-runner-applications-for-a-repository
         """
@@ -113,13 +114,13 @@ class GitHub:
         import github  # noqa: PLC0415 - see the package's docstring
 
         operation = f"GitHub {method} {path}"
-        self._hooks.require_going_on(operation)
+        self._hooks.require_not_stopped(operation)
         began, outcome = time.monotonic(), "answered"
         try:
             _, answer = connection.requester.requestJsonAndCheck(method, path, input=body)
         except github.RateLimitExceededException as error:
             outcome = str(error.status)
-            raise errors.Throttled(operation, outcome, told(error)) from None
+            raise errors.Throttled(operation, outcome, message_of(error)) from None
         except github.GithubException as error:
             outcome = str(error.status)
             raise from_github(self._requester, operation, error) from None
@@ -128,7 +129,7 @@ class GitHub:
             raise
         except (OSError, ValueError, AttributeError) as error:
             outcome = type(error).__name__
-            # PyGithub trips over a body that is no object. The text may quote the request; the type says what happened.
+            # PyGithub fails on a body that is not an object. Only the type is reported: the text may quote the request.
             problem, remedy = f"no usable answer from {self._api_url}.", connection_errors.remedy(error)
             raise errors.Unavailable(operation, outcome, problem, remedy=remedy) from None
         finally:
@@ -137,12 +138,14 @@ class GitHub:
         return answer
 
     def _connection(self) -> github.Github:
-        """Give the connection; with an App a new one when its token is about to end."""
+        """Return the connection; for an App, a new one when its token is about to expire."""
         from github import Auth  # noqa: PLC0415 - see the package's docstring
 
         with self._lock:
-            ended = self._connected_until is not None and self._hooks.now() > self._connected_until - _RENEWED_BEFORE
-            if self._connected is None or ended:
+            expiring = (
+                self._connected_until is not None and self._hooks.now() > self._connected_until - _RENEW_BEFORE_END
+            )
+            if self._connected is None or expiring:
                 access = self._requester.access
                 token = self._installation_token(access) if isinstance(access, AppKey) else access
                 self._connected = self._connect(Auth.Token(token.reveal()))
@@ -151,7 +154,7 @@ class GitHub:
     def _connect(self, auth: github.Auth.Auth) -> github.Github:
         import github  # noqa: PLC0415 - see the package's docstring
 
-        quieten()  # importing PyGithub gives its logger a handler
+        silence_loggers()  # importing PyGithub gives its logger a handler
         return github.Github(
             auth=auth,
             base_url=self._api_url,
@@ -163,17 +166,17 @@ class GitHub:
         )
 
     def _installation_token(self, app: AppKey) -> Secret:
-        """Find the App's installation and have a token issued that may administer runners and nothing else.
+        """Find the App's installation and request a token that may administer runners and nothing else, for an hour.
 
-        https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app: it lives an hour.
+        https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
         """
         as_app = self._connect(_signing(app))
         try:
             installation = self._request(as_app, "GET", f"{self._owner}/installation")
-            path = f"/app/installations/{_number(installation)}/access_tokens"
-            answer = self._request(as_app, "POST", path, self._wanted())
+            path = f"/app/installations/{_installation_id(installation)}/access_tokens"
+            answer = self._request(as_app, "POST", path, self._token_request())
         except errors.ApiError as error:
-            raise of_app(self._requester, error) from None
+            raise during_app_access(self._requester, error) from None
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.isprintable() or not token.strip():
             raise _unexpected(path, "there is no token in the answer")
@@ -181,20 +184,20 @@ class GitHub:
         self._connected_until = records.read_moment(answer.get("expires_at")) or self._hooks.now()
         return Secret(token)
 
-    def _wanted(self) -> Mapping[str, Any]:
+    def _token_request(self) -> Mapping[str, Any]:
         if self._requester.scope is RunnerScope.ORGANIZATION:
             return {"permissions": {"organization_self_hosted_runners": "write"}}
         return {"permissions": {"administration": "write"}, "repositories": [self._repository]}
 
 
 def _signing(app: AppKey) -> github.Auth.AppAuth:
-    """Sign as the App, once to see that the key can."""
+    """Return the App's signature, after checking that its key can sign."""
     from github import Auth  # noqa: PLC0415 - see the package's docstring
 
     auth = Auth.AppAuth(app.app_id, app.private_key.reveal())
     try:
         auth.create_jwt()
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the key
+    except Exception as error:  # noqa: BLE001 - the text of any error may hold the key
         raise errors.Rejected(
             "GitHub App",
             type(error).__name__,
@@ -204,7 +207,7 @@ def _signing(app: AppKey) -> github.Auth.AppAuth:
     return auth
 
 
-def _number(installation: Any) -> int:
+def _installation_id(installation: Any) -> int:
     found = installation.get("id") if isinstance(installation, dict) else None
     if not isinstance(found, int):
         raise _unexpected("installation", "the installation in the answer has no id")
@@ -212,7 +215,7 @@ def _number(installation: Any) -> int:
 
 
 def _registration(runner: Any) -> RunnerRegistration:
-    """Read a runner as listed; what is not clearly offline and idle counts as neither."""
+    """Read a listed runner; one that is not clearly offline and idle counts as online and busy."""
     try:
         return RunnerRegistration(
             int(runner["id"]), str(runner["name"]), runner.get("status") == "offline", runner.get("busy") is not False

@@ -1,4 +1,4 @@
-"""What GitHub's refusals mean, and what to do about each: it depends on who asks, and for whose runners.
+"""Translates GitHub's refusals: the remedy depends on the credentials, and on whose runners they are for.
 
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens,
 https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _UNPROCESSABLE, _SERVER_ERROR = 401, 403, 404, 422, 500
 _LONGEST_ADDRESS = 200
 _READING = "GitHub GET"
-_INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the beginning of all of them
+_INSTALLATION_TOKEN = "ghs_"  # noqa: S105 - the prefix of all of them
 _PERMISSIONS = {
     RunnerScope.REPOSITORY: "repository permission Administration",
     RunnerScope.ORGANIZATION: "organization permission Self-hosted runners",
@@ -32,7 +32,7 @@ _CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "ad
 
 @frozen
 class Requester:
-    """Who asks GitHub, and for whose runners."""
+    """The credentials of a request to GitHub, and whose runners it is about."""
 
     access: Secret | AppKey
     scope: RunnerScope
@@ -41,7 +41,7 @@ class Requester:
 
     @property
     def permission(self) -> str:
-        """Say what the token has to be allowed."""
+        """The permission that the token needs, and how to give it."""
         permission = f"{_PERMISSIONS[self.scope]}: write"
         if isinstance(self.access, AppKey):
             return f"Give the App the {permission} in its settings, and accept it where the App is installed ({_PAGE})."
@@ -57,8 +57,8 @@ class Requester:
         )
 
     @property
-    def wrong(self) -> str:
-        """Say what to do about credentials that GitHub does not know."""
+    def invalid(self) -> str:
+        """The remedy for credentials that GitHub does not know."""
         if isinstance(self.access, AppKey):
             return (
                 "Check that github-app-id is the App that github-app-private-key was made for, and that its settings "
@@ -68,22 +68,24 @@ class Requester:
 
     @property
     def absent(self) -> str:
-        """Say why GitHub may not find what is there."""
-        return f"GitHub gives the same answer to a token that may not see it. {self.no_person}{self.permission}"
+        """Why GitHub may not find what exists."""
+        return (
+            f"GitHub gives the same answer to a token that may not see it. {self.organization_needed}{self.permission}"
+        )
 
     @property
-    def no_person(self) -> str:
-        """Say what the owner must be; nothing where that does not matter."""
+    def organization_needed(self) -> str:
+        """That the owner must be an organization; "" if it does not matter."""
         if self.scope is RunnerScope.REPOSITORY:
             return ""
         return f"runner-scope organization needs {self.owner} to be an organization, not a person. "
 
 
 def from_github(requester: Requester, operation: str, error: github.GithubException) -> errors.ApiError:
-    """Turn PyGithub's exception into one of ours, with what helps whoever reads it."""
-    status, code, message = error.status, str(error.status), f"{told(error)}."
+    """Translate PyGithub's exception, with a remedy."""
+    status, code, message = error.status, str(error.status), f"{message_of(error)}."
     if status == _UNAUTHENTICATED:
-        return errors.CredentialsExpired(operation, code, message, remedy=requester.wrong)
+        return errors.CredentialsExpired(operation, code, message, remedy=requester.invalid)
     if status == _FORBIDDEN:
         remedy = _forbidden(requester, error, reading=operation.startswith(_READING))
         return errors.PermissionDenied(operation, code, message, remedy=remedy)
@@ -93,7 +95,7 @@ def from_github(requester: Requester, operation: str, error: github.GithubExcept
 
 
 def moved(requester: Requester, operation: str, status: int, location: str) -> errors.Rejected:
-    """Say that GitHub has it elsewhere now; the token is not sent there, and no AWS name may change by itself."""
+    """Report a redirect: the token is not sent elsewhere, and names in AWS must not change by themselves."""
     remedy = (
         f"If {requester.owner} was renamed or moved, run refresh under its new name (the workflow's own, or the input "
         "repository); in AWS that is a new pool. Runs under the old name still end the instances of the old pool. "
@@ -103,10 +105,12 @@ def moved(requester: Requester, operation: str, status: int, location: str) -> e
     return errors.Rejected(operation, str(status), problem, remedy=remedy)
 
 
-def of_app(requester: Requester, error: errors.ApiError) -> errors.ApiError:
-    """Say what a refusal means while an App asks for its installation and for a token of it."""
+def during_app_access(requester: Requester, error: errors.ApiError) -> errors.ApiError:
+    """Adapt a refusal of an App's requests for its installation and for a token."""
     if isinstance(error, errors.NotFound):
-        remedy = f"{requester.no_person}Install the App on {requester.owner} (its settings, Install App; {_PAGE})."
+        remedy = (
+            f"{requester.organization_needed}Install the App on {requester.owner} (its settings, Install App; {_PAGE})."
+        )
         return errors.NotFound(error.operation, error.code, error.message, remedy=remedy)
     if error.code == str(_UNPROCESSABLE):
         return errors.PermissionDenied(error.operation, error.code, error.message, remedy=requester.permission)
@@ -114,22 +118,22 @@ def of_app(requester: Requester, error: errors.ApiError) -> errors.ApiError:
 
 
 def _forbidden(requester: Requester, error: github.GithubException, *, reading: bool) -> str:
-    """Tell a policy and a missing permission apart."""
+    """Return the remedy for a 403, which is a policy or a missing permission."""
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    words = _words(error)
-    if helps := github_policies.remedy(requester.scope, requester.owner, words, headers):
-        return helps
-    # For a request that reads it names less than a run needs.
+    message = _message(error)
+    if policy := github_policies.remedy(requester.scope, requester.owner, message, headers):
+        return policy
+    # For a read GitHub names fewer permissions than a run needs.
     accepted = "" if reading else headers.get("x-accepted-github-permissions", "")
     permission = f"{f'GitHub would accept {accepted}. ' if accepted else ''}{requester.permission}"
-    return permission if words else github_policies.unsaid(permission)
+    return permission if message else github_policies.without_message(permission)
 
 
-def told(error: github.GithubException) -> str:
-    """Give GitHub's own words, without their full stop."""
-    return _words(error) or "no message"
+def message_of(error: github.GithubException) -> str:
+    """Return GitHub's message, without its full stop."""
+    return _message(error) or "no message"
 
 
-def _words(error: github.GithubException) -> str:
+def _message(error: github.GithubException) -> str:
     message = error.data.get("message") if isinstance(error.data, dict) else None
     return str(message or "")[:300].rstrip(".")

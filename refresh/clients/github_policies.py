@@ -1,6 +1,6 @@
-"""Why GitHub forbids what the permissions would allow: policies of an organization, an enterprise or an account.
+"""Policies of an organization, an enterprise or an account that forbid what the permissions would allow.
 
-GitHub answers all of them with 403 and says which in its words alone:
+GitHub answers all of them with 403, and only its message says which one it is:
 https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
 
@@ -61,32 +61,32 @@ _POLICIES = (
     ),
     ("two-factor", "Enable two-factor authentication for the account that the token belongs to."),
 )
-"""Words of GitHub's, in small letters, and what helps; the first that fits holds."""
-_UNKNOWN = "GitHub's message gives the reason; it names no missing permission."
-_NO_WORDS = (
+"""Words of GitHub's messages in lower case, and the remedy; the first match counts."""
+_UNKNOWN_POLICY = "GitHub's message gives the reason; it names no missing permission."
+_NO_MESSAGE = (
     "The answer has no message from GitHub: a proxy or a firewall may have sent it (see HTTPS_PROXY and NO_PROXY). If "
     "GitHub did:"
 )
 
 
 def remedy(scope: RunnerScope, owner: str, message: str, headers: Mapping[str, str]) -> str | None:
-    """Say what helps against a policy; None where a permission is missing.
+    """Return the remedy for a policy; None if a permission is missing.
 
-    `headers` has its names in small letters; without any words `message` is empty.
+    The names of `headers` are in lower case; `message` is "" if GitHub gave none.
     """
-    said = message.lower()
-    if "saml" in said or headers.get("x-github-sso", "").startswith("required"):
+    lowered = message.lower()
+    if "saml" in lowered or headers.get("x-github-sso", "").startswith("required"):
         return _SINGLE_SIGN_ON
-    if "self-hosted runners are" in said:
+    if "self-hosted runners are" in lowered:
         return _RUNNERS_OFF[scope]
-    if "installation" in said and "suspended" in said:
+    if "installation" in lowered and "suspended" in lowered:
         return f"Unsuspend the App's installation on {owner}."
-    for words, helps in _POLICIES:
-        if words in said:
-            return helps
-    return None if not message or _PERMISSION.search(message) else _UNKNOWN
+    for words, policy_remedy in _POLICIES:
+        if words in lowered:
+            return policy_remedy
+    return None if not message or _PERMISSION.search(message) else _UNKNOWN_POLICY
 
 
-def unsaid(permission: str) -> str:
-    """Say what may be the matter where the answer has no words."""
-    return f"{_NO_WORDS} {permission}"
+def without_message(permission: str) -> str:
+    """Return the remedy for a 403 without a message."""
+    return f"{_NO_MESSAGE} {permission}"

@@ -1,8 +1,8 @@
-"""How often and how long GitHub is asked again: a minute a request in all, and only where it was asked first.
+"""Retries of GitHub's API: at most a minute for each request, and only at the address that was asked first.
 
-Measured: urllib3 sleeps for as long as `Retry-After` says, an hour three times over; PyGithub waits for a limit that is
-told with 403 and not for one with 429, follows a 301 without the query, takes every other redirect for an answer, so
-that a removal is told as done that was none, and asks for ever where the answer is 202.
+Measured: urllib3 sleeps for as long as `Retry-After` says, such as three times an hour. PyGithub waits for a limit that
+comes with 403 but not with 429, and follows a 301 without the query. It takes every other redirect for an answer, so a
+removal would count as done although nothing was removed, and it repeats a request for ever while the answer is 202.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _NOT_YET = 202
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.GithubRetry:  # noqa: C901 - a class that must not be loaded before
-    """Retry with a bound, and not once the run was asked to end; what has moved is told instead of followed."""
+def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.GithubRetry:  # noqa: C901 - its base class must not be loaded earlier
+    """Build a bounded retry that ends once the run is asked to stop; redirects are reported, not followed."""
     import github  # noqa: PLC0415 - see the package's docstring
     from urllib3.exceptions import InvalidHeader, MaxRetryError  # noqa: PLC0415 - PyGithub's transport
 
@@ -40,15 +40,15 @@ def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.Git
 
         def increment(self, method: Any = None, url: Any = None, response: Any = None, *args: Any, **more: Any) -> Any:
             try:
-                return self._following(f"GitHub {method} {url}", method, url, response, *args, **more)
+                return self._next(f"GitHub {method} {url}", method, url, response, *args, **more)
             except errors.RefreshError:
                 if response is not None:
-                    response.drain_conn()  # else the connection stays open
+                    response.drain_conn()  # otherwise the connection stays open
                 raise
 
-        def _following(self, operation: str, method: Any, url: Any, response: Any, *args: Any, **more: Any) -> Any:
-            require_passing(operation, args[0] if args else more.get("error"), api_url)
-            hooks.require_going_on(f"{operation} again")
+        def _next(self, operation: str, method: Any, url: Any, response: Any, *args: Any, **more: Any) -> Any:
+            require_temporary(operation, args[0] if args else more.get("error"), api_url)
+            hooks.require_not_stopped(f"{operation} again")
             if response is not None and response.status in _MOVED:
                 raise moved(requester, operation, response.status, response.headers.get("Location", ""))
             try:
@@ -74,24 +74,24 @@ def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.Git
     return Retry(total=_RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS, status_forcelist=again)
 
 
-def require_passing(operation: str, error: BaseException | None, url: str) -> None:
-    """Raise what no further try would change."""
+def require_temporary(operation: str, error: BaseException | None, url: str) -> None:
+    """Raise an error that no retry would change."""
     if error and (lasting := connection_errors.lasting(operation, error, url, connection_errors.GITHUB_FILES)):
         raise lasting
 
 
 def _pause(following: Any, response: Any, now: datetime) -> float:
-    """Tell how long will be waited, and have a limit waited for that names no time."""
-    asked: float | None = None if response is None else following.get_retry_after(response)
-    pause: float = asked or following.get_backoff_time()
-    if response is not None and response.status in _LIMITED and asked is None:
-        pause = pause or _unasked_pause(response.headers, now)
+    """Return how long to wait, and set a pause for a limit that names no time."""
+    requested: float | None = None if response is None else following.get_retry_after(response)
+    pause: float = requested or following.get_backoff_time()
+    if response is not None and response.status in _LIMITED and requested is None:
+        pause = pause or _default_pause(response.headers, now)
         following.get_backoff_time = lambda: pause
     return pause
 
 
-def _unasked_pause(headers: Mapping[str, str], now: datetime) -> float:
-    """Give how long to wait where GitHub does not say it: until its limit is reset, else the minute that it wants.
+def _default_pause(headers: Mapping[str, str], now: datetime) -> float:
+    """Return how long to wait if GitHub does not say it: until its limit is reset, otherwise the minute it asks for.
 
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """

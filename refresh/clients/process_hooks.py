@@ -1,4 +1,4 @@
-"""What the clients need of the process around them."""
+"""What the clients need from the process around them."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
     Called = Callable[[str, int, float, str], None]
 
-_TALKATIVE = ("botocore", "urllib3", "github")
+_LIBRARIES = ("botocore", "urllib3", "github")
 
 
 @frozen(kw_only=True)
 class ProcessHooks:
-    """The hooks of the process."""
+    """Callbacks into the process."""
 
     mask: Callable[[str], None]
-    """Given every secret that arrives later, before anything else happens to it."""
+    """Called with every secret that arrives during the run, before it is used."""
     now: Callable[[], datetime]
-    """Tells the time."""
+    """Returns the current time."""
     called: Called | None = None
-    """Told of each attempt of a call: operation, attempt, seconds, and the status or the error that came back."""
+    """Called after each attempt of a call: operation, attempt, seconds, and the status or the type of the error."""
     stopped: Callable[[], bool] = field(default=lambda: False)
-    """Whether the run was asked to end: no request is sent from then on, not even a retry."""
+    """Whether the run was asked to stop: from then on no request is sent, not even a retry."""
 
-    def require_going_on(self, operation: str) -> None:
-        """Raise `Interrupted` once the run was asked to end."""
+    def require_not_stopped(self, operation: str) -> None:
+        """Raise `Interrupted` once the run was asked to stop."""
         if self.stopped():
             raise errors.Interrupted(
                 f"stopped as asked, before {operation} was sent. Nothing is lost: the next run continues."
             )
 
 
-def quieten() -> None:
-    """Keep the libraries' own loggers from printing: at DEBUG they show request and response bodies with tokens."""
-    for name in _TALKATIVE:
+def silence_loggers() -> None:
+    """Silence the libraries' loggers: at DEBUG they print request and response bodies with tokens."""
+    for name in _LIBRARIES:
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)
         logger.handlers.clear()
-    # It warns, with a traceback, of credentials that could not be fetched, which is raised and told as well.
+    # It prints a traceback for credentials that could not be fetched, which is also raised and reported.
     logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)

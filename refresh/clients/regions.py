@@ -1,7 +1,7 @@
-"""Regions that an account has to enable: until then its credentials look wrong there, however good they are.
+"""Regions that an account must enable: until then even valid credentials look wrong there.
 
-AWS's answer is the same for both, so the error names both. botocore does not know which these are; AWS says that all
-regions since March 2019 are: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html.
+AWS gives the same answer for both, so the error names both. botocore does not know which regions these are; according
+to AWS it is every region since March 2019: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ _ALWAYS_ENABLED = re.compile(
     r"ap-(northeast-[123]|south-1|southeast-[12])|ca-central-1|eu-(central-1|north-1|west-[123])|sa-east-1"
     r"|us-(east|west)-[12]"
 )
-_WITHOUT_CHOICE = re.compile(r"cn-|us-gov-|us-iso|eu-iso|eusc-")
-"""Those of other partitions."""
+_OTHER_PARTITIONS = re.compile(r"cn-|us-gov-|us-iso|eu-iso|eusc-")
 _LIKE_BAD_CREDENTIALS = ("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException")
 _DISABLED = ("OptInRequired", "RegionDisabledException")
 
 
 def explained(error: errors.ApiError, region: str) -> errors.ApiError:
-    """Name the region as a possible cause where it is one that an account has to enable."""
-    if _ALWAYS_ENABLED.fullmatch(region) or _WITHOUT_CHOICE.match(region) or "Marketplace" in error.message:
+    """Name the region as a possible cause if it is one that an account must enable."""
+    if _ALWAYS_ENABLED.fullmatch(region) or _OTHER_PARTITIONS.match(region) or "Marketplace" in error.message:
         return error
     if error.code in _DISABLED or (
         error.code in _LIKE_BAD_CREDENTIALS and isinstance(error, errors.CredentialsExpired)

@@ -1,4 +1,4 @@
-"""AWS: the credentials of a role, for which GitHub's word for the job is exchanged.
+"""The credentials of an AWS role, for which GitHub's OIDC token of the job is exchanged.
 
 https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws,
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
@@ -44,14 +44,14 @@ _TRUST = (
 
 
 def audience(role_arn: str) -> str:
-    """Give the audience of the token: AWS's STS, in every partition but China's by the same name."""
+    """Return the audience of the token: AWS STS, which has another name in China."""
     return "sts.amazonaws.com.cn" if role_arn.startswith("arn:aws-cn:") else "sts.amazonaws.com"
 
 
 def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Callable[..., BaseClient]) -> Credentials:
-    """Give credentials that fetch themselves at the first use, and anew with a new token before they end.
+    """Return credentials that are fetched at their first use, and again with a new token before they expire.
 
-    `sts` makes the client, of a service and with a configuration. Every secret among them is masked as it arrives.
+    `sts` creates the client for a service and a configuration. Every secret is masked when it arrives.
     """
     from botocore.credentials import (  # noqa: PLC0415 - see the package's docstring
         AssumeRoleWithWebIdentityCredentialFetcher,
@@ -64,13 +64,13 @@ def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Calla
         seen["token"] = _id_token(id_tokens, audience(role.arn), hooks)
         return seen["token"]
 
-    def patient(service: str, config: Config) -> Any:
+    def retrying(service: str, config: Config) -> Any:
         client: Any = sts(service, config=config)
-        client.meta.events.register_first("needs-retry.sts", _retry_what_passes)
+        client.meta.events.register_first("needs-retry.sts", _retry_temporary)
         return client
 
     fetcher = AssumeRoleWithWebIdentityCredentialFetcher(
-        client_creator=patient,
+        client_creator=retrying,
         web_identity_token_loader=id_token,
         role_arn=role.arn,
         extra_args={
@@ -79,7 +79,7 @@ def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Calla
         },
     )
 
-    def fetched() -> Mapping[str, Any]:
+    def fetch() -> Mapping[str, Any]:
         try:
             found: Mapping[str, Any] = fetcher.fetch_credentials()
         except errors.ApiError as error:
@@ -88,45 +88,45 @@ def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Calla
             hooks.mask(found[name])
         return found
 
-    return DeferredRefreshableCredentials(fetched, "assume-role-with-web-identity")
+    return DeferredRefreshableCredentials(fetch, "assume-role-with-web-identity")
 
 
 def _id_token(id_tokens: IdTokens, wanted_audience: str, hooks: ProcessHooks) -> str:
-    """Ask GitHub for a token that says who this job is, and mask it: it lives for minutes."""
-    hooks.require_going_on(_OPERATION)
-    began, told = time.monotonic(), "answered"
+    """Request a token from GitHub that identifies this job, and mask it; it is valid for minutes."""
+    hooks.require_not_stopped(_OPERATION)
+    began, outcome = time.monotonic(), "answered"
     try:
-        response = _asked(id_tokens, wanted_audience)
-        told = str(response.status_code)
+        response = _get(id_tokens, wanted_audience)
+        outcome = str(response.status_code)
         answer = response.json() if response.ok else {}
     except (OSError, ValueError) as error:
-        told = type(error).__name__
+        outcome = type(error).__name__
         files = connection_errors.GITHUB_FILES
         if lasting := connection_errors.lasting(_OPERATION, error, id_tokens.url, files):
             raise lasting from None
         remedy = connection_errors.remedy(error)
-        raise errors.Unavailable(_OPERATION, told, "GitHub issued no OIDC token.", remedy=remedy) from None
+        raise errors.Unavailable(_OPERATION, outcome, "GitHub issued no OIDC token.", remedy=remedy) from None
     finally:
         if hooks.called:
-            hooks.called(_OPERATION, 1, time.monotonic() - began, told)
+            hooks.called(_OPERATION, 1, time.monotonic() - began, outcome)
     token = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
-        raise errors.Unavailable(_OPERATION, told, "GitHub issued no OIDC token.")
+        raise errors.Unavailable(_OPERATION, outcome, "GitHub issued no OIDC token.")
     hooks.mask(token)
     return token
 
 
-def _asked(id_tokens: IdTokens, wanted_audience: str) -> Response:
+def _get(id_tokens: IdTokens, wanted_audience: str) -> Response:
     import requests  # noqa: PLC0415 - see the package's docstring
     from requests.adapters import HTTPAdapter  # noqa: PLC0415 - the same
     from urllib3.util import Retry  # noqa: PLC0415 - the same
 
     def bearer(request: PreparedRequest) -> PreparedRequest:
-        # As `auth`, since a .netrc in HOME would replace a header.
+        # As `auth`: a .netrc in HOME would replace a header.
         request.headers["Authorization"] = f"bearer {id_tokens.request_token.reveal()}"
         return request
 
-    # `other`: a certificate or a proxy that is refused is so the next time.
+    # `other`: a certificate or a proxy that is refused would be refused again.
     retry = Retry(
         total=_GITHUB_RETRIES, other=0, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), raise_on_status=False
     )
@@ -141,34 +141,34 @@ def _asked(id_tokens: IdTokens, wanted_audience: str) -> Response:
         )
 
 
-def _retry_what_passes(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:
-    """Have botocore send it again, after so many seconds, where STS could not ask GitHub for its keys just now."""
+def _retry_temporary(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:
+    """Return after how many seconds botocore retries, if STS could not fetch GitHub's keys at the moment."""
     error = response[1].get("Error", {}) if response else {}
-    passes = _passes(error.get("Code", ""), error.get("Message", ""))
-    return float(attempts) if passes and attempts < _STS_ATTEMPTS else None
+    temporary = _temporary(error.get("Code", ""), error.get("Message", ""))
+    return float(attempts) if temporary and attempts < _STS_ATTEMPTS else None
 
 
-def _passes(code: str, message: str) -> bool:
-    """Whether it is a matter of the moment: STS asks GitHub for its keys, which fails now and then."""
-    lost_keys = code == "InvalidIdentityToken" and "retrieve verification key" in message
-    return lost_keys or code == "IDPCommunicationError"
+def _temporary(code: str, message: str) -> bool:
+    """Whether STS could not fetch GitHub's keys, which fails now and then."""
+    without_keys = code == "InvalidIdentityToken" and "retrieve verification key" in message
+    return without_keys or code == "IDPCommunicationError"
 
 
 def _explained(error: errors.ApiError, role_arn: str, token: str) -> errors.ApiError:
-    """Say what STS's refusal means, and as whom GitHub's token names the job: its subject is no secret."""
+    """Add the remedy to a refusal of STS, with the claims of GitHub's token; they are no secrets."""
     if not token:
-        return error  # GitHub's, not STS's
+        return error  # of GitHub, not of STS
     message = f"{role_arn}: {error.message}"
-    if _passes(error.code, error.message):
+    if _temporary(error.code, error.message):
         return errors.Unavailable(error.operation, error.code, message)
     remedy = _TRUST if isinstance(error, errors.PermissionDenied) else _REMEDIES.get(error.code, error.remedy)
     subject, issuer = (_claim(token, name) for name in ("sub", "iss"))
-    told = remedy.format(sub=subject, issuer=issuer, audience=audience(role_arn))
-    return type(error)(error.operation, error.code, message, remedy=told)
+    remedy = remedy.format(sub=subject, issuer=issuer, audience=audience(role_arn))
+    return type(error)(error.operation, error.code, message, remedy=remedy)
 
 
 def _claim(token: str, name: str) -> str:
-    """Read a claim of a token without judging it; what cannot be read is "unknown"."""
+    """Read a claim of a token without verifying it; "unknown" if it cannot be read."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from refresh.engine.change import Change
 
 LINES_PER_KIND = 50
-"""Of more changes of one kind only so many are told one by one."""
+"""How many changes of one kind are listed one by one."""
 
 
 def described(change: Change) -> Iterator[str]:
-    """Describe a change: what is done and why, then each field, from and to, and the diff of a long text."""
+    """Describe a change: what is done and why, then each field with both values, or the diff of a long text."""
     note = f" ({change.note})" if change.note else ""
     yield f"{change.sign} {change}{note}"
     for difference in change.differences:
@@ -23,22 +23,22 @@ def described(change: Change) -> Iterator[str]:
 
 
 def planned(changes: Sequence[Change], following: Sequence[Change]) -> Iterator[str]:
-    """Describe every change with what follows from it under it; of very many of a kind the first ones."""
+    """Describe every change and, below it, what follows from it; of very many of a kind only the first."""
     later = list(following)
     for kind, alike in _by_kind(changes):
         shown = alike[:LINES_PER_KIND]
         for change in shown:
             yield from described(change)
-            mine = [each for each in later if each.subject == change.subject]
-            yield from _then(mine)
-            later = [each for each in later if each not in mine]
+            consequences = [each for each in later if each.subject == change.subject]
+            yield from _then(consequences)
+            later = [each for each in later if each not in consequences]
         if len(alike) > len(shown):
             yield f"{kind.sign} {kind.action()}: {len(alike) - len(shown)} more"
     yield from _then(later)
 
 
 def _then(changes: Iterable[Change]) -> Iterator[str]:
-    """Tell what later passes and runs will add."""
+    """List what later passes and runs will add."""
     for kind, alike in _by_kind(changes):
         if len(alike) > LINES_PER_KIND:
             yield f"    then {kind.action()}: {len(alike)}"

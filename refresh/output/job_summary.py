@@ -1,6 +1,6 @@
-"""The job's summary page, in GitHub's Markdown: instances ended, what remains and what failed, then the rest.
+"""The job's summary page, in GitHub's Markdown: ended instances, what remains and what failed, then the rest.
 
-Whatever comes from records, AWS or GitHub is made harmless; long lists are folded and cut, and say so.
+Text from records, AWS or GitHub is escaped; long lists are folded and cut, with a note.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 """
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from refresh.pool.snapshot import Ended
 
 ROWS = 200
-"""Rows of a table and lines of a list, before it is cut."""
+"""How many rows of a table and lines of a list are shown."""
 CHANGE_LINES = 1000
 _UNFOLDED = 20
-"""More rows than this are folded."""
+"""A table with more rows is folded."""
 _RUN_ID = re.compile(r"[0-9]{1,20}")
 _HARMFUL = re.compile(r"[^\w .,;:()/=+'\"%?-]|_|:(?! )")
 _LONGEST_CELL = 1000
@@ -42,14 +42,14 @@ def markdown(report: Report) -> str:
         _components(report),
         _pool(report),
         _changes(report),
-        _told("Warnings", report, lambda component: component.warnings),
-        _told("Notes", report, lambda component: component.notes),
+        _messages("Warnings", report, lambda component: component.warnings),
+        _messages("Notes", report, lambda component: component.notes),
     )
     return "\n".join(line for section in sections for line in (*section, ""))
 
 
 def cell(value: str) -> str:
-    """Make any text harmless inside a table or a list: no markup, no mentions, no line breaks, no columns."""
+    """Escape a text for a table or a list: no markup, no mentions, no line breaks, no columns."""
     text = "".join(character if character.isprintable() else " " for character in " ".join(value.split()))
     cut = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}..."
     return _HARMFUL.sub(lambda found: f"&#{ord(found[0])};", cut)
@@ -72,9 +72,9 @@ def _status(report: Report) -> Iterator[str]:
 
 
 def _urgent(report: Report) -> Iterator[str]:
-    """Begin with what matters at 3 am: instances ended, jobs cut off, what remains, what failed."""
+    """List what is urgent: ended instances, jobs cut off, what remains, what failed."""
     listed: list[str] = []
-    ended, would = (_to_end(report), "would be ") if report.planning else (report.ended, "")
+    ended, would = (_to_be_ended(report), "would be ") if report.planning else (report.ended, "")
     if ended:
         reasons = Counter(each.reason or "no reason recorded" for each in ended)
         counts = ", ".join(f"{number} {cell(reason)}" for reason, number in reasons.items())
@@ -83,24 +83,26 @@ def _urgent(report: Report) -> Iterator[str]:
         runs = list(dict.fromkeys(_run(each, report) for each in cut_off if each.run_id))
         of = f": run {enumerated(runs)}" if runs else ""
         listed.append(f"**{_number(len(cut_off), 'job')} {would}cut off** (ended while `running`){of}")
-    listed += [f"**{component.name}**: {cell(text)}" for component in report.components for text in _left(component)]
+    listed += [
+        f"**{component.name}**: {cell(text)}" for component in report.components for text in _remaining(component)
+    ]
     listed += [f"❌ **{names}**: {cell(text)}" for names, text in causes(report.failed)]
     yield from _bullets(listed)
 
 
-def _to_end(report: Report) -> list[Ended]:
+def _to_be_ended(report: Report) -> list[Ended]:
     return [each for each in report.touched if TERMINATED in each.steps]
 
 
-def _left(component: ComponentReport) -> Iterator[str]:
-    """Say what is due and was not done, or is not seen done yet."""
+def _remaining(component: ComponentReport) -> Iterator[str]:
+    """List what is due and was not done, or not yet read back."""
     if component.planning:
         return
-    begun = {outcome.change for outcome in component.outcomes}
-    unbegun = tuple(change for change in component.planned if change not in begun)
+    started = {outcome.change for outcome in component.outcomes}
+    not_started = tuple(change for change in component.planned if change not in started)
     for changes, why in (
         (component.postponed, "left for the next run"),
-        (unbegun, "not started"),
+        (not_started, "not started"),
         (component.pending, "acknowledged by AWS, not yet read back"),
     ):
         by_kind: dict[str, list[Change]] = {}
@@ -111,7 +113,7 @@ def _left(component: ComponentReport) -> Iterator[str]:
 
 
 def _touched(report: Report) -> Iterator[str]:
-    """Give each instance a row, those whose job was cut off first."""
+    """Show a row for each instance, those with a cut-off job first."""
     listed = sorted(report.touched, key=lambda each: not each.cut_off)
     if not listed:
         return
@@ -136,14 +138,14 @@ def _facts(ended: Ended) -> Iterator[str]:
 
 
 def _run(ended: Ended, report: Report) -> str:
-    """Link to the run that it last worked for; a record's word for it counts only if it is a number."""
+    """Link to the run that the instance last worked for, if its record has a number."""
     if not _RUN_ID.fullmatch(ended.run_id):
         return cell(ended.run_id)
     prefix = report.desired.run_url.rpartition("/")[0] if report.desired else ""
     return f"[{ended.run_id}]({prefix}/{ended.run_id})" if prefix else ended.run_id
 
 
-def _told(title: str, report: Report, of: Callable[[ComponentReport], Sequence[str]]) -> Iterator[str]:
+def _messages(title: str, report: Report, of: Callable[[ComponentReport], Sequence[str]]) -> Iterator[str]:
     listed = [f"{component.name}: {cell(text)}" for component in report.components for text in of(component)]
     if listed:
         yield f"#### {title}"
@@ -197,7 +199,7 @@ def _table(table: pool_table.Table) -> Iterator[str]:
 
 
 def _changes(report: Report) -> Iterator[str]:
-    """List the changes but those of instances, which have a table."""
+    """List all changes except those of instances, which have a table."""
     lines = [line for component in report.components for line in _lines(component)]
     if not lines:
         return
@@ -206,7 +208,7 @@ def _changes(report: Report) -> Iterator[str]:
     yield f"<details{' open' * report.planning}><summary>{title}</summary>"
     yield ""
     shown = lines[:CHANGE_LINES]
-    # Longer than any run of backticks inside, so that nothing inside can close it.
+    # Longer than any run of backticks in the lines, so that none of them closes it.
     fence = "`" * max(3, *(len(run) + 1 for line in shown for run in re.findall("`+", line)), 3)
     yield f"{fence}diff"
     yield from shown
@@ -217,10 +219,10 @@ def _changes(report: Report) -> Iterator[str]:
 
 
 def _lines(component: ComponentReport) -> Iterator[str]:
-    """Give a component's changes as a diff colours them: `!` stands for a change in place."""
+    """List a component's changes for a diff block, in which `!` marks a change in place."""
     changes, later = (component.planned, component.following) if component.planning else (component.done, ())
-    told = change_list.planned(*([each for each in some if each.noun != INSTANCE] for some in (changes, later)))
-    lines = [re.sub(r"^~ ", "! ", " ".join(line.splitlines())) for line in told]
+    listed = change_list.planned(*([each for each in some if each.noun != INSTANCE] for some in (changes, later)))
+    lines = [re.sub(r"^~ ", "! ", " ".join(line.splitlines())) for line in listed]
     if lines:
         yield f"# {component.name}"
         yield from lines

@@ -1,4 +1,4 @@
-"""The report as a JSON document, for programs: `docs/report.schema.json` says what is in it."""
+"""The report as a JSON document, for programs; `docs/report.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 
 SCHEMA_VERSION = 1
-"""Raised when a reader of the former one would be misled; new fields do not raise it."""
+"""Increased when a reader of the previous version would be misled; new fields do not increase it."""
 
 
-def written(report: Report) -> Iterator[str]:
-    """Write the whole report, piece by piece: all of fifty thousand changes at once would fill the memory."""
+def serialized(report: Report) -> Iterator[str]:
+    """Yield the whole report piece by piece: fifty thousand changes at once would fill the memory."""
     return _pieces(_document(report))
 
 
 def _document(report: Report) -> dict[str, Any]:
-    """Give the report; long lists are made up while they are written. Times are UTC, durations seconds."""
+    """Return the report, whose long lists are lazy. Times are UTC, durations are in seconds."""
     desired = report.desired
     return {
         "schema_version": SCHEMA_VERSION,
@@ -49,7 +49,7 @@ def _document(report: Report) -> dict[str, Any]:
 
 
 def change(one: Change) -> dict[str, Any]:
-    """Give one change: what is done to what, field by field, and what is known of it besides."""
+    """Return one change: action and resource, the fields that differ, and further facts."""
     return {
         "action": one.verb,
         "resource": one.noun,
@@ -90,20 +90,20 @@ def _component(report: ComponentReport) -> dict[str, Any]:
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Done():
-            told, reason = "done", None
+            name, reason = "done", None
         case Skipped(reason=why):
-            told, reason = "skipped", why
+            name, reason = "skipped", why
         case Failed(error=error):
-            told, reason = "failed", str(error)
+            name, reason = "failed", str(error)
         case Postponed(because=because):
-            told, reason = "postponed", str(because) if because else None
+            name, reason = "postponed", str(because) if because else None
         case _:
             assert_never(outcome)
-    return {"outcome": told, "reason": reason, "change": change(outcome.change)}
+    return {"outcome": name, "reason": reason, "change": change(outcome.change)}
 
 
 def pool(seen: PoolSnapshot) -> dict[str, Any]:
-    """Give the pool as a run found or left it."""
+    """Return the pool as a run found or left it."""
     template = {"id": seen.template_id, "version": seen.template_version} if seen.template_id else None
     return {
         "launch_template": template,

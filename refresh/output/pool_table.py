@@ -1,4 +1,4 @@
-"""The pool in rows, as the job's summary and the terminal show it: plain text that the caller has to escape."""
+"""The pool as tables for the job's summary and the terminal: plain text that the caller must escape."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {records.TERMINATED: "ending"}
 
 @frozen
 class Table:
-    """A header and rows of as many cells; numbers are right-aligned from `numeric` on."""
+    """A header and rows with the same number of cells; cells from `numeric` on are right-aligned."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -41,7 +41,7 @@ def classes(instances: Sequence[InstanceSnapshot], now: datetime | None) -> Tabl
 
 
 def each_instance(instances: Sequence[InstanceSnapshot], now: datetime | None) -> Table:
-    """List every instance, by state and by what is due first."""
+    """List every instance by state and threshold."""
     listed = sorted(
         instances,
         key=lambda each: (_STATES.index(each.state), each.threshold.timestamp() if each.threshold else 0, each.id),
@@ -51,7 +51,7 @@ def each_instance(instances: Sequence[InstanceSnapshot], now: datetime | None) -
 
 
 def state_name(state: str) -> str:
-    """Name a state as people read it: a record that is `terminated` is one whose instance is ending."""
+    """Return a state for people: the instance of a record in `terminated` is ending."""
     return _NAMES.get(state, state)
 
 

@@ -1,4 +1,4 @@
-"""What failed, and what is to blame: one cause is shown as one error; pure."""
+"""What failed and its cause: one cause is shown as one error; pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from refresh.text import enumerated
 
 
 def cause(error: errors.RefreshError) -> str:
-    """Name what is to blame: the same for errors that one thing would correct."""
+    """Name the cause, which is the same for errors with the same fix."""
     match error:
         case errors.Interrupted() | errors.DeadlineReached():
-            return str(error).partition(",")[0]  # behind it stands how much is left
+            return str(error).partition(",")[0]  # the rest says how much is left
         case errors.CredentialsExpired():
             return f"{'GitHub' if _service(error) == 'GitHub' else 'AWS'}: {error.code}"
         case errors.Unavailable() | errors.Throttled():
             return f"{_service(error)}: {error.code}"
         case errors.PermissionDenied():
             return f"{error.code}: {error.remedy}"
-        case errors.ApiError():  # of one that is Unreachable the host is the cause
+        case errors.ApiError():  # for Unreachable this is the host
             return error.kind
         case _:
             return str(error)
@@ -32,12 +32,12 @@ def cause(error: errors.RefreshError) -> str:
 
 @frozen
 class Problem:
-    """What failed in a component for one cause, as a person should read it."""
+    """What failed in a component for one cause."""
 
     cause: str
-    """The same for everything that one thing is to blame for."""
+    """The same for everything that one fix would correct."""
     what: str
-    """What failed; "" where all of the component did."""
+    """What failed; "" if the whole component did."""
     why: str
 
     def __str__(self) -> str:
@@ -45,15 +45,15 @@ class Problem:
 
 
 def problems(component: ComponentReport) -> list[Problem]:
-    """List what failed in a component, each cause once; what waited for another component has no cause of its own."""
+    """List what failed in a component, each cause once; nothing if it only waited for another component."""
     error = component.error
     stopped = [Problem(cause(error), "", str(error))] if error and not isinstance(error, errors.Blocked) else []
     refused = [Problem(refusal, "", refusal) for refusal in component.refusals]
-    return [*stopped, *refused, *(_told(failures) for failures in _alike(component))]
+    return [*stopped, *refused, *(_problem(failures) for failures in _groups(component))]
 
 
 def causes(components: Iterable[ComponentReport]) -> list[tuple[str, str]]:
-    """List what failed in a run, each cause once with the components that it made fail."""
+    """List what failed in a run, each cause once with the components that failed for it."""
     groups: dict[str, list[tuple[str, Problem]]] = {}
     for component in components:
         for problem in problems(component):
@@ -66,19 +66,19 @@ def causes(components: Iterable[ComponentReport]) -> list[tuple[str, str]]:
     return listed
 
 
-def _told(failures: list[Failed]) -> Problem:
-    """Report failures of one kind in one line: the first one's words, how many there are, and the first names."""
+def _problem(failures: list[Failed]) -> Problem:
+    """Join failures of one kind: their number, the first names and the first error."""
     first = failures[0]
     if len(failures) == 1:
         return Problem(cause(first.error), str(first.change), str(first.error))
     what = f"{first.change.action()} ({len(failures)}): {enumerated(each.change.subject for each in failures)}"
-    words = len({str(each.error) for each in failures})
-    why = str(first.error) if words == 1 else f"{first.error} (the report file has the other errors)"
+    texts = {str(each.error) for each in failures}
+    why = str(first.error) if len(texts) == 1 else f"{first.error} (the report file has the other errors)"
     return Problem(cause(first.error), what, why)
 
 
-def _alike(component: ComponentReport) -> list[list[Failed]]:
-    """Group the failures of a component by the change that failed and what is to blame."""
+def _groups(component: ComponentReport) -> list[list[Failed]]:
+    """Group the failures of a component by kind of change and cause."""
     groups: dict[tuple[type[Change], str], list[Failed]] = {}
     for failure in component.failures:
         groups.setdefault((type(failure.change), cause(failure.error)), []).append(failure)
@@ -86,5 +86,5 @@ def _alike(component: ComponentReport) -> list[list[Failed]]:
 
 
 def _service(error: errors.ApiError) -> str:
-    """Name who was asked: `sqs` of `sqs:CreateQueue`, `GitHub` of `GitHub GET /repos`."""
+    """Name the service: `sqs` of `sqs:CreateQueue`, `GitHub` of `GitHub GET /repos`."""
     return re.split("[: ]", error.operation)[0]

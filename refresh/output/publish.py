@@ -1,4 +1,4 @@
-"""What a run tells people: the grouped log, annotations, the job summary, the outputs and the report file."""
+"""What a run shows: the grouped log, annotations, the job summary, the outputs and the report file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def input_errors(commands: Commands, error: InputErrors) -> None:
-    """Show every problem of the inputs."""
+    """Report every problem of the inputs."""
     for problem in error.problems:
         name, _, text = problem.partition(": ")
         commands.annotate("error", name, text)
@@ -29,13 +29,13 @@ def input_errors(commands: Commands, error: InputErrors) -> None:
 
 
 def interrupted(commands: Commands, error: Interrupted) -> None:
-    """Say that the run was asked to end while it asked for its credentials, before anything else."""
+    """Report that the run was asked to stop while it fetched its credentials, before anything else."""
     commands.annotate("error", "refresh", str(error))
     commands.show_annotations()
 
 
 def beginning(commands: Commands, given: Inputs) -> None:
-    """Say what is refreshed, and what its owner should know of the inputs."""
+    """Log what is refreshed, and the warnings and notices of the inputs."""
     desired = given.desired
     facts = {"region": desired.region, "mode": desired.mode.value, **desired.access}
     log.info("refresh.started", subject=str(desired.repository), **facts)
@@ -66,24 +66,24 @@ def component(commands: Commands, report: ComponentReport) -> None:
     for warning in report.warnings:
         commands.annotate("warning", report.name, warning)
     for problem in problems(report):
-        if earlier := commands.told_before(problem.cause, report.name):
+        if earlier := commands.add_to_earlier(problem.cause, report.name):
             log.info("problem.repeated", subject=problem.what or report.name, note=f"see the error of {earlier} above")
         else:
             commands.annotate("error", report.name, str(problem), first=report.error is not None, cause=problem.cause)
 
 
 def progress(done: str, number: int, total: int) -> None:
-    """Tell how far long work is."""
+    """Log the progress of long work."""
     log.info("collector.progressed", subject=f"{done} {number} of {total}")
 
 
 def called(operation: str, attempt: int, seconds: float, answer: str) -> None:
-    """Tell of one call to AWS or GitHub, never what was in it."""
+    """Log one call to AWS or GitHub, never its content."""
     log.debug("call.answered", subject=operation, attempt=attempt, milliseconds=round(seconds * 1000), answer=answer)
 
 
 def ending(commands: Commands, report: Report) -> None:
-    """Sum up the run where people and programs look for it."""
+    """Publish the result of the run for people and programs."""
     log.info(
         "refresh.finished",
         changes=len(report.done),
@@ -91,7 +91,7 @@ def ending(commands: Commands, report: Report) -> None:
         failed=", ".join(each.name for each in report.failed) or "none",
     )
     commands.summarise(job_summary.markdown(report))
-    path = commands.write_report(json_report.written(report))
+    path = commands.write_report(json_report.serialized(report))
     commands.write_outputs(step_outputs.outputs(report, path))
     commands.show_annotations()
 

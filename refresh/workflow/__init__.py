@@ -1,1 +1,1 @@
-"""The protocol of GitHub's runner, and the process in it: commands, redacted output, the log, signals, defects."""
+"""The protocol of GitHub's runner and the process: commands, redacted output, the log, signals, defects."""

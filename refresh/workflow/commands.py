@@ -1,7 +1,7 @@
 """The GitHub runner's protocol: masks, groups, annotations, outputs and the job summary.
 
-https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. Every line that leaves the process
-goes through `redacting_stream`, and commands are written by this module alone.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. Every line that the process prints
+passes through `redacting_stream`, and only this module writes commands.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SUMMARY_LIMIT = 900 * 1024
-"""The runner shows nothing of a summary above 1 MiB."""
+"""The runner rejects a summary above 1 MiB."""
 REPORT_FILE = "refresh-report.json"
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY_ESCAPES = {**_ESCAPES, ":": "%3A", ",": "%2C"}
 _MOST_ANNOTATIONS = 10
-"""GitHub shows no more of a level in a step."""
+"""GitHub shows no more of a level for a step."""
 
 
 @frozen
@@ -37,57 +37,57 @@ class _Annotation:
     message: str
     first: bool
     cause: str = ""
-    others: tuple[str, ...] = ()
-    """Titles of what else failed for the same cause."""
+    more_titles: tuple[str, ...] = ()
+    """Titles of everything else that failed for the same cause."""
 
 
 class Commands:
-    """Speaks to the GitHub runner, or to a person where there is none; with `as_json` every line of it is an object.
+    """Writes for the GitHub runner, or for a person outside GitHub; with `as_json` every line is an object.
 
-    Then what is meant for the GitHub runner goes to the error stream, which it reads as well.
+    Then commands go to the error stream, which the runner reads as well.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str],
         stream: RedactingStream,
-        others: RedactingStream | None = None,
+        error_stream: RedactingStream | None = None,
         *,
         as_json: bool = False,
-        spoken: Callable[[str, str], tuple[str, str]] | None = None,
+        reword: Callable[[str, str], tuple[str, str]] | None = None,
     ) -> None:
-        """`spoken` rewords title and text of an annotation for a terminal."""
+        """`reword` adapts title and text of an annotation to a terminal."""
         self._environ = environ
         self._stream = stream
-        self._others = others or stream
+        self._error_stream = error_stream or stream
         self._on_github = environ.get("GITHUB_ACTIONS") == "true"
         self._annotations: list[_Annotation] = []
-        self._spoken = spoken
+        self._reword = reword
         self.as_json = as_json
         stream.colour = not as_json and not environ.get("NO_COLOR") and (self._on_github or stream.isatty())
 
     @property
     def on_terminal(self) -> bool:
-        """Whether a person typed the command, or a script of theirs."""
-        return self._spoken is not None
+        """Whether a person, or a script, called the command line."""
+        return self._reword is not None
 
     def mask(self, secret: str) -> None:
-        """Conceal a secret here, and have the runner conceal it in everything that the job prints.
+        """Conceal a secret in all output, and have the runner conceal it in everything that the job prints.
 
-        One that is too short to be real is neither: every text that happens to hold its letters would be spoilt.
+        A value that is too short to be a real secret is not concealed: it would spoil every text that contains it.
         """
-        for stream in (self._stream, self._others):
+        for stream in (self._stream, self._error_stream):
             stream.conceal(secret)
         if self._on_github and len(secret.strip()) >= SHORTEST_SECRET:
             self._command(f"::add-mask::{_escaped(secret, _ESCAPES)}")
 
     def line(self, text: str) -> None:
-        """Print a line as it is."""
+        """Print a line."""
         self._stream.write(f"{text}\n")
 
     @contextmanager
     def group(self, title: str, facts: Mapping[str, str]) -> Iterator[None]:
-        """Fold what is printed inside under a title, or indent it for a person; `facts` says the same for programs."""
+        """Fold the lines printed inside under a title, or indent them for a person; `facts` is for programs."""
         if self.as_json:
             yield
             log.info("component.finished", **facts)
@@ -103,27 +103,27 @@ class Commands:
         self._stream.indent = ""
 
     def annotate(self, level: str, title: str, message: str, *, first: bool = False, cause: str = "") -> None:
-        """Tell of an `error`, a `warning` or a `notice`, now in the log and at the end on the run's page."""
-        if self._spoken:
-            title, message = self._spoken(title, message)
+        """Log an `error`, a `warning` or a `notice` now, and annotate the run's page with it at the end."""
+        if self._reword:
+            title, message = self._reword(title, message)
         message = self._stream.redacted(message)
         self._annotations.append(_Annotation(level, title, message, first, cause))
         if self.as_json:
-            log.tell(log.LEVELS[level], "problem.found", subject=title, message=message)
+            log.write(log.LEVELS[level], "problem.found", subject=title, message=message)
         else:
             self._stream.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
-    def told_before(self, cause: str, title: str) -> str:
-        """Add a title to the annotation of the same cause; gives its first title, or "" where there is none."""
+    def add_to_earlier(self, cause: str, title: str) -> str:
+        """Add a title to the annotation of the same cause; return its first title, or "" if there is none."""
         for number, each in enumerate(self._annotations):
             if each.cause == cause:
-                others = dict.fromkeys((*each.others, title))
-                self._annotations[number] = evolve(each, others=tuple(other for other in others if other != each.title))
+                titles = dict.fromkeys((each.title, *each.more_titles, title))
+                self._annotations[number] = evolve(each, more_titles=tuple(titles)[1:])
                 return each.title
         return ""
 
     def show_annotations(self) -> None:
-        """Show what was told on the run's page: of each level as many as GitHub does, the most important first."""
+        """Annotate the run's page: as many of each level as GitHub shows, the most important first."""
         if not self._on_github:
             return
         for level in log.LEVELS:
@@ -139,7 +139,7 @@ class Commands:
         self._annotations.clear()
 
     def summarise(self, markdown: str) -> None:
-        """Append to the job's summary page; where that cannot be written it is a warning."""
+        """Append to the job's summary page; warn if it cannot be written."""
         path = self._environ.get("GITHUB_STEP_SUMMARY")
         if not path:
             return
@@ -149,9 +149,9 @@ class Commands:
         self._append(path, content, "GITHUB_STEP_SUMMARY", "the job summary")
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
-        """Give the step its outputs; where they cannot be written it is a warning.
+        """Write the step's outputs; warn if they cannot be written.
 
-        The delimiter of each is random, so that no value can end itself and begin another output.
+        The delimiter of each is random, so that no value can end early and start another output.
         """
         path = self._environ.get("GITHUB_OUTPUT")
         if not path:
@@ -160,13 +160,13 @@ class Commands:
         self._append(path, content.encode(errors="replace"), "GITHUB_OUTPUT", "the outputs")
 
     def write_report(self, pieces: Iterable[str]) -> str:
-        """Write the report file into the workspace; gives its path there, or "" where there is no workspace."""
+        """Write the report file into the workspace; return its path there, or "" if there is no workspace."""
         workspace = self._environ.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
         path, written = Path(workspace) / REPORT_FILE, None
         try:
-            # Another file takes its place, so a link that somebody left there is not followed.
+            # A new file replaces whatever is there, so a link is not followed.
             with tempfile.NamedTemporaryFile("wb", dir=workspace, delete=False) as file:
                 written = Path(file.name)
                 for piece in pieces:
@@ -188,12 +188,12 @@ class Commands:
             self.annotate("warning", variable, f"{path}: {what} could not be written: {error}")
 
     def _annotation(self, each: _Annotation) -> None:
-        title = _escaped(harmless_lines(", ".join((each.title, *each.others))), _PROPERTY_ESCAPES)
+        title = _escaped(harmless_lines(", ".join((each.title, *each.more_titles))), _PROPERTY_ESCAPES)
         message = _escaped(harmless_lines(each.message), _ESCAPES)
         self._command(f"::{each.level} title={title}::{message}")
 
     def _command(self, line: str) -> None:
-        (self._others if self.as_json else self._stream).command(line)
+        (self._error_stream if self.as_json else self._stream).command(line)
 
 
 def _assigned(name: str, value: str) -> str:

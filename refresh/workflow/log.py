@@ -1,7 +1,7 @@
-"""The log: events called `noun.past_participle` with keyed facts, rendered in one place.
+"""The log: events named `noun.past_participle` with keyed facts, rendered in one place.
 
-It is the standard library's, which every library here has loaded anyway. Nothing but event and facts is rendered: what
-else a record may hold, an exception with its values, is not shown.
+It is the standard library's, which every library here loads anyway. Only event and facts are rendered, never an
+exception of a record, whose values may be secret.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("refresh")
 
 
 class _Lines(logging.Handler):
-    """Prints each event where the output goes at that moment."""
+    """Prints each event to the current standard output."""
 
     as_json = False
 
@@ -35,7 +35,7 @@ _LINES = _Lines()
 
 
 def configure(*, as_json: bool) -> None:
-    """Write the log for people, or one JSON object a line."""
+    """Write the log for people, or as one JSON object a line."""
     _LINES.as_json = as_json
     _LOG.handlers[:] = [_LINES]
     _LOG.propagate = False
@@ -51,29 +51,29 @@ configure(as_json=False)
 
 
 def debug(event: str, /, **facts: object) -> None:
-    """Tell what only few want to know."""
-    tell(logging.DEBUG, event, **facts)
+    """Log a detail that few need."""
+    write(logging.DEBUG, event, **facts)
 
 
 def info(event: str, /, **facts: object) -> None:
-    """Tell what happened; `subject` is what it happened to."""
-    tell(logging.INFO, event, **facts)
+    """Log what happened; `subject` is what it happened to."""
+    write(logging.INFO, event, **facts)
 
 
 def error(event: str, /, **facts: object) -> None:
-    """Tell what went wrong."""
-    tell(logging.ERROR, event, **facts)
+    """Log what went wrong."""
+    write(logging.ERROR, event, **facts)
 
 
-def tell(level: int, event: str, /, **facts: object) -> None:
-    """Tell an event of a level of `logging`."""
+def write(level: int, event: str, /, **facts: object) -> None:
+    """Log an event at a level of `logging`."""
     _LOG.log(level, event, extra={"facts": facts})
 
 
 def problem(level: str, title: str, message: str) -> None:
     """Print an `error`, a `warning` or a `notice` with its title."""
     if _LINES.as_json:
-        tell(LEVELS[level], "problem.found", subject=title, message=message)
+        write(LEVELS[level], "problem.found", subject=title, message=message)
     else:
         sys.stdout.write(f"{level}: {title}: {' '.join(message.splitlines())}\n")
 
@@ -81,9 +81,9 @@ def problem(level: str, title: str, message: str) -> None:
 def as_line(level: str, event: str, facts: Mapping[str, Any], _: datetime) -> str:
     """Render for people: `queue.created  o-r-large-ci-pool  name: before -> after`."""
     subject = str(facts.get("subject", ""))
-    others = [f"{key}: {value}" for key, value in facts.items() if key != "subject"]
+    more = [f"{key}: {value}" for key, value in facts.items() if key != "subject"]
     prefix = "" if level == "info" else f"{level}: "
-    return " ".join("  ".join(filter(None, [f"{prefix}{event:<28}", subject, *others])).rstrip().splitlines())
+    return " ".join("  ".join(filter(None, [f"{prefix}{event:<28}", subject, *more])).rstrip().splitlines())
 
 
 def as_object(level: str, event: str, facts: Mapping[str, Any], moment: datetime) -> str:

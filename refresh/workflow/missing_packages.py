@@ -1,4 +1,4 @@
-"""A package that cannot be loaded; imports nothing that could be missing itself."""
+"""Reports a package that cannot be loaded; imports nothing that could itself be missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def not_loaded(error: ImportError) -> str:
-    """Say which package is missing or broken, and how to install it."""
+    """Name the package that is missing or broken, and how to install it."""
     remedy = (
         f"install the pinned packages: {sys.executable} -m pip install --require-hashes -r requirements/runtime.txt"
     )

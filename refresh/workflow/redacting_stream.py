@@ -1,4 +1,4 @@
-"""The guard over everything printed: no line is taken for a command, and no known secret is shown.
+"""Redacts everything that is printed: the runner takes no line for a command, and no known secret is shown.
 
 The runner reads both output streams and acts on two grammars: `::command::` at the start of a line and `##[command]`
 anywhere in it. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
@@ -18,7 +18,7 @@ from refresh.credentials import SHORTEST_LINE, SHORTEST_SECRET
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"^(\W*?)::")
 _USER = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
-"""User and password in an address: those of proxies and endpoints stand in the errors of libraries."""
+"""User and password in an address: errors of libraries quote the addresses of proxies and endpoints."""
 _COLOURS = tuple(
     (re.compile(look), colour)
     for look, colour in (
@@ -35,57 +35,57 @@ _COLOURS = tuple(
 
 
 class RedactingStream:
-    """A text stream that shows no known secret and no line that a runner would take for a command.
+    """A text stream without known secrets and without lines that the runner would take for commands.
 
-    Writing never fails: where the reader is gone or the disk is full, the rest is dropped and `lost` says why.
+    Writing never fails: if the reader is gone or the disk is full, the rest is dropped and `lost` has the error.
     """
 
     def __init__(self, stream: IO[str] | None) -> None:
-        # Python has none where the descriptor was closed before it started.
+        # None if the descriptor was closed before Python started.
         self.raw = stream or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
         if isinstance(self.raw, io.TextIOWrapper):
-            self.raw.reconfigure(errors="backslashreplace")  # a terminal need not know every character
+            self.raw.reconfigure(errors="backslashreplace")  # a terminal may not support every character
         self.lost: OSError | None = None
-        """Why nothing more can be written."""
+        """The error after which nothing more can be written."""
         self.encoding = "utf-8"
         self.indent = ""
         """Put before every line."""
         self.colour = False
-        self._rest = ""
+        self._incomplete = ""
         self._secrets: frozenset[str] = frozenset()
-        """Replaced as a whole, since other threads read it while one adds to it."""
+        """Replaced as a whole: other threads read it while one adds to it."""
         self._lock = RLock()
 
     def conceal(self, secret: str) -> None:
-        """Replace a value by `***` in all that is written from now on; of one with several lines each long line too."""
+        """Replace a value, and each long line of it, by `***` in everything that is written from now on."""
         lines = [line for line in secret.splitlines() if len(line) >= SHORTEST_LINE]
         with self._lock:
             self._secrets |= {each for each in (secret, *lines) if len(each) >= SHORTEST_SECRET}
 
     def redacted(self, text: str) -> str:
-        """Replace every known secret in a text, and what stands before the host in an address."""
+        """Replace every known secret in a text, and the user and password in an address."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return _USER.sub("***", text) if "@" in text else text
 
     def write(self, text: str) -> int:
-        """Write whole lines; what is no line yet waits for `flush` or its end."""
+        """Write the complete lines; keep an incomplete one until it ends or `flush` is called."""
         with self._lock:
-            *lines, self._rest = re.split(r"\r\n|[\n\r]", self._rest + text)
+            *lines, self._incomplete = re.split(r"\r\n|[\n\r]", self._incomplete + text)
             for line in lines:
                 self._write_line(line)
         return len(text)
 
     def flush(self) -> None:
-        """Write what is left and flush."""
+        """Write an incomplete line and flush."""
         with self._lock:
-            if self._rest:
-                self._write_line(self._rest)
-                self._rest = ""
+            if self._incomplete:
+                self._write_line(self._incomplete)
+                self._incomplete = ""
             self._send("")
 
     def command(self, line: str) -> None:
-        """Write a line that is meant for the runner."""
+        """Write a command for the runner."""
         with self._lock:
             self.flush()
             self._send(f"{line}\n")
@@ -97,11 +97,11 @@ class RedactingStream:
             self._send(sequence)
 
     def isatty(self) -> bool:
-        """Whether a person watches."""
+        """Whether it is a terminal."""
         return self.raw.isatty()
 
     def fileno(self) -> int:
-        """Give the descriptor of the guarded stream."""
+        """Return the descriptor of the underlying stream."""
         return self.raw.fileno()
 
     def _write_line(self, line: str) -> None:
@@ -128,12 +128,12 @@ def harmless(line: str) -> str:
 
 
 def harmless_lines(text: str) -> str:
-    """Make every line of a text harmless, whoever splits it."""
+    """Make every line of a text harmless."""
     return "\n".join(map(harmless, re.split(r"\r\n|[\r\n]", text)))
 
 
 def painted(line: str) -> str:
-    """Colour a harmless line by its look: errors and warnings, signs of changes, names of events, titles."""
+    """Colour a harmless line by its beginning: errors and warnings, signs of changes, names of events, titles."""
     for look, colour in _COLOURS:
         if found := look.match(line):
             return f"\x1b[{colour}m{found[0]}\x1b[0m{line[found.end() :]}"

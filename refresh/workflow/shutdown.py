@@ -1,4 +1,4 @@
-"""Signals that ask the run to end. Light on imports: it listens before the rest of the program is loaded."""
+"""Signals that ask the run to stop. Imports little: it listens before the rest of the program is loaded."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import time
 from threading import Event
 
 PATIENCE_SECONDS = 5
-"""How long the calls under way are waited for once the run was asked to end: GitHub kills it ten seconds after."""
+"""How long the run waits for calls under way once it was asked to stop; GitHub kills it after ten seconds."""
 
 
 class Shutdown:
-    """Whether, and how long ago, a signal asked the run to end."""
+    """Whether, and how long ago, a signal asked the run to stop."""
 
     def __init__(self) -> None:
         self._event = Event()
         self._requested_at = 0.0
 
     def listen(self) -> Shutdown:
-        """Listen to the signals of a cancelled job (and of Ctrl-C), which a container's first process ignores else."""
+        """Handle SIGTERM and SIGINT explicitly: PID 1 in a container ignores them by default."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request)
         return self
 
     def request(self, *_: object) -> None:
-        """Ask it to end; a second signal changes nothing."""
+        """Ask it to stop; a second signal changes nothing."""
         if not self._event.is_set():
             self._requested_at = time.monotonic()
             self._event.set()
 
     def requested(self) -> bool:
-        """Whether it was asked to."""
+        """Whether the run was asked to stop."""
         return self._event.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Sleep until it is asked to, at most so long."""
+        """Sleep until the run is asked to stop, at most so long."""
         self._event.wait(seconds)
 
     def out_of_patience(self) -> bool:
-        """Whether nothing under way is waited for any longer."""
+        """Whether the run no longer waits for calls under way."""
         return self.requested() and time.monotonic() - self._requested_at >= PATIENCE_SECONDS

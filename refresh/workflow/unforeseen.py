@@ -1,6 +1,6 @@
-"""What Python would print in a form of its own, as one plain line each: defects, warnings, errors of libraries.
+"""Prints as one plain line each what Python would print in its own form: defects, warnings, errors of libraries.
 
-A traceback quotes what the program held, so only the type of an unexpected error and its place are printed.
+A traceback may quote secrets, so only the type and the place of an unexpected error are printed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class _Libraries(logging.Handler):
         try:
             text = record.getMessage()
         except (TypeError, ValueError, KeyError):
-            text = str(record.msg)  # its arguments do not fit
+            text = str(record.msg)  # its arguments do not match
         log.problem("warning", record.name, text)
 
 
 def install() -> None:
-    """Take the place of Python's own hooks."""
+    """Replace Python's own hooks."""
     sys.excepthook = lambda _, error, __: _report(error)
     threading.excepthook = lambda thread: _report(thread.exc_value)
     sys.unraisablehook = lambda unraisable: _report(unraisable.exc_value)
@@ -39,7 +39,7 @@ def install() -> None:
 
 
 def defect(error: BaseException) -> str:
-    """Say what went wrong and where; the text of a foreign exception may hold anything, also a secret."""
+    """Name the type and the place of an error; its text may hold anything, also a secret."""
     if isinstance(error, ImportError):
         return not_loaded(error)
     frames = [(frame.f_code.co_qualname, line) for frame, line in traceback.walk_tb(error.__traceback__)]

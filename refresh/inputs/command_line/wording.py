@@ -32,14 +32,14 @@ WORDS = {
 """What a message says in a workflow, and what it says in a terminal; the first that fits counts."""
 
 
-def spoken(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
+def rewording(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
     """Return the function that rewords the title and text of a message, and names an input as its user gave it."""
 
-    def speak(title: str, text: str) -> tuple[str, str]:
+    def reword(title: str, text: str) -> tuple[str, str]:
         for words, instead in WORDS.items():
             text = re.sub(words, instead, text)
         if title == "GITHUB_REPOSITORY" and text.startswith("is required"):
             title = "repository"
         return origins.get(title, f"--{title}" if title in INPUTS else title), text
 
-    return speak
+    return reword

@@ -45,7 +45,7 @@ def test_the_audience_is_sts_of_the_role_s_partition(partition: str, audience: s
 )
 def test_a_passing_refusal_is_sent_again_three_times(code: str, message: str, *, passes: bool) -> None:
     answer = (None, {"Error": {"Code": code, "Message": message}})
-    tries = [role._retry_what_passes(answer, attempts) for attempts in (1, 2, 3, 4)]
+    tries = [role._retry_temporary(answer, attempts) for attempts in (1, 2, 3, 4)]
     assert tries == ([1.0, 2.0, 3.0, None] if passes else [None] * 4)
 
 
@@ -69,4 +69,4 @@ def test_a_refusal_of_the_role_names_it_and_what_to_correct(
 
 
 def test_a_call_without_an_answer_is_left_to_the_sdk() -> None:
-    assert role._retry_what_passes(None, 1) is None
+    assert role._retry_temporary(None, 1) is None

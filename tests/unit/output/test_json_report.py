@@ -62,7 +62,7 @@ FULL = Report(
 
 
 def _read(report: Report) -> Any:
-    return json.loads("".join(json_report.written(report)))
+    return json.loads("".join(json_report.serialized(report)))
 
 
 @pytest.mark.parametrize(

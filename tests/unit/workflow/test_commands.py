@@ -289,8 +289,8 @@ def test_one_cause_is_one_annotation_with_all_its_titles() -> None:
         to.annotate("error", "pond", "leaks.", cause="leak")
         to.annotate("error", "shed", "burns.", cause="fire")
         for title in ("gate", "pond", "gate"):
-            assert to.told_before("leak", title) == "pond"
-        assert not to.told_before("flood", "gate")
+            assert to.add_to_earlier("leak", title) == "pond"
+        assert not to.add_to_earlier("flood", "gate")
         stream.write("\n")
         to.show_annotations()
 

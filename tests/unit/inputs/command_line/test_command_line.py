@@ -147,7 +147,7 @@ def test_words_for_a_workflow_are_in_the_program() -> None:
 
 
 def test_message_names_an_input_as_its_user_gave_it() -> None:
-    speak = wording.spoken({"ami": "pool.yml: ami"})
+    speak = wording.rewording({"ami": "pool.yml: ami"})
     titles = {title: speak(title, "is wrong")[0] for title in ("ami", "tags", "refresh", "GITHUB_REPOSITORY")}
     assert titles == {
         "ami": "pool.yml: ami",
