@@ -87,7 +87,7 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors
     if "CancellationReasons" in response:
         reasons = [str(reason.get("Code", "None")) for reason in response["CancellationReasons"]]
         return errors.TransactionCancelled(operation, code, message, reasons)
-    if "kms" in f"{code}{message}".lower() and (unusable_key := _kms_error(operation, code, message)):
+    if "kms" in f"{code}{message}".lower() and (unusable_key := kms_errors.from_aws(operation, code, message)):
         return unusable_key
     kind = errors.Rejected if _about_a_resource(code, message) else _KINDS.get(code)
     if kind is errors.PermissionDenied:
@@ -99,10 +99,6 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors
     return errors.Rejected(
         operation, code, message, remedy=_REMEDIES.get(code) or _REMEDIES.get(message.rstrip("."), "")
     )
-
-
-def _kms_error(operation: str, code: str, message: str) -> errors.ApiError | None:
-    return kms_errors.from_aws(operation, code, message)
 
 
 def _about_a_resource(code: str, message: str) -> bool:
