@@ -45,7 +45,7 @@ def test_one_unknown_id_keeps_every_instance_alive(backend: Backend) -> None:
 
 @pytest.mark.wrong_on(moto="terminated at the next look")
 def test_a_terminated_instance_shuts_down_first(backend: Backend) -> None:
-    """Nothing of it may be deleted meanwhile."""
+    """Nothing of it may be deleted before it has ended."""
     instance_id = _launch(backend)
     answer = backend.ec2.terminate_instances(InstanceIds=[instance_id])
     assert answer["TerminatingInstances"][0]["CurrentState"]["Name"] == "shutting-down"
@@ -55,7 +55,7 @@ def test_a_terminated_instance_shuts_down_first(backend: Backend) -> None:
 
 
 def test_terminating_twice_is_no_error(backend: Backend) -> None:
-    """A rerun after a crash does."""
+    """A rerun after a crash does it."""
     instance_id = _launch(backend)
     backend.ec2.terminate_instances(InstanceIds=[instance_id])
     again = backend.ec2.terminate_instances(InstanceIds=[instance_id])

@@ -59,7 +59,6 @@ def test_a_queue_that_does_not_exist_is_not_found(backend: Backend, unique: str)
 
 @pytest.mark.wrong_on(moto="it has no cool-down")
 def test_the_name_of_a_deleted_queue_is_blocked_for_a_minute(backend: Backend, unique: str) -> None:
-    """The next run makes it."""
     _delete(backend, unique, _create(backend, unique))
     with pytest.raises(errors.Rejected) as caught:
         _create(backend, unique)
@@ -68,6 +67,5 @@ def test_the_name_of_a_deleted_queue_is_blocked_for_a_minute(backend: Backend, u
 
 @pytest.mark.parametrize("name", ["a.b", "x" * 81])
 def test_queue_names_have_allowed_characters(backend: Backend, name: str) -> None:
-    """80 of them at most, and no dot."""
     with pytest.raises(errors.Rejected):
         backend.sqs.create_queue(QueueName=name, Attributes=ATTRIBUTES)

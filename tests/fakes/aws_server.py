@@ -1,4 +1,4 @@
-"""moto as a server on a free port, with its faults mended and every call written down.
+"""moto as a server on a free port, with its defects fixed and every call recorded.
 
 moto's conditional writes are not atomic (measured: 16 racing updates, several winners), so one lock holds around its
 handler. Calls are counted by service and operation, which is exact where seconds are noisy.
@@ -31,19 +31,18 @@ from tests.fakes.serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-TERMINATED_CODE = 48
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
 
 def _own_tags(resource: Any) -> list[dict[str, str]]:
-    """Look through a resource's own tags; moto looks through everybody's, which takes minutes among thousands."""
+    """Read a resource's own tags; moto searches the tags of all resources, which takes minutes among thousands."""
     own = TagBackend()
     own.tags[resource.id] = resource.ec2_backend.tags.get(resource.id, {})
     return own.describe_tags()
 
 
-TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment] # mended, as the module says
+TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment] # fixed, as the module says
 
 
 class _Tags:
@@ -56,7 +55,7 @@ class _Tags:
         """Forget what moto would keep."""
 
 
-LaunchTemplate.tags = _Tags()  # type: ignore[assignment] # mended likewise
+LaunchTemplate.tags = _Tags()  # type: ignore[assignment] # fixed likewise
 _create_template = LaunchTemplateBackend.create_launch_template
 
 
@@ -69,7 +68,7 @@ def _without_its_own_tags(backend: Any, name: str, description: str, data: dict[
     )
 
 
-LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # mended likewise
+LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # fixed likewise
 
 
 class AwsServer(Serving):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet
 
     from refresh import errors
-    from tests.simulation.schedules import Phase
+    from tests.fakes.memory.account import Phase
 
 EXPIRED = ("ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "RequestExpired")
 
@@ -54,15 +54,8 @@ class Refuse(Watch):
     times: int = 1_000_000
     phase: Phase = "before"
 
-    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Refuse the call before its effect."""
-        self._refuse(operation, "before")
-
-    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Refuse the call after its effect, as if another process had just done the same."""
-        self._refuse(operation, "after")
-
-    def _refuse(self, operation: str, phase: Phase) -> None:
+    def at(self, number: int, operation: str, phase: Phase) -> None:  # noqa: ARG002 - the seam's shape
+        """Refuse the call; after its effect it is as if another process had just done the same."""
         if (operation, phase) == (self.operation, self.phase) and self.times:
             self.times -= 1
             raise self.error

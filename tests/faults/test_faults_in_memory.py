@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from _pytest.mark.structures import ParameterSet
 
-    from tests.simulation.schedules import Phase
+    from tests.fakes.memory.account import Phase
 
 GATED = ["state table", "runner release", "launch template", "resource pools", "parameters", "registration token"]
 LOOKS = ("ec2:DescribeImages", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "iam:GetInstanceProfile")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -24,7 +24,7 @@ from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 
@@ -94,32 +94,21 @@ def terminate_before_the_mark() -> AbstractContextManager[object]:
     return _wrapped(policy, "judge", wrap)
 
 
-def read_one_page_only() -> AbstractContextManager[object]:
-    """Forget LastEvaluatedKey."""
-
+def _with_query(query: Callable[[Any, dict[str, Any]], Any]) -> AbstractContextManager[object]:
     def wrap(original: Any, dynamodb: Any, *args: Any) -> Any:
-        class _OnePage:
-            def query(self, **request: Any) -> Any:
-                page = dynamodb.query(**request)
-                page.pop("LastEvaluatedKey", None)
-                return page
-
-        return original(_OnePage(), *args)
+        return original(SimpleNamespace(query=lambda **request: query(dynamodb, request)), *args)
 
     return _wrapped(items, "of_entity", wrap)
+
+
+def read_one_page_only() -> AbstractContextManager[object]:
+    """Forget LastEvaluatedKey."""
+    return _with_query(lambda dynamodb, request: {"Items": dynamodb.query(**request)["Items"]})
 
 
 def read_what_may_be_old() -> AbstractContextManager[object]:
     """Forget ConsistentRead."""
-
-    def wrap(original: Any, dynamodb: Any, *args: Any) -> Any:
-        class _Stale:
-            def query(self, **request: Any) -> Any:
-                return dynamodb.query(**{**request, "ConsistentRead": False})
-
-        return original(_Stale(), *args)
-
-    return _wrapped(items, "of_entity", wrap)
+    return _with_query(lambda dynamodb, request: dynamodb.query(**{**request, "ConsistentRead": False}))
 
 
 def swallow_errors_of_terminate() -> AbstractContextManager[object]:
@@ -255,11 +244,6 @@ def forget_unprocessed_keys() -> AbstractContextManager[object]:
     return _wrapped(items, "_read_batch", wrap)
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
 BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     re.sub("_", " ", breakage.__name__): breakage
     for breakage in (
@@ -289,5 +273,3 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         tell_the_token,
     )
 }
-NONE = _nothing
-"""No breakage: the search must find nothing."""

@@ -118,8 +118,8 @@ class Guard:
         """Let the other seam act, and keep what is compared with after the effect."""
         self.inner.before(number, operation)
         table = self.pool.dynamodb.table(TABLE)
-        self.living = {} if table is None else {key: _judged(each) for key, each in table.of(records.INSTANCE).items()}
         found = {} if table is None else table.of(records.INSTANCE)
+        self.living = {key: _judged(each) for key, each in found.items()}
         self.written = {key: records.text(each, "updatedAt") or "" for key, each in found.items()}
         self.metadata = {} if table is None else table.of(records.METADATA)
         self.artifacts = set() if table is None else _artifacts(self.pool)
@@ -227,13 +227,13 @@ class Guard:
 def settle(pool: Pool) -> None:
     """Run without faults until everything must have come true, and check that it has."""
     pool.account.clock.moment += COOL_DOWN
-    marked = marked_and_alive(pool)
+    marked = _marked_and_alive(pool)
     due = [*marked, *_expired_and_alive(pool)]
-    first = _clean_run(pool)
+    first = watched(pool, Watch())
     for identifier in due:
         require(pool.ec2.state(identifier) not in ALIVE, "L1", f"{identifier} still lives after a clean run")
     pool.account.clock.moment += UNKNOWN_GRACE + timedelta(minutes=1)
-    second = _clean_run(pool)
+    second = watched(pool, Watch())
     for key in _artifacts(pool):
         # Artifacts whose record another process deleted are looked for when they are an hour old.
         require(key.partition(" ")[2] not in pool.table.of(records.HISTORY), "L2", f"{key} is left")
@@ -241,7 +241,7 @@ def settle(pool: Pool) -> None:
         require(identifier not in pool.table.of(records.INSTANCE), "L2", f"the record of {identifier} is left")
     require(first.exit_code == 0, "L3", markdown(first))
     require(second.exit_code == 0, "L3", markdown(second))
-    last = _clean_run(pool)
+    last = watched(pool, Watch())
     require(last.exit_code == 0, "L3", markdown(last))
     require(pool.account.writes == [], "L3", pool.account.writes)
     _check_result(pool)
@@ -267,10 +267,6 @@ def _check_result(pool: Pool) -> None:
         require(recorded["queueUrl"]["S"].endswith(names.queue(wanted.repository, each.name)), "L3", recorded)
 
 
-def _clean_run(pool: Pool) -> Report:
-    return watched(pool, Watch())
-
-
 def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
     """Run under a seam, every call and the report checked; `changes` are wishes other than the pool's."""
     Guard(pool, seam).start()
@@ -278,6 +274,13 @@ def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
     require(not _SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
     require(not any("defect" in str(each.error) for each in report.components), "no defect", markdown(report))
     return report
+
+
+def failing(pool: Pool, seam: Seam) -> None:
+    """Run while a call fails, which must be reported, then without faults until everything is right."""
+    report = watched(pool, seam)
+    require(report.exit_code == 1 or not _marked_and_alive(pool), "S11", markdown(report))
+    settle(pool)
 
 
 def crashed(pool: Pool, seam: Seam) -> bool:
@@ -297,7 +300,7 @@ def _check_token(pool: Pool) -> None:
     require(left > pool.desired.registration_token_min_ttl - timedelta(minutes=1), "L4", left)
 
 
-def marked_and_alive(pool: Pool) -> list[str]:
+def _marked_and_alive(pool: Pool) -> list[str]:
     """List the pool's own instances that are marked and still live."""
     return [
         identifier for identifier, item in _own_and_alive(pool) if records.text(item, "state") == records.TERMINATED
@@ -327,10 +330,4 @@ def _judged(item: Any) -> tuple[str | None, ...]:
 
 
 def _artifacts(pool: Pool) -> set[str]:
-    return set(_artifact_keys(pool))
-
-
-def _artifact_keys(pool: Pool) -> Iterator[str]:
-    for entity in (records.HEARTBEAT, records.SIGNAL):
-        for identifier in pool.table.of(entity):
-            yield f"{entity} {identifier}"
+    return {f"{entity} {each}" for entity in (records.HEARTBEAT, records.SIGNAL) for each in pool.table.of(entity)}

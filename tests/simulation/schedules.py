@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import itertools
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from tests.fakes.memory.account import Crash, Watch
-from tests.simulation.invariants import Guard
+from tests.fakes.memory.account import Crash, Phase, Watch
+from tests.simulation.invariants import Guard, crashed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from refresh import errors
     from tests.simulation.pool import Pool
 
-Phase = Literal["before", "after"]
 PHASES: tuple[Phase, ...] = ("before", "after")
 
 
@@ -26,14 +26,9 @@ class CrashAt(Watch):
     number: int
     phase: Phase
 
-    def before(self, number: int, operation: str) -> None:
-        """Die before the effect."""
-        if (number, self.phase) == (self.number, "before"):
-            raise Crash(operation)
-
-    def after(self, number: int, operation: str) -> None:
-        """Die after the effect."""
-        if (number, self.phase) == (self.number, "after"):
+    def at(self, number: int, operation: str, phase: Phase) -> None:
+        """Die."""
+        if (number, phase) == (self.number, self.phase):
             raise Crash(operation)
 
 
@@ -45,14 +40,9 @@ class FailAt(Watch):
     phase: Phase
     kind: type[errors.ApiError]
 
-    def before(self, number: int, operation: str) -> None:
-        """Refuse."""
-        if (number, self.phase) == (self.number, "before"):
-            raise self.kind(operation, "Injected")
-
-    def after(self, number: int, operation: str) -> None:
-        """Lose the answer."""
-        if (number, self.phase) == (self.number, "after"):
+    def at(self, number: int, operation: str, phase: Phase) -> None:
+        """Fail."""
+        if (number, phase) == (self.number, self.phase):
             raise self.kind(operation, "Injected")
 
 
@@ -64,14 +54,9 @@ class FailAlways(Watch):
     phase: Phase
     kind: type[errors.ApiError]
 
-    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Refuse."""
-        if (operation, self.phase) == (self.operation, "before"):
-            raise self.kind(operation, "Injected")
-
-    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Lose the answer."""
-        if (operation, self.phase) == (self.operation, "after"):
+    def at(self, number: int, operation: str, phase: Phase) -> None:  # noqa: ARG002 - the seam's shape
+        """Fail."""
+        if (operation, phase) == (self.operation, self.phase):
             raise self.kind(operation, "Injected")
 
 
@@ -93,6 +78,21 @@ def calls_of(pool: Pool, run: Callable[[], Any] | None = None) -> int:
     Guard(pool).start()
     (run or pool.run)()
     return len(pool.account.calls)
+
+
+def points_of(pool: Pool) -> list[tuple[int, Phase]]:
+    """List every call of a run in a world that is thrown away, before and after its effect."""
+    return list(itertools.product(range(calls_of(pool)), PHASES))
+
+
+def second_crashes(pool: Pool, first: tuple[int, Phase]) -> Iterator[None]:
+    """Crash a run at a point, then the run after it at each of its points in turn."""
+    crashed(pool, CrashAt(*first))
+    snapshot = pool.account.snapshot()
+    for point in points_of(pool):
+        pool.account = pool.account.restore(snapshot)
+        crashed(pool, CrashAt(*point))
+        yield
 
 
 def operations_of(pool: Pool) -> list[str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from refresh.engine.report import Report
     from refresh.ports import Clients, GitHub
-    from tests.simulation.schedules import Phase
+    from tests.fakes.memory.account import Phase
 
 ALIVE = ("pending", "running")
 _ARTIFACTS = ("TYPE#HEARTBEAT", "TYPE#WS")

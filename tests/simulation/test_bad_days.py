@@ -14,6 +14,7 @@ from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE, TEMPLATE, desired
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.ec2 import ALIVE
+from tests.faults.faults import Refuse
 from tests.reports import failed, reported
 from tests.simulation.invariants import STRANGER, settle, watched
 from tests.simulation.pool import Pool
@@ -33,7 +34,7 @@ def _hundred() -> tuple[Pool, list[Instance]]:
 
 
 def test_in_an_account_that_is_not_allowed_no_instance_is_ended() -> None:
-    """A hundred are due there, and the very same table."""
+    """A hundred are due there, and it has a table of the same name."""
     pool, _ = _hundred()
     report = watched(pool, Watch(), allowed_account_ids=("999999999999",))
     assert (report.exit_code, pool.account.writes) == (1, [])
@@ -44,7 +45,7 @@ def test_in_an_account_that_is_not_allowed_no_instance_is_ended() -> None:
 
 
 def test_unusable_images_profiles_and_subnets_do_not_stop_the_collection() -> None:
-    """Image, profile and subnets are gone; the template and the parameters wait for the owner, the expired end."""
+    """The template and the parameters wait for the owner; expired instances end."""
     pool, _ = _hundred()
     state = pool.account.state
     state.images[OTHER_IMAGE] = {"State": "deregistered"}
@@ -60,40 +61,26 @@ def test_unusable_images_profiles_and_subnets_do_not_stop_the_collection() -> No
     assert not [each for each in pool.account.writes if each.startswith("ec2:") and "Template" in each]
 
 
-@define
-class _Down(Watch):
-    """TerminateInstances fails so many times."""
-
-    left: int
-
-    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Fail."""
-        if operation == "ec2:TerminateInstances" and self.left:
-            self.left -= 1
-            raise errors.Unavailable(operation, "InternalError", "An internal error has occurred.")
-
-
 def test_thirty_failed_runs_of_terminate_instances_lose_no_instance() -> None:
-    """Every run says so and deletes nothing; the first one that is answered ends them all."""
+    """Every run reports it and deletes nothing; the first successful call ends them all."""
     pool, _ = _hundred()
-    down = _Down(30)
-    runs = 0
-    while down.left:
-        runs += 1
+    down = Refuse("ec2:TerminateInstances", errors.Unavailable("ec2:TerminateInstances", "InternalError"), times=30)
+    for _ in range(30):
+        assert down.times
         report = watched(pool, down)
         assert report.exit_code == 1
         assert "ec2:TerminateInstances: InternalError" in reported(report)
         assert len(pool.alive) == 100
         assert len(pool.table.of(records.HEARTBEAT)) == 100
         pool.account.clock.moment += timedelta(minutes=1)
-    assert runs == 30
+    assert not down.times
     settle(pool)
     assert pool.alive == []
 
 
 @pytest.mark.shows("A3")
 def test_instances_of_other_pools_or_of_no_pool_are_never_touched() -> None:
-    """Nor those with forged records in our table, in every state."""
+    """Not even those with forged records in our table, in every state."""
     pool, instances = _hundred()
     neighbour = Pool(pool.account, desired(repository=names.Repository("octo", "gadgets")))
     neighbour.run()
@@ -110,7 +97,7 @@ def test_instances_of_other_pools_or_of_no_pool_are_never_touched() -> None:
 
 
 def test_the_termination_rate_limit_of_ec2_delays_and_fails_nothing() -> None:
-    """EC2 gives 1,000 at once and 20 a second: 1,500 take some throttled calls more than the 15 that end them."""
+    """EC2 allows 1,000 at once and 20 a second, so 1,500 take a few throttled calls besides the 15 that end them."""
     pool = build("up to date")
     for instance in pool.ec2.launch(TEMPLATE, 1500):
         pool.record(instance, artifacts=False)
@@ -125,7 +112,7 @@ def test_the_termination_rate_limit_of_ec2_delays_and_fails_nothing() -> None:
 
 @pytest.mark.shows("F1")
 def test_instances_not_ended_within_a_run_are_left_to_the_next_run() -> None:
-    """No failure of an instance, but the run says what is left and why, and nothing of it is cleaned."""
+    """No change fails; the run reports what is left and why, and cleans up nothing of it."""
     pool = build("up to date")
     for instance in pool.ec2.launch(TEMPLATE, 1500):
         pool.record(instance, artifacts=False)
@@ -139,7 +126,7 @@ def test_instances_not_ended_within_a_run_are_left_to_the_next_run() -> None:
 
 
 def test_a_template_version_that_ec2_warns_about_never_becomes_the_default() -> None:
-    """Every run says so and leaves the default; the first one in which it is right moves it."""
+    """Every run reports it and keeps the default, until a run without a warning moves it."""
     pool = build("up to date")
     pool.account.state.faults[OTHER_IMAGE] = "The image id does not exist"
     template = pool.account.state.templates[TEMPLATE]
@@ -154,9 +141,9 @@ def test_a_template_version_that_ec2_warns_about_never_becomes_the_default() -> 
 
 
 @pytest.mark.shows("F35")
-@pytest.mark.parametrize("zone", [pytest.param("b", id="F35-b")])
+@pytest.mark.parametrize("zone", ["b"], ids=["F35"])
 def test_an_outage_of_one_zone_does_not_keep_instances_of_other_zones_alive(zone: str) -> None:
-    """EC2 lists nothing then; what it says by id is acted upon, the rest is left, and the run says so."""
+    """EC2 lists nothing then. The run acts on what EC2 answers by id, leaves the rest alone, and reports it."""
     pool = disrupted()
     assert pool.account.state.disrupted == {zone}
     zones = {each.id: each.zone for each in pool.account.state.instances.values()}
@@ -165,7 +152,7 @@ def test_an_outage_of_one_zone_does_not_keep_instances_of_other_zones_alive(zone
     assert sorted(zones[each] for each in pool.alive) == ["a", *"bbbbb"]
     words = reported(report)
     assert "EC2 did not list the pool's instances (ec2:DescribeInstances: InternalError)" in words
-    assert "Instances without a record were not looked at" in words
+    assert "Instances without a record" in words
     pool.account.state.disrupted.clear()
     settle(pool)
     assert pool.alive == []
@@ -173,7 +160,7 @@ def test_an_outage_of_one_zone_does_not_keep_instances_of_other_zones_alive(zone
 
 @pytest.mark.shows("F35")
 def test_if_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() -> None:
-    """It is not about a zone, or all instances are in that one."""
+    """The outage is larger than a zone, or all instances are in that zone."""
     pool = disrupted()
     pool.account.state.disrupted.add("a")
     report = watched(pool, Watch())
@@ -183,7 +170,7 @@ def test_if_ec2_answers_for_no_instance_the_collector_fails_after_a_few_calls() 
 
 
 def test_a_restored_table_ends_no_job() -> None:
-    """Every threshold in it has passed: the run fails with the list until the owner raises them."""
+    """All its thresholds have passed: the run lists the instances and fails until the owner raises the thresholds."""
     pool = restored()
     marked = [key for key, each in pool.table.of(records.INSTANCE).items() if each["state"]["S"] == records.TERMINATED]
     before = sorted(pool.alive)
@@ -205,7 +192,7 @@ def test_a_restored_table_ends_no_job() -> None:
 
 @define
 class _Busy(Watch):
-    """Another instance expires at every look at the table."""
+    """Another instance expires whenever the table is read."""
 
     pool: Pool
     waiting: list[Instance]
@@ -217,7 +204,7 @@ class _Busy(Watch):
 
 
 def test_a_run_ends_even_if_something_new_is_always_due() -> None:
-    """A run finishes what was due when it looked first, and leaves the rest to the next one."""
+    """A run finishes what was due at its first read, and leaves the rest to the next run."""
     pool, instances = _hundred()
     for instance in instances:
         pool.record(instance, threshold=pool.in_time(7200))
@@ -232,13 +219,13 @@ def test_a_run_ends_even_if_something_new_is_always_due() -> None:
 
 @define
 class _Dying(Watch):
-    """Of the terminated instances, two more have ended at every look."""
+    """Two more of the terminated instances have ended whenever EC2 is read."""
 
     pool: Pool
     left: list[Instance]
 
     def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
-        """Let two go, and the others take their time."""
+        """End two, and keep the others shutting down."""
         now = self.pool.account.clock.now()
         if operation == "ec2:DescribeInstances" and any(each.ended_at for each in self.left):
             for position, instance in enumerate(self.left):
@@ -247,7 +234,7 @@ class _Dying(Watch):
 
 
 def test_a_hundred_instances_that_end_one_by_one_are_cleaned_in_one_run() -> None:
-    """EC2 takes its time with each; that is no disagreement."""
+    """The slow end of instances is no reason for the run to give up."""
     pool, instances = _hundred()
     report = watched(pool, _Dying(pool, list(instances)))
     assert report.exit_code == 0, reported(report)

@@ -1,4 +1,4 @@
-"""A process may die at any call, and any call may fail: the next runs put everything right."""
+"""A process may die at any call, and any call may fail: the next runs repair everything."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
-from refresh.output.job_summary import markdown
 from tests.simulation.actors import run_another
 from tests.simulation.figures import SINGLES
-from tests.simulation.invariants import crashed, explained, marked_and_alive, require, settle, watched
-from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, InterfereAt, calls_of, operations_of
+from tests.simulation.invariants import crashed, explained, failing, settle, watched
+from tests.simulation.schedules import (
+    PHASES,
+    CrashAt,
+    FailAlways,
+    FailAt,
+    InterfereAt,
+    calls_of,
+    operations_of,
+    points_of,
+    second_crashes,
+)
 from tests.simulation.worlds import WORLDS, build
 
 if TYPE_CHECKING:
@@ -24,7 +33,6 @@ KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.C
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_world_settles(world: str, tally: Tally) -> None:
-    """Without any fault, as the others are compared with."""
     settle(build(world))
     tally.add("clean")
 
@@ -32,10 +40,9 @@ def test_every_world_settles(world: str, tally: Tally) -> None:
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_at_any_call_is_repaired_by_the_next_run(world: str, tally: Tally) -> None:
     """Before its effect and after it."""
-    points = list(itertools.product(range(calls_of(build(world))), PHASES))
-    for number, phase in tally.sampled(points, SINGLES):
+    for point in tally.sampled(points_of(build(world)), SINGLES):
         pool = build(world)
-        assert crashed(pool, CrashAt(number, phase))
+        assert crashed(pool, CrashAt(*point))
         settle(pool)
         tally.add("single crashes")
 
@@ -43,14 +50,9 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_run(world: str, tally: Tall
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_of_the_repairing_run_is_repaired_too(world: str, tally: Tally) -> None:
     """All pairs of crash points."""
-    points = list(itertools.product(range(calls_of(build(world))), PHASES))
-    for number, phase in tally.sampled(points):
+    for point in tally.sampled(points_of(build(world))):
         pool = build(world)
-        crashed(pool, CrashAt(number, phase))
-        snapshot = pool.account.snapshot()
-        for second, second_phase in itertools.product(range(calls_of(pool)), PHASES):
-            pool.account = pool.account.restore(snapshot)
-            crashed(pool, CrashAt(second, second_phase))
+        for _ in second_crashes(pool, point):
             settle(pool)
             tally.add("crash pairs")
 
@@ -58,12 +60,12 @@ def test_a_crash_of_the_repairing_run_is_repaired_too(world: str, tally: Tally) 
 @pytest.mark.parametrize("world", WORLDS)
 def test_three_crashes_in_a_row_are_repaired(world: str, tally: Tally) -> None:
     """Drawn at random."""
-    points = list(itertools.product(range(calls_of(build(world))), PHASES))
+    points = points_of(build(world))
     for chance in tally.draws(world):
         pool = build(world)
         drawn = chance.choices(points, k=3)
-        for number, phase in drawn:
-            crashed(pool, CrashAt(number, phase))
+        for point in drawn:
+            crashed(pool, CrashAt(*point))
         with explained(drawn):
             settle(pool)
         tally.add("crash triples")
@@ -71,7 +73,7 @@ def test_three_crashes_in_a_row_are_repaired(world: str, tally: Tally) -> None:
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_during_another_run_is_repaired(world: str, tally: Tally) -> None:
-    """Schedules overlapped: one process is at any of its calls while another dies at any of its own."""
+    """One process is at any of its calls while another dies at any of its own."""
     calls = range(calls_of(build(world)))
     for position, number, phase in tally.sampled(list(itertools.product(calls, calls, PHASES))):
         pool = build(world)
@@ -84,13 +86,9 @@ def test_a_crash_during_another_run_is_repaired(world: str, tally: Tally) -> Non
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_failure_of_any_call_is_reported_and_repaired(world: str, kind: type[errors.ApiError], tally: Tally) -> None:
-    """Before its effect, or its answer lost after it; nothing escapes, and no failure is passed over."""
-    points = list(itertools.product(range(calls_of(build(world))), PHASES))
-    for number, phase in tally.sampled(points, SINGLES):
-        pool = build(world)
-        report = watched(pool, FailAt(number, phase, kind))
-        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
-        settle(pool)
+    """The call has no effect, or only its answer is lost; no failure goes unreported."""
+    for point in tally.sampled(points_of(build(world)), SINGLES):
+        failing(build(world), FailAt(*point, kind))
         tally.add("single failures")
 
 
@@ -99,11 +97,8 @@ def test_a_failure_of_any_call_is_reported_and_repaired(world: str, kind: type[e
 def test_an_operation_that_always_fails_is_reported_and_repaired_later(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
-    """A missing permission, a service that is down for the whole run."""
+    """Permission is missing, or a service is down for the whole run."""
     points = list(itertools.product(operations_of(build(world)), PHASES))
     for operation, phase in tally.sampled(points, SINGLES):
-        pool = build(world)
-        report = watched(pool, FailAlways(operation, phase, kind))
-        require(report.exit_code == 1 or not marked_and_alive(pool), "S11", markdown(report))
-        settle(pool)
+        failing(build(world), FailAlways(operation, phase, kind))
         tally.add("failing operations")

@@ -1,4 +1,4 @@
-"""EC2 finds fault with what is created, and a process dies or an answer is lost at any call: the default is good."""
+"""EC2 warns about every new version, and a process dies or an answer is lost at any call: the default stays good."""
 
 from __future__ import annotations
 
@@ -10,46 +10,37 @@ import pytest
 from refresh import errors
 from tests.simulation.invariants import crashed, settle, watched
 from tests.simulation.scenes import FAULTY, faulty, put_right
-from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, calls_of, operations_of
+from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt, operations_of, points_of, second_crashes
 
 if TYPE_CHECKING:
     from tests.simulation.figures import Tally
-    from tests.simulation.schedules import Phase
 
 pytestmark = pytest.mark.parametrize("world", FAULTY)
 EVERY = {"short": 3, "push": 1, "nightly": 1}
 
 
-def _points(world: str) -> list[tuple[int, Phase]]:
-    return list(itertools.product(range(calls_of(faulty(world))), PHASES))
-
-
 def test_after_a_crash_at_any_call_no_faulty_version_becomes_the_default(world: str, tally: Tally) -> None:
-    """Before its effect and after it: the judgement dies with the process."""
-    for number, phase in tally.sampled(_points(world), EVERY):
+    """EC2's warning is lost with the process."""
+    for point in tally.sampled(points_of(faulty(world)), EVERY):
         pool = faulty(world)
-        assert crashed(pool, CrashAt(number, phase))
+        assert crashed(pool, CrashAt(*point))
         put_right(pool)
         tally.add("crashes with faults")
 
 
 def test_after_a_crash_of_the_rerun_no_faulty_version_becomes_the_default(world: str, tally: Tally) -> None:
-    """Pairs of crash points; all of them are the nightly budget's."""
-    for number, phase in tally.sampled(_points(world), {"short": 40, "push": 12, "nightly": 1}):
+    """Only the nightly budget runs all pairs of crash points."""
+    for point in tally.sampled(points_of(faulty(world)), {"short": 40, "push": 12, "nightly": 1}):
         pool = faulty(world)
-        crashed(pool, CrashAt(number, phase))
-        snapshot = pool.account.snapshot()
-        for second, second_phase in itertools.product(range(calls_of(pool)), PHASES):
-            pool.account = pool.account.restore(snapshot)
-            crashed(pool, CrashAt(second, second_phase))
+        for _ in second_crashes(pool, point):
             put_right(pool)
             tally.add("crash pairs with faults")
 
 
 def test_after_a_lost_answer_no_faulty_version_becomes_the_default(world: str, tally: Tally) -> None:
-    """Once, or of an operation in the whole run; a deletion of the faulty version that fails is one of them."""
+    """One answer is lost, or all of an operation, such as the deletion of the faulty version."""
     seams = [
-        *(FailAt(number, phase, errors.Unavailable) for number, phase in _points(world)),
+        *(FailAt(*point, errors.Unavailable) for point in points_of(faulty(world))),
         *(
             FailAlways(operation, phase, errors.Rejected)
             for operation, phase in itertools.product(operations_of(faulty(world)), PHASES)
@@ -63,10 +54,10 @@ def test_after_a_lost_answer_no_faulty_version_becomes_the_default(world: str, t
 
 
 def test_a_fault_that_ends_during_a_run_leaves_nothing_wrong(world: str, tally: Tally) -> None:
-    """The process dies, and what was wrong is corrected before the next one looks."""
-    for number, phase in tally.sampled(_points(world), EVERY):
+    """The process dies, and the fault is corrected before the next run."""
+    for point in tally.sampled(points_of(faulty(world)), EVERY):
         pool = faulty(world)
-        crashed(pool, CrashAt(number, phase))
+        crashed(pool, CrashAt(*point))
         pool.account.state.faults.clear()
         settle(pool)
         tally.add("crashes with faults that end")

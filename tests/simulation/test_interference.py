@@ -9,33 +9,28 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import frozen
 
+from tests.fakes.memory.account import Watch
 from tests.simulation import actors
 from tests.simulation.figures import DOUBLES, INTERFERENCES
 from tests.simulation.invariants import explained, settle
 from tests.simulation.scenes import SCENES, STATES, STRAYS, UNRECORDED, calls, interference, run
-from tests.simulation.schedules import calls_of
+from tests.simulation.schedules import InterfereAt, calls_of
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from tests.fakes.memory.account import Seam
     from tests.simulation.figures import Tally
 
 
 @frozen
-class _Together:
-    """Several seams."""
+class _Together(Watch):
+    """Several actors act."""
 
-    seams: tuple[Seam, ...]
+    seams: tuple[InterfereAt, ...]
 
     def before(self, number: int, operation: str) -> None:
         """Let all act."""
         for each in self.seams:
             each.before(number, operation)
-
-    def after(self, number: int, operation: str) -> None:
-        """Let all act."""
-        for each in self.seams:
-            each.after(number, operation)
 
 
 @pytest.mark.parametrize("state", [*STATES, UNRECORDED])

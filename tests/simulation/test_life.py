@@ -22,8 +22,8 @@ from tests.simulation.worlds import WORLDS, build
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fakes.memory.account import Phase
     from tests.simulation.pool import Pool
-    from tests.simulation.schedules import Phase
 
 EXAMPLES = {"short": (30, 20), "push": (300, 40), "nightly": (20_000, 80)}
 """How many lives, of how many steps."""

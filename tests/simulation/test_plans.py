@@ -25,7 +25,7 @@ UNTOUCHED = timedelta(minutes=1)
 """So short a minimum that no token is renewed merely because time passes."""
 
 
-def _told(changes: Sequence[Change]) -> Counter[str]:
+def _counted(changes: Sequence[Change]) -> Counter[str]:
     return Counter(map(str, changes))
 
 
@@ -53,10 +53,10 @@ def _compare(pool: Pool) -> None:
     second = pool.run(registration_token_min_ttl=UNTOUCHED)
     done = [change for report in (first, second) for each in report.components for change in each.done]
     expected = [change for changes in planned.values() for change in changes] + following
-    assert _told(expected) - _told(done) == Counter()
+    assert _counted(expected) - _counted(done) == Counter()
     # What was dying or not shown before is gone or there by the second run: that was no doing of ours.
-    moved = _told([change for change in done if change.subject in moving])
-    assert _told(done) - moved == _told(expected) - moved
+    moved = _counted([change for change in done if change.subject in moving])
+    assert _counted(done) - moved == _counted(expected) - moved
 
 
 @pytest.mark.parametrize("world", WORLDS)

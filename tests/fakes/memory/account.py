@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import pickle
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from attrs import define, field
 
@@ -16,6 +16,7 @@ from tests.fakes import operations, outgoing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Phase = Literal["before", "after"]
 START = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
 LATENCY = timedelta(milliseconds=20)
 """How long a call takes."""
@@ -79,13 +80,18 @@ class Seam(Protocol):
 
 
 class Watch:
-    """A seam that only looks on."""
+    """A seam that does nothing; others override one of its methods."""
 
     def before(self, number: int, operation: str) -> None:
-        """Look on."""
+        """See a call before its effect."""
+        self.at(number, operation, "before")
 
     def after(self, number: int, operation: str) -> None:
-        """Look on."""
+        """See a call after its effect."""
+        self.at(number, operation, "after")
+
+    def at(self, number: int, operation: str, phase: Phase) -> None:
+        """See a call before or after its effect."""
 
 
 @define
