@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import certifi
 import pytest
 
 from refresh import errors, inputs
@@ -97,19 +96,15 @@ def test_aws_behind_a_proxy_that_opens_tls_is_reported_without_a_retry(
     assert (server.connections, slept) == (3, [])
 
 
+@pytest.mark.parametrize("files", [connection_errors.GITHUB_FILES, connection_errors.AWS_FILES])
 def test_a_file_that_lacks_the_authority_is_named_with_its_variable(
-    server: wire.Listener, monkeypatch: pytest.MonkeyPatch
+    files: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """AWS's SDK reads the variable of GitHub's client as well."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
-    clients = _connect(monkeypatch, AWS_ENDPOINT_URL=_url(server))
-    for call, own in (
-        (_github(_url(server)).runner_downloads, "set REQUESTS_CA_BUNDLE "),
-        (lambda: clients.dynamodb.describe_table(TableName=TABLE), "set AWS_CA_BUNDLE "),
-    ):
-        text = _unreachable(call)
-        assert f"to {certifi.where()}, the file of REQUESTS_CA_BUNDLE" in text
-        assert own in text
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    error = connection_errors.lasting("x:Y", _refused(19), "", files)
+    assert error is not None
+    assert f"/ca.pem, the file of REQUESTS_CA_BUNDLE, or set {files[0]} " in error.remedy
 
 
 def test_a_private_authority_is_reported_where_credentials_are_fetched(

@@ -191,22 +191,6 @@ def test_without_github_s_oidc_token_aws_is_not_called(world: World, failure: tu
     assert world.aws.calls == []
 
 
-def test_a_changed_scope_replaces_token_and_template(world: World) -> None:
-    """The stored token is good for an hour, but not for the organization's runners."""
-    world.refresh()
-    clients = world.clients()
-    assert "scope" not in world.metadata(clients, "gh_registration_token")["M"]
-    code, printed = world.run(runner_scope="organization", mode="plan")
-    assert code == 0, printed
-    assert "replace registration token (" in printed
-    assert "-readonly REGISTRATION_URL=https://github.com/octo/widgets" in printed
-    assert "+readonly REGISTRATION_URL=https://github.com/octo" in printed
-    world.settle(runner_scope="organization")
-    assert world.metadata(clients, "gh_registration_token")["M"]["scope"] == {"S": "organization"}
-    world.settle()
-    assert "scope" not in world.metadata(clients, "gh_registration_token")["M"]
-
-
 def test_a_plan_finds_a_token_that_github_would_refuse(world: World) -> None:
     """Without a write; the other components are planned all the same."""
     world.settle()

@@ -53,12 +53,6 @@ def _run(world: World, *arguments: str, **changed: Any) -> tuple[int, str]:
     return child.returncode, printed
 
 
-def _named(world: World) -> dict[str, str]:
-    """Give the inputs that the command line has options for."""
-    given = {name[6:].lower(): value for name, value in world.environ().items() if name.startswith("INPUT_")}
-    return {name: value for name, value in given.items() if name in options.INPUTS}
-
-
 @pytest.fixture
 def pool(world: World) -> tuple[World, list[str]]:
     """Give a pool with a running, an idle and a protected instance, and their ids."""
@@ -77,23 +71,14 @@ def test_a_plan_from_a_terminal_leaves_the_files_and_commands_of_a_step_alone(wo
     """With options and gh's token."""
     output = tmp_path / "output"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(tmp_path)}
-    typed = [word for name, value in _named(world).items() for word in (f"--{name}", value)]
+    given = {name[6:].lower(): value for name, value in world.environ().items() if name.startswith("INPUT_")}
+    typed = [f"--{name}={value}" for name, value in given.items() if name in options.INPUTS]
     code, printed = _run(world, "plan", *POOL, *typed, **environ, GH_ENTERPRISE_TOKEN=canaries.PAT)
     assert code == 0, printed
     assert "+ create table octo-widgets-ci-table" in printed
     assert "::" not in printed
     assert "GITHUB_" not in printed
     assert not output.exists()
-    assert world.aws.writes == []
-
-
-def test_without_a_command_the_mode_decides_and_inputs_may_be_in_a_file(world: World, tmp_path: Path) -> None:
-    file = tmp_path / "pool.yml"
-    lines = [f"{name}: {value!r}\n" for name, value in _named(world).items()]
-    file.write_text("".join(["repository: octo/widgets\n", *lines]))
-    code, printed = _run(world, "--mode", "plan", "--config", str(file), INPUT_GITHUB_TOKEN=canaries.PAT)
-    assert code == 0, printed
-    assert "+ create table octo-widgets-ci-table" in printed
     assert world.aws.writes == []
 
 
