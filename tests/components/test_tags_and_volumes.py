@@ -120,6 +120,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.usefixtures("slept")
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
 @pytest.mark.parametrize("operation", UNREADABLE)
 def test_unreadable_tags_fail_their_component_and_stop_nothing_else(
