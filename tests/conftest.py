@@ -30,10 +30,12 @@ pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is left to `make test-all`, before pytest selects by markers."""
+    """Mark what is left to `make test-all` and what is run without coverage, before pytest selects by markers."""
     for item in items:
         if item.nodeid.startswith(tuple(suites.LEFT_TO_TEST_ALL)):
             item.add_marker("ci")
+        if item.nodeid.startswith(suites.WITHOUT_COVERAGE):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ LEFT_TO_TEST_ALL = {
     "tests/simulation/test_crashes_on_servers.py": "needs Java and Maven for DynamoDB Local",
 }
 """Folders and files, each with the reason. tests/conftest.py marks them `ci`; a test may carry the marker itself."""
+WITHOUT_COVERAGE = ("tests/simulation",)
+"""Folders that spend most of their time in refresh/, which takes three times as long while its coverage is measured."""
 ALL = os.environ.get("REFRESH_ALL_SUITES") == "1"
 """Whether a test that cannot run fails, as in CI."""
 NIGHTLY = os.environ.get("REFRESH_BUDGET") == "nightly"

@@ -140,7 +140,7 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.shows("B70")
-@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.text(st.characters(blacklist_characters="\0", codec="utf-8")) | st.sampled_from(TRAPS))
 def test_a_script_arrives_on_disk_byte_for_byte(decoder: Path, script: str) -> None:
     header, _ = _parts(evolve(SETTINGS, pre_runner_script=script))
