@@ -1,4 +1,4 @@
-"""What a pull request, an earlier step or the checkout can put around a run: none of it is read, run or followed."""
+"""A run neither reads, runs nor follows what a pull request, an earlier step or the checkout puts around it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ READ = {
     *("GITHUB_ACTIONS", "GITHUB_API_URL", "GITHUB_OUTPUT", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL"),
     *("GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
 }
-"""All that a run reads of what GitHub tells a job; whoever opens a pull request decides none of it."""
+"""What a run reads of GitHub's variables. The author of a pull request decides none of them."""
 IMAGE_ENV = dict(re.findall(r"(AWS_[A-Z0-9_]+)=(\S+)", (ROOT / "Dockerfile").read_text().partition("\nENV ")[2]))
 
 
 @pytest.mark.shows("A28")
-def test_only_these_of_github_s_variables_are_read() -> None:
-    """Neither a branch, a title, an author nor the event."""
+def test_no_variable_that_a_pull_request_decides_is_read() -> None:
+    """Such as a branch, a title, an author or the event."""
     source = "\n".join(path.read_text() for path in (ROOT / "refresh").rglob("*.py"))
-    # Some names are put together of a common beginning and a word.
     words = set(re.findall(r'"(?:INPUT_)?GITHUB_([A-Z_]+)"', source))
     assert {f"GITHUB_{word}" for word in words if not re.match("TOKEN|ENTERPRISE_|APP_|PRIVATE|REG_", word)} <= READ
     assert not re.search(r"GITHUB_(EVENT|HEAD|BASE|REF|ACTOR|TRIGGERING|SHA|JOB|WORKFLOW\b)", source)
@@ -40,7 +39,7 @@ def test_only_these_of_github_s_variables_are_read() -> None:
 
 
 @pytest.mark.shows("A28")
-def test_a_pull_request_s_words_go_nowhere(world: World, tmp_path: Path) -> None:
+def test_text_of_a_pull_request_goes_nowhere(world: World, tmp_path: Path) -> None:
     """Not into the log, the outputs, the summary, the report, AWS or GitHub."""
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"pull_request": {"title": HOSTILE, "body": HOSTILE, "head": {"ref": HOSTILE}}}))
@@ -67,22 +66,12 @@ def test_a_pull_request_s_words_go_nowhere(world: World, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "repository",
     [
-        *(
-            "../..",
-            "octo/..",
-            "../widgets",
-            "octo/wid/gets",
-            "octo/$(id)",
-            "octo/`id`",
-            "octo/a b",
-            "octo/a;id",
-            "o'/r",
-        ),
+        *("../..", "octo/..", "octo/wid/gets", "octo/$(id)", "octo/`id`", "octo/a b", "octo/a;id", "o'/r"),
         *("octo/widgets\n::error::x", "octo/##[error]x", "octo/wídgets", "-/r" * 50, "octo/*", "octo/%2e%2e"),
     ],
 )
-def test_a_repository_s_name_that_github_cannot_have_given_is_refused(world: World, repository: str) -> None:
-    """It would name tables, queues and addresses; nothing is called."""
+def test_an_impossible_name_of_a_repository_is_refused(world: World, repository: str) -> None:
+    """Tables, queues and addresses are named after it. Nothing is called."""
     code, printed = world.run({"GITHUB_REPOSITORY": repository})
     assert code == 2
     assert "GITHUB_REPOSITORY: " in printed
@@ -91,25 +80,25 @@ def test_a_repository_s_name_that_github_cannot_have_given_is_refused(world: Wor
 
 @pytest.mark.shows("A48")
 @pytest.mark.parametrize(("environ", "code"), [(IMAGE_ENV, 0), ({}, 2)], ids=["image's", "none"])
-def test_what_the_image_sets_keeps_files_in_home_from_being_read(
+def test_the_image_keeps_files_in_home_from_being_read(
     world: World, tmp_path: Path, environ: dict[str, str], code: int
 ) -> None:
-    """HOME is shared between the containers of a job; without these variables such files stop or mislead every run."""
+    """The containers of a job share HOME. Without the image's variables such files would stop or mislead a run."""
     assert set(IMAGE_ENV) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
     lay(HOSTILE_FILES, tmp_path)
     home = tmp_path / "home"
-    # As AWS's libraries look for them where no variable says otherwise.
+    # Where AWS's libraries look for them by default.
     found = {
         "AWS_CONFIG_FILE": str(home / ".aws/config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws/credentials"),
     }
-    told, printed = world.run({**found, **environ, "HOME": str(home)})
-    assert told == code, printed
+    exit_code, printed = world.run({**found, **environ, "HOME": str(home)})
+    assert exit_code == code, printed
 
 
 @pytest.mark.shows("A46", "A47")
-def test_the_container_starts_isolated_from_the_checkout_and_the_job_s_variables(tmp_path: Path) -> None:
-    """Python's `-I` reads neither PYTHONPATH nor PYTHONSTARTUP nor the working directory; without it they are run."""
+def test_the_container_is_isolated_from_the_checkout_and_the_variables_of_the_job(tmp_path: Path) -> None:
+    """By Python's `-I`, which ignores PYTHONPATH, PYTHONSTARTUP and the working directory."""
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert json.loads(entry)[1] == "-I"
     (tmp_path / "sitecustomize.py").write_text("print('owned')\n")
@@ -128,7 +117,7 @@ def test_the_container_starts_isolated_from_the_checkout_and_the_job_s_variables
 
 @pytest.mark.shows("A50")
 def test_a_link_in_the_workspace_is_not_followed(world: World, tmp_path: Path) -> None:
-    """A step of somebody else's could have left it there, to have another file overwritten by root."""
+    """Another step could have left it there, so that root overwrites another file."""
     victim = tmp_path / "victim"
     victim.write_text("as it was")
     workspace = tmp_path / "workspace"
