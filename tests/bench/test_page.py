@@ -1,4 +1,4 @@
-"""docs/performance.md and the pages that quote it: what can be counted is what the benchmark counts."""
+"""docs/performance.md: what can be counted is what the benchmark counts."""
 
 from __future__ import annotations
 
@@ -85,15 +85,3 @@ def test_a_run_that_changes_nothing_costs_the_same_after_any_history() -> None:
     assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, nobody living")
     assert _counts("no-op")[1:] == (0, 3)
     assert {case.name for case in cases()} <= set(ROWS)
-
-
-def test_every_page_quotes_the_same_calls() -> None:
-    """GitHub gets three of a first run's calls."""
-    pages = ("CHANGELOG.md", "README.md", "docs/index.md", "docs/operations.md")
-    changelog, *_, operating = texts = [" ".join((ROOT / name).read_text().split()) for name in pages]
-    no_op, first, ended = (_counts(each)[0] for each in ("no-op", "fresh account", "collection of 5,000"))
-    assert all(f"{no_op} calls" in text for text in texts)
-    assert f"{first - 3} to AWS" in changelog
-    assert f"{ended} to end 5,000" in changelog
-    assert f"{_counts('no-op, 5,000 living')[0]} calls" in operating
-    assert str(ended) in operating
