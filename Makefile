@@ -18,18 +18,18 @@ help:
 	@echo 'make test    run all tests that need only Python, with complete branch coverage (five minutes);'
 	@echo '             T=path runs one file, folder or test'
 	@echo 'make test-all  run the rest as well: containers, DynamoDB Local, act, the AWS CLI, the benchmark'
-	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly for all of it)'
+	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly: all combinations)'
 	@echo 'make bench   measure what runs cost: seconds, memory and calls (docs/performance.md)'
 	@echo 'make mutants change the pure modules one expression at a time, and list the changes that no unit test notices'
 	@echo 'make lint    check style, types, shell, workflows and import rules'
-	@echo 'make generated  write what repeats a fact of the program: pages, policies, action.yml'
+	@echo 'make generated  write what repeats facts of the program: pages, policies, action.yml'
 	@echo 'make docs    build the documentation site, strictly, into build/site'
 	@echo 'make summary-image  take the picture of a job summary for the README (needs Chromium)'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
-	@echo 'make release-dry-run  all of a release but push, signature and attestation (VERSION=1.2.3)'
+	@echo 'make release-dry-run  do all of a release except push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'
-	@echo 'make lock    resolve the dependencies of pyproject.toml anew, with hashes'
-	@echo 'make clean   delete what the others made'
+	@echo 'make lock    resolve the dependencies of pyproject.toml again, with hashes'
+	@echo 'make clean   delete everything that these commands made'
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m tools.demo
@@ -59,7 +59,7 @@ mutants: $(INSTALLED)
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
-# SC2034 and SC2016: the rendered header is no whole program, and is about what must not be expanded.
+# SC2034 and SC2016: the rendered header is part of a program and holds text that must not be expanded.
 lint: lint-python
 	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/agent/golden/plain.sh
@@ -75,8 +75,8 @@ lint: lint-python
 	$(BIN)/zizmor --offline --quiet --persona pedantic --config zizmor.yml --strict-collection \
 		action.yml composite/action.yml .github $(SHOWN)/.github/workflows
 	@if command -v actionlint >/dev/null; then actionlint -shellcheck=$(BIN)/shellcheck $(WORKFLOWS); \
-		elif [ -n "$$REFRESH_ALL_SUITES" ]; then echo 'actionlint is not here' >&2; exit 1; \
-		else echo 'left out: actionlint (https://github.com/rhysd/actionlint) is not here'; fi
+		elif [ -n "$$REFRESH_ALL_SUITES" ]; then echo 'actionlint is missing' >&2; exit 1; \
+		else echo 'left out: actionlint (https://github.com/rhysd/actionlint) is missing'; fi
 	$(BIN)/cfn-lint docs/cloudformation/refresh.yaml
 	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive docs/terraform; fi
 	$(BIN)/hadolint Dockerfile tests/container/servers.Dockerfile tests/instance/Dockerfile
@@ -96,9 +96,9 @@ docs: $(INSTALLED)
 summary-image: $(INSTALLED)
 	@$(BIN)/python -m tools.docs.summary_image
 
-# A Docker engine is needed, whose daemon has the base image or reaches a registry.
+# Needs a Docker engine that has the base image or reaches a registry.
 release-dry-run: $(INSTALLED)
-	@test -n '$(VERSION)' || { echo 'Say which: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
+	@test -n '$(VERSION)' || { echo 'Name the version: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
 	@docker version >/dev/null 2>&1 || { echo 'A Docker engine is needed and was not found (on Debian: .ci/engine starts one).' >&2; exit 1; }
 	@$(BIN)/python -m tools.publishing dry-run '$(VERSION)'
 
@@ -120,7 +120,7 @@ lock: $(INSTALLED)
 			--custom-compile-command 'make lock' $$extra pyproject.toml -o requirements/$$each.txt || exit 1; \
 	done
 
-# The lock is whole, so nothing is resolved: pip would look for newer versions of what is asked for with an extra.
+# The lock is complete. Without --no-deps pip would look for newer versions of packages that are named with an extra.
 $(INSTALLED): requirements/development.txt
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed and was not found' \
 		'(on Debian and Ubuntu: apt-get install python3 python3-venv; else set PYTHON=/path/to/python3).' >&2; exit 1; }

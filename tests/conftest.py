@@ -48,7 +48,7 @@ def _aws_server() -> Iterator[AwsServer]:
 
 @pytest.fixture(scope="session")
 def dynamodb_local_url() -> Iterator[str]:
-    """Give Amazon's own DynamoDB Local; skip where it cannot run, unless every suite is asked for."""
+    """Give the address of DynamoDB Local."""
     if absent := dynamodb_local.lacking():
         suites.leave_out(absent)
     dynamodb_local.fetch()
@@ -66,7 +66,7 @@ def aws(_aws_server: AwsServer) -> AwsServer:
 
 @pytest.fixture
 def no_stacks() -> Iterator[None]:
-    """Forget CloudFormation's stacks afterwards: the account is emptied of what they made, not of them."""
+    """Delete CloudFormation's stacks afterwards, which `forget_everything` leaves."""
     from moto.backends import get_backend  # noqa: PLC0415 - unit tests must not load moto
 
     yield
@@ -92,7 +92,7 @@ def world(aws: AwsServer, github: GitHubServer) -> World:
 
 @pytest.fixture
 def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> World:
-    """Give the same with the table on DynamoDB Local: moto's conditional writes are not atomic, nor are they fast."""
+    """Give the same with the table on DynamoDB Local: moto's conditional writes are neither atomic nor fast."""
     world = World(aws, github, dynamodb_url=dynamodb_local_url)
     world.delete_table()
     return world
@@ -106,14 +106,14 @@ def clients(world: World) -> Clients:
 
 @pytest.fixture
 def expiring() -> Iterator[None]:
-    """Let the clients' credentials be refused, which no other test shall feel."""
+    """Connect anew afterwards, as the clients' credentials are refused in the test."""
     yield
     forget_clients()
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """List the seconds that the libraries would sleep between tries."""
+    """Record the seconds of sleeps between tries instead of sleeping."""
     seconds: list[float] = []
     monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds

@@ -1,4 +1,4 @@
-"""Runs of pytest inside a test, on tests that it has written itself."""
+"""Runs pytest inside a test, on tests that it has written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run(folder: Path, plugin: str, options: Sequence[str] = ()) -> tuple[int, str]:
-    """Run the tests of a folder with one of our plugins; give the exit code and what was printed."""
+    """Run the tests of a folder with one of our plugins; return the exit code and the output."""
     ran = subprocess.run(  # noqa: S603 - our own tests
         [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", *options, folder],
         cwd=ROOT,

@@ -1,7 +1,7 @@
-"""Fails every test that lets a planted secret out, and tells at the end how much was searched, on all workers.
+"""Fails every test that lets a planted secret out, and reports how much was searched, on all workers.
 
-Requests are searched as they arrive, log records as they are made, what child processes print where it is received,
-and the test's own output and files at its end.
+Requests are searched when they arrive, log records when they are made, output of child processes when it is received,
+and the test's own output and files when it ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _OUTPUT = "canaries"
 _AWS = "moto"
-"""Plays AWS in this process and logs what it was sent, as nothing of refresh does."""
+"""The emulator of AWS runs in this process and logs what it receives."""
 _communicate = subprocess.Popen.communicate
 
 
 def _searched(child: subprocess.Popen[Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Search what a child process has printed, whoever started it."""
+    """Search the output of any child process."""
     received = _communicate(child, *args, **kwargs)
     for content in received:
         if content:
@@ -48,8 +48,8 @@ class _Records(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def _nothing_leaks(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail any test during which a planted secret left, but for where it has to go."""
-    # Made here, so that it is still there at the end.
+    """Fail a test that lets a planted secret out in a wrong place."""
+    # Requested here, so that it still exists at the end.
     folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     read = capfd.readouterr
 
@@ -59,7 +59,7 @@ def _nothing_leaks(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[
             outgoing.printed(text)
         return captured
 
-    capfd.readouterr = readouterr  # type: ignore[method-assign] # what a test reads is gone afterwards
+    capfd.readouterr = readouterr  # type: ignore[method-assign] # what a test reads is not there at the end
     root, records = logging.getLogger(), _Records()
     level = root.level
     root.setLevel(logging.DEBUG)
@@ -75,17 +75,17 @@ def _nothing_leaks(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[
 
 
 def pytest_configure() -> None:
-    """Receive what child processes print."""
+    """Search the output of child processes."""
     subprocess.Popen.communicate = _searched  # type: ignore[method-assign, assignment] # the same, searched
 
 
 def pytest_unconfigure() -> None:
-    """Leave it as it was."""
+    """Undo it."""
     subprocess.Popen.communicate = _communicate  # type: ignore[method-assign] # as it was
 
 
 def pytest_sessionfinish(session: Any) -> None:
-    """Hand a worker's figures over; what was found after the last test fails the session."""
+    """Pass a worker's figures on; fail the session for hits after the last test."""
     if SEARCH.hits and session.exitstatus == 0:
         session.exitstatus = 1
     if hasattr(session.config, "workeroutput"):
@@ -102,7 +102,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tell how much was searched."""
+    """Print how much was searched."""
     size, places = SEARCH.sizes.total(), SEARCH.places.total()
     line = f"canary search: {size:,} bytes in {places:,} places, {SEARCH.found} hits"
     terminalreporter.section(line, sep="-", red=bool(SEARCH.found))

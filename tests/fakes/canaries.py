@@ -1,6 +1,6 @@
-"""Secrets that every test plants, and the search for them: in plain, in base64, URL-encoded and JSON-escaped.
+"""Secrets that every test plants, and the search for them: plain, in base64, URL-encoded and JSON-escaped.
 
-Each holds the word of `MARKER`, which no encoding but base64 changes: four looks tell that a text holds none.
+Each contains `MARKER`, which only base64 changes, so that a search for a few forms of it clears most texts.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ PLANTED = {
     "AWS secret key": AWS_SECRET_KEY,
     "AWS session token": AWS_SESSION_TOKEN,
 }
-"""Every secret by what it is; of those that are numbered the beginning."""
+"""Every secret by name; of numbered ones the beginning."""
 _SHORTEST_LINE = 16
 _AROUND = 60
 
 
 @frozen
 class Hit:
-    """A secret where none may be."""
+    """A secret in a wrong place."""
 
     kind: str
     where: str
@@ -59,18 +59,18 @@ class Hit:
 
 @define
 class Search:
-    """What this process has searched, and what it has found since that was last asked for."""
+    """What this process has searched, and what it has found since `taken` was called."""
 
     sizes: Counter[str] = field(factory=Counter)
     """Bytes by kind of place."""
     places: Counter[str] = field(factory=Counter)
     found: int = 0
-    """How many hits nobody expected."""
+    """How many unexpected hits there were."""
     hits: list[Hit] = field(factory=list)
     wanted: list[list[Hit]] = field(factory=list)
-    """Where expected hits go instead, the innermost last."""
+    """Lists for expected hits, the innermost last."""
     planted: dict[str, list[tuple[str, str, str]]] = field(factory=dict)
-    """Further secrets of the test that runs: each with what it is and its forms, as in `_FORMS`."""
+    """More secrets of the current test, each with its name and forms as in `_FORMS`."""
     lock: threading.Lock = field(factory=threading.Lock)
 
     def count(self, kind: str, size: int) -> None:
@@ -80,7 +80,7 @@ class Search:
             self.places[kind] += 1
 
     def add(self, hit: Hit) -> None:
-        """Keep a hit for the end of the test, or for who expects it."""
+        """Keep a hit for the end of the test, or for the test if it expects hits."""
         if self.wanted:
             self.wanted[-1].append(hit)
         else:
@@ -92,14 +92,13 @@ SEARCH = Search()
 
 
 def forms(secret: str) -> dict[str, str]:
-    """Give what a secret looks like in each encoding in which it could leave unseen, with the encoding's name.
+    """Return the forms of a secret in each encoding, with the encoding's name.
 
-    Of base64 that part which stands there whatever stands beside it.
+    Of base64 the part that does not depend on the surrounding text.
     """
     raw = secret.encode()
     written = {"plain": secret}
     for shift in range(3):
-        # The characters at both ends depend on what stands beside it.
         whole = base64.b64encode(b"\0" * shift + raw).rstrip(b"=")
         inside = whole[(0, 2, 3)[shift] : (shift + len(raw)) // 3 * 4].decode()
         written[f"base64, shifted by {shift}"] = inside
@@ -123,7 +122,7 @@ _FORMS = [each for name, secret in PLANTED.items() for each in _looks(name, secr
 
 
 def plant(canary: str, secret: str) -> str:
-    """Have a secret that was made up by somebody else searched for until the test ends: each long line of it."""
+    """Search for each long line of a further secret until the test ends; return it."""
     for line in secret.splitlines():
         if len(line) >= _SHORTEST_LINE and not line.startswith("-----"):
             SEARCH.planted.setdefault(line, _looks(canary, line))
@@ -131,7 +130,7 @@ def plant(canary: str, secret: str) -> str:
 
 
 def search(kind: str, content: bytes | str, where: str = "") -> bool:
-    """Search what has left and keep what is found for the end of the test; tells whether that is anything."""
+    """Search what was let out, keep hits for the end of the test, and return whether there are any."""
     SEARCH.count(kind, len(content))
     if isinstance(content, str):
         suspicious = any(marker in content for marker in _MARKERS)
@@ -167,7 +166,7 @@ def _around(text: str, at: int) -> str:
 
 @contextmanager
 def expected() -> Iterator[list[Hit]]:
-    """Give the hits of what is done inside to the test, which planted them on purpose and does not fail of them."""
+    """Give the hits within the block to the test, which does not fail because of them."""
     hits: list[Hit] = []
     SEARCH.wanted.append(hits)
     try:
@@ -177,7 +176,7 @@ def expected() -> Iterator[list[Hit]]:
 
 
 def taken() -> list[Hit]:
-    """Give the hits since the last call, once, and forget what the test that ends has planted."""
+    """Return the hits since the last call, and forget the secrets of the test that ends."""
     hits, SEARCH.hits = SEARCH.hits, []
     SEARCH.planted = {}
     return hits

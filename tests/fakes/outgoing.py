@@ -1,7 +1,7 @@
-"""Searches what leaves for planted secrets: what is printed, files, and requests to AWS and GitHub.
+"""Searches everything that is let out for planted secrets: output, files, and requests to AWS and GitHub.
 
-Each secret may be in one place only, and only that place is left out: the registration token in the attribute that
-stores it, a token for GitHub in `Authorization`, the job's token in the call that exchanges it for a role.
+Each secret may be in one place, which is not searched: the registration token in the attribute that stores it, a token
+for GitHub in `Authorization`, the job's token in the call that exchanges it for a role.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ LOGGED, USER_DATA = "log records", "user data"
 AWS, LOCAL, MEMORY, GITHUB = "requests to AWS", "requests to DynamoDB Local", "requests in memory", "requests to GitHub"
 
 _MASK = re.compile(r"^(\[[^\n]*\] *\| )?::add-mask::.*$", re.MULTILINE)
-"""`act` puts the job's name before each line."""
+"""`act` prefixes each line with the job's name."""
 _REGISTRATION = re.compile(re.escape(canaries.REGISTRATION) + r"[\w-]+")
 _FOR_GITHUB = re.compile(
     rf"(token|bearer) ((ghs_)?{canaries.PAT}|ghs_{canaries.INSTALLATION}\d*|{canaries.REQUEST})", re.IGNORECASE
 )
 _GIVEN_TO_JOB = re.compile(rb"ACTIONS_ID_TOKEN_REQUEST_TOKEN: \S+")
-"""A workflow that a test runs has what GitHub would give its job."""
+"""Workflows of tests contain what GitHub would give their job."""
 _TOLD_TO_RUNNER = re.compile(rb"with " + canaries.REGISTRATION.encode() + rb"\d+")
-"""The stub of the runner writes down the token that it was given, as it has to be."""
+"""The stub of the runner records the token that it was given."""
 _INSTALLED = ".dist-info"
 """A file in each folder of installed packages."""
 _CLEAN: set[str] = set()
-"""User data in which nothing was found."""
+"""User data without a secret."""
 
 
 def printed(text: str, kind: str = PRINTED, where: str = "") -> None:
-    """Search what was printed, but for the lines by which the runner learns what to conceal."""
+    """Search output, except lines that tell the runner what to mask."""
     search(kind, _MASK.sub("", text) if "::add-mask::" in text else text, where)
 
 
 def files(folder: Path) -> None:
-    """Search every file of a test, but for packages that were installed."""
+    """Search every file of a test, except installed packages."""
     for root, folders, names in os.walk(folder):
         if any(name.endswith(_INSTALLED) for name in folders):
             folders.clear()
@@ -66,7 +66,7 @@ def files(folder: Path) -> None:
 
 
 def aws_request(operation: str, headers: Mapping[str, Any], body: bytes, kind: str = AWS) -> None:
-    """Search a request to AWS: its headers, its body, and the user data in it as an instance unpacks it."""
+    """Search a request to AWS: its headers, its body and its unpacked user data."""
     shown = [f"{name}: {_text(value)}" for name, value in headers.items() if not _session(name, value)]
     search(kind, "\n".join(shown), f"the headers of {operation}")
     if body.lstrip().startswith(b"{"):
@@ -80,7 +80,7 @@ def aws_request(operation: str, headers: Mapping[str, Any], body: bytes, kind: s
 
 
 def memory_request(operation: str, request: Mapping[str, Any]) -> None:
-    """Search a request to AWS in memory; there are millions, so the same user data is searched once."""
+    """Search a request to AWS in memory, but the same user data only once, as there are millions of requests."""
     if data := request.get("LaunchTemplateData"):
         encoded = data.get("UserData", "")
         if encoded not in _CLEAN and not search(USER_DATA, _unpacked(encoded), operation):
@@ -93,7 +93,7 @@ def memory_request(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def github_request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Search a request to GitHub, whose token may be in one header only."""
+    """Search a request to GitHub, except a token in the header for it."""
     shown = [
         f"{name}: {value}"
         for name, value in headers.items()
@@ -104,7 +104,7 @@ def github_request(method: str, path: str, headers: Mapping[str, str], body: byt
 
 
 def watch(client: Any, kind: str = LOCAL) -> None:
-    """Search what a boto3 client sends, where its server is none of ours."""
+    """Search what a boto3 client sends to a server that is not ours."""
 
     def sending(event_name: str, request: Any, **_: Any) -> None:
         body = request.body or b""

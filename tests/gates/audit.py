@@ -18,14 +18,14 @@ _AUDIT = (
 
 
 def judge(lock: str, answer: str, complaint: str) -> tuple[bool, list[str]]:
-    """Give whether pip-audit's answer in JSON names a vulnerability, and what to say of it.
+    """Return whether pip-audit's answer in JSON names a vulnerability, and lines for the log.
 
-    No answer is no finding, and it is told as such: pip-audit itself calls a package clean that it got no answer for.
+    A missing answer is reported: pip-audit itself calls a package clean for which it got none.
     """
     try:
         packages: list[dict[str, Any]] = json.loads(answer)["dependencies"]
     except ValueError:
-        reason = next(filter(None, reversed(complaint.splitlines())), "it said nothing")
+        reason = next(filter(None, reversed(complaint.splitlines())), "no reason given")
         return False, [f"{lock}: NOT AUDITED, the database was not reached: {reason}"]
     unknown = [each["name"] for each in packages if "vulns" not in each]
     told = [f"{lock}: {len(packages) - len(unknown)} packages audited"]

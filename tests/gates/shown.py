@@ -1,4 +1,4 @@
-"""What linters want as files: the workflows that the pages show, and the shell of the composite action's steps."""
+"""Writes files for linters: the workflows on the pages and the shell of the composite action's steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def workflows() -> Iterator[tuple[str, str]]:
-    """Give each whole workflow that is an example, or that README.md or a page below docs/ shows, with a file name."""
+    """Yield each whole workflow of the examples, README.md and the pages below docs/, with a file name."""
     for path in sorted(ROOT.glob("docs/examples/*.yml")):
         yield path.relative_to(ROOT).as_posix().replace("/", "-"), path.read_text()
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
@@ -29,14 +29,14 @@ def workflows() -> Iterator[tuple[str, str]]:
 
 
 def steps() -> Iterator[tuple[str, str]]:
-    """Give the shell of each step of the composite action, with a file name."""
+    """Yield the shell of each step of the composite action, with a file name."""
     for number, step in enumerate(yaml.safe_load((ROOT / "composite" / "action.yml").read_text())["runs"]["steps"]):
         if "run" in step:
             yield f"step-{number}.sh", f"#!/usr/bin/env {step['shell']}\n{step['run']}"
 
 
 def write(folder: Path) -> None:
-    """Write them into a folder that is emptied before: workflows where GitHub has them, steps into `steps`."""
+    """Empty a folder and write them into it: workflows into .github/workflows, steps into `steps`."""
     shutil.rmtree(folder, ignore_errors=True)
     for place, files in ((folder / ".github" / "workflows", workflows()), (folder / "steps", steps())):
         place.mkdir(parents=True)
