@@ -123,7 +123,7 @@ lock: $(INSTALLED)
 # The lock is complete. Without --no-deps pip would look for newer versions of packages that are named with an extra.
 $(INSTALLED): requirements/development.txt
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed and was not found' \
-		'(on Debian and Ubuntu: apt-get install python3 python3-venv; else set PYTHON=/path/to/python3).' >&2; exit 1; }
+		'(on Debian and Ubuntu: apt-get install python3 python3-venv; otherwise set PYTHON=/path/to/python3).' >&2; exit 1; }
 	@echo 'Installing the pinned packages into .venv (once) ...'
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< || { \

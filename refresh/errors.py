@@ -21,7 +21,7 @@ class RefreshError(Exception):
 
 
 class InputErrors(RefreshError):
-    """The inputs are wrong; no API was called."""
+    """The inputs are wrong; nothing was changed."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -136,4 +136,4 @@ class TransactionCancelled(ApiError):
 class Rejected(ApiError):
     """The service understood the request and refused it."""
 
-    remedy = "Change what the message names."
+    remedy = "Fix what the message reports."

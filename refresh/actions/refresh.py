@@ -1,6 +1,6 @@
 """The process around a run: environment in, exit code out; it decides nothing.
 
-Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was called.
+Exit code 0: everything is as desired. 1: some component failed or did not converge. 2: bad input, nothing was changed.
 
 Loading code takes half the time of a run that changes nothing. So AWS is asked first, and the components are loaded
 while it answers.
@@ -156,4 +156,4 @@ def _defect(error: Exception, out: RedactingStream, err: RedactingStream) -> int
 def _report_lost(stream: RedactingStream, name: str, other: RedactingStream) -> None:
     """Report that output was lost, unless its reader ended early, as `head` does."""
     if stream.lost and stream.lost.errno != errno.EPIPE:
-        other.write(f"warning: {name}: {stream.lost.strerror}; all that was printed there afterwards is lost\n")
+        other.write(f"warning: {name}: {stream.lost.strerror}; later output there is lost\n")

@@ -102,9 +102,9 @@ def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors
 
 
 def _about_a_resource(code: str, message: str) -> bool:
-    """Whether EC2 uses its code for bad credentials for something else, such as another account's image.
+    """Whether this AuthFailure is about a resource, such as another account's image.
 
-    For bad credentials its message says "not able to validate". Taking the others for bad would end the whole run.
+    For bad credentials its message says "not able to validate". Treating others as such would end the whole run.
     """
     return code == "AuthFailure" and "validate" not in message
 

@@ -1,4 +1,4 @@
-"""Translates GitHub's refusals: the remedy depends on the credentials, and on whose runners they are for.
+"""Translates GitHub's refusals: the remedy depends on the credentials, and on the owner of the runners.
 
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens,
 https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
@@ -32,7 +32,7 @@ _CLASSIC_SCOPES = {RunnerScope.REPOSITORY: "repo", RunnerScope.ORGANIZATION: "ad
 
 @frozen
 class Requester:
-    """The credentials of a request to GitHub, and whose runners it is about."""
+    """The credentials of a request to GitHub, and the owner of the runners."""
 
     access: Secret | AppKey
     scope: RunnerScope
@@ -69,9 +69,7 @@ class Requester:
     @property
     def absent(self) -> str:
         """Why GitHub may not find what exists."""
-        return (
-            f"GitHub gives the same answer to a token that may not see it. {self.organization_needed}{self.permission}"
-        )
+        return f"GitHub gives the same answer to a token without access. {self.organization_needed}{self.permission}"
 
     @property
     def organization_needed(self) -> str:
@@ -101,7 +99,7 @@ def moved(requester: Requester, operation: str, status: int, location: str) -> e
         "repository); in AWS that is a new pool. Runs under the old name still end the instances of the old pool. "
         "Otherwise correct GITHUB_API_URL."
     )
-    problem = f"GitHub says that this has moved to {location[:_LONGEST_ADDRESS] or 'an address that it does not name'}."
+    problem = f"GitHub redirects to {location[:_LONGEST_ADDRESS] or 'an address that it does not name'}."
     return errors.Rejected(operation, str(status), problem, remedy=remedy)
 
 

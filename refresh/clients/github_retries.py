@@ -60,7 +60,9 @@ def retry(hooks: ProcessHooks, requester: Requester, api_url: str) -> github.Git
             pause = _pause(following, response, hooks.now())
             following.waited = self.waited + pause
             if following.waited > LONGEST_WAIT_SECONDS:
-                problem = f"GitHub asks to wait {pause:.0f} s; a request waits {LONGEST_WAIT_SECONDS} s at most in all."
+                problem = (
+                    f"GitHub asks to wait {pause:.0f} s; a request waits {LONGEST_WAIT_SECONDS} s at most in total."
+                )
                 raise _given_up(operation, response.status, problem)
             return following
 

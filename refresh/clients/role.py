@@ -1,4 +1,4 @@
-"""The credentials of an AWS role, for which GitHub's OIDC token of the job is exchanged.
+"""Exchanges GitHub's OIDC token of the job for the credentials of an AWS role.
 
 https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws,
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html

@@ -37,7 +37,7 @@ class Difference:
 class Change(ABC):
     """A difference between the desired and the actual state, and what removes it.
 
-    Changes are compared by value, so a change that is planned again is recognised.
+    Changes are compared by value, so a change that is planned again is recognized.
     """
 
     noun: ClassVar[str] = "change"

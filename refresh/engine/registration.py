@@ -49,6 +49,6 @@ class Registration(Generic[GivenT]):
     after: tuple[str, ...] = ()
     """The components that it waits for: the state table before it writes, others for what they hand over."""
     build: Callable[[GivenT], Component[Any, Any]]
-    """Makes the component of what a run has; only the components in `after` hand something over."""
+    """Builds the component; it can read results only of the components in `after`."""
     gates: Callable[[GivenT], tuple[Gate, ...]] = lambda _: ()
     """Makes the gates before its writes, in addition to the account's and the table's."""

@@ -80,7 +80,7 @@ def _from_base64(value: str) -> str:
 
 
 def _no_key(text: str) -> Problem:
-    """Name what was given instead of a key, as far as it can be recognised."""
+    """Name what was given instead of a key, as far as it can be recognized."""
     whole = "store the whole .pem file from GitHub, from -----BEGIN to the final -----, as it is or in base64"
     if "ENCRYPTED" in text:
         return Problem("an encrypted private key", "store it without a passphrase, as GitHub issued it")

@@ -105,7 +105,7 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         for each in listed:
             check(each)
         if not 1 <= len(listed) <= most:
-            remedy = f"remove {len(listed) - most}: AWS takes no more" if listed else f"write {prefix}-..."
+            remedy = f"remove {len(listed) - most}: AWS accepts no more" if listed else f"write {prefix}-..."
             raise Problem(f"{len(listed)} ids where 1 to {most} are expected", remedy)
         return listed
 

@@ -44,7 +44,7 @@ def _check_order(classes: tuple[ResourceClass, ...]) -> None:
     for smaller, larger in pairwise(ordered):
         if smaller.cpu == larger.cpu:
             raise Problem(
-                f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class another cpu"
+                f"{smaller.name!r} and {larger.name!r} both have cpu {larger.cpu}", "give each class a different cpu"
             )
         if smaller.memory_mib >= larger.memory_mib:
             raise Problem(

@@ -1,7 +1,7 @@
 """The user's script: it runs on the instance as written, or is refused here with the reason.
 
 People paste existing user data into it. Bash would read much of that as comments or unknown commands,
-so other formats are recognised by how they begin: https://cloudinit.readthedocs.io/en/latest/explanation/format.html.
+so other formats are recognized by how they begin: https://cloudinit.readthedocs.io/en/latest/explanation/format.html.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Secrets in the wrong place: a value that contains one is refused, whichever input or variable it is.
+"""Refuse every input or variable that contains a secret.
 
 An input may be written to AWS, a file or a page. So all of them are searched before any is parsed: for the secrets
 of this run, and for texts that are recognisable as a secret.
@@ -54,7 +54,7 @@ _RECOGNISABLE = {
     ),
     "an AWS session token": re.compile(r"\b(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)([A-Za-z0-9/+=]{50,})"),
 }
-"""Secrets that are recognised by their form: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
+"""Secrets that are recognized by their form: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
 
 An AWS secret key alone is forty characters like many checksums, so its name must precede it."""
 
@@ -138,7 +138,7 @@ def _contained(known: Iterable[tuple[str, frozenset[str]]], text: str) -> str:
 
 
 def _encoded(piece: str) -> Iterator[str]:
-    """Yield a piece in each encoding that could hide it; of base64, the part independent of its neighbours."""
+    """Yield a piece in each encoding that could hide it; of base64, the part independent of its neighbors."""
     yield piece
     yield quote(piece, safe="", errors="surrogatepass")
     yield quote(piece, errors="surrogatepass")

@@ -173,9 +173,9 @@ INPUTS = (
             "token that can administer the runners; this or `github-app-id` with `github-app-private-key` is required"
         ),
         description=(
-            "Personal access token that can administer the runners. Fine-grained - read and write for the "
+            "Personal access token that can administer the runners. Fine-grained: read and write for the "
             "repository permission Administration or, with runner-scope organization, the organization permission "
-            "Self-hosted runners; classic - repo or admin:org. The workflow's own GITHUB_TOKEN is never enough. "
+            "Self-hosted runners; classic: repo or admin:org. The workflow's own GITHUB_TOKEN is never enough. "
             "Either this or the App is required."
         ),
     ),
@@ -229,7 +229,7 @@ INPUTS = (
         readme=True,
         summary="AWS role to assume with GitHub's OIDC token; without it, AWS's standard chain of credentials is used",
         description=(
-            "ARN of the AWS role to assume with GitHub's OIDC token (`permissions` - `id-token` - `write`); no "
+            "ARN of the AWS role to assume with GitHub's OIDC token (`permissions: id-token: write`); no "
             "other step is needed. Without it, AWS's standard chain of credentials is used."
         ),
     ),
@@ -381,7 +381,7 @@ INPUTS = (
         field="delete_volumes_on_termination",
         parse=parsers.boolean,
         type="boolean",
-        summary="delete volumes that the image would keep together with their instance",
+        summary="delete the volumes that the image keeps, with their instance",
         description=(
             "Whether volumes that the image would keep are deleted with their instance, `true` or `false`. With "
             "`false`, such an image is a warning."

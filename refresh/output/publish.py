@@ -24,7 +24,7 @@ def input_errors(commands: Commands, error: InputErrors) -> None:
         name, _, text = problem.partition(": ")
         commands.annotate("error", name, text)
     if commands.as_json or not commands.on_terminal:
-        log.error("inputs.refused", problems=len(error.problems), calls_made=0)
+        log.error("inputs.refused", problems=len(error.problems))
     commands.show_annotations()
 
 

@@ -67,4 +67,4 @@ def _notes(image: Image) -> Iterator[str]:
     if any(each.get("ProductCodeType") == "marketplace" for each in described.get("ProductCodes", [])):
         yield "is an AWS Marketplace image: this account must subscribe to it, or every launch fails."
     if described.get("TpmSupport"):
-        yield "needs instance types with NitroTPM, which are fewer."
+        yield "needs NitroTPM, which few instance types have."

@@ -40,7 +40,7 @@ def groups(found: Described) -> Findings:
     outbound = [rule for group in found.values() for rule in group.get("IpPermissionsEgress", [{"IpProtocol": "-1"}])]
     named = enumerated(found)
     if found and not outbound:
-        problem = f"security-group-ids: {named} allow nothing out; allow outbound HTTPS, which runners need."
+        problem = f"security-group-ids: {named} allow no outbound traffic; allow HTTPS, which runners need."
         return Findings((problem,))
     warnings = []
     if found and not any(_covers(rule, _HTTPS) for rule in outbound):

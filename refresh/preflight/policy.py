@@ -148,8 +148,8 @@ def _apart(network: Network, other: Read[Mapping[str, str]]) -> Findings:
         return Findings()
     combined = enumerated(f"{group} ({its_vpc}) in {subnet} ({vpc})" for group, its_vpc, subnet, vpc in pairs)
     if isinstance(network.associated, errors.ApiError):
-        return Findings(notes=(f"{inputs}: it is unknown whether one can use {combined}: {network.associated}",))
-    return Findings((f"{inputs}: one cannot use {combined}; all must share a VPC.",))
+        return Findings(notes=(f"{inputs}: it is unknown whether they allow {combined}: {network.associated}",))
+    return Findings((f"{inputs}: cannot use {combined}; all must share a VPC.",))
 
 
 def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], region: str) -> Findings:
@@ -162,7 +162,7 @@ def _missing(name: str, wanted: Sequence[str], found: Read[Mapping[str, str]], r
 
 
 def _unread(name: str, error: errors.ApiError) -> Findings:
-    """Tell a missing or foreign resource, a problem, from one that cannot be read, a note."""
+    """Report a missing or foreign resource as a problem, an unreadable one as a note."""
     if isinstance(error, errors.NotFound) or error.code.startswith(_NOT_OURS):
         return Findings((f"{name}: {error}",))
     return Findings(notes=(f"{name}: not checked before writing: {error}",))

@@ -1,4 +1,4 @@
-"""What components are built from: the means of a run, and what one component waits for of another."""
+"""What components are built from: clients, shared reads and the results of other components."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Dependencies:
     """The result of each component, by its name."""
 
     def of(self, registration: Registration[Dependencies]) -> Dependencies:
-        """Return what a component may use: of the others only those that it is registered to come after."""
+        """Limit the started components to those that its registration names in `after`."""
         return evolve(self, started={name: self.started[name] for name in registration.after})
 
     def require_table(self) -> None:
@@ -128,7 +128,7 @@ def _cleaned(collected: Converged[Collected]) -> frozenset[str]:
 
 
 def _made(report: ComponentReport) -> tuple[Change, ...]:
-    """Return what a run does: in mode plan what is planned, and what follows before EC2 has ended anything more."""
+    """Return a run's changes; in mode plan the planned ones and those that follow at once."""
     if report.mode is Mode.APPLY:
         return report.done
     later = {change.id for change in (*report.planned, *report.following) if isinstance(change, Terminate)}

@@ -145,7 +145,7 @@ class Commands:
             return
         content = self._stream.redacted(markdown).encode(errors="replace")
         if len(content) > SUMMARY_LIMIT:
-            content = content[:SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nCut: the summary has no room for more.\n"
+            content = content[:SUMMARY_LIMIT].rpartition(b"\n")[0] + b"\n\nCut: the summary reached its size limit.\n"
         self._append(path, content, "GITHUB_STEP_SUMMARY", "the job summary")
 
     def write_outputs(self, values: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Prints as one plain line each what Python would print in its own form: defects, warnings, errors of libraries.
+"""Prints defects, warnings of Python and errors of libraries as one plain line each.
 
 A traceback may quote secrets, so only the type and the place of an unexpected error are printed.
 """

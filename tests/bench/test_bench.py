@@ -93,7 +93,7 @@ def _passed_on(client: str, latency: float | None) -> list[tuple[str, int]]:
     async def run() -> Any:
         upstream = await asyncio.start_server(emulator, "127.0.0.1", 0)
         proxy = Proxy([upstream.sockets[0].getsockname()[1]])
-        assert proxy.told(json.dumps({"latency": latency, "upstreams": proxy.upstreams})) == []
+        assert proxy.handle(json.dumps({"latency": latency, "upstreams": proxy.upstreams})) == []
         front = await asyncio.start_server(partial(proxy.serve, 0), "127.0.0.1", 0)
         releasing = asyncio.create_task(proxy.release())
         async with upstream, front:
@@ -101,7 +101,7 @@ def _passed_on(client: str, latency: float | None) -> list[tuple[str, int]]:
             child = await asyncio.create_subprocess_exec(sys.executable, "-c", client, port)
             assert await child.wait() == 0
         releasing.cancel()
-        return proxy.told("{}")
+        return proxy.handle("{}")
 
     return [tuple(each) for each in asyncio.run(run())]
 

@@ -82,6 +82,6 @@ def test_the_benchmark_prints_an_object_for_each_case_and_a_table() -> None:
 
 
 def test_a_run_that_changes_nothing_costs_the_same_after_any_history() -> None:
-    assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, nobody living")
+    assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, empty pool")
     assert _counts("no-op")[1:] == (0, 3)
     assert {case.name for case in cases()} <= set(ROWS)

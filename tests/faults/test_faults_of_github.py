@@ -51,14 +51,14 @@ def _github(server: GitHubServer) -> GitHub:
         pytest.param(401, b"{}", "Replace the github-token", id="F21-401"),
         pytest.param(403, b"{}", "Administration: write", id="F21-403"),
         pytest.param(404, b"{}", "may not see it", id="F21-404"),
-        pytest.param(422, b"{}", "Change what the message names", id="F21-422"),
+        pytest.param(422, b"{}", "Fix what the message reports", id="F21-422"),
         pytest.param(503, b"{}", "Unavailable: ", id="F24-503"),
         pytest.param(200, b"<html>log in</html>", "there is no token in the answer", id="F24-html"),
         pytest.param(200, b"{}", "there is no token in the answer", id="F24-empty"),
         pytest.param(201, b'{"token": "x-1", "expires_at": "soon"}', "expires_at", id="F24-unparsable"),
         pytest.param(201, b'{"token": "x-1", "expires_at": "2026-01-31T09:05:00"}', "expires_at", id="F24-zone"),
         pytest.param(201, b'{"token": "x-1", "expires_at": "2020-01-31T09:05:00Z"}', "expire", id="F24-past"),
-        pytest.param(301, MOVED, "GitHub says that this has moved to", id="F25"),
+        pytest.param(301, MOVED, "GitHub redirects to", id="F25"),
     ],
 )
 @pytest.mark.usefixtures("slept")

@@ -23,14 +23,14 @@ from tools.bench.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-IN_CONTAINERS = ("missing input", "no-op", "no-op, nobody living")
+IN_CONTAINERS = ("missing input", "no-op", "no-op, empty pool")
 IMAGE = "refresh-action-under-test"
 
 
 def main() -> int:
     """Measure what is asked for."""
     asked = _arguments()
-    # What was started ends with it, also where somebody's patience does.
+    # Stop child processes on a signal.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit("Ended by a signal before all was measured."))
     bare = _bare(asked)
@@ -41,7 +41,7 @@ def main() -> int:
                 print(f"left out: {stage.lacking}; the table is on moto, and history is not measured", file=sys.stderr)
             for case in _chosen(asked, stage):
                 results += _measured(case, stage, bare, asked.runs)
-            results[:0] = _told([of_yardstick(results)] if results else [])
+            results[:0] = _reported([of_yardstick(results)] if results else [])
             if not asked.python:
                 results += _in_containers(asked, stage, bare.with_boto3)
     except Failed as failure:
@@ -91,15 +91,15 @@ def _chosen(asked: argparse.Namespace, stage: Stage) -> list[Case]:
 
 
 def _measured(case: Case, stage: Stage, where: Environment, runs: int | None) -> list[Result]:
-    return _told(case.measured(stage, where, runs or case.runs))
+    return _reported(case.measured(stage, where, runs or case.runs))
 
 
-def _told(results: Iterable[Result]) -> list[Result]:
-    told = []
+def _reported(results: Iterable[Result]) -> list[Result]:
+    printed = []
     for result in results:
         print(result.written(), flush=True)
-        told.append(result)
-    return told
+        printed.append(result)
+    return printed
 
 
 def _in_containers(asked: argparse.Namespace, stage: Stage, with_boto3: Path) -> list[Result]:

@@ -106,7 +106,7 @@ def cases() -> tuple[Case, ...]:
         Case(name="missing input", prepare=_nothing, inputs={"ami": ""}, code=2, latencies=(0.0,)),
         Case(name="fresh account", prepare=lambda stage: stage.empty()),
         Case(name="no-op", prepare=lambda stage: stage.settle()),
-        Case(name="no-op, nobody living", prepare=_played(0, "living")),
+        Case(name="no-op, empty pool", prepare=_played(0, "living")),
         Case(name="plan", prepare=_due(10), inputs={"mode": "plan"}, instances=10),
         Case(name="collection of 10", prepare=_due(10), instances=10),
         Case(name="collection of 100", prepare=_due(100), instances=100),

@@ -112,10 +112,10 @@ def _measured(
     launcher: Sequence[str], command: list[str], environ: Mapping[str, str], output: str, code: int
 ) -> Sample:
     job = json.dumps({"command": command, "environ": dict(environ), "output": output})
-    told = subprocess.run(launcher, input=job, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-    if told.returncode:
-        raise Failed(told.stderr)
-    figures = json.loads(told.stdout)
+    printed = subprocess.run(launcher, input=job, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    if printed.returncode:
+        raise Failed(printed.stderr)
+    figures = json.loads(printed.stdout)
     if figures["code"] != code:
         raise Failed(f"exit code {figures['code']}, {code} expected:\n{figures['printed']}")
     return Sample(figures["wall"], figures["cpu"], figures["peak"])
@@ -154,9 +154,9 @@ def yardstick(python: str) -> Path:
 def described(python: str) -> str:
     """Say which interpreter it is, and whether it was built with optimizations, as those of distributions are."""
     program = "import sys, sysconfig; print(sys.version.split()[0], sysconfig.get_config_var('CONFIG_ARGS'))"
-    told = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
-    how = "with" if "--enable-optimizations" in told else "without"
-    return f"{python}, {told.split()[0]}, built {how} optimizations"
+    printed = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+    how = "with" if "--enable-optimizations" in printed else "without"
+    return f"{python}, {printed.split()[0]}, built {how} optimizations"
 
 
 def compiling(interpreter: str, folder: str) -> list[str]:

@@ -119,7 +119,7 @@ class Pool:
         return json.dumps({"Items": page, "Count": len(page), **({"LastEvaluatedKey": last} if last else {})})
 
     def transact(self, asked: Mapping[str, Any]) -> str:
-        """Answer TransactWriteItems, whose conditions all hold: nobody else is here."""
+        """Answer TransactWriteItems; conditions always hold, as there is no other writer."""
         for action in asked["TransactItems"]:
             ((kind, what),) = action.items()
             key = what["Item"] if kind == "Put" else what["Key"]

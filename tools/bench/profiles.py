@@ -34,20 +34,20 @@ _FUNCTIONS = 25
 _ONE_PROFILE_AT_A_TIME = (3, 12)
 
 
-def imported(told: str) -> list[tuple[str, int, int]]:
+def imported(printed: str) -> list[tuple[str, int, int]]:
     """Sum up what `-X importtime` tells: (package, milliseconds of its own modules, how many), the longest first."""
     microseconds: Counter[str] = Counter()
     counted: Counter[str] = Counter()
-    for own, _, module in _LINE.findall(told):
+    for own, _, module in _LINE.findall(printed):
         package = module.partition(".")[0]
         microseconds[package] += int(own)
         counted[package] += 1
     return [(package, round(total / 1000), counted[package]) for package, total in microseconds.most_common()]
 
 
-def modules(told: str) -> list[tuple[str, float]]:
+def modules(printed: str) -> list[tuple[str, float]]:
     """List what `-X importtime` tells: (module, milliseconds of its own), the longest first."""
-    listed = [(module, int(own) / 1000) for own, _, module in _LINE.findall(told)]
+    listed = [(module, int(own) / 1000) for own, _, module in _LINE.findall(printed)]
     return sorted(listed, key=lambda each: -each[1])
 
 
@@ -57,14 +57,14 @@ def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
     for title, inputs in (("no-op", {}), ("missing input", {"ami": ""})):
         command = [str(python), "-X", "importtime", str(entrypoint)]
         environ = stage.world.environ(**inputs)
-        told = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
-        found = imported(told)
+        printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
+        found = imported(printed)
         total, number = sum(each[1] for each in found), sum(each[2] for each in found)
         print(f"{title}: {number} modules, {total} ms (the measuring is part of it)")
         for package, milliseconds, number in found[:_SHOWN]:
             print(f"  {milliseconds:4} ms  {number:3} modules  {package}")
         print("  the longest modules:")
-        for module, own in modules(told)[:_SHOWN]:
+        for module, own in modules(printed)[:_SHOWN]:
             print(f"  {own:6.1f} ms  {module}")
 
 

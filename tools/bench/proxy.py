@@ -153,7 +153,7 @@ class Proxy:
             self._idle[port].append(connection)
         return evolve(answer, start=answer.start.replace("HTTP/1.0", "HTTP/1.1"))
 
-    def told(self, line: str) -> object:
+    def handle(self, line: str) -> object:
         """Do as a line says."""
         order = json.loads(line)
         if not order:
@@ -175,7 +175,7 @@ async def main(arguments: list[str]) -> None:
     releasing = asyncio.create_task(proxy.release())
     print(json.dumps(ports), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(proxy.told(line)), flush=True)
+        print(json.dumps(proxy.handle(line)), flush=True)
     releasing.cancel()
 
 

@@ -118,7 +118,7 @@ def _inputs(environ: Mapping[str, str]) -> set[str]:
 
 
 def _token(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Find GitHub's token where gh does: a token of github.com is never sent to another server, nor the reverse."""
+    """Find GitHub's token as gh does; a token of github.com is never sent to another server, or the reverse."""
     host = urlsplit(environ.get("GITHUB_API_URL") or "https://api.github.com").hostname or ""
     prefixes = ("GH_", "GITHUB_") if host.endswith(_HOSTED) else ("GH_ENTERPRISE_", "GITHUB_ENTERPRISE_")
     found = ((f"{prefix}TOKEN", environ.get(f"{prefix}TOKEN", "")) for prefix in prefixes)

@@ -22,7 +22,7 @@ _TOKENS = """\
 GitHub's token is read from GH_TOKEN or GITHUB_TOKEN (GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN on a GitHub
 Enterprise Server), as gh does; never from an option, which would show in the list of processes. AWS credentials are
 found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), which override the file of --config."""
-_CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was called."
+_CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was changed."
 _OVERVIEW = f"""\
 commands:
   plan     {COMMANDS["plan"]}

@@ -42,7 +42,7 @@ class Restore:
     def out_of_date(self) -> SkipReason:
         """Return why a living instance with an outdated record is left alone."""
         return SkipReason(
-            f"alive, and due to end only by a record older than the restore of the table to {self._date}",
+            f"alive, and due only by a record that predates the restore of the table to {self._date}",
             "None was terminated. Write a later threshold into the record of each one that has a job, and terminate "
             'the others; see "When the table was lost" in docs/operations.md',
             fails=True,

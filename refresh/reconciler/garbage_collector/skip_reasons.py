@@ -50,7 +50,7 @@ UNREADABLE_FOR_EVER = SkipReason(
     fails=True,
 )
 FAR_THRESHOLD = SkipReason(
-    "alive and older than max-instance-age, and its threshold is later than any run can last",
+    "alive and older than max-instance-age, and its threshold exceeds the longest possible run",
     "Find out who wrote it (a job can), then terminate the instance or correct the record",
     fails=True,
 )
@@ -62,7 +62,7 @@ UNRECORDED = SkipReason(
     fails=True,
 )
 EMPTIED = SkipReason(
-    "alive, but the table has no instance record at all",
+    "alive, but the table has no instance records",
     "None was terminated, because the table seems to have been emptied. Restore it, or terminate the instances",
     fails=True,
 )

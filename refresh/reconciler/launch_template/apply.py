@@ -30,7 +30,7 @@ def create(change: CreateTemplate, ec2: EC2Client, verdicts: Verdicts) -> None:
         "LaunchTemplateName": change.name,
         "LaunchTemplateData": change.data,
     }
-    # Organisations may deny the creation of untagged resources, so the tags are part of the request.
+    # Organizations may deny the creation of untagged resources, so the tags are part of the request.
     if change.tags:
         tags = tagging.written(change.tags)
         request["TagSpecifications"] = [{"ResourceType": "launch-template", "Tags": tags}]
@@ -38,7 +38,7 @@ def create(change: CreateTemplate, ec2: EC2Client, verdicts: Verdicts) -> None:
     template_id = response["LaunchTemplate"]["LaunchTemplateId"]
     if fault := fault_in(response):
         remedy = (
-            "The template exists but is not recorded, so provision does not use it. Correct what AWS names; the next "
+            "The template exists but is not recorded, so provision does not use it. Fix what AWS reports; the next "
             "run creates another version."
         )
         # The template exists, so its creation has not failed: `policy.plan` reports the fault.
@@ -57,7 +57,7 @@ def create_version(change: CreateVersion, ec2: EC2Client, verdicts: Verdicts) ->
         )
         number = response["LaunchTemplateVersion"]["VersionNumber"]
         if fault := fault_in(response):
-            remedy = "The default version was not changed. Correct what AWS names; the next run tries again."
+            remedy = "The default version was not changed. Fix what AWS reports; the next run tries again."
             try:
                 delete_versions(DeleteVersions(change.template_id, (number,)), ec2)
             except errors.ApiError as error:
@@ -69,7 +69,7 @@ def create_version(change: CreateVersion, ec2: EC2Client, verdicts: Verdicts) ->
     raise errors.Unavailable(
         operation,
         "AnswerLost",
-        "EC2 answered only repeated requests, and such an answer may omit what is wrong with the version",
+        "EC2 answered only retries, and the answer to a retry may omit errors in the version",
         remedy="The default version was not changed. The next run tries again.",
     )
 

@@ -42,12 +42,12 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[PoolChange]:
         before = " ".join(sorted((actual.recorded or {}).get("M", {}))) or None
         changes.append(RecordPools(tuple((each.resource_class, each.url) for each in actual.pools), before))
         warnings += [
-            f"resource class {name}: it is no longer used and leaves the table; its queue {url} is kept, and you can "
-            "delete it."
+            f"resource class {name}: no longer used, so it is removed from the table; its queue {url} stays and can be "
+            "deleted."
             for name, url in actual.dropped
         ]
     warnings += [
-        f"resource class {name}: it is no longer desired, but instances still use it; it stays recorded until they end."
+        f"resource class {name}: not in the inputs, but instances still use it; it stays recorded until they end."
         for name in actual.draining
     ]
     unread = (refusal for pool in actual.pools for refusal in tagging.refusals(f"queue {pool.queue}", pool.tags))

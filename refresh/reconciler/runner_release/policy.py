@@ -30,8 +30,8 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[RecordRel
     warnings = list(actual.notes)
     if actual.refusal and actual.recorded:
         warnings.append(
-            f"GitHub did not return its runner releases ({actual.refusal}); the one recorded at "
-            f"{records.wire_time(actual.recorded.asked_at)}, {actual.recorded.release.version}, is used."
+            f"GitHub did not return its runner releases ({actual.refusal}); using "
+            f"{actual.recorded.release.version}, recorded at {records.wire_time(actual.recorded.asked_at)}."
         )
     elif actual.refusal:
         warnings.append(

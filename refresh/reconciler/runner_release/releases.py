@@ -73,7 +73,10 @@ def read_downloads(downloads: Sequence[Mapping[str, object]]) -> tuple[Release, 
         if download.get("authorized_only") and not url.startswith(f"{_GITHUB}/"):
             needs_token, url = True, _on_github(version, architecture)
         if not _URL.fullmatch(url):
-            unusable = f"; an address is longer than {user_data.LONGEST_URL} or not of letters, digits and ._~:/?&=%+-"
+            unusable = (
+                f"; an address exceeds {user_data.LONGEST_URL} characters or has others than letters, digits and "
+                "._~:/?&=%+-"
+            )
             continue
         checksum = str(download.get("sha256_checksum") or "").lower()
         archives[architecture] = Archive(url, checksum if _SHA256.fullmatch(checksum) else "")

@@ -37,7 +37,7 @@ def create(change: CreateTable, dynamodb: DynamoDBClient, description: Descripti
         "BillingMode": "PAY_PER_REQUEST",
         "DeletionProtectionEnabled": True,
     }
-    # Organisations may deny the creation of untagged resources, so the tags are part of the request.
+    # Organizations may deny the creation of untagged resources, so the tags are part of the request.
     if change.tags:
         request["Tags"] = tagging.written(change.tags)
     # Before the call: the table may exist although its answer was lost.

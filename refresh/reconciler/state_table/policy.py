@@ -45,7 +45,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TableChange]:
     if actual.keys != KEY_SCHEMA:
         raise errors.Refused(
             f"table {table}: its key is {_schema(actual.keys)}, not {_schema(KEY_SCHEMA)}, so it belongs to another "
-            "application. Nothing was changed. Rename one of the two, or delete the table if you own it."
+            "application. Nothing was changed. Use another account or region, or delete the table if you own it."
         )
     _require_our_claim(desired, actual.claim)
     if actual.restoring_to:
