@@ -113,7 +113,7 @@ def test_the_template_s_record_has_what_provision_and_the_original_s_refresh_rea
     assert len(digest) == hashlib.sha256().digest_size * 2
 
 
-def test_our_own_items_say_whose_the_table_is_and_which_runner_is_accepted(items: dict[str, records.Item]) -> None:
+def test_items_of_refresh_name_the_owner_of_the_table_and_the_accepted_runner(items: dict[str, records.Item]) -> None:
     """The others never ask for them."""
     assert items["pool"]["value"] == {"S": "octo/widgets"}
     release = TypeDeserializer().deserialize(items["runner_release"]["value"])

@@ -51,10 +51,10 @@ def test_cost_of_the_agents_follows_from_their_pauses() -> None:
         assert f"{instances:,}" in page
 
 
-def test_taking_a_pool_away_deletes_all_of_it_and_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
+def test_deleting_a_pool_deletes_all_of_it_and_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
     other = clients.sqs.create_queue(QueueName="other-large-ci-pool")["QueueUrl"]
     assert len(refreshed.queues(clients)) > 1
-    shell(_shell("operations", "Taking a pool away"))
+    shell(_shell("operations", "Deleting a pool"))
     assert clients.dynamodb.list_tables()["TableNames"] == []
     assert clients.ec2.describe_launch_templates()["LaunchTemplates"] == []
     assert clients.sqs.list_queues()["QueueUrls"] == [other]

@@ -32,7 +32,7 @@ def test_each_policy_has_its_own_remedy(message: str) -> None:
     assert POLICIES[message] in str(github_policies.remedy(RunnerScope.REPOSITORY, "octo", message, {}))
 
 
-def test_a_policy_may_be_told_by_a_header_and_depend_on_the_scope() -> None:
+def test_a_policy_may_be_recognized_by_a_header_and_depend_on_the_scope() -> None:
     sso = {"x-github-sso": "required; url=https://github.com/orgs/octo/sso"}
     organization = RunnerScope.ORGANIZATION
     assert "single sign-on" in str(github_policies.remedy(organization, "octo", "Forbidden", sso))

@@ -189,7 +189,7 @@ def test_role_that_aws_would_refuse_is_bad_input(given: dict[str, str], key: str
 
 
 @pytest.mark.parametrize("absent", [URL, REQUEST])
-def test_job_without_oidc_tokens_is_told_the_missing_permission(absent: str) -> None:
+def test_a_job_without_oidc_tokens_gets_an_error_with_the_missing_permission(absent: str) -> None:
     assert "id-token: write" in _problem(AS_ROLE, {absent: ""})
 
 

@@ -112,7 +112,7 @@ def test_classes_are_taken_in_the_order_given(value: str, expected: tuple[Resour
 
 @pytest.mark.shows("B55")
 @pytest.mark.parametrize("depth", [row("B55", f"{depth}", depth) for depth in (1, 300, 900, 2000, 20_000)])
-def test_deep_nesting_is_a_problem_whoever_gives_up_on_it(depth: int) -> None:
+def test_deeply_nested_json_is_reported_as_a_problem(depth: int) -> None:
     """Python's parser, cattrs or the message."""
     with pytest.raises(Problem):
         resource_classes('{"large": {"cpu": ' + "[" * depth + "]" * depth + ', "mmem": 1}}')

@@ -120,7 +120,7 @@ def test_short_value_of_an_emulator_is_no_secret(secret: str) -> None:
         row("B91", "session", {"tags": f"IQoJb3JpZ2lu{LETTERS}{LETTERS}"}, "an AWS session token"),
     ],
 )
-def test_recognisable_secrets_are_refused_whosever_they_are(name: str, given: Mapping[str, str], key: str) -> None:
+def test_recognizable_secrets_of_any_owner_are_refused(name: str, given: Mapping[str, str], key: str) -> None:
     """Another workflow's token in a tag is as public as this one's."""
     _problem({name: f"a={given['tags']}"}, name, key)
 

@@ -55,7 +55,7 @@ def test_an_instance_does_not_age_by_a_restored_record() -> None:
 
 
 @pytest.mark.parametrize("since", [SINCE, SINCE.replace("Z", ".250Z")])
-def test_a_record_written_since_the_restore_is_judged_as_ever(since: str) -> None:
+def test_a_record_written_since_the_restore_is_judged_as_usual(since: str) -> None:
     record = evolve(RECORD, updated_at=since)
     assert _plan(Ec2State.RUNNING, record) == Plan((Mark(record, Reason.EXPIRED, NOW),))
 
