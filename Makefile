@@ -58,6 +58,7 @@ bench: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
+	@echo '$(BIN)/mutmut show NAME prints what a surviving mutant changes'
 
 # SC2034 and SC2016: the rendered header is part of a program and holds text that must not be expanded.
 lint: lint-python

@@ -22,7 +22,7 @@ LEFT_TO_TEST_ALL = {
 }
 """Folders and files, each with the reason. tests/conftest.py marks them `ci`; a test may carry the marker itself."""
 WITHOUT_COVERAGE = ("tests/simulation",)
-"""Folders that spend most of their time in refresh/, which takes three times as long while its coverage is measured."""
+"""Folders whose tests run refresh/ so often that measuring its coverage would take minutes."""
 ALL = os.environ.get("REFRESH_ALL_SUITES") == "1"
 """Whether a test that cannot run fails, as in CI."""
 NIGHTLY = os.environ.get("REFRESH_BUDGET") == "nightly"
