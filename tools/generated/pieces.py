@@ -31,7 +31,7 @@ class Piece(ABC):
 
 @frozen
 class WholeFile(Piece):
-    """A file without a word by hand; its first line says so."""
+    """A file without a word by hand; its first line says so, except in JSON, which has no comments."""
 
     text: str
 
