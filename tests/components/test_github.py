@@ -72,7 +72,7 @@ def test_download_tokens_are_masked_and_dropped(github: GitHubServer) -> None:
         (401, "Bad credentials", errors.CredentialsExpired, "github-token"),
         (403, "Resource not accessible by integration", errors.PermissionDenied, "Administration: write"),
         (404, "Not Found", errors.NotFound, "Administration: write"),
-        (422, "Validation Failed", errors.Rejected, "Change"),
+        (422, "Validation Failed", errors.Rejected, "Fix"),
         (503, "Unavailable", errors.Unavailable, "next run"),
     ],
 )

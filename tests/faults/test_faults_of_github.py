@@ -145,7 +145,7 @@ def test_a_redirect_of_github_is_reported_and_not_followed(
     github.failure = (status, MOVED)
     with GitHubServer() as other:
         github.headers = {"Location": f"{other.url}/x" if location == "elsewhere" else location} if location else {}
-        with pytest.raises(errors.Rejected, match=r"has moved to .*under its new name"):
+        with pytest.raises(errors.Rejected, match=r"redirects to .*under its new name"):
             call[method]()
         assert other.calls == []
     assert [call.partition(" ")[0] for call in github.calls] == [method]
