@@ -50,7 +50,7 @@ def _github(server: GitHubServer) -> GitHub:
     [
         pytest.param(401, b"{}", "Replace the github-token", id="F21-401"),
         pytest.param(403, b"{}", "Administration: write", id="F21-403"),
-        pytest.param(404, b"{}", "may not see it", id="F21-404"),
+        pytest.param(404, b"{}", "without access", id="F21-404"),
         pytest.param(422, b"{}", "Fix what the message reports", id="F21-422"),
         pytest.param(503, b"{}", "Unavailable: ", id="F24-503"),
         pytest.param(200, b"<html>log in</html>", "there is no token in the answer", id="F24-html"),
