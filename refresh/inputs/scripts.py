@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAME = "pre-runner-script"
 _SHELLS = ("bash", "sh", "dash")
 _WRITE = "write a bash script that does the same"
-_CMDLET = r"(?:Add|Copy|Enable|Get|Import|Install|Invoke|New|Out|Remove|Set|Start|Shutdown|Test|Update|Write)-[A-Z]\w+"
+_CMDLET = r"(?:Add|Copy|Enable|Get|Import|Install|Invoke|New|Out|Remove|Set|Start|Stop|Test|Update|Write)-[A-Z]\w+"
 _BEGINNINGS = tuple(
     (re.compile(begins, re.IGNORECASE if kind.startswith("a Windows") else 0), kind, remedy)
     for begins, kind, remedy in (

@@ -115,6 +115,7 @@ OTHERS = {
     "batch": ("@ECHO OFF\necho hello\n", "Windows"),
     "powershell": ("$name = 'x'\nWrite-Host $name\n", "PowerShell"),
     "cmdlet": ("Write-Host hello\n", "PowerShell"),
+    "stopping-cmdlet": ("Stop-Service docker\n", "PowerShell"),
     "html": ("<!DOCTYPE html>\n<html></html>\n", "HTML"),
     "markdown": ("```bash\ntrue\n```\n", "Markdown"),
     "python-imports": ("import os\nos.system('true')\n", "Python"),
