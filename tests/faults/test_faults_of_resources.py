@@ -84,7 +84,7 @@ def test_a_reached_quota_is_reported_and_the_old_default_stays(operation: str, w
     pool = build(world)
     report = watched(pool, Refuse(operation, refused(operation, code, "You have reached the maximum number.")))
     assert failed(report) == ["launch template"]
-    assert f"Rejected: {operation}: {code}: You have reached the maximum number. Change what" in reported(report)
+    assert f"Rejected: {operation}: {code}: You have reached the maximum number." in reported(report)
     left = [(each.default, sorted(each.versions)) for each in pool.account.state.templates.values()]
     assert left == ([] if world == "empty account" else [(1, [1])])
     settle(pool)
