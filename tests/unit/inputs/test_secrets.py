@@ -27,7 +27,7 @@ LETTERS = "0123456789abcdefghijABCDEFGHIJ012345"
 CLASSIC, INSTALLATION = f"ghp_{LETTERS}", f"ghs_{LETTERS}"
 FINE = f"github_pat_{LETTERS[:22]}_{LETTERS}{LETTERS[:23]}"
 AWS_KEY = f"wJalr{LETTERS[:35]}"
-SECRET = "x+y/z-SECRET-0123456789=="
+SECRET = "x+y/z>>>???SECRET-0123456789=="  # its base64 has + and /
 PADDED = base64.b64encode(f"ab{SECRET}cd".encode()).decode()
 
 
