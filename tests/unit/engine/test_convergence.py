@@ -153,13 +153,16 @@ def test_a_closed_gate_ends_a_component_that_has_changes(mode: Mode) -> None:
     assert _report(_Scripted(_plan()), refuse, mode=mode).status == "as desired"
 
 
+@pytest.mark.parametrize(
+    "refusal", [REFUSAL, errors.KeyUnusable("ec2:Anything", "No"), errors.Unreachable("ec2", "x", "No")]
+)
 @pytest.mark.parametrize(("gate", "kind"), [(_raising(errors.Refused("not ours")), "Refused"), (lambda: None, "No")])
-def test_a_refused_look_is_reported_by_the_gate_that_knows_why(gate: Gate, kind: str) -> None:
+def test_a_refused_look_is_reported_by_the_gate_that_knows_why(gate: Gate, kind: str, refusal: errors.ApiError) -> None:
     """The table of another application refuses every look without a reason."""
 
     class _Foreign(_Scripted):
         def observe(self) -> int:
-            raise REFUSAL
+            raise refusal
 
     converged = _run(_Foreign(), gate)
     assert converged.report.error

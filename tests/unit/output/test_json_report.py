@@ -33,7 +33,13 @@ FULL = Report(
         ComponentReport(
             name="garbage collector",
             planned=(MARK, VERSION),
-            outcomes=(Done(MARK), Skipped(MARK, "raced"), Failed(VERSION, REFUSAL), Postponed(MARK)),
+            outcomes=(
+                Done(MARK),
+                Skipped(MARK, "raced"),
+                Failed(VERSION, REFUSAL),
+                Postponed(MARK),
+                Postponed(MARK, REFUSAL),
+            ),
             warnings=("w",),
             refusals=("r",),
         ),
@@ -102,6 +108,7 @@ def test_every_outcome_is_listed_in_order_with_its_reason() -> None:
         ("skipped", "raced"),
         ("failed", str(REFUSAL)),
         ("postponed", None),
+        ("postponed", str(REFUSAL)),
     ]
     assert (template["error"], collector["error"]) == (str(REFUSAL), None)
     assert (template["not_checked"], collector["not_checked"]) == ({"reason": "fog", "due": True}, None)

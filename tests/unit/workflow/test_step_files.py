@@ -78,6 +78,7 @@ def test_the_report_replaces_a_link_and_leaves_no_other_file(tmp_path: Path) -> 
     report.symlink_to(elsewhere)
     assert _commands(GITHUB_WORKSPACE=workspace).write_report(['{"a": ', '"s3cret-value"}']) == commands.REPORT_FILE
     assert report.read_text() == '{"a": "***"}'
+    assert report.stat().st_mode & 0o777 == 0o644, "later steps may run as another user"
     assert elsewhere.read_text() == "untouched"
     report.unlink()
     report.mkdir()
