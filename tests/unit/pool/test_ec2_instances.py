@@ -71,8 +71,11 @@ def test_an_instance_is_read_by_the_members_that_the_image_keeps() -> None:
 class _Disrupted:
     """EC2 while it has no answer for some ids; it knows 500 instances."""
 
-    def __init__(self, *down: int, always: errors.ApiError | None = None, refused: int | None = None) -> None:
+    def __init__(
+        self, *down: int, always: errors.ApiError | None = None, refused: int | None = None, silent: bool = False
+    ) -> None:
         self.down, self.always, self.refused = set(map(_id, down)), always, refused
+        self.code = "ReadTimeoutError" if silent else "InternalError"
         self.calls = 0
 
     def describe_instances(self, **request: Any) -> dict[str, Any]:
@@ -83,7 +86,7 @@ class _Disrupted:
         if self.refused is not None and _id(self.refused) in ids:
             raise errors.Rejected("ec2:DescribeInstances", "InvalidRequest", "the request is not valid")
         if self.down & set(ids):
-            raise errors.Unavailable("ec2:DescribeInstances", "InternalError")
+            raise errors.Unavailable("ec2:DescribeInstances", self.code)
         if missing := [each for each in ids if each >= _id(500)]:
             problem = f"The instance IDs '{', '.join(missing)}' do not exist"
             raise errors.NotFound("ec2:DescribeInstances", "InvalidInstanceID.NotFound", problem)
@@ -132,7 +135,9 @@ def test_the_search_ends_soon_where_ec2_answers_for_none(ec2: _Disrupted, calls:
     assert ec2.calls == calls
 
 
-def test_the_search_ends_after_a_number_of_refusals() -> None:
-    ec2 = _Disrupted(*(number for number in range(500) if number % 166))
+@pytest.mark.parametrize("silent", [False, True])
+def test_the_search_ends_after_a_number_of_refusals(*, silent: bool) -> None:
+    """Once EC2 has answered, silence is one refusal."""
+    ec2 = _Disrupted(*(number for number in range(500) if number % 166), silent=silent)
     found, unanswered = _asked(ec2, *range(500))
     assert (sorted(found), len(unanswered), ec2.calls) == ([_id(0), _id(166), _id(332)], 497, 3 + 60)

@@ -123,7 +123,7 @@ def test_cleaning_replaces_record_heartbeat_and_signal_by_history_or_does_nothin
 
 
 MARKS = [Mark(evolve(RECORD, id=_id(number)), Reason.EXPIRED, START) for number in range(101)]
-CLEANINGS = [Clean(evolve(RECORD, id=_id(number), state=records.TERMINATED)) for number in range(300, 326)]
+CLEANINGS = [Clean(evolve(RECORD, id=_id(number), state=records.TERMINATED)) for number in range(300, 351)]
 
 
 @pytest.mark.parametrize("over", [False, True])
@@ -137,5 +137,7 @@ def test_marks_terminations_and_cleanings_are_sent_in_order_and_in_batches(*, ov
     outcomes = _apply(pool, *changes, over=lambda: over, progress=lambda *each: reported.append(each))
     assert outcomes == [(Postponed if over else Done)(each) for each in (*MARKS, *terminations, *CLEANINGS)]
     sent = [len(request.get("TransactItems") or request["InstanceIds"]) for _, request in pool.account.requests]
-    assert sent == ([] if over else [100, 1, 2, 4 * 25, 4])
-    assert reported == [("marked", 100, 101), ("marked", 101, 101)], "only long work reports its progress"
+    assert sent == ([] if over else [100, 1, 2, 4 * 25, 4 * 25, 4])
+    assert reported == [("marked", 100, 101), ("marked", 101, 101), ("cleaned", 51, 51)], (
+        "only long work reports its progress"
+    )

@@ -94,4 +94,6 @@ def test_a_restore_is_read_from_the_description_of_the_table() -> None:
     summary = {"RestoreDateTime": RESTORE.to, "RestoreInProgress": False}
     assert restore_of({"RestoreSummary": summary, "CreationDateTime": RESTORE.made_at}) == RESTORE
     assert restore_of({"RestoreSummary": summary}) == Restore(RESTORE.to, RESTORE.to)
+    earlier = RESTORE.to - timedelta(hours=1)
+    assert restore_of({"RestoreSummary": summary, "CreationDateTime": earlier}) == Restore(RESTORE.to, RESTORE.to)
     assert restore_of({"CreationDateTime": NOW}) is restore_of(None) is None

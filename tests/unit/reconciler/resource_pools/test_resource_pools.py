@@ -122,6 +122,7 @@ def test_attributes_that_are_read_back_late_are_set_once() -> None:
         f"https://sqs.evil.example/123456789012/{LARGE_QUEUE}",
         f"{HOST}.evil.example/123456789012/{LARGE_QUEUE}",
         f"http://sqs.eu-west-1.amazonaws.com/123456789012/{LARGE_QUEUE}",
+        f"{HOST}/not-an-account/{LARGE_QUEUE}",
         url("octo-widgets-stolen-ci-pool"),
         url(XLARGE_QUEUE),
         "",
@@ -133,6 +134,7 @@ def test_a_recorded_url_of_a_foreign_host_or_name_is_replaced(recorded: str) -> 
     assert not pool.refresh().failed
     assert (pool.recorded, pool.writes) == (RECORDED, [RECORD])
     assert pool.calls.count("sqs:GetQueueUrl") == 1
+    assert pool.calls.count("sqs:GetQueueAttributes") == 4, "the recorded URL is called in neither pass"
 
 
 @pytest.mark.parametrize(("allowed", "asked"), [((), 1), (("123456789012",), 0)])
