@@ -126,7 +126,7 @@ def test_rate_limits_are_waited_for_at_most_one_minute_in_total(  # noqa: PLR091
 @pytest.mark.parametrize(
     ("status", "location"),
     [
-        *(pytest.param(status, "/repositories/5/actions", id=f"F25-{status}") for status in (301, 302, 307, 308)),
+        *(pytest.param(status, "/repositories/5/actions", id=f"F25-{status}") for status in (301, 302, 303, 307, 308)),
         pytest.param(301, "elsewhere", id="F25-elsewhere"),
         pytest.param(301, "", id="F25-nowhere"),
     ],
