@@ -66,6 +66,11 @@ def test_few_free_addresses_in_all_subnets_together_are_a_warning(each: int, *, 
     assert ["6" in text for text in found.warnings] == [True] * warned
 
 
+def test_few_free_addresses_are_no_warning_next_to_a_subnet_without_ipv4() -> None:
+    """It has addresses that nobody counts."""
+    assert _subnets({"AvailableIpAddressCount": 3}, TRANSLATED) == Findings()
+
+
 def test_private_subnets_among_public_ones_are_a_note() -> None:
     found = _subnets({}, {"MapPublicIpOnLaunch": True})
     assert found == Findings(notes=found.notes)
