@@ -173,6 +173,13 @@ def test_a_bad_certificate_is_reported_with_a_remedy_of_its_own(code: int, remed
     assert error.kind == f"Unreachable: {error.code}: {error.message}"
 
 
+def test_an_endpoint_is_reported_without_its_password() -> None:
+    url = "https://me:hunter2@aws.example/"
+    error = connection_errors.lasting("x:Y", _refused(19), url, connection_errors.AWS_FILES)
+    assert "of aws.example cannot" in str(error)
+    assert "hunter2" not in str(error)
+
+
 def _broken(reason: str) -> ssl.SSLError:
     error = ssl.SSLError(1, f"[SSL: {reason}]")
     error.reason = reason
