@@ -20,7 +20,7 @@ from tools.bench.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(900)]
 HERE = Path(sys.executable)
 BARE = Bare(HERE, ROOT / "entrypoint.py", HERE, flags=())
 """This environment, which has boto3 as well."""

@@ -17,7 +17,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh import errors, inputs
-from refresh.clients import connect
+from refresh.clients import aws, connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import ProcessHooks
@@ -308,7 +308,9 @@ def _connect(url: str, dynamodb_url: str) -> Clients:
         "INPUT_SECURITY-GROUP-IDS": "sg-0123456789abcdef0",
         "INPUT_SUBNET-IDS": "subnet-0123456789abcdef0",
     }
-    clients = connected(environ)
+    # On a busy machine a call to the emulator that took longer would be sent again.
+    with mock.patch.multiple(aws, _CONNECT_SECONDS=60, _READ_SECONDS=60, _EC2_READ_SECONDS=60):
+        clients = connected(environ)
     if dynamodb_url != url:
         outgoing.watch(clients.dynamodb)
     return clients
