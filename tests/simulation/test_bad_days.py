@@ -178,7 +178,7 @@ def test_a_restored_table_ends_no_job() -> None:
     assert failed(report) == ["garbage collector"]
     assert sorted([*pool.alive, *marked]) == before, "only what an earlier run marked ends"
     words = reported(report)
-    assert "older than the restore of the table to 2026-" in words
+    assert "the restore of the table to 2026-" in words
     assert "not recorded in it" in words
     put_ahead(pool)
     report = watched(pool, Watch())
