@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import start
+from refresh.actions import refresh
 from refresh.actions.refresh import SystemClock, main
 from refresh.output import publish
 from refresh.workflow import log
@@ -60,6 +61,18 @@ def test_the_command_passes_its_arguments_on_and_does_not_wait_for_threads(monke
     command: Callable[[], object] = start.command  # of which mypy does not know that it does not return
     command()
     assert left == [["--mode=plan"]]
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_secrets_of_the_environment_are_concealed_in_both_streams(
+    name: str, shutdown: Shutdown, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Libraries may print to either, also before the inputs are read."""
+    secret = "wJalr-no-real-secret-0123456789"
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setattr(refresh, "from_environment", lambda *_: getattr(sys, name).write(f"a {secret}\n") and 0)
+    assert main(None, shutdown) == 0
+    assert "".join(capfd.readouterr()) == "a ***\n"
 
 
 def test_progress_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
