@@ -202,5 +202,6 @@ def test_a_plan_finds_a_token_that_github_would_refuse(world: World) -> None:
     assert code == 1
     assert "Administration: write" in printed
     assert "launch template: " in printed
+    assert any(call.endswith("/runners?per_page=1") for call in world.github.calls)
     assert not any(call.startswith("POST") for call in world.github.calls)
     assert world.aws.writes == []
