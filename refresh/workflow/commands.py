@@ -93,7 +93,7 @@ class Commands:
             log.info("component.finished", **facts)
             return
         if self._on_github:
-            self._command(f"::group::{_escaped(title, _ESCAPES)}")
+            self._command(f"::group::{_escaped(harmless_lines(title), _ESCAPES)}")
         else:
             self._stream.write(f"{title}\n")
             self._stream.indent = "  "

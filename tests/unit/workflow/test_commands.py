@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refresh.workflow import log, redacting_stream
@@ -70,6 +70,7 @@ def test_no_printed_line_is_a_command(text: str) -> None:
 
 @pytest.mark.shows("A53")
 @given(PIECES, PIECES)
+@example("\u2028##[::]", "")
 def test_group_and_annotation_are_one_command_each_with_the_whole_text(title: str, message: str) -> None:
     def use(to: Commands, stream: RedactingStream) -> None:
         with to.group(title, {}):
