@@ -17,6 +17,8 @@ LEFT_TO_TEST_ALL = {
     "tests/iam/test_terraform.py": "needs Terraform",
     "tests/image": "reduces the models of AWS",
     "tests/instance": "needs a Docker engine",
+    "tests/documentation/test_site.py": "builds the site, as `make docs` does",
+    "tests/publishing": "downloads packages",
     "tests/scale": "needs Java and Maven for DynamoDB Local",
     "tests/simulation/test_crashes_on_servers.py": "needs Java and Maven for DynamoDB Local",
 }

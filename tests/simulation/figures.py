@@ -20,11 +20,11 @@ BUDGETS = {"short": 200, "push": 1, "nightly": 1}
 """Every how manyth schedule of the large sets is run."""
 SINGLES = {"short": 10, "push": 1, "nightly": 1}
 """The same for single faults, of which a push runs all."""
-INTERFERENCES = {"short": 201, "push": 3, "nightly": 1}
+INTERFERENCES = {"short": 401, "push": 3, "nightly": 1}
 """The same for interferences, 126,000 in all; prime to the number of deeds, so that every deed has its turn."""
 DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
-MOST = {"short": 60, "push": 5_000, "nightly": 100_000}
+MOST = {"short": 20, "push": 5_000, "nightly": 100_000}
 """How many schedules of a kind prove that nothing is found where nothing is broken."""
 DRAWS = {"short": 5, "push": 500, "nightly": 70_000}
 """How many schedules with three faults are drawn at random for a world or a state; all would take too long."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.figures import Tally
 
-EVERY = {"short": 6, "push": 1, "nightly": 1}
+EVERY = {"short": 7, "push": 1, "nightly": 1}
 """Every how manyth breakage is tried: each may take the whole search."""
 SMALL_PAGE = 600
 """Bytes, so that a handful of records is more than one page."""
