@@ -56,7 +56,7 @@ class Found:
 
 
 def look(wanted: Tags, read: Callable[[], Mapping[str, str]]) -> Found:
-    """Read a resource's tags if some are wanted; an error here must stop nothing else.
+    """Read a resource's tags if some are wanted; an error here must not stop the component.
 
     The tags of a resource that was created a moment ago may not be listed yet: the next run checks them.
     """

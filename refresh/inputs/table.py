@@ -104,10 +104,6 @@ def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
     return resource_classes(value)
 
 
-def _script(value: str) -> str:
-    return scripts.script(value)
-
-
 def _idle_seconds(value: str) -> timedelta:
     return timedelta(seconds=parsers.whole_number("seconds", 60, 24 * 3600)(value))
 
@@ -299,7 +295,7 @@ INPUTS = (
     Input(
         name="pre-runner-script",
         field="pre_runner_script",
-        parse=_script,
+        parse=scripts.script,
         verbatim=True,
         readme=True,
         absent="none",

@@ -67,7 +67,7 @@ def test_few_free_addresses_in_all_subnets_together_are_a_warning(each: int, *, 
 
 
 def test_few_free_addresses_are_no_warning_next_to_a_subnet_without_ipv4() -> None:
-    """It has addresses that nobody counts."""
+    """Its addresses are not counted."""
     assert _subnets({"AvailableIpAddressCount": 3}, TRANSLATED) == Findings()
 
 

@@ -200,7 +200,7 @@ def test_changes_are_planned_in_the_order_in_which_they_are_sent() -> None:
 
 
 def test_an_expired_instance_that_ec2_does_not_mention_is_marked() -> None:
-    """The mark harms nobody; the termination waits for an answer of EC2."""
+    """The mark is harmless; the termination waits for an answer of EC2."""
     assert _plan([], _record()).changes == (Mark(_record(), Reason.EXPIRED, NOW),)
 
 

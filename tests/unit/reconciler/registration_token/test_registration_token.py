@@ -50,7 +50,7 @@ class _GitHub:
         return IssuedToken(Secret(TOKEN), NOW + self.life)
 
     def require_administration(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # only a plan asks, and these tests apply
 
 
 def _stored(expires_at: str, token: str = "old") -> dict[str, Any]:

@@ -138,7 +138,7 @@ def test_a_record_that_refresh_cannot_have_written_is_ignored(item: Any) -> None
 
 
 def test_a_record_is_read_with_its_versions_in_order() -> None:
-    """A missing checksum and an unreadable time are kept as none; what is no version is left out."""
+    """A missing checksum and an unreadable time are kept as None; an invalid version is left out."""
     seen = {"2.335.1": 7, "2.99.0": "2026-01-01T00:00:00Z", "nonsense": "x"}
     expected = Release("2.335.1", _release().x64, Archive(_url("2.335.1", "arm64"), ""))
     times = (("2.99.0", "2026-01-01T00:00:00Z"), ("2.335.1", ""))
