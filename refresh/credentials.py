@@ -48,7 +48,7 @@ class Secrets:
     """The credentials that a run was given."""
 
     github: Secret | AppKey
-    """A token, or the App that creates one."""
+    """A token, or the App that creates one; an empty token is none."""
     id_tokens: IdTokens | None = None
     """None if the run assumes no role."""
 
@@ -56,4 +56,5 @@ class Secrets:
     def all(self) -> tuple[Secret, ...]:
         """List every secret that must be masked."""
         given = self.github.private_key if isinstance(self.github, AppKey) else self.github
-        return (given, self.id_tokens.request_token) if self.id_tokens else (given,)
+        listed = (given, self.id_tokens.request_token) if self.id_tokens else (given,)
+        return tuple(each for each in listed if each.reveal())

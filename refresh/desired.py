@@ -1,4 +1,4 @@
-"""The desired state: what the owner of the pool wants; frozen, printable and without secrets."""
+"""The desired state of each action: what its user wants; frozen, printable and without secrets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ LONGEST_RUNTIME = timedelta(hours=120)
 """The maximum of max-runtime."""
 REGISTRATION_TOKEN_LIFE = timedelta(hours=1)
 """How long a registration token of GitHub is valid."""
+
+
+ALL_NAMES = "*"
+"""The name that stands for all labels of a run."""
 
 
 class Mode(Enum):
@@ -77,11 +81,58 @@ DEFAULT_RESOURCE_CLASSES = (
 
 
 @frozen(kw_only=True)
-class DesiredState:
-    """The source of truth of one run."""
+class PoolAccess:
+    """Which pool a run works on, how it gets there, and whether it changes anything."""
 
     repository: names.Repository
     region: str
+    role: Role | None = None
+    """None for AWS's standard chain of credentials."""
+    allowed_account_ids: tuple[str, ...] = ()
+    """The AWS accounts that a run may write to; () for any."""
+    github_api_url: str = "https://api.github.com"
+    github_server_url: str = "https://github.com"
+    """Shown to people; runners register there."""
+    mode: Mode = Mode.APPLY
+    run_url: str = ""
+    """The URL of the workflow run, recorded for each instance that it ends."""
+
+    @property
+    def access(self) -> Mapping[str, str]:
+        """List, for people, which access differs from the default."""
+        return {"role": self.role.arn} if self.role else {}
+
+
+@frozen(kw_only=True)
+class DesiredRelease(PoolAccess):
+    """What `release` is to reach: no machine works for these labels of a run any more."""
+
+    run_id: str
+    workflow_repository: names.Repository
+    """The repository of the run; `repository` is the one that has the pool."""
+    name: str = ""
+    """"" for the run's unnamed label, `*` for all of its labels, otherwise the name that `provision` was given."""
+    reuse: bool | None = None
+    """Whether the machines go back to the pool; None for what `provision` was asked for."""
+    force: bool = False
+    """Whether machines are released although GitHub shows open jobs that ask for them."""
+
+    def has(self, label: str) -> bool:
+        """Whether a label is one of those to release."""
+        if self.name == ALL_NAMES:
+            return label == self.run_id or label.startswith(f"{self.run_id}-")
+        return label == names.label(self.run_id, self.name)
+
+    @property
+    def labels(self) -> str:
+        """Write the labels as people read them."""
+        return f"{self.run_id} and {self.run_id}-*" if self.name == ALL_NAMES else names.label(self.run_id, self.name)
+
+
+@frozen(kw_only=True)
+class DesiredState(PoolAccess):
+    """The source of truth of one run of refresh."""
+
     image: str
     instance_profile: str
     security_group_ids: tuple[str, ...]
@@ -109,20 +160,12 @@ class DesiredState:
     """None for a fifth of the living instances, at least 1."""
     clean_github_runners: bool = True
     timeout: timedelta = timedelta(minutes=8)
-    mode: Mode = Mode.APPLY
+    original_modes: bool = True
+    """Whether the original action's `provision` and `release` still work with this pool."""
     fail_on_drift: bool = False
     """Whether a dry run with changes to make exits with 1."""
-    github_api_url: str = "https://api.github.com"
-    github_server_url: str = "https://github.com"
-    """Shown to people; runners register there."""
     github_app_id: str = ""
     """The App that calls GitHub; "" with a token."""
-    role: Role | None = None
-    """None for AWS's standard chain of credentials."""
-    allowed_account_ids: tuple[str, ...] = ()
-    """The AWS accounts that a run may write to; () for any."""
-    run_url: str = ""
-    """The URL of the workflow run, recorded for each instance that it ends."""
 
     @property
     def access(self) -> Mapping[str, str]:
@@ -130,9 +173,8 @@ class DesiredState:
         listed = {
             "runners of": self.runners_owner if self.runner_scope is RunnerScope.ORGANIZATION else "",
             "GitHub App": self.github_app_id,
-            "role": self.role.arn if self.role else "",
         }
-        return {name: value for name, value in listed.items() if value}
+        return {**{name: value for name, value in listed.items() if value}, **super().access}
 
     @property
     def github_server(self) -> str:

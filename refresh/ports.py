@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
-from refresh.pool import records
+from refresh.pool import names, records
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -92,6 +92,25 @@ class Registry(Protocol):
 
     def remove_runner(self, runner_id: int) -> None:
         """Remove a runner's registration."""
+        ...
+
+
+@frozen(kw_only=True)
+class WorkflowJob:
+    """A job of a workflow run as GitHub lists it."""
+
+    name: str
+    labels: tuple[str, ...]
+    """What it asks for in `runs-on`."""
+    completed: bool
+    url: str = ""
+
+
+class WorkflowRuns(Protocol):
+    """GitHub as `release` needs it."""
+
+    def jobs(self, repository: names.Repository, run_id: str) -> Iterable[WorkflowJob]:
+        """List every job of the latest attempt of a run."""
         ...
 
 

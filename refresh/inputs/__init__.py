@@ -6,16 +6,14 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-synt
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from refresh.credentials import Secrets
 from refresh.desired import DesiredState, RootVolume
 from refresh.errors import InputErrors
-from refresh.inputs import access, checks, parsers, secrets, table
-from refresh.inputs.parsers import Problem
+from refresh.inputs import access, checks, secrets, table, workflow
 from refresh.inputs.reader import Reader
 
 if TYPE_CHECKING:
@@ -57,13 +55,13 @@ def load(environ: Mapping[str, str]) -> Inputs:
     reader = Reader(environ)
     secrets.refuse_misplaced(reader, (*ALL, checks.TABLE_NAME, *VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS}
-    fields = _fields(given)
-    repository = _repository(reader, given["repository"])
+    fields = workflow.fields(_INPUTS, given)
+    repository = workflow.repository(reader, given["repository"])
     region = checks.region(reader, given["aws-region"])
     role = access.role(reader, fields["role"])
     github = access.github(reader, given)
     id_tokens = access.id_tokens(reader) if role else None
-    fields[""] |= _addresses(reader)
+    fields[""] |= workflow.addresses(reader)
     checks.repeated_ids(reader, given)
     checks.accounts(reader, role, given["allowed-account-ids"])
     if not role:
@@ -80,7 +78,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
         region=region,
         role=role,
         root_volume=RootVolume(**fields["root_volume"]) if fields["root_volume"] else None,
-        run_url=_run_url(reader, fields[""].get("github_server_url")),
+        run_url=workflow.run_url(reader, fields[""].get("github_server_url")),
     )
     checks.odd_durations(reader, desired)
     as_json = bool(given["log-format"])
@@ -93,7 +91,7 @@ def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
     names = ("repository", "aws-region")
     secrets.refuse_misplaced(reader, (*names, *VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS if each.name in names}
-    repository, region = _repository(reader, given["repository"]), checks.region(reader, given["aws-region"])
+    repository, region = workflow.repository(reader, given["repository"]), checks.region(reader, given["aws-region"])
     checks.credentials(reader)
     if reader.problems or repository is None or region is None:
         raise InputErrors(reader.problems)
@@ -103,41 +101,3 @@ def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
 def log_as_json(environ: Mapping[str, str]) -> bool:
     """Return the format of the log before the inputs are checked, so that their problems are written in it."""
     return Reader(environ).raw("log-format").strip().lower() == "json"
-
-
-def _fields(given: Mapping[str, Any]) -> defaultdict[str, dict[str, Any]]:
-    """Group the given values by the class whose fields they fill: "" is the desired state itself."""
-    fields: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for each in _INPUTS:
-        if each.field and given[each.name] is not None:
-            owner, _, name = each.field.rpartition(".")
-            fields[owner][name] = given[each.name]
-    return fields
-
-
-def _repository(reader: Reader, given: Repository | None) -> Repository | None:
-    """Return the repository that has the pool: the input's, otherwise the workflow's own."""
-    return given if reader.given("repository") else reader.variable("GITHUB_REPOSITORY", parsers.repository)
-
-
-def _addresses(reader: Reader) -> dict[str, str]:
-    """Read the addresses of GitHub; outside a workflow, that of the API may be the only one known."""
-    allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"
-    api = reader.variable("GITHUB_API_URL", parsers.api_url(allow_http=allow_http), default=None)
-    server = reader.variable("GITHUB_SERVER_URL", parsers.server_url(allow_http=allow_http), default=None)
-    if api and not server:
-        derived = api.removesuffix("/api/v3").replace("https://api.", "https://")
-        server = reader.parsed("GITHUB_SERVER_URL", derived, parsers.server_url(allow_http=allow_http))
-    return {name: url for name, url in (("github_api_url", api), ("github_server_url", server)) if url}
-
-
-def _run_url(reader: Reader, server: str | None) -> str:
-    """Return the address of the workflow run; "" where any part of it is missing or bad."""
-    run = reader.environ.get("GITHUB_RUN_ID", "")
-    if not reader.environ.get("GITHUB_SERVER_URL"):
-        return ""  # it was derived from the address of the API
-    try:
-        repository = parsers.repository(reader.environ.get("GITHUB_REPOSITORY", "").strip())
-    except Problem:
-        return ""
-    return f"{server}/{repository}/actions/runs/{run}" if server and run.isascii() and run.isdecimal() else ""

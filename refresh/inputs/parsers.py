@@ -11,13 +11,16 @@ import unicodedata
 from collections.abc import Callable
 
 from refresh.agent import user_data
-from refresh.desired import RESOLVE, Mode
+from refresh.desired import ALL_NAMES, RESOLVE, Mode
 from refresh.pool.names import Repository
 
 LONGEST_SHOWN = 40
 _WHOLE = re.compile(r"-?[0-9]+")
 _ID_LENGTHS = r"(?:[0-9a-f]{8}|[0-9a-f]{17})"
 _KINDS = {"security group": "sg", "subnet": "subnet"}
+_POOL_NAME = re.compile(r"[A-Za-z0-9_.]{1,40}")
+"""No hyphen: a label is the id of a run, a hyphen and the name."""
+_RUN_ID = re.compile(r"[1-9][0-9]{0,19}")
 _RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
@@ -110,6 +113,20 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
         return listed
 
     return parse
+
+
+def pool_name(value: str) -> str:
+    """Parse the name of a pool within a run, or `*` for all of them."""
+    if value == ALL_NAMES or _POOL_NAME.fullmatch(value):
+        return value
+    raise Problem("not the name of a pool", "use 1 to 40 of A-Z a-z 0-9 _ and ., as provision was given, or *")
+
+
+def run_id(value: str) -> str:
+    """Parse the id of a workflow run."""
+    if _RUN_ID.fullmatch(value):
+        return value
+    raise Problem("not the id of a workflow run", "write its number, ${{ github.event.workflow_run.id }} for example")
 
 
 def image(value: str) -> str:

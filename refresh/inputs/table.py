@@ -16,6 +16,7 @@ from attrs import NOTHING, fields_dict, frozen
 from refresh.desired import (
     LONGEST_RUNTIME,
     REGISTRATION_TOKEN_LIFE,
+    DesiredRelease,
     DesiredState,
     Role,
     RootVolume,
@@ -27,8 +28,15 @@ if TYPE_CHECKING:
 
 REFRESH = "refresh"
 """The action that keeps the pool."""
-_OWNERS = {"": DesiredState, "role": Role, "root_volume": RootVolume}
-"""The classes whose fields inputs set, by the part of `Input.field` before the dot."""
+RELEASE = "release"
+"""The action that gives a run's machines back."""
+_EVERY = (REFRESH, RELEASE)
+_DEFAULTS = {
+    "": {**fields_dict(DesiredRelease), **fields_dict(DesiredState)},
+    "role": fields_dict(Role),
+    "root_volume": fields_dict(RootVolume),
+}
+"""The fields that inputs set, by the part of `Input.field` before the dot."""
 _LONGEST_MIN_TTL = timedelta(minutes=55)
 
 
@@ -82,7 +90,7 @@ class Input:
         if self.default or not self.field:
             return self.default
         owner, _, name = self.field.rpartition(".")
-        return _written(fields_dict(_OWNERS[owner])[name].default)
+        return _written(_DEFAULTS[owner][name].default)
 
 
 def _written(default: object) -> str:
@@ -176,6 +184,66 @@ INPUTS = (
         ),
     ),
     Input(
+        name="name",
+        actions=(RELEASE,),
+        field="name",
+        parse=parsers.pool_name,
+        absent="the run's unnamed pool",
+        summary="name of the pool within the run, as `provision` was given, or `*` for all of the run",
+        description=(
+            "Name of the pool within the run, as provision was given; `*` stands for all machines of the run. Without "
+            "it, those that were provisioned without a name."
+        ),
+    ),
+    Input(
+        name="run-id",
+        actions=(RELEASE,),
+        parse=parsers.run_id,
+        absent="GITHUB_RUN_ID",
+        summary="id of the run whose machines are given back",
+        description=(
+            "Id of the run whose machines are given back, for example `${{ github.event.workflow_run.id }}`. Without "
+            "it, the workflow's own run."
+        ),
+    ),
+    Input(
+        name="reuse",
+        actions=(RELEASE,),
+        field="reuse",
+        parse=parsers.boolean,
+        type="boolean",
+        absent="as provision was told",
+        summary="give the machines back to the pool, or end them",
+        description=(
+            "Whether the machines go back to the pool (`true`) or are ended (`false`). Without it, as provision was "
+            "told, which is `true` unless it says otherwise."
+        ),
+    ),
+    Input(
+        name="force",
+        actions=(RELEASE,),
+        field="force",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="release although GitHub shows open jobs for these machines",
+        description=(
+            "Whether machines are released although GitHub shows open jobs that ask for them, `true` or `false`. These "
+            "jobs are cut off, or wait until GitHub gives up."
+        ),
+    ),
+    Input(
+        name="github-token",
+        actions=(RELEASE,),
+        parse=parsers.github_token,
+        secret=True,
+        default="${{ github.token }}",
+        summary="token that may read the run's jobs (`actions: read`)",
+        description=(
+            "Token that may read the jobs of the run; the workflow's own is enough, with `permissions: actions: read`. "
+            "Without this permission, release cannot see whether jobs are still open, and says so."
+        ),
+    ),
+    Input(
         name="github-app-id",
         field="github_app_id",
         parse=access.app_id,
@@ -203,6 +271,7 @@ INPUTS = (
     ),
     Input(
         name="repository",
+        actions=_EVERY,
         parse=parsers.repository,
         absent="GITHUB_REPOSITORY",
         summary="owner/name of the repository that has the pool",
@@ -213,6 +282,7 @@ INPUTS = (
     ),
     Input(
         name="aws-region",
+        actions=_EVERY,
         parse=regions.region,
         absent="AWS_REGION, AWS_DEFAULT_REGION",
         summary="region of the pool",
@@ -220,6 +290,7 @@ INPUTS = (
     ),
     Input(
         name="role-to-assume",
+        actions=_EVERY,
         field="role.arn",
         parse=access.role_arn,
         readme=True,
@@ -231,6 +302,7 @@ INPUTS = (
     ),
     Input(
         name="role-session-name",
+        actions=_EVERY,
         field="role.session_name",
         parse=access.session_name,
         absent="refresh-action-<run id>",
@@ -239,6 +311,7 @@ INPUTS = (
     ),
     Input(
         name="role-duration",
+        actions=_EVERY,
         field="role.duration",
         parse=durations.parser(timedelta(minutes=20), timedelta(hours=12)),
         summary="how long the role's credentials last, 20m to 12h",
@@ -248,6 +321,7 @@ INPUTS = (
     ),
     Input(
         name="allowed-account-ids",
+        actions=_EVERY,
         field="allowed_account_ids",
         parse=access.account_ids,
         separator=",",
@@ -418,6 +492,17 @@ INPUTS = (
         ),
     ),
     Input(
+        name="original-modes",
+        field="original_modes",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="whether the original action's provision and release still use this pool",
+        description=(
+            "Whether the original action's modes `provision` and `release` still use this pool, `true` or `false`. "
+            "With `false`, the messages and items that only these need are no longer written."
+        ),
+    ),
+    Input(
         name="clean-github-runners",
         field="clean_github_runners",
         parse=parsers.boolean,
@@ -437,6 +522,7 @@ INPUTS = (
     ),
     Input(
         name="mode",
+        actions=_EVERY,
         field="mode",
         parse=parsers.mode,
         choices=("apply", "plan"),
@@ -456,6 +542,7 @@ INPUTS = (
     ),
     Input(
         name="log-format",
+        actions=_EVERY,
         parse=parsers.log_format,
         choices=("text", "json"),
         default="text",

@@ -23,6 +23,9 @@ METADATA_IDENTIFIERS = (
 )
 """Every METADATA item, read together at the start of a run; the component that keeps it describes it."""
 
+SETTINGS_IDENTIFIER = "doors"
+"""The SETTINGS item, from which `provision` and `release` read what they need of the pool."""
+
 _QUEUE_NAME_LIMIT = 80
 _TEMPLATE_NAME_LIMIT = 128
 _HASH_LENGTH = 16
@@ -74,6 +77,11 @@ def queue(repository: Repository, resource_class: str) -> str:
 def plain_queue(repository: Repository, resource_class: str) -> str:
     """Name the queue as the original did; if `queue` maps it, only a recorded queue may still have this name."""
     return f"{repository.owner}-{repository.name}-{resource_class}-ci-pool"
+
+
+def label(run_id: str, name: str = "") -> str:
+    """Return the label that a job of a run asks for in `runs-on`; it is the same in every attempt."""
+    return f"{run_id}-{name}" if name else run_id
 
 
 def partition_key(entity: str) -> str:

@@ -23,11 +23,14 @@ INSTANCE = "INSTANCE"
 HEARTBEAT = "HEARTBEAT"
 SIGNAL = "WS"
 HISTORY = "HISTORY"
+SETTINGS = "SETTINGS"
+RUN = "RUN"
 
 SERVER_ATTRIBUTE = "server"
 """The attribute of the item `pool` for the GitHub server of the repository."""
 TIME_TO_LIVE_ATTRIBUTE = "expiresAt"
 HISTORY_LIFETIME = timedelta(days=30)
+RUN_LIFETIME = timedelta(days=30)
 
 TERMINATED = "terminated"
 LIVING_STATES = frozenset({"created", "idle", "claimed", "running"})
@@ -62,11 +65,13 @@ def read_moment(value: object) -> datetime | None:
 
 
 def to_wire(value: object) -> dict[str, Any]:
-    """Write a value in DynamoDB's low-level form: text S, whole number N, sequence L, mapping M."""
+    """Write a value in DynamoDB's low-level form: text S, truth BOOL, whole number N, sequence L, mapping M."""
     match value:
         case str():
             return {"S": value}
-        case int() if not isinstance(value, bool):
+        case bool():
+            return {"BOOL": value}
+        case int():
             return {"N": str(value)}
         case Mapping():
             return {"M": {key: to_wire(member) for key, member in value.items()}}
@@ -137,6 +142,13 @@ class InstanceRecord:
     resource_class: str = ""
     instance_type: str = ""
     usage_class: str = ""
+    last_run_id: str = ""
+    """The label that the instance was released from last, by our `release`."""
+    released_at: str = ""
+    fresh_for: str = ""
+    """Equals `threshold` while the instance has never served a job."""
+    offered_for: str = ""
+    """The threshold for which a message to the original's `provision` was sent."""
     ended: tuple[tuple[str, str], ...] = ()
     """What a mark recorded: `endedState`, `endedRunId`, `endedThreshold`, `endedReason`, `endedBy`."""
 
@@ -161,6 +173,8 @@ class Unreadable:
 
 
 ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason", "endedBy")
+DOOR_ATTRIBUTES = ("lastRunId", "releasedAt", "freshFor", "offeredFor")
+"""Optional attributes that only our `provision` and `release` write and read."""
 INSTANCE_ATTRIBUTES = (
     "SK",
     "state",
@@ -170,9 +184,10 @@ INSTANCE_ATTRIBUTES = (
     "resourceClass",
     "instanceType",
     "usageClass",
+    *DOOR_ATTRIBUTES,
     *ENDED_ATTRIBUTES,
 )
-"""The attributes that the collector reads: those that are judged or kept as history."""
+"""The attributes of a record: those that are judged or kept as history."""
 
 
 _ID = names.sort_key("")
@@ -205,6 +220,10 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
         resource_class=text(wire, "resourceClass") or "",
         instance_type=text(wire, "instanceType") or "",
         usage_class=text(wire, "usageClass") or "",
+        last_run_id=text(wire, "lastRunId") or "",
+        released_at=text(wire, "releasedAt") or "",
+        fresh_for=text(wire, "freshFor") or "",
+        offered_for=text(wire, "offeredFor") or "",
         ended=tuple((name, value) for name in ENDED_ATTRIBUTES if (value := text(wire, name)) is not None),
     )
 

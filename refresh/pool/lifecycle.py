@@ -1,0 +1,84 @@
+"""The life of a record: its states, how long each may last, and the condition of every write; pure.
+
+All writes to a record are built here, as docs/table.md lists them. `TRANSITIONS` is that list, and the page's table is
+generated from it. A write is conditional on what was read, so of two simultaneous writes only one succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from attrs import frozen
+
+from refresh.pool import records
+
+CREATED = "created"
+RUNNING = "running"
+IDLE = "idle"
+CLAIMED = "claimed"
+TERMINATED = records.TERMINATED
+
+CREATED_FOR = timedelta(minutes=10)
+"""How long an instance may boot and register."""
+CLAIMED_FOR = timedelta(minutes=5)
+"""How long a claimed instance may take to register."""
+EXPIRED_SINCE = timedelta(minutes=5)
+"""How far in the past the threshold of a record is set that is to end: all clocks agree that it is past."""
+ENDS_ITSELF_AFTER = timedelta(minutes=1)
+"""How long after its threshold an instance ends itself."""
+
+
+class Threshold(Enum):
+    """What a write requires of the record's threshold, besides that it is as read."""
+
+    ANY = "any"
+    AHEAD = "ahead"
+    PAST = "past"
+
+
+@frozen(kw_only=True)
+class Transition:
+    """A row of the page's table: who may take a record from one state to another, and on what condition."""
+
+    before: str
+    after: str
+    by: str
+    condition: str
+    sets: str = ""
+
+
+def update(
+    table: str,
+    record: records.InstanceRecord,
+    written: Mapping[str, str],
+    threshold: Threshold,
+    now: datetime,
+) -> dict[str, Any]:
+    """Build the update of a record, on condition that state, run and threshold are as read.
+
+    `written` holds the new attributes by name; `updatedAt` is added. `now` is what `AHEAD` and `PAST` compare with.
+    """
+    judged = {"state": record.state, "runId": record.run_id, "threshold": record.threshold}
+    conditions = [
+        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :judged_{name}"
+        for name, value in judged.items()
+    ]
+    values = {f":judged_{name}": value for name, value in judged.items() if value is not None}
+    if threshold is not Threshold.ANY:
+        conditions.append(f"#threshold {'>' if threshold is Threshold.AHEAD else '<'} :now")
+        values[":now"] = records.wire_time(now)
+    attributes = {**written, "updatedAt": records.wire_time(now)}
+    return {
+        "TableName": table,
+        "Key": records.key(records.INSTANCE, record.id),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {f"#{name}": name for name in (*judged, *attributes)},
+        "ExpressionAttributeValues": {
+            name: {"S": value}
+            for name, value in {**{f":{name}": value for name, value in attributes.items()}, **values}.items()
+        },
+    }
