@@ -169,3 +169,16 @@ class Clients:
     on_demand: OnDemand
     skew: Callable[[], timedelta] = timedelta
     """Returns how far AWS's clock is ahead of ours, as its answers have shown."""
+
+
+@frozen
+class DoorClients:
+    """The clients of `provision` and `release`, which ask GitHub for workflow runs only."""
+
+    dynamodb: DynamoDBClient
+    ec2: EC2Client
+    sqs: SQSClient
+    runs: WorkflowRuns
+    on_demand: OnDemand
+    skew: Callable[[], timedelta] = timedelta
+    """Returns how far AWS's clock is ahead of ours, as its answers have shown."""

@@ -26,16 +26,23 @@ _TRIES = 5
 def by_identifier(
     dynamodb: DynamoDBClient, clock: Clock, table: str, entity: str, identifiers: Iterable[str]
 ) -> dict[str, records.Item]:
-    """Read the items that exist, by identifier.
+    """Read the items of an entity that exist, by identifier; see `by_key`."""
+    found = by_key(dynamodb, clock, table, ((entity, identifier) for identifier in identifiers))
+    return {identifier: item for (_, identifier), item in found.items()}
+
+
+def by_key(
+    dynamodb: DynamoDBClient, clock: Clock, table: str, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], records.Item]:
+    """Read the items that exist, by entity and identifier.
 
     Unprocessed keys are requested again with growing pauses, which the SDK does not do. Raises `NotFound` without a
     table, and `Throttled` if keys are still unprocessed after the last try.
     """
-    found: dict[str, records.Item] = {}
-    for some in batches(identifiers, KEYS_PER_CALL):
-        keys = [records.key(entity, identifier) for identifier in some]
-        for item in _read_batch(dynamodb, clock, table, keys):
-            found[records.identifier_of(item)] = item
+    found: dict[tuple[str, str], records.Item] = {}
+    for some in batches(keys, KEYS_PER_CALL):
+        for item in _read_batch(dynamodb, clock, table, [records.key(*each) for each in some]):
+            found[records.entity_of(item), records.identifier_of(item)] = item
     return found
 
 

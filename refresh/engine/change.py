@@ -46,6 +46,8 @@ class Change(ABC):
     done: ClassVar[str] = "made"
     sign: ClassVar[str] = "~"
     """`+` creates, `-` ends or deletes, `~` changes."""
+    minor: ClassVar[bool] = False
+    """Whether the log only counts the changes of this kind that were made."""
 
     @property
     @abstractmethod
@@ -136,6 +138,8 @@ class Plan(Generic[ChangeT]):
     """What must not be done although it is due; the run fails for it."""
     unchecked: Unchecked | None = None
     """What the read behind this plan did not see."""
+    notes: tuple[str, ...] = ()
+    """What people should know, and nobody has to act on."""
 
 
 def _shown(value: str | None) -> str:

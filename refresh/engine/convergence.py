@@ -107,6 +107,7 @@ class Convergence(Generic[ActualT, ChangeT]):
             self.report = evolve(
                 self.report,
                 warnings=_merged(self.report.warnings, plan.warnings),
+                notes=_merged(self.report.notes, plan.notes),
                 refusals=plan.refusals,
                 unchecked=plan.unchecked,
             )

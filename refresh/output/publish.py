@@ -110,7 +110,7 @@ def _planned(commands: Commands, report: ComponentReport) -> None:
 def _done(changes: tuple[Change, ...]) -> None:
     for kind, number in Counter(type(change) for change in changes).items():
         event = f"{kind.noun}.{kind.done}"
-        if number > change_list.LINES_PER_KIND:
+        if kind.minor or number > change_list.LINES_PER_KIND:
             log.info(event, number=number)
             continue
         for change in changes:

@@ -50,6 +50,11 @@ class Transition:
     sets: str = ""
 
 
+def retired(state: str) -> str:
+    """Return the state of a record whose machine is to end: one that was never used stays `created`."""
+    return state if state == CREATED else IDLE
+
+
 def update(
     table: str,
     record: records.InstanceRecord,

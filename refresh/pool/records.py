@@ -200,6 +200,11 @@ def identifier_of(wire: Mapping[str, Any]) -> str:
     return sort_key[len(_ID) :] if sort_key.startswith(_ID) else f"(key {sort_key[:_LONGEST_SHOWN]!r})"
 
 
+def entity_of(wire: Mapping[str, Any]) -> str:
+    """Read the entity of an item from its partition key."""
+    return (text(wire, "PK") or "").removeprefix(names.partition_key(""))
+
+
 def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
     """Read an INSTANCE item, or name its problem."""
     identifier = identifier_of(wire)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import evolve, frozen
 
 from refresh import errors
+from refresh.engine.account import AccountGate
 from refresh.engine.component import Clearance
 from refresh.engine.shared_read import LazyRead
 from refresh.pool.permissions import EC2, IMAGE_PARAMETER, INSTANCE_PROFILE, Needs
@@ -43,7 +44,7 @@ class Preflight:
 
     _desired: DesiredState
     _clock: Clock
-    _account: LazyRead[str]
+    require_account: AccountGate
     _image: LazyRead[Image]
     _profile: LazyRead[Profile]
     _network: LazyRead[Network]
@@ -60,28 +61,11 @@ class Preflight:
         self.__attrs_init__(
             desired,
             clock,
-            LazyRead(executor, lambda: str(on_demand.sts().get_caller_identity().get("Account", ""))),
+            AccountGate(desired.allowed_account_ids, on_demand, executor),
             image,
             LazyRead(executor, lambda: _profile(on_demand.iam(), desired.instance_profile)),
             LazyRead(executor, partial(_network, ec2, desired)),
         )
-
-    def require_account(self) -> None:
-        """Raise if the credentials belong to an account that is not allowed; without a list every account is."""
-        allowed = self._desired.allowed_account_ids
-        if not allowed:
-            return
-        try:
-            found = self._account()
-        except errors.ApiError as error:
-            raise errors.Refused(
-                f"nothing was written: allowed-account-ids is set, but AWS did not report the account: {error}"
-            ) from None
-        if found not in allowed:
-            raise errors.Refused(
-                f"nothing was written: the AWS credentials belong to account {found}, but allowed-account-ids has "
-                f"{', '.join(allowed)}; use other credentials, or correct the input."
-            )
 
     def launch_template(self) -> Clearance:
         """Check what instances are launched from; raises `Refused` with every problem."""

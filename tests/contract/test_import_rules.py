@@ -20,8 +20,10 @@ LAYERS = (
     "actions",
     "output",
     "reconciler",
+    "release",
     "preflight",
     "dynamodb",
+    "ec2",
     "engine",
     "clients",
     "ports",
@@ -40,8 +42,10 @@ _OF_THE_PROCESS = {"clients", "inputs", "workflow"}
 FORBIDDEN = {
     "reconciler": _OF_THE_PROCESS,
     "preflight": _OF_THE_PROCESS,
+    "release": _OF_THE_PROCESS,
     "dynamodb": _OF_THE_PROCESS,
-    "output": {"reconciler", "preflight", "dynamodb", "clients"},
+    "ec2": _OF_THE_PROCESS,
+    "output": {"reconciler", "release", "preflight", "dynamodb", "ec2", "clients"},
 }
 """What a part must not import although it lies below: components are given it, and outputs know no component."""
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}

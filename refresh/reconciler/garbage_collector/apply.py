@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
+from refresh.ec2.terminations import terminate
 from refresh.pool import records
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
-from refresh.reconciler.garbage_collector.terminations import terminate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

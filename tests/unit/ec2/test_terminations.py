@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from refresh import errors
+from refresh.ec2.terminations import terminate
 from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.reconciler.garbage_collector.changes import Terminate
-from refresh.reconciler.garbage_collector.terminations import terminate
 from tests.fakes.serial import StillClock
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from refresh import errors
-from refresh.engine.change import Done, Failed, Postponed, Skipped
+from refresh.engine.change import Change, Done, Failed, Postponed, Skipped
 from refresh.pool import records
 from refresh.pool.batches import batches
-from refresh.reconciler.garbage_collector.changes import Terminate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +32,10 @@ ISOLATING_CALLS = 1000
 _ENDING = frozenset({"shutting-down", "terminated"})
 
 
-def terminate(
-    ec2: EC2Client, changes: Sequence[Terminate], clock: Clock, over: Callable[[], bool]
-) -> Iterator[Outcome]:
-    """Terminate instances, 100 in a call; one that makes a call fail is isolated, and the others are terminated.
+def terminate(ec2: EC2Client, changes: Sequence[Change], clock: Clock, over: Callable[[], bool]) -> Iterator[Outcome]:
+    """Terminate the instances that the changes name as subjects, 100 in a call.
+
+    One that makes a call fail is isolated, and the others are terminated.
 
     After the first throttling each call is preceded by a pause, and a throttled call is repeated until the run is over.
     Isolating costs calls, so their number is limited; the next run continues. Success is the state in the response.
@@ -57,7 +56,7 @@ class _Terminations:
         self._pause_seconds = 0.0
         self._isolating_calls_left = ISOLATING_CALLS
 
-    def send(self, batch: list[Terminate]) -> Iterator[Outcome]:
+    def send(self, batch: list[Change]) -> Iterator[Outcome]:
         """Terminate a batch, or as much of it as possible."""
         try:
             response = self._answer(batch)
@@ -78,13 +77,13 @@ class _Terminations:
             return
         states = {each["InstanceId"]: each["CurrentState"]["Name"] for each in response["TerminatingInstances"]}
         for change in batch:
-            state = states.get(change.id, "not mentioned")
+            state = states.get(change.subject, "not mentioned")
             if state in _ENDING:
                 yield Done(change)
             else:
-                yield Failed(change, _still_there(f"{change.id} is {state}."))
+                yield Failed(change, _still_there(f"{change.subject} is {state}."))
 
-    def _answer(self, batch: list[Terminate]) -> TerminateInstancesResultTypeDef:
+    def _answer(self, batch: list[Change]) -> TerminateInstancesResultTypeDef:
         """Repeat the call while EC2 throttles it; raises once the run is over."""
         throttled: errors.Throttled | None = None
         while True:
@@ -92,7 +91,7 @@ class _Terminations:
             if self._over():
                 raise throttled or errors.Interrupted
             try:
-                response = self._ec2.terminate_instances(InstanceIds=[change.id for change in batch])
+                response = self._ec2.terminate_instances(InstanceIds=[change.subject for change in batch])
             except errors.Throttled as error:
                 throttled = error
                 refilled = len(batch) / TERMINATIONS_PER_SECOND
@@ -109,7 +108,7 @@ class _Terminations:
             self._clock.sleep(min(left, 1))
             left -= 1
 
-    def _isolate(self, batch: list[Terminate], error: errors.ApiError) -> Iterator[Outcome]:
+    def _isolate(self, batch: list[Change], error: errors.ApiError) -> Iterator[Outcome]:
         """Isolate what makes a whole call fail: the instances that the error names, otherwise by halves."""
         if len(batch) == 1:
             gone = isinstance(error, errors.NotFound)
@@ -120,7 +119,7 @@ class _Terminations:
             return
         self._isolating_calls_left -= 2
         blamed = set(re.findall(records.INSTANCE_ID, error.message))
-        named = [change for change in batch if change.id in blamed]
+        named = [change for change in batch if change.subject in blamed]
         if not named or len(named) == len(batch):
             named = batch[: len(batch) // 2]
         yield from self.send(named)

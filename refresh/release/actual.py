@@ -1,0 +1,52 @@
+"""What `release` judges: the pool's settings, the records of the labels, GitHub's open jobs, EC2's instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from attrs import frozen
+
+from refresh import errors
+from refresh.pool import records
+from refresh.pool.ec2_instances import Ec2Instance
+from refresh.pool.ownership import TemplateIds
+from refresh.pool.settings import Settings
+from refresh.ports import WorkflowJob
+
+
+@frozen(kw_only=True)
+class Labelled:
+    """The record of a machine that has one of the labels, or that was released from it last."""
+
+    label: str
+    record: records.InstanceRecord | records.Unreadable
+
+
+@frozen(kw_only=True)
+class Actual:
+    """The pool as release sees it."""
+
+    settings: Settings
+    machines: tuple[Labelled, ...] = ()
+    ended: tuple[records.InstanceRecord, ...] = ()
+    """Records of the labels that refresh has already marked as ended."""
+    recorded: frozenset[str] = frozenset()
+    """The ids of all records, whatever their label."""
+    single_use: frozenset[str] = frozenset()
+    """The labels for which `provision` was told that no other run may use the machines."""
+    open_jobs: tuple[WorkflowJob, ...] = ()
+    """The jobs of the run that are not completed."""
+    jobs_error: errors.RefreshError | None = None
+    """Why the jobs are not known; None if they are."""
+    instances: Mapping[str, Ec2Instance] | None = None
+    """EC2's instances by id; None if EC2 was not asked or did not answer."""
+    ec2_error: errors.ApiError | None = None
+    """Why EC2 did not answer."""
+    skew: timedelta = timedelta()
+    """How far AWS's clock is ahead of this machine's."""
+
+    @property
+    def template_ids(self) -> TemplateIds:
+        """The pool's launch template, by which EC2 shows that an instance is the pool's."""
+        return TemplateIds(self.settings.template_id)

@@ -1,0 +1,91 @@
+"""Applies the changes of release: records, then terminations, then messages; decides nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, assert_never
+
+from refresh.ec2.terminations import terminate
+from refresh.engine.change import Done
+from refresh.pool import lifecycle, names, records
+from refresh.pool.lifecycle import Threshold
+from refresh.release import messages
+from refresh.release.changes import GiveBack, Offer, Retire, Terminate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from refresh.desired import DesiredRelease
+    from refresh.dynamodb.transactions import Actions, Sender
+    from refresh.engine.change import Change, Outcome
+    from refresh.pool.settings import Settings
+    from refresh.ports import DoorClients
+    from refresh.release.changes import ReleaseChange
+
+PER_TRANSACTION = 100
+
+
+def apply(
+    desired: DesiredRelease,
+    clients: DoorClients,
+    sender: Sender,
+    settings: Settings,
+    changes: Sequence[ReleaseChange],
+) -> Iterator[Outcome]:
+    """Write the records, terminate, and send the messages; yield an outcome for each change."""
+    written: list[GiveBack | Retire] = []
+    terminations: list[Terminate] = []
+    offers: list[Offer] = []
+    for change in changes:
+        match change:
+            case GiveBack() | Retire():
+                written.append(change)
+            case Terminate():
+                terminations.append(change)
+            case Offer():
+                offers.append(change)
+            case _:
+                assert_never(change)
+    table = names.table(desired.repository)
+    yield from sender.write(written, partial(_write, table), PER_TRANSACTION)
+    yield from terminate(clients.ec2, terminations, sender.clock, sender.over)
+    yield from _offer(table, clients, sender, settings, offers)
+
+
+def _offer(
+    table: str, clients: DoorClients, sender: Sender, settings: Settings, offers: Sequence[Offer]
+) -> Iterator[Outcome]:
+    """Send the messages, then note them in the records: after a crash in between they are sent again."""
+    sent: list[Change] = []
+    for outcome in messages.send(clients.sqs, sender.executor, settings, offers):
+        if isinstance(outcome, Done):
+            sent.append(outcome.change)
+        else:
+            yield outcome
+    yield from sender.write(sent, partial(_note, table), PER_TRANSACTION)
+
+
+def _write(table: str, change: GiveBack | Retire) -> Actions:
+    if isinstance(change, GiveBack):
+        state, threshold = lifecycle.IDLE, change.threshold
+    else:
+        state, threshold = lifecycle.retired(change.record.state), change.at - lifecycle.EXPIRED_SINCE
+    written = {
+        "state": state,
+        "runId": "",
+        "threshold": records.wire_time(threshold),
+        "lastRunId": change.label,
+        "releasedAt": records.wire_time(change.at),
+    }
+    return _conditional(lifecycle.update(table, change.record, written, Threshold.AHEAD, change.at))
+
+
+def _note(table: str, change: Change) -> Actions:
+    assert isinstance(change, Offer)  # noqa: S101 - only offers are noted
+    record = change.record
+    written = {"offeredFor": record.threshold or ""}
+    return _conditional(lifecycle.update(table, record, written, Threshold.ANY, change.at))
+
+
+def _conditional(update: Any) -> Actions:
+    return [{"Update": update}]

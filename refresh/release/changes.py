@@ -1,0 +1,133 @@
+"""The changes that release makes to machines and their records."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from refresh.engine.change import INSTANCE, TERMINATED, Change, Difference
+from refresh.pool import lifecycle, records
+from refresh.text import lasting
+
+
+class Reason(Enum):
+    """Why a machine ends instead of going back to the pool."""
+
+    NOT_REUSED = "not to be used again"
+    NEVER_RAN = "it was provisioned, but its runner never started"
+    GONE = "EC2 has ended it"
+    EXPIRED = "its maximum runtime is over"
+    UNRECORDED = "launched for this run, but never recorded"
+
+
+@frozen
+class _OfMachine(Change):
+    """A write to a machine's record."""
+
+    noun: ClassVar[str] = INSTANCE
+    label: str
+    record: records.InstanceRecord
+    at: datetime = field(eq=False)
+    """By AWS's clock, when it was planned."""
+
+    @property
+    def subject(self) -> str:
+        return self.record.id
+
+    @property
+    def worked(self) -> timedelta | None:
+        """How long a run had the machine; None if it never ran, or its record does not say since when."""
+        since = records.read_time(self.record.updated_at)
+        return self.at - since if since and self.record.state == lifecycle.RUNNING else None
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        worked = {"seconds": int(self.worked.total_seconds())} if self.worked is not None else {}
+        return {
+            "label": self.label,
+            "class": self.record.resource_class,
+            "type": self.record.instance_type,
+            "usage": self.record.usage_class,
+            **worked,
+        }
+
+    def _described(self, *more: str) -> str:
+        worked = f"worked {lasting(self.worked)}" if self.worked is not None else ""
+        listed = (self.record.resource_class, self.record.instance_type, self.record.usage_class, worked, *more)
+        return ", ".join(filter(None, listed))
+
+
+@frozen
+class GiveBack(_OfMachine):
+    """Set the record to `idle`, if it still is as judged: the agent deregisters, and any run may claim the machine."""
+
+    verb: ClassVar[str] = "release"
+    done: ClassVar[str] = "released"
+    threshold: datetime = field(eq=False)
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return (Difference("state", self.record.state, lifecycle.IDLE),)
+
+    @property
+    def note(self) -> str:
+        return self._described()
+
+
+@frozen
+class Retire(_OfMachine):
+    """Phase one of an end: take the label and the time from the record, so that the machine ends in any case."""
+
+    verb: ClassVar[str] = "retire"
+    done: ClassVar[str] = "retired"
+    sign: ClassVar[str] = "-"
+    reason: Reason
+
+    @property
+    def note(self) -> str:
+        return self._described(self.reason.value)
+
+
+@frozen
+class Terminate(Change):
+    """Phase two: terminate the machine in EC2."""
+
+    noun: ClassVar[str] = INSTANCE
+    verb: ClassVar[str] = "terminate"
+    done: ClassVar[str] = TERMINATED
+    sign: ClassVar[str] = "-"
+    id: str
+    label: str = field(eq=False)
+    reason: Reason | None = field(default=None, eq=False)
+    """None if an earlier release retired it."""
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+    @property
+    def note(self) -> str:
+        return self.reason.value if self.reason else ""
+
+
+@frozen
+class Offer(Change):
+    """Send the message from which the original's `provision` learns of the machine, and note that in the record."""
+
+    noun: ClassVar[str] = "message"
+    verb: ClassVar[str] = "send"
+    done: ClassVar[str] = "sent"
+    sign: ClassVar[str] = "+"
+    minor: ClassVar[bool] = True
+    record: records.InstanceRecord
+    at: datetime = field(eq=False)
+
+    @property
+    def subject(self) -> str:
+        return self.record.id
+
+
+ReleaseChange = GiveBack | Retire | Terminate | Offer

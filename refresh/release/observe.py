@@ -1,0 +1,131 @@
+"""DynamoDB, GitHub and EC2: reads what release judges; all but EC2 at once.
+
+This module imports little, so that AWS answers while the rest of the program is loaded.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as OutOfTime
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from refresh import errors
+from refresh.desired import ALL_NAMES
+from refresh.dynamodb import items
+from refresh.pool import ec2_instances, names, records, runs, settings
+from refresh.pool.ownership import TemplateIds
+from refresh.release.actual import Actual, Labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from concurrent.futures import Executor, Future
+
+    from refresh.desired import DesiredRelease
+    from refresh.pool.ec2_instances import Ec2Instance
+    from refresh.ports import Clock, DoorClients, WorkflowJob
+
+    Items = Mapping[tuple[str, str], records.Item]
+
+JOBS_SECONDS = 10
+"""How long GitHub may take to list the jobs: a release does not wait longer for an answer that it can do without."""
+_SETTINGS = (records.SETTINGS, names.SETTINGS_IDENTIFIER)
+_ATTRIBUTES = ("PK", *records.INSTANCE_ATTRIBUTES)
+
+
+@frozen
+class Reads:
+    """Reads that are under way."""
+
+    settings: Future[Items]
+    """The settings, and the RUN item of the label if there is only one label."""
+    instances: Future[list[records.Item]]
+    jobs: Future[list[WorkflowJob]]
+
+
+def start(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor: Executor) -> Reads:
+    """Start all reads but that of EC2, without waiting."""
+    table = names.table(desired.repository)
+    keys = [_SETTINGS]
+    if desired.name != ALL_NAMES:
+        keys.append((records.RUN, names.label(desired.run_id, desired.name)))
+    return Reads(
+        executor.submit(items.by_key, clients.dynamodb, clock, table, keys),
+        executor.submit(lambda: list(items.of_entity(clients.dynamodb, table, records.INSTANCE, _ATTRIBUTES))),
+        executor.submit(lambda: list(clients.runs.jobs(desired.workflow_repository, desired.run_id))),
+    )
+
+
+def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Reads) -> Actual:
+    """Return what the reads found; raises `Refused` if the pool has no settings, or belongs to another repository."""
+    try:
+        found = dict(reads.settings.result())
+    except errors.NotFound:
+        raise errors.Refused(
+            f"there is no table {names.table(desired.repository)} in {desired.region}: check repository and "
+            "aws-region, and that the refresh workflow has run there."
+        ) from None
+    pool = settings.from_item(found.pop(_SETTINGS, {}))
+    if pool is None:
+        raise errors.Refused(
+            f"the table {names.table(desired.repository)} has no settings for release. Run the pool's refresh "
+            "workflow with a version of org/refresh-action that has release; nothing was changed."
+        )
+    wires = reads.instances.result()
+    machines = tuple(_labelled(desired, wires))
+    labels = {each.label for each in machines}
+    if desired.name == ALL_NAMES and labels and desired.reuse is None:
+        keys = [(records.RUN, label) for label in sorted(labels)]
+        found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
+    told = map(runs.from_item, found.values())
+    actual = Actual(
+        settings=pool,
+        machines=machines,
+        ended=tuple(_ended(desired, wires)),
+        recorded=frozenset(map(records.identifier_of, wires)),
+        single_use=frozenset(each.label for each in told if not each.reuse),
+        skew=clients.skew(),
+    )
+    return _with_jobs(actual, reads.jobs)
+
+
+def with_instances(clients: DoorClients, actual: Actual) -> Actual:
+    """Add EC2's instances: those of the pool's template, and the recorded ones of another one."""
+    try:
+        launched = ec2_instances.launched_from(clients.ec2, TemplateIds(actual.settings.template_id))
+        if launched.unlisted:
+            return evolve(actual, ec2_error=launched.unlisted)
+        missing = [each.record.id for each in actual.machines if each.record.id not in launched.instances]
+        instances: dict[str, Ec2Instance] = {**launched.instances, **ec2_instances.by_id(clients.ec2, missing)}
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        return evolve(actual, ec2_error=error)
+    return evolve(actual, instances=instances)
+
+
+def _labelled(desired: DesiredRelease, wires: Iterable[records.Item]) -> Iterable[Labelled]:
+    """Yield the machines that have a label, and those that no other run has had since they were released from one."""
+    for wire in wires:
+        run, last = records.text(wire, "runId") or "", records.text(wire, "lastRunId") or ""
+        label = run or last
+        if desired.has(label) and records.text(wire, "state") != records.TERMINATED:
+            yield Labelled(label=label, record=records.read_instance(wire))
+
+
+def _ended(desired: DesiredRelease, wires: Iterable[records.Item]) -> Iterable[records.InstanceRecord]:
+    for wire in wires:
+        record = records.read_instance(wire)
+        if isinstance(record, records.InstanceRecord) and desired.has(dict(record.ended).get("endedRunId", "")):
+            yield record
+
+
+def _with_jobs(actual: Actual, jobs: Future[list[WorkflowJob]]) -> Actual:
+    try:
+        found = jobs.result(JOBS_SECONDS if actual.machines else 0)
+    except OutOfTime:
+        slow = errors.Unavailable("GitHub GET jobs", "Timeout", f"no answer within {JOBS_SECONDS} s.")
+        return evolve(actual, jobs_error=slow)
+    except errors.RefreshError as error:
+        return evolve(actual, jobs_error=error)
+    return evolve(actual, open_jobs=tuple(job for job in found if not job.completed))

@@ -1,0 +1,242 @@
+"""Which machines go back to the pool, which end, and which are left alone; pure.
+
+A machine ends in two phases: first its record loses label and time (`Retire`), then EC2 is asked to terminate it. After
+a crash in between, its agent ends it a minute later, and a second release terminates it at once. Nothing that is
+alive is terminated unless EC2 itself shows that it belongs to the pool.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from refresh.engine.change import Plan
+from refresh.pool import lifecycle, ownership, records
+from refresh.pool.ec2_instances import Ec2Instance, Ec2State
+from refresh.release.changes import GiveBack, Offer, Reason, ReleaseChange, Retire, Terminate
+from refresh.text import enumerated, lasting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from refresh.desired import DesiredRelease
+    from refresh.ports import WorkflowJob
+    from refresh.release.actual import Actual
+
+LARGEST_SKEW = timedelta(seconds=60)
+"""The largest difference to AWS's clock with which this machine's clock is corrected."""
+_ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
+
+
+def needs_ec2(desired: DesiredRelease, actual: Actual, now: datetime) -> bool:
+    """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded."""
+    if not actual.machines:
+        return not actual.ended
+    return any(
+        isinstance(each.record, records.InstanceRecord) and _questionable(desired, actual, each.label, each.record, now)
+        for each in actual.machines
+    )
+
+
+def _questionable(
+    desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime
+) -> bool:
+    if record.run_id != label:
+        return _retired(record)
+    running = record.state == lifecycle.RUNNING and record.expires is not None and record.expires > now
+    return not running or record.usage_class != "on-demand" or not _reused(desired, actual, label)
+
+
+def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[ReleaseChange]:
+    """Plan what is left to do for the labels; `now` is this machine's clock, which AWS's corrects."""
+    if abs(actual.skew) > LARGEST_SKEW:
+        return Plan(refusals=(_skewed(actual.skew),))
+    now += actual.skew
+    blocked = {} if desired.force else _open(desired, actual)
+    found = _Found()
+    for each in actual.machines:
+        if isinstance(each.record, records.Unreadable):
+            found.warn(f"{each.record.problem}; the record was left alone: correct or delete it", each.record.id)
+        elif each.label in blocked and each.record.run_id == each.label:
+            continue
+        else:
+            _judge(desired, actual, each.label, each.record, now, found)
+    if not blocked:
+        _judge_unrecorded(desired, actual, found)
+    refusals = tuple(_cut_off(label, jobs) for label, jobs in blocked.items())
+    return Plan(
+        tuple(found.changes),
+        tuple(found.warnings()),
+        (*refusals, *found.refusals(actual)),
+        notes=tuple(_notes(desired, actual, found)),
+    )
+
+
+class _Found:
+    """What the judged records come to."""
+
+    def __init__(self) -> None:
+        self.changes: list[ReleaseChange] = []
+        self.unended: list[str] = []
+        """Ids that cannot be terminated now, since EC2 did not answer."""
+        self._warned: dict[str, list[str]] = {}
+
+    def warn(self, text: str, identifier: str) -> None:
+        """Warn about a machine; those with the same text are named together."""
+        self._warned.setdefault(text, []).append(identifier)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a text for each kind of warning."""
+        for text, ids in self._warned.items():
+            yield f"{enumerated(ids)}: {text}."
+
+    def refusals(self, actual: Actual) -> Iterator[str]:
+        """Yield what must be done and cannot be, which fails the run."""
+        if self.unended:
+            yield (
+                f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
+                f"({actual.ec2_error}). A machine whose time is over ends by itself a minute later."
+            )
+
+
+def _judge(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and one machine of it
+    desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: _Found
+) -> None:
+    if record.run_id != label:
+        _judge_released(actual, label, record, now, found)
+        return
+    reason = _reason(desired, actual, label, record, now)
+    if record.state == lifecycle.IDLE or (reason is not Reason.EXPIRED and record.expires is None):
+        found.warn(
+            f"its record is contradictory ({_shown(record)}); it was left alone: correct or delete it", record.id
+        )
+    elif reason is None:
+        found.changes.append(GiveBack(label, record, now, now + actual.settings.idle_time))
+    elif _may_end(actual, record.id, found):
+        _end(actual, label, record, reason, now, found)
+
+
+def _end(  # noqa: PLR0913, PLR0917 - as above
+    actual: Actual, label: str, record: records.InstanceRecord, reason: Reason, now: datetime, found: _Found
+) -> None:
+    if reason is not Reason.EXPIRED:
+        found.changes.append(Retire(label, record, now, reason))
+    elif not _gone(actual, record.id) and actual.instances is not None:
+        found.changes.append(Terminate(record.id, label, reason))
+
+
+def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: _Found) -> None:
+    """Judge a machine that an earlier release, or an earlier pass, has taken from the label."""
+    if _retired(record):
+        if not _gone(actual, record.id) and _may_end(actual, record.id, found) and actual.instances is not None:
+            found.changes.append(Terminate(record.id, label))
+        return
+    if record.state != lifecycle.IDLE or record.expires is None or record.expires <= now:
+        return
+    if record.resource_class not in actual.settings.classes:
+        found.warn(
+            f"the pool has no class {record.resource_class!r} any more, so nobody can claim it; it ends after "
+            f"{lasting(record.expires - now)}",
+            record.id,
+        )
+    elif actual.settings.original_modes and record.offered_for != record.threshold:
+        found.changes.append(Offer(record, now))
+
+
+def _reason(
+    desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime
+) -> Reason | None:
+    """Return why a machine of the label ends; None if it goes back to the pool."""
+    if record.expires is not None and record.expires <= now:
+        return Reason.EXPIRED
+    if _gone(actual, record.id):
+        return Reason.GONE
+    if record.state in _ENDED_BY_RELEASE:
+        return Reason.NEVER_RAN
+    return None if _reused(desired, actual, label) else Reason.NOT_REUSED
+
+
+def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) -> None:
+    """Judge the machines that were launched for a label but never recorded."""
+    if actual.ec2_error and not actual.machines:
+        found.unended.append(f"instances of {desired.labels} without a record")
+    for instance in (actual.instances or {}).values():
+        label = instance.tags.initial_run or ""
+        ours = desired.has(label) and instance.id not in actual.recorded and instance.state.alive
+        if ours and _may_end(actual, instance.id, found):
+            found.changes.append(Terminate(instance.id, label, Reason.UNRECORDED))
+
+
+def _may_end(actual: Actual, identifier: str, found: _Found) -> bool:
+    """Whether a machine may be ended: it is not alive, or EC2 shows that it is the pool's and its owner agrees."""
+    if actual.instances is None:
+        found.unended.append(identifier)
+        return True
+    instance = actual.instances.get(identifier)
+    if instance is None or not instance.state.alive:
+        return True
+    if not ownership.proven(instance, actual.template_ids):
+        found.warn("EC2 does not show that it belongs to this pool, so it was left alone", identifier)
+        return False
+    if instance.protected:
+        found.warn(f"it was left alone because of its tag {ownership.PROTECTION_TAG}=true", identifier)
+        return False
+    return True
+
+
+def _gone(actual: Actual, identifier: str) -> bool:
+    """Whether EC2 has ended the machine, or does not know it any more; False if EC2 did not say."""
+    if actual.instances is None:
+        return False
+    return not actual.instances.get(identifier, Ec2Instance(identifier, Ec2State.UNKNOWN)).state.alive
+
+
+def _retired(record: records.InstanceRecord) -> bool:
+    """Whether a release has taken the machine's time: no other write sets a threshold before its own moment."""
+    return bool(record.threshold) and (record.threshold or "") < record.released_at
+
+
+def _reused(desired: DesiredRelease, actual: Actual, label: str) -> bool:
+    return desired.reuse if desired.reuse is not None else label not in actual.single_use
+
+
+def _open(desired: DesiredRelease, actual: Actual) -> dict[str, list[WorkflowJob]]:
+    """Return the open jobs of each label that still has machines to give back."""
+    blocked: dict[str, list[WorkflowJob]] = {}
+    labels = {each.label for each in actual.machines}
+    for job in actual.open_jobs:
+        for label in job.labels:
+            if desired.has(label) and label in labels:
+                blocked.setdefault(label, []).append(job)
+    return blocked
+
+
+def _notes(desired: DesiredRelease, actual: Actual, found: _Found) -> Iterator[str]:
+    if not (actual.machines or found.changes or actual.ec2_error):
+        yield f"nothing to release: no machine has the label {desired.labels}."
+    if actual.jobs_error and actual.machines:
+        yield f"GitHub did not say whether jobs still need these machines: {actual.jobs_error}"
+    elif desired.force and (jobs := [job for job in actual.open_jobs if any(map(desired.has, job.labels))]):
+        yield f"released by force although these jobs are not completed: {enumerated(map(_named, jobs))}."
+    for record in actual.ended:
+        yield f"{record.id} was ended before: {dict(record.ended).get('endedReason') or 'no reason recorded'}."
+
+
+def _cut_off(label: str, jobs: Iterable[WorkflowJob]) -> str:
+    return (
+        f"nothing was released from the label {label}: jobs that ask for it are not completed: "
+        f"{enumerated(map(_named, jobs))}. Let this job need them (`needs:`), or set force to true to cut them off."
+    )
+
+
+def _named(job: WorkflowJob) -> str:
+    return f"{job.name} ({job.url})" if job.url else job.name
+
+
+def _shown(record: records.InstanceRecord) -> str:
+    return f"state {record.state}, threshold {record.threshold or 'absent'}"
+
+
+def _skewed(skew: timedelta) -> str:
+    seconds, side = int(abs(skew).total_seconds()), "behind" if skew > timedelta() else "ahead of"
+    return f"this machine's clock is {seconds} s {side} AWS's, so nothing was released. Set the runner's clock."
