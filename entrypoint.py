@@ -1,4 +1,4 @@
-"""The entry point of the container and the composite action."""
+"""The entry point of the container and the composite actions; the argument names the action, refresh without one."""
 
 import sys
 

@@ -16,8 +16,8 @@ _STANDARD_STREAMS = 3
 
 
 def action() -> NoReturn:
-    """Run as the action does, with inputs from the environment only."""
-    leave(main())
+    """Run the action that the argument names, otherwise refresh, with inputs from the environment only."""
+    leave(main(action=" ".join(sys.argv[1:]) or "refresh"))
 
 
 def command() -> NoReturn:
@@ -25,7 +25,7 @@ def command() -> NoReturn:
     leave(main(sys.argv[1:]))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, action: str = "refresh") -> int:
     """Load the program, run it and return the exit code; `arguments` are None if there is no command line."""
     try:
         _open_closed_streams()
@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from refresh.workflow import unforeseen  # noqa: PLC0415 - the same
 
         unforeseen.install()
-        from refresh.actions import refresh  # noqa: PLC0415 - the same
+        from refresh.actions.main import main as run  # noqa: PLC0415 - the same
 
-        return refresh.main(arguments, shutdown)
+        return run(arguments, shutdown, action)
     except KeyboardInterrupt:
         return _ended("stopped as asked, before anything was done.", 1)
     except ImportError as error:

@@ -91,7 +91,7 @@ class Interrupt(importlib.abc.MetaPathFinder):
             os.kill(os.getpid(), number)
 sys.meta_path.insert(0, Interrupt())
 if sys.argv[1:]:
-    runpy.run_path(sys.argv[1], run_name="__main__")
+    runpy.run_path(sys.argv.pop(1), run_name="__main__")
 else:
     runpy.run_module("refresh", run_name="__main__", alter_sys=True)
 """

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refresh.actions import main as process
 from refresh.actions import refresh
 from refresh.clients import aws, connect
 
@@ -47,7 +48,7 @@ def main() -> int:
     """Run, and write the figures to the file that is named."""
     refresh.connect = _counting  # type: ignore[assignment,attr-defined] # the same, counted
     started = time.monotonic()
-    code = refresh.main()
+    code = process.main()
     figures = {
         "exit code": code,
         "seconds": round(time.monotonic() - started, 1),

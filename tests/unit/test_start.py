@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from refresh import errors, inputs, start
-from refresh.actions import refresh
+from refresh.actions import main
 from refresh.workflow import missing_packages, unforeseen
 from refresh.workflow.shutdown import Shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -51,8 +55,8 @@ def test_a_package_that_is_missing_after_the_start_has_exit_code_2(
 
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
-    monkeypatch.setattr(refresh, "inputs", SimpleNamespace(log_as_json=missing))
-    assert refresh.main(shutdown=Shutdown()) == 2
+    monkeypatch.setattr(main, "inputs", SimpleNamespace(log_as_json=missing))
+    assert main.main(shutdown=Shutdown()) == 2
     assert "error: refresh: the package cattrs" in capfd.readouterr().out
 
 
@@ -85,3 +89,29 @@ def test_status_needs_a_repository_and_a_region_only() -> None:
     token = "ghp_" + "0123456789" * 4
     with pytest.raises(errors.InputErrors, match=r"repository: .*GH_TOKEN"):
         inputs.load_pool({"INPUT_REPOSITORY": f"octo/{token}", "AWS_REGION": "eu-west-1", "GH_TOKEN": token})
+
+
+def test_the_command_passes_its_arguments_on_and_does_not_wait_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr(sys, "argv", ["refresh-action", "--mode=plan"])
+    monkeypatch.setattr(start, "main", lambda arguments: arguments)
+    command: Callable[[], object] = start.command  # of which mypy does not know that it does not return
+    command()
+    assert left == [["--mode=plan"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [([], "refresh"), (["release"], "release"), (["release", "now"], "release now")]
+)
+def test_the_entry_point_runs_the_action_that_its_argument_names(
+    arguments: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step has no command line: more words than one are the name of no action."""
+    left: list[object] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr(sys, "argv", ["entrypoint.py", *arguments])
+    monkeypatch.setattr(start, "main", lambda *, action: action)
+    action: Callable[[], object] = start.action  # of which mypy does not know that it does not return
+    action()
+    assert left == [name]

@@ -21,7 +21,7 @@ from unittest import mock
 
 from botocore.loaders import Loader
 
-from refresh.actions.refresh import main as refresh
+from refresh.actions.main import main as refresh
 from tools.bench.environments import ROOT
 from tools.bench.stage import Stage
 

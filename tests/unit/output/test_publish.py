@@ -192,3 +192,9 @@ def test_a_run_ends_with_its_sums() -> None:
     assert sums(garden, roof) == ["changes: 2  planned: 0  failed: roof"]
     dry = ComponentReport(name="gate", mode=Mode.PLAN, planned=(Mow(),))
     assert sums(dry) == ["changes: 0  planned: 1  failed: none"]
+
+
+def test_progress_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure(as_json=False)
+    publish.progress("terminated", 300, 5000)
+    assert "terminated 300 of 5000" in capfd.readouterr().out

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import inputs
-from refresh.actions import terminal
+from refresh.actions import terminal, watch
 from refresh.inputs import command_line
 from refresh.inputs.command_line import options, version, wording
 from refresh.inputs.table import SECRETS
@@ -161,7 +161,7 @@ def test_message_names_an_input_as_its_user_gave_it() -> None:
 def test_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
     out = RedactingStream(sys.stdout)
     with pytest.raises(ZeroDivisionError):
-        terminal._shown(ZeroDivisionError(), Commands({}, out), out, same_screen=False)
+        watch._shown(ZeroDivisionError(), Commands({}, out), out, same_screen=False)
     assert capfd.readouterr().out == ""
 
 
