@@ -34,6 +34,10 @@ class GitHubServer(Serving):
         """By the last part of the path: what is answered instead."""
         self.runners: list[dict[str, Any]] = []
         """As GitHub lists them: id, name, status, busy."""
+        self.jobs: dict[str, list[dict[str, Any]]] = {}
+        """By the run's id, as GitHub lists them; a run that is not among them does not exist."""
+        self.reads_actions = True
+        """Whether the job's token has `actions: read`."""
         self.token_life = timedelta(hours=1)
         self.installed = True
         """Whether the App is installed where it is looked for."""
@@ -80,8 +84,8 @@ class GitHubServer(Serving):
                 expires_at = datetime.now(UTC) + self.token_life
                 token = {"token": f"{canaries.REGISTRATION}{self._issued}", "expires_at": expires_at.isoformat()}
                 return 201, json.dumps(token).encode()
-            case "GET", "runners":
-                return 200, json.dumps(self._page(parse_qs(query))).encode()
+            case "GET", "runners" | "jobs":
+                return self._listed(plain, parse_qs(query))
             case "DELETE", number if number.isdigit():
                 before = len(self.runners)
                 self.runners = [each for each in self.runners if each["id"] != int(number)]
@@ -111,9 +115,16 @@ class GitHubServer(Serving):
         claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT, "iss": ISSUER}).encode()).decode().rstrip("=")
         return 200, json.dumps({"value": f"e30.{claims}.{canaries.ID_TOKEN}"}).encode()
 
-    def _page(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
-        size, page = (int(query.get(name, [default])[0]) for name, default in (("per_page", "30"), ("page", "1")))
-        return {"total_count": len(self.runners), "runners": self.runners[(page - 1) * size : page * size]}
+    def _listed(self, path: str, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        *_, run_id, name = path.split("/")
+        if name == "jobs" and not self.reads_actions:
+            return 403, b'{"message": "Resource not accessible by integration"}'
+        listed = self.runners if name == "runners" else self.jobs.get(run_id)
+        if listed is None:
+            return 404, b'{"message": "Not Found"}'
+        size, page = (int(query.get(each, [default])[0]) for each, default in (("per_page", "30"), ("page", "1")))
+        shown = listed[(page - 1) * size : page * size]
+        return 200, json.dumps({"total_count": len(listed), name: shown}).encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -121,6 +132,18 @@ class _Server(ThreadingHTTPServer):
         """Let clients go away in the middle: those that are cancelled or killed do."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+def job(number: int, name: str, *labels: str, status: str = "queued") -> dict[str, Any]:
+    """Give a job of a workflow run as GitHub lists it."""
+    return {
+        "id": number,
+        "name": name,
+        "labels": list(labels),
+        "status": status,
+        "conclusion": "success" if status == "completed" else None,
+        "html_url": f"https://github.com/octo/widgets/actions/runs/77/job/{number}",
+    }
 
 
 def runner(number: int, name: str, status: str = "offline", *, busy: bool = False) -> dict[str, Any]:

@@ -63,6 +63,10 @@ class State:
     terminations: Any = None
     """EC2's bucket of instances that may be terminated."""
     runners: dict[int, Any] = field(factory=dict)
+    jobs: dict[str, list[Any]] = field(factory=dict)
+    """The jobs of workflow runs, by the run's id."""
+    false_empty: int = 0
+    """How many more receives from a queue find nothing, although there is a message: short polls miss some."""
     serial: int = 0
     tokens: int = 0
 
@@ -107,6 +111,8 @@ class Account:
     """Mutating calls that had their effect, with what was sent."""
     look: Callable[[str, Any], None] = lambda *_: None
     """Shown what every read returned."""
+    refuse_message: Callable[[str], str] = lambda _: ""
+    """Given the body of each message of a batch; returns the code with which SQS refuses it, or ""."""
 
     def snapshot(self) -> bytes:
         """Freeze what outlives a process, and the time."""
@@ -132,8 +138,11 @@ class Account:
 MethodT = TypeVar("MethodT", bound="Callable[..., Any]")
 
 
-def operation(name: str, *, writes: bool = False) -> Callable[[MethodT], MethodT]:
-    """Make a method an API operation: it takes time, and the seam sees it before and after its effect."""
+def operation(name: str, *, writes: bool = False, foreign: bool = False) -> Callable[[MethodT], MethodT]:
+    """Make a method an API operation: it takes time, and the seam sees it before and after its effect.
+
+    A `foreign` one is called by other programs only, so no part of this one has to declare it.
+    """
 
     def decorate(method: MethodT) -> MethodT:
         @functools.wraps(method)
@@ -141,7 +150,8 @@ def operation(name: str, *, writes: bool = False) -> Callable[[MethodT], MethodT
             account: Account = self.account
             number = len(account.calls)
             account.calls.append(name)
-            operations.record(name)
+            if not foreign:
+                operations.record(name)
             account.clock.moment += LATENCY
             account.seam.before(number, name)
             try:

@@ -1,4 +1,4 @@
-"""GitHub in memory: registration tokens, runner downloads and runners."""
+"""GitHub in memory: registration tokens, runner downloads, runners and the jobs of runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from attrs import define
 
 from refresh import errors
 from refresh.credentials import Secret
-from refresh.ports import IssuedToken, RunnerRegistration
+from refresh.pool import names
+from refresh.ports import IssuedToken, RunnerRegistration, WorkflowJob
 from tests.fakes import canaries
 from tests.fakes.memory.account import Account, operation
 
@@ -59,3 +60,8 @@ class GitHub:
         """Remove a runner."""
         if self.account.state.runners.pop(runner_id, None) is None:
             raise errors.NotFound("github:RemoveRunner", "404", "Not Found")
+
+    @operation("github:ListJobs")
+    def jobs(self, _repository: names.Repository, run_id: str) -> list[WorkflowJob]:
+        """List the jobs of a run."""
+        return list(self.account.state.jobs.get(run_id, ()))
