@@ -53,6 +53,11 @@ class Secrets:
     """None if the run assumes no role."""
 
     @property
+    def token(self) -> Secret:
+        """The token for GitHub; empty with an App, or without any."""
+        return Secret("") if isinstance(self.github, AppKey) else self.github
+
+    @property
     def all(self) -> tuple[Secret, ...]:
         """List every secret that must be masked."""
         given = self.github.private_key if isinstance(self.github, AppKey) else self.github

@@ -14,16 +14,17 @@ from refresh.clients import aws, ca_files, connection_errors
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import silence_loggers
-from refresh.ports import Clients
+from refresh.clients.workflow_runs import WorkflowRuns
+from refresh.ports import Clients, DoorClients
 
 if TYPE_CHECKING:
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import Secrets
-    from refresh.desired import DesiredState
+    from refresh.desired import DesiredRelease, DesiredState
 
 
 def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Clients:
-    """Create the clients; make no call, except to fetch AWS credentials.
+    """Create the clients of refresh; make no call, except to fetch AWS credentials.
 
     Raise `InputErrors` if there are no AWS credentials, if they cannot be fetched, or if a file of trusted certificates
     cannot be used.
@@ -38,6 +39,22 @@ def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Cli
         sqs=clients.sqs,
         on_demand=clients.on_demand,
         github=GitHub(desired, secrets.github, hooks),
+        skew=skew,
+    )
+
+
+def connect_release(desired: DesiredRelease, secrets: Secrets, hooks: ProcessHooks) -> DoorClients:
+    """Create the clients of release; raises as `connect` does. Without a token GitHub is not asked."""
+    silence_loggers()
+    _require_ca_files()
+    skew = ClockSkew(hooks.now)
+    clients = aws.connect(desired, secrets.id_tokens, hooks, skew)
+    return DoorClients(
+        dynamodb=clients.dynamodb,
+        ec2=clients.ec2,
+        sqs=clients.sqs,
+        runs=WorkflowRuns(desired.github_api_url, secrets.token, hooks),
+        on_demand=clients.on_demand,
         skew=skew,
     )
 

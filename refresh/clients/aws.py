@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from refresh.clients.botocore_events import ClockSkew
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import IdTokens
-    from refresh.desired import DesiredState
+    from refresh.desired import PoolAccess
     from refresh.ports import Iam, ParameterStore, Sts
 
 CONCURRENCY = 32
@@ -100,7 +100,7 @@ class OnDemand:
             return self._created[service]
 
 
-def connect(desired: DesiredState, id_tokens: IdTokens | None, hooks: ProcessHooks, skew: ClockSkew) -> AwsClients:
+def connect(desired: PoolAccess, id_tokens: IdTokens | None, hooks: ProcessHooks, skew: ClockSkew) -> AwsClients:
     """Create the clients; raise `InputErrors` without credentials or with an unusable AWS configuration."""
     from botocore.config import Config  # noqa: PLC0415 - see the package's docstring
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same

@@ -78,16 +78,16 @@ def _urgent(report: Report) -> Iterator[str]:
     if ended:
         reasons = Counter(each.reason or "no reason recorded" for each in ended)
         counts = ", ".join(f"{number} {cell(reason)}" for reason, number in reasons.items())
-        listed.append(f"**{_number(len(ended), 'instance')} {would}ended**: {counts}")
+        listed.append(f"**{number(len(ended), 'instance')} {would}ended**: {counts}")
     if cut_off := [each for each in ended if each.cut_off]:
         runs = list(dict.fromkeys(_run(each, report) for each in cut_off if each.run_id))
         of = f": run {enumerated(runs)}" if runs else ""
-        listed.append(f"**{_number(len(cut_off), 'job')} {would}cut off** (ended while `running`){of}")
+        listed.append(f"**{number(len(cut_off), 'job')} {would}cut off** (ended while `running`){of}")
     listed += [
         f"**{component.name}**: {cell(text)}" for component in report.components for text in _remaining(component)
     ]
     listed += [f"❌ **{names}**: {cell(text)}" for names, text in causes(report.failed)]
-    yield from _bullets(listed)
+    yield from bullets(listed)
 
 
 def _to_be_ended(report: Report) -> list[Ended]:
@@ -119,13 +119,13 @@ def _touched(report: Report) -> Iterator[str]:
         return
     would = "that would change" if report.planning else "changed"
     is_open = " open" * (len(listed) <= _UNFOLDED)
-    yield f"<details{is_open}><summary>{_number(len(listed), 'instance')} {would}</summary>"
+    yield f"<details{is_open}><summary>{number(len(listed), 'instance')} {would}</summary>"
     yield ""
     yield "| instance | reason | state before | overdue | class | run | steps |"
     yield "| --- | --- | --- | ---: | --- | --- | --- |"
     for each in listed[:ROWS]:
         yield f"| {cell(each.id)} | {' | '.join(_facts(each))} | {_run(each, report)} | {', '.join(each.steps)} |"
-    yield from _cut(len(listed) - ROWS)
+    yield from cut(len(listed) - ROWS)
     yield ""
     yield "</details>"
 
@@ -150,12 +150,13 @@ def _messages(title: str, report: Report, of: Callable[[ComponentReport], Sequen
     if listed:
         yield f"#### {title}"
         yield ""
-        yield from _bullets(listed)
+        yield from bullets(listed)
 
 
-def _bullets(listed: Sequence[str]) -> Iterator[str]:
+def bullets(listed: Sequence[str]) -> Iterator[str]:
+    """Yield a list; a long one is cut."""
     yield from (f"- {each}" for each in listed[:ROWS])
-    yield from _cut(len(listed) - ROWS)
+    yield from cut(len(listed) - ROWS)
 
 
 def _components(report: Report) -> Iterator[str]:
@@ -178,7 +179,7 @@ def _pool(report: Report) -> Iterator[str]:
     instances = report.pool.instances
     if instances is None:
         return
-    yield f"#### The pool {'now' if report.planning else 'after the run'}: {_number(len(instances), 'instance')}"
+    yield f"#### The pool {'now' if report.planning else 'after the run'}: {number(len(instances), 'instance')}"
     if not instances:
         return
     yield ""
@@ -195,7 +196,7 @@ def _table(table: pool_table.Table) -> Iterator[str]:
     yield f"| {' | '.join(table.header)} |"
     yield f"| {' | '.join('---' if number < table.numeric else '---:' for number, _ in enumerate(table.header))} |"
     yield from (f"| {' | '.join(map(cell, row))} |" for row in table.rows[:ROWS])
-    yield from _cut(len(table.rows) - ROWS)
+    yield from cut(len(table.rows) - ROWS)
 
 
 def _changes(report: Report) -> Iterator[str]:
@@ -204,7 +205,7 @@ def _changes(report: Report) -> Iterator[str]:
     if not lines:
         return
     number = sum(each.noun != INSTANCE for each in (report.planned if report.planning else report.done))
-    title = f"{_number(number, 'change')} {'planned' if report.planning else 'made'}"
+    title = f"{number(number, 'change')} {'planned' if report.planning else 'made'}"
     yield f"<details{' open' * report.planning}><summary>{title}</summary>"
     yield ""
     shown = lines[:CHANGE_LINES]
@@ -213,7 +214,7 @@ def _changes(report: Report) -> Iterator[str]:
     yield f"{fence}diff"
     yield from shown
     yield fence
-    yield from _cut(len(lines) - CHANGE_LINES)
+    yield from cut(len(lines) - CHANGE_LINES)
     yield ""
     yield "</details>"
 
@@ -228,11 +229,13 @@ def _lines(component: ComponentReport) -> Iterator[str]:
         yield from lines
 
 
-def _number(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def number(count: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def _cut(number: int) -> Iterator[str]:
-    if number > 0:
+def cut(left: int) -> Iterator[str]:
+    """Say how many rows or lines are left out, if any."""
+    if left > 0:
         yield ""
-        yield f"*{number} more are in the report file.*"
+        yield f"*{left} more are in the report file.*"

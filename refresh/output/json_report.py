@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 
 def serialized(report: Report) -> Iterator[str]:
     """Yield the whole report piece by piece: fifty thousand changes at once would fill the memory."""
-    return _pieces(_document(report))
+    return pieces(_document(report))
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _document(report: Report) -> dict[str, Any]:
         "finished_at": _time(report.finished_at),
         "status": report.status,
         "exit_code": report.exit_code,
-        "components": map(_component, report.components),
+        "components": map(component, report.components),
         "pool": pool(report.pool),
         "ended": map(_ended, report.ended),
     }
@@ -69,7 +69,8 @@ def change(one: Change) -> dict[str, Any]:
     }
 
 
-def _component(report: ComponentReport) -> dict[str, Any]:
+def component(report: ComponentReport) -> dict[str, Any]:
+    """Return one component's report."""
     unchecked = report.unchecked
     return {
         "name": report.name,
@@ -143,18 +144,19 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else records.wire_time(moment)
 
 
-def _pieces(value: object) -> Iterator[str]:
+def pieces(value: object) -> Iterator[str]:
+    """Yield a JSON document piece by piece; an iterator in it becomes a list."""
     if isinstance(value, dict):
         yield "{"
         for number, (name, each) in enumerate(value.items()):
             yield f"{',' * (number > 0)}\n{json.dumps(name)}: "
-            yield from _pieces(each)
+            yield from pieces(each)
         yield "}"
     elif isinstance(value, Iterator):
         yield "["
         for number, each in enumerate(value):
             yield "," * (number > 0)
-            yield from _pieces(each)
+            yield from pieces(each)
         yield "]"
     else:
         yield json.dumps(value)

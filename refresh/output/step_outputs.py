@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -45,8 +45,8 @@ class Output:
     name: str
     description: str
     """For action.yml and the page of inputs and outputs."""
-    value: Callable[[Run], str | int | datetime | None]
-    """Compute it; None for what could not be observed."""
+    value: Callable[[Any], str | int | datetime | None]
+    """Compute it from a run of its action; None for what could not be observed."""
     type: str = "string"
     """As in action-types.yml."""
 
@@ -97,7 +97,7 @@ OUTPUTS = (
         "terminated-instance-ids",
         'Their ids, as a JSON list, `["i-0123456789abcdef0"]`. Cut at 16 KiB, some 700 ids; `terminated-count` counts '
         "all, and the report file lists all.",
-        lambda run: f"[{','.join(_fitting(map(_json, run.terminated), LIST_LIMIT))}]",
+        lambda run: as_list(run.terminated),
     ),
     Output(
         "registration-token-expires-at",
@@ -121,8 +121,17 @@ OUTPUTS = (
 
 def outputs(report: Report, report_path: str) -> dict[str, str]:
     """Compute every output, by name."""
-    run = Run(report, report_path)
-    return {each.name: _written(each.value(run)) for each in OUTPUTS}
+    return computed(OUTPUTS, Run(report, report_path))
+
+
+def computed(declared: Iterable[Output], run: object) -> dict[str, str]:
+    """Compute the outputs that an action declares, by name, as texts."""
+    return {each.name: _written(each.value(run)) for each in declared}
+
+
+def as_list(texts: Iterable[str]) -> str:
+    """Write texts as a JSON list, cut at 16 KiB."""
+    return f"[{','.join(_fitting(map(_json, texts), LIST_LIMIT))}]"
 
 
 def _written(value: str | int | datetime | None) -> str:

@@ -159,12 +159,12 @@ class Commands:
         content = "".join(_assigned(name, self._stream.redacted(value)) for name, value in values.items())
         self._append(path, content.encode(errors="replace"), "GITHUB_OUTPUT", "the outputs")
 
-    def write_report(self, pieces: Iterable[str]) -> str:
-        """Write the report file into the workspace; return its path there, or "" if there is no workspace."""
+    def write_report(self, pieces: Iterable[str], name: str = REPORT_FILE) -> str:
+        """Write a report file into the workspace; return its path there, or "" if there is no workspace."""
         workspace = self._environ.get("GITHUB_WORKSPACE")
         if not workspace:
             return ""
-        path, written = Path(workspace) / REPORT_FILE, None
+        path, written = Path(workspace) / name, None
         try:
             # A new file replaces whatever is there, so a link is not followed.
             with tempfile.NamedTemporaryFile("wb", dir=workspace, delete=False) as file:
@@ -178,7 +178,7 @@ class Commands:
                 written.unlink(missing_ok=True)
             self.annotate("warning", "report", f"{path}: the report was not written: {error}")
             return ""
-        return REPORT_FILE
+        return name
 
     def _append(self, path: str, content: bytes, variable: str, what: str) -> None:
         try:

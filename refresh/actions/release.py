@@ -1,0 +1,75 @@
+"""`release`: gives the machines of a run back; inputs in, exit code out.
+
+Exit code 0: no machine has the label any more. 1: something failed or was refused. 2: bad input, nothing was changed.
+AWS and GitHub are asked first, and what is needed for their answers is loaded while they answer.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from refresh import errors
+from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused
+from refresh.clients import connect_release
+from refresh.clients.aws import CONCURRENCY
+from refresh.inputs import release as inputs
+from refresh.release import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from refresh.ports import DoorClients
+    from refresh.workflow.commands import Commands
+    from refresh.workflow.shutdown import Shutdown
+
+LONGEST = timedelta(minutes=5)
+"""After this time nothing new is begun."""
+_LOOK_SECONDS = 0.2
+"""How often an interrupted wait is noticed."""
+
+
+def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
+    """Release once and return the exit code."""
+    clock = SystemClock(shutdown)
+    try:
+        given = inputs.load(environ)
+        for secret in given.secrets.all:
+            commands.mask(secret.reveal())
+        clients = connect_release(given.desired, given.secrets, hooks(environ, commands, clock, shutdown))
+    except (errors.InputErrors, errors.Interrupted) as error:
+        return refused(commands, error)
+    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="release")
+    try:
+        return _released(given, clients, clock, executor, commands, shutdown)
+    except BaseException:
+        shutdown.request()  # a defect: calls under way would continue unseen
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _released(  # noqa: PLR0913, PLR0917 - everything that a run needs
+    given: inputs.ReleaseInputs,
+    clients: DoorClients,
+    clock: SystemClock,
+    executor: ThreadPoolExecutor,
+    commands: Commands,
+    shutdown: Shutdown,
+) -> int:
+    desired, began_at = given.desired, clock.now()
+    first = observe.start(desired, clients, clock, executor)
+    from refresh.output import publish_release  # noqa: PLC0415 - see the module's docstring
+    from refresh.release import component  # noqa: PLC0415 - the same
+
+    release = component.begin(
+        desired, clients, clock, executor, first=first, deadline=began_at + LONGEST, stopped=shutdown.requested
+    )
+    converging = executor.submit(release.converge)
+    collect_garbage_again()
+    publish_release.beginning(commands, given)
+    while not converging.done() and not shutdown.out_of_patience():
+        wait([converging], timeout=_LOOK_SECONDS)
+    converged = converging.result() if converging.done() else release.abandoned()
+    return publish_release.ending(commands, desired, converged.report, began_at, clock.now())
