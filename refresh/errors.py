@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ISSUES = "https://github.com/org/refresh-action/issues"
 """Where people report bugs of this program."""
@@ -137,3 +137,11 @@ class Rejected(ApiError):
     """The service understood the request and refused it."""
 
     remedy = "Fix what the message reports."
+
+
+def of_entry(operation: str, entry: Mapping[str, object]) -> ApiError:
+    """Return the error for a failed entry of a batch, such as of SQS: its `Code`, `Message` and `SenderFault`."""
+    code, message = str(entry.get("Code", "Unknown")), str(entry.get("Message", ""))
+    if "throttl" in code.lower():
+        return Throttled(operation, code, message)
+    return (Rejected if entry.get("SenderFault") is True else Unavailable)(operation, code, message)

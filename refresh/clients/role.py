@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
-from refresh.clients import connection_errors
+from refresh.clients import github_get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.credentials import Credentials
-    from requests import PreparedRequest, Response
 
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import IdTokens
@@ -31,6 +29,7 @@ _GITHUB_SECONDS = 15
 _GITHUB_RETRIES = 3
 _STS_ATTEMPTS = 4
 _OPERATION = "GitHub GET id-token"
+_NOT_ISSUED = "GitHub issued no OIDC token."
 _REMEDIES = {
     "InvalidIdentityToken": (
         "In the role's account, create the identity provider {issuer} with the audience {audience}."
@@ -93,52 +92,21 @@ def credentials(role: Role, id_tokens: IdTokens, hooks: ProcessHooks, sts: Calla
 
 def _id_token(id_tokens: IdTokens, wanted_audience: str, hooks: ProcessHooks) -> str:
     """Request a token from GitHub that identifies this job, and mask it; it is valid for minutes."""
-    hooks.require_not_stopped(_OPERATION)
-    began, outcome = time.monotonic(), "answered"
-    try:
-        response = _get(id_tokens, wanted_audience)
-        outcome = str(response.status_code)
-        answer = response.json() if response.ok else {}
-    except (OSError, ValueError) as error:
-        outcome = type(error).__name__
-        files = connection_errors.GITHUB_FILES
-        if lasting := connection_errors.lasting(_OPERATION, error, id_tokens.url, files):
-            raise lasting from None
-        remedy = connection_errors.remedy(error)
-        raise errors.Unavailable(_OPERATION, outcome, "GitHub issued no OIDC token.", remedy=remedy) from None
-    finally:
-        if hooks.called:
-            hooks.called(_OPERATION, 1, time.monotonic() - began, outcome)
-    token = answer.get("value") if isinstance(answer, dict) else None
+    request = github_get.Request(
+        operation=_OPERATION,
+        url=id_tokens.url,
+        token=id_tokens.request_token,
+        parameters={"audience": wanted_audience},
+        problem=_NOT_ISSUED,
+        retries=_GITHUB_RETRIES,
+        seconds=_GITHUB_SECONDS,
+    )
+    answer = github_get.get(request, hooks)
+    token = answer.content.get("value") if answer.ok and isinstance(answer.content, dict) else None
     if not isinstance(token, str) or not token:
-        raise errors.Unavailable(_OPERATION, outcome, "GitHub issued no OIDC token.")
+        raise errors.Unavailable(_OPERATION, str(answer.status), _NOT_ISSUED)
     hooks.mask(token)
     return token
-
-
-def _get(id_tokens: IdTokens, wanted_audience: str) -> Response:
-    import requests  # noqa: PLC0415 - see the package's docstring
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - the same
-    from urllib3.util import Retry  # noqa: PLC0415 - the same
-
-    def bearer(request: PreparedRequest) -> PreparedRequest:
-        # As `auth`: a .netrc in HOME would replace a header.
-        request.headers["Authorization"] = f"bearer {id_tokens.request_token.reveal()}"
-        return request
-
-    # `other`: a certificate or a proxy that is refused would be refused again.
-    retry = Retry(
-        total=_GITHUB_RETRIES, other=0, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), raise_on_status=False
-    )
-    with requests.Session() as http:
-        http.mount(id_tokens.url, HTTPAdapter(max_retries=retry))
-        return http.get(
-            id_tokens.url,
-            params={"audience": wanted_audience},
-            auth=bearer,
-            timeout=_GITHUB_SECONDS,
-            allow_redirects=False,
-        )
 
 
 def _retry_temporary(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:

@@ -52,6 +52,7 @@ UNDOCUMENTED_TEXTS = {
     "NOT attribute_type(": "a condition for DynamoDB",
     "dict[QueueAttributeNameType": "a type",
     "set attributes of": "the beginning of a change's name",
+    "a job without a name": "in place of a job's name",
     "no wire form for": "a defect, which is only reported by its place",
     "#!/usr/bin/env bash": "the beginning of the agent's script",
 }

@@ -110,7 +110,7 @@ class GitHubServer(Serving):
         return 201, json.dumps({"token": token, "expires_at": expires_at.isoformat()}).encode()
 
     def _id_token(self, authorization: str) -> tuple[int, bytes]:
-        if authorization != f"bearer {canaries.REQUEST}":
+        if authorization != f"Bearer {canaries.REQUEST}":
             return 401, b'{"message": "no such job"}'
         claims = base64.urlsafe_b64encode(json.dumps({"sub": SUBJECT, "iss": ISSUER}).encode()).decode().rstrip("=")
         return 200, json.dumps({"value": f"e30.{claims}.{canaries.ID_TOKEN}"}).encode()

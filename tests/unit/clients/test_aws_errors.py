@@ -20,6 +20,12 @@ def _from(code: str, status: int = 400, message: str = "because.", operation: st
         ("ExpiredToken", 403, errors.CredentialsExpired),
         ("RequestLimitExceeded", 503, errors.Throttled),
         ("AWS.SimpleQueueService.NonExistentQueue", 400, errors.NotFound),
+        ("RequestThrottled", 403, errors.Throttled),
+        ("AccessDenied", 403, errors.PermissionDenied),
+        ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400, errors.Rejected),
+        ("KMS.AccessDeniedException", 400, errors.KeyUnusable),
+        ("KmsDisabled", 400, errors.KeyUnusable),
+        ("KmsThrottled", 400, errors.Throttled),
         ("InvalidLaunchTemplateName.NotFoundException", 400, errors.NotFound),
         ("InvalidLaunchTemplateName.AlreadyExistsException", 400, errors.AlreadyExists),
         ("ConditionalCheckFailedException", 400, errors.ConditionFailed),
@@ -33,7 +39,7 @@ def test_a_code_decides_the_type_and_an_unknown_one_the_status(
     error = _from(code, status)
     assert type(error) is kind
     assert (error.operation, error.code, error.message) == ("sqs:X", code, "because.")
-    assert str(error) == f"{kind.__name__}: sqs:X: {code}: because. {kind.remedy}"
+    assert str(error) == f"{kind.__name__}: sqs:X: {code}: because. {error.remedy}"
 
 
 @pytest.mark.parametrize(

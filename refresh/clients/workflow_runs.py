@@ -1,0 +1,145 @@
+"""GitHub's workflow runs, as `release` needs them.
+
+https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refresh import errors
+from refresh.clients import github_get, github_policies
+from refresh.desired import RunnerScope
+from refresh.ports import WorkflowJob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refresh.clients.github_get import Answer
+    from refresh.clients.process_hooks import ProcessHooks
+    from refresh.credentials import Secret
+    from refresh.pool import names
+
+_JOBS_PER_PAGE = 100
+_MOST_PAGES = 50
+_SECONDS = 5
+_RETRIES = 2
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _TOO_MANY = 401, 403, 404, 429
+_FIRST_REFUSAL, _FIRST_SERVER_ERROR = 400, 500
+_LONGEST_ADDRESS, _LONGEST_MESSAGE = 200, 300
+_PERMISSION = (
+    "Give the job `permissions: actions: read` (a job that lists permissions has no others), and leave github-token "
+    "at its default"
+)
+
+
+class WorkflowRuns:
+    """GitHub's REST API for workflow runs.
+
+    It sends requests with `requests`, and not with PyGithub, whose import takes 110 ms: a whole release takes a quarter
+    of a second. A rate limit is an error at once, since GitHub asks to wait for minutes.
+    """
+
+    def __init__(self, api_url: str, token: Secret, hooks: ProcessHooks) -> None:
+        self._api_url = api_url
+        self._token = token
+        self._hooks = hooks
+
+    def jobs(self, repository: names.Repository, run_id: str) -> Iterator[WorkflowJob]:
+        """List every job of the latest attempt of a run, page by page."""
+        path = f"/repos/{repository}/actions/runs/{run_id}/jobs"
+        operation = f"GitHub GET {path}"
+        if not self._token.reveal():
+            problem = "there is no token for GitHub."
+            raise errors.PermissionDenied(operation, "NoToken", problem, remedy="Set github-token.")
+        for page in range(1, _MOST_PAGES + 1):
+            listed = self._page(repository, operation, path, page)
+            yield from (_job(operation, each) for each in listed)
+            if len(listed) < _JOBS_PER_PAGE:
+                return
+        raise _unexpected(operation, f"the run has more than {_MOST_PAGES * _JOBS_PER_PAGE} jobs")
+
+    def _page(self, repository: names.Repository, operation: str, path: str, page: int) -> list[Any]:
+        request = github_get.Request(
+            operation=operation,
+            url=f"{self._api_url}{path}",
+            token=self._token,
+            parameters={"filter": "latest", "per_page": str(_JOBS_PER_PAGE), "page": str(page)},
+            problem=f"no usable answer from {self._api_url}.",
+            headers=_HEADERS,
+            retries=_RETRIES,
+            seconds=_SECONDS,
+        )
+        answer = github_get.get(request, self._hooks)
+        if not answer.ok:
+            raise _refused(operation, repository, answer)
+        listed = answer.content.get("jobs") if isinstance(answer.content, dict) else None
+        if not isinstance(listed, list):
+            raise _unexpected(operation, "the answer is not a list of jobs")
+        return listed
+
+
+def _job(operation: str, job: Any) -> WorkflowJob:
+    """Read a listed job: one that is not clearly completed is open, and unclear labels are none."""
+    if not isinstance(job, dict):
+        raise _unexpected(operation, "a job in the answer is not an object")
+    labels, url = job.get("labels"), job.get("html_url")
+    return WorkflowJob(
+        name=str(job.get("name") or "a job without a name"),
+        labels=tuple(each for each in labels if isinstance(each, str)) if isinstance(labels, list) else (),
+        completed=job.get("status") == "completed",
+        url=url if isinstance(url, str) and url.startswith(("https://", "http://")) else "",
+    )
+
+
+def _refused(operation: str, repository: names.Repository, answer: Answer) -> errors.ApiError:
+    status, code, message = answer.status, str(answer.status), _message(answer)
+    if status < _FIRST_REFUSAL:
+        return _moved(operation, repository, answer)
+    if status == _UNAUTHENTICATED:
+        remedy = "The github-token is wrong, revoked or expired; without this input it is the workflow's own."
+        return errors.CredentialsExpired(operation, code, message, remedy=remedy)
+    if _is_limited(answer):
+        remedy = "Run the job again in some minutes; all workflows of a repository share one limit."
+        return errors.Throttled(operation, code, message, remedy=remedy)
+    if status in (_FORBIDDEN, _ABSENT):
+        return errors.PermissionDenied(operation, code, message, remedy=_remedy(repository, answer))
+    return (errors.Unavailable if status >= _FIRST_SERVER_ERROR else errors.Rejected)(operation, code, message)
+
+
+def _is_limited(answer: Answer) -> bool:
+    """Whether a rate limit is used up.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    used_up = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+    return answer.status == _TOO_MANY or (
+        answer.status == _FORBIDDEN and (used_up or "rate limit" in _message(answer).lower())
+    )
+
+
+def _remedy(repository: names.Repository, answer: Answer) -> str:
+    """Return the remedy for a missing permission, or for a policy that forbids the request."""
+    if answer.status == _ABSENT:
+        return f"{_PERMISSION}. GitHub gives the same answer if {repository} has no such run: check run-id."
+    message = _message(answer)
+    if policy := github_policies.remedy(RunnerScope.REPOSITORY, str(repository), message, answer.headers):
+        return policy
+    return f"{_PERMISSION}." if message else github_policies.without_message(f"{_PERMISSION}.")
+
+
+def _moved(operation: str, repository: names.Repository, answer: Answer) -> errors.Rejected:
+    address = answer.headers.get("location", "")[:_LONGEST_ADDRESS] or "an address that it does not name"
+    remedy = f"If {repository} was renamed or moved, run again under its new name. Otherwise correct GITHUB_API_URL."
+    return errors.Rejected(operation, str(answer.status), f"GitHub redirects to {address}.", remedy=remedy)
+
+
+def _message(answer: Answer) -> str:
+    """Return GitHub's own message; "" if there is none."""
+    found = answer.content.get("message") if isinstance(answer.content, dict) else None
+    return str(found or "")[:_LONGEST_MESSAGE]
+
+
+def _unexpected(operation: str, problem: str) -> errors.Unavailable:
+    return errors.Unavailable(operation, "Unexpected", f"{problem}.")
