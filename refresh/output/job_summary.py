@@ -204,8 +204,8 @@ def _changes(report: Report) -> Iterator[str]:
     lines = [line for component in report.components for line in _lines(component)]
     if not lines:
         return
-    number = sum(each.noun != INSTANCE for each in (report.planned if report.planning else report.done))
-    title = f"{number(number, 'change')} {'planned' if report.planning else 'made'}"
+    counted = sum(each.noun != INSTANCE for each in (report.planned if report.planning else report.done))
+    title = f"{number(counted, 'change')} {'planned' if report.planning else 'made'}"
     yield f"<details{' open' * report.planning}><summary>{title}</summary>"
     yield ""
     shown = lines[:CHANGE_LINES]

@@ -8,7 +8,6 @@ from attrs import frozen
 
 from refresh.output.step_outputs import Output, as_list, computed
 
-
 if TYPE_CHECKING:
     from refresh.output.release_run import ReleaseRun
 
@@ -34,7 +33,7 @@ OUTPUTS = (
     ),
     Output(
         "instance-ids",
-        'Ids of both, as a JSON list, `["i-0123456789abcdef0"]`. Cut at 16 KiB, some 700 ids; the report file lists all.',
+        'Ids of both, as a JSON list, `["i-0123456789abcdef0"]`. Cut at 16 KiB, some 700; the report file lists all.',
         lambda ended: as_list(each.id for each in (*ended.run.released, *ended.run.ended)),
     ),
     Output(
