@@ -46,8 +46,6 @@ class Change(ABC):
     done: ClassVar[str] = "made"
     sign: ClassVar[str] = "~"
     """`+` creates, `-` ends or deletes, `~` changes."""
-    minor: ClassVar[bool] = False
-    """Whether the log only counts the changes of this kind that were made."""
 
     @property
     @abstractmethod

@@ -61,6 +61,11 @@ def component(commands: Commands, report: ComponentReport) -> None:
             log.info("change.postponed", number=len(report.postponed), note="left for the next run")
         for change in report.pending:
             log.info("change.pending", subject=str(change), note="acknowledged by AWS, not yet read back")
+    messages(commands, report)
+
+
+def messages(commands: Commands, report: ComponentReport) -> None:
+    """Annotate the notes, warnings and errors of a component; one cause is one error."""
     for note in report.notes:
         commands.annotate("notice", report.name, note)
     for warning in report.warnings:
@@ -110,7 +115,7 @@ def _planned(commands: Commands, report: ComponentReport) -> None:
 def _done(changes: tuple[Change, ...]) -> None:
     for kind, number in Counter(type(change) for change in changes).items():
         event = f"{kind.noun}.{kind.done}"
-        if kind.minor or number > change_list.LINES_PER_KIND:
+        if number > change_list.LINES_PER_KIND:
             log.info(event, number=number)
             continue
         for change in changes:

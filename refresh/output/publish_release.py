@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from refresh.output import publish, release_outputs, release_report, release_summary
 from refresh.output.release_run import ReleaseRun
+from refresh.text import lasting
 from refresh.workflow import log
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ def ending(
     commands: Commands, desired: DesiredRelease, component: ComponentReport, began_at: datetime, ended_at: datetime
 ) -> int:
     """Publish the result for people and programs, and return the exit code."""
-    publish.component(commands, component)
     run = ReleaseRun(desired=desired, component=component, started_at=began_at, finished_at=ended_at)
+    _machines(commands, run)
+    if not run.machines and not component.failed:
+        text = f"nothing to release: no machine has the label {desired.labels}."
+        commands.annotate("notice", component.name, text)
+    publish.messages(commands, component)
     minutes = round(run.worked.total_seconds() / 60)
     log.info("release.finished", released=len(run.released), ended=len(run.ended), machine_minutes=minutes)
     commands.summarise(release_summary.markdown(run))
@@ -40,3 +45,21 @@ def ending(
     commands.write_outputs(release_outputs.outputs(run, path))
     commands.show_annotations()
     return run.exit_code
+
+
+def _machines(commands: Commands, run: ReleaseRun) -> None:
+    """Write a line for each machine."""
+    seconds = f"{(run.finished_at - run.started_at).total_seconds():.1f}"
+    status = release_summary.status(run)
+    with commands.group(f"release: {status} ({seconds} s)", {"status": status, "seconds": seconds}):
+        for each in run.machines:
+            event = f"machine.{each.result.replace(' ', '_')}"
+            facts = {
+                "label": each.label,
+                "class": each.resource_class,
+                "type": each.instance_type,
+                "usage": each.usage_class,
+                "worked": "" if each.worked is None else lasting(each.worked),
+                "reason": each.reason,
+            }
+            log.info(event, subject=each.id, **{name: value for name, value in facts.items() if value})

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from refresh.engine.change import INSTANCE, Done, Failed, Skipped
+from refresh.engine.change import INSTANCE, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from refresh.desired import DesiredRelease
-    from refresh.engine.change import Change, Outcome
+    from refresh.engine.change import Change
     from refresh.engine.report import ComponentReport
 
 RELEASED = "released"
@@ -31,10 +31,10 @@ class Machine:
     usage_class: str = ""
     worked: timedelta | None = None
     """How long the run had it; None if it never ran."""
-    result: str = ""
-    """`released` (back in the pool), `ended`, or why it is neither."""
+    result: str
+    """`released` (back in the pool), `ended`, `skipped` (another process was first), `failed` or `not begun`."""
     reason: str = ""
-    """Why it ended."""
+    """Why it ended, was skipped or failed."""
 
 
 @frozen(kw_only=True)
@@ -50,11 +50,15 @@ class ReleaseRun:
     def machines(self) -> tuple[Machine, ...]:
         """The machines, in the order in which they were planned."""
         found: dict[str, Machine] = {}
-        for change, result in self._results():
+        for change, result, reason in self._results():
             if change.noun == INSTANCE:
                 known = found.get(change.subject)
-                # The first change of a machine has its record.
-                found[change.subject] = _machine(change, result, known)
+                # The first change of a machine has its record, and the first reason is why it ends.
+                found[change.subject] = (
+                    evolve(known, result=result, reason=reason if result not in {RELEASED, ENDED} else known.reason)
+                    if known
+                    else _machine(change, result, reason)
+                )
         return tuple(found.values())
 
     @property
@@ -77,28 +81,32 @@ class ReleaseRun:
         """0: no machine has the label any more; 1: something is left to do, or was refused."""
         return 1 if self.component.failed else 0
 
-    def _results(self) -> Iterator[tuple[Change, str]]:
+    def _results(self) -> Iterator[tuple[Change, str, str]]:
+        """Yield every change of the run with its result and the reason."""
         if self.component.planning:
-            yield from ((change, _result(change)) for change in self.component.planned)
-            yield from ((change, _result(change)) for change in self.component.following)
+            yield from ((change, *_done(change)) for change in self.component.planned)
+            yield from ((change, *_done(change)) for change in self.component.following)
             return
         for outcome in self.component.outcomes:
-            yield outcome.change, _of_outcome(outcome)
+            match outcome:
+                case Done(change=change):
+                    yield change, *_done(change)
+                case Skipped(change=change, reason=reason):
+                    yield change, "skipped", reason
+                case Failed(change=change, error=error):
+                    yield change, "failed", str(error)
+                case Postponed(change=change):
+                    yield change, "not begun", ""
+                case _:
+                    assert_never(outcome)
 
 
-def _machine(change: Change, result: str, known: Machine | None) -> Machine:
+def _done(change: Change) -> tuple[str, str]:
+    return RELEASED if change.done == RELEASED else ENDED, str(change.facts.get("reason", ""))
+
+
+def _machine(change: Change, result: str, reason: str) -> Machine:
     facts = change.facts
-    if known:
-        return Machine(
-            id=known.id,
-            label=known.label,
-            resource_class=known.resource_class,
-            instance_type=known.instance_type,
-            usage_class=known.usage_class,
-            worked=known.worked,
-            result=result,
-            reason=known.reason,
-        )
     seconds = facts.get("seconds")
     return Machine(
         id=change.subject,
@@ -106,23 +114,7 @@ def _machine(change: Change, result: str, known: Machine | None) -> Machine:
         resource_class=str(facts.get("class", "")),
         instance_type=str(facts.get("type", "")),
         usage_class=str(facts.get("usage", "")),
-        worked=timedelta(seconds=int(seconds)) if seconds is not None else None,
+        worked=None if seconds is None else timedelta(seconds=int(seconds)),
         result=result,
-        reason=str(facts.get("reason", "")),
+        reason=reason,
     )
-
-
-def _of_outcome(outcome: Outcome) -> str:
-    match outcome:
-        case Done():
-            return _result(outcome.change)
-        case Skipped(reason=reason):
-            return reason
-        case Failed(error=error):
-            return f"failed: {error}"
-        case _:
-            return "not begun"
-
-
-def _result(change: Change) -> str:
-    return RELEASED if change.done == RELEASED else ENDED

@@ -80,7 +80,7 @@ def _types(run: ReleaseRun) -> Iterator[str]:
     yield "| --- | --- | ---: | ---: |"
     for (name, usage), machines in sorted(by_type.items()):
         worked = sum((each.worked for each in machines if each.worked), timedelta())
-        yield f"| {cell(name) or '(unknown)'} | {cell(usage)} | {len(machines)} | {_minutes(worked)} |"
+        yield f"| {cell(name) or '(not recorded)'} | {cell(usage)} | {len(machines)} | {_minutes(worked)} |"
 
 
 def _messages(run: ReleaseRun) -> Iterator[str]:

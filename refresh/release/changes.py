@@ -87,6 +87,10 @@ class Retire(_OfMachine):
     reason: Reason
 
     @property
+    def facts(self) -> dict[str, str | int]:
+        return {**super().facts, "reason": self.reason.value}
+
+    @property
     def note(self) -> str:
         return self._described(self.reason.value)
 
@@ -109,8 +113,12 @@ class Terminate(Change):
         return self.id
 
     @property
+    def facts(self) -> dict[str, str | int]:
+        return {"label": self.label, "reason": self.note}
+
+    @property
     def note(self) -> str:
-        return self.reason.value if self.reason else ""
+        return self.reason.value if self.reason else "an earlier release has not finished its end"
 
 
 @frozen
@@ -121,7 +129,6 @@ class Offer(Change):
     verb: ClassVar[str] = "send"
     done: ClassVar[str] = "sent"
     sign: ClassVar[str] = "+"
-    minor: ClassVar[bool] = True
     record: records.InstanceRecord
     at: datetime = field(eq=False)
 

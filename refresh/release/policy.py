@@ -68,7 +68,7 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
         tuple(found.changes),
         tuple(found.warnings()),
         (*refusals, *found.refusals(actual)),
-        notes=tuple(_notes(desired, actual, found)),
+        notes=tuple(_notes(desired, actual)),
     )
 
 
@@ -211,9 +211,7 @@ def _open(desired: DesiredRelease, actual: Actual) -> dict[str, list[WorkflowJob
     return blocked
 
 
-def _notes(desired: DesiredRelease, actual: Actual, found: _Found) -> Iterator[str]:
-    if not (actual.machines or found.changes or actual.ec2_error):
-        yield f"nothing to release: no machine has the label {desired.labels}."
+def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
     if actual.jobs_error and actual.machines:
         yield f"GitHub did not say whether jobs still need these machines: {actual.jobs_error}"
     elif desired.force and (jobs := [job for job in actual.open_jobs if any(map(desired.has, job.labels))]):
