@@ -66,7 +66,7 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
     refusals = tuple(_cut_off(label, jobs) for label, jobs in blocked.items())
     return Plan(
         tuple(found.changes),
-        tuple(found.warnings()),
+        (*found.warnings(), *_unseen(actual, found)),
         (*refusals, *found.refusals(actual)),
         notes=tuple(_notes(desired, actual)),
     )
@@ -209,6 +209,15 @@ def _open(desired: DesiredRelease, actual: Actual) -> dict[str, list[WorkflowJob
             if desired.has(label) and label in labels:
                 blocked.setdefault(label, []).append(job)
     return blocked
+
+
+def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
+    """Warn where EC2 was asked in vain and nothing has to end."""
+    if actual.ec2_error and not found.unended:
+        yield (
+            f"EC2 did not describe the instances ({actual.ec2_error}), so spot machines may have been given back that "
+            "EC2 has ended already; they end by themselves after the idle time."
+        )
 
 
 def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
