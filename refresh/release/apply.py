@@ -67,9 +67,10 @@ def _offer(
 
 def _write(table: str, change: GiveBack | Retire) -> Actions:
     if isinstance(change, GiveBack):
-        state, threshold = lifecycle.IDLE, change.threshold
+        state, threshold, required = lifecycle.IDLE, change.threshold, Threshold.AHEAD
     else:
         state, threshold = lifecycle.retired(change.record.state), change.at - lifecycle.EXPIRED_SINCE
+        required = Threshold.ANY
     written = {
         "state": state,
         "runId": "",
@@ -77,7 +78,7 @@ def _write(table: str, change: GiveBack | Retire) -> Actions:
         "lastRunId": change.label,
         "releasedAt": records.wire_time(change.at),
     }
-    return _conditional(lifecycle.update(table, change.record, written, Threshold.AHEAD, change.at))
+    return _conditional(lifecycle.update(table, change.record, written, required, change.at))
 
 
 def _note(table: str, change: Change) -> Actions:

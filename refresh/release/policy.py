@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 LARGEST_SKEW = timedelta(seconds=60)
 """The largest difference to AWS's clock with which this machine's clock is corrected."""
+_MARGIN = timedelta(minutes=1)
+"""How soon a machine's time may be over for EC2 to be asked: it may be over when the plan is made."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
 def needs_ec2(desired: DesiredRelease, actual: Actual, now: datetime) -> bool:
     """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded."""
-    if not actual.machines:
-        return not actual.ended
-    return any(
+    return not actual.machines or any(
         isinstance(each.record, records.InstanceRecord) and _questionable(desired, actual, each.label, each.record, now)
         for each in actual.machines
     )
@@ -43,7 +43,7 @@ def _questionable(
 ) -> bool:
     if record.run_id != label:
         return _retired(record)
-    running = record.state == lifecycle.RUNNING and record.expires is not None and record.expires > now
+    running = record.state == lifecycle.RUNNING and record.expires is not None and record.expires > now + _MARGIN
     return not running or record.usage_class != "on-demand" or not _reused(desired, actual, label)
 
 
@@ -95,7 +95,7 @@ class _Found:
         if self.unended:
             yield (
                 f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
-                f"({actual.ec2_error}). A machine whose time is over ends by itself a minute later."
+                f"({actual.ec2_error or 'it was not asked'}). A machine without time ends by itself a minute later."
             )
 
 
@@ -106,23 +106,14 @@ def _judge(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and one m
         _judge_released(actual, label, record, now, found)
         return
     reason = _reason(desired, actual, label, record, now)
-    if record.state == lifecycle.IDLE or (reason is not Reason.EXPIRED and record.expires is None):
+    if record.state == lifecycle.IDLE or record.expires is None:
         found.warn(
             f"its record is contradictory ({_shown(record)}); it was left alone: correct or delete it", record.id
         )
     elif reason is None:
         found.changes.append(GiveBack(label, record, now, now + actual.settings.idle_time))
     elif _may_end(actual, record.id, found):
-        _end(actual, label, record, reason, now, found)
-
-
-def _end(  # noqa: PLR0913, PLR0917 - as above
-    actual: Actual, label: str, record: records.InstanceRecord, reason: Reason, now: datetime, found: _Found
-) -> None:
-    if reason is not Reason.EXPIRED:
         found.changes.append(Retire(label, record, now, reason))
-    elif not _gone(actual, record.id) and actual.instances is not None:
-        found.changes.append(Terminate(record.id, label, reason))
 
 
 def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: _Found) -> None:
