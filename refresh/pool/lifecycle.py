@@ -99,7 +99,7 @@ TRANSITIONS = (
         before=IDLE,
         after=SAME,
         by=f"{_OURS}, after its message",
-        condition=_ALL_READ_AHEAD,
+        condition=_ALL_READ,
         sets="`offeredFor`: its `threshold`",
     ),
     Transition(

@@ -32,12 +32,8 @@ TIME_TO_LIVE_ATTRIBUTE = "expiresAt"
 HISTORY_LIFETIME = timedelta(days=30)
 RUN_LIFETIME = timedelta(days=30)
 
-CREATED = "created"
-RUNNING = "running"
-IDLE = "idle"
-CLAIMED = "claimed"
 TERMINATED = "terminated"
-LIVING_STATES = frozenset({CREATED, RUNNING, IDLE, CLAIMED})
+LIVING_STATES = frozenset((CREATED := "created", RUNNING := "running", IDLE := "idle", CLAIMED := "claimed"))
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 _WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.pool import lifecycle, names
+from refresh.pool import lifecycle, names, records
 from refresh.reconciler.registered import COMPONENTS
 from tools.generated.components import table
 from tools.generated.pieces import Piece, Section
@@ -17,19 +17,17 @@ _STATES = {*lifecycle.LIVING_STATES, lifecycle.TERMINATED}
 
 
 def pieces() -> Iterator[Piece]:
-    """Write the METADATA items and the transitions."""
-    items = {item.identifier: item for each in COMPONENTS for item in each.items}
-    yield Section(
-        PAGE,
-        "metadata",
-        table(
-            ("identifier", "`value`", "is", "read by, and refused if"),
-            [
-                (f"`{item.identifier}`", f"`{item.value}`", item.meaning, item.read_by)
-                for item in map(items.__getitem__, names.METADATA_IDENTIFIERS)
-            ],
-        ),
-    )
+    """Write the items that components keep, and the transitions."""
+    for section, entity, identifiers in (
+        ("metadata", records.METADATA, names.METADATA_IDENTIFIERS),
+        ("settings", records.SETTINGS, (names.SETTINGS_IDENTIFIER,)),
+    ):
+        items = {item.identifier: item for each in COMPONENTS for item in each.items if item.entity == entity}
+        rows = [
+            (f"`{item.identifier}`", f"`{item.value}`", item.meaning, item.read_by)
+            for item in map(items.__getitem__, identifiers)
+        ]
+        yield Section(PAGE, section, table(("identifier", "`value`", "is", "read by, and refused if"), rows))
     yield Section(
         PAGE,
         "transitions",

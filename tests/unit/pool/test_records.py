@@ -96,7 +96,9 @@ def test_a_record_is_read_as_provision_wrote_it() -> None:
     assert records.read_instance(least) == InstanceRecord(id=ID, state="idle", run_id=None, threshold=None)
 
 
-@pytest.mark.parametrize("container", [{}, {"a": "x"}, {"a": {"S": 5}}, {"a": {"N": "x"}}, {"a": {"M": []}}, {"a": {"BOOL": "no"}}])
+@pytest.mark.parametrize(
+    "container", [{}, {"a": "x"}, {"a": {"S": 5}}, {"a": {"N": "x"}}, {"a": {"M": []}}, {"a": {"BOOL": "no"}}]
+)
 def test_an_attribute_of_another_type_reads_as_absent(container: dict[str, Any]) -> None:
     assert records.text(container, "a") is None
     assert records.number(container, "a") is None
