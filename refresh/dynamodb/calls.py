@@ -1,4 +1,4 @@
-"""The calls with which METADATA items are read and written, for every component that keeps one.
+"""The calls with which METADATA items and the SETTINGS item are read and written, for every component that keeps one.
 
 A run does not import this module: it asks DynamoDB for the items before the components are loaded.
 """
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from refresh.pool.permissions import Calls
 
 CALLS: Calls = {
-    "dynamodb:BatchGetItem": Needs("always: all METADATA items of the pool", STATE_TABLE),
-    "dynamodb:GetItem": Needs("a METADATA item whose write was refused or not answered", STATE_TABLE),
-    "dynamodb:PutItem": Needs("a METADATA item differs: a parameter, the registration token", STATE_TABLE, writes=True),
+    "dynamodb:BatchGetItem": Needs("always: all METADATA items of the pool, and SETTINGS", STATE_TABLE),
+    "dynamodb:GetItem": Needs(
+        "a METADATA item or SETTINGS, after a write that was refused or not answered", STATE_TABLE
+    ),
+    "dynamodb:PutItem": Needs(
+        "a METADATA item or SETTINGS differs: a parameter, the registration token", STATE_TABLE, writes=True
+    ),
 }

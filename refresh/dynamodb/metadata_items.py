@@ -1,4 +1,4 @@
-"""DynamoDB: the METADATA items, read together once at the start of a run.
+"""DynamoDB: the METADATA and SETTINGS items, read together once at the start of a run.
 
 Several components keep one item each. A run without changes needs one BatchGetItem for all of them, and a run that
 writes does not read acknowledged writes back: a consistent read would return the same.
@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
     from refresh.ports import Clock
 
+    Key = tuple[str, str]
+
+SETTINGS = records.SETTINGS, names.SETTINGS_IDENTIFIER
+_KEYS = (*((records.METADATA, identifier) for identifier in names.METADATA_IDENTIFIERS), SETTINGS)
+"""Every item, by entity and identifier."""
+
 
 class MetadataItems:
-    """The METADATA items of one table, read consistently."""
+    """The METADATA items of one table and its SETTINGS item, read consistently.
+
+    An item is named by its identifier, and by its entity if that is not METADATA.
+    """
 
     def __init__(
         self,
@@ -39,23 +48,24 @@ class MetadataItems:
         self._table = table
         self._clock = clock
         self._first_read = executor.submit(self._read_all)
-        self._known: dict[str, records.Item] = {}
+        self._known: dict[Key, records.Item] = {}
         """Items that were written or read again since."""
-        self._doubtful: set[str] = set()
-        """Items whose write was refused or not answered."""
+        self._doubtful: set[Key] = set()
+        """Items whose write was refused or not answered, and those that another process may have changed."""
         self._lock = Lock()
 
-    def first(self, identifier: str) -> records.Item:
+    def first(self, identifier: str, entity: str = records.METADATA) -> records.Item:
         """Return the item as it was at the start of the run; empty if there was none."""
-        return self._first_read.result().get(identifier, {})
+        return self._first_read.result().get((entity, identifier), {})
 
-    def read(self, identifier: str) -> records.Item:
+    def read(self, identifier: str, entity: str = records.METADATA) -> records.Item:
         """Return the item as this run found or left it; read again only if that is unknown; empty if there is none."""
-        if identifier in self._doubtful:
-            self._settle(identifier, self._read_one(identifier))
+        key = entity, identifier
+        if key in self._doubtful:
+            self._settle(key, self._read_one(key))
         with self._lock:
-            known = self._known.get(identifier)
-        return self.first(identifier) if known is None else known
+            known = self._known.get(key)
+        return self.first(identifier, entity) if known is None else known
 
     def write(
         self,
@@ -63,36 +73,39 @@ class MetadataItems:
         value: object,
         condition: Mapping[str, Any] | None = None,
         attributes: Mapping[str, object] | None = None,
+        *,
+        entity: str = records.METADATA,
     ) -> None:
         """Put the whole item: a crash leaves the old or the new one. `condition` has parameters of PutItem."""
-        item = records.item(records.METADATA, identifier, self._clock.now(), value=value, **(attributes or {}))
+        item = records.item(entity, identifier, self._clock.now(), value=value, **(attributes or {}))
         try:
             self._dynamodb.put_item(TableName=self._table, Item=item, **(condition or {}))
         except errors.RefreshError:
             with self._lock:
-                self._doubtful.add(identifier)
+                self._doubtful.add((entity, identifier))
             raise
-        self._settle(identifier, item)
+        self._settle((entity, identifier), item)
 
-    def _settle(self, identifier: str, item: records.Item) -> None:
+    def read_again(self) -> None:
+        """Have every item read again when it is needed next: another process has changed some of them."""
         with self._lock:
-            self._known[identifier] = item
-            self._doubtful.discard(identifier)
+            self._doubtful.update(_KEYS)
 
-    def _read_one(self, identifier: str) -> records.Item:
+    def _settle(self, key: Key, item: records.Item) -> None:
+        with self._lock:
+            self._known[key] = item
+            self._doubtful.discard(key)
+
+    def _read_one(self, key: Key) -> records.Item:
         try:
-            response = self._dynamodb.get_item(
-                TableName=self._table, Key=records.key(records.METADATA, identifier), ConsistentRead=True
-            )
+            response = self._dynamodb.get_item(TableName=self._table, Key=records.key(*key), ConsistentRead=True)
         except errors.NotFound:
             return {}
         return dict(response.get("Item", {}))
 
-    def _read_all(self) -> dict[str, records.Item]:
+    def _read_all(self) -> dict[Key, records.Item]:
         try:
-            found = items.by_identifier(
-                self._dynamodb, self._clock, self._table, records.METADATA, names.METADATA_IDENTIFIERS
-            )
+            found = items.by_key(self._dynamodb, self._clock, self._table, _KEYS)
         except errors.NotFound:
             return {}
         return {} if self._gone() else found

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
 
+from refresh.pool import records
+
 if TYPE_CHECKING:
     from refresh.engine.component import Component, Gate
     from refresh.pool.permissions import Calls
@@ -20,7 +22,7 @@ GivenT = TypeVar("GivenT")
 
 @frozen
 class Item:
-    """A METADATA item that a component keeps, as docs/table.md describes it."""
+    """An item that a component keeps, as docs/table.md describes it."""
 
     identifier: str
     value: str
@@ -28,6 +30,7 @@ class Item:
     meaning: str
     read_by: str
     """Who else reads it, and what they refuse."""
+    entity: str = records.METADATA
 
 
 @frozen(kw_only=True)

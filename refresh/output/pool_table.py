@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.pool import records
+from refresh.pool import lifecycle
 from refresh.pool.snapshot import UNRECORDED
 from refresh.text import lasting, relative
 
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
     from refresh.pool.snapshot import InstanceSnapshot
 
-_STATES = ("created", "claimed", "running", "idle", records.TERMINATED, UNRECORDED)
-_NAMES = {records.TERMINATED: "ending"}
+_STATES = (
+    lifecycle.CREATED,
+    lifecycle.CLAIMED,
+    lifecycle.RUNNING,
+    lifecycle.IDLE,
+    lifecycle.TERMINATED,
+    UNRECORDED,
+)
+_NAMES = {lifecycle.TERMINATED: "ending"}
 
 
 @frozen

@@ -33,7 +33,7 @@ HISTORY_LIFETIME = timedelta(days=30)
 RUN_LIFETIME = timedelta(days=30)
 
 TERMINATED = "terminated"
-LIVING_STATES = frozenset({"created", "idle", "claimed", "running"})
+LIVING_STATES = frozenset((CREATED := "created", RUNNING := "running", IDLE := "idle", CLAIMED := "claimed"))
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 _WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -83,23 +83,31 @@ def to_wire(value: object) -> dict[str, Any]:
 
 def text(container: Mapping[str, Any], name: str) -> str | None:
     """Read a string attribute; None if it is absent or of another type."""
-    value = container.get(name)
-    content = value.get("S") if isinstance(value, Mapping) else None
+    content = _content(container, name, "S")
     return content if isinstance(content, str) else None
 
 
 def mapping(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Read a map attribute; empty if it is absent or of another type."""
-    value = container.get(name)
-    content = value.get("M") if isinstance(value, Mapping) else None
+    content = _content(container, name, "M")
     return content if isinstance(content, Mapping) else {}
 
 
 def number(container: Mapping[str, Any], name: str) -> int | None:
     """Read a whole number; None if it is absent, of another type or not whole."""
-    value = container.get(name)
-    content = value.get("N") if isinstance(value, Mapping) else None
+    content = _content(container, name, "N")
     return int(content) if isinstance(content, str) and re.fullmatch(r"-?[0-9]{1,38}", content) else None
+
+
+def truth(container: Mapping[str, Any], name: str) -> bool | None:
+    """Read a boolean; None if it is absent or of another type."""
+    content = _content(container, name, "BOOL")
+    return content if isinstance(content, bool) else None
+
+
+def _content(container: Mapping[str, Any], name: str, kind: str) -> object:
+    value = container.get(name)
+    return value.get(kind) if isinstance(value, Mapping) else None
 
 
 def key(entity: str, identifier: str) -> Item:
@@ -176,14 +184,7 @@ ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason",
 DOOR_ATTRIBUTES = ("lastRunId", "releasedAt", "freshFor", "offeredFor")
 """Optional attributes that only our `provision` and `release` write and read."""
 INSTANCE_ATTRIBUTES = (
-    "SK",
-    "state",
-    "runId",
-    "threshold",
-    "updatedAt",
-    "resourceClass",
-    "instanceType",
-    "usageClass",
+    *("SK", "state", "runId", "threshold", "updatedAt", "resourceClass", "instanceType", "usageClass"),
     *DOOR_ATTRIBUTES,
     *ENDED_ATTRIBUTES,
 )

@@ -12,6 +12,20 @@ from attrs import frozen
 
 from refresh.pool import records
 
+REUSE = "reuse"
+VALUE = {
+    "resourceClass": "S",
+    "usageClass": "S",
+    "count": "N",
+    "instanceTypes": "L of S",
+    "maxRuntimeMin": "N",
+    REUSE: "BOOL",
+    "attempt": "N",
+    "link": "S",
+    "result": "S",
+}
+"""The members of its value, with their types as docs/table.md writes them."""
+
 
 @frozen(kw_only=True)
 class ProvisionedRun:
@@ -23,7 +37,6 @@ class ProvisionedRun:
 
 
 def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
-    """Read a RUN item."""
-    value = records.mapping(item, "value")
-    reuse = value.get("reuse", {}).get("BOOL") is not False
+    """Read a RUN item; machines may serve other runs unless it says that they may not."""
+    reuse = records.truth(records.mapping(item, "value"), REUSE) is not False
     return ProvisionedRun(label=records.identifier_of(item), reuse=reuse)

@@ -58,31 +58,41 @@ def to_value(settings: Settings) -> dict[str, object]:
 
 
 def from_item(item: Mapping[str, Any]) -> Settings | None:
-    """Read the item; None if there is none or its form is another."""
+    """Read the item; None if there is none or it lacks something without which nobody can use the pool."""
     value = records.mapping(item, "value")
     idle, runtime = records.number(value, "idleTimeSec"), records.number(value, "maxRuntimeMin")
     name, identifier = records.text(value, "templateName"), records.text(value, "templateId")
-    if not idle or not runtime or not name or not identifier:
+    classes, subnets = classes_in(records.mapping(value, "classes")), texts_in(value.get("subnetIds"))
+    if not (idle and runtime and idle > 0 and runtime > 0 and name and identifier and classes and subnets):
         return None
     return Settings(
-        classes={name: _class(each) for name, each in _members(value, "classes") if records.text(each, "queueUrl")},
-        subnet_ids=tuple(each.get("S", "") for each in value.get("subnetIds", {}).get("L", [])),
+        classes=classes,
+        subnet_ids=subnets,
         template_name=name,
         template_id=identifier,
         idle_time=timedelta(seconds=idle),
         max_runtime=timedelta(minutes=runtime),
         token_valid_until=records.read_time(records.text(value, "tokenValidUntil") or ""),
-        original_modes=value.get("originalModes", {}).get("BOOL") is not False,
+        original_modes=records.truth(value, "originalModes") is not False,
     )
 
 
-def _members(value: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(key, records.mapping({"value": each}, "value")) for key, each in records.mapping(value, name).items()]
+def classes_in(members: Mapping[str, Any]) -> dict[str, ClassSettings]:
+    """Read resource classes, as METADATA has them too; one without its size or its queue is left out."""
+    entries = {name: records.mapping(members, name) for name in members}
+    read = {name: _class(each) for name, each in entries.items()}
+    return {name: each for name, each in read.items() if each is not None}
 
 
-def _class(value: Mapping[str, Any]) -> ClassSettings:
-    return ClassSettings(
-        cpu=records.number(value, "cpu") or 0,
-        memory_mib=records.number(value, "mmem") or 0,
-        queue_url=records.text(value, "queueUrl") or "",
-    )
+def texts_in(wire: Any) -> tuple[str, ...]:
+    """Read a list of strings; empty if it is of another type or has another member."""
+    members = wire.get("L") if isinstance(wire, Mapping) else None
+    if not isinstance(members, list):
+        return ()
+    read = tuple(records.text({"member": each}, "member") or "" for each in members)
+    return read if all(read) else ()
+
+
+def _class(value: Mapping[str, Any]) -> ClassSettings | None:
+    cpu, memory, url = records.number(value, "cpu"), records.number(value, "mmem"), records.text(value, "queueUrl")
+    return ClassSettings(cpu=cpu, memory_mib=memory, queue_url=url) if cpu and memory and url else None

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from refresh.pool import lifecycle
+
 UNRECORDED = "unrecorded"
 """The state shown for an instance without a record."""
-_AT_WORK = "running"
-"""The state of a record from the registration of its runner to its release."""
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class Ended:
     @property
     def cut_off(self) -> bool:
         """Whether a run had it: its job was cut off, or ended without releasing the instance."""
-        return self.state == _AT_WORK
+        return self.state == lifecycle.RUNNING
 
 
 @frozen(kw_only=True)

@@ -88,6 +88,10 @@ class Dependencies:
             raise errors.Blocked("the runner release is not known (see its error above)")
         return release_policy.effective(self.desired, found.actual)
 
+    def reports(self) -> tuple[ComponentReport, ...]:
+        """Wait for all components that this one comes after."""
+        return tuple(each.result().report for each in self.started.values())
+
     def ended(self) -> frozenset[str] | Unchecked:
         """Wait for the recorded instances that EC2 calls terminated.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refresh.reconciler import (
+    door_settings,
     garbage_collector,
     launch_template,
     orphaned_artifacts,
@@ -31,6 +32,7 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     resource_pools.COMPONENT,
     parameters.COMPONENT,
     registration_token.COMPONENT,
+    door_settings.COMPONENT,
     garbage_collector.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from refresh.desired import RunnerScope
-from refresh.pool import names, ownership, records
+from refresh.pool import lifecycle, names, ownership, records, runs
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
@@ -80,7 +80,8 @@ def _shape(wire: Mapping[str, Any]) -> str:
 def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert {_quoted(row[0])[0] for row in _rows("Keys")} == set(records.item("X", "x", NOW)) == COMMON
     kinds = [_quoted(row[0])[0] for row in _rows("Keys", 1)]
-    assert kinds == [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
+    known = [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
+    assert kinds == [*known, records.SETTINGS, records.RUN]
     for kind in kinds:
         assert re.search(rf"^## .*\b{kind}\b", PAGE, re.MULTILINE), kind
     assert (names.partition_key(""), names.sort_key("")) == tuple(_quoted(row[2])[0] for row in _rows("Keys")[:2])
@@ -106,11 +107,19 @@ def test_the_page_has_every_attribute_of_records_and_history() -> None:
     assert {*ADOPTION["Put"]["Item"]} - COMMON <= {*attributes}
     assert {row[1] for row in rows} == {"S"}
     assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
+    ours = [row for row in rows if row[2].startswith("optional: ")]
+    assert [_quoted(row[0])[0] for row in ours] == [*records.DOOR_ATTRIBUTES]
+    assert {row[3] for row in ours} == {"our `provision`", "our `release`"}
     assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
     history = records.history_item(evolve(RECORD, ended=tuple((name, "") for name in records.ENDED_ATTRIBUTES)), NOW)
     listed = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}
     assert listed == {name: _shape(value) for name, value in history.items() if name not in COMMON}
     assert f"for {records.HISTORY_LIFETIME.days} days" in PAGE
+
+
+def test_the_page_has_the_members_of_a_run_with_their_types() -> None:
+    assert {_quoted(row[0])[0]: row[1] for row in _rows("RUN")} == runs.VALUE
+    assert f"DynamoDB deletes the item {records.RUN_LIFETIME.days} days later" in PAGE
 
 
 def test_the_page_has_the_items_that_the_agent_writes() -> None:
@@ -152,6 +161,10 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
     assert {*re.findall(r"#(\w+)", expired["ConditionExpression"])} == ours["Mark"] == {"state", "runId", "threshold"}
     assert ("#threshold <" in expired["ConditionExpression"], "<" in vanished["ConditionExpression"]) == (True, False)
     assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
+    released = lifecycle.update("table", RECORD, {"state": lifecycle.IDLE}, lifecycle.Threshold.AHEAD, NOW)
+    read = {*re.findall(r"#(\w+)", released["ConditionExpression"])}
+    theirs = [{*_quoted(row[3])} for row in rows if row[2].startswith("our `release`")]
+    assert theirs == [read] * len(theirs) == [{"state", "runId", "threshold"}] * len(theirs) != []
     cleaned = apply.clean("table", NOW, Clean(RECORD))[0]["Delete"]
     assert ADOPTION["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
     assert cleaned["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.generated import calls, components, evidence, inputs, policies
+from tools.generated import calls, components, evidence, inputs, policies, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +21,7 @@ WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (
     calls.pieces,
     policies.pieces,
     components.pieces,
+    table.pieces,
 )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never, cast
 
 from refresh.ec2.terminations import terminate
-from refresh.pool import records
+from refresh.pool import lifecycle, records
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from types_boto3_dynamodb.type_defs import DeleteTypeDef, PutTypeDef, UpdateTypeDef
     from types_boto3_ec2 import EC2Client
 
     from refresh.dynamodb.transactions import Actions, Sender
@@ -82,71 +82,41 @@ def mark(table: str, run_url: str, change: Mark) -> Actions:
     `threshold = now` and an empty `runId` are also signals to the instance: its runner deregisters and its agent ends
     it, even if this run dies before it reaches EC2.
     """
-    record, now = change.record, records.wire_time(change.judged_at)
+    record = change.record
     written = {
-        "state": records.TERMINATED,
+        "state": lifecycle.TERMINATED,
         "runId": "",
-        "threshold": now,
-        "updatedAt": now,
+        "threshold": records.wire_time(change.judged_at),
         "endedState": record.state,
         "endedRunId": record.run_id or "",
         "endedThreshold": record.threshold or "",
         "endedReason": change.reason.value,
         "endedBy": run_url,
     }
-    judged = {"state": record.state, "runId": record.run_id, "threshold": record.threshold}
-    conditions = [
-        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :judged_{name}"
-        for name, value in judged.items()
-    ]
-    if change.reason is Reason.EXPIRED:
-        conditions.append("#threshold < :threshold")
-    update: dict[str, Any] = {
-        "TableName": table,
-        "Key": records.key(records.INSTANCE, record.id),
-        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
-        "ConditionExpression": " AND ".join(conditions),
-        "ExpressionAttributeNames": {f"#{name}": name for name in written},
-        "ExpressionAttributeValues": {
-            **{f":{name}": {"S": value} for name, value in written.items()},
-            **{f":judged_{name}": {"S": value} for name, value in judged.items() if value is not None},
-        },
-    }
-    action: TransactWriteItemTypeDef = {"Update": update}  # type: ignore[typeddict-item] # built by name above
-    return [action]
+    threshold = lifecycle.Threshold.PAST if change.reason is Reason.EXPIRED else lifecycle.Threshold.ANY
+    return [{"Update": cast("UpdateTypeDef", lifecycle.update(table, record, written, threshold, change.judged_at))}]
 
 
 def adopt(table: str, run_url: str, change: Adopt) -> Actions:
     """Return the adoption: a marked record, on condition that there still is none."""
-    item = records.item(
-        records.INSTANCE,
-        change.id,
-        change.judged_at,
-        state=records.TERMINATED,
-        runId="",
-        threshold=records.wire_time(change.judged_at),
-        endedState="",
-        endedRunId=change.run_id,
-        endedThreshold="",
-        endedReason=Reason.UNRECORDED.value,
-        endedBy=run_url,
-    )
-    return [{"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}}]
+    written = {
+        "state": lifecycle.TERMINATED,
+        "runId": "",
+        "threshold": records.wire_time(change.judged_at),
+        "endedState": "",
+        "endedRunId": change.run_id,
+        "endedThreshold": "",
+        "endedReason": Reason.UNRECORDED.value,
+        "endedBy": run_url,
+    }
+    return [{"Put": cast("PutTypeDef", lifecycle.put(table, change.id, written, change.judged_at))}]
 
 
 def clean(table: str, now: datetime, change: Clean) -> Actions:
     """Return the cleaning: delete record and artifacts and put a history item, if the record still is terminated."""
     identifier = change.record.id
     return [
-        {
-            "Delete": {
-                "TableName": table,
-                "Key": records.key(records.INSTANCE, identifier),
-                "ConditionExpression": "attribute_not_exists(PK) OR #state = :terminated",
-                "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": {":terminated": {"S": records.TERMINATED}},
-            }
-        },
+        {"Delete": cast("DeleteTypeDef", lifecycle.delete(table, identifier))},
         {"Delete": {"TableName": table, "Key": records.key(records.HEARTBEAT, identifier)}},
         {"Delete": {"TableName": table, "Key": records.key(records.SIGNAL, identifier)}},
         {"Put": {"TableName": table, "Item": records.history_item(change.record, now)}},

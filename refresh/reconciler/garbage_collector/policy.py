@@ -16,7 +16,7 @@ from attrs import evolve
 
 from refresh.desired import LONGEST_RUNTIME
 from refresh.engine.change import Plan
-from refresh.pool import ownership, records
+from refresh.pool import lifecycle, ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.reconciler.garbage_collector import restores, skip_reasons
 from refresh.reconciler.garbage_collector.actual import Actual
@@ -47,7 +47,7 @@ Verdict = CollectorChange | SkipReason | None
 def expired(record: records.InstanceRecord, now: datetime) -> bool:
     """Whether a living record's threshold has passed, compared in whole seconds as the mark's condition does."""
     second = now.replace(microsecond=0)
-    return record.state in records.LIVING_STATES and record.expires is not None and record.expires < second
+    return record.state in lifecycle.LIVING_STATES and record.expires is not None and record.expires < second
 
 
 def aged(instance: Ec2Instance, now: datetime, oldest: timedelta) -> bool:
@@ -107,7 +107,7 @@ def _judge_living(
         return skip_reasons.WITHOUT_THRESHOLD if instance.state is Ec2State.UNKNOWN else alive
     if record.expires is None:
         return skip_reasons.UNREADABLE_FOR_EVER if old else skip_reasons.UNREADABLE_THRESHOLD
-    if old and record.state == "idle":
+    if old and record.state == lifecycle.IDLE:
         return Mark(record, Reason.AGED, now, instance.launched_at)
     return skip_reasons.FAR_THRESHOLD if old and record.expires - now > LONGEST_LEASE else None
 

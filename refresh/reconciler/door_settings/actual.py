@@ -1,0 +1,20 @@
+"""What the table holds of the pool, and what the SETTINGS item says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen
+class Actual:
+    """The METADATA values that are repeated, and the stored value; all in DynamoDB's low-level form."""
+
+    recorded: Mapping[str, Any] = field(factory=dict)
+    """By identifier, without the registration token; an item that is not stored is left out."""
+    token_expires_at: str = ""
+    """The stored registration token's expiry as it is written; "" without a token."""
+    stored: Mapping[str, Any] | None = None
+    """The value of the SETTINGS item."""
