@@ -11,7 +11,8 @@ from hypothesis import settings
 from refresh.output.job_summary import markdown
 from tests import suites
 from tests.fakes import dynamodb_local
-from tests.fakes.world import World, forget_clients
+from tests.fakes.releasing import ReleaseWorld
+from tests.fakes.world import forget_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,21 +86,21 @@ def github() -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def world(aws: AwsServer, github: GitHubServer) -> World:
+def world(aws: AwsServer, github: GitHubServer) -> ReleaseWorld:
     """Give one pool's surroundings: both servers and the environment of its workflow step."""
-    return World(aws, github)
+    return ReleaseWorld(aws, github)
 
 
 @pytest.fixture
-def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> World:
+def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> ReleaseWorld:
     """Give the same with the table on DynamoDB Local: moto's conditional writes are neither atomic nor fast."""
-    world = World(aws, github, dynamodb_url=dynamodb_local_url)
+    world = ReleaseWorld(aws, github, dynamodb_url=dynamodb_local_url)
     world.delete_table()
     return world
 
 
 @pytest.fixture
-def clients(world: World) -> Clients:
+def clients(world: ReleaseWorld) -> Clients:
     """Give the clients of the pool's account."""
     return world.clients()
 
@@ -120,7 +121,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def refreshed(world: World) -> World:
+def refreshed(world: ReleaseWorld) -> ReleaseWorld:
     """Give a pool that a first run has brought to the desired state; its calls are forgotten."""
     report = world.refresh()
     assert report.exit_code == 0, markdown(report)

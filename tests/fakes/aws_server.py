@@ -23,6 +23,7 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.models.tags import TagBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs.models import Message
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.fakes import canaries, operations, outgoing
@@ -71,6 +72,18 @@ def _without_its_own_tags(backend: Any, name: str, description: str, data: dict[
 LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # fixed likewise
 
 
+_mark_sent = Message.mark_sent
+
+
+def _with_its_delay(message: Any, delay_seconds: int | None = None) -> None:
+    """Keep the delay with which a message was sent; moto keeps the moment at which it ends."""
+    message.asked_delay = int(delay_seconds or 0)
+    _mark_sent(message, delay_seconds)
+
+
+Message.mark_sent = _with_its_delay  # type: ignore[method-assign, assignment] # for `AwsServer.messages`
+
+
 class AwsServer(Serving):
     """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
 
@@ -113,6 +126,15 @@ class AwsServer(Serving):
                 for region in account.values():
                     region.reset()
         self.forget_calls()
+
+    def messages(self, queue: str) -> list[tuple[Any, int]]:
+        """Give the messages in a queue, each parsed and with its delay in seconds; none is received by that."""
+        found: list[Any] = []
+        for account in get_backend("sqs").values():
+            for region in account.values():
+                # Its public list leaves out those that are hidden.
+                found += region.queues[queue]._messages if queue in region.queues else []
+        return [(json.loads(message.body), message.asked_delay) for message in found]
 
     def furnish(self) -> None:
         """Put into the account what a pool's owner has there before."""

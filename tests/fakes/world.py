@@ -115,7 +115,10 @@ class World:
 
     def environ(self, **changed: str) -> dict[str, str]:
         """Give the environment of the step; `changed` holds inputs by name (`_` for `-`)."""
-        given = {**self.inputs, **{name.replace("_", "-"): value for name, value in changed.items()}}
+        return self.step({**self.inputs, **{name.replace("_", "-"): value for name, value in changed.items()}})
+
+    def step(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Give the environment of a step of any action with these inputs."""
         return {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.aws.url,
@@ -157,13 +160,7 @@ class World:
 
     def start(self, environ: dict[str, str] | None = None, **changed: str) -> subprocess.Popen[str]:
         """Start the entrypoint as a child process, as the action does."""
-        return subprocess.Popen(  # noqa: S603 - our own entrypoint
-            [sys.executable, str(ROOT / "entrypoint.py")],
-            env={**inherited(), **self.environ(**changed), **(environ or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return child({**inherited(), **self.environ(**changed), **(environ or {})})
 
     def settle(self, **changed: str) -> Report:
         """Run until all is as desired: one run does it without failure and the next one writes nothing.
@@ -314,6 +311,17 @@ def _connect(url: str, dynamodb_url: str) -> Clients:
     if dynamodb_url != url:
         outgoing.watch(clients.dynamodb)
     return clients
+
+
+def child(environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Start the entrypoint as a child process; the argument names the action."""
+    return subprocess.Popen(  # noqa: S603 - our own entrypoint
+        [sys.executable, str(ROOT / "entrypoint.py"), *arguments],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def inherited() -> dict[str, str]:
