@@ -20,28 +20,35 @@ locals {
 # Names that people choose are inserted last, so that no part of them is taken for a placeholder.
 locals {
   texts = {
-    for document in ["refresh", "plan-only", "instance-profile", "image-parameter", "trust-policy", "instance-trust-policy"] :
-    document => replace(replace(replace(replace(replace(replace(replace(replace(replace(
+    for document in [
+      "refresh", "plan-only", "release", "provision", "instance-profile", "image-parameter",
+      "trust-policy", "doors-trust-policy", "instance-trust-policy",
+    ] :
+    document => replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
       file("${local.documents}/${document}.json"),
       "arn:aws:", "arn:${local.partition.partition}:"),
       "amazonaws.com", local.suffix),
       "REGION", local.region),
       "ACCOUNT", local.account),
       "role/RUNNER-ROLE", "role/${local.name}-instance"),
+      "launch-template/LAUNCH-TEMPLATE", "launch-template/${var.launch_template_id}"),
       "AMI-PARAMETER", trimprefix(coalesce(var.ami_parameter, "none"), "/")),
       "OWNER-REPO-*-ci-pool*", local.queues),
       "OWNER-REPO-ci-table", "${local.pool}-ci-table"),
       "OWNER@OWNER_ID/REPO@REPO_ID", "${var.owner}@${var.owner_id}/${var.repository}@${var.repository_id}"
     )
   }
-  trusted = replace(replace(local.texts["trust-policy"],
-    "token.actions.githubusercontent.com", var.oidc_issuer),
-  "OWNER/REPO", "${var.owner}/${var.repository}")
+  trusted = {
+    for document in ["trust-policy", "doors-trust-policy"] : document => replace(replace(local.texts[document],
+      "token.actions.githubusercontent.com", var.oidc_issuer),
+    "OWNER/REPO", "${var.owner}/${var.repository}")
+  }
+  trusted_doors = replace(local.trusted["doors-trust-policy"], ":*\"", ":${var.doors_job}\"")
 }
 
 locals {
   policies = {
-    for document in ["refresh", "plan-only", "instance-profile"] : document => jsonencode(merge(
+    for document in ["refresh", "plan-only", "release", "provision", "instance-profile"] : document => jsonencode(merge(
       jsondecode(local.texts[document]),
       {
         Statement = [
@@ -63,7 +70,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 resource "aws_iam_role" "refresh" {
   name                 = "${local.name}-refresh"
   description          = "Keeps the pool of runners of ${var.owner}/${var.repository} as desired"
-  assume_role_policy   = replace(local.trusted, "ref:refs/heads/main", var.job)
+  assume_role_policy   = replace(local.trusted["trust-policy"], "ref:refs/heads/main", var.job)
   max_session_duration = var.max_session_duration
 }
 
@@ -78,7 +85,7 @@ resource "aws_iam_role" "plan_only" {
 
   name                 = "${local.name}-plan-only"
   description          = "Reads the pool of runners of ${var.owner}/${var.repository} and changes nothing"
-  assume_role_policy   = replace(local.trusted, "ref:refs/heads/main", coalesce(var.plan_only_job, "-"))
+  assume_role_policy   = replace(local.trusted["trust-policy"], "ref:refs/heads/main", coalesce(var.plan_only_job, "-"))
   max_session_duration = var.max_session_duration
 }
 
@@ -90,7 +97,41 @@ resource "aws_iam_role_policy" "plan_only" {
   policy = local.policies["plan-only"]
 }
 
-# EC2 resolves the parameter as the caller at every launch: attach this to the role that launches.
+resource "aws_iam_role" "provision" {
+  count = var.create_provision_role ? 1 : 0
+
+  name                 = "${local.name}-provision"
+  description          = "Claims and launches runners of ${var.owner}/${var.repository}"
+  assume_role_policy   = local.trusted_doors
+  max_session_duration = var.max_session_duration
+}
+
+resource "aws_iam_role_policy" "provision" {
+  count = var.create_provision_role ? 1 : 0
+
+  name   = "provision"
+  role   = aws_iam_role.provision[0].id
+  policy = local.policies["provision"]
+}
+
+resource "aws_iam_role" "release" {
+  count = var.create_release_role ? 1 : 0
+
+  name                 = "${local.name}-release"
+  description          = "Gives runners back to the pool of ${var.owner}/${var.repository}"
+  assume_role_policy   = local.trusted_doors
+  max_session_duration = var.max_session_duration
+}
+
+resource "aws_iam_role_policy" "release" {
+  count = var.create_release_role ? 1 : 0
+
+  name   = "release"
+  role   = aws_iam_role.release[0].id
+  policy = local.policies["release"]
+}
+
+# EC2 resolves the parameter as the caller at every launch: attach this to a role of your own that launches.
 resource "aws_iam_policy" "image_parameter" {
   count = var.ami_parameter == null ? 0 : 1
 

@@ -8,8 +8,18 @@ output "plan_only_role_arn" {
   value       = one(aws_iam_role.plan_only[*].arn)
 }
 
+output "provision_role_arn" {
+  description = "For the input role-to-assume of provision; null without such a role."
+  value       = one(aws_iam_role.provision[*].arn)
+}
+
+output "release_role_arn" {
+  description = "For the input role-to-assume of release; null without such a role."
+  value       = one(aws_iam_role.release[*].arn)
+}
+
 output "image_parameter_policy_arn" {
-  description = "With ami: resolve:ssm:NAME, the policy to attach to the role that launches instances (provision's); otherwise null."
+  description = "With ami: resolve:ssm:NAME, the policy to attach to a role of your own that launches instances; the role of provision has it. Otherwise null."
   value       = one(aws_iam_policy.image_parameter[*].arn)
 }
 

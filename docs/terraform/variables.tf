@@ -56,6 +56,40 @@ variable "plan_only_job" {
   }
 }
 
+variable "create_provision_role" {
+  description = "Whether to make a role for jobs that provision."
+  type        = bool
+  default     = true
+}
+
+variable "create_release_role" {
+  description = "Whether to make a role for jobs that release."
+  type        = bool
+  default     = true
+}
+
+variable "doors_job" {
+  description = "End of the token's subject for jobs that may take the roles of provision and release; * for all jobs of the repository, see docs/iam."
+  type        = string
+  default     = "*"
+
+  validation {
+    condition     = can(regex("^[^\"\\\\]+$", var.doors_job))
+    error_message = "Write * for all jobs, or the end of their token's subject: environment:NAME, ref:refs/heads/NAME."
+  }
+}
+
+variable "launch_template_id" {
+  description = "Id of the pool's launch template, the only one from which provision may launch: the output launch-template-id of refresh. It is not known before its first run; * until then."
+  type        = string
+  default     = "*"
+
+  validation {
+    condition     = can(regex("^(\\*|lt-[0-9a-f]{8,17})$", var.launch_template_id))
+    error_message = "This is not the id of a launch template: lt- and up to 17 hexadecimal digits, or * before refresh has made it."
+  }
+}
+
 variable "create_oidc_provider" {
   description = "Whether to make GitHub's identity provider, of which an account can have only one."
   type        = bool

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from refresh.pool import ownership
+from refresh.pool import names, ownership
 
 
 @frozen
@@ -68,6 +68,21 @@ TAGGED_INSTANCES = Statement(
     {"StringEquals": {f"aws:ResourceTag/{ownership.SELF_TERMINATION_TAG}": "true"}},
 )
 
+
+def items(sid: str, *entities: str) -> Statement:
+    """Allow actions on these kinds of items only.
+
+    DynamoDB puts the partition keys of a request into `dynamodb:LeadingKeys`. `ForAllValues` also holds for a request
+    without that key, so the second condition requires it.
+    """
+    keys = tuple(names.partition_key(entity) for entity in entities)
+    conditions: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    return Statement(sid, STATE_TABLE.resources, conditions)
+
+
 ORDER = (
     STATE_TABLE,
     QUEUES,
@@ -77,4 +92,4 @@ ORDER = (
     IMAGE_PARAMETER,
     RUNNER_ROLE,
 )
-"""The first statements of a policy, in this order; all others follow by the names of their actions."""
+"""The first statements of a policy, in this order, after all of the state table; the others follow by their actions."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tools.generated.roles import REFRESH
+from tools.generated.roles import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -17,8 +17,8 @@ MARK = ("X-Made-By", "test")
 MADE: set[str] = set()
 """The operations that were made in this process, `service:Operation`."""
 _READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "AssumeRole", "GET ")
-DECLARED = {operation: tuple(action for action, _ in call.actions()) for operation, call in REFRESH.items()}
-"""The operations that refresh declares, with the IAM actions that each needs."""
+DECLARED = {operation: tuple(action for action, _ in call.actions()) for operation, call in PROGRAM.items()}
+"""The operations that the program declares, with the IAM actions that each needs."""
 
 
 def reads(call: str) -> bool:

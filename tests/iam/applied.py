@@ -26,20 +26,26 @@ def roles(aws: AwsServer) -> dict[str, tuple[dict[str, Any], policies.Document]]
     return found
 
 
-def require_roles(aws: AwsServer, plan_only_job: str, longest_session: int, image_parameter: str) -> dict[str, str]:
+def require_roles(
+    aws: AwsServer, *, plan_only_job: str, doors_job: str, longest_session: int, image_parameter: str
+) -> dict[str, str]:
     """Compare everything that can be asked for with docs/iam; return the names of the roles by their policies."""
     found = roles(aws)
     runner = found["instance-profile"][0]["RoleName"]
     expected = {
         "refresh": policies.trust(),
         "plan-only": policies.trust(job=plan_only_job),
+        "release": policies.doors_trust(job=doors_job),
+        "provision": policies.doors_trust(job=doors_job),
         "instance-profile": policies.filled("instance-trust-policy"),
     }
     assert {name: role["AssumeRolePolicyDocument"] for name, (role, _) in found.items()} == expected
     assert {name: policy for name, (_, policy) in found.items()} == {
         name: policies.filled(name, runner_role=runner) for name in expected
     }
-    assert {found[name][0]["MaxSessionDuration"] for name in ("refresh", "plan-only")} == {longest_session}
+    assert {found[name][0]["MaxSessionDuration"] for name in expected if name != "instance-profile"} == {
+        longest_session
+    }
     iam = policies.client(aws, "iam")
     version = iam.get_policy_version(PolicyArn=image_parameter, VersionId="v1")["PolicyVersion"]
     assert version["Document"] == policies.filled("image-parameter")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,24 @@ from refresh.pool import names
 from tests.fakes import canaries, operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT
+from tools.generated.roles import REFRESH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from tests.fakes.aws_server import AwsServer
+    from tools.generated.roles import Call
 
 Document = dict[str, Any]
+Context = Mapping[str, str | list[str]]
+"""The condition keys of a request."""
 FOLDER = ROOT / "docs" / "iam"
 OWNER_ID = "1234"
 REPOSITORY_ID = "5678"
 ISSUER = "token.actions.githubusercontent.com"
 JOB = "ref:refs/heads/main"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
+TEMPLATE_ID = "lt-0123456789abcdef0"
 _KNOWN = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())["partitions"]
 PARTITIONS = {each["id"]: next(name for name in each["regions"] if not name.endswith("-global")) for each in _KNOWN}
 """Every partition that botocore knows, with a region of it."""
@@ -41,7 +47,11 @@ def document(name: str) -> Document:
 
 
 def filled(
-    name: str, repository: names.Repository = REPOSITORY, runner_role: str = RUNNER_ROLE, partition: str = "aws"
+    name: str,
+    repository: names.Repository = REPOSITORY,
+    runner_role: str = RUNNER_ROLE,
+    partition: str = "aws",
+    template: str = TEMPLATE_ID,
 ) -> Document:
     """Replace the placeholders of a policy as the README of docs/iam says."""
     text = (FOLDER / f"{name}.json").read_text()
@@ -50,6 +60,7 @@ def filled(
         "REGION": REGION,
         "ACCOUNT": ACCOUNT_ID,
         "RUNNER-ROLE": runner_role,
+        "LAUNCH-TEMPLATE": template,
         "AMI-PARAMETER": "ci/image",
         "OWNER-REPO-*-ci-pool*": queue_pattern(repository),
         "OWNER-REPO-ci-table": f"{owner}-{repo}-ci-table",
@@ -67,6 +78,13 @@ def trust(repository: names.Repository = REPOSITORY, job: str = JOB, issuer: str
     """Return the trust policy of a job's role for any job and any GitHub."""
     text = json.dumps(filled("trust-policy", repository))
     parsed: Document = json.loads(text.replace(JOB, job).replace(ISSUER, issuer))
+    return parsed
+
+
+def doors_trust(repository: names.Repository = REPOSITORY, job: str = "*", issuer: str = ISSUER) -> Document:
+    """Return the trust policy of the roles of provision and release, for any jobs and any GitHub."""
+    text = json.dumps(filled("doors-trust-policy", repository))
+    parsed: Document = json.loads(text.replace(':*"', f':{job}"').replace(ISSUER, issuer))
     return parsed
 
 
@@ -90,30 +108,43 @@ def actions(policy: Document) -> list[str]:
     return [action for statement in policy["Statement"] for action in _listed(statement["Action"])]
 
 
-def allowed(policy: Document, action: str, arn: str, context: Mapping[str, str] | None = None) -> bool:
-    """Judge a request as IAM does, for what our policies use: names, `*`, and conditions on single texts."""
+def allowed(policy: Document, action: str, arn: str, context: Context | None = None) -> bool:
+    """Judge a request as IAM does, for what our policies use."""
     return any(
         action in _listed(statement["Action"])
         and any(re.fullmatch(fnmatch.translate(pattern), arn) for pattern in _listed(statement["Resource"]))
         and all(
-            # `ForAllValues` holds for a key that is absent.
-            context[key] in _listed(values) if context and key in context else operator.startswith("ForAllValues:")
+            _holds(operator, _listed(wanted), (context or {}).get(key))
             for operator, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
+            for key, wanted in keys.items()
         )
         for statement in policy["Statement"]
     )
 
 
-def enforceable(policy: Document, without: Collection[str] = ()) -> Document:
+def _holds(operator: str, wanted: list[str], given: str | list[str] | None) -> bool:
+    if operator == "Null":
+        return [str(given is None).lower()] == wanted
+    if given is None:
+        return operator.startswith("ForAllValues:")
+    if operator == "ArnLike":
+        return any(fnmatch.fnmatchcase(str(given), pattern) for pattern in wanted)
+    assert operator in {"StringEquals", "Bool", "ForAllValues:StringEquals"}
+    return {*_listed(given)} <= {*wanted}
+
+
+def enforceable(policy: Document, without: Collection[str] = (), calls: Mapping[str, Call] = REFRESH) -> Document:
     """Return a policy, less some actions, as moto's IAM can enforce it.
 
-    moto knows neither resources nor conditions, and checks TransactWriteItems by its own name, where IAM checks the
-    actions of its items: that name is allowed if all of these are. A policy without actions is none to moto.
+    moto knows neither resources nor conditions, and checks every operation by its own name, where IAM may check other
+    actions, as for TransactWriteItems: that name is allowed if all of these are. A policy without actions is none to
+    moto.
     """
-    kept = {*actions(policy), "sts:GetCallerIdentity"} - set(without)
-    if kept >= set(operations.DECLARED["dynamodb:TransactWriteItems"]):
-        kept.add("dynamodb:TransactWriteItems")
+    kept = {*actions(policy)} - set(without)
+    for operation, call in calls.items():
+        needed = {action for action, _ in call.actions()}
+        if operation not in needed and needed <= kept:
+            kept.add(operation)
     return {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": sorted(kept), "Resource": "*"}],

@@ -42,12 +42,26 @@ def _create(aws: AwsServer, repository: names.Repository, **parameters: str) -> 
 
 def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
     outputs = _create(
-        aws, REPOSITORY, AmiParameter="ci/image", PlanOnlyJob="environment:plan", MaxSessionDuration="7200"
+        aws,
+        REPOSITORY,
+        AmiParameter="ci/image",
+        PlanOnlyJob="environment:plan",
+        DoorsJob="environment:ci",
+        LaunchTemplateId=policies.TEMPLATE_ID,
+        MaxSessionDuration="7200",
     )
-    made = applied.require_roles(aws, "environment:plan", 7200, outputs.pop("ImageParameterPolicyArn"))
+    made = applied.require_roles(
+        aws,
+        plan_only_job="environment:plan",
+        doors_job="environment:ci",
+        longest_session=7200,
+        image_parameter=outputs.pop("ImageParameterPolicyArn"),
+    )
     assert outputs == {
         "RefreshRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",
         "PlanOnlyRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['plan-only']}",
+        "ProvisionRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['provision']}",
+        "ReleaseRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['release']}",
         "InstanceProfileName": made["profile"],
     }
 
@@ -57,15 +71,24 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     aws: AwsServer, repository: names.Repository
 ) -> None:
     prefix = policies.queue_pattern(repository).removesuffix("*-ci-pool*")
-    given = {} if repository == REPOSITORY else {"QueuePrefix": prefix}
+    given = {"CreateProvisionRole": "no", "CreateReleaseRole": "no"}
+    given |= {} if repository == REPOSITORY else {"QueuePrefix": prefix}
     outputs = _create(aws, repository, Job="ref:refs/heads/trunk", OidcIssuer=DATA_RESIDENCY, **given)
     roles = applied.roles(aws)
     assert set(roles) == {"refresh", "instance-profile"}
-    assert not {"PlanOnlyRoleArn", "ImageParameterPolicyArn"} & set(outputs)
+    assert set(outputs) == {"RefreshRoleArn", "InstanceProfileName"}
     document = policies.filled("refresh", repository, runner_role=roles["instance-profile"][0]["RoleName"])
     role, policy = roles["refresh"]
     assert policy["Statement"] == [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert role["AssumeRolePolicyDocument"] == policies.trust(repository, "ref:refs/heads/trunk", DATA_RESIDENCY)
+
+
+def test_provision_may_use_every_template_and_all_jobs_may_take_its_role_unless_narrowed(aws: AwsServer) -> None:
+    _create(aws, REPOSITORY, AmiParameter="ci/image")
+    roles = applied.roles(aws)
+    document = policies.filled("provision", runner_role=roles["instance-profile"][0]["RoleName"], template="*")
+    role, policy = roles["provision"]
+    assert (role["AssumeRolePolicyDocument"], policy) == (policies.doors_trust(), document)
 
 
 def _resolved(node: Any, partition: str) -> Any:
@@ -75,7 +98,7 @@ def _resolved(node: Any, partition: str) -> Any:
             return there if partition == "aws-cn" else elsewhere
         case {"Fn::Sub": [text, values]}:
             given = {"Owner": REPOSITORY.owner, "Repository": REPOSITORY.name, **IDS, "OidcIssuer": policies.ISSUER}
-            given |= {"Job": policies.JOB, "PlanOnlyJob": policies.JOB, "AWS::AccountId": ACCOUNT_ID}
+            given |= {"Job": policies.JOB, "PlanOnlyJob": policies.JOB, "DoorsJob": "*", "AWS::AccountId": ACCOUNT_ID}
             for name, value in {**given, **_resolved(values, partition), "AWS::Partition": partition}.items():
                 text = text.replace(f"${{{name}}}", value)
             return text
@@ -97,6 +120,9 @@ def test_policies_and_stack_trust_the_action_in_every_partition(partition: str) 
     assert made["OidcProvider"]["ClientIdList"] == [policies.audience(partition)]
     for name in ("RefreshRole", "PlanOnlyRole"):
         assert json.loads(made[name]["AssumeRolePolicyDocument"]) == trust
+    for name in ("ProvisionRole", "ReleaseRole"):
+        trusted = json.loads(made[name]["AssumeRolePolicyDocument"])
+        assert trusted == policies.filled("doors-trust-policy", partition=partition)
     instance = policies.filled("instance-trust-policy", partition=partition)
     assert made["InstanceRole"]["AssumeRolePolicyDocument"] == instance
     assert "AWS::URLSuffix" not in TEMPLATE.read_text()

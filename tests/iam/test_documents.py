@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from refresh.pool import names
+from refresh.pool import names, records
 from tests import pages
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.iam import policies
-from tools.generated.roles import REFRESH, ROLES
+from tools.generated.roles import PROVISION, REFRESH, RELEASE, ROLES
 
 POOLS = (
     REPOSITORY,
@@ -25,10 +25,14 @@ CLASSES = ("large", "12xlarge", "x", "with-hyphens", "l" * 60)
 OTHERS = (names.Repository("octo", "gadgets"), names.Repository("octo", "widget"), names.Repository("other", "widgets"))
 PAGE = " ".join(pages.page("docs/iam/README.md").split())
 FILES = sorted(policies.FOLDER.glob("*.json"))
-PLACEHOLDER = r"\b(?:OWNER-REPO|REGION|ACCOUNT|RUNNER-ROLE|AMI-PARAMETER|OWNER_ID|REPO_ID|OWNER|REPO)\b"
+PLACEHOLDER = r"\b(?:OWNER-REPO|REGION|ACCOUNT|RUNNER-ROLE|LAUNCH-TEMPLATE|AMI-PARAMETER|OWNER_ID|REPO_ID|OWNER|REPO)\b"
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{policies.RUNNER_ROLE}"
 TAG = "aws:ResourceTag/AllowSelfTermination"
 SERVICE = "iam:PassedToService"
+KEYS = "dynamodb:LeadingKeys"
+DECLARED = {"refresh": REFRESH, "release": RELEASE, "provision": PROVISION}
+DOORS = ("release", "provision")
+"""The roles that jobs of every branch may take."""
 
 
 def _arn(service: str, resource: str) -> str:
@@ -36,10 +40,12 @@ def _arn(service: str, resource: str) -> str:
 
 
 INSTANCE = _arn("ec2", "instance/i-0123456789abcdef0")
+TABLE = _arn("dynamodb", f"table/{names.table(REPOSITORY)}")
 
 
 def test_every_call_is_declared_as_a_read_or_a_write_by_its_name() -> None:
-    declared = [(call.operation, needs.writes) for call in REFRESH.values() for needs in call.needs]
+    calls = [call for declared in DECLARED.values() for call in declared.values()]
+    declared = [(call.operation, needs.writes) for call in calls for needs in call.needs]
     assert declared == [(operation, not operations.reads(operation)) for operation, _ in declared]
 
 
@@ -52,25 +58,40 @@ def test_every_statement_has_a_sid_and_limits_its_resources(name: str) -> None:
     assert all(action.startswith("ec2:Describe") for action in policies.actions({"Statement": unlimited}))
 
 
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_policy_has_exactly_the_actions_of_the_declared_calls(name: str) -> None:
+    document = policies.document(name)
+    declared = {action for call in DECLARED[name].values() for action, _ in call.actions()}
+    assert {*policies.actions(document)} == declared
+    assert not any("*" in action for action in declared)
+    assert {each["Effect"] for each in document["Statement"]} == {"Allow"}
+
+
 @pytest.mark.parametrize("repository", POOLS, ids=str)
 def test_the_patterns_match_every_table_and_queue_of_the_pool(repository: names.Repository) -> None:
     document = policies.filled("refresh", repository)
     assert policies.allowed(document, "dynamodb:PutItem", _arn("dynamodb", f"table/{names.table(repository)}"))
+    release = policies.filled("release", repository)
     for each in CLASSES:
-        assert policies.allowed(document, "sqs:CreateQueue", _arn("sqs", names.queue(repository, each))), each
+        queue = _arn("sqs", names.queue(repository, each))
+        assert policies.allowed(document, "sqs:CreateQueue", queue), each
+        assert policies.allowed(release, "sqs:SendMessage", queue), each
 
 
 @pytest.mark.shows("A36")
-@pytest.mark.parametrize("name", ["refresh", "plan-only"])
+@pytest.mark.parametrize("name", ["refresh", "plan-only", *DOORS])
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_the_patterns_match_no_other_pool_and_no_other_account(other: names.Repository, name: str) -> None:
     document = policies.filled(name)
-    own = _arn("dynamodb", f"table/{names.table(REPOSITORY)}")
-    assert policies.allowed(document, "dynamodb:Query", own)
-    assert not policies.allowed(document, "dynamodb:Query", own.replace(ACCOUNT_ID, "210987654321"))
-    assert not policies.allowed(document, "dynamodb:Query", _arn("dynamodb", f"table/{names.table(other)}"))
+    foreign = _arn("dynamodb", f"table/{names.table(other)}")
+    keys = {KEYS: names.partition_key(records.INSTANCE)}
+    of_queues = [action for action in policies.actions(document) if action.startswith("sqs:")]
+    assert policies.allowed(document, "dynamodb:Query", TABLE, keys)
+    assert not policies.allowed(document, "dynamodb:Query", TABLE.replace(ACCOUNT_ID, "210987654321"), keys)
+    assert not policies.allowed(document, "dynamodb:Query", foreign, keys)
     for each in CLASSES:
-        assert not policies.allowed(document, "sqs:GetQueueAttributes", _arn("sqs", names.queue(other, each))), each
+        queue = _arn("sqs", names.queue(other, each))
+        assert not any(policies.allowed(document, action, queue) for action in of_queues), each
 
 
 @pytest.mark.shows("A63")
@@ -79,15 +100,21 @@ def test_the_patterns_match_no_other_pool_and_no_other_account(other: names.Repo
     [
         *(
             (name, "ec2:TerminateInstances", INSTANCE, context, context == {TAG: "true"})
-            for name in ("refresh", "instance-profile")
+            for name in ("refresh", "instance-profile", *DOORS)
             for context in ({TAG: "true"}, {TAG: "false"}, {})
         ),
         ("refresh", "ec2:CreateTags", _arn("ec2", "launch-template/lt-0123456789abcdef0"), {}, True),
         ("refresh", "ec2:CreateTags", INSTANCE, {}, False),
         ("refresh", "ec2:CreateTags", _arn("ec2", "volume/vol-0123456789abcdef0"), {}, False),
-        ("refresh", "iam:PassRole", ROLE, {SERVICE: "ec2.amazonaws.com"}, True),
-        ("refresh", "iam:PassRole", ROLE, {SERVICE: "lambda.amazonaws.com"}, False),
-        ("refresh", "iam:PassRole", f"{ROLE}-other", {SERVICE: "ec2.amazonaws.com"}, False),
+        *(
+            row
+            for name in ("refresh", "provision")
+            for row in (
+                (name, "iam:PassRole", ROLE, {SERVICE: "ec2.amazonaws.com"}, True),
+                (name, "iam:PassRole", ROLE, {SERVICE: "lambda.amazonaws.com"}, False),
+                (name, "iam:PassRole", f"{ROLE}-other", {SERVICE: "ec2.amazonaws.com"}, False),
+            )
+        ),
     ],
 )
 def test_only_tagged_instances_own_templates_and_the_runner_role_can_be_used(
@@ -103,16 +130,15 @@ def test_only_tagged_instances_own_templates_and_the_runner_role_can_be_used(
 @pytest.mark.shows("A1")
 def test_an_instance_can_read_and_write_only_its_kinds_of_items() -> None:
     document = policies.filled("instance-profile")
-    table = _arn("dynamodb", f"table/{names.table(REPOSITORY)}")
     for entity, action in (
         ("INSTANCE", "dynamodb:GetItem"),
         ("METADATA", "dynamodb:GetItem"),
         ("HEARTBEAT", "dynamodb:PutItem"),
         ("WS", "dynamodb:PutItem"),
     ):
-        context = {"dynamodb:LeadingKeys": names.partition_key(entity)}
+        context = {KEYS: names.partition_key(entity)}
         tried = ("dynamodb:GetItem", "dynamodb:PutItem")
-        assert [each for each in tried if policies.allowed(document, each, table, context)] == [action]
+        assert [each for each in tried if policies.allowed(document, each, TABLE, context)] == [action]
 
 
 @pytest.mark.shows("A30")

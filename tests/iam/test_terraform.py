@@ -123,15 +123,29 @@ def terraform(tmp_path: Path) -> Terraform:
 
 
 def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsServer) -> None:
-    variables = {"ami_parameter": "/ci/image", "plan_only_job": "environment:plan", "max_session_duration": 7200}
+    variables = {
+        "ami_parameter": "/ci/image",
+        "plan_only_job": "environment:plan",
+        "doors_job": "environment:ci",
+        "launch_template_id": policies.TEMPLATE_ID,
+        "max_session_duration": 7200,
+    }
     terraform.use(aws, REPOSITORY, {"pool": REGION}, **variables)
     terraform("apply", "-auto-approve", "-input=false", "-no-color")
     outputs = json.loads(terraform("output", "-json", "pool"))
-    made = applied.require_roles(aws, "environment:plan", 7200, outputs.pop("image_parameter_policy_arn"))
+    made = applied.require_roles(
+        aws,
+        plan_only_job="environment:plan",
+        doors_job="environment:ci",
+        longest_session=7200,
+        image_parameter=outputs.pop("image_parameter_policy_arn"),
+    )
     assert made["instance-profile"] == policies.RUNNER_ROLE
     assert outputs == {
         "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",
         "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['plan-only']}",
+        "provision_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['provision']}",
+        "release_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['release']}",
         "instance_profile_name": made["profile"],
     }
     (provider,) = policies.client(aws, "iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -141,7 +155,8 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
 def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform: Terraform, aws: AwsServer) -> None:
     repository = names.Repository("octo", f"widgets.{'js' * 30}")
     job, issuer = "ref:refs/heads/trunk", "token.actions.octo.ghe.com"
-    terraform.use(aws, repository, {"pool": REGION}, create_oidc_provider=False, job=job, oidc_issuer=issuer)
+    none = {"create_oidc_provider": False, "create_provision_role": False, "create_release_role": False}
+    terraform.use(aws, repository, {"pool": REGION}, job=job, oidc_issuer=issuer, **none)
     terraform("validate", "-no-color")
     made = {address.removeprefix("module.pool.aws_iam_"): values for address, values in terraform.planned().items()}
     assert set(made) == {
@@ -166,7 +181,11 @@ def test_the_module_trusts_the_action_in_other_partitions(terraform: Terraform, 
         resources = f"module.{partition}.aws_iam"
         provider = made[f"{resources}_openid_connect_provider.github[0]"]
         assert provider["client_id_list"] == [policies.audience(partition)]
-        for role, policy in (("refresh", "trust-policy"), ("instance", "instance-trust-policy")):
+        for role, policy in (
+            ("refresh", "trust-policy"),
+            ("release[0]", "doors-trust-policy"),
+            ("instance", "instance-trust-policy"),
+        ):
             # A provider that is older than a partition takes it for the first one.
             trusted = made[f"{resources}_role.{role}"]["assume_role_policy"].replace("arn:aws:", f"arn:{partition}:")
             assert json.loads(trusted) == policies.filled(policy, partition=partition), partition

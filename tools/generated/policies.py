@@ -9,7 +9,7 @@ from tools.generated.pieces import Piece, Section, WholeFile
 from tools.generated.roles import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from refresh.pool.permissions import Statement
     from tools.generated.roles import Role
@@ -21,6 +21,7 @@ _IN_CLOUDFORMATION = {
     "ACCOUNT": "${AWS::AccountId}",
     "OWNER-REPO": "${Owner}-${Repository}",
     "AMI-PARAMETER": "${AmiParameter}",
+    "LAUNCH-TEMPLATE": "${LaunchTemplateId}",
 }
 _OPTIONAL = {"ImageParameter": "WithImageParameter"}
 """Statements that the template has on a condition only, outside the policy of the same purpose."""
@@ -59,7 +60,7 @@ def _statement(statement: Statement, actions: Sequence[str], *, named: bool) -> 
         "Effect": '"Allow"',
         "Action": _one_or_more(actions),
         "Resource": _one_or_more(statement.resources),
-        **({"Condition": _in_a_line(statement.condition)} if statement.condition else {}),
+        **({"Condition": _condition(statement.condition)} if statement.condition else {}),
     }
     lines = ",\n".join(f'      "{name}": {value}' for name, value in members.items())
     return f"    {{\n{lines}\n    }}"
@@ -70,6 +71,13 @@ def _one_or_more(values: Sequence[str]) -> str:
         return json.dumps(values[0])
     lines = ",\n".join(f"        {json.dumps(each)}" for each in values)
     return f"[\n{lines}\n      ]"
+
+
+def _condition(operators: Mapping[str, object]) -> str:
+    if len(operators) == 1:
+        return _in_a_line(operators)
+    lines = ",\n".join(f"        {json.dumps(name)}: {_in_a_line(keys)}" for name, keys in operators.items())
+    return f"{{\n{lines}\n      }}"
 
 
 def _in_a_line(value: object) -> str:
@@ -107,7 +115,7 @@ def _yaml(statement: Statement, actions: Sequence[str]) -> Iterator[str]:
     if statement.condition:
         yield "Condition:"
         for operator, keys in statement.condition.items():
-            yield f"  {operator}:"
+            yield f"  {_key(operator)}:"
             for key, value in keys.items():
                 yield f"    {key}: {_value(value)}"
 
@@ -128,7 +136,13 @@ def _substituted(arn: str) -> str:
     return f'!Sub "{arn}"' if "::${" in arn else f"!Sub {arn}"
 
 
+def _key(operator: str) -> str:
+    return f'"{operator}"' if operator == "Null" else operator  # without quotes YAML reads it as null
+
+
 def _value(value: str | tuple[str, ...]) -> str:
     if value == _SERVICE_OF_EC2:
         return f"!If [InChina, {_SERVICE_OF_EC2}.cn, {_SERVICE_OF_EC2}]"
+    if isinstance(value, str) and value.startswith("arn:"):
+        return _substituted(value)
     return json.dumps(value)

@@ -10,9 +10,11 @@ from attrs import frozen
 import refresh.agent.calls
 import refresh.clients.calls
 import refresh.dynamodb.calls
+import refresh.release.calls
 from refresh import preflight
-from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, Needs, Statement
+from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, STATE_TABLE, Needs, Statement
 from refresh.reconciler.registered import COMPONENTS
+from tools.generated import provision
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -62,6 +64,8 @@ class Role:
 
 
 def _place(found: tuple[Statement, set[str]]) -> int:
+    if found[0].resources == STATE_TABLE.resources:
+        return -1
     return ORDER.index(found[0]) if found[0] in ORDER else len(ORDER)
 
 
@@ -74,18 +78,25 @@ def merged(parts: Iterable[Calls]) -> Mapping[str, Call]:
     return {operation: Call(operation, tuple(found[operation])) for operation in sorted(found)}
 
 
-REFRESH = merged(
-    (
-        *(each.calls for each in COMPONENTS),
-        refresh.dynamodb.calls.CALLS,
-        preflight.CALLS,
-        refresh.clients.calls.CALLS,
-    )
+_REFRESH = (
+    *(each.calls for each in COMPONENTS),
+    refresh.dynamodb.calls.CALLS,
+    preflight.CALLS,
+    refresh.clients.calls.CALLS,
 )
+REFRESH = merged(_REFRESH)
 """What a run of refresh can call."""
+RELEASE = merged((refresh.release.calls.CALLS, refresh.clients.calls.CALLS))
+"""What a run of release can call."""
+PROVISION = merged((provision.CALLS, *provision.LAUNCHES, refresh.clients.calls.CALLS))
+"""What a run of provision will be able to call."""
+PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS))
+"""What the program can call, whichever action runs it."""
 ROLES = (
     Role("refresh", REFRESH.values()),
     Role("plan-only", [call for call in REFRESH.values() if not call.writes]),
+    Role("release", RELEASE.values()),
+    Role("provision", PROVISION.values()),
     # EC2 resolves the parameter as the caller who launches.
     Role("image-parameter", merged([{"ssm:GetParameters": Needs(statement=IMAGE_PARAMETER)}]).values()),
     Role("instance-profile", merged([refresh.agent.calls.CALLS]).values()),

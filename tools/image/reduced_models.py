@@ -1,4 +1,4 @@
-"""Reduces botocore's models of AWS to what refresh calls and reads; run once, when an image is built.
+"""Reduces botocore's models of AWS to what the program calls and reads; run once, when an image is built.
 
 python tools/image/reduced_models.py [DATA]   DATA is botocore's data folder; by default that of this interpreter.
 
@@ -52,12 +52,20 @@ OPERATIONS = {
         "TerminateInstances",
     },
     "iam": {"GetInstanceProfile"},
-    "sqs": {"CreateQueue", "GetQueueAttributes", "GetQueueUrl", "ListQueueTags", "SetQueueAttributes", "TagQueue"},
+    "sqs": {
+        "CreateQueue",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ListQueueTags",
+        "SendMessageBatch",
+        "SetQueueAttributes",
+        "TagQueue",
+    },
     "ssm": {"GetParameters"},
     "sts": {"AssumeRoleWithWebIdentity", "GetCallerIdentity"},
 }
 # end of operations
-"""The operations that refresh declares (refresh/pool/permissions.py)."""
+"""The operations that the program declares (refresh/pool/permissions.py)."""
 BY_BOTOCORE = {"sts": {"AssumeRole"}}
 """What botocore itself calls, for the credentials of a profile whose role is taken by another profile."""
 KEPT = {service: names | BY_BOTOCORE.get(service, set()) for service, names in OPERATIONS.items()}

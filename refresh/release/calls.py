@@ -1,0 +1,37 @@
+"""The calls of release; a run does not import this module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refresh.pool import records
+from refresh.pool.permissions import EC2, QUEUES, TAGGED_INSTANCES, Needs, items
+
+if TYPE_CHECKING:
+    from refresh.pool.permissions import Calls
+
+CALLS: Calls = {
+    "dynamodb:BatchGetItem": Needs(
+        "always: the settings of the pool; what the run asked for: whether its machines may be used again",
+        items("ReadSettingsAndRuns", records.SETTINGS, records.RUN),
+    ),
+    "dynamodb:Query": Needs("always: the records of the instances", items("ListInstances", records.INSTANCE)),
+    "dynamodb:TransactWriteItems": Needs(
+        "gives machines back, and notes which ones the original `provision` was offered; IAM checks the action of its "
+        "items, there is no action of its own name",
+        also={"dynamodb:UpdateItem": items("WriteInstances", records.INSTANCE)},
+        writes=True,
+    ),
+    "ec2:DescribeInstances": Needs(
+        "a machine may have to end, or it is a spot instance: whether it is the pool's, and whether it still runs", EC2
+    ),
+    "ec2:TerminateInstances": Needs("machines that must not be used again", TAGGED_INSTANCES, writes=True),
+    "sqs:SendMessageBatch": Needs(
+        "while the original `provision` works with this pool: offers it the machines; IAM checks `sqs:SendMessage`",
+        also={"sqs:SendMessage": QUEUES},
+        writes=True,
+    ),
+    "sts:GetCallerIdentity": Needs(
+        "before any write: the account of the credentials; no policy is needed", only_with="allowed-account-ids"
+    ),
+}
