@@ -57,9 +57,9 @@ variable "plan_only_job" {
 }
 
 variable "create_provision_role" {
-  description = "Whether to make a role for jobs that provision."
+  description = "Whether to make a role for jobs that provision with org/refresh-action/provision."
   type        = bool
-  default     = true
+  default     = false
 }
 
 variable "create_release_role" {

@@ -46,6 +46,7 @@ def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
         REPOSITORY,
         AmiParameter="ci/image",
         PlanOnlyJob="environment:plan",
+        CreateProvisionRole="yes",
         DoorsJob="environment:ci",
         LaunchTemplateId=policies.TEMPLATE_ID,
         MaxSessionDuration="7200",
@@ -71,7 +72,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     aws: AwsServer, repository: names.Repository
 ) -> None:
     prefix = policies.queue_pattern(repository).removesuffix("*-ci-pool*")
-    given = {"CreateProvisionRole": "no", "CreateReleaseRole": "no"}
+    given = {"CreateReleaseRole": "no"}
     given |= {} if repository == REPOSITORY else {"QueuePrefix": prefix}
     outputs = _create(aws, repository, Job="ref:refs/heads/trunk", OidcIssuer=DATA_RESIDENCY, **given)
     roles = applied.roles(aws)
@@ -84,7 +85,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
 
 
 def test_provision_may_use_every_template_and_all_jobs_may_take_its_role_unless_narrowed(aws: AwsServer) -> None:
-    _create(aws, REPOSITORY, AmiParameter="ci/image")
+    _create(aws, REPOSITORY, AmiParameter="ci/image", CreateProvisionRole="yes")
     roles = applied.roles(aws)
     document = policies.filled("provision", runner_role=roles["instance-profile"][0]["RoleName"], template="*")
     role, policy = roles["provision"]
