@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from refresh.ports import Clients
-    from tests.fakes.world import World
+    from tests.fakes.releasing import ReleaseWorld
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def contained() -> bool:
 class Instance:
     """An instance and all around it."""
 
-    world: World
+    world: ReleaseWorld
     clients: Clients
     surroundings: Surroundings
     machine: Machine
@@ -68,7 +68,7 @@ class Instance:
 
 
 @pytest.fixture
-def instance(*, contained: bool, world: World, clients: Clients, tmp_path: Path) -> Iterator[Instance]:
+def instance(*, contained: bool, world: ReleaseWorld, clients: Clients, tmp_path: Path) -> Iterator[Instance]:
     """Give an instance that was launched and recorded for run 42, and has not booted yet."""
     with Surroundings() as surroundings:
         # As on a GitHub Enterprise Server, which keeps the archives itself.
