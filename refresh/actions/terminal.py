@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from refresh import errors, inputs
 from refresh.actions import choice
-from refresh.inputs import command_line, secrets, table
+from refresh.inputs import command_line, secrets
 from refresh.inputs.command_line import wording
 from refresh.output import publish
 from refresh.workflow import log
@@ -40,4 +40,4 @@ def main(arguments: Sequence[str], out: RedactingStream, err: RedactingStream, s
         from refresh.actions import watch  # noqa: PLC0415 - other commands do not need its code
 
         return watch.run(command, commands, out, shutdown)
-    return choice.run(table.REFRESH, command.environ, commands, shutdown)
+    return choice.run(command.action, command.environ, commands, shutdown)

@@ -171,7 +171,7 @@ def mode(value: str) -> Mode:
     except ValueError:
         remedy = "write apply, or plan to change nothing"
         if value.lower() in ("provision", "release"):
-            remedy = "that mode belongs to another action; leave mode out, or write apply or plan"
+            remedy = "provision and release are actions of their own; leave mode out, or write apply or plan"
         raise Problem("apply or plan expected", remedy) from None
 
 

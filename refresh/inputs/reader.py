@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _LONGEST_PROBLEM = 1000
+_NO_REPOSITORY = "is required; GitHub sets it; outside a workflow, set it (or the input repository) to owner/name"
 
 
 class Reader:
@@ -71,7 +72,9 @@ class Reader:
         """Return an input without surrounding white space; "" when it is absent or unusable."""
         return self._visible(name) or ""
 
-    def variable(self, name: str, parse: Callable[[str], T], *, default: str | None = "") -> T | None:
+    def variable(
+        self, name: str, parse: Callable[[str], T], *, default: str | None = "", absent: str = _NO_REPOSITORY
+    ) -> T | None:
         """Parse an environment variable that GitHub sets; `default=None` makes it optional."""
         value = self.environ.get(name, "").strip()
         if name in self._hidden:
@@ -79,10 +82,7 @@ class Reader:
         if value:
             return self.parsed(name, value, parse)
         if default is not None:
-            self.problems.append(
-                f"{name}: is required; GitHub sets it; outside a workflow, set it (or the input repository) to "
-                "owner/name"
-            )
+            self.problems.append(f"{name}: {absent}")
         return None
 
     def parsed(self, name: str, text: str, parse: Callable[[str], T]) -> T | None:

@@ -40,7 +40,7 @@ def load(environ: Mapping[str, str]) -> ReleaseInputs:
     role = access.role(reader, fields["role"])
     id_tokens = access.id_tokens(reader) if role else None
     fields[""] |= workflow.addresses(reader)
-    run_id = given["run-id"] if reader.given("run-id") else reader.variable("GITHUB_RUN_ID", parsers.run_id)
+    run_id = given["run-id"] if reader.given("run-id") else _own_run(reader)
     checks.accounts(reader, role, given["allowed-account-ids"])
     if not role:
         checks.credentials(reader)
@@ -61,3 +61,9 @@ def load(environ: Mapping[str, str]) -> ReleaseInputs:
     )
     token = Secret(given["github-token"] or "")
     return ReleaseInputs(desired, Secrets(token, id_tokens), tuple(reader.warnings), tuple(reader.notices))
+
+
+def _own_run(reader: Reader) -> str | None:
+    """Return the id of the workflow's own run."""
+    absent = "is required; GitHub sets it; outside a workflow, set the input run-id"
+    return reader.variable("GITHUB_RUN_ID", parsers.run_id, absent=absent)

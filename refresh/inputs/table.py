@@ -202,8 +202,8 @@ INPUTS = (
         absent="GITHUB_RUN_ID",
         summary="id of the run whose machines are given back",
         description=(
-            "Id of the run whose machines are given back, for example `${{ github.event.workflow_run.id }}`. Without "
-            "it, the workflow's own run."
+            "Id of the run whose machines are given back; a workflow that another one starts has it in "
+            "`github.event.workflow_run.id`. Without it, the workflow's own run."
         ),
     ),
     Input(
@@ -591,7 +591,7 @@ INPUTS = (
     ),
 )
 """In the order in which they are read and shown."""
-SECRETS = tuple(each.name for each in INPUTS if each.secret)
+SECRETS = tuple(dict.fromkeys(each.name for each in INPUTS if each.secret))
 OLD_NAMES = {each.replaced_by: each for each in INPUTS if each.replaced_by}
 """The original action's inputs that have been replaced, by the name of the new input."""
 

@@ -31,6 +31,17 @@ def good(**changed: str) -> dict[str, str]:
     }
 
 
+def good_release(**changed: str) -> dict[str, str]:
+    """Give the environment of a release in the workflow run 77; `changed` holds variables."""
+    return {
+        "GITHUB_REPOSITORY": "octo/widgets",
+        "GITHUB_RUN_ID": "77",
+        "AWS_REGION": "eu-west-1",
+        "INPUT_GITHUB-TOKEN": canaries.PAT,
+        **changed,
+    }
+
+
 TEN_BAD_INPUTS: dict[str, Any] = {
     "ami": "ubuntu-24.04",
     "iam_instance_profile": "a b",

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from refresh.inputs import table
 from refresh.inputs.command_line import options
 from tests.fakes import canaries
 from tests.fakes.world import ROOT, in_minutes, inherited
@@ -72,7 +73,7 @@ def test_a_plan_from_a_terminal_leaves_the_files_and_commands_of_a_step_alone(wo
     output = tmp_path / "output"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(tmp_path)}
     given = {name[6:].lower(): value for name, value in world.environ().items() if name.startswith("INPUT_")}
-    typed = [f"--{name}={value}" for name, value in given.items() if name in options.INPUTS]
+    typed = [f"--{name}={value}" for name, value in given.items() if name in options.of_action(table.REFRESH)]
     code, printed = _run(world, "plan", *POOL, *typed, **environ, GH_ENTERPRISE_TOKEN=canaries.PAT)
     assert code == 0, printed
     assert "+ create table octo-widgets-ci-table" in printed
@@ -95,6 +96,10 @@ def test_a_missing_input_is_named_by_its_option_and_not_by_a_workflow_s_words(wo
         "--subnet-ids",
     }
     assert not re.search(r"INPUT_|`with:`|step|workflow|::", printed)
+    code, printed = _run(world, "release", AWS_REGION="")
+    assert code == 2
+    assert {line.split(": ")[1] for line in printed.splitlines()} == {"--repository", "--run-id", "--aws-region"}
+    assert not re.search(r"INPUT_|`with:`|step|in a workflow|::", printed)
     code, printed = _run(world, *STATUS, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert (code, printed.count("\n")) == (2, 1)
     assert "aws sso login" in printed
@@ -106,6 +111,8 @@ def test_a_missing_input_is_named_by_its_option_and_not_by_a_workflow_s_words(wo
     [
         (("apply", "--help"), {}, 0, "usage: refresh-action apply"),
         (("apply", "--colour", "red"), {}, 2, "--colour"),
+        (("release", "--help"), {}, 0, "usage: refresh-action release"),
+        (("release", "--ami", "ami-01234567"), {}, 2, "--ami"),
         (("apply", "--config", "/missing.yml"), {}, 2, "error: /missing.yml: "),
         ((), {}, 2, "usage: refresh-action"),
         # As a scheduler starts it, without arguments.
@@ -119,6 +126,23 @@ def test_help_and_mistakes_end_before_anything_is_called(
     assert ended == code
     assert words in printed
     assert world.aws.calls == []
+
+
+def test_release_gives_the_machines_of_a_run_back_and_shows_before_which(pool: tuple[World, list[str]]) -> None:
+    """The mode plan changes nothing; without a token, the jobs of the run are not looked at."""
+    world, (running, *others) = pool
+    release = ("release", *POOL, "--run-id", "77")
+    code, printed = _run(world, *release, "--mode", "plan")
+    assert (code, world.aws.writes) == (0, []), printed
+    assert running in printed
+    code, printed = _run(world, *release)
+    assert code == 0, printed
+    assert running in printed
+    assert not [each for each in others if each in printed]
+    record = world.items(world.clients())[f"TYPE#INSTANCE ID#{running}"]
+    assert (record["state"], record["runId"]) == ({"S": "idle"}, {"S": ""})
+    assert "::" not in printed
+    assert world.github.calls == []
 
 
 def test_status_reads_the_pool_in_five_calls_and_writes_nothing(pool: tuple[World, list[str]]) -> None:

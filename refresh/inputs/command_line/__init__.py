@@ -1,4 +1,4 @@
-"""The command line: `refresh-action plan|apply|status`, for a laptop or any scheduler."""
+"""The command line: `refresh-action plan|apply|release|status`, for a laptop or any scheduler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from refresh.inputs import durations
+from refresh.inputs import durations, table
 from refresh.inputs.command_line import config_file, options, version
 from refresh.inputs.parsers import Problem
 
@@ -22,6 +22,8 @@ _DEFAULT_INTERVAL = timedelta(seconds=10)
 _INTERVAL = durations.parser(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
 _OF_A_STEP = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 """Variables of a workflow's step. A typed command writes no workflow commands, outputs or summary."""
+_MODES = ("plan", "apply")
+"""The commands of refresh, which are the modes of its run."""
 _HOSTED = (".github.com", ".ghe.com")
 
 
@@ -30,6 +32,8 @@ class Command:
     """A typed command, as the environment that GitHub would have made of it."""
 
     name: str
+    action: str
+    """The action that it runs; `status` runs none, and has the inputs of refresh."""
     environ: Mapping[str, str]
     origins: Mapping[str, str]
     """How the user named each input that is not given as an option."""
@@ -48,12 +52,13 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
     interval = _interval(parser, given) if name == "status" else None
     if given.pop("json", None):
         given["log_format"] = "json"
-    if arguments[0] in options.COMMANDS and name != "status":
+    if arguments[0] in _MODES:
         if given.get("mode", name).lower() != name:
             parser.error(f"--mode {given['mode']} contradicts the command {name}; leave the option out")
         given["mode"] = name
-    environ, origins = _merged(given, environment)
-    return Command(name, environ, origins, interval)
+    action = options.action(name)
+    environ, origins = _merged(given, environment, action)
+    return Command(name, action, environ, origins, interval)
 
 
 def help_text() -> str:
@@ -71,7 +76,7 @@ def _without_command(arguments: Sequence[str]) -> str:
     if not arguments[0].startswith("-"):
         close = difflib.get_close_matches(arguments[0], options.COMMANDS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        parser.error(f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply and status)")
+        parser.error(f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply, release and status)")
     return "apply"
 
 
@@ -85,8 +90,10 @@ def _interval(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedel
         parser.error(f"--interval: {problem.problem}; {problem.remedy}")
 
 
-def _merged(given: dict[str, str], environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Merge the sources of inputs: options override variables, and variables override the file."""
+def _merged(
+    given: dict[str, str], environment: Mapping[str, str], action: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Merge the sources of the action's inputs: options override variables, and variables override the file."""
     config = given.pop("config", None)
     report = given.pop("report_directory", None)
     named = {f"INPUT_{name.upper()}": value for name, value in given.items()}
@@ -99,11 +106,12 @@ def _merged(given: dict[str, str], environment: Mapping[str, str]) -> tuple[dict
     origins = {name: f"INPUT_{name.upper().replace('-', '_')}" for name in set_before}
     merged = {**kept, **named, **({"GITHUB_WORKSPACE": report} if report else {})}
     if config:
-        for name, value in config_file.read(config).items():
+        for name, value in config_file.read(config, action).items():
             if name not in set_before and name.replace("-", "_") not in given:
                 merged[f"INPUT_{name.upper().replace('-', '_')}"] = value
                 origins[name] = f"{config}: {name}"
-    if not {"github-token", "github-app-id"} & _inputs(merged):
+    identities = {each.name for each in table.of(action)} & {"github-token", "github-app-id"}
+    if not identities & _inputs(merged):
         variable, token = _token(merged)
         if token:
             merged["INPUT_GITHUB_TOKEN"] = token

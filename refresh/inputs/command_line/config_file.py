@@ -13,10 +13,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refresh import inputs
 from refresh.errors import InputErrors
 from refresh.inputs.parsers import Problem, cut
-from refresh.inputs.table import INPUTS, SECRETS
+from refresh.inputs.table import INPUTS, REFRESH, SECRETS, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +24,7 @@ _LARGEST = 1 << 20
 _DEEPEST = 8
 _DIGITS = 20
 """More than any number of an input has."""
+_OF_REFRESH = tuple(each.name for each in of(REFRESH))
 _LISTS = {each.name for each in INPUTS if each.separator == "," and not each.ignored}
 _VERBATIM = {each.name for each in INPUTS if each.verbatim}
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -36,15 +36,19 @@ _SECRET_REMEDIES = {
 }
 
 
-def read(path: str) -> dict[str, str]:
-    """Read the file; raises `InputErrors` with every problem, each with the file and the input."""
+def read(path: str, action: str = REFRESH) -> dict[str, str]:
+    """Read the values for an action; raises `InputErrors` with every problem, each with the file and the input.
+
+    A file describes a pool, so it may hold the inputs of refresh for every action; others do not get them.
+    """
+    own = {each.name for each in of(action)}
     try:
-        found = _File(_yaml()).inputs(_text(path))
+        found = _File(_yaml(), (*_OF_REFRESH, *own.difference(_OF_REFRESH))).inputs(_text(path))
     except Problem as problem:
         raise InputErrors([f"{path}: {problem.problem}; {problem.remedy}"]) from None
     if found.problems:
         raise InputErrors([f"{path}: {problem}" for problem in found.problems])
-    return found.values
+    return {name: value for name, value in found.values.items() if name in own}
 
 
 def _text(path: str) -> str:
@@ -74,8 +78,9 @@ def _yaml() -> Any:
 class _File:
     """One file, its values and its problems."""
 
-    def __init__(self, yaml: Any) -> None:
+    def __init__(self, yaml: Any, known: tuple[str, ...]) -> None:
         self._yaml = yaml
+        self._known = known
         self.values: dict[str, str] = {}
         self.problems: list[str] = []
 
@@ -87,8 +92,8 @@ class _File:
         for name, value in self._entries(node, ""):
             if name in SECRETS:
                 self.problems.append(f"{name}: do not keep secrets in a file; remove it and {_SECRET_REMEDIES[name]}")
-            elif name not in inputs.ALL:
-                close = difflib.get_close_matches(name.lower().replace("_", "-"), inputs.ALL, n=1)
+            elif name not in self._known:
+                close = difflib.get_close_matches(name.lower().replace("_", "-"), self._known, n=1)
                 self.problems.append(f"{cut(name)}: unknown input{f'; did you mean {close[0]}?' if close else ''}")
             else:
                 self._read(name, value)

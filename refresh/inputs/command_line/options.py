@@ -10,13 +10,14 @@ from refresh.inputs import table
 if TYPE_CHECKING:
     from refresh.inputs.table import Input
 
-INPUTS = {each.name: each for each in table.of(table.REFRESH) if not (each.secret or each.replaced_by or each.ignored)}
-"""The inputs that are options, by name."""
 COMMANDS = {
     "plan": "show what apply would change, field by field, and change nothing",
     "apply": "create, repair and end what is due, once",
+    "release": "give the machines of a workflow run back to the pool, or end them, once",
     "status": "show the pool: instances by class and state, thresholds, the token's remaining life; reads only",
 }
+_ACTIONS = {"release": table.RELEASE}
+"""The actions of commands; the others belong to refresh."""
 _OF_STATUS = ("repository", "aws-region", "log-format")
 _TOKENS = """\
 GitHub's token is read from GH_TOKEN or GITHUB_TOKEN (GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN on a GitHub
@@ -27,6 +28,7 @@ _OVERVIEW = f"""\
 commands:
   plan     {COMMANDS["plan"]}
   apply    {COMMANDS["apply"]}
+  release  {COMMANDS["release"]}
   status   {COMMANDS["status"]}
 
 `refresh-action COMMAND --help` lists the options of a command. Without a command, --mode or the variable INPUT_MODE
@@ -36,10 +38,20 @@ decides, and every other input can be in a variable INPUT_<NAME>, as GitHub pass
 {_CODES}"""
 
 
+def action(command: str) -> str:
+    """Name the action that a command runs."""
+    return _ACTIONS.get(command, table.REFRESH)
+
+
+def of_action(name: str) -> dict[str, Input]:
+    """List the inputs of an action that are options, by name."""
+    return {each.name: each for each in table.of(name) if not (each.secret or each.replaced_by or each.ignored)}
+
+
 def overview() -> argparse.ArgumentParser:
     """Build the parser of the options before a command."""
     parser = _parser("refresh-action", "Keep a pool of EC2 self-hosted GitHub runners as desired.", _OVERVIEW)
-    parser.usage = "refresh-action plan|apply|status [options]"
+    parser.usage = "refresh-action plan|apply|release|status [options]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser
@@ -58,9 +70,9 @@ def of_command(name: str) -> argparse.ArgumentParser:
         parser.add_argument("--interval", metavar="DURATION", help="time between repetitions, 2s to 1h [10s]")
     else:
         parser.add_argument("--report-directory", metavar="DIRECTORY", help="write refresh-report.json there")
-    for option in _OF_STATUS if name == "status" else INPUTS:
-        values = "|".join(INPUTS[option].words) or "VALUE"
-        parser.add_argument(f"--{option}", metavar=values, help=_help(INPUTS[option]))
+    for option, each in of_action(action(name)).items():
+        if name != "status" or option in _OF_STATUS:
+            parser.add_argument(f"--{option}", metavar="|".join(each.words) or "VALUE", help=_help(each))
     return parser
 
 

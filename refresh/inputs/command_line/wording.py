@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from refresh.inputs.command_line.options import INPUTS
+from refresh.inputs.command_line import options
+from refresh.inputs.table import REFRESH, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ WORDS = {
     ),
     r"set it, or AWS_REGION in the job's env": "give the option, or set AWS_REGION",
     r"GitHub sets it; outside a workflow, set it \(or the input repository\) to owner/name": "write owner/name",
+    r"GitHub sets it; outside a workflow, set the input run-id": "write the number that the run's address ends with",
     r"GitHub offers this job no OIDC token; give the job `permissions: id-token: write` .*": (
         "only GitHub's jobs get OIDC tokens; leave it out and set AWS_PROFILE"
     ),
@@ -31,6 +33,10 @@ WORDS = {
 }
 """What a message says in a workflow, and what it says in a terminal; the first that fits counts."""
 
+_OPTIONS = {*options.of_action(REFRESH), *options.of_action(RELEASE)}
+_VARIABLES = {"GITHUB_REPOSITORY": "repository", "GITHUB_RUN_ID": "run-id"}
+"""The options that take the place of variables of GitHub."""
+
 
 def rewording(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str]]:
     """Return the function that rewords the title and text of a message, and names an input as its user gave it."""
@@ -38,8 +44,8 @@ def rewording(origins: Mapping[str, str]) -> Callable[[str, str], tuple[str, str
     def reword(title: str, text: str) -> tuple[str, str]:
         for words, instead in WORDS.items():
             text = re.sub(words, instead, text)
-        if title == "GITHUB_REPOSITORY" and text.startswith("is required"):
-            title = "repository"
-        return origins.get(title, f"--{title}" if title in INPUTS else title), text
+        if text.startswith("is required"):
+            title = _VARIABLES.get(title, title)
+        return origins.get(title, f"--{title}" if title in _OPTIONS else title), text
 
     return reword

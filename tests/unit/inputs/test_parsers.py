@@ -23,7 +23,7 @@ GROUP, SUBNET, PROFILE, HOPS = "security-group-ids", "subnet-ids", "iam-instance
 REPOSITORY, API, SERVER, TOKEN = "GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL", "github-token"
 GROUPS = " ".join(f"sg-{number:08x}" for number in range(200))
 SUBNETS = " ".join(f"subnet-{number:08x}" for number in range(200))
-BOOLEANS = [each.name for each in table.INPUTS if each.type == "boolean"]
+BOOLEANS = [each.name for each in table.of(table.REFRESH) if each.type == "boolean"]
 
 
 @given(st.text(st.characters()).filter(bool))

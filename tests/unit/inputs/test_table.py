@@ -5,17 +5,33 @@ from __future__ import annotations
 import pytest
 
 from refresh import inputs
-from refresh.inputs import table
+from refresh.inputs import release, table
 from refresh.inputs.parsers import Problem
 from refresh.inputs.table import Input
-from tests.fakes.literals import good
+from tests.fakes.literals import good, good_release
+
+
+def _shown_defaults(action: str) -> dict[str, str]:
+    """Give the defaults that can be written as variables; GitHub resolves that of a token."""
+    shown = {each.name: each.default_text for each in table.of(action) if each.default_text and not each.secret}
+    return {f"INPUT_{name.upper()}": value for name, value in shown.items()}
 
 
 def test_defaults_that_are_shown_are_those_in_force() -> None:
-    shown = {each.name: each.default_text for each in table.INPUTS if each.default_text}
-    assert len(shown) > 10
-    given = {f"INPUT_{name.upper()}": value for name, value in shown.items()}
-    assert inputs.load({**good(), **given}).desired == inputs.load(good()).desired
+    given = _shown_defaults(table.REFRESH)
+    assert len(given) > 10
+    assert inputs.load(good(**given)).desired == inputs.load(good()).desired
+
+
+def test_defaults_that_are_shown_of_release_are_those_in_force() -> None:
+    given = _shown_defaults(table.RELEASE)
+    assert len(given) > 3
+    assert release.load(good_release(**given)).desired == release.load(good_release()).desired
+
+
+def test_every_secret_is_listed_once() -> None:
+    """Although actions describe the token differently."""
+    assert table.SECRETS == ("github-token", "github-app-private-key")
 
 
 @pytest.mark.parametrize("each", [each for each in table.INPUTS if each.words], ids=lambda each: each.name)

@@ -14,34 +14,69 @@ import pytest
 
 from refresh import inputs
 from refresh.actions import terminal, watch
-from refresh.inputs import command_line
+from refresh.errors import InputErrors
+from refresh.inputs import command_line, release
 from refresh.inputs.command_line import options, version, wording
-from refresh.inputs.table import SECRETS
+from refresh.inputs.table import REFRESH, RELEASE, SECRETS
 from refresh.workflow.commands import Commands
 from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
-from tests.fakes.literals import good
+from tests.fakes.literals import good, good_release
 from tests.pages import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+OPTIONS = options.of_action(REFRESH)
+
+
 def test_all_inputs_but_secrets_and_old_names_are_options() -> None:
     """A token would show in the list of processes."""
-    assert [*options.INPUTS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
+    assert [*OPTIONS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
+    assert [*options.of_action(RELEASE)] == [name for name in release.ALL if name not in SECRETS]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
 def test_option_is_as_good_as_the_variable_and_overrides_it(command: str) -> None:
     given = good()
     arguments = [command, f"--repository={given.pop('GITHUB_REPOSITORY')}"]
-    for name in options.INPUTS:
+    for name in OPTIONS:
         if value := given.pop(f"INPUT_{name.upper()}", None):
             arguments += [f"--{name}", value]
             given[f"INPUT_{name.upper()}"] = "replaced"
     read = command_line.read(arguments, given)
     assert inputs.load(read.environ).desired == inputs.load({**good(), "INPUT_MODE": command}).desired
+
+
+def test_release_has_options_of_its_own_and_takes_a_mode() -> None:
+    """As good as the variables that a step gets."""
+    typed = ["release", "--repository=octo/widgets", "--aws-region=eu-west-1", "--run-id=88", "--name=*"]
+    read = command_line.read([*typed, "--reuse=false", "--force=true", "--mode=plan"], {"GITHUB_RUN_ID": "77"})
+    assert (read.name, read.action) == ("release", RELEASE)
+    given = {"INPUT_RUN_ID": "88", "INPUT_NAME": "*", "INPUT_REUSE": "false", "INPUT_FORCE": "true"}
+    wanted = release.load(good_release(**given, INPUT_MODE="plan")).desired
+    assert release.load(read.environ).desired == wanted
+
+
+def test_release_takes_from_a_file_of_the_pool_what_it_needs(tmp_path: Path) -> None:
+    """The file has the inputs of refresh as well, and an App that release does not use."""
+    path = tmp_path / "pool.yml"
+    path.write_text("repository: octo/widgets\nami: ami-01234567\ngithub-app-id: 1\nname: tests\n")
+    read = command_line.read(["release", "--config", str(path)], {"GH_TOKEN": "a"})
+    assert read.environ == {
+        "GH_TOKEN": "a",
+        "INPUT_REPOSITORY": "octo/widgets",
+        "INPUT_NAME": "tests",
+        "INPUT_GITHUB_TOKEN": "a",
+    }
+    with pytest.raises(InputErrors, match="'name': unknown input"):
+        command_line.read(["plan", "--config", str(path)], {})
+
+
+@pytest.mark.parametrize(("name", "action"), [("plan", REFRESH), ("apply", REFRESH), ("status", REFRESH)])
+def test_other_commands_are_those_of_refresh(name: str, action: str) -> None:
+    assert command_line.read([name], {}).action == action
 
 
 def test_mode_decides_where_there_is_no_command() -> None:
@@ -93,14 +128,15 @@ def test_status_is_shown_once_or_every_ten_seconds() -> None:
     assert command_line.read(["status", "--watch", "--interval", "1m"], {}).interval == timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("name", ["plan", "apply", "status"])
+@pytest.mark.parametrize("name", ["plan", "apply", "release", "status"])
 def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command_line.read([name, "--help"], {})
     printed = " ".join(capfd.readouterr().out.split())
     assert ended.value.code == 0
-    shown = ["repository", "aws-region", "log-format"] if name == "status" else options.INPUTS
-    assert all(f"--{option} {'|'.join(options.INPUTS[option].words) or 'VALUE'} " in printed for option in shown)
+    inputs = options.of_action(options.action(name))
+    shown = ["repository", "aws-region", "log-format"] if name == "status" else inputs
+    assert all(f"--{option} {'|'.join(inputs[option].words) or 'VALUE'} " in printed for option in shown)
     assert "[text]" in printed
     assert ("GH_TOKEN" in printed) is (name != "status")
 
@@ -114,6 +150,9 @@ def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pyte
         (["xyz"], "'xyz'"),
         (["plan", "--mode", "apply"], "--mode apply"),
         (["status", "--ami", "x"], "--ami x"),
+        (["release", "--ami", "x"], "--ami x"),
+        (["plan", "--run-id", "1"], "--run-id 1"),
+        (["relaese"], "did you mean release?"),
         (["status", "--interval", "5s"], "--watch"),
         (["status", "--watch", "--interval", "1s"], "2s to 1h"),
     ],
@@ -156,6 +195,8 @@ def test_message_names_an_input_as_its_user_gave_it() -> None:
         "GITHUB_REPOSITORY": "GITHUB_REPOSITORY",
     }
     assert speak("GITHUB_REPOSITORY", "is required; x") == ("--repository", "is required; x")
+    assert speak("GITHUB_RUN_ID", "is required; x") == ("--run-id", "is required; x")
+    assert speak("GITHUB_RUN_ID", "not the id of a workflow run")[0] == "GITHUB_RUN_ID"
 
 
 def test_defect_of_a_look_is_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -173,4 +214,4 @@ def test_help_is_shown_where_nothing_is_typed_and_nothing_given(
         monkeypatch.delenv(name)
     out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
     assert terminal.main([], out, err, Shutdown()) == 2
-    assert "refresh-action plan|apply|status [options]" in capfd.readouterr().out
+    assert "refresh-action plan|apply|release|status [options]" in capfd.readouterr().out
