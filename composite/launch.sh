@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the action without Docker. Packages are part of a release's commit, or are installed by the hashes of the lock
+# Runs the actions without Docker. Packages are part of a release's commit, or are installed by the hashes of the lock
 # file. No package of an earlier run is used.
 #
-#   launch.sh look   write the output `path`: the runner's own interpreter, or nothing if it cannot be used
-#   launch.sh run    run the action with $PYTHON
+#   launch.sh look        write the output `path`: the runner's own interpreter, or nothing if it cannot be used
+#   launch.sh run ACTION  run an action, such as refresh, with $PYTHON
 set -euo pipefail
 action=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Only a release's commit has this folder; `python3 -m tools.publishing packages` makes it.
@@ -14,9 +14,9 @@ if sys.version_info < (3, 11) or len(sys.argv) > 1 and not any(map(importlib.uti
     sys.exit(1)
 print(sys.executable)'
 START='import runpy, sys
-entrypoint, *folders = sys.argv[1:]
+entrypoint, action, *folders = sys.argv[1:]
 sys.path += folders
-del sys.argv[1:]
+sys.argv[1:] = [action]
 runpy.run_path(entrypoint, run_name="__main__")'
 
 fail() {
@@ -73,11 +73,11 @@ not install one (its reason is above). Install Python 3.11 or newer with pip on 
     export AWS_SHARED_CREDENTIALS_FILE="${AWS_SHARED_CREDENTIALS_FILE-/dev/null}"
     export AWS_EC2_METADATA_DISABLED="${AWS_EC2_METADATA_DISABLED-true}"
     # Isolated (-I) and without site packages (-S): the path has only the standard library, the action and its packages.
-    exec "$PYTHON" -I -S -c "$START" "$action/entrypoint.py" "${folders[@]}"
+    exec "$PYTHON" -I -S -c "$START" "$action/entrypoint.py" "$1" "${folders[@]}"
 }
 
-case ${1-} in
-look | run) "$1" ;;
+case $#-${1-} in
+1-look | 2-run) "$@" ;;
 *)
     sed -n '2,6p' "${BASH_SOURCE[0]}" >&2
     exit 2

@@ -1,4 +1,4 @@
-"""Jobs that use the composite action against the emulators."""
+"""Jobs that use the composite actions against the emulators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SURROUNDINGS = (
 """What the job and GitHub set; the action sets everything else."""
 
 
-_OF_THE_ACTION = ("entrypoint.py", "composite", "refresh", "requirements")
+_OF_THE_ACTION = ("entrypoint.py", "composite", "release", "refresh", "requirements")
 
 
 @pytest.fixture(scope="session")

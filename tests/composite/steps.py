@@ -1,4 +1,4 @@
-"""A composite action's steps, run as GitHub's runner runs them, as far as this action needs it.
+"""A composite action's steps, run as GitHub's runner runs them, as far as these actions need it.
 
 Expressions are looked up in the contexts; setup-python is the Python of the tests.
 https://docs.github.com/en/actions/sharing-automations/creating-actions/metadata-syntax-for-github-actions
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from attrs import define, field
 
+from tests.fakes import canaries
 from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACTION = ROOT / "composite" / "action.yml"
+RELEASE = ROOT / "release" / "action.yml"
 _EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z0-9_.|\x20-]+) \}\}")
 _ASSIGNMENT = re.compile(r"(?P<name>.+?)<<(?P<end>.+)\n(?P<value>(?:.*\n)*?)(?P=end)\n")
 
@@ -35,6 +37,8 @@ class Job:
     """The commit of the action, as the runner has unpacked it."""
     variables: Mapping[str, str]
     inputs: Mapping[str, str]
+    manifest: Path = ACTION
+    """The composite action that is used."""
     python: str = sys.executable
     """The runner's own; `false` stands for one that is too old."""
     set_up: bool = True
@@ -54,7 +58,7 @@ class Job:
 
     def run(self) -> Job:
         """Run every step until one fails."""
-        for number, step in enumerate(yaml.safe_load(ACTION.read_text())["runs"]["steps"]):
+        for number, step in enumerate(self._declared["runs"]["steps"]):
             identifier = step.get("id", f"step{number}")
             if not self._due(step.get("if", "")):
                 continue
@@ -69,9 +73,12 @@ class Job:
     @property
     def result(self) -> dict[str, str]:
         """The action's outputs."""
-        return {
-            name: self._resolved(each["value"]) for name, each in yaml.safe_load(ACTION.read_text())["outputs"].items()
-        }
+        return {name: self._resolved(each["value"]) for name, each in self._declared["outputs"].items()}
+
+    @property
+    def _declared(self) -> dict[str, Any]:
+        declared: dict[str, Any] = yaml.safe_load(self.manifest.read_text())
+        return declared
 
     def _due(self, condition: str) -> bool:
         name, _, empty = condition.partition(" == ")
@@ -124,11 +131,13 @@ class Job:
     def _looked_up(self, expression: str) -> str:
         match expression.split("."):
             case ["inputs", name]:
-                return self.inputs.get(name, yaml.safe_load(ACTION.read_text())["inputs"][name].get("default", ""))
+                return self.inputs.get(name, self._resolved(self._declared["inputs"][name].get("default", "")))
             case ["steps", identifier, "outputs", name]:
                 return self.outputs.get(identifier, {}).get(name, "")
             case ["github", "action_path"]:
-                return str(self.action / "composite")
+                return str(self.action / self.manifest.parent.name)
+            case ["github", "token"]:
+                return canaries.PAT
             case ["runner", "temp"]:
                 return str(self.folder / "temp")
             case _:

@@ -52,13 +52,21 @@ def test_audit_without_an_answer_is_reported_with_its_reason(complaint: str) -> 
 
 
 def test_every_workflow_is_linted(tmp_path: Path) -> None:
-    """Those of this repository, the examples and those on the pages; with them the shell of the composite action."""
+    """Those of this repository, the examples and those on the pages; with them the shell of the composite actions."""
     shown.write(tmp_path)
     linted = {path.name for path in (tmp_path / ".github" / "workflows").iterdir()}
     examples = {f"docs-examples-{path.name}" for path in (ROOT / "docs" / "examples").glob("*.yml")}
     assert examples | {"README-0.yml", "docs-migrating-0.yml", "docs-quick-start-0.yml"} <= linted
     assert "WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml\n" in MAKEFILE
-    assert len(list((tmp_path / "steps").iterdir())) == 2
+    steps = [path.name for path in (tmp_path / "steps").iterdir()]
+    assert sorted(steps) == ["composite-0.sh", "composite-2.sh", "release-0.sh", "release-2.sh"]
+
+
+@pytest.mark.parametrize("linter", ["check-jsonschema", "zizmor"])
+def test_every_action_is_linted(linter: str) -> None:
+    actions = {path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("action.yml"), *ROOT.glob("[!.]*/action.yml"))}
+    command = MAKEFILE.replace("\\\n", "").partition(f"$(BIN)/{linter} ")[2].partition("\n")[0]
+    assert actions == {each for each in command.split() if each.endswith("action.yml")}
 
 
 def test_security_rules_are_only_disabled_on_single_lines_with_a_reason() -> None:

@@ -1,4 +1,4 @@
-"""Writes files for linters: the workflows on the pages and the shell of the composite action's steps."""
+"""Writes files for linters: the workflows on the pages and the shell of the composite actions' steps."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+COMPOSITE = ("composite", "release")
+"""The folders of the composite actions."""
 
 
 def workflows() -> Iterator[tuple[str, str]]:
@@ -29,10 +31,11 @@ def workflows() -> Iterator[tuple[str, str]]:
 
 
 def steps() -> Iterator[tuple[str, str]]:
-    """Yield the shell of each step of the composite action, with a file name."""
-    for number, step in enumerate(yaml.safe_load((ROOT / "composite" / "action.yml").read_text())["runs"]["steps"]):
-        if "run" in step:
-            yield f"step-{number}.sh", f"#!/usr/bin/env {step['shell']}\n{step['run']}"
+    """Yield the shell of each step of the composite actions, with a file name."""
+    for folder in COMPOSITE:
+        for number, step in enumerate(yaml.safe_load((ROOT / folder / "action.yml").read_text())["runs"]["steps"]):
+            if "run" in step:
+                yield f"{folder}-{number}.sh", f"#!/usr/bin/env {step['shell']}\n{step['run']}"
 
 
 def write(folder: Path) -> None:
