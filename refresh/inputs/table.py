@@ -212,11 +212,11 @@ INPUTS = (
         field="reuse",
         parse=parsers.boolean,
         type="boolean",
-        absent="as provision was told",
+        absent="what provision was given",
         summary="give the machines back to the pool, or end them",
         description=(
-            "Whether the machines go back to the pool (`true`) or are ended (`false`). Without it, as provision was "
-            "told, which is `true` unless it says otherwise."
+            "Whether the machines go back to the pool (`true`) or are ended (`false`). Without it, what provision was "
+            "given, which is `true` unless the user said otherwise."
         ),
     ),
     Input(
