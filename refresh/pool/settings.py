@@ -13,6 +13,9 @@ from attrs import frozen
 
 from refresh.pool import records
 
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+_LONGEST = timedelta(days=366)
+
 
 @frozen(kw_only=True)
 class ClassSettings:
@@ -50,8 +53,8 @@ def to_value(settings: Settings) -> dict[str, object]:
         "subnetIds": settings.subnet_ids,
         "templateName": settings.template_name,
         "templateId": settings.template_id,
-        "idleTimeSec": int(settings.idle_time.total_seconds()),
-        "maxRuntimeMin": int(settings.max_runtime.total_seconds() // 60),
+        "idleTimeSec": settings.idle_time // SECOND,
+        "maxRuntimeMin": settings.max_runtime // MINUTE,
         "tokenValidUntil": records.wire_time(settings.token_valid_until) if settings.token_valid_until else "",
         "originalModes": settings.original_modes,
     }
@@ -60,18 +63,18 @@ def to_value(settings: Settings) -> dict[str, object]:
 def from_item(item: Mapping[str, Any]) -> Settings | None:
     """Read the item; None if there is none or it lacks something without which nobody can use the pool."""
     value = records.mapping(item, "value")
-    idle, runtime = records.number(value, "idleTimeSec"), records.number(value, "maxRuntimeMin")
+    idle, runtime = duration_in(value, "idleTimeSec", SECOND), duration_in(value, "maxRuntimeMin", MINUTE)
     name, identifier = records.text(value, "templateName"), records.text(value, "templateId")
     classes, subnets = classes_in(records.mapping(value, "classes")), texts_in(value.get("subnetIds"))
-    if not (idle and runtime and idle > 0 and runtime > 0 and name and identifier and classes and subnets):
+    if not (idle and runtime and name and identifier and classes and subnets):
         return None
     return Settings(
         classes=classes,
         subnet_ids=subnets,
         template_name=name,
         template_id=identifier,
-        idle_time=timedelta(seconds=idle),
-        max_runtime=timedelta(minutes=runtime),
+        idle_time=idle,
+        max_runtime=runtime,
         token_valid_until=records.read_time(records.text(value, "tokenValidUntil") or ""),
         original_modes=records.truth(value, "originalModes") is not False,
     )
@@ -91,6 +94,12 @@ def texts_in(wire: Any) -> tuple[str, ...]:
         return ()
     read = tuple(records.text({"member": each}, "member") or "" for each in members)
     return read if all(read) else ()
+
+
+def duration_in(value: Mapping[str, Any], name: str, unit: timedelta) -> timedelta:
+    """Read a duration; none at all if it is absent, unreadable, negative or longer than any pool has."""
+    number = records.number(value, name) or 0
+    return number * unit if 0 < number <= _LONGEST // unit else timedelta()
 
 
 def _class(value: Mapping[str, Any]) -> ClassSettings | None:

@@ -35,6 +35,7 @@ UNDOCUMENTED_FILES = {
     "inputs/durations.py": "problems of inputs, see that test",
     "inputs/resource_classes.py": "problems of inputs, see that test",
     "inputs/regions.py": "AWS's names",
+    "pool/transitions.py": "in docs/table.md",
 }
 UNDOCUMENTED_TEXTS = {
     "See the message": "the base class of all errors, which is never raised",

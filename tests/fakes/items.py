@@ -1,11 +1,11 @@
-"""The METADATA items of one table in memory, behind DynamoDB's own method names."""
+"""The METADATA items and the SETTINGS item of one table in memory, behind DynamoDB's own method names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from refresh.dynamodb.metadata_items import MetadataItems
-from refresh.pool import records
+from refresh.pool import names, records
 from tests.fakes.desired import TABLE
 from tests.fakes.serial import NOW, Serial, StillClock
 
@@ -22,7 +22,7 @@ class Items:
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self.items = {
-            identifier: {**records.item(records.METADATA, identifier, NOW), "value": value}
+            identifier: {**records.item(_entity(identifier), identifier, NOW), "value": value}
             for identifier, value in (values or {}).items()
         }
         self.calls: list[str] = []
@@ -57,6 +57,10 @@ class Items:
 def metadata(items: object, clock: Clock | None = None) -> MetadataItems:
     """Read and write these items as the components do."""
     return MetadataItems(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial())
+
+
+def _entity(identifier: str) -> str:
+    return records.SETTINGS if identifier == names.SETTINGS_IDENTIFIER else records.METADATA
 
 
 def _identifier(key: Mapping[str, Any]) -> str:

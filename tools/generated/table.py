@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.pool import lifecycle, names, records
+from refresh.pool import lifecycle, names, records, transitions
 from refresh.reconciler.registered import COMPONENTS
 from tools.generated.components import table
 from tools.generated.pieces import Piece, Section
@@ -35,7 +35,7 @@ def pieces() -> Iterator[Piece]:
             ("from", "to", "by", "if", "also sets"),
             [
                 (_state(each.before), _state(each.after), each.by, each.condition, each.sets)
-                for each in lifecycle.TRANSITIONS
+                for each in transitions.TRANSITIONS
             ],
         ),
     )

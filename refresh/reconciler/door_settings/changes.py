@@ -29,7 +29,7 @@ class WriteSettings(Change):
 
     @property
     def subject(self) -> str:
-        return "of provision and release"
+        return ""
 
     @property
     def differences(self) -> tuple[Difference, ...]:

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Any
 from refresh import errors
 from refresh.engine.change import Plan
 from refresh.pool import names, records
-from refresh.pool.settings import Settings, classes_in, texts_in, to_value
+from refresh.pool.settings import MINUTE, SECOND, Settings, classes_in, duration_in, from_item, texts_in, to_value
 from refresh.reconciler.door_settings.changes import WriteSettings
-from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refresh.desired import DesiredState
     from refresh.reconciler.door_settings.actual import Actual
+
+_UNKNOWN = Settings(
+    classes={},
+    subnet_ids=(),
+    template_name="",
+    template_id="",
+    idle_time=timedelta(),
+    max_runtime=timedelta(),
+    token_valid_until=None,
+    original_modes=True,
+)
+"""What SETTINGS says of the pool before it is first written."""
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
@@ -28,33 +39,35 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
 
 
 def projected(actual: Actual, *, original_modes: bool) -> Settings:
-    """Return what the METADATA items say; raises `Blocked` if one that nobody can do without is not usable."""
-    recorded = actual.recorded
+    """Return what the METADATA items say; what they lack stays as SETTINGS has it.
+
+    Raises `Blocked` if a part that nobody can do without is in neither.
+    """
+    recorded, known = actual.recorded, from_item({"value": actual.stored or {}}) or _UNKNOWN
     template = records.mapping(recorded, names.LAUNCH_TEMPLATE_IDENTIFIER)
-    name, identifier = records.text(template, "name") or "", records.text(template, "id") or ""
-    classes = classes_in(records.mapping(recorded, names.RESOURCE_CLASS_CONFIG_IDENTIFIER))
-    subnets = texts_in(recorded.get(names.SUBNET_IDS_IDENTIFIER))
-    idle = max(records.number(recorded, names.IDLE_TIME_IDENTIFIER) or 0, 0)
-    runtime = max(records.number(recorded, names.MAX_RUNTIME_IDENTIFIER) or 0, 0)
-    usable: dict[str, object] = {
-        names.LAUNCH_TEMPLATE_IDENTIFIER: name and identifier,
-        names.RESOURCE_CLASS_CONFIG_IDENTIFIER: classes,
-        names.SUBNET_IDS_IDENTIFIER: subnets,
-        names.IDLE_TIME_IDENTIFIER: idle,
-        names.MAX_RUNTIME_IDENTIFIER: runtime,
-    }
-    if missing := [each for each, value in usable.items() if not value]:
-        raise errors.Blocked(f"the table has no usable {enumerated(missing)} (see the errors above)")
-    return Settings(
-        classes=classes,
-        subnet_ids=subnets,
-        template_name=name,
-        template_id=identifier,
-        idle_time=timedelta(seconds=idle),
-        max_runtime=timedelta(minutes=runtime),
+    template_name, template_id = records.text(template, "name"), records.text(template, "id")
+    if not template_name or not template_id:
+        template_name, template_id = known.template_name, known.template_id
+    settings = Settings(
+        classes=classes_in(records.mapping(recorded, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)) or known.classes,
+        subnet_ids=texts_in(recorded.get(names.SUBNET_IDS_IDENTIFIER)) or known.subnet_ids,
+        template_name=template_name,
+        template_id=template_id,
+        idle_time=duration_in(recorded, names.IDLE_TIME_IDENTIFIER, SECOND) or known.idle_time,
+        max_runtime=duration_in(recorded, names.MAX_RUNTIME_IDENTIFIER, MINUTE) or known.max_runtime,
         token_valid_until=records.read_time(actual.token_expires_at),
         original_modes=original_modes,
     )
+    parts = {
+        names.LAUNCH_TEMPLATE_IDENTIFIER: settings.template_id,
+        names.RESOURCE_CLASS_CONFIG_IDENTIFIER: settings.classes,
+        names.SUBNET_IDS_IDENTIFIER: settings.subnet_ids,
+        names.IDLE_TIME_IDENTIFIER: settings.idle_time,
+        names.MAX_RUNTIME_IDENTIFIER: settings.max_runtime,
+    }
+    if missing := [identifier for identifier, part in parts.items() if not part]:
+        raise errors.Blocked(f"the table has no usable {', '.join(missing)} (see the errors above)")
+    return settings
 
 
 def unchanged(before: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The life of a record: every write is conditional on what was read, and the list of writes is complete."""
+"""The life of a record: every write is conditional on what was read."""
 
 from __future__ import annotations
 
@@ -107,11 +107,3 @@ def test_only_a_marked_record_is_deleted(state: str) -> None:
     assert request["Key"] == records.key(records.INSTANCE, ID)
     assert _holds(request, _stored(evolve(RECORD, state=state))) is (state == lifecycle.TERMINATED)
     assert _holds(request, None)
-
-
-def test_every_transition_is_between_states_that_records_have() -> None:
-    states = {*lifecycle.LIVING_STATES, lifecycle.TERMINATED}
-    words = {lifecycle.NO_RECORD, lifecycle.ANY, lifecycle.ANY_LIVING}
-    assert {each.before for each in lifecycle.TRANSITIONS} <= states | words
-    assert {each.after for each in lifecycle.TRANSITIONS} == states | {lifecycle.NO_RECORD, lifecycle.SAME}
-    assert len({*lifecycle.TRANSITIONS}) == len(lifecycle.TRANSITIONS)
