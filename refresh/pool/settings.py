@@ -61,16 +61,15 @@ def to_value(settings: Settings) -> dict[str, object]:
 
 
 def from_item(item: Mapping[str, Any]) -> Settings | None:
-    """Read the item; None if there is none or it lacks something without which nobody can use the pool."""
+    """Read the item; None if there is none or it names no template or time."""
     value = records.mapping(item, "value")
     idle, runtime = duration_in(value, "idleTimeSec", SECOND), duration_in(value, "maxRuntimeMin", MINUTE)
     name, identifier = records.text(value, "templateName"), records.text(value, "templateId")
-    classes, subnets = classes_in(records.mapping(value, "classes")), texts_in(value.get("subnetIds"))
-    if not (idle and runtime and name and identifier and classes and subnets):
+    if not (idle and runtime and name and identifier):
         return None
     return Settings(
-        classes=classes,
-        subnet_ids=subnets,
+        classes=classes_in(records.mapping(value, "classes")),
+        subnet_ids=texts_in(value.get("subnetIds")),
         template_name=name,
         template_id=identifier,
         idle_time=idle,
