@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 JUDGED = {"launch_template": ["ec2:CreateLaunchTemplateVersion"]}
+REPEATED = {"gh_registration_token": [PUT]}
+"""A new token has another expiry, which SETTINGS repeat."""
 NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT]
 
 
@@ -41,7 +43,7 @@ def test_a_deleted_template_is_created_again_and_its_id_is_kept(refreshed: World
     """Its instances still live, and the old id proves that they are ours."""
     old = refreshed.metadata(clients, "launch_template")["M"]["id"]["S"]
     clients.ec2.delete_launch_template(LaunchTemplateName=TEMPLATE)
-    _repaired_with(refreshed, "ec2:CreateLaunchTemplate", PUT)
+    _repaired_with(refreshed, "ec2:CreateLaunchTemplate", PUT, PUT)
     recorded = refreshed.metadata(clients, "launch_template")["M"]
     assert recorded["formerIds"] == {"L": [{"S": old}]}
     assert recorded["id"]["S"] != old
@@ -99,7 +101,8 @@ def test_a_deleted_item_is_written_again(refreshed: World, clients: Clients, ide
     """If the template's item is gone, EC2 also has to check a new version of the template."""
     before = refreshed.metadata(clients, identifier)
     refreshed.delete_metadata(clients, identifier)
-    _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT)
+    refreshed.github.token_life -= timedelta(minutes=1)
+    _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT, *REPEATED.get(identifier, ()))
     after = refreshed.metadata(clients, identifier)
     if identifier not in ("gh_registration_token", "runner_release"):
         assert after == before
@@ -124,8 +127,24 @@ def test_an_item_of_another_shape_or_value_is_replaced(
     refreshed: World, clients: Clients, identifier: str, value: Mapping[str, Any]
 ) -> None:
     refreshed.put_metadata(clients, identifier, value)
-    _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT)
+    refreshed.github.token_life -= timedelta(minutes=1)
+    _repaired_with(refreshed, *JUDGED.get(identifier, ()), PUT, *REPEATED.get(identifier, ()))
     assert refreshed.metadata(clients, identifier) != value
+
+
+@pytest.mark.parametrize("value", [{"S": "none"}, {"M": {}}, {"M": {"idleTimeSec": {"N": "1"}}}, None])
+def test_settings_that_were_edited_or_deleted_are_written_again(
+    refreshed: World, clients: Clients, value: Mapping[str, Any] | None
+) -> None:
+    key = records.key(records.SETTINGS, names.SETTINGS_IDENTIFIER)
+    before = refreshed.item(clients, records.SETTINGS, names.SETTINGS_IDENTIFIER)
+    if value is None:
+        clients.dynamodb.delete_item(TableName=TABLE, Key=key)
+    else:
+        edited: Any = {**before, "value": value}
+        clients.dynamodb.put_item(TableName=TABLE, Item=edited)
+    _repaired_with(refreshed, PUT)
+    assert refreshed.item(clients, records.SETTINGS, names.SETTINGS_IDENTIFIER)["value"] == before["value"]
 
 
 def test_time_to_live_is_switched_on_again(refreshed: World, clients: Clients) -> None:
@@ -139,8 +158,8 @@ def test_a_deleted_table_is_created_again_with_its_metadata(refreshed: World, cl
     clients.dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
     clients.dynamodb.delete_table(TableName=TABLE)
     refreshed.settle()
-    assert {key.partition("#")[2].partition(" ")[0] for key in refreshed.items(clients)} == {"METADATA"}
-    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS)
+    assert {key.partition("#")[2].partition(" ")[0] for key in refreshed.items(clients)} == {"METADATA", "SETTINGS"}
+    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS) + 1
 
 
 def test_a_newer_runner_reaches_the_template_within_six_hours(refreshed: World, clients: Clients) -> None:

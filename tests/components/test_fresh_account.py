@@ -30,7 +30,7 @@ def test_an_empty_account_gets_the_table(refreshed: World, clients: Clients) -> 
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expiresAt",
     }
-    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS)
+    assert len(refreshed.items(clients)) == len(names.METADATA_IDENTIFIERS) + 1
 
 
 def test_an_empty_account_gets_the_launch_template(refreshed: World, clients: Clients) -> None:

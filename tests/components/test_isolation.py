@@ -96,12 +96,13 @@ def test_nothing_is_written_before_the_table_is_ready(world: World, operation: s
     world.settle()
 
 
-def test_without_a_runner_release_only_it_and_the_template_fail(world: World) -> None:
+def test_without_a_runner_release_only_it_and_what_needs_the_template_fail(world: World) -> None:
     """A template would install a runner that GitHub may refuse."""
     world.github.answers["downloads"] = []
     report = world.refresh()
-    assert failed(report) == ["runner release", "launch template"]
-    assert isinstance(component(report, "launch template").error, errors.Blocked)
+    assert failed(report) == ["runner release", "launch template", "door settings"]
+    for waiting in ("launch template", "door settings"):
+        assert isinstance(component(report, waiting).error, errors.Blocked)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
     del world.github.answers["downloads"]
     world.settle()

@@ -6,7 +6,8 @@ import itertools
 import pkgutil
 
 import refresh.reconciler
-from refresh.pool import names
+from refresh.dynamodb.metadata_items import SETTINGS
+from refresh.pool import names, records
 from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs
 from refresh.reconciler.registered import COMPONENTS
 from tools.generated.roles import Role, merged
@@ -23,9 +24,10 @@ def test_a_component_is_started_after_those_that_it_waits_for() -> None:
     assert [each.name for each, before in zip(COMPONENTS, started, strict=False) if not {*each.after} <= before] == []
 
 
-def test_every_metadata_item_is_kept_by_one_component() -> None:
-    kept = [item.identifier for each in COMPONENTS for item in each.items]
-    assert sorted(kept) == sorted(names.METADATA_IDENTIFIERS)
+def test_every_metadata_item_and_the_settings_are_kept_by_one_component() -> None:
+    kept = [(item.entity, item.identifier) for each in COMPONENTS for item in each.items]
+    metadata = [(records.METADATA, identifier) for identifier in names.METADATA_IDENTIFIERS]
+    assert sorted(kept) == sorted([*metadata, SETTINGS])
 
 
 def test_a_call_of_two_parts_has_the_actions_and_statements_of_both() -> None:

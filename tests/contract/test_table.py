@@ -87,10 +87,14 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert (names.partition_key(""), names.sort_key("")) == tuple(_quoted(row[2])[0] for row in _rows("Keys")[:2])
 
 
-def test_the_page_has_every_metadata_item_as_a_run_writes_it(refreshed: World, clients: Clients) -> None:
+def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
+    refreshed: World, clients: Clients
+) -> None:
     rows = _rows("METADATA")
     assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
+    (settings,) = _rows("SETTINGS")
+    assert [*map(_quoted, settings[:2])] == [["doors"], [_shape(stored.pop("doors"))]]
     assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {
         identifier: _shape(value) for identifier, value in stored.items()
     }

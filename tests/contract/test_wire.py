@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from refresh.pool import names, records
+from refresh.pool import lifecycle, names, records
 from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
-from tests.fakes.world import World
+from tests.fakes.world import World, in_minutes
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -34,8 +34,9 @@ DEFAULT_CLASSES = {
 
 @pytest.fixture
 def items(refreshed: World, clients: Clients) -> dict[str, records.Item]:
-    """Give every item after a run, by identifier."""
-    return {item["identifier"]["S"]: item for item in refreshed.items(clients).values()}
+    """Give every METADATA item after a run, by identifier."""
+    found = refreshed.items(clients).values()
+    return {item["identifier"]["S"]: item for item in found if item["PK"] == {"S": "TYPE#METADATA"}}
 
 
 def test_every_item_has_the_contract_s_frame(items: dict[str, records.Item]) -> None:
@@ -54,6 +55,46 @@ def test_every_item_has_the_contract_s_frame(items: dict[str, records.Item]) -> 
         }
         assert TIME.fullmatch(updated_at)
         assert len(value) == 1
+
+
+def test_what_the_original_never_reads_is_in_a_partition_of_its_own(refreshed: World, clients: Clients) -> None:
+    """The original reads METADATA by key and whole partitions of others, so it meets no item of another form."""
+    found = [item for item in refreshed.items(clients).values() if item["PK"] != {"S": "TYPE#METADATA"}]
+    frames = [{name: item[name]["S"] for name in ("PK", "SK", "entityType", "identifier")} for item in found]
+    assert frames == [
+        {"PK": "TYPE#SETTINGS", "SK": "ID#doors", "entityType": "SETTINGS", "identifier": "doors"},
+    ]
+
+
+def test_nothing_that_the_original_reads_depends_on_its_modes(
+    items: dict[str, records.Item], refreshed: World, clients: Clients
+) -> None:
+    refreshed.refresh(original_modes="false")
+    settings = refreshed.item(clients, records.SETTINGS, names.SETTINGS_IDENTIFIER)
+    assert settings["value"]["M"]["originalModes"] == {"BOOL": False}
+    assert {identifier: refreshed.item(clients, records.METADATA, identifier) for identifier in items} == items
+
+
+def test_a_record_of_our_release_has_all_that_the_original_reads_in_its_form(
+    refreshed: World, clients: Clients
+) -> None:
+    """It reads six texts; what is added are other attributes."""
+    (instance_id,) = refreshed.launch(clients)
+    refreshed.record(clients, instance_id, state="running", runId="4711", threshold=in_minutes(10))
+    before = refreshed.item(clients, records.INSTANCE, instance_id)
+    record = records.read_instance(before)
+    assert isinstance(record, records.InstanceRecord)
+    doors = dict.fromkeys(records.DOOR_ATTRIBUTES, in_minutes(7))
+    written = {"state": lifecycle.IDLE, "runId": "", "threshold": in_minutes(7), **doors}
+    update = lifecycle.update(refreshed.table, record, written, lifecycle.Threshold.AHEAD, datetime.now(UTC))
+    clients.dynamodb.update_item(**update)
+    after = refreshed.item(clients, records.INSTANCE, instance_id)
+    assert after.keys() - before.keys() == {*records.DOOR_ATTRIBUTES}
+    assert {name: after[name].keys() for name in before} == {name: before[name].keys() for name in before}
+    assert after["state"] == {"S": "idle"}
+    assert after["runId"] == {"S": ""}
+    assert TIME.fullmatch(after["threshold"]["S"])
+    assert (after["resourceClass"], after["usageClass"]) == (before["resourceClass"], before["usageClass"])
 
 
 def test_the_parameters_are_numbers_and_a_list(items: dict[str, records.Item], refreshed: World) -> None:
