@@ -166,11 +166,13 @@ def _unavailable() -> None:
         (_unavailable, f"ami: {IMAGE} is failed"),
     ],
 )
-def test_an_unusable_resource_fails_the_template_alone(world: World, spoil: Callable[[], Any], problem: str) -> None:
+def test_an_unusable_resource_fails_the_template_and_what_needs_it(
+    world: World, spoil: Callable[[], Any], problem: str
+) -> None:
     """In a first run as well."""
     spoil()
     report = world.refresh()
-    assert failed(report) == ["launch template"]
+    assert failed(report) == ["launch template", "door settings"]
     assert problem in reported(report)
     assert "ec2:CreateLaunchTemplate" not in world.aws.calls
     assert world.aws.counted()["sqs:CreateQueue"] == 7

@@ -119,13 +119,13 @@ def test_a_pool_without_tags_gets_them_and_keeps_them_without_the_input(refreshe
 def test_unreadable_tags_fail_their_component_and_stop_nothing_else(  # noqa: PLR0913, PLR0917 - a table
     world: World, clients: Clients, operation: str, name: str, resource: str, code: str
 ) -> None:
-    """A new image is rolled out and a parameter is written."""
+    """A new image is rolled out, and a parameter is written and repeated in SETTINGS."""
     world.settle(tags=WRITTEN)
     report = world.refresh_refused(operation, code, tags=WRITTEN, max_idle_time="9m", ami=OTHER_IMAGE)
     assert failed(report) == [name]
     assert f"{resource} were not compared" in reported(report)
     assert world.default_version(clients)["LaunchTemplateData"]["ImageId"] == OTHER_IMAGE
-    assert world.aws.counted()["dynamodb:PutItem"] == 2
+    assert world.aws.counted()["dynamodb:PutItem"] == 3
     assert not [call for call in world.aws.writes if "Tag" in call]
 
 
@@ -202,7 +202,7 @@ def test_a_volume_smaller_than_the_image_fails_the_template_before_its_first_wri
     report = refreshed.refresh(ami=image, root_volume_size="8", max_idle_time="9m")
     assert failed(report) == ["launch template"]
     assert all(text in reported(report) for text in ("root-volume-size: 8 GiB", image, "15 GiB"))
-    assert refreshed.aws.writes == ["dynamodb:PutItem"]
+    assert refreshed.aws.writes == ["dynamodb:PutItem", "dynamodb:PutItem"]
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,9 @@ def _created(world: World, clients: Clients) -> None:
     print(f"    Launch template {TEMPLATE}: {len(versions)} version, image {_default_image(clients)}")
     queues = clients.sqs.list_queues().get("QueueUrls", [])
     print(f"    Queues: {', '.join(url.rpartition('/')[2] for url in queues)}")
-    wanted, classes = len(names.METADATA_IDENTIFIERS), len(inputs.load(world.environ()).desired.resource_classes)
-    _require(len(items) == wanted, f"{wanted} METADATA items expected, {len(items)} found")
+    # All METADATA items and SETTINGS.
+    wanted, classes = len(names.METADATA_IDENTIFIERS) + 1, len(inputs.load(world.environ()).desired.resource_classes)
+    _require(len(items) == wanted, f"{wanted} items expected, {len(items)} found")
     _require(len(queues) == classes, f"{classes} queues expected, {len(queues)} found")
 
 

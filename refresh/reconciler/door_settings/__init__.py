@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
+from refresh import errors
 from refresh.engine.change import Skipped
 from refresh.engine.component import attempt
 from refresh.engine.registration import Item, Registration
@@ -44,6 +45,8 @@ class DoorSettings:
     metadata: MetadataItems
     reports: Callable[[], tuple[ComponentReport, ...]]
     """Waits for the components that keep METADATA items."""
+    require_table: Callable[[], None]
+    """Raises if the state table cannot be written to."""
     clock: Clock
 
     def observe(self) -> Actual:
@@ -52,8 +55,12 @@ class DoorSettings:
         return observe.observe(self.metadata, due)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[WriteSettings]:  # noqa: ARG002 - the protocol's shape
-        """See `policy.plan`."""
-        return policy.plan(self.desired, actual)
+        """See `policy.plan`; if the table is the reason why nothing is recorded, that is reported."""
+        try:
+            return policy.plan(self.desired, actual)
+        except errors.Blocked:
+            self.require_table()
+            raise
 
     def apply(self, changes: Sequence[WriteSettings]) -> Iterator[Outcome]:
         """Write the item; if another run was first, have all items read again: it knows something newer."""
@@ -87,5 +94,7 @@ COMPONENT: Registration[Dependencies] = Registration(
         ),
     ),
     after=(StateTable.name, LaunchTemplate.name, ResourcePools.name, Parameters.name, RegistrationToken.name),
-    build=lambda given: DoorSettings(given.desired, given.prefetch.metadata, given.reports, given.clock),
+    build=lambda given: DoorSettings(
+        given.desired, given.prefetch.metadata, given.reports, given.require_table, given.clock
+    ),
 )
