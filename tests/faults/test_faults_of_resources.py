@@ -148,7 +148,7 @@ def test_a_table_with_other_keys_is_refused_and_never_recreated() -> None:
     assert (report.exit_code, pool.account.writes) == (1, [])
     assert "belongs to another application. Nothing was changed" in reported(report)
     others = [str(each.error) for each in report.failed if each.name != "state table"]
-    assert others == ["the state table is not ready (see its error above)"] * 5
+    assert others == ["the state table is not ready (see its error above)"] * 6
     assert len(causes(report.components)) == 1
 
 

@@ -15,7 +15,7 @@ S11 A run that leaves a marked instance alive fails.
 L is for liveness, in runs without faults:
 L1  The first ends whatever was marked or had expired.
 L2  Nothing but history is left of these.
-L3  Each succeeds, all is as it is wanted, and the last writes nothing.
+L3  Each succeeds, all is as it is wanted, SETTINGS repeat what is recorded, and the last writes nothing.
 L4  The stored registration token lives long enough.
 """
 
@@ -256,6 +256,7 @@ def _check_result(pool: Pool) -> None:
     require(pool.table.time_to_live and pool.table.time_to_live[0] == "expiresAt", "L3", "time-to-live is off")
     template = state.templates.get(TEMPLATE)
     require(template and template.versions[template.default]["ImageId"] == wanted.image, "L3", "the template")
+    _check_settings(metadata, pool.table.of(records.SETTINGS)["doors"]["value"]["M"])
     tags = dict(wanted.tags)
     require(pool.table.tags == tags, "L3", "the table's tags")
     require(template and template.tags == tags, "L3", "the template's tags")
@@ -265,6 +266,22 @@ def _check_result(pool: Pool) -> None:
         require(queue and queue.attributes["MessageRetentionPeriod"] == "3600", "L3", f"the queue of {each.name}")
         require(queue and queue.tags == tags, "L3", f"the tags of the queue of {each.name}")
         require(recorded["queueUrl"]["S"].endswith(names.queue(wanted.repository, each.name)), "L3", recorded)
+
+
+def _check_settings(metadata: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Compare what SETTINGS repeat, with eyes of our own."""
+    template = metadata["launch_template"]["value"]["M"]
+    repeated = {
+        "classes": metadata["resource_class_config"]["value"],
+        "subnetIds": metadata["subnet_ids"]["value"],
+        "templateName": template["name"],
+        "templateId": template["id"],
+        "idleTimeSec": metadata["idle_time_sec"]["value"],
+        "maxRuntimeMin": metadata["max_runtime_min"]["value"],
+        "tokenValidUntil": metadata["gh_registration_token"]["value"]["M"]["expires_at"],
+        "originalModes": {"BOOL": True},
+    }
+    require(settings == repeated, "L3", settings)
 
 
 def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:

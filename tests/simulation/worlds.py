@@ -79,6 +79,13 @@ def _without_template_record(pool: Pool) -> None:
     pool.table.delete(("TYPE#METADATA", f"ID#{names.LAUNCH_TEMPLATE_IDENTIFIER}"))
 
 
+def _outdated_settings(pool: Pool) -> None:
+    """Leave what a run that died before its last write leaves."""
+    key = ("TYPE#SETTINGS", f"ID#{names.SETTINGS_IDENTIFIER}")
+    value = pool.table.items[key]["value"]["M"]
+    pool.table.put({**pool.table.items[key], "value": {"M": {**value, "templateId": {"S": "lt-former"}}}})
+
+
 def _deleted_queue(pool: Pool) -> None:
     pool.sqs.delete(LARGE_QUEUE)
     pool.account.clock.moment += LATER
@@ -132,6 +139,7 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "outdated template": _outdated_template,
     "deleted template": _deleted_template,
     "template record missing": _without_template_record,
+    "settings outdated": _outdated_settings,
     "queue deleted": _deleted_queue,
     "queue with other attributes": _other_attributes,
     "stale token": _stale_token,
