@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 BEAT = 5
+ENDS_AFTER = timedelta(minutes=1)
 BOOTING, WAITING, REGISTERING, SERVING, LEAVING = "booting", "waiting", "registering", "serving", "leaving"
 _BEGINS = {"created": REGISTERING, "claimed": REGISTERING, "running": SERVING, "idle": WAITING}
 
@@ -28,8 +29,8 @@ class Pace:
     notice_release: float = 10
     leave: float = 20
     """To remove its registration and to stop the runner."""
-    end: float = 75
-    """After its threshold, until it ends itself: a minute, and its look every 15 seconds."""
+    end: float = 15
+    """To notice that its threshold passed a minute ago, and to end itself."""
 
 
 USUAL = Pace()
@@ -49,6 +50,8 @@ class Agent:
     """The run that it is registered for, or about to be."""
     due: datetime | None = None
     since: datetime = field(init=False)
+    late_since: datetime | None = None
+    """Since when its threshold is a minute ago."""
 
     def __attrs_post_init__(self) -> None:
         """Begin in the phase that fits the record; without one it boots."""
@@ -113,7 +116,11 @@ class Agent:
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
         self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
         threshold = records.read_time(records.text(self._record or {}, "threshold") or "")
-        if threshold and now - threshold > timedelta(seconds=self.pace.end):
+        if threshold is None or now - threshold <= ENDS_AFTER:
+            self.late_since = None
+            return
+        self.late_since = self.late_since or max(threshold + ENDS_AFTER, self.since)
+        if now - self.late_since >= timedelta(seconds=self.pace.end):
             self.pool.account.state.instances[self.id].ended_at = now
 
     @property

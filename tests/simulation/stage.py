@@ -1,4 +1,7 @@
-"""What happens around a run as time goes by: the agents of all instances, and other programs, call by call."""
+"""What happens around a run as time goes by: the agents of all instances, and other programs, call by call.
+
+It also remembers what nobody writes down: the last run of each machine, and the messages that release has sent.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
 
+from refresh.pool import records
 from refresh.pool.ownership import TEMPLATE_TAG
 from tests.simulation.agents import USUAL, Agent, Pace
 
@@ -76,6 +80,10 @@ class Stage:
     pace: Pace = USUAL
     agents: dict[str, Agent] = field(factory=dict)
     others: list[_Actor] = field(factory=list)
+    last_run: dict[str, str] = field(factory=dict)
+    """The run that each machine had last, by whoever's hand."""
+    sent: list[tuple[str, str]] = field(factory=list)
+    """The machines that release has offered in a message, each with the threshold in it."""
 
     def __attrs_post_init__(self) -> None:
         """Give every instance its agent."""
@@ -124,6 +132,9 @@ class Stage:
         for identifier, instance in self.pool.account.state.instances.items():
             if identifier not in self.agents and TEMPLATE_TAG in instance.tags:
                 self.agents[identifier] = Agent(self.pool, identifier, self.pace)
+        for identifier, item in self.pool.table.of(records.INSTANCE).items():
+            if run := records.text(item, "runId"):
+                self.last_run[identifier] = run
         for agent in self.agents.values():
             agent.live()
             agent.look()
