@@ -168,10 +168,12 @@ class DoorGuard:
             if item is None:
                 require(self.desired.has(tags.get("InitialRunId", "")), "D4", f"{identifier} is of another run")
                 continue
-            of = records.text(item, "runId") or records.text(item, "lastRunId") or ""
+            of = records.text(item, "runId") or records.text(item, "lastRunId") or records.text(item, "endedRunId") or ""
             require(self.desired.has(of), "D4", f"{identifier} is of the run {of}")
             late = (records.text(item, "threshold") or "") < self.stage.pool.in_time(0)
-            require(late, "D4", f"{identifier} has time left: {_seen(item)}")
+            # Refresh may have marked it meanwhile, and ends it as well; provision of this very run may have recorded it.
+            ending = records.text(item, "state") == records.TERMINATED or identifier not in self.seen
+            require(late or ending, "D4", f"{identifier} has time left: {_seen(item)}")
 
     def _check_message(self, entry: Any) -> None:
         message = json.loads(entry["MessageBody"])
