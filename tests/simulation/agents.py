@@ -50,6 +50,7 @@ class Agent:
     """The run that it is registered for, or about to be."""
     due: datetime | None = None
     since: datetime = field(init=False)
+    beaten: datetime | None = None
     late_since: datetime | None = None
     """Since when its threshold is a minute ago."""
 
@@ -114,7 +115,11 @@ class Agent:
             return
         now = self._now
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
-        self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
+        if beat != self.beaten:
+            self.beaten = beat
+            # Not by `put`, which copies the whole table: there are millions of heartbeats.
+            beating = records.item(records.HEARTBEAT, self.id, beat, value="PING")
+            self.pool.table.items["TYPE#HEARTBEAT", f"ID#{self.id}"] = beating
         threshold = records.read_time(records.text(self._record or {}, "threshold") or "")
         if threshold is None or now - threshold <= ENDS_AFTER:
             self.late_since = None
@@ -129,7 +134,7 @@ class Agent:
 
     @property
     def _record(self) -> dict[str, Any] | None:
-        return self.pool.table.of(records.INSTANCE).get(self.id)
+        return self.pool.table.items.get(("TYPE#INSTANCE", f"ID#{self.id}"))
 
     @property
     def _wanted(self) -> str:

@@ -156,6 +156,7 @@ class DoorGuard:
             require(self.described.get(identifier, True), "R6", f"{identifier} is given back, and was dead")
         else:
             able = wanted(self.stage, self.desired, before) and identifier in self.stage.pool.alive
+            able = able and (was[2] or "") > self.stage.pool.in_time(-1)
             require(not able, "R6", f"{identifier} was {was}, and could be used again")
 
     def _check_terminations(self, identifiers: list[str]) -> None:
