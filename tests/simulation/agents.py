@@ -117,9 +117,7 @@ class Agent:
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
         if beat != self.beaten:
             self.beaten = beat
-            # Not by `put`, which copies the whole table: there are millions of heartbeats.
-            beating = records.item(records.HEARTBEAT, self.id, beat, value="PING")
-            self.pool.table.items["TYPE#HEARTBEAT", f"ID#{self.id}"] = beating
+            self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
         threshold = records.read_time(records.text(self._record or {}, "threshold") or "")
         if threshold is None or now - threshold <= ENDS_AFTER:
             self.late_since = None

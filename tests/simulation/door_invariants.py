@@ -21,7 +21,6 @@ R7  A release that leaves something to do fails.
 from __future__ import annotations
 
 import json
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ from refresh.pool import records
 from refresh.pool.ownership import PROTECTION_TAG
 from tests.fakes.memory.account import Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
-from tests.simulation.door_rest import undone, wanted
+from tests.simulation.door_rest import asked_for, undone, wanted
 from tests.simulation.doors import dies, release
 from tests.simulation.invariants import SECRET, STRANGER, require
 
@@ -87,7 +86,7 @@ class DoorGuard:
             for item in answer["Items"]:
                 identifier = records.identifier_of(item)
                 self.seen[identifier] = _seen(item)
-                if not self.desired.has(self.stage.last_run.get(identifier, self.desired.run_id)):
+                if not asked_for(self.desired, self.stage.last_run.get(identifier, self.desired.run_id)):
                     self.foreign.add(identifier)
         if operation == "ec2:DescribeInstances":
             for reservation in answer["Reservations"]:
@@ -141,9 +140,11 @@ class DoorGuard:
         require(threshold, "D3", f"{identifier} has the threshold {now[2]}")
         self.seen[identifier] = now
         if was == now:
-            require(self.desired.has(records.text(item, "lastRunId") or ""), "D1", f"{identifier} is of another run")
+            require(
+                asked_for(self.desired, records.text(item, "lastRunId") or ""), "D1", f"{identifier} is of another run"
+            )
             return
-        require(self.desired.has(was[1] or ""), "D1", f"{identifier} was of the run {was[1]}")
+        require(asked_for(self.desired, was[1] or ""), "D1", f"{identifier} was of the run {was[1]}")
         require((was[0], now[0]) in _TRANSITIONS and not now[1], "D1", f"{identifier}: {was} became {now}")
         moment = self.stage.pool.account.clock.now()
         given_back = bool(threshold and threshold > moment)
@@ -167,12 +168,14 @@ class DoorGuard:
             require(tags.get(PROTECTION_TAG) != "true", "D4", f"{identifier} is protected")
             item = self.stage.pool.table.of(records.INSTANCE).get(identifier)
             if item is None:
-                require(self.desired.has(tags.get("InitialRunId", "")), "D4", f"{identifier} is of another run")
+                require(asked_for(self.desired, tags.get("InitialRunId", "")), "D4", f"{identifier} is of another run")
                 continue
-            of = records.text(item, "runId") or records.text(item, "lastRunId") or records.text(item, "endedRunId") or ""
-            require(self.desired.has(of), "D4", f"{identifier} is of the run {of}")
+            of = (
+                records.text(item, "runId") or records.text(item, "lastRunId") or records.text(item, "endedRunId") or ""
+            )
+            require(asked_for(self.desired, of), "D4", f"{identifier} is of the run {of}")
             late = (records.text(item, "threshold") or "") < self.stage.pool.in_time(0)
-            # Refresh may have marked it meanwhile, and ends it as well; provision of this very run may have recorded it.
+            # Refresh may have marked it meanwhile, or the provision of this very run may have recorded it.
             ending = records.text(item, "state") == records.TERMINATED or identifier not in self.seen
             require(late or ending, "D4", f"{identifier} has time left: {_seen(item)}")
 

@@ -151,9 +151,9 @@ def _forged(pool: Pool) -> None:
 
 def _used_by_another_run(pool: Pool) -> None:
     """Leave what this release gave back before the archived action claimed it for another run."""
-    used = {"lastRunId": RUN, "releasedAt": pool.in_time(-900), "offeredFor": pool.in_time(-600)}
-    _machine(pool, "running", OTHER_RUN, **used)
-    _machine(pool, "claimed", OTHER_RUN, 280, **used)
+    for state, seconds in (("running", AHEAD), ("claimed", 280)):
+        offered, released = pool.in_time(-600), pool.in_time(-900)
+        _machine(pool, state, OTHER_RUN, seconds, lastRunId=RUN, releasedAt=released, offeredFor=offered)
 
 
 WORLDS: dict[str, Callable[[Pool], object]] = {

@@ -82,11 +82,15 @@ class Stage:
     others: list[_Actor] = field(factory=list)
     last_run: dict[str, str] = field(factory=dict)
     """The run that each machine had last, by whoever's hand."""
+    known: set[tuple[str, str]] = field(factory=set)
+    """The messages that were sent before, in the same form as `sent`."""
     sent: list[tuple[str, str]] = field(factory=list)
     """The machines that release has offered in a message, each with the threshold in it."""
 
     def __attrs_post_init__(self) -> None:
         """Give every instance its agent."""
+        for identifier, item in self.pool.table.of(records.INSTANCE).items():
+            self.known.add((identifier, records.text(item, "offeredFor") or ""))
         self._look()
 
     def begin(self, steps: Iterator[float], dies_at: float = math.inf) -> Process:

@@ -75,7 +75,6 @@ def test_an_operation_of_release_that_always_fails_is_reported_and_repaired(
 
 def test_nothing_is_changed_while_a_job_needs_the_machines() -> None:
     """GitHub shows it; with `force` they are cut off."""
-
     stage, desired = build("three running")
     jobs = stage.pool.account.state.jobs
     jobs[desired.run_id] = [evolve(jobs[desired.run_id][0], completed=False)]

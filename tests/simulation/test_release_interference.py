@@ -20,7 +20,7 @@ from tests.simulation.door_schedules import (
     points_in,
 )
 from tests.simulation.door_worlds import build
-from tests.simulation.figures import DOUBLES, INTERFERENCES, Tally
+from tests.simulation.figures import DOUBLES, INTERFERENCES, TALLY, Tally
 from tests.simulation.schedules import CrashAt, InterfereAt
 
 WORLDS = ("one running", "three running", "failed provision", "half provided", "not to be used again", "released")
@@ -30,11 +30,13 @@ DEEDS = [
     # Not release's business, or an owner's hand that looks at nothing.
     if deed[0] not in {"forge", "edit template", "delete queue", "second refresh", "dump", "renew"}
 ]
-OVERTAKINGS = {"short": 97, "push": 1, "nightly": 1}
+OVERTAKINGS = {"short": 97, "push": 11, "nightly": 1}
+"""Every how manyth schedule is run: there are tens of thousands."""
+EVERY_WORLD = {"short": 4, "push": 1, "nightly": 1}
+BOTH = list(itertools.product(NEIGHBOURS, WORLDS))
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize(("neighbour", "world"), TALLY.sampled(BOTH[0:], EVERY_WORLD))
 def test_the_archived_action_at_any_call_is_harmless(neighbour: str, world: str, tally: Tally) -> None:
     """So many of its calls at one of ours, and the rest at a later one."""
     for schedule in tally.sampled(overtakings(neighbour, world), OVERTAKINGS):
@@ -43,8 +45,7 @@ def test_the_archived_action_at_any_call_is_harmless(neighbour: str, world: str,
         tally.add("releases next to the archived action")
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize(("neighbour", "world"), TALLY.sampled(BOTH[1:], EVERY_WORLD))
 def test_the_archived_action_that_dies_at_any_call_is_harmless(neighbour: str, world: str, tally: Tally) -> None:
     """Before, during and after a release."""
     schedules = list(itertools.product(range(len(calls_in(world)) + 1), range(1, calls_of(neighbour, world))))
@@ -57,8 +58,7 @@ def test_the_archived_action_that_dies_at_any_call_is_harmless(neighbour: str, w
         tally.add("releases next to a dying archived action")
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize(("neighbour", "world"), TALLY.sampled(BOTH[2:], EVERY_WORLD))
 def test_the_archived_action_after_a_crash_is_harmless(neighbour: str, world: str, tally: Tally) -> None:
     schedules = list(itertools.product(points_in(world), range(1, calls_of(neighbour, world) + 1)))
     for point, number in tally.sampled(schedules, OVERTAKINGS):
