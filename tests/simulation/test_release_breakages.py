@@ -17,6 +17,8 @@ from tests.simulation.door_schedules import after_a_crash, calls_in, overtaken, 
 from tests.simulation.door_worlds import WORLDS, build
 from tests.simulation.figures import TALLY
 from tests.simulation.invariants import Violation
+from tests.simulation.original_provision import OriginalProvision
+from tests.simulation.original_release import OriginalRelease
 from tests.simulation.schedules import CrashAt, FailAlways, InterfereAt
 
 if TYPE_CHECKING:
@@ -79,11 +81,23 @@ def _neighbours() -> Iterator[None]:
             yield
 
 
+def _handed_on() -> Iterator[None]:
+    """Let the archived action claim and release what was released, then repeat the release."""
+    stage, desired = build("one running")
+    settle(stage, desired)
+    for steps in (OriginalProvision(stage.pool, "99").steps(), OriginalRelease(stage.pool, "99").steps()):
+        stage.until(stage.begin(steps))
+        stage.pass_time(30)
+    settle(stage, desired)
+    yield
+
+
 SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "worlds": _worlds,
+    "handed on": _handed_on,
+    "deeds": _deeds,
     "crashes": _crashes,
     "failing operations": _failures,
-    "deeds": _deeds,
     "the archived action": _neighbours,
 }
 
