@@ -130,7 +130,7 @@ def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, 
             f"{lasting(record.expires - now)}",
             record.id,
         )
-    elif actual.settings.original_modes and record.offered_for != record.threshold:
+    elif actual.settings.original_modes and record.offered_for != record.threshold and _untouched(record):
         found.changes.append(Offer(record, now))
 
 
@@ -180,6 +180,14 @@ def _gone(actual: Actual, identifier: str) -> bool:
     if actual.instances is None:
         return False
     return not actual.instances.get(identifier, Ec2Instance(identifier, Ec2State.UNKNOWN)).state.alive
+
+
+def _untouched(record: records.InstanceRecord) -> bool:
+    """Whether nothing was written to the record since its release: otherwise another run may have had the machine.
+
+    The original's `release`, which sends messages of its own, leaves our attributes as they are.
+    """
+    return record.updated_at == record.released_at
 
 
 def _retired(record: records.InstanceRecord) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-def _wrapped(target: object, name: str, wrap: Callable[..., Any]) -> AbstractContextManager[object]:
+def wrapped(target: object, name: str, wrap: Callable[..., Any]) -> AbstractContextManager[object]:
     """Replace a function by one that is given the original first."""
     original = getattr(target, name)
     return mock.patch.object(target, name, lambda *args, **kwargs: wrap(original, *args, **kwargs))
@@ -41,7 +41,7 @@ def forget_what_an_earlier_run_marked() -> AbstractContextManager[object]:
         verdict = original(*args)
         return None if isinstance(verdict, Terminate) else verdict
 
-    return _wrapped(policy, "_judge_marked", wrap)
+    return wrapped(policy, "_judge_marked", wrap)
 
 
 def clean_while_it_shuts_down() -> AbstractContextManager[object]:
@@ -50,7 +50,7 @@ def clean_while_it_shuts_down() -> AbstractContextManager[object]:
     def wrap(original: Any, record: Any, instance: Any, now: Any) -> Any:
         return Clean(record) if instance.state is Ec2State.SHUTTING_DOWN else original(record, instance, now)
 
-    return _wrapped(policy, "_judge_marked", wrap)
+    return wrapped(policy, "_judge_marked", wrap)
 
 
 def clean_what_ec2_does_not_show_yet() -> AbstractContextManager[object]:
@@ -65,7 +65,7 @@ def _with_condition(change: Callable[[str], str | None]) -> AbstractContextManag
         condition = change(update.pop("ConditionExpression"))
         return [{"Update": update | ({"ConditionExpression": condition} if condition else {})}]
 
-    return _wrapped(apply, "mark", wrap)
+    return wrapped(apply, "mark", wrap)
 
 
 def mark_without_a_condition() -> AbstractContextManager[object]:
@@ -91,14 +91,14 @@ def terminate_before_the_mark() -> AbstractContextManager[object]:
         verdict = original(*args)
         return Terminate(verdict.record.id) if isinstance(verdict, Mark) else verdict
 
-    return _wrapped(policy, "judge", wrap)
+    return wrapped(policy, "judge", wrap)
 
 
 def _with_query(query: Callable[[Any, dict[str, Any]], Any]) -> AbstractContextManager[object]:
     def wrap(original: Any, dynamodb: Any, *args: Any) -> Any:
         return original(SimpleNamespace(query=lambda **request: query(dynamodb, request)), *args)
 
-    return _wrapped(items, "of_entity", wrap)
+    return wrapped(items, "of_entity", wrap)
 
 
 def read_one_page_only() -> AbstractContextManager[object]:
@@ -118,7 +118,7 @@ def swallow_errors_of_terminate() -> AbstractContextManager[object]:
         for outcome in original(*args):
             yield Done(outcome.change)
 
-    return _wrapped(apply, "terminate", wrap)
+    return wrapped(apply, "terminate", wrap)
 
 
 def believe_the_record_alone() -> AbstractContextManager[object]:
@@ -148,7 +148,7 @@ def take_what_ec2_has_no_answer_for_as_gone() -> AbstractContextManager[object]:
         found, _ = original(*args)
         return found, frozenset()
 
-    return _wrapped(ec2_instances, "by_exact_id", wrap)
+    return wrapped(ec2_instances, "by_exact_id", wrap)
 
 
 def adopt_at_once() -> AbstractContextManager[object]:
@@ -169,7 +169,7 @@ def record_queues_before_they_exist() -> AbstractContextManager[object]:
         )
         return Plan((RecordPools(pools, None), *plan.changes), plan.warnings)
 
-    return _wrapped(queue_policy, "plan", wrap)
+    return wrapped(queue_policy, "plan", wrap)
 
 
 def move_the_default_before_the_version_exists() -> AbstractContextManager[object]:
@@ -185,7 +185,7 @@ def move_the_default_before_the_version_exists() -> AbstractContextManager[objec
         ]
         return Plan(tuple(changes), plan.warnings)
 
-    return _wrapped(template_policy, "plan", wrap)
+    return wrapped(template_policy, "plan", wrap)
 
 
 def move_the_default_to_an_equal_version_that_was_found() -> AbstractContextManager[object]:
@@ -203,7 +203,7 @@ def move_the_default_to_an_equal_version_that_was_found() -> AbstractContextMana
             changes.append(next(equal, change))
         return Plan(tuple(changes), plan.warnings)
 
-    return _wrapped(template_policy, "plan", wrap)
+    return wrapped(template_policy, "plan", wrap)
 
 
 def record_a_template_that_was_found() -> AbstractContextManager[object]:
@@ -222,7 +222,7 @@ def record_a_template_that_was_deleted() -> AbstractContextManager[object]:
     def wrap(original: Any, desired: Any, actual: Any) -> Any:
         return Plan() if not actual.listing.template_id and actual.recorded else original(desired, actual)
 
-    return _wrapped(template_policy, "plan", wrap)
+    return wrapped(template_policy, "plan", wrap)
 
 
 def tell_the_token() -> AbstractContextManager[object]:
@@ -232,7 +232,7 @@ def tell_the_token() -> AbstractContextManager[object]:
         issued = github.create_registration_token()
         raise errors.Unavailable("token", "X", f"{issued.token.reveal()} could not be stored after {change.before}")
 
-    return _wrapped(token_apply, "replace", wrap)
+    return wrapped(token_apply, "replace", wrap)
 
 
 def forget_unprocessed_keys() -> AbstractContextManager[object]:
@@ -241,7 +241,7 @@ def forget_unprocessed_keys() -> AbstractContextManager[object]:
     def wrap(_: Any, dynamodb: Any, __: Any, table: str, keys: Any) -> Any:
         return dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})["Responses"][table]
 
-    return _wrapped(items, "_read_batch", wrap)
+    return wrapped(items, "_read_batch", wrap)
 
 
 BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {

@@ -48,7 +48,7 @@ STRANGER = "Stranger"
 COOL_DOWN = timedelta(seconds=61)
 """How long SQS refuses the name of a deleted queue."""
 
-_SECRET = re.compile(f"{canaries.REGISTRATION}|{canaries.PAT}")
+SECRET = re.compile(f"{canaries.REGISTRATION}|{canaries.PAT}")
 _COMPLETE = {"ImageId", "IamInstanceProfile", "SecurityGroupIds", "UserData", "MetadataOptions"}
 
 
@@ -134,16 +134,16 @@ class Guard:
                 case "dynamodb:TransactWriteItems":
                     self._check_marks()
                     self._check_cleaning()
-                    require(not _SECRET.search(repr(request)), "S8", operation)
+                    require(not SECRET.search(repr(request)), "S8", operation)
                 case "dynamodb:PutItem":
                     self._check_metadata(request)
                 case "ec2:ModifyLaunchTemplate" | "ec2:CreateLaunchTemplate" | "ec2:DeleteLaunchTemplateVersions":
                     self._check_template()
                     if operation == "ec2:ModifyLaunchTemplate":
                         self._check_fault()
-                    require(not _SECRET.search(repr(request)), "S8", operation)
+                    require(not SECRET.search(repr(request)), "S8", operation)
                 case _:
-                    require(not _SECRET.search(repr(request)), "S8", operation)
+                    require(not SECRET.search(repr(request)), "S8", operation)
         self.inner.after(number, operation)
 
     def _check_terminations(self, identifiers: list[str]) -> None:
@@ -209,7 +209,7 @@ class Guard:
             require(item["value"]["M"]["name"]["S"] in templates, "S4", "a template is recorded that does not exist")
             self._check_fault()
         if identifier != "gh_registration_token":
-            require(not _SECRET.search(repr(request)), "S8", identifier)
+            require(not SECRET.search(repr(request)), "S8", identifier)
 
     def _check_template(self) -> None:
         template = self.pool.account.state.templates.get(TEMPLATE)
@@ -288,7 +288,7 @@ def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
     """Run under a seam, every call and the report checked; `changes` are wishes other than the pool's."""
     Guard(pool, seam).start()
     report = pool.run(**changes)
-    require(not _SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
+    require(not SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
     require(not any("defect" in str(each.error) for each in report.components), "no defect", markdown(report))
     return report
 
