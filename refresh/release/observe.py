@@ -122,7 +122,7 @@ def _ended(desired: DesiredRelease, wires: Iterable[records.Item]) -> Iterable[r
 
 def _with_jobs(actual: Actual, jobs: Future[list[WorkflowJob]]) -> Actual:
     try:
-        found = jobs.result(JOBS_SECONDS if actual.machines else 0)
+        found = jobs.result(JOBS_SECONDS)
     except OutOfTime:
         slow = errors.Unavailable("GitHub GET jobs", "Timeout", f"no answer within {JOBS_SECONDS} s.")
         return evolve(actual, jobs_error=slow)
