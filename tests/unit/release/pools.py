@@ -85,7 +85,7 @@ def retired(number: int = 0, state: str = "idle", **changed: Any) -> InstanceRec
     return record(number, state, "", threshold=PAST, last_run_id=RUN, released_at=wire_time(NOW), **changed)
 
 
-def instance(number: int = 0, state: Ec2State = Ec2State.RUNNING, **tags: str) -> Ec2Instance:
+def instance(number: int = 0, state: Ec2State = Ec2State.RUNNING, **tags: Any) -> Ec2Instance:
     """Give a machine that was launched from the pool's template."""
     return Ec2Instance(IDS[number], state, NOW, {TEMPLATE_TAG: TEMPLATE_ID, **tags})
 

@@ -62,20 +62,17 @@ def test_a_machine_that_ends_loses_label_and_time(state: str, left: str) -> None
     assert attributes(pool, IDS[0]).items() >= {"state": left, "threshold": PAST, **TAKEN}.items()
 
 
-@pytest.mark.parametrize("kind", [GiveBack, Retire, Offer])
+@pytest.mark.parametrize(
+    "change", [_give_back(record()), Retire(RUN, record(), NOW, Reason.NOT_REUSED), Offer(record(), NOW)]
+)
 @pytest.mark.parametrize(
     "stored",
     [{"state": "terminated"}, {"runId": "78"}, {"runId": None}, {"threshold": wire_time(NOW)}, {"threshold": None}],
 )
-def test_a_write_is_lost_if_anything_that_was_judged_has_changed(kind: type, stored: dict[str, Any]) -> None:
+def test_a_write_is_lost_if_anything_that_was_judged_has_changed(change: ReleaseChange, stored: dict[str, Any]) -> None:
     pool = pools.made()
     _stored(pool, record(), **stored)
     before = attributes(pool, IDS[0])
-    change = {
-        GiveBack: _give_back(record()),
-        Retire: Retire(RUN, record(), NOW, Reason.NOT_REUSED),
-        Offer: Offer(record(), NOW),
-    }[kind]
     (outcome,) = _apply(pool, change)
     assert isinstance(outcome, Skipped)
     assert attributes(pool, IDS[0]) == before

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from refresh.pool.records import wire_time
+from refresh.pool.records import InstanceRecord, wire_time
 from refresh.release.changes import GiveBack, Offer, Reason, Retire, Terminate
 from tests.fakes.serial import NOW
 from tests.unit.release.pools import IDS, RUN, record
@@ -51,7 +51,7 @@ def test_facts_and_note_describe_the_machine_and_how_long_the_run_had_it() -> No
     ],
 )
 def test_a_machine_that_never_ran_has_not_worked_and_none_worked_less_than_nothing(
-    given: object, seconds: int | None
+    given: InstanceRecord, seconds: int | None
 ) -> None:
     """The clock of the provision that wrote the record may have been ahead."""
     change = evolve(GIVE_BACK, record=given)

@@ -16,7 +16,7 @@ from refresh.release import component, observe
 from refresh.release.changes import GiveBack, Offer, Retire, Terminate
 from tests.fakes.desired import ACCOUNT_ID, LARGE_QUEUE
 from tests.fakes.memory.account import Watch, refused
-from tests.fakes.serial import Serial
+from tests.fakes.serial import NOW, Serial
 from tests.unit.release import pools
 from tests.unit.release.pools import RUN, attributes
 
@@ -304,7 +304,7 @@ def test_reads_that_are_under_way_are_used_once() -> None:
     assert pool.account.calls == ["dynamodb:TransactWriteItems", *OFFER]
 
 
-@pytest.mark.parametrize("hooks", [{"stopped": lambda: True}, {"deadline": pools.NOW}])
+@pytest.mark.parametrize("hooks", [{"stopped": lambda: True}, {"deadline": NOW}])
 def test_nothing_begins_after_the_deadline_or_a_stop(hooks: dict[str, Any]) -> None:
     pool = pools.made()
     pools.runs(pool)

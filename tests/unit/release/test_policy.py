@@ -119,7 +119,7 @@ def test_a_record_that_nobody_understands_is_left_alone_with_a_short_warning(
     [({TEMPLATE_TAG: "lt-foreign"}, "belongs to this pool"), (PROTECTION, "refresh-action:protect=true")],
 )
 def test_no_living_machine_is_ended_without_proof_or_against_its_owner(
-    given: InstanceRecord, tags: dict[str, str], word: str
+    given: InstanceRecord, tags: dict[str, Any], word: str
 ) -> None:
     for state in ALIVE:
         plan = _plan(pools.actual(given, instances=[instance(0, state, **tags)]))
@@ -283,7 +283,7 @@ def test_a_living_machine_that_was_launched_for_the_label_and_never_recorded_is_
 
 
 @pytest.mark.parametrize("tags", [{TEMPLATE_TAG: "lt-foreign"}, PROTECTION])
-def test_a_machine_without_a_record_needs_the_same_proof(tags: dict[str, str]) -> None:
+def test_a_machine_without_a_record_needs_the_same_proof(tags: dict[str, Any]) -> None:
     plan = _plan(pools.actual(instances=[instance(0, InitialRunId=RUN, **tags)]))
     assert (plan.changes, len(plan.warnings)) == ((), 1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
 from refresh.pool.ec2_instances import Ec2State
@@ -31,7 +33,7 @@ def test_predict_applies_every_kind_of_change_and_keeps_the_rest() -> None:
         ],
     )
     now = wire_time(NOW)
-    taken = {"run_id": "", "last_run_id": RUN, "released_at": now, "updated_at": now}
+    taken: dict[str, Any] = {"run_id": "", "last_run_id": RUN, "released_at": now, "updated_at": now}
     assert after == pools.actual(
         evolve(working, state="idle", threshold=wire_time(NOW + pools.IDLE_TIME), **taken),
         evolve(claimed, state="idle", threshold=PAST, **taken),
