@@ -35,7 +35,7 @@ IDLE_TIME = timedelta(minutes=7)
 IDS = [f"i-{number:08x}" for number in range(12)]
 AHEAD, PAST = wire_time(NOW + timedelta(minutes=20)), wire_time(NOW - timedelta(minutes=5))
 SINCE = wire_time(NOW - timedelta(minutes=10))
-PROTECTION = {"refresh-action:protect": "true"}
+PROTECTION: dict[str, Any] = {"refresh-action:protect": "true"}
 SETTINGS = Settings(
     classes={"large": ClassSettings(cpu=2, memory_mib=4096, queue_url=sqs.url(LARGE_QUEUE))},
     subnet_ids=("subnet-1",),
