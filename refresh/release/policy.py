@@ -63,12 +63,8 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
         elif not found.blocked(each.label):
             _judge(desired, actual, each.label, each.record, now, found)
     _judge_unrecorded(desired, actual, found)
-    return Plan(
-        tuple(found.changes),
-        (*found.warnings(), *_unseen(actual, found)),
-        tuple(found.refusals(actual)),
-        notes=tuple(_notes(desired, actual)),
-    )
+    warnings, notes = (*found.warnings(), *_unseen(actual, found)), tuple(_notes(desired, actual))
+    return Plan(tuple(found.changes), warnings, tuple(found.refusals(actual)), notes=notes)
 
 
 class _Found:
@@ -138,7 +134,7 @@ def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, 
             f"ends after {record.threshold}",
             record.id,
         )
-    elif actual.settings.original_modes and record.offered_for != record.threshold:
+    elif actual.settings.original_modes and record.offered_for != record.threshold and _untouched(record):
         found.changes.append(Offer(record, now))
 
 
@@ -190,6 +186,14 @@ def _gone(actual: Actual, identifier: str) -> bool:
     return not actual.instances.get(identifier, Ec2Instance(identifier, Ec2State.UNKNOWN)).state.alive
 
 
+def _untouched(record: records.InstanceRecord) -> bool:
+    """Whether nothing was written to the record since its release: otherwise another run may have had the machine.
+
+    The original's `release`, which sends messages of its own, leaves our attributes as they are.
+    """
+    return record.updated_at == record.released_at
+
+
 def _retired(record: records.InstanceRecord) -> bool:
     """Whether a release has taken the machine's time: no other write sets a threshold before its own moment."""
     released_at = records.read_time(record.released_at)
@@ -215,11 +219,7 @@ def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
 
 
 def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
-    held = {
-        each.label.lower()
-        for each in actual.machines
-        if isinstance(each.record, records.InstanceRecord) and each.record.run_id == each.label
-    }
+    held = {each.label.lower() for each in actual.machines if each.held}
     if actual.jobs_error and held:
         yield f"GitHub did not say whether jobs still need these machines: {actual.jobs_error}"
     elif desired.force and (jobs := [job for job in actual.open_jobs if not held.isdisjoint(_asked_for(job))]):
