@@ -69,8 +69,8 @@ class ReleaseRun:
 
     @property
     def worked(self) -> timedelta:
-        """How long the run had all of them together."""
-        return sum((each.worked for each in self.machines if each.worked), timedelta())
+        """How long the run had the released and the ended machines together."""
+        return sum((each.worked for each in (*self.released, *self.ended) if each.worked), timedelta())
 
     @property
     def exit_code(self) -> int:

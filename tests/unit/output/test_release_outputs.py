@@ -21,7 +21,7 @@ def test_outputs_count_and_name_the_machines() -> None:
         "released-count": "2",
         "ended-count": "1",
         "instance-ids": json.dumps([IDS[0], IDS[2], IDS[1]], separators=(",", ":")),
-        "minutes": "30",
+        "minutes": "20",
         "report-path": "release-report.json",
     }
     assert list(values) == [each.name for each in OUTPUTS]

@@ -39,7 +39,7 @@ def test_sums_count_what_went_back_and_what_ended() -> None:
     run = releases.run(*MIXED, Failed(give_back(3), DOWN))
     assert [each.id for each in run.released] == [IDS[0], IDS[2]]
     assert [each.id for each in run.ended] == [IDS[1]]
-    assert run.worked == 3 * RAN
+    assert run.worked == 2 * RAN, "the next release counts the others"
 
 
 NEVER_RAN = Reason.NEVER_RAN.value

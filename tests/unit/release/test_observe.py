@@ -220,6 +220,16 @@ def test_instances_of_the_template_and_recorded_ones_of_another_are_read_togethe
     assert pool.account.calls == ["ec2:DescribeInstances"] * 2
 
 
+def test_a_record_with_a_wildcard_for_an_id_shows_no_other_instance_of_the_account() -> None:
+    """A job can write it."""
+    pool = pools.made()
+    pool.ec2.launch()
+    wildcard = records.Unreadable("*", "its identifier is not an instance id")
+    actual = observe.with_instances(pools.clients(pool), pools.actual(wildcard))
+    assert actual.instances == {}
+    assert pool.account.calls == ["ec2:DescribeInstances"]
+
+
 def test_one_call_is_enough_where_all_are_of_the_template() -> None:
     pool = pools.made()
     _with_instances(pool, pool.launch().id)
