@@ -34,7 +34,7 @@ def ending(
     """Publish the result for people and programs, and return the exit code."""
     run = ReleaseRun(desired=desired, component=component, started_at=began_at, finished_at=ended_at)
     _machines(commands, run)
-    if not run.machines and not component.failed:
+    if not run.machines and not component.failed and not component.warnings:
         text = f"nothing to release: no machine has the label {desired.labels}."
         commands.annotate("notice", component.name, text)
     publish.messages(commands, component)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RELEASED = "released"
 ENDED = "ended"
+SKIPPED = "skipped"
 
 
 @frozen(kw_only=True)
@@ -53,12 +54,7 @@ class ReleaseRun:
         for change, result, reason in self._results():
             if change.noun == INSTANCE:
                 known = found.get(change.subject)
-                # The first change of a machine has its record, and the first reason is why it ends.
-                found[change.subject] = (
-                    evolve(known, result=result, reason=reason if result not in {RELEASED, ENDED} else known.reason)
-                    if known
-                    else _machine(change, result, reason)
-                )
+                found[change.subject] = _continued(known, result, reason) if known else _machine(change, result, reason)
         return tuple(found.values())
 
     @property
@@ -73,8 +69,8 @@ class ReleaseRun:
 
     @property
     def worked(self) -> timedelta:
-        """How long the run had all of them together."""
-        return sum((each.worked for each in self.machines if each.worked), timedelta())
+        """How long the run had the released and the ended machines together."""
+        return sum((each.worked for each in (*self.released, *self.ended) if each.worked), timedelta())
 
     @property
     def exit_code(self) -> int:
@@ -92,7 +88,7 @@ class ReleaseRun:
                 case Done(change=change):
                     yield change, *_done(change)
                 case Skipped(change=change, reason=reason):
-                    yield change, "skipped", reason
+                    yield change, SKIPPED, reason
                 case Failed(change=change, error=error):
                     yield change, "failed", str(error)
                 case Postponed(change=change):
@@ -103,6 +99,13 @@ class ReleaseRun:
 
 def _done(change: Change) -> tuple[str, str]:
     return RELEASED if change.done == RELEASED else ENDED, str(change.facts.get("reason", ""))
+
+
+def _continued(known: Machine, result: str, reason: str) -> Machine:
+    """Add a later change: the first has the facts of the record, and the first step of an end says why it ends."""
+    if known.result == ENDED and result in {ENDED, SKIPPED}:  # skipped if EC2 no longer knows it
+        return known
+    return evolve(known, result=result, reason=reason)
 
 
 def _machine(change: Change, result: str, reason: str) -> Machine:

@@ -22,6 +22,11 @@ class Labelled:
     label: str
     record: records.InstanceRecord | records.Unreadable
 
+    @property
+    def held(self) -> bool:
+        """Whether the machine has the label now."""
+        return isinstance(self.record, records.InstanceRecord) and self.record.run_id == self.label
+
 
 @frozen(kw_only=True)
 class Actual:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 from refresh.ec2.terminations import terminate
-from refresh.engine.change import Done
+from refresh.engine.change import Done, Postponed
 from refresh.pool import lifecycle, names, records
 from refresh.pool.lifecycle import Threshold
 from refresh.release import messages
@@ -56,6 +56,9 @@ def _offer(
     table: str, clients: DoorClients, sender: Sender, settings: Settings, offers: Sequence[Offer]
 ) -> Iterator[Outcome]:
     """Send the messages, then note them in the records: after a crash in between they are sent again."""
+    if sender.over():
+        yield from map(Postponed, offers)
+        return
     sent: list[Change] = []
     for outcome in messages.send(clients.sqs, sender.executor, settings, offers):
         if isinstance(outcome, Done):

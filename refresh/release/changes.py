@@ -41,7 +41,8 @@ class _OfMachine(Change):
     def worked(self) -> timedelta | None:
         """How long a run had the machine; None if it never ran, or its record does not say since when."""
         since = records.read_time(self.record.updated_at)
-        return self.at - since if since and self.record.state == lifecycle.RUNNING else None
+        # The clock of the machine that wrote the record may have been ahead of AWS's.
+        return max(self.at - since, timedelta()) if since and self.record.state == lifecycle.RUNNING else None
 
     @property
     def facts(self) -> dict[str, str | int]:

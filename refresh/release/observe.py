@@ -95,7 +95,9 @@ def with_instances(clients: DoorClients, actual: Actual) -> Actual:
         launched = ec2_instances.launched_from(clients.ec2, TemplateIds(actual.settings.template_id))
         if launched.unlisted:
             return evolve(actual, ec2_error=launched.unlisted)
-        missing = [each.record.id for each in actual.machines if each.record.id not in launched.instances]
+        # What is no instance id might be a wildcard, and EC2 would list the whole account.
+        ids = [each.record.id for each in actual.machines if isinstance(each.record, records.InstanceRecord)]
+        missing = [each for each in ids if each not in launched.instances]
         instances: dict[str, Ec2Instance] = {**launched.instances, **ec2_instances.by_id(clients.ec2, missing)}
     except errors.CredentialsExpired:
         raise
@@ -122,7 +124,7 @@ def _ended(desired: DesiredRelease, wires: Iterable[records.Item]) -> Iterable[r
 
 def _with_jobs(actual: Actual, jobs: Future[list[WorkflowJob]]) -> Actual:
     try:
-        found = jobs.result(JOBS_SECONDS if actual.machines else 0)
+        found = jobs.result(JOBS_SECONDS)
     except OutOfTime:
         slow = errors.Unavailable("GitHub GET jobs", "Timeout", f"no answer within {JOBS_SECONDS} s.")
         return evolve(actual, jobs_error=slow)

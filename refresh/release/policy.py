@@ -14,7 +14,7 @@ from refresh.engine.change import Plan
 from refresh.pool import lifecycle, ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.release.changes import GiveBack, Offer, Reason, ReleaseChange, Retire, Terminate
-from refresh.text import enumerated, lasting
+from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,8 @@ LARGEST_SKEW = timedelta(seconds=60)
 """The largest difference to AWS's clock with which this machine's clock is corrected."""
 _MARGIN = timedelta(minutes=1)
 """How soon a machine's time may be over for EC2 to be asked: it may be over when the plan is made."""
+_LONGEST_SHOWN = 40
+"""How much of a text from a record is shown: jobs may have written it."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
@@ -52,34 +54,38 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
     if abs(actual.skew) > LARGEST_SKEW:
         return Plan(refusals=(_skewed(actual.skew),))
     now += actual.skew
-    blocked = {} if desired.force else _open(desired, actual)
-    found = _Found()
+    found = _Found(() if desired.force else actual.open_jobs)
     for each in actual.machines:
         if isinstance(each.record, records.Unreadable):
             found.warn(f"{each.record.problem}; the record was left alone: correct or delete it", each.record.id)
-        elif each.label in blocked and each.record.run_id == each.label:
-            continue
-        else:
+        elif each.record.run_id != each.label:
+            _judge_released(actual, each.label, each.record, now, found)
+        elif not found.blocked(each.label):
             _judge(desired, actual, each.label, each.record, now, found)
-    if not blocked:
-        _judge_unrecorded(desired, actual, found)
-    refusals = tuple(_cut_off(label, jobs) for label, jobs in blocked.items())
-    return Plan(
-        tuple(found.changes),
-        (*found.warnings(), *_unseen(actual, found)),
-        (*refusals, *found.refusals(actual)),
-        notes=tuple(_notes(desired, actual)),
-    )
+    _judge_unrecorded(desired, actual, found)
+    warnings, notes = (*found.warnings(), *_unseen(actual, found)), tuple(_notes(desired, actual))
+    return Plan(tuple(found.changes), warnings, tuple(found.refusals(actual)), notes=notes)
 
 
 class _Found:
     """What the judged records come to."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_jobs: Iterable[WorkflowJob]) -> None:
         self.changes: list[ReleaseChange] = []
         self.unended: list[str] = []
         """Ids that cannot be terminated now, since EC2 did not answer."""
         self._warned: dict[str, list[str]] = {}
+        self._open: dict[str, list[WorkflowJob]] = {}
+        self._blocked: dict[str, list[WorkflowJob]] = {}
+        for job in open_jobs:
+            for label in _asked_for(job):
+                self._open.setdefault(label, []).append(job)
+
+    def blocked(self, label: str) -> bool:
+        """Whether open jobs need the machines of a label; if they do, the run fails."""
+        if jobs := self._open.get(label.lower()):
+            self._blocked[label] = jobs
+        return bool(jobs)
 
     def warn(self, text: str, identifier: str) -> None:
         """Warn about a machine; those with the same text are named together."""
@@ -92,6 +98,7 @@ class _Found:
 
     def refusals(self, actual: Actual) -> Iterator[str]:
         """Yield what must be done and cannot be, which fails the run."""
+        yield from (_cut_off(label, jobs) for label, jobs in self._blocked.items())
         if self.unended:
             yield (
                 f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
@@ -102,14 +109,11 @@ class _Found:
 def _judge(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and one machine of it
     desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: _Found
 ) -> None:
-    if record.run_id != label:
-        _judge_released(actual, label, record, now, found)
-        return
+    """Judge a machine that has the label."""
     reason = _reason(desired, actual, label, record, now)
     if record.state == lifecycle.IDLE or record.expires is None:
-        found.warn(
-            f"its record is contradictory ({_shown(record)}); it was left alone: correct or delete it", record.id
-        )
+        shown = f"state {record.state}, threshold {(record.threshold or 'absent')[:_LONGEST_SHOWN]}"
+        found.warn(f"its record is contradictory ({shown}); it was left alone: correct or delete it", record.id)
     elif reason is None:
         found.changes.append(GiveBack(label, record, now, now + actual.settings.idle_time))
     elif _may_end(actual, record.id, found):
@@ -126,8 +130,8 @@ def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, 
         return
     if record.resource_class not in actual.settings.classes:
         found.warn(
-            f"the pool has no class {record.resource_class!r} any more, so nobody can claim it; it ends after "
-            f"{lasting(record.expires - now)}",
+            f"the pool has no class {record.resource_class[:_LONGEST_SHOWN]!r} any more, so nobody can claim it; it "
+            f"ends after {record.threshold}",
             record.id,
         )
     elif actual.settings.original_modes and record.offered_for != record.threshold and _untouched(record):
@@ -154,7 +158,7 @@ def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) ->
     for instance in (actual.instances or {}).values():
         label = instance.tags.initial_run or ""
         ours = desired.has(label) and instance.id not in actual.recorded and instance.state.alive
-        if ours and _may_end(actual, instance.id, found):
+        if ours and not found.blocked(label) and _may_end(actual, instance.id, found):
             found.changes.append(Terminate(instance.id, label, Reason.UNRECORDED))
 
 
@@ -192,22 +196,17 @@ def _untouched(record: records.InstanceRecord) -> bool:
 
 def _retired(record: records.InstanceRecord) -> bool:
     """Whether a release has taken the machine's time: no other write sets a threshold before its own moment."""
-    return bool(record.threshold) and (record.threshold or "") < record.released_at
+    released_at = records.read_time(record.released_at)
+    return record.expires is not None and released_at is not None and record.expires < released_at
 
 
 def _reused(desired: DesiredRelease, actual: Actual, label: str) -> bool:
     return desired.reuse if desired.reuse is not None else label not in actual.single_use
 
 
-def _open(desired: DesiredRelease, actual: Actual) -> dict[str, list[WorkflowJob]]:
-    """Return the open jobs of each label that still has machines to give back."""
-    blocked: dict[str, list[WorkflowJob]] = {}
-    labels = {each.label for each in actual.machines}
-    for job in actual.open_jobs:
-        for label in job.labels:
-            if desired.has(label) and label in labels:
-                blocked.setdefault(label, []).append(job)
-    return blocked
+def _asked_for(job: WorkflowJob) -> set[str]:
+    """Return the labels that a job asks for, in lower case: GitHub ignores the case of labels."""
+    return {label.lower() for label in job.labels}
 
 
 def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
@@ -220,12 +219,17 @@ def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
 
 
 def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
-    if actual.jobs_error and actual.machines:
+    held = {each.label.lower() for each in actual.machines if each.held}
+    if actual.jobs_error and held:
         yield f"GitHub did not say whether jobs still need these machines: {actual.jobs_error}"
-    elif desired.force and (jobs := [job for job in actual.open_jobs if any(map(desired.has, job.labels))]):
+    elif desired.force and (jobs := [job for job in actual.open_jobs if not held.isdisjoint(_asked_for(job))]):
         yield f"released by force although these jobs are not completed: {enumerated(map(_named, jobs))}."
+    ended: dict[str, list[str]] = {}
     for record in actual.ended:
-        yield f"{record.id} was ended before: {dict(record.ended).get('endedReason') or 'no reason recorded'}."
+        reason = dict(record.ended).get("endedReason") or "no reason recorded"
+        ended.setdefault(reason[:_LONGEST_SHOWN], []).append(record.id)
+    for reason, ids in ended.items():
+        yield f"ended before this release ({reason}): {enumerated(ids)}."
 
 
 def _cut_off(label: str, jobs: Iterable[WorkflowJob]) -> str:
@@ -237,10 +241,6 @@ def _cut_off(label: str, jobs: Iterable[WorkflowJob]) -> str:
 
 def _named(job: WorkflowJob) -> str:
     return f"{job.name} ({job.url})" if job.url else job.name
-
-
-def _shown(record: records.InstanceRecord) -> str:
-    return f"state {record.state}, threshold {record.threshold or 'absent'}"
 
 
 def _skewed(skew: timedelta) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from refresh.desired import Role, RunnerScope
-from tests.fakes.desired import desired
+import pytest
+
+from refresh.desired import DesiredRelease, Role, RunnerScope
+from tests.fakes.desired import REGION, REPOSITORY, desired
 
 
 def test_runners_register_at_the_repository_or_its_organization() -> None:
@@ -23,3 +25,21 @@ def test_access_lists_only_what_is_not_the_default() -> None:
         "GitHub App": "7",
         "role": role.arn,
     }
+
+
+def _release(name: str) -> DesiredRelease:
+    return DesiredRelease(repository=REPOSITORY, region=REGION, run_id="77", workflow_repository=REPOSITORY, name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "released"),
+    [("", ["77"]), ("gpu", ["77-gpu"]), ("GPU", []), ("*", ["77", "77-gpu", "77-cpu", "77-"]), ("x", [])],
+)
+def test_a_release_is_for_one_label_of_the_run_or_for_all_of_them(name: str, released: list[str]) -> None:
+    labels = ["77", "77-gpu", "77-cpu", "77-", "", "7", "177", "771", "78-gpu", "gpu", "*", "warm-77", "78"]
+    assert [each for each in labels if _release(name).has(each)] == released
+
+
+@pytest.mark.parametrize(("name", "parts"), [("", {"77"}), ("gpu", {"77-gpu"}), ("*", {"77", "77-*"})])
+def test_the_labels_of_a_release_are_written_out(name: str, parts: set[str]) -> None:
+    assert parts <= set(_release(name).labels.split())

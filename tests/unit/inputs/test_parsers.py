@@ -188,3 +188,27 @@ def test_token_loses_the_white_space_around_it(token: str) -> None:
 def test_bad_tokens_are_refused_without_being_shown(given: Mapping[str, str], key: str) -> None:
     problem = refused(given, key)
     assert not any(part in problem for part in ("Evil", "xyzzy", "secrets.X", "***"))
+
+
+@pytest.mark.parametrize("value", ["*", "gpu", "GPU_2.x", ".", "a" * 40])
+def test_the_name_of_a_pool_is_taken_as_it_is(value: str) -> None:
+    assert parsers.pool_name(value) == value
+
+
+@pytest.mark.parametrize("value", ["a" * 41, "a-b", "a b", "**", "a*", "a/b", "\u00e9", "\uff11", "a\n", "${{ x }}"])
+def test_what_no_label_can_hold_is_no_name_of_a_pool(value: str) -> None:
+    with pytest.raises(Problem):
+        parsers.pool_name(value)
+
+
+@pytest.mark.parametrize("value", ["1", "77", "9" * 20])
+def test_the_id_of_a_run_is_taken_as_it_is(value: str) -> None:
+    assert parsers.run_id(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "077", "-7", "+7", "7.0", "7 ", "7\n", "9" * 21, "\u0667", "1_000", "0x7", "77-gpu"]
+)
+def test_another_number_or_text_is_no_id_of_a_run(value: str) -> None:
+    with pytest.raises(Problem):
+        parsers.run_id(value)

@@ -198,3 +198,22 @@ def test_progress_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure(as_json=False)
     publish.progress("terminated", 300, 5000)
     assert "terminated 300 of 5000" in capfd.readouterr().out
+
+
+def test_a_call_is_logged_with_its_duration(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure(as_json=False)
+    publish.called("sqs:SendMessageBatch", 2, 0.25, "200")
+    line = capfd.readouterr().out
+    assert [fact in line for fact in ("sqs:SendMessageBatch", "attempt: 2", "250", "200")] == [True] * 4
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_a_person_at_a_terminal_reads_the_problems_of_inputs_alone(*, on_terminal: bool) -> None:
+    error = errors.InputErrors(["ami: not an AMI id", "mode: apply or plan expected"])
+    raw = io.StringIO()
+    reword = (lambda title, message: (title, message)) if on_terminal else None
+    with contextlib.redirect_stdout(raw):
+        publish.input_errors(Commands({}, RedactingStream(raw), reword=reword), error)
+    lines = raw.getvalue().splitlines()
+    assert lines[:2] == ["error: ami: not an AMI id", "error: mode: apply or plan expected"]
+    assert len(lines) == (2 if on_terminal else 3)

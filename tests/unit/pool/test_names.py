@@ -91,3 +91,10 @@ def test_a_name_of_the_longest_length_is_plain_and_a_longer_one_is_cut_to_it(
     assert named(Repository("o", "r" * room)) == f"o-{'r' * room}{ending}"
     cut = named(Repository("o", "r" * (room + 1)))
     assert (len(cut), cut.startswith("o-r")) == (limit, True)
+
+
+@given(st.from_regex(r"[1-9][0-9]{0,19}", fullmatch=True), st.from_regex(r"[A-Za-z0-9_.]{1,40}", fullmatch=True))
+def test_a_label_is_the_run_and_the_name_and_one_that_the_agent_takes(run: str, name: str) -> None:
+    assert names.label(run) == names.label(run, "") == run
+    assert names.label(run, name) == f"{run}-{name}"
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", names.label(run, name))

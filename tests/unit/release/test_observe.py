@@ -1,0 +1,278 @@
+"""What release reads: all of it at once and whole, and what it does without an answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from attrs import evolve
+
+from refresh import errors
+from refresh.pool import names, records
+from refresh.pool.ec2_instances import Ec2State
+from refresh.ports import WorkflowJob
+from refresh.release import observe
+from tests.fakes.desired import TABLE, TEMPLATE
+from tests.fakes.memory.account import Watch, refused
+from tests.fakes.memory.dynamodb import Table
+from tests.fakes.serial import NOW, Serial
+from tests.unit.reconciler.pools import TEMPLATE_ID
+from tests.unit.release import pools
+from tests.unit.release.pools import IDS, RUN, SETTINGS
+
+if TYPE_CHECKING:
+    from refresh.release.actual import Actual
+    from tests.fakes.memory.account import Phase
+    from tests.simulation.pool import Pool
+
+READS = ["dynamodb:BatchGetItem", "dynamodb:Query", "github:ListJobs"]
+
+
+def _observed(pool: Pool, *, skew: timedelta = timedelta(), **wanted: Any) -> Actual:
+    desired, clients, clock = pools.desired(**wanted), pools.clients(pool, skew), pool.account.clock
+    return observe.read(desired, clients, clock, observe.start(desired, clients, clock, Serial()))
+
+
+def _found(actual: Actual) -> dict[str, str]:
+    return {each.record.id: each.label for each in actual.machines}
+
+
+class _Down(Watch):
+    """Refuses an operation."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.name = name
+        self.error = error
+
+    def at(self, _number: int, operation: str, phase: Phase) -> None:
+        """Refuse it before its effect."""
+        if (operation, phase) == (self.name, "before"):
+            raise self.error
+
+
+def test_three_reads_tell_all_that_is_needed_of_a_pool_without_machines() -> None:
+    pool = pools.made()
+    actual = _observed(pool, skew=timedelta(seconds=3))
+    assert pool.account.calls == READS
+    assert (actual.settings, actual.skew) == (SETTINGS, timedelta(seconds=3))
+    assert (actual.machines, actual.instances, actual.jobs_error, actual.ec2_error) == ((), None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("", [RUN]), ("gpu", ["77-gpu"]), ("*", [RUN, "77-gpu"]), ("other", [])],
+)
+def test_machines_are_found_by_the_label_that_they_have_or_had_last(name: str, labels: list[str]) -> None:
+    pool = pools.made()
+    written = {
+        label: [
+            pools.runs(pool, runId=label),
+            pools.runs(pool, runId=label, state="no such state"),
+            pools.runs(pool, state="idle", runId="", lastRunId=label),
+            pools.runs(pool, state="idle", runId=None, lastRunId=label),
+        ]
+        for label in (RUN, "77-gpu", "78", "177")
+    }
+    pools.runs(pool, runId="78", lastRunId=RUN)
+    pools.runs(pool, runId="", state="idle")
+    pools.runs(pool, state="terminated")
+    actual = _observed(pool, name=name)
+    assert _found(actual) == {identifier: label for label in labels for identifier in written[label]}
+    assert len(actual.recorded) == 19
+    problems = [each for each in actual.machines if isinstance(each.record, records.Unreadable)]
+    assert len(problems) == len(labels)
+
+
+def test_every_record_is_found_also_beyond_the_first_megabyte() -> None:
+    """The original's release misses what is on later pages."""
+    pool = pools.made()
+    for number in range(60):
+        pool.record(f"i-{number:08x}", artifacts=False, state="running", runId=RUN, threshold=pool.in_time(900),
+                    instanceType="x" * 30_000)  # fmt: skip
+    assert len(_observed(pool).machines) == 60
+    assert pool.account.calls.count("dynamodb:Query") == 2
+
+
+def test_records_that_refresh_has_marked_are_found_by_the_label_that_they_had() -> None:
+    pool = pools.made()
+    marked = pools.runs(pool, state="terminated", runId="", endedRunId=RUN, endedReason="expired")
+    pools.runs(pool, state="terminated", runId="", endedRunId="78")
+    actual = _observed(pool)
+    assert ([each.id for each in actual.ended], actual.machines) == ([marked], ())
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "*"])
+def test_labels_that_no_other_run_may_use_are_known_from_what_provision_was_asked_for(name: str) -> None:
+    pool = pools.made()
+    for label in (RUN, "77-gpu", "77-cpu"):
+        pools.runs(pool, runId=label)
+        pools.told(pool, label, reuse=label == "77-cpu")
+    pools.told(pool, "78", reuse=False)
+    actual = _observed(pool, name=name)
+    assert actual.single_use == {"": {RUN}, "gpu": {"77-gpu"}, "*": {RUN, "77-gpu"}}[name]
+    assert pool.account.calls == [*READS, *(["dynamodb:BatchGetItem"] if name == "*" else [])]
+
+
+@pytest.mark.parametrize("value", [{}, {"reuse": "no"}, {"reuse": True}])
+def test_machines_may_serve_other_runs_unless_provision_was_told_otherwise(value: dict[str, Any]) -> None:
+    pool = pools.made()
+    pools.runs(pool)
+    pools.told(pool, **value)
+    assert _observed(pool).single_use == frozenset()
+
+
+@pytest.mark.parametrize("wanted", [{"reuse": True}, {"reuse": False}])
+def test_what_provision_was_asked_for_is_not_read_where_the_input_decides(wanted: dict[str, Any]) -> None:
+    pool = pools.made()
+    pools.runs(pool)
+    _observed(pool, name="*", **wanted)
+    assert pool.account.calls == READS
+
+
+def test_only_jobs_that_are_not_completed_are_open() -> None:
+    pool = pools.made()
+    pool.account.state.jobs[RUN] = [pools.job("done", completed=True), pools.job("open")]
+    pool.account.state.jobs["78"] = [pools.job("other")]
+    assert _observed(pool).open_jobs == (pools.job("open"),)
+
+
+def test_jobs_are_asked_of_the_repository_of_the_run() -> None:
+    pool, asked = pools.made(), []
+
+    class Jobs:
+        def jobs(self, repository: names.Repository, run_id: str) -> list[WorkflowJob]:
+            """Note what is asked."""
+            asked.append((str(repository), run_id))
+            return []
+
+    clients = evolve(pools.clients(pool), runs=Jobs())
+    observe.start(
+        pools.desired(workflow_repository=names.Repository("other", "repo")), clients, pool.account.clock, Serial()
+    )
+    assert asked == [("other/repo", RUN)]
+
+
+@pytest.mark.parametrize("machines", [0, 1])
+def test_github_s_refusal_is_kept_and_stops_nothing(machines: int) -> None:
+    pool = pools.made()
+    for _ in range(machines):
+        pools.runs(pool)
+    error = errors.PermissionDenied("GitHub GET jobs", "403", "no.")
+    pool.account.seam = _Down("github:ListJobs", error)
+    actual = _observed(pool)
+    assert (actual.jobs_error, len(actual.machines), actual.open_jobs) == (error, machines, ())
+
+
+def test_github_is_not_waited_for_longer_than_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = pools.made()
+    pools.runs(pool)
+    monkeypatch.setattr(observe, "JOBS_SECONDS", 0)
+    clients, clock = pools.clients(pool), pool.account.clock
+    reads = evolve(observe.start(pools.desired(), clients, clock, Serial()), jobs=Future())
+    actual = observe.read(pools.desired(), clients, clock, reads)
+    assert isinstance(actual.jobs_error, errors.Unavailable)
+    assert len(actual.machines) == 1
+
+
+def test_without_a_table_the_release_is_refused_with_its_name_and_region() -> None:
+    pool = pools.made()
+    del pool.account.state.tables[TABLE]
+    with pytest.raises(errors.Refused) as caught:
+        _observed(pool)
+    assert [word in str(caught.value) for word in (TABLE, "eu-west-1", "aws-region")] == [True] * 3
+
+
+@pytest.mark.parametrize("value", [None, {}, {"idleTimeSec": 420}])
+def test_without_settings_the_release_is_refused(value: dict[str, Any] | None) -> None:
+    pool = pools.made()
+    pool.account.state.tables[TABLE] = Table(NOW - timedelta(days=1), [], [])
+    if value is not None:
+        pool.table.put(records.item(records.SETTINGS, names.SETTINGS_IDENTIFIER, NOW, value=value))
+    with pytest.raises(errors.Refused) as caught:
+        _observed(pool)
+    assert [word in str(caught.value) for word in (TABLE, "refresh workflow")] == [True, True]
+
+
+@pytest.mark.parametrize("operation", READS[:2])
+def test_an_error_of_the_table_ends_the_release(operation: str) -> None:
+    pool = pools.made()
+    pool.account.seam = _Down(operation, refused(operation, "InternalServerError", status=500))
+    with pytest.raises(errors.Unavailable):
+        _observed(pool)
+
+
+def _with_instances(pool: Pool, *identifiers: str) -> Actual:
+    found = [pools.record(id=each) for each in identifiers]
+    return observe.with_instances(pools.clients(pool), pools.actual(*found))
+
+
+def test_instances_of_the_template_and_recorded_ones_of_another_are_read_together() -> None:
+    pool = pools.made()
+    ours, foreign, other = pool.launch(), pool.ec2.launch()[0], pool.ec2.launch()[0]
+    actual = _with_instances(pool, ours.id, foreign.id, IDS[0])
+    assert actual.instances is not None
+    assert set(actual.instances) == {ours.id, foreign.id}
+    assert other.id not in actual.instances
+    assert actual.instances[ours.id].tags.template_id == TEMPLATE_ID
+    assert actual.instances[ours.id].state is Ec2State.RUNNING
+    assert pool.account.calls == ["ec2:DescribeInstances"] * 2
+
+
+def test_a_record_with_a_wildcard_for_an_id_shows_no_other_instance_of_the_account() -> None:
+    """A job can write it."""
+    pool = pools.made()
+    pool.ec2.launch()
+    wildcard = records.Unreadable("*", "its identifier is not an instance id")
+    actual = observe.with_instances(pools.clients(pool), pools.actual(wildcard))
+    assert actual.instances == {}
+    assert pool.account.calls == ["ec2:DescribeInstances"]
+
+
+def test_one_call_is_enough_where_all_are_of_the_template() -> None:
+    pool = pools.made()
+    _with_instances(pool, pool.launch().id)
+    assert pool.account.calls == ["ec2:DescribeInstances"]
+    assert TEMPLATE in pool.account.state.templates
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("ec2:DescribeInstances", "InternalError", status=500),
+        refused("ec2:DescribeInstances", "UnauthorizedOperation", status=403),
+    ],
+)
+def test_ec2_s_refusal_is_kept_and_nothing_is_known_of_any_instance(number: int, error: errors.ApiError) -> None:
+    pool = pools.made()
+    foreign = pool.ec2.launch()[0]
+
+    class Down(Watch):
+        def before(self, at: int, _operation: str) -> None:
+            """Refuse the call of this number."""
+            if at == number:
+                raise error
+
+    pool.account.seam = Down()
+    actual = _with_instances(pool, foreign.id)
+    assert (actual.ec2_error, actual.instances) == (error, None)
+
+
+def test_expired_credentials_end_the_release() -> None:
+    pool = pools.made()
+    expired = errors.CredentialsExpired("ec2:DescribeInstances", "ExpiredToken")
+    pool.account.seam = _Down("ec2:DescribeInstances", expired)
+    with pytest.raises(errors.CredentialsExpired):
+        _with_instances(pool)
+
+
+def test_a_defect_in_a_read_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    pool = pools.made()
+    monkeypatch.setattr("tests.fakes.memory.github.GitHub.jobs", broken)
+    with pytest.raises(ZeroDivisionError):
+        _observed(pool)
