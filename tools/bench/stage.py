@@ -108,7 +108,6 @@ class Stage:
         self._on_emulators()
         clients = self.world.clients()
         self.world.employ(clients, identifiers)
-        self.world.put_settings(clients)
         if known:
             self.world.put_run(clients)
         self.world.github.jobs[RUN] = [job(1, "test", RUN, status="completed")]
