@@ -64,7 +64,7 @@ def test_a_run_with_another_exit_code_fails_the_benchmark(stage: Stage) -> None:
     """The error has everything that the run printed."""
     stage.settle()
     with pytest.raises(Failed, match=r"exit code 2, 0 expected:\n(?s:.*)ami"):
-        BARE.refresh(stage.world.environ(ami=""), 0)
+        BARE.run(stage.world.environ(ami=""), 0)
 
 
 def test_the_benchmark_prints_an_object_for_each_case_and_a_table() -> None:

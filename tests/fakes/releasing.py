@@ -16,7 +16,7 @@ from tests.fakes.world import World, child, inherited
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from refresh.ports import Clients
 
@@ -59,21 +59,29 @@ class ReleaseWorld(World):
 
     def occupy(self, clients: Clients, label: str = RUN, number: int = 1, **changed: Any) -> list[str]:
         """Launch instances that work for a label, with record, heartbeat and signal; `changed` are attributes."""
+        launched = self.launch(clients, number, InitialRunId=label)
+        self.employ(clients, launched, label, **changed)
+        return launched
+
+    def employ(self, clients: Clients, identifiers: Iterable[str], label: str = RUN, **changed: Any) -> None:
+        """Write record, heartbeat and signal of instances that work for a label from now on."""
         now = datetime.now(UTC)
         attributes = {"state": "running", "runId": label, "threshold": records.wire_time(now + timedelta(minutes=30))}
-        launched = self.launch(clients, number, InitialRunId=label)
         items: list[records.Item] = []
-        for identifier in launched:
+        for identifier in identifiers:
             items.append(instance_items.record(identifier, now, **{**attributes, **changed}))
             items += instance_items.artifacts(identifier, now, label)
         self.write(clients, items)
-        return launched
 
     def start_release(self, environ: Mapping[str, str] | None = None, **inputs: str) -> subprocess.Popen[str]:
         """Start release as a child process, as its action does; `inputs` are named with `_` for `-`."""
+        return child({**inherited(), **self.release_environ(**inputs), **(environ or {})}, table.RELEASE)
+
+    def release_environ(self, **inputs: str) -> dict[str, str]:
+        """Give the environment of a step that releases."""
         given = {"aws-region": REGION, "github-token": JOB_TOKEN}
         given |= {name.replace("_", "-"): value for name, value in inputs.items()}
-        return child({**inherited(), **self.step(given), "GITHUB_RUN_ID": RUN, **(environ or {})}, table.RELEASE)
+        return {**self.step(given), "GITHUB_RUN_ID": RUN}
 
     def release(self, environ: Mapping[str, str] | None = None, **inputs: str) -> tuple[int, str]:
         """Run release as a child process to its end, and give exit code and all it printed."""

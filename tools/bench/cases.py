@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
+from refresh.inputs.table import REFRESH, RELEASE
 from tools.bench.figures import Result
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ THOUSANDS = 1000
 
 @frozen(kw_only=True)
 class Case:
-    """One situation in which refresh is run."""
+    """One situation in which an action is run."""
 
     name: str
     prepare: Callable[[Stage], None]
     """Makes it ready, before each run."""
     inputs: Mapping[str, str] = field(factory=dict)
+    action: str = REFRESH
     code: int = 0
     instances: int = 0
     latencies: tuple[float, ...] = LATENCIES
@@ -61,9 +63,10 @@ class Case:
     def run(self, stage: Stage, where: Environment, latency: float | None) -> Sample:
         """Run it once; without a latency for its calls, see `tools.bench.proxy`."""
         self.prepare(stage)
-        environ = {name: value for name, value in stage.world.environ(**self.inputs).items() if value}
+        step = stage.world.environ if self.action == REFRESH else stage.world.release_environ
+        environ = {name: value for name, value in step(**self.inputs).items() if value}
         stage.expect(latency)
-        return where.refresh(environ, self.code)
+        return where.run(environ, self.code, self.action)
 
 
 def _nothing(_: Stage) -> None:
@@ -94,10 +97,33 @@ def _remembered(number: int) -> Callable[[Stage], None]:
     return prepare
 
 
+def _lent(number: int, *, known: bool) -> Callable[[Stage], None]:
+    launched: list[str] = []
+
+    def prepare(stage: Stage) -> None:
+        if len(launched) < number or not number:
+            stage.settle(anew=True)
+            launched.extend(stage.launch(number))
+        stage.lend(launched, known=known)
+
+    return prepare
+
+
 def quick() -> tuple[Case, ...]:
     """List a few, once at no latency: to see that all works."""
     wanted = ("missing input", "fresh account", "no-op", "collection of 10")
     return tuple(evolve(case, latencies=(0.0,)) for case in cases() if case.name in wanted)
+
+
+def _releases() -> tuple[Case, ...]:
+    """List those of `release`: of machines that go back to the pool, and of none."""
+    wanted = [(f"release of {number}", number, True) for number in (1, 20, 200)]
+    wanted += [(f"release of {number}, no RUN item", number, False) for number in (1, 20)]
+    wanted.append(("nothing to release", 0, True))
+    return tuple(
+        Case(name=name, prepare=_lent(number, known=known), action=RELEASE, instances=number)
+        for name, number, known in wanted
+    )
 
 
 def cases() -> tuple[Case, ...]:
@@ -110,6 +136,7 @@ def cases() -> tuple[Case, ...]:
         Case(name="plan", prepare=_due(10), inputs={"mode": "plan"}, instances=10),
         Case(name="collection of 10", prepare=_due(10), instances=10),
         Case(name="collection of 100", prepare=_due(100), instances=100),
+        *_releases(),
         Case(name="no-op after 50,000 ever", prepare=_remembered(50_000)),
         Case(name="no-op, 1,000 living", prepare=_played(1000, "living"), instances=1000),
         Case(name="no-op, 5,000 living", prepare=_played(5000, "living"), instances=5000),

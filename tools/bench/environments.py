@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from refresh.inputs.table import REFRESH
 from tools.bench.figures import Sample
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Failed(Exception):
 class Environment(Protocol):
     """A place where both run."""
 
-    def refresh(self, environ: Mapping[str, str], code: int) -> Sample:
-        """Run refresh; raises `Failed` with what it printed where it gives another exit code."""
+    def run(self, environ: Mapping[str, str], code: int, action: str = REFRESH) -> Sample:
+        """Run an action; raises `Failed` with what it printed where it gives another exit code."""
         ...
 
     def yardstick(self) -> Sample:
@@ -54,9 +55,9 @@ class Bare:
     """The interpreter of the yardstick's environment."""
     flags: tuple[str, ...] = ("-I",)
 
-    def refresh(self, environ: Mapping[str, str], code: int) -> Sample:
+    def run(self, environ: Mapping[str, str], code: int, action: str = REFRESH) -> Sample:
         """As the image's entrypoint does."""
-        return self._run([str(self.python), *self.flags, str(self.entrypoint)], environ, code)
+        return self._run([str(self.python), *self.flags, str(self.entrypoint), action], environ, code)
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""
@@ -74,9 +75,9 @@ class Container:
     packages: Path
     """Those of the yardstick, compiled by the image's own interpreter."""
 
-    def refresh(self, environ: Mapping[str, str], code: int) -> Sample:
+    def run(self, environ: Mapping[str, str], code: int, action: str = REFRESH) -> Sample:
         """Run it as the image does."""
-        return self._run(["-I", "/opt/refresh/entrypoint.py"], environ, code)
+        return self._run(["-I", "/opt/refresh/entrypoint.py", action], environ, code)
 
     def yardstick(self) -> Sample:
         """With the models of AWS as they come."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 from refresh.pool import records
 from tests.fakes import dynamodb_local
 from tests.fakes.aws_server import AwsServer
-from tests.fakes.github_server import GitHubServer
-from tests.fakes.world import ROOT, World
+from tests.fakes.github_server import GitHubServer, job
+from tests.fakes.releasing import RUN, ReleaseWorld
+from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tools.bench.figures import Call
 
@@ -64,7 +65,7 @@ class Stage:
         ports = json.loads(self._line(self._proxy))
         seen_aws: Any = _Behind(aws, ports[0])
         seen_github: Any = _Behind(github, ports[2])
-        self.world = World(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
+        self.world = ReleaseWorld(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
 
     def __exit__(self, *_: object) -> None:
         self._end(self._responder)
@@ -97,6 +98,19 @@ class Stage:
         clients = self.world.clients()
         for identifier in self.world.launch(clients, number):
             self.world.record(clients, identifier)
+
+    def launch(self, number: int) -> list[str]:
+        """Launch instances for one run."""
+        return self.world.launch(self.world.clients(), number, InitialRunId=RUN) if number else []
+
+    def lend(self, identifiers: Sequence[str], *, known: bool) -> None:
+        """Record these instances as running for that run; if it is `known`, with the RUN item of `provision`."""
+        self._on_emulators()
+        clients = self.world.clients()
+        self.world.employ(clients, identifiers)
+        if known:
+            self.world.put_run(clients)
+        self.world.github.jobs[RUN] = [job(1, "test", RUN, status="completed")]
 
     def remember(self, number: int) -> None:
         """Write the history of so many instances."""
