@@ -20,6 +20,7 @@ from attrs import evolve
 
 from refresh import inputs
 from refresh.desired import DesiredState, Mode
+from refresh.inputs import release
 from refresh.output import change_list
 from refresh.pool import records
 from refresh.reconciler.garbage_collector import skip_reasons
@@ -46,12 +47,12 @@ _ORIGINALS_POLICY = re.compile(
 _ENDED = f"i-{7:017x}"
 
 
-(DIFF,), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(PAGE, language) for language in ("diff", "yaml", "text"))
+(DIFF, RELEASE_DIFF), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(PAGE, each) for each in ("diff", "yaml", "text"))
 
 
-def _side(sign: str) -> Any:
-    """Return the workflow before (-) or after (+) the diff."""
-    return yaml.safe_load("".join(line[1:] for line in DIFF.splitlines(keepends=True) if line[0] in (" ", sign)))
+def _side(diff: str, sign: str) -> Any:
+    """Return the workflow before (-) or after (+) a diff."""
+    return yaml.safe_load("".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] in (" ", sign)))
 
 
 def _rows(heading: str) -> list[list[str]]:
@@ -71,7 +72,7 @@ def _load(given: dict[str, str]) -> inputs.Inputs:
     return inputs.load(good(**job, **{f"INPUT_{name.upper()}": value for name, value in given.items()}))
 
 
-BEFORE, AFTER, PLAN = _side("-"), _side("+"), yaml.safe_load(PLAN_WORKFLOW)
+BEFORE, AFTER, PLAN = _side(DIFF, "-"), _side(DIFF, "+"), yaml.safe_load(PLAN_WORKFLOW)
 INPUTS = {old.strip("`"): new.strip("`") for old, new, _ in _rows("The workflow")}
 
 
@@ -97,6 +98,18 @@ def test_inputs_of_the_old_step_mean_the_same_in_the_new_workflows() -> None:
     before, after, plan = (_load(_given(workflow)) for workflow in (BEFORE, AFTER, PLAN))
     assert evolve(after.desired, role=None) == before.desired
     assert evolve(after.desired, mode=Mode.PLAN, role=plan.desired.role) == plan.desired
+
+
+def test_new_release_job_is_valid_and_has_what_a_release_needs() -> None:
+    """An OIDC token, the right to read the run's jobs, and inputs that cause no warning."""
+    before, after = (_side(RELEASE_DIFF, sign)["release"] for sign in "-+")
+    assert (after["needs"], after["if"]) == (before["needs"], before["if"])
+    assert after["permissions"] == {**before["permissions"], "actions": "read"}
+    (step,) = after["steps"]
+    given = {f"INPUT_{name.upper()}": value for name, value in step["with"].items()}
+    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
+    loaded = release.load({"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **job, **given})
+    assert (loaded.desired.region, loaded.desired.labels, loaded.warnings) == ("eu-west-1", "77", ())
 
 
 def test_table_of_inputs_is_complete() -> None:

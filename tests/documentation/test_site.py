@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from refresh import inputs
-from refresh.inputs import command_line
+from refresh.inputs import command_line, release
 from tests import pages
 from tools.docs import site
 
@@ -123,9 +123,14 @@ def test_page_has_valid_shell_data_inputs_and_commands(page: Path, tmp_path: Pat
         json.loads(block)
     for block in pages.blocks(text, "yaml"):
         shown = yaml.safe_load(textwrap.dedent(block))
-        given = [step.get("with") or {} for step in _steps_in(shown) if step["uses"].startswith("org/refresh-action")]
-        given += [shown] if isinstance(shown, dict) and "github-app-id" in shown else []
-        assert {name for each in given for name in each} <= {*inputs.ALL}
+        given = [step for step in _steps_in(shown) if step["uses"].startswith("org/refresh-action")]
+        assert [step for step in given if not {*(step.get("with") or {})} <= {*_inputs_of(step)}] == []
+        assert not isinstance(shown, dict) or "github-app-id" not in shown or {*shown} <= {*inputs.ALL}
+
+
+def _inputs_of(step: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the inputs of the action that a step uses."""
+    return release.ALL if step["uses"].startswith("org/refresh-action/release@") else inputs.ALL
 
 
 def _steps_in(shown: object) -> Iterator[dict[str, Any]]:
@@ -165,11 +170,13 @@ def _steps(workflow: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=_named)
 def test_workflow_gives_the_action_all_required_inputs(workflow: Path) -> None:
     """And no unknown ones, and either a token or an App."""
-    given = [step["with"] for step in _steps(workflow) if re.match(r"org/refresh-action|\./$", step.get("uses", ""))]
-    for each in given:
+    steps = [step for step in _steps(workflow) if re.match(r"org/refresh-action|\./$", step.get("uses", ""))]
+    releases = [step["with"] for step in steps if _inputs_of(step) is release.ALL]
+    assert [each for each in releases if not {"aws-region", "role-to-assume"} <= {*each} <= {*release.ALL}] == []
+    for each in (step["with"] for step in steps if step["with"] not in releases):
         assert {*inputs.REQUIRED} <= {*each} <= {*inputs.REQUIRED, *inputs.OPTIONAL}
         assert ("github-token" in each) is not ("github-app-id" in each)
-    assert given or workflow.name in ("build.yml", "ci.yml", "docs.yml", "nightly.yml", "release.yml")
+    assert steps or workflow.name in ("ci.yml", "docs.yml", "nightly.yml", "release.yml")
 
 
 def test_other_actions_are_pinned_by_the_same_commit_everywhere() -> None:
