@@ -27,7 +27,6 @@ UNDOCUMENTED_FILES = {
     "inputs/command_line/wording.py": "other words for documented messages",
     "inputs/table.py": "in docs/inputs.md",
     "output/step_outputs.py": "in docs/inputs.md",
-    "output/release_outputs.py": "in docs/inputs.md",
     "output/job_summary.py": "headings of the summary",
     "output/release_outputs.py": "in docs/inputs.md",
     "output/release_summary.py": "headings of the summary",
