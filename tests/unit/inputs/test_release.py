@@ -119,10 +119,16 @@ def test_bad_values_of_release_are_refused_with_a_remedy(given: dict[str, str], 
 
 
 @pytest.mark.shows("B94")
-@pytest.mark.parametrize("own", [row("B94", "empty", ""), row("B94", "blank", " ")])
-def test_without_a_run_its_id_is_required(own: str) -> None:
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        row("B94", what, own, "is required; GitHub sets it; outside a workflow, set the input run-id")
+        for what, own in (("empty", ""), ("blank", " "))
+    ],
+)
+def test_without_a_run_its_id_is_required(own: str, said: str) -> None:
     (problem,) = _problems(_environ({RUN: own}))
-    assert problem.startswith("GITHUB_RUN_ID: is required; GitHub sets it; outside a workflow, set the input run-id")
+    assert problem.startswith(f"GITHUB_RUN_ID: {said}")
     assert _load({RUN: own, "run-id": "88"}).desired.run_id == "88"
 
 
