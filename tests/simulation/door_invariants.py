@@ -69,6 +69,8 @@ class DoorGuard:
     """The machines that another run had last when this process read them."""
     described: dict[str, bool] = field(factory=dict)
     """Whether a machine lives, by what EC2 said to this process."""
+    answer: dict[str, bool] = field(factory=dict)
+    """The same, in an answer that may be lost on its way."""
     before_it: dict[tuple[str, str], Any] = field(factory=dict)
     """All items before the call."""
     checked: int = 0
@@ -91,10 +93,11 @@ class DoorGuard:
         if operation == "ec2:DescribeInstances":
             for reservation in answer["Reservations"]:
                 for instance in reservation["Instances"]:
-                    self.described[instance["InstanceId"]] = instance["State"]["Name"] in ALIVE
+                    self.answer[instance["InstanceId"]] = instance["State"]["Name"] in ALIVE
 
     def before(self, number: int, operation: str) -> None:
         """Let the others act, and keep what is compared with after the effect."""
+        self.answer.clear()
         self.inner.before(number, operation)
         self.stage.catch_up()
         self.before_it = dict(self.stage.pool.table.items)
@@ -118,6 +121,7 @@ class DoorGuard:
                     require(False, "D7", f"{operation} is none of release's calls")
         self.stage.catch_up()
         self.inner.after(number, operation)
+        self.described.update(self.answer)
 
     def _check_writes(self) -> None:
         after = self.stage.pool.table.items

@@ -177,6 +177,8 @@ def test_a_released_machine_is_not_ended_because_its_time_is_over_or_its_record_
         (pools.released(), False, False),
         (pools.released(offered_for=AHEAD), True, False),
         (pools.released(offered_for=PAST), True, True),
+        # The original has claimed it for another run since, and its own release has sent a message.
+        (pools.released(offered_for=PAST, updated_at=AHEAD), True, False),
         (pools.released(updated_at=wire_time(NOW)), True, False),
         (pools.released(threshold=wire_time(NOW)), True, False),
         (pools.released(threshold=""), True, False),
