@@ -98,6 +98,11 @@ class PoolAccess:
     """The URL of the workflow run, recorded for each instance that it ends."""
 
     @property
+    def github_server(self) -> str:
+        """The host name of GitHub: `github.com`, a tenant on ghe.com, or a GitHub Enterprise Server."""
+        return self.github_server_url.partition("://")[2].rstrip("/").lower()
+
+    @property
     def access(self) -> Mapping[str, str]:
         """List, for people, which access differs from the default."""
         return {"role": self.role.arn} if self.role else {}
@@ -175,11 +180,6 @@ class DesiredState(PoolAccess):
             "GitHub App": self.github_app_id,
         }
         return {**{name: value for name, value in listed.items() if value}, **super().access}
-
-    @property
-    def github_server(self) -> str:
-        """The host name of GitHub: `github.com`, a tenant on ghe.com, or a GitHub Enterprise Server."""
-        return self.github_server_url.partition("://")[2].rstrip("/").lower()
 
     @property
     def on_enterprise_server(self) -> bool:

@@ -30,6 +30,10 @@ class ClassSettings:
 class Settings:
     """The pool as its doors see it."""
 
+    repository: str
+    """The repository that has the pool, `owner/name`: `a-b/c` and `a/b-c` have tables of the same name."""
+    server: str
+    """The GitHub server of the repository, `github.com` for example."""
     classes: Mapping[str, ClassSettings]
     """By name."""
     subnet_ids: tuple[str, ...]
@@ -46,6 +50,8 @@ class Settings:
 def to_value(settings: Settings) -> dict[str, object]:
     """Return the value of the item."""
     return {
+        "repository": settings.repository,
+        "server": settings.server,
         "classes": {
             name: {"cpu": each.cpu, "mmem": each.memory_mib, "queueUrl": each.queue_url}
             for name, each in settings.classes.items()
@@ -68,6 +74,8 @@ def from_item(item: Mapping[str, Any]) -> Settings | None:
     if not (idle and runtime and name and identifier):
         return None
     return Settings(
+        repository=records.text(value, "repository") or "",
+        server=records.text(value, "server") or "",
         classes=classes_in(records.mapping(value, "classes")),
         subnet_ids=texts_in(value.get("subnetIds")),
         template_name=name,

@@ -71,6 +71,7 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
             f"the table {names.table(desired.repository)} has no settings for release. Run the pool's refresh "
             "workflow with a version of org/refresh-action that has release; nothing was changed."
         )
+    _require_owner(desired, pool)
     wires = reads.instances.result()
     machines = tuple(_labelled(desired, wires))
     labels = {each.label for each in machines}
@@ -87,6 +88,16 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
         skew=clients.skew(),
     )
     return _with_jobs(actual, reads.jobs)
+
+
+def _require_owner(desired: DesiredRelease, pool: settings.Settings) -> None:
+    """Refuse the table of another repository: `a-b/c` and `a/b-c` have tables of the same name."""
+    wanted, found = (str(desired.repository), desired.github_server), (pool.repository, pool.server)
+    if wanted != found:
+        raise errors.Refused(
+            f"the table {names.table(desired.repository)} is that of {found[0]} on {found[1]}, not of {wanted[0]} on "
+            f"{wanted[1]}: check repository, or use another account or region. Nothing was changed."
+        )
 
 
 def with_instances(clients: DoorClients, actual: Actual) -> Actual:

@@ -39,6 +39,8 @@ class ReleaseWorld(World):
         }
         found = evolve(
             settings.Settings(
+                repository=str(self.repository),
+                server="github.com",
                 classes=classes,
                 subnet_ids=tuple(self.inputs["subnet-ids"].split(", ")),
                 template_name=self.template,

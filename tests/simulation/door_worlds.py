@@ -10,7 +10,7 @@ from attrs import evolve
 from refresh.pool import names, records, settings
 from refresh.pool.ownership import PROTECTION_TAG
 from refresh.ports import WorkflowJob
-from tests.fakes.desired import TEMPLATE
+from tests.fakes.desired import REPOSITORY, TEMPLATE
 from tests.fakes.memory.account import Account
 from tests.simulation.agents import USUAL, Pace
 from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
@@ -47,6 +47,8 @@ def write_settings(pool: Pool, **changes: Any) -> None:
     """Write what refresh tells the doors."""
     queues = pool.table.of(records.METADATA)["resource_class_config"]["value"]["M"]
     known = settings.Settings(
+        repository=str(REPOSITORY),
+        server="github.com",
         classes={
             each.name: settings.ClassSettings(
                 cpu=each.cpu, memory_mib=each.memory_mib, queue_url=queues[each.name]["M"]["queueUrl"]["S"]

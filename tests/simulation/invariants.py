@@ -32,7 +32,7 @@ from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE, UNRECORDED_GRACE
 from tests.fakes import canaries
-from tests.fakes.desired import TABLE, TEMPLATE
+from tests.fakes.desired import REPOSITORY, TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.pool import Pool
@@ -272,6 +272,8 @@ def _check_settings(metadata: dict[str, Any], settings: dict[str, Any]) -> None:
     """Compare what SETTINGS repeat, with eyes of our own."""
     template = metadata["launch_template"]["value"]["M"]
     repeated = {
+        "repository": {"S": str(REPOSITORY)},
+        "server": {"S": "github.com"},
         "classes": metadata["resource_class_config"]["value"],
         "subnetIds": metadata["subnet_ids"]["value"],
         "templateName": template["name"],

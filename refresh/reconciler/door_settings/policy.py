@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from refresh.reconciler.door_settings.actual import Actual
 
 _UNKNOWN = Settings(
+    repository="",
+    server="",
     classes={},
     subnet_ids=(),
     template_name="",
@@ -32,13 +34,13 @@ _UNKNOWN = Settings(
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
     """Plan a write if the stored form differs; raises `Blocked` if the table does not record enough of the pool."""
-    wanted = projected(actual, original_modes=desired.original_modes)
+    wanted = projected(desired, actual)
     if actual.stored == records.to_wire(to_value(wanted)):
         return Plan()
     return Plan((WriteSettings(actual.stored, wanted),))
 
 
-def projected(actual: Actual, *, original_modes: bool) -> Settings:
+def projected(desired: DesiredState, actual: Actual) -> Settings:
     """Return what the METADATA items say; what they lack stays as SETTINGS has it.
 
     Raises `Blocked` if a part that nobody can do without is in neither.
@@ -49,6 +51,8 @@ def projected(actual: Actual, *, original_modes: bool) -> Settings:
     if not template_name or not template_id:
         template_name, template_id = known.template_name, known.template_id
     settings = Settings(
+        repository=str(desired.repository),
+        server=desired.github_server,
         classes=classes_in(records.mapping(recorded, names.RESOURCE_CLASS_CONFIG_IDENTIFIER)) or known.classes,
         subnet_ids=texts_in(recorded.get(names.SUBNET_IDS_IDENTIFIER)) or known.subnet_ids,
         template_name=template_name,
@@ -56,7 +60,7 @@ def projected(actual: Actual, *, original_modes: bool) -> Settings:
         idle_time=duration_in(recorded, names.IDLE_TIME_IDENTIFIER, SECOND) or known.idle_time,
         max_runtime=duration_in(recorded, names.MAX_RUNTIME_IDENTIFIER, MINUTE) or known.max_runtime,
         token_valid_until=records.read_time(actual.token_expires_at),
-        original_modes=original_modes,
+        original_modes=desired.original_modes,
     )
     parts = {
         names.LAUNCH_TEMPLATE_IDENTIFIER: settings.template_id,

@@ -14,6 +14,8 @@ from tests.fakes.serial import NOW
 
 LARGE = ClassSettings(cpu=2, memory_mib=4096, queue_url="https://sqs/1/large")
 SETTINGS = Settings(
+    repository="octo/widgets",
+    server="github.com",
     classes={"large": LARGE},
     subnet_ids=("subnet-1", "subnet-2"),
     template_name="template",

@@ -37,6 +37,8 @@ AHEAD, PAST = wire_time(NOW + timedelta(minutes=20)), wire_time(NOW - timedelta(
 SINCE = wire_time(NOW - timedelta(minutes=10))
 PROTECTION: dict[str, Any] = {"refresh-action:protect": "true"}
 SETTINGS = Settings(
+    repository="octo/widgets",
+    server="github.com",
     classes={"large": ClassSettings(cpu=2, memory_mib=4096, queue_url=sqs.url(LARGE_QUEUE))},
     subnet_ids=("subnet-1",),
     template_name=TEMPLATE,

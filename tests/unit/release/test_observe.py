@@ -275,4 +275,3 @@ def test_a_defect_in_a_read_is_not_taken_for_an_answer(monkeypatch: pytest.Monke
     pool = pools.made()
     monkeypatch.setattr("tests.fakes.memory.github.GitHub.jobs", broken)
     with pytest.raises(ZeroDivisionError):
-        _observed(pool)

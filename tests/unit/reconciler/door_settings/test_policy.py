@@ -25,6 +25,8 @@ RECORDED: dict[str, Any] = {
     names.MAX_RUNTIME_IDENTIFIER: records.to_wire(30),
 }
 WANTED = Settings(
+    repository="octo/widgets",
+    server="github.com",
     classes={"large": ClassSettings(cpu=2, memory_mib=4096, queue_url="url")},
     subnet_ids=("subnet-1",),
     template_name="template",
@@ -38,7 +40,7 @@ ACTUAL = Actual(RECORDED, records.wire_time(NOW), records.to_wire(to_value(WANTE
 
 
 def test_settings_are_what_metadata_holds_and_nothing_is_written_if_they_are_right() -> None:
-    assert policy.projected(ACTUAL, original_modes=True) == WANTED
+    assert policy.projected(desired(), ACTUAL) == WANTED
     assert policy.plan(desired(), ACTUAL).changes == ()
 
 
@@ -89,7 +91,7 @@ def test_a_part_that_metadata_lacks_stays_as_it_was(identifier: str, wire: Any) 
     recorded = {**RECORDED, identifier: wire} if wire else {key: RECORDED[key] for key in RECORDED if key != identifier}
     later = NOW + timedelta(minutes=30)
     actual = evolve(ACTUAL, recorded=recorded, token_expires_at=records.wire_time(later))
-    assert policy.projected(actual, original_modes=True) == evolve(WANTED, token_valid_until=later)
+    assert policy.projected(desired(), actual) == evolve(WANTED, token_valid_until=later)
 
 
 @pytest.mark.parametrize("identifier", RECORDED)
@@ -103,7 +105,7 @@ def test_nothing_is_written_while_a_part_is_nowhere(identifier: str) -> None:
 def test_name_and_id_of_the_template_belong_together() -> None:
     template = records.to_wire({"name": "another", "id": ""})
     actual = evolve(ACTUAL, recorded={**RECORDED, names.LAUNCH_TEMPLATE_IDENTIFIER: template})
-    assert policy.projected(actual, original_modes=True) == WANTED
+    assert policy.projected(desired(), actual) == WANTED
 
 
 @pytest.mark.parametrize("before", [None, ACTUAL.stored])
