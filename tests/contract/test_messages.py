@@ -28,7 +28,6 @@ UNDOCUMENTED_FILES = {
     "inputs/table.py": "in docs/inputs.md",
     "output/step_outputs.py": "in docs/inputs.md",
     "output/job_summary.py": "headings of the summary",
-    "output/release_outputs.py": "in docs/inputs.md",
     "output/release_summary.py": "headings of the summary",
     "inputs/bash.py": "bash's text",
     "inputs/scripts.py": "problems of inputs, see that test",
@@ -56,7 +55,6 @@ UNDOCUMENTED_TEXTS = {
     "dict[QueueAttributeNameType": "a type",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
-    "of provision and release": "the end of a change's name",
     "no wire form for": "a defect, which is only reported by its place",
     "#!/usr/bin/env bash": "the beginning of the agent's script",
 }
