@@ -28,6 +28,7 @@ UNDOCUMENTED_FILES = {
     "inputs/table.py": "in docs/inputs.md",
     "output/step_outputs.py": "in docs/inputs.md",
     "output/job_summary.py": "headings of the summary",
+    "output/release_outputs.py": "in docs/inputs.md",
     "output/release_summary.py": "headings of the summary",
     "inputs/bash.py": "bash's text",
     "inputs/scripts.py": "problems of inputs, see that test",
