@@ -35,7 +35,8 @@ def ending(
     run = ReleaseRun(desired=desired, component=component, started_at=began_at, finished_at=ended_at)
     _machines(commands, run)
     if not run.machines and not component.failed and not component.warnings:
-        text = f"nothing to release: no machine has the label {desired.labels}."
+        pool = f"{desired.repository} in {desired.region}"
+        text = f"nothing to release: no machine of the pool of {pool} has the label {desired.labels}."
         commands.annotate("notice", component.name, text)
     publish.messages(commands, component)
     minutes = round(run.worked.total_seconds() / 60)

@@ -17,7 +17,7 @@ class Reason(Enum):
     """Why a machine ends instead of going back to the pool."""
 
     NOT_REUSED = "not to be used again"
-    NEVER_RAN = "it was provisioned, but its runner never started"
+    NEVER_RAN = "its provision was not completed"
     GONE = "EC2 has ended it"
     EXPIRED = "its maximum runtime is over"
     UNRECORDED = "launched for this run, but never recorded"

@@ -102,7 +102,7 @@ class _Found:
         if self.unended:
             yield (
                 f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
-                f"({actual.ec2_error or 'it was not asked'}). A machine without time ends by itself a minute later."
+                f"({actual.ec2_error or 'it was not asked'}). Run this job again; once its time is over, each ends."
             )
 
 
@@ -129,11 +129,9 @@ def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, 
     if record.state != lifecycle.IDLE or record.expires is None or record.expires <= now:
         return
     if record.resource_class not in actual.settings.classes:
-        found.warn(
-            f"the pool has no class {record.resource_class[:_LONGEST_SHOWN]!r} any more, so nobody can claim it; it "
-            f"ends after {record.threshold}",
-            record.id,
-        )
+        name = record.resource_class[:_LONGEST_SHOWN]
+        text = f"the pool has no class {name!r} any more, so no run can claim it; it ends after {record.threshold}"
+        found.warn(f"{text}; add the class again if it is needed", record.id)
     elif actual.settings.original_modes and record.offered_for != record.threshold and _untouched(record):
         found.changes.append(Offer(record, now))
 
@@ -154,7 +152,7 @@ def _reason(
 def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) -> None:
     """Judge the machines that were launched for a label but never recorded."""
     if actual.ec2_error and not actual.machines:
-        found.unended.append(f"instances of {desired.labels} without a record")
+        found.unended.append(f"machines that were launched for {desired.labels} and never recorded")
     for instance in (actual.instances or {}).values():
         label = instance.tags.initial_run or ""
         ours = desired.has(label) and instance.id not in actual.recorded and instance.state.alive
@@ -171,10 +169,12 @@ def _may_end(actual: Actual, identifier: str, found: _Found) -> bool:
     if instance is None or not instance.state.alive:
         return True
     if not ownership.proven(instance, actual.template_ids):
-        found.warn("EC2 does not show that it belongs to this pool, so it was left alone", identifier)
+        text = "EC2 does not show that it belongs to this pool, so it was not ended. Find out who wrote its record"
+        found.warn(text, identifier)
         return False
     if instance.protected:
-        found.warn(f"it was left alone because of its tag {ownership.PROTECTION_TAG}=true", identifier)
+        text = f"it was not ended because of its tag {ownership.PROTECTION_TAG}=true; remove it when you are done"
+        found.warn(text, identifier)
         return False
     return True
 
@@ -221,7 +221,7 @@ def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
 def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
     held = {each.label.lower() for each in actual.machines if each.held}
     if actual.jobs_error and held:
-        yield f"GitHub did not say whether jobs still need these machines: {actual.jobs_error}"
+        yield f"it was not checked whether jobs still need these machines: {actual.jobs_error}"
     elif desired.force and (jobs := [job for job in actual.open_jobs if not held.isdisjoint(_asked_for(job))]):
         yield f"released by force although these jobs are not completed: {enumerated(map(_named, jobs))}."
     ended: dict[str, list[str]] = {}

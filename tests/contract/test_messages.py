@@ -56,7 +56,6 @@ UNDOCUMENTED_TEXTS = {
     "dict[QueueAttributeNameType": "a type",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
-    "of provision and release": "the end of a change's name",
     "no wire form for": "a defect, which is only reported by its place",
     "#!/usr/bin/env bash": "the beginning of the agent's script",
 }
