@@ -275,3 +275,12 @@ def test_a_defect_in_a_read_is_not_taken_for_an_answer(monkeypatch: pytest.Monke
     pool = pools.made()
     monkeypatch.setattr("tests.fakes.memory.github.GitHub.jobs", broken)
     with pytest.raises(ZeroDivisionError):
+        _observed(pool)
+
+
+@pytest.mark.parametrize("owner", [{"repository": "octo-widgets/x"}, {"server": "ghe.example"}])
+def test_the_table_of_another_repository_or_server_is_refused(owner: dict[str, Any]) -> None:
+    """`a-b/c` and `a/b-c` have tables of the same name."""
+    with pytest.raises(errors.Refused) as caught:
+        _observed(pools.made(**owner))
+    assert all(each in str(caught.value) for each in (TABLE, *owner.values()))
