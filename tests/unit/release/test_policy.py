@@ -64,6 +64,12 @@ def test_a_machine_goes_back_unless_there_is_a_reason_to_end_it(
     assert plan == Plan((Retire(RUN, given, NOW, reason) if reason else _give_back(given),))
 
 
+@pytest.mark.parametrize("state", ["running", "created", "claimed"])
+def test_a_machine_that_ec2_does_not_know_ends(state: str) -> None:
+    plan = _plan(pools.actual(record(state=state), instances=[]))
+    assert plan == Plan((Retire(RUN, record(state=state), NOW, Reason.GONE),))
+
+
 @pytest.mark.parametrize(("reuse", "told", "ends"), [
     (None, False, False), (None, True, True), (False, False, True), (True, True, False), (True, False, False),
     (False, True, True),
