@@ -70,7 +70,10 @@ _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
 """How many characters of a message are shown."""
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
-_ACTIONS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem"}
+_ACTIONS = {
+    "dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
 """Operations whose name is not an IAM action."""
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
 """Hundreds of characters that only a caller with sts:DecodeAuthorizationMessage can decode."""

@@ -14,7 +14,7 @@ from tests.fakes import operations
 from tests.fakes.world import ROOT
 from tools.bench.cases import cases
 from tools.bench.environments import Bare, Failed
-from tools.bench.figures import COLUMNS, chain
+from tools.bench.figures import chain
 from tools.bench.stage import Stage
 
 if TYPE_CHECKING:
@@ -24,19 +24,27 @@ pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(900)]
 HERE = Path(sys.executable)
 BARE = Bare(HERE, ROOT / "entrypoint.py", HERE, flags=())
 """This environment, which has boto3 as well."""
+
+
+def _rows(page: str) -> Iterator[dict[str, str]]:
+    """Yield the cells of each row of each table, by column."""
+    columns: list[str] = []
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        columns = columns or cells if cells else []
+        if cells != columns and not line.startswith("| ---"):
+            yield dict(zip(columns, cells, strict=True))
+
+
 PAGE = (ROOT / "docs" / "performance.md").read_text()
-_TABLE = PAGE[PAGE.index(f"| {COLUMNS[0]} |") :].partition("\n\n")[0]
-ROWS = {
-    cells[0]: dict(zip(COLUMNS, cells, strict=True))
-    for line in _TABLE.splitlines()
-    if (cells := [cell.strip() for cell in line.split("|")[1:-1]])
-}
+COUNTED = ("calls", "writes", "chain")
+ROWS = {row["case"]: row for row in _rows(PAGE) if row.keys() >= {"case", *COUNTED}}
 """The cells of each row by case and column."""
 
 
 def _counts(case: str) -> tuple[int, ...]:
     """Return the documented calls, writes and chain of a case."""
-    return tuple(int(ROWS[case][column]) for column in ("calls", "writes", "chain"))
+    return tuple(int(ROWS[case][column]) for column in COUNTED)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,11 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize(
-    "title", ["missing input", "no-op", "fresh account", "no-op, 5,000 living", "collection of 1,000"]
+    "title",
+    [
+        *("missing input", "no-op", "fresh account", "no-op, 5,000 living", "collection of 1,000"),
+        *("nothing to release", "release of 1", "release of 20, no RUN item", "release of 200"),
+    ],
 )
 def test_a_case_makes_the_documented_calls(stage: Stage, title: str) -> None:
     """A first run has more to do at once than threads, so that the chain depends on which thread is first."""
@@ -85,3 +97,14 @@ def test_a_run_that_changes_nothing_costs_the_same_after_any_history() -> None:
     assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, empty pool")
     assert _counts("no-op")[1:] == (0, 3)
     assert {case.name for case in cases()} <= set(ROWS)
+
+
+def test_a_release_makes_few_calls_that_wait_for_each_other() -> None:
+    """Some for the look, and for each machine at most two more; the chain is the same for any number of machines."""
+    for number in (1, 20, 200):
+        calls, _, longest = _counts(f"release of {number}")
+        assert calls <= 4 + 2 * number
+        assert longest == 4
+    assert _counts("nothing to release") == (4, 0, 2)
+    for number in (1, 20):
+        assert _counts(f"release of {number}, no RUN item") == _counts(f"release of {number}")

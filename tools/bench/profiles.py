@@ -22,6 +22,7 @@ from unittest import mock
 from botocore.loaders import Loader
 
 from refresh.actions.main import main as refresh
+from refresh.inputs.table import REFRESH, RELEASE
 from tools.bench.environments import ROOT
 from tools.bench.stage import Stage
 
@@ -52,11 +53,16 @@ def modules(printed: str) -> list[tuple[str, float]]:
 
 
 def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
-    """Print what a run that changes nothing imports, and one whose input is missing."""
+    """Print what a run that changes nothing imports, one whose input is missing, and a release."""
     stage.settle()
-    for title, inputs in (("no-op", {}), ("missing input", {"ami": ""})):
-        command = [str(python), "-X", "importtime", str(entrypoint)]
-        environ = stage.world.environ(**inputs)
+    steps = {
+        "no-op": (REFRESH, stage.world.environ()),
+        "missing input": (REFRESH, stage.world.environ(ami="")),
+        "release of 1": (RELEASE, stage.world.release_environ()),
+    }
+    stage.lend(stage.launch(1), known=True)
+    for title, (action, environ) in steps.items():
+        command = [str(python), "-X", "importtime", str(entrypoint), action]
         printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
         found = imported(printed)
         total, number = sum(each[1] for each in found), sum(each[2] for each in found)

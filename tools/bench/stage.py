@@ -108,6 +108,7 @@ class Stage:
         self._on_emulators()
         clients = self.world.clients()
         self.world.employ(clients, identifiers)
+        self.world.aws.forget_messages()
         if known:
             self.world.put_run(clients)
         self.world.github.jobs[RUN] = [job(1, "test", RUN, status="completed")]

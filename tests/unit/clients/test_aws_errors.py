@@ -102,6 +102,7 @@ def test_a_cancelled_transaction_keeps_the_reason_of_each_action() -> None:
             "because.",
             "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem",
         ),
+        ("sqs:SendMessageBatch", "because.", "sqs:SendMessage"),
         ("dynamodb:TransactWriteItems", f"{USER} dynamodb:UpdateItem on resource: x", "dynamodb:UpdateItem"),
     ],
 )
