@@ -14,6 +14,7 @@ from refresh.actions import surroundings
 from refresh.actions.surroundings import SystemClock
 from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
+from refresh.inputs import table
 from refresh.output import publish
 from refresh.reconciler import prefetch
 
@@ -34,7 +35,7 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
             commands.mask(secret.reveal())
         clients = connect(given.desired, given.secrets, surroundings.hooks(environ, commands, clock, shutdown))
     except (errors.InputErrors, errors.Interrupted) as error:
-        return surroundings.refused(commands, error)
+        return surroundings.refused(commands, table.REFRESH, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
     try:
         return _reconciled(given, clients, clock, executor, commands, shutdown)

@@ -15,6 +15,7 @@ from refresh.actions.surroundings import SystemClock, collect_garbage_again, hoo
 from refresh.clients import connect_release
 from refresh.clients.aws import CONCURRENCY
 from refresh.inputs import release as inputs
+from refresh.inputs import table
 from refresh.release import observe
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
             commands.mask(secret.reveal())
         clients = connect_release(given.desired, given.secrets, hooks(environ, commands, clock, shutdown))
     except (errors.InputErrors, errors.Interrupted) as error:
-        return refused(commands, error)
+        return refused(commands, table.RELEASE, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="release")
     try:
         return _released(given, clients, clock, executor, commands, shutdown)

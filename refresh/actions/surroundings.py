@@ -38,12 +38,12 @@ def hooks(environ: Mapping[str, str], commands: Commands, clock: SystemClock, sh
     return ProcessHooks(mask=commands.mask, now=clock.now, called=called, stopped=shutdown.requested)
 
 
-def refused(commands: Commands, error: errors.InputErrors | errors.Interrupted) -> int:
+def refused(commands: Commands, action: str, error: errors.InputErrors | errors.Interrupted) -> int:
     """Report why nothing was begun, and return the exit code."""
     if isinstance(error, errors.InputErrors):
         publish.input_errors(commands, error)
         return 2
-    publish.interrupted(commands, error)
+    publish.interrupted(commands, action, error)
     return 1
 
 

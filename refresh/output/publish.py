@@ -28,9 +28,9 @@ def input_errors(commands: Commands, error: InputErrors) -> None:
     commands.show_annotations()
 
 
-def interrupted(commands: Commands, error: Interrupted) -> None:
-    """Report that the run was asked to stop while it fetched its credentials, before anything else."""
-    commands.annotate("error", "refresh", str(error))
+def interrupted(commands: Commands, action: str, error: Interrupted) -> None:
+    """Report that the action was asked to stop while it fetched its credentials, before anything else."""
+    commands.annotate("error", action, str(error))
     commands.show_annotations()
 
 

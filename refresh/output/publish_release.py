@@ -39,8 +39,7 @@ def ending(
         text = f"nothing to release: no machine of the pool of {pool} has the label {desired.labels}."
         commands.annotate("notice", component.name, text)
     publish.messages(commands, component)
-    minutes = round(run.worked.total_seconds() / 60)
-    log.info("release.finished", released=len(run.released), ended=len(run.ended), machine_minutes=minutes)
+    log.info("release.finished", released=len(run.released), ended=len(run.ended), machine_minutes=run.minutes)
     commands.summarise(release_summary.markdown(run))
     path = commands.write_report(release_report.serialized(run), release_report.FILE)
     commands.write_outputs(release_outputs.outputs(run, path))

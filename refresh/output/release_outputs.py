@@ -39,7 +39,7 @@ OUTPUTS = (
     Output(
         "minutes",
         "Minutes that the run had these machines, all together, rounded up.",
-        lambda ended: -int(-ended.run.worked.total_seconds() // 60),
+        lambda ended: ended.run.minutes,
         "integer",
     ),
     Output(

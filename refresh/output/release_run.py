@@ -73,6 +73,11 @@ class ReleaseRun:
         return sum((each.worked for each in (*self.released, *self.ended) if each.worked), timedelta())
 
     @property
+    def minutes(self) -> int:
+        """The same in minutes, rounded up."""
+        return -int(-self.worked.total_seconds() // 60)
+
+    @property
     def exit_code(self) -> int:
         """0: no machine has the label any more; 1: something is left to do, or was refused."""
         return 1 if self.component.failed else 0

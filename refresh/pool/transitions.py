@@ -95,9 +95,9 @@ TRANSITIONS = (
         condition=_RUN_READ,
         sets="`threshold`: in the past",
     ),
-    Transition(before=RUNNING, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ_AHEAD, sets=_ENDING),
-    Transition(before=CLAIMED, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ_AHEAD, sets=_ENDING),
-    Transition(before=CREATED, after=SAME, by=f"{_OURS}, to end it", condition=_ALL_READ_AHEAD, sets=_ENDING),
+    Transition(before=RUNNING, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
+    Transition(before=CLAIMED, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
+    Transition(before=CREATED, after=SAME, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
     Transition(
         before=ANY,
         after=NO_RECORD,

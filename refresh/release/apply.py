@@ -1,4 +1,4 @@
-"""Applies the changes of release: records, then terminations, then messages; decides nothing."""
+"""Applies the changes of release: records, then messages, then terminations; decides nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def apply(
     settings: Settings,
     changes: Sequence[ReleaseChange],
 ) -> Iterator[Outcome]:
-    """Write the records, terminate, and send the messages; yield an outcome for each change."""
+    """Write the records, send the messages, and terminate; yield an outcome for each change.
+
+    Terminations come last: EC2 may throttle them for minutes.
+    """
     written: list[GiveBack | Retire] = []
     terminations: list[Terminate] = []
     offers: list[Offer] = []
@@ -48,8 +51,8 @@ def apply(
                 assert_never(change)
     table = names.table(desired.repository)
     yield from sender.write(written, partial(_write, table), PER_TRANSACTION)
-    yield from terminate(clients.ec2, terminations, sender.clock, sender.over)
     yield from _offer(table, clients, sender, settings, offers)
+    yield from terminate(clients.ec2, terminations, sender.clock, sender.over)
 
 
 def _offer(

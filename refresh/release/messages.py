@@ -76,6 +76,11 @@ def _send(sqs: SQSClient, resource_class: ClassSettings, offers: list[Offer]) ->
     except errors.CredentialsExpired:
         raise
     except errors.ApiError as error:
+        if isinstance(error, errors.Rejected) and len(offers) > 1:
+            # SQS refuses a batch as a whole, for the length of its texts for example: halve it, to fail only those.
+            middle = len(offers) // 2
+            halves = (offers[:middle], offers[middle:])
+            return [outcome for half in halves for outcome in _send(sqs, resource_class, half)]
         return [Failed(offer, error) for offer in offers]
     refused = {each["Id"]: each for each in answer.get("Failed", [])}
     return [

@@ -117,7 +117,7 @@ def test_only_messages_that_were_sent_are_noted() -> None:
 
 
 @pytest.mark.parametrize("over", [False, True])
-def test_records_terminations_and_messages_are_sent_in_this_order_and_in_batches(*, over: bool) -> None:
+def test_records_messages_and_terminations_are_sent_in_this_order_and_in_batches(*, over: bool) -> None:
     pool = pools.made()
     taken = [evolve(record(), id=f"i-{number:08x}") for number in range(100, 201)]
     for each in taken:
@@ -126,15 +126,15 @@ def test_records_terminations_and_messages_are_sent_in_this_order_and_in_batches
     ended = pool.launch()
     offer, terminate, backs = Offer(released(), NOW), Terminate(ended.id, RUN), list(map(_give_back, taken))
     outcomes = _apply(pool, offer, terminate, *backs, over=lambda: over)
-    assert outcomes == [(Postponed if over else Done)(each) for each in (*backs, terminate, offer)]
+    assert outcomes == [(Postponed if over else Done)(each) for each in (*backs, offer, terminate)]
     sent = {"dynamodb:TransactWriteItems": "TransactItems", "ec2:TerminateInstances": "InstanceIds"}
     sizes = [(name, len(request[sent.get(name, "Entries")])) for name, request in pool.account.requests]
     in_order = [
         ("dynamodb:TransactWriteItems", 100),
         ("dynamodb:TransactWriteItems", 1),
-        ("ec2:TerminateInstances", 1),
         ("sqs:SendMessageBatch", 1),
         ("dynamodb:TransactWriteItems", 1),
+        ("ec2:TerminateInstances", 1),
     ]
     assert sizes == ([] if over else in_order)
 

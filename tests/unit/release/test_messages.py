@@ -113,3 +113,20 @@ def test_expired_credentials_end_the_release() -> None:
     expired = errors.CredentialsExpired("sqs:SendMessageBatch", "ExpiredToken")
     with pytest.raises(errors.CredentialsExpired):
         list(messages.send(cast("Any", _Refusing(expired)), Serial(), SETTINGS, OFFERS))
+
+
+def test_one_message_that_makes_a_batch_fail_is_isolated() -> None:
+    """A record may hold a text so long that SQS refuses all ten."""
+    pool = pools.made()
+    send = pool.sqs.send_message_batch
+
+    class Limited:
+        def send_message_batch(self, **request: Any) -> Any:
+            if any(each["Id"] == IDS[4] for each in request["Entries"]):
+                raise errors.Rejected("sqs:SendMessageBatch", "BatchRequestTooLong")
+            return send(**request)
+
+    outcomes = list(messages.send(cast("Any", Limited()), Serial(), SETTINGS, OFFERS[:10]))
+    assert [each.change for each in outcomes] == OFFERS[:10]
+    assert [each.change for each in outcomes if isinstance(each, Failed)] == [OFFERS[4]]
+    assert sorted(_sent(pool)) == [*IDS[:4], *IDS[5:10]]
