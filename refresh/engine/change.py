@@ -15,6 +15,8 @@ from refresh.errors import RefreshError
 
 INSTANCE = "instance"
 """The noun of every change of an instance."""
+MESSAGE = "message"
+"""The noun of a message to the original's `provision`."""
 TERMINATED = "terminated"
 """What a change that terminates an instance has done: its `done`."""
 

@@ -34,12 +34,13 @@ def ending(
     """Publish the result for people and programs, and return the exit code."""
     run = ReleaseRun(desired=desired, component=component, started_at=began_at, finished_at=ended_at)
     _machines(commands, run)
-    if not run.machines and not component.failed and not component.warnings:
+    if not run.machines and not run.messages and not component.failed and not component.warnings:
         pool = f"{desired.repository} in {desired.region}"
         text = f"nothing to release: no machine of the pool of {pool} has the label {desired.labels}."
         commands.annotate("notice", component.name, text)
     publish.messages(commands, component)
-    log.info("release.finished", released=len(run.released), ended=len(run.ended), machine_minutes=run.minutes)
+    counts = {"released": len(run.released), "ended": len(run.ended), "messages": run.messages}
+    log.info("release.finished", **counts, machine_minutes=run.minutes)
     commands.summarise(release_summary.markdown(run))
     path = commands.write_report(release_report.serialized(run), release_report.FILE)
     commands.write_outputs(release_outputs.outputs(run, path))
@@ -53,8 +54,9 @@ def _machines(commands: Commands, run: ReleaseRun) -> None:
     status = release_summary.status(run)
     with commands.group(f"release: {status} ({seconds} s)", {"status": status, "seconds": seconds}):
         for each in run.machines:
-            event = f"machine.{each.result.replace(' ', '_')}"
+            event = "machine.planned" if run.component.planning else f"machine.{each.result.replace(' ', '_')}"
             facts = {
+                "result": each.result if run.component.planning else "",
                 "label": each.label,
                 "class": each.resource_class,
                 "type": each.instance_type,

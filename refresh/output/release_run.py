@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from attrs import evolve, frozen
 
-from refresh.engine.change import INSTANCE, Done, Failed, Postponed, Skipped
+from refresh.engine.change import INSTANCE, MESSAGE, Done, Failed, Postponed, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,12 @@ class ReleaseRun:
     def ended(self) -> tuple[Machine, ...]:
         """The machines that were ended."""
         return tuple(each for each in self.machines if each.result == ENDED)
+
+    @property
+    def messages(self) -> int:
+        """How many messages to the original's `provision` were sent, or would be."""
+        done = self.component.planned + self.component.following if self.component.planning else self.component.done
+        return sum(change.noun == MESSAGE for change in done)
 
     @property
     def worked(self) -> timedelta:

@@ -29,6 +29,8 @@ def status(run: ReleaseRun) -> str:
     parts += [f"{len(run.ended)} {would}ended"] if run.ended else []
     if run.component.failed:
         return "; ".join(("failed", *parts))
+    if not parts and run.messages:
+        return f"{number(run.messages, 'message')} {would}sent for machines that were released before"
     return ", ".join(parts) or "nothing to release"
 
 
@@ -55,7 +57,8 @@ def _urgent(run: ReleaseRun) -> Iterator[str]:
 def _machines(run: ReleaseRun) -> Iterator[str]:
     if not run.machines:
         return
-    yield "| machine | label | class | type | usage | worked | result |"
+    result = "planned" if run.component.planning else "result"
+    yield f"| machine | label | class | type | usage | worked | {result} |"
     yield "| --- | --- | --- | --- | --- | ---: | --- |"
     yield from (f"| {' | '.join(_cells(each))} |" for each in run.machines[:ROWS])
     yield from cut(len(run.machines) - ROWS)
@@ -93,4 +96,6 @@ def _messages(run: ReleaseRun) -> Iterator[str]:
 
 
 def _minutes(duration: timedelta) -> str:
-    return f"{duration.total_seconds() / 60:.0f} min"
+    """Write a sum of work, which people compare in minutes."""
+    minutes = duration.total_seconds() / 60
+    return f"{minutes:.0f} min" if minutes >= 1 or not duration else lasting(duration)

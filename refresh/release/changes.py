@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.engine.change import INSTANCE, TERMINATED, Change, Difference
+from refresh.engine.change import INSTANCE, MESSAGE, TERMINATED, Change, Difference
 from refresh.pool import lifecycle, records
 from refresh.text import lasting
 
@@ -119,14 +119,14 @@ class Terminate(Change):
 
     @property
     def note(self) -> str:
-        return self.reason.value if self.reason else "an earlier release has not finished its end"
+        return self.reason.value if self.reason else "its time was taken"
 
 
 @frozen
 class Offer(Change):
     """Send the message from which the original's `provision` learns of the machine, and note that in the record."""
 
-    noun: ClassVar[str] = "message"
+    noun: ClassVar[str] = MESSAGE
     verb: ClassVar[str] = "send"
     done: ClassVar[str] = "sent"
     sign: ClassVar[str] = "+"

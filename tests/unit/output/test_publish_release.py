@@ -84,7 +84,7 @@ def test_each_machine_is_a_line_with_what_is_known_of_it() -> None:
 
 def test_a_release_ends_with_its_sums() -> None:
     (line,) = [line for line in _ended(*MIXED) if line.startswith("release.finished")]
-    assert line.split()[1:] == ["released:", "2", "ended:", "1", "machine_minutes:", "20"]
+    assert line.split()[1:] == ["released:", "2", "ended:", "1", "messages:", "2", "machine_minutes:", "20"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,18 @@ def test_nothing_to_release_is_a_notice_with_the_label(fields: dict[str, Any], *
     """A machine that was left alone may still have it."""
     lines = _ended(wanted={"name": "*"}, **fields)
     assert sum(line.startswith("notice: ") and f"{RUN}-*" in line for line in lines) == noticed
+
+
+def test_a_plan_says_what_would_become_of_each_machine() -> None:
+    (line,) = [line for line in _ended(mode=Mode.PLAN, planned=(give_back(),)) if line.startswith("machine.")]
+    assert line.split()[:1] == ["machine.planned"]
+    assert "result: released" in line
+
+
+def test_messages_for_machines_of_an_earlier_release_are_no_nothing() -> None:
+    lines = _ended(*releases.done(releases.offer()))
+    assert not any(line.startswith("notice: ") for line in lines)
+    assert any("1 message sent" in line for line in lines)
 
 
 def test_problems_are_annotated() -> None:

@@ -84,6 +84,12 @@ def test_the_number_of_machines_and_their_work_stand_above_the_table() -> None:
     assert [part in idle for part in ("1 machine**", "min")] == [True, False]
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(1, "1 s"), (59, "59 s"), (60, "1 min"), (600, "10 min")])
+def test_less_than_a_minute_of_work_is_shown_in_seconds(seconds: int, shown: str) -> None:
+    worked = give_back(updated_at=wire_time(NOW - timedelta(seconds=seconds)))
+    assert any(f"after {shown} of work" in line for line in _lines(*releases.done(worked)))
+
+
 def test_errors_warnings_and_notes_are_listed() -> None:
     lines = _lines(Failed(give_back(), DOWN), refusals=("a job",), warnings=("a warning",), notes=("a note",))
     assert sum(line.startswith("- ❌ ") for line in lines) == 2
