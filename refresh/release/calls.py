@@ -23,7 +23,9 @@ CALLS: Calls = {
         writes=True,
     ),
     "ec2:DescribeInstances": Needs(
-        "a machine may have to end, or it is a spot instance: whether it is the pool's, and whether it still runs", EC2
+        "a machine may have to end, or is a spot instance, or none has the label: whether it is the pool's and still "
+        "runs",
+        EC2,
     ),
     "ec2:TerminateInstances": Needs("machines that must not be used again", TAGGED_INSTANCES, writes=True),
     "sqs:SendMessageBatch": Needs(

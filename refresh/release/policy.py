@@ -33,8 +33,12 @@ _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
 def needs_ec2(desired: DesiredRelease, actual: Actual, now: datetime) -> bool:
-    """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded."""
-    return not actual.machines or any(
+    """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded.
+
+    If no machine has a label, `provision` may have been killed before it recorded one. Machines that an earlier attempt
+    has released say nothing of that.
+    """
+    return not any(each.held for each in actual.machines) or any(
         isinstance(each.record, records.InstanceRecord) and _questionable(desired, actual, each.label, each.record, now)
         for each in actual.machines
     )
@@ -214,7 +218,7 @@ def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
     if actual.ec2_error and not found.unended:
         yield (
             f"EC2 did not describe the instances ({actual.ec2_error}), so spot machines may have been given back that "
-            "EC2 has ended already; they end by themselves after the idle time."
+            "EC2 has ended already, and machines that were never recorded were not looked for; both end by themselves."
         )
 
 

@@ -82,7 +82,17 @@ def test_a_release_takes_six_calls_and_a_second_one_changes_nothing() -> None:
         assert (item["state"], item["runId"], item["offeredFor"]) == ("idle", "", item["threshold"])
     again = _release(pool)
     assert (again.failed, again.outcomes) == (False, ())
-    assert (pool.account.calls, pool.account.writes) == (LOOK, [])
+    assert (pool.account.calls, pool.account.writes) == ([*LOOK, "ec2:DescribeInstances"], [])
+
+
+def test_a_machine_that_a_later_attempt_launched_and_did_not_record_ends() -> None:
+    """The machine that the first attempt has released still names the label."""
+    pool = pools.made()
+    first = pools.runs(pool)
+    _release(pool)
+    stray = pool.launch(tags={"InitialRunId": RUN}).id
+    assert [each.subject for each in _release(pool).done] == [stray]
+    assert pool.alive == [first]
 
 
 def test_a_pool_that_the_original_does_not_use_takes_four_calls() -> None:

@@ -173,7 +173,7 @@ def test_a_released_machine_is_not_ended_because_its_time_is_over_or_its_record_
 ) -> None:
     given = evolve(pools.released(), **changed)
     assert _plan(pools.actual(given, instances=[instance()])) == Plan()
-    assert not policy.needs_ec2(pools.desired(), pools.actual(given), NOW)
+    assert not policy.needs_ec2(pools.desired(), pools.actual(given, record(1)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,9 @@ def test_machines_that_refresh_ended_before_are_noted_together() -> None:
         ((record(threshold=wire_time(pools.after(61))),), {}, False),
         ((record(), record(1, "claimed")), {}, True),
         ((record(),), {"reuse": False}, True),
-        ((Unreadable(IDS[0], "no state"),), {}, False),
+        ((record(), Unreadable(IDS[1], "no state")), {}, False),
+        ((Unreadable(IDS[0], "no state"),), {}, True),
+        ((pools.released(),), {}, True),
     ],
 )
 def test_ec2_is_asked_only_where_its_answer_matters(
