@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 JOBS_SECONDS = 10
 """How long GitHub may take to list the jobs: a release does not wait longer for an answer that it can do without."""
+LONGEST_LABEL = 64
+"""No label is longer. A key beyond DynamoDB's limit, which a job could write into a record, would stop the release."""
 _SETTINGS = (records.SETTINGS, names.SETTINGS_IDENTIFIER)
 _ATTRIBUTES = ("PK", *records.INSTANCE_ATTRIBUTES)
 
@@ -76,7 +78,7 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
     machines = tuple(_labelled(desired, wires))
     labels = {each.label for each in machines}
     if desired.name == ALL_NAMES and labels and desired.reuse is None:
-        keys = [(records.RUN, label) for label in sorted(labels)]
+        keys = [(records.RUN, label) for label in sorted(labels) if len(label) <= LONGEST_LABEL]
         found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
     told = map(runs.from_item, found.values())
     actual = Actual(

@@ -115,6 +115,18 @@ def test_labels_that_no_other_run_may_use_are_known_from_what_provision_was_aske
     assert pool.account.calls == [*READS, *(["dynamodb:BatchGetItem"] if name == "*" else [])]
 
 
+def test_a_record_with_an_endless_label_stops_no_other() -> None:
+    """DynamoDB refuses a whole call if one of its keys is too long."""
+    pool = pools.made()
+    longest, endless = f"77-{'x' * 61}", f"77-{'x' * 62}"
+    for label in (longest, endless):
+        pools.runs(pool, runId=label)
+        pools.told(pool, label, reuse=False)
+    actual = _observed(pool, name="*")
+    assert {each.label for each in actual.machines} == {longest, endless}
+    assert actual.single_use == {longest}
+
+
 @pytest.mark.parametrize("value", [{}, {"reuse": "no"}, {"reuse": True}])
 def test_machines_may_serve_other_runs_unless_provision_was_told_otherwise(value: dict[str, Any]) -> None:
     pool = pools.made()
