@@ -81,6 +81,10 @@ class Run:
     """When the time of the run is over."""
     stopped: Callable[[], bool] = field(default=lambda: False)
     """Whether the run was asked to stop."""
+    if_late: str = (
+        "If it happens often, raise the input timeout (and the job's timeout-minutes), or schedule runs more often."
+    )
+    """What helps a run whose time is over."""
 
     def over(self) -> bool:
         """Whether nothing new may begin; checked before each pass, before its changes and before each batch."""

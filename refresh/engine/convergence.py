@@ -187,8 +187,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         if self.run.stopped():
             raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")
         raise errors.DeadlineReached(
-            f"the run's time is over, {rest}. Nothing is lost: the next run continues. "
-            "If it happens often, raise the input timeout (and the job's timeout-minutes), or schedule runs more often."
+            f"the run's time is over, {rest}. Nothing is lost: the next run continues. {self.run.if_late}"
         )
 
 
