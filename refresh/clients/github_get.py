@@ -69,7 +69,7 @@ def get(request: Request, hooks: ProcessHooks) -> Answer:
         outcome = str(response.status_code)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, _content(response))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last for JSON that is nested without end
         # Only the type is reported: the text may quote the request.
         outcome = type(error).__name__
         files = connection_errors.GITHUB_FILES

@@ -133,7 +133,9 @@ def test_a_failure_that_passes_is_not_reported(github: GitHubServer, slept: list
     assert (len(github.calls), len(slept)) == (2, 0)
 
 
-@pytest.mark.parametrize("body", [b"<html>log in</html>", b"", b"[]", b"{}", b'{"jobs": 5}', b'{"jobs": [5]}'])
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b"", b"[]", b"{}", b'{"jobs": 5}', b'{"jobs": [5]}', b"[" * 200_000]
+)
 def test_an_answer_that_is_no_list_of_jobs_is_refused(github: GitHubServer, body: bytes) -> None:
     github.failure = (200, body)
     _refused(errors.Unavailable, github.url)
