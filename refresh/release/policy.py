@@ -1,8 +1,8 @@
 """Which machines go back to the pool, which end, and which are left alone; pure.
 
-A machine ends in two phases: first its record loses label and time (`Retire`), then EC2 is asked to terminate it. After
-a crash in between, its agent ends it a minute later, and a second release terminates it at once. Nothing that is
-alive is terminated unless EC2 itself shows that it belongs to the pool.
+A machine ends in two phases: first its record loses its label, and its threshold is set into the past (`Retire`); then
+EC2 terminates it. After a crash in between, its agent ends it within seconds, and a second release terminates it
+immediately. No instance that is alive is terminated unless EC2 itself shows that it belongs to the pool.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 LARGEST_SKEW = timedelta(seconds=60)
 """The largest difference to AWS's clock with which this machine's clock is corrected."""
 _MARGIN = timedelta(minutes=1)
-"""How soon a machine's time may be over for EC2 to be asked: it may be over when the plan is made."""
+"""How long before a machine's threshold EC2 is asked about it already: it may be past when the plan is made."""
 _LONGEST_SHOWN = 40
 """How much of a text from a record is shown: jobs may have written it."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
 def needs_ec2(desired: DesiredRelease, actual: Actual, now: datetime) -> bool:
-    """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded."""
+    """Whether EC2's instances must be read: a machine may have to end, may have ended, or may lack a record."""
     return not actual.machines or any(
         isinstance(each.record, records.InstanceRecord) and _questionable(desired, actual, each.label, each.record, now)
         for each in actual.machines
@@ -68,7 +68,7 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
 
 
 class _Found:
-    """What the judged records come to."""
+    """Collects changes, warnings and refusals while the machines are judged one by one."""
 
     def __init__(self, open_jobs: Iterable[WorkflowJob]) -> None:
         self.changes: list[ReleaseChange] = []
@@ -102,7 +102,8 @@ class _Found:
         if self.unended:
             yield (
                 f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
-                f"({actual.ec2_error or 'it was not asked'}). Run this job again; once its time is over, each ends."
+                f"({actual.ec2_error or 'it was not asked'}). Run this job again. Otherwise each machine ends once its "
+                "time is over."
             )
 
 
@@ -161,7 +162,10 @@ def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) ->
 
 
 def _may_end(actual: Actual, identifier: str, found: _Found) -> bool:
-    """Whether a machine may be ended: it is not alive, or EC2 shows that it is the pool's and its owner agrees."""
+    """Whether a machine may be ended: it is not alive, or EC2 shows that it is the pool's and no tag protects it.
+
+    If not, it warns. Without EC2's answer, it may be retired but not terminated, and the run fails.
+    """
     if actual.instances is None:
         found.unended.append(identifier)
         return True
@@ -195,7 +199,7 @@ def _untouched(record: records.InstanceRecord) -> bool:
 
 
 def _retired(record: records.InstanceRecord) -> bool:
-    """Whether a release has taken the machine's time: no other write sets a threshold before its own moment."""
+    """Whether a release retired the machine: only then is the threshold before the time of the release."""
     released_at = records.read_time(record.released_at)
     return record.expires is not None and released_at is not None and record.expires < released_at
 
@@ -210,7 +214,7 @@ def _asked_for(job: WorkflowJob) -> set[str]:
 
 
 def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
-    """Warn where EC2 was asked in vain and nothing has to end."""
+    """Warn that EC2 did not answer, if no machine had to end."""
     if actual.ec2_error and not found.unended:
         yield (
             f"EC2 did not describe the instances ({actual.ec2_error}), so spot machines may have been given back that "
