@@ -17,13 +17,15 @@ CALLS: Calls = {
     ),
     "dynamodb:Query": Needs("always: the records of the instances", items("ListInstances", records.INSTANCE)),
     "dynamodb:TransactWriteItems": Needs(
-        "gives machines back, and notes which ones the original `provision` was offered; IAM checks the action of its "
-        "items, there is no action of its own name",
+        "gives machines back, and notes which ones the original `provision` was offered; IAM has no action of this "
+        "name and checks that of the items",
         also={"dynamodb:UpdateItem": items("WriteInstances", records.INSTANCE)},
         writes=True,
     ),
     "ec2:DescribeInstances": Needs(
-        "a machine may have to end, or it is a spot instance: whether it is the pool's, and whether it still runs", EC2
+        "a machine may have to end, is a spot instance, or no machine has the label: which are the pool's, and "
+        "which still run",
+        EC2,
     ),
     "ec2:TerminateInstances": Needs("machines that must not be used again", TAGGED_INSTANCES, writes=True),
     "sqs:SendMessageBatch": Needs(
