@@ -39,7 +39,7 @@ class Actual:
     recorded: frozenset[str] = frozenset()
     """The ids of all records, whatever their label."""
     single_use: frozenset[str] = frozenset()
-    """The labels for which `provision` was told that no other run may use the machines."""
+    """The labels whose machines may not serve other runs, according to their RUN items."""
     open_jobs: tuple[WorkflowJob, ...] = ()
     """The jobs of the run that are not completed."""
     jobs_error: errors.RefreshError | None = None

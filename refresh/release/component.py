@@ -39,7 +39,7 @@ class Release:
     """What was read, and all acknowledged writes since; None if it has to be read again."""
 
     def observe(self) -> Actual:
-        """Read everything; after acknowledged writes return what they made of it, which a read would show as well."""
+        """Read everything; if all writes of the last pass succeeded, return their predicted result instead."""
         if self._known is None:
             sender, reads, self.first = self.sender, self.first, None
             reads = reads or observe.start(self.desired, self.clients, sender.clock, sender.executor)

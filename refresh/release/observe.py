@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Items = Mapping[tuple[str, str], records.Item]
 
 JOBS_SECONDS = 10
-"""How long GitHub may take to list the jobs: a release does not wait longer for an answer that it can do without."""
+"""How long GitHub may take to list the jobs; after that, release goes on without the list."""
 _SETTINGS = (records.SETTINGS, names.SETTINGS_IDENTIFIER)
 _ATTRIBUTES = ("PK", *records.INSTANCE_ATTRIBUTES)
 
@@ -78,13 +78,13 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
     if desired.name == ALL_NAMES and labels and desired.reuse is None:
         keys = [(records.RUN, label) for label in sorted(labels)]
         found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
-    told = map(runs.from_item, found.values())
+    provisioned = map(runs.from_item, found.values())
     actual = Actual(
         settings=pool,
         machines=machines,
         ended=tuple(_ended(desired, wires)),
         recorded=frozenset(map(records.identifier_of, wires)),
-        single_use=frozenset(each.label for each in told if not each.reuse),
+        single_use=frozenset(each.label for each in provisioned if not each.reuse),
         skew=clients.skew(),
     )
     return _with_jobs(actual, reads.jobs)
@@ -106,7 +106,7 @@ def with_instances(clients: DoorClients, actual: Actual) -> Actual:
         launched = ec2_instances.launched_from(clients.ec2, TemplateIds(actual.settings.template_id))
         if launched.unlisted:
             return evolve(actual, ec2_error=launched.unlisted)
-        # What is no instance id might be a wildcard, and EC2 would list the whole account.
+        # Only ids of valid records: another text might be a wildcard, and EC2 would list the whole account.
         ids = [each.record.id for each in actual.machines if isinstance(each.record, records.InstanceRecord)]
         missing = [each for each in ids if each not in launched.instances]
         instances: dict[str, Ec2Instance] = {**launched.instances, **ec2_instances.by_id(clients.ec2, missing)}
