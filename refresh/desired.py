@@ -110,7 +110,7 @@ class PoolAccess:
 
 @frozen(kw_only=True)
 class DesiredRelease(PoolAccess):
-    """What `release` is to reach: no machine works for these labels of a run any more."""
+    """The goal of a release: no machine has these labels of a run any more."""
 
     run_id: str
     workflow_repository: names.Repository

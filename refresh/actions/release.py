@@ -1,7 +1,7 @@
 """`release`: gives the machines of a run back; inputs in, exit code out.
 
-Exit code 0: no machine has the label any more. 1: something failed or was refused. 2: bad input, nothing was changed.
-AWS and GitHub are asked first, and what is needed for their answers is loaded while they answer.
+Exit code 0: no machine has the label any more, except those that a warning names. 1: something failed or was refused.
+2: bad input, nothing was changed. The calls to AWS and GitHub start first; the rest is imported while they are pending.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from refresh.workflow.commands import Commands
     from refresh.workflow.shutdown import Shutdown
 
-LONGEST = timedelta(minutes=5)
-"""After this time nothing new is begun."""
+LONGEST = timedelta(minutes=4)
+"""After this time nothing new is begun, so that the report is written before the `timeout-minutes: 5` of a job."""
 _LOOK_SECONDS = 0.2
 """How often an interrupted wait is noticed."""
 

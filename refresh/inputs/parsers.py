@@ -164,6 +164,10 @@ def boolean(value: str) -> bool:
     return value.lower() == "true"
 
 
+_OTHER_ACTIONS = "to release use org/refresh-action/release@v1, to provision the original action"
+"""What replaces the original's other modes."""
+
+
 def mode(value: str) -> Mode:
     """Parse the mode; `refresh` is the original's word for apply."""
     try:
@@ -171,7 +175,7 @@ def mode(value: str) -> Mode:
     except ValueError:
         remedy = "write apply, or plan to change nothing"
         if value.lower() in ("provision", "release"):
-            remedy = "provision and release are actions of their own; leave mode out, or write apply or plan"
+            remedy = f"leave mode out, or write apply or plan; {_OTHER_ACTIONS}"
         raise Problem("apply or plan expected", remedy) from None
 
 

@@ -177,10 +177,10 @@ INPUTS = (
             "token that can administer the runners; this or `github-app-id` with `github-app-private-key` is required"
         ),
         description=(
-            "Personal access token that can administer the runners. Fine-grained: read and write for the "
-            "repository permission Administration or, with runner-scope organization, the organization permission "
-            "Self-hosted runners; classic: repo or admin:org. The workflow's own GITHUB_TOKEN is never enough. "
-            "Either this or the App is required."
+            "Personal access token that can administer the runners of `repository`. Fine-grained: read and write "
+            "for the repository permission Administration or, with runner-scope organization, the organization "
+            "permission Self-hosted runners; classic: repo or admin:org. The workflow's own GITHUB_TOKEN is never "
+            "enough. Either this or the App is required."
         ),
     ),
     Input(
@@ -215,8 +215,8 @@ INPUTS = (
         absent="what provision was given",
         summary="give the machines back to the pool, or end them",
         description=(
-            "Whether the machines go back to the pool (`true`) or are ended (`false`). Without it, what provision was "
-            "given, which is `true` unless the user said otherwise."
+            "Whether the machines go back to the pool (`true`) or are ended (`false`). Without it, as provision was "
+            "given, otherwise `true`."
         ),
     ),
     Input(
@@ -227,8 +227,8 @@ INPUTS = (
         type="boolean",
         summary="release although GitHub shows open jobs for these machines",
         description=(
-            "Whether machines are released although GitHub shows open jobs that ask for them, `true` or `false`. These "
-            "jobs are cut off, or wait until GitHub gives up."
+            "Whether machines are released although GitHub shows open jobs that ask for them, `true` or `false`. Jobs "
+            "that run on them are cut off, and jobs that wait for them queue until GitHub gives up, after 24 hours."
         ),
     ),
     Input(
@@ -276,8 +276,8 @@ INPUTS = (
         absent="GITHUB_REPOSITORY",
         summary="owner/name of the repository that has the pool",
         description=(
-            "Repository that has the pool, as owner/name spelled as on GitHub; the token or the App must be allowed "
-            "to administer it. Without it, the workflow's own repository."
+            "Repository that has the pool, as owner/name spelled as on GitHub. Without it, the workflow's own "
+            "repository."
         ),
     ),
     Input(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh import errors
 from refresh.pool import records
@@ -39,15 +39,17 @@ class Actual:
     recorded: frozenset[str] = frozenset()
     """The ids of all records, whatever their label."""
     single_use: frozenset[str] = frozenset()
-    """The labels for which `provision` was told that no other run may use the machines."""
+    """The labels whose machines may not serve other runs, according to their RUN items."""
     open_jobs: tuple[WorkflowJob, ...] = ()
     """The jobs of the run that are not completed."""
     jobs_error: errors.RefreshError | None = None
     """Why the jobs are not known; None if they are."""
-    instances: Mapping[str, Ec2Instance] | None = None
-    """EC2's instances by id; None if EC2 was not asked or did not answer."""
+    instances: Mapping[str, Ec2Instance] = field(factory=dict)
+    """EC2's instances by id: those launched for a label, and those that it was asked for."""
+    asked: frozenset[str] = frozenset()
+    """The ids that EC2 was asked for: one that `instances` lacks does not exist any more."""
     ec2_error: errors.ApiError | None = None
-    """Why EC2 did not answer."""
+    """Why EC2 did not answer; None if it did."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
 

@@ -17,14 +17,14 @@ CALLS: Calls = {
     ),
     "dynamodb:Query": Needs("always: the records of the instances", items("ListInstances", records.INSTANCE)),
     "dynamodb:TransactWriteItems": Needs(
-        "gives machines back, and notes which ones the original `provision` was offered; IAM checks the action of its "
-        "items, there is no action of its own name",
+        "gives machines back, and notes which ones the original `provision` was offered; IAM has no action of this "
+        "name and checks that of the items",
         also={"dynamodb:UpdateItem": items("WriteInstances", records.INSTANCE)},
         writes=True,
     ),
     "ec2:DescribeInstances": Needs(
-        "a machine may have to end, or is a spot instance, or none has the label: whether it is the pool's and still "
-        "runs",
+        "always: the instances that were launched for the run; others of its machines if they may have to end: whether "
+        "they are the pool's and still run",
         EC2,
     ),
     "ec2:TerminateInstances": Needs("machines that must not be used again", TAGGED_INSTANCES, writes=True),

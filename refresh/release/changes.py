@@ -80,7 +80,7 @@ class GiveBack(_OfMachine):
 
 @frozen
 class Retire(_OfMachine):
-    """Phase one of an end: take the label and the time from the record, so that the machine ends in any case."""
+    """Phase one of an end: remove the record's label, and set its threshold into the past so that the agent ends it."""
 
     verb: ClassVar[str] = "retire"
     done: ClassVar[str] = "retired"
@@ -124,7 +124,7 @@ class Terminate(Change):
 
 @frozen
 class Offer(Change):
-    """Send the message from which the original's `provision` learns of the machine, and note that in the record."""
+    """Send the message by which the original's `provision` finds the machine, and note that in the record."""
 
     noun: ClassVar[str] = MESSAGE
     verb: ClassVar[str] = "send"

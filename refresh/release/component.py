@@ -39,13 +39,13 @@ class Release:
     """What was read, and all acknowledged writes since; None if it has to be read again."""
 
     def observe(self) -> Actual:
-        """Read everything; after acknowledged writes return what they made of it, which a read would show as well."""
+        """Read everything; if all writes of the last pass succeeded, return their predicted result instead."""
         if self._known is None:
             sender, reads, self.first = self.sender, self.first, None
             reads = reads or observe.start(self.desired, self.clients, sender.clock, sender.executor)
             actual = observe.read(self.desired, self.clients, sender.clock, reads)
-            if policy.needs_ec2(self.desired, actual, self.sender.clock.now() + actual.skew):
-                actual = observe.with_instances(self.clients, actual)
+            if ids := policy.questionable(self.desired, actual, self.sender.clock.now() + actual.skew):
+                actual = observe.with_instances(self.clients, actual, ids)
             self._known = actual
         return self._known
 

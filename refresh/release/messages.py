@@ -1,4 +1,4 @@
-"""SQS: the messages from which the original's `provision` learns of idle machines, ten in a call.
+"""SQS: the messages by which the original's `provision` finds idle machines, ten in a call.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html; the form of a message
 is that of docs/table.md.

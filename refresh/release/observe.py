@@ -14,11 +14,11 @@ from refresh import errors
 from refresh.desired import ALL_NAMES
 from refresh.dynamodb import items
 from refresh.pool import ec2_instances, names, records, runs, settings
-from refresh.pool.ownership import TemplateIds
+from refresh.pool.ownership import INITIAL_RUN_TAG
 from refresh.release.actual import Actual, Labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from refresh.desired import DesiredRelease
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Items = Mapping[tuple[str, str], records.Item]
 
 JOBS_SECONDS = 10
-"""How long GitHub may take to list the jobs: a release does not wait longer for an answer that it can do without."""
+"""How long GitHub may take to list the jobs; after that, release goes on without the list."""
 LONGEST_LABEL = 64
 """No label is longer. A key beyond DynamoDB's limit, which a job could write into a record, would stop the release."""
 _SETTINGS = (records.SETTINGS, names.SETTINGS_IDENTIFIER)
@@ -41,12 +41,13 @@ class Reads:
 
     settings: Future[Items]
     """The settings, and the RUN item of the label if there is only one label."""
-    instances: Future[list[records.Item]]
+    records: Future[list[records.Item]]
+    launched: Future[dict[str, Ec2Instance]]
     jobs: Future[list[WorkflowJob]]
 
 
 def start(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor: Executor) -> Reads:
-    """Start all reads but that of EC2, without waiting."""
+    """Start all reads, without waiting."""
     table = names.table(desired.repository)
     keys = [_SETTINGS]
     if desired.name != ALL_NAMES:
@@ -54,6 +55,7 @@ def start(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor:
     return Reads(
         executor.submit(items.by_key, clients.dynamodb, clock, table, keys),
         executor.submit(lambda: list(items.of_entity(clients.dynamodb, table, records.INSTANCE, _ATTRIBUTES))),
+        executor.submit(_launched, desired, clients),
         executor.submit(lambda: list(clients.runs.jobs(desired.workflow_repository, desired.run_id))),
     )
 
@@ -74,22 +76,22 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
             "workflow with a version of org/refresh-action that has release; nothing was changed."
         )
     _require_owner(desired, pool)
-    wires = reads.instances.result()
+    wires = reads.records.result()
     machines = tuple(_labelled(desired, wires))
     labels = {each.label for each in machines}
     if desired.name == ALL_NAMES and labels and desired.reuse is None:
         keys = [(records.RUN, label) for label in sorted(labels) if len(label) <= LONGEST_LABEL]
         found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
-    told = map(runs.from_item, found.values())
+    provisioned = map(runs.from_item, found.values())
     actual = Actual(
         settings=pool,
         machines=machines,
         ended=tuple(_ended(desired, wires)),
         recorded=frozenset(map(records.identifier_of, wires)),
-        single_use=frozenset(each.label for each in told if not each.reuse),
+        single_use=frozenset(each.label for each in provisioned if not each.reuse),
         skew=clients.skew(),
     )
-    return _with_jobs(actual, reads.jobs)
+    return _with_jobs(_with_launched(actual, reads.launched), reads.jobs)
 
 
 def _require_owner(desired: DesiredRelease, pool: settings.Settings) -> None:
@@ -102,21 +104,30 @@ def _require_owner(desired: DesiredRelease, pool: settings.Settings) -> None:
         )
 
 
-def with_instances(clients: DoorClients, actual: Actual) -> Actual:
-    """Add EC2's instances: those of the pool's template, and the recorded ones of another one."""
+def with_instances(clients: DoorClients, actual: Actual, ids: Sequence[str]) -> Actual:
+    """Ask EC2 for more instances; these must be ids of instances, since EC2 takes others for patterns."""
     try:
-        launched = ec2_instances.launched_from(clients.ec2, TemplateIds(actual.settings.template_id))
-        if launched.unlisted:
-            return evolve(actual, ec2_error=launched.unlisted)
-        # What is no instance id might be a wildcard, and EC2 would list the whole account.
-        ids = [each.record.id for each in actual.machines if isinstance(each.record, records.InstanceRecord)]
-        missing = [each for each in ids if each not in launched.instances]
-        instances: dict[str, Ec2Instance] = {**launched.instances, **ec2_instances.by_id(clients.ec2, missing)}
+        instances = ec2_instances.by_id(clients.ec2, ids)
     except errors.CredentialsExpired:
         raise
     except errors.ApiError as error:
         return evolve(actual, ec2_error=error)
-    return evolve(actual, instances=instances)
+    return evolve(actual, instances={**actual.instances, **instances}, asked=frozenset(ids))
+
+
+def _launched(desired: DesiredRelease, clients: DoorClients) -> dict[str, Ec2Instance]:
+    """Read the instances that were launched for the labels, recorded or not; any template may be theirs."""
+    labels = [desired.run_id, f"{desired.run_id}-*"] if desired.name == ALL_NAMES else [desired.labels]
+    return ec2_instances.described(clients.ec2, {"Name": f"tag:{INITIAL_RUN_TAG}", "Values": labels})
+
+
+def _with_launched(actual: Actual, launched: Future[dict[str, Ec2Instance]]) -> Actual:
+    try:
+        return evolve(actual, instances=launched.result())
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        return evolve(actual, ec2_error=error)
 
 
 def _labelled(desired: DesiredRelease, wires: Iterable[records.Item]) -> Iterable[Labelled]:

@@ -1,8 +1,8 @@
 """Which machines go back to the pool, which end, and which are left alone; pure.
 
-A machine ends in two phases: first its record loses label and time (`Retire`), then EC2 is asked to terminate it. After
-a crash in between, its agent ends it a minute later, and a second release terminates it at once. Nothing that is
-alive is terminated unless EC2 itself shows that it belongs to the pool.
+A machine ends in two phases: first its record loses its label, and its threshold is set into the past (`Retire`); then
+EC2 terminates it. After a crash in between, its agent ends it within seconds, and a second release terminates it
+immediately. No instance that is alive is terminated unless EC2 itself shows that it belongs to the pool.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from refresh.engine.change import Plan
 from refresh.pool import lifecycle, ownership, records
-from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.release.changes import GiveBack, Offer, Reason, ReleaseChange, Retire, Terminate
 from refresh.text import enumerated
 
@@ -26,22 +25,23 @@ if TYPE_CHECKING:
 LARGEST_SKEW = timedelta(seconds=60)
 """The largest difference to AWS's clock with which this machine's clock is corrected."""
 _MARGIN = timedelta(minutes=1)
-"""How soon a machine's time may be over for EC2 to be asked: it may be over when the plan is made."""
+"""How long before a machine's threshold EC2 is asked about it already: it may be past when the plan is made."""
 _LONGEST_SHOWN = 40
 """How much of a text from a record is shown: jobs may have written it."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
-def needs_ec2(desired: DesiredRelease, actual: Actual, now: datetime) -> bool:
-    """Whether EC2 has to be asked: something may have to end, or may have ended, or was perhaps never recorded.
-
-    If no machine has a label, `provision` may have been killed before it recorded one. Machines that an earlier attempt
-    has released say nothing of that.
-    """
-    return not any(each.held for each in actual.machines) or any(
-        isinstance(each.record, records.InstanceRecord) and _questionable(desired, actual, each.label, each.record, now)
+def questionable(desired: DesiredRelease, actual: Actual, now: datetime) -> list[str]:
+    """List the machines that may have to end, or may have ended, and that EC2 has not described yet."""
+    if actual.ec2_error:
+        return []
+    return [
+        each.record.id
         for each in actual.machines
-    )
+        if isinstance(each.record, records.InstanceRecord)
+        and each.record.id not in actual.instances
+        and _questionable(desired, actual, each.label, each.record, now)
+    ]
 
 
 def _questionable(
@@ -72,7 +72,7 @@ def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[Release
 
 
 class _Found:
-    """What the judged records come to."""
+    """Collects changes, warnings and refusals while the machines are judged one by one."""
 
     def __init__(self, open_jobs: Iterable[WorkflowJob]) -> None:
         self.changes: list[ReleaseChange] = []
@@ -106,7 +106,8 @@ class _Found:
         if self.unended:
             yield (
                 f"{enumerated(self.unended)}: not terminated, because EC2 did not describe the instances "
-                f"({actual.ec2_error or 'it was not asked'}). Run this job again; once its time is over, each ends."
+                f"({actual.ec2_error or 'it was not asked'}). Run this job again. Otherwise each machine ends once its "
+                "time is over."
             )
 
 
@@ -127,7 +128,7 @@ def _judge(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and one m
 def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: _Found) -> None:
     """Judge a machine that an earlier release, or an earlier pass, has taken from the label."""
     if _retired(record):
-        if not _gone(actual, record.id) and _may_end(actual, record.id, found) and actual.instances is not None:
+        if not _gone(actual, record.id) and _may_end(actual, record.id, found) and record.id in actual.instances:
             found.changes.append(Terminate(record.id, label))
         return
     if record.state != lifecycle.IDLE or record.expires is None or record.expires <= now:
@@ -157,7 +158,7 @@ def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) ->
     """Judge the machines that were launched for a label but never recorded."""
     if actual.ec2_error and not actual.machines:
         found.unended.append(f"machines that were launched for {desired.labels} and never recorded")
-    for instance in (actual.instances or {}).values():
+    for instance in actual.instances.values():
         label = instance.tags.initial_run or ""
         ours = desired.has(label) and instance.id not in actual.recorded and instance.state.alive
         if ours and not found.blocked(label) and _may_end(actual, instance.id, found):
@@ -165,11 +166,14 @@ def _judge_unrecorded(desired: DesiredRelease, actual: Actual, found: _Found) ->
 
 
 def _may_end(actual: Actual, identifier: str, found: _Found) -> bool:
-    """Whether a machine may be ended: it is not alive, or EC2 shows that it is the pool's and its owner agrees."""
-    if actual.instances is None:
+    """Whether a machine may be ended: it is not alive, or EC2 shows that it is the pool's and no tag protects it.
+
+    If not, it warns. Without EC2's answer, it may be retired but not terminated, and the run fails.
+    """
+    instance = actual.instances.get(identifier)
+    if instance is None and identifier not in actual.asked:
         found.unended.append(identifier)
         return True
-    instance = actual.instances.get(identifier)
     if instance is None or not instance.state.alive:
         return True
     if not ownership.proven(instance, actual.template_ids):
@@ -185,9 +189,8 @@ def _may_end(actual: Actual, identifier: str, found: _Found) -> bool:
 
 def _gone(actual: Actual, identifier: str) -> bool:
     """Whether EC2 has ended the machine, or does not know it any more; False if EC2 did not say."""
-    if actual.instances is None:
-        return False
-    return not actual.instances.get(identifier, Ec2Instance(identifier, Ec2State.UNKNOWN)).state.alive
+    instance = actual.instances.get(identifier)
+    return identifier in actual.asked if instance is None else not instance.state.alive
 
 
 def _untouched(record: records.InstanceRecord) -> bool:
@@ -199,7 +202,7 @@ def _untouched(record: records.InstanceRecord) -> bool:
 
 
 def _retired(record: records.InstanceRecord) -> bool:
-    """Whether a release has taken the machine's time: no other write sets a threshold before its own moment."""
+    """Whether a release retired the machine: only then is the threshold before the time of the release."""
     released_at = records.read_time(record.released_at)
     return record.expires is not None and released_at is not None and record.expires < released_at
 
@@ -214,7 +217,7 @@ def _asked_for(job: WorkflowJob) -> set[str]:
 
 
 def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
-    """Warn where EC2 was asked in vain and nothing has to end."""
+    """Warn that EC2 did not answer, if no machine had to end."""
     if actual.ec2_error and not found.unended:
         yield (
             f"EC2 did not describe the instances ({actual.ec2_error}), so spot machines may have been given back that "

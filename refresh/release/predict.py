@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def predict(actual: Actual, changes: Sequence[ReleaseChange]) -> Actual:
     """Return what will be observed: given back, retired, terminated and offered machines."""
-    instances = dict(actual.instances or {})
+    instances = dict(actual.instances)
     machines = {each.record.id: each for each in actual.machines}
     for change in changes:
         match change:
@@ -36,7 +36,7 @@ def predict(actual: Actual, changes: Sequence[ReleaseChange]) -> Actual:
                 machines[record.id] = evolve(known, record=evolve(record, offered_for=record.threshold or ""))
             case _:
                 assert_never(change)
-    return evolve(actual, machines=tuple(machines.values()), instances=None if actual.instances is None else instances)
+    return evolve(actual, machines=tuple(machines.values()), instances=instances)
 
 
 def _written(change: GiveBack | Retire, state: str, threshold: str) -> Labelled:

@@ -69,7 +69,8 @@ def of_command(name: str) -> argparse.ArgumentParser:
         parser.add_argument("--watch", action="store_true", help="repeat until Ctrl-C")
         parser.add_argument("--interval", metavar="DURATION", help="time between repetitions, 2s to 1h [10s]")
     else:
-        parser.add_argument("--report-directory", metavar="DIRECTORY", help="write the report file there")
+        report = f"{action(name)}-report.json"
+        parser.add_argument("--report-directory", metavar="DIRECTORY", help=f"write {report} there")
     for option, each in of_action(action(name)).items():
         if name != "status" or option in _OF_STATUS:
             parser.add_argument(f"--{option}", metavar="|".join(each.words) or "VALUE", help=_help(each))

@@ -29,7 +29,7 @@ _UNKNOWN = Settings(
     token_valid_until=None,
     original_modes=True,
 )
-"""What SETTINGS says of the pool before it is first written."""
+"""Stands for SETTINGS before it is first written."""
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
@@ -43,7 +43,7 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
 def projected(desired: DesiredState, actual: Actual) -> Settings:
     """Return what the METADATA items say; what they lack stays as SETTINGS has it.
 
-    Raises `Blocked` if a part that nobody can do without is in neither.
+    Raises `Blocked` if a required part is in neither.
     """
     recorded, known = actual.recorded, from_item({"value": actual.stored or {}}) or _UNKNOWN
     template = records.mapping(recorded, names.LAUNCH_TEMPLATE_IDENTIFIER)

@@ -90,7 +90,7 @@ COMPONENT: Registration[Dependencies] = Registration(
         "dynamodb:Query": Needs("always: the records of the instances", STATE_TABLE),
         "ec2:DescribeInstances": Needs("always: the instances of the pool", EC2),
         "dynamodb:TransactWriteItems": Needs(
-            "marks instances and cleans up; IAM checks the actions of its items, there is no action of its own name",
+            "marks instances and cleans up; IAM has no action of this name and checks those of the items",
             also={
                 "dynamodb:PutItem": STATE_TABLE,
                 "dynamodb:UpdateItem": STATE_TABLE,
