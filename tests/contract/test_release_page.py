@@ -20,7 +20,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "release.md").read_text()
     ("row", "world", "original_modes"),
     [
         ("nothing", "nothing to release", True),
-        ("up to 10 on-demand machines", "three running", True),
+        ("up to 10 machines", "three running", True),
         ("the same, with `original-modes: false`", "three running", False),
         ("up to 100 machines that end", "failed provision", True),
     ],

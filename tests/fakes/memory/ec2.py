@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -311,8 +312,11 @@ def _checked(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _matches(instance: Instance, condition: Mapping[str, Any]) -> bool:
     if condition["Name"] == "instance-id":
-        return instance.id in condition["Values"]
-    return instance.tags.get(condition["Name"].removeprefix("tag:")) in condition["Values"]
+        value: str | None = instance.id
+    else:
+        value = instance.tags.get(condition["Name"].removeprefix("tag:"))
+    # In EC2's filters `*` and `?` stand for other characters.
+    return value is not None and any(fnmatch.fnmatchcase(value, each) for each in condition["Values"])
 
 
 def _described(instance: Instance, now: datetime) -> dict[str, Any]:

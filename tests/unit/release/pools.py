@@ -93,12 +93,21 @@ def instance(number: int = 0, state: Ec2State = Ec2State.RUNNING, **tags: Any) -
 
 
 def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actual:
-    """Give the pool with these records, each with the label that it has or had."""
+    """Give the pool with these records, each with the label that it has or had.
+
+    With a list of `instances`, EC2 was asked for all that are recorded; without one it was asked for none of them.
+    """
     machines = tuple(Labelled(label=_label(each), record=each) for each in found)
     listed: list[Ec2Instance] | None = changed.pop("instances", None)
-    instances = None if listed is None else {each.id: each for each in listed}
     recorded = frozenset(each.id for each in found)
-    return evolve(Actual(settings=SETTINGS, machines=machines, recorded=recorded, instances=instances), **changed)
+    seen = Actual(
+        settings=SETTINGS,
+        machines=machines,
+        recorded=recorded,
+        instances={each.id: each for each in listed or ()},
+        asked=frozenset() if listed is None else recorded,
+    )
+    return evolve(seen, **changed)
 
 
 def _label(found: InstanceRecord | records.Unreadable) -> str:

@@ -14,7 +14,7 @@ from refresh.pool import names, records
 from refresh.pool.ec2_instances import Ec2State
 from refresh.ports import WorkflowJob
 from refresh.release import observe
-from tests.fakes.desired import TABLE, TEMPLATE
+from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.memory.dynamodb import Table
 from tests.fakes.serial import NOW, Serial
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.fakes.memory.account import Phase
     from tests.simulation.pool import Pool
 
-READS = ["dynamodb:BatchGetItem", "dynamodb:Query", "github:ListJobs"]
+READS = ["dynamodb:BatchGetItem", "dynamodb:Query", "ec2:DescribeInstances", "github:ListJobs"]
 
 
 def _observed(pool: Pool, *, skew: timedelta = timedelta(), **wanted: Any) -> Actual:
@@ -52,12 +52,12 @@ class _Down(Watch):
             raise self.error
 
 
-def test_three_reads_tell_all_that_is_needed_of_a_pool_without_machines() -> None:
+def test_four_reads_show_all_that_is_needed_of_a_pool_without_machines() -> None:
     pool = pools.made()
     actual = _observed(pool, skew=timedelta(seconds=3))
     assert pool.account.calls == READS
     assert (actual.settings, actual.skew) == (SETTINGS, timedelta(seconds=3))
-    assert (actual.machines, actual.instances, actual.jobs_error, actual.ec2_error) == ((), None, None, None)
+    assert (actual.machines, actual.instances, actual.jobs_error, actual.ec2_error) == ((), {}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -215,61 +215,43 @@ def test_an_error_of_the_table_ends_the_release(operation: str) -> None:
         _observed(pool)
 
 
-def _with_instances(pool: Pool, *identifiers: str) -> Actual:
-    found = [pools.record(id=each) for each in identifiers]
-    return observe.with_instances(pools.clients(pool), pools.actual(*found))
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("", [RUN]), ("gpu", ["77-gpu"]), ("*", [RUN, "77-gpu"]), ("other", [])],
+)
+def test_instances_launched_for_a_label_are_found_whether_recorded_or_not(name: str, found: list[str]) -> None:
+    pool = pools.made()
+    launched = {label: pool.launch(tags={"InitialRunId": label}).id for label in (RUN, "77-gpu", "777", "78")}
+    actual = _observed(pool, name=name)
+    assert set(actual.instances) == {launched[label] for label in found}
+    assert actual.asked == frozenset()
+    assert all(each.tags.template_id == TEMPLATE_ID for each in actual.instances.values())
 
 
-def test_instances_of_the_template_and_recorded_ones_of_another_are_read_together() -> None:
+def test_ec2_is_asked_for_more_by_id_and_what_it_does_not_know_is_gone() -> None:
     pool = pools.made()
     ours, foreign, other = pool.launch(), pool.ec2.launch()[0], pool.ec2.launch()[0]
-    actual = _with_instances(pool, ours.id, foreign.id, IDS[0])
-    assert actual.instances is not None
-    assert set(actual.instances) == {ours.id, foreign.id}
+    known = pools.actual(instances=[pools.instance(3)])
+    actual = observe.with_instances(pools.clients(pool), known, [ours.id, foreign.id, IDS[0]])
+    assert set(actual.instances) == {IDS[3], ours.id, foreign.id}
     assert other.id not in actual.instances
-    assert actual.instances[ours.id].tags.template_id == TEMPLATE_ID
     assert actual.instances[ours.id].state is Ec2State.RUNNING
-    assert pool.account.calls == ["ec2:DescribeInstances"] * 2
-
-
-def test_a_record_with_a_wildcard_for_an_id_shows_no_other_instance_of_the_account() -> None:
-    """A job can write it."""
-    pool = pools.made()
-    pool.ec2.launch()
-    wildcard = records.Unreadable("*", "its identifier is not an instance id")
-    actual = observe.with_instances(pools.clients(pool), pools.actual(wildcard))
-    assert actual.instances == {}
+    assert actual.asked == {ours.id, foreign.id, IDS[0]}
     assert pool.account.calls == ["ec2:DescribeInstances"]
 
 
-def test_one_call_is_enough_where_all_are_of_the_template() -> None:
-    pool = pools.made()
-    _with_instances(pool, pool.launch().id)
-    assert pool.account.calls == ["ec2:DescribeInstances"]
-    assert TEMPLATE in pool.account.state.templates
-
-
-@pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize(
-    "error",
-    [
-        refused("ec2:DescribeInstances", "InternalError", status=500),
-        refused("ec2:DescribeInstances", "UnauthorizedOperation", status=403),
-    ],
+REFUSALS = (
+    refused("ec2:DescribeInstances", "InternalError", status=500),
+    refused("ec2:DescribeInstances", "UnauthorizedOperation", status=403),
 )
-def test_ec2_s_refusal_is_kept_and_nothing_is_known_of_any_instance(number: int, error: errors.ApiError) -> None:
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+def test_ec2_s_refusal_is_kept_and_nothing_is_known_of_any_instance(error: errors.ApiError) -> None:
     pool = pools.made()
-    foreign = pool.ec2.launch()[0]
-
-    class Down(Watch):
-        def before(self, at: int, _operation: str) -> None:
-            """Refuse the call of this number."""
-            if at == number:
-                raise error
-
-    pool.account.seam = Down()
-    actual = _with_instances(pool, foreign.id)
-    assert (actual.ec2_error, actual.instances) == (error, None)
+    pool.account.seam = _Down("ec2:DescribeInstances", error)
+    for actual in (_observed(pool), observe.with_instances(pools.clients(pool), pools.actual(), [IDS[0]])):
+        assert (actual.ec2_error, actual.instances, actual.asked) == (error, {}, frozenset())
 
 
 def test_expired_credentials_end_the_release() -> None:
@@ -277,7 +259,9 @@ def test_expired_credentials_end_the_release() -> None:
     expired = errors.CredentialsExpired("ec2:DescribeInstances", "ExpiredToken")
     pool.account.seam = _Down("ec2:DescribeInstances", expired)
     with pytest.raises(errors.CredentialsExpired):
-        _with_instances(pool)
+        _observed(pool)
+    with pytest.raises(errors.CredentialsExpired):
+        observe.with_instances(pools.clients(pool), pools.actual(), [IDS[0]])
 
 
 def test_a_defect_in_a_read_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

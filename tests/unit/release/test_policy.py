@@ -149,7 +149,7 @@ def test_machines_that_are_left_alone_for_one_reason_share_a_warning() -> None:
 @pytest.mark.parametrize("state", ["idle", "created"])
 def test_a_second_release_finishes_the_end_that_a_first_one_began(state: str) -> None:
     given = pools.retired(state=state)
-    assert policy.needs_ec2(pools.desired(), pools.actual(given), NOW)
+    assert policy.questionable(pools.desired(), pools.actual(given), NOW) == IDS[:1]
     assert _plan(pools.actual(given, instances=[instance()])).changes == (Terminate(IDS[0], RUN),)
     assert _plan(pools.actual(given, instances=[instance(0, Ec2State.SHUTTING_DOWN)])) == Plan()
     assert _plan(pools.actual(given, instances=[])) == Plan()
@@ -173,7 +173,7 @@ def test_a_released_machine_is_not_ended_because_its_time_is_over_or_its_record_
 ) -> None:
     given = evolve(pools.released(), **changed)
     assert _plan(pools.actual(given, instances=[instance()])) == Plan()
-    assert not policy.needs_ec2(pools.desired(), pools.actual(given, record(1)), NOW)
+    assert policy.questionable(pools.desired(), pools.actual(given, record(1)), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_machines_that_refresh_ended_before_are_noted_together() -> None:
     [
         ((record(),), {}, False),
         ((record(), pools.released(1)), {}, False),
-        ((), {}, True),
+        ((), {}, False),
         ((record(usage_class="spot"),), {}, True),
         ((record(usage_class=""),), {}, True),
         ((record(state="created"),), {}, True),
@@ -357,21 +357,28 @@ def test_machines_that_refresh_ended_before_are_noted_together() -> None:
         ((record(threshold="soon"),), {}, True),
         ((record(threshold=wire_time(pools.after(60))),), {}, True),
         ((record(threshold=wire_time(pools.after(61))),), {}, False),
-        ((record(), record(1, "claimed")), {}, True),
+        ((record(1), record(0, "claimed")), {}, True),
         ((record(),), {"reuse": False}, True),
         ((record(), Unreadable(IDS[1], "no state")), {}, False),
-        ((Unreadable(IDS[0], "no state"),), {}, True),
-        ((pools.released(),), {}, True),
+        ((Unreadable(IDS[0], "no state"),), {}, False),
+        ((pools.released(),), {}, False),
     ],
 )
 def test_ec2_is_asked_only_where_its_answer_matters(
     given: Sequence[InstanceRecord | Unreadable], wanted: dict[str, Any], *, needed: bool
 ) -> None:
-    assert policy.needs_ec2(pools.desired(**wanted), pools.actual(*given), NOW) is needed
+    asked = policy.questionable(pools.desired(**wanted), pools.actual(*given), NOW)
+    assert asked == (IDS[:1] if needed else [])
 
 
 def test_ec2_is_asked_for_machines_that_provision_wanted_for_this_run_only() -> None:
-    assert policy.needs_ec2(pools.desired(), pools.actual(record(), single_use=frozenset({RUN})), NOW)
+    seen = pools.actual(record(), single_use=frozenset({RUN}))
+    assert policy.questionable(pools.desired(), seen, NOW) == IDS[:1]
+
+
+@pytest.mark.parametrize("known", [{"instances": [instance()]}, {"ec2_error": DOWN}])
+def test_ec2_is_not_asked_again_for_what_it_has_described_or_refused(known: dict[str, Any]) -> None:
+    assert policy.questionable(pools.desired(), pools.actual(record(state="claimed"), **known), NOW) == []
 
 
 LABELS = st.sampled_from([RUN, "77-gpu", "78", "177", "", None])
@@ -410,14 +417,14 @@ def _pools(draw: st.DrawFn) -> tuple[Any, Actual]:
     found = draw(st.lists(RECORDS, max_size=6, unique_by=lambda each: each.id))
     machines = [Labelled(label=each.run_id or each.last_run_id, record=each) for each in found]
     listed = draw(st.none() | st.lists(INSTANCES, max_size=8, unique_by=lambda each: each.id))
-    instances = None if listed is None else {each.id: each for each in listed}
     return wanted, Actual(
         settings=evolve(SETTINGS, original_modes=draw(st.booleans())),
         machines=tuple(each for each in machines if wanted.has(each.label)),
         recorded=frozenset(each.id for each in found),
         single_use=draw(st.frozensets(st.sampled_from([RUN, "77-gpu"]))),
         open_jobs=tuple(draw(st.lists(JOBS, max_size=3))),
-        instances=instances,
+        instances={each.id: each for each in listed or ()},
+        asked=frozenset() if listed is None else frozenset(each.id for each in found),
         ec2_error=None if listed is not None else draw(ERRORS),
         skew=timedelta(seconds=draw(st.integers(-70, 70))),
     )
@@ -426,7 +433,7 @@ def _pools(draw: st.DrawFn) -> tuple[Any, Actual]:
 @given(_pools())
 def test_whatever_the_records_only_what_is_proven_and_of_the_label_is_touched(drawn: tuple[Any, Actual]) -> None:
     wanted, seen = drawn
-    policy.needs_ec2(wanted, seen, NOW)
+    policy.questionable(wanted, seen, NOW)
     plan = policy.plan(wanted, seen, NOW)
     of_label = {each.record.id: each for each in seen.machines}
     asked = {label.lower() for each in seen.open_jobs for label in each.labels}
