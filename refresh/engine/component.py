@@ -81,6 +81,8 @@ class Run:
     """When the time of the run is over."""
     stopped: Callable[[], bool] = field(default=lambda: False)
     """Whether the run was asked to stop."""
+    continued: str = "Nothing is lost: the next run continues."
+    """What becomes of the changes that are left."""
     if_late: str = (
         "If it happens often, raise the input timeout (and the job's timeout-minutes), or schedule runs more often."
     )

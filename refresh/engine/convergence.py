@@ -85,7 +85,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         return self._ended(
             errors.Interrupted(
                 "stopped as asked; the call in progress was not answered in time, so its effect is unknown. "
-                "Nothing is lost: the next run checks and continues."
+                f"{self.run.continued}"
             )
         )
 
@@ -185,10 +185,8 @@ class Convergence(Generic[ActualT, ChangeT]):
         kinds = {each.because.kind for each in self.outcomes if isinstance(each, Postponed) and each.because}
         rest += f" ({', '.join(sorted(kinds))})" if kinds else ""
         if self.run.stopped():
-            raise errors.Interrupted(f"stopped as asked, {rest}. Nothing is lost: the next run continues.")
-        raise errors.DeadlineReached(
-            f"the run's time is over, {rest}. Nothing is lost: the next run continues. {self.run.if_late}"
-        )
+            raise errors.Interrupted(f"stopped as asked, {rest}. {self.run.continued}")
+        raise errors.DeadlineReached(f"the run's time is over, {rest}. {self.run.continued} {self.run.if_late}")
 
 
 def _confirmed(outcome: Outcome, still_planned: set[Change]) -> Outcome:

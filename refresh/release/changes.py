@@ -119,7 +119,7 @@ class Terminate(Change):
 
     @property
     def note(self) -> str:
-        return self.reason.value if self.reason else "its time was taken"
+        return self.reason.value if self.reason else "its record was closed"
 
 
 @frozen

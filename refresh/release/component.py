@@ -79,6 +79,13 @@ def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hoo
     stopped: Callable[[], bool] = lambda: False,
 ) -> Convergence[Actual, ReleaseChange]:
     """Build a release; nothing new begins after `deadline` or once `stopped`. `first` are reads that are under way."""
-    run = Run(mode=desired.mode, clock=clock, deadline=deadline, stopped=stopped, if_late="Run this job again.")
+    run = Run(
+        mode=desired.mode,
+        clock=clock,
+        deadline=deadline,
+        stopped=stopped,
+        continued="Run this job again: it does what is left.",
+        if_late="If it happens often, look in the log for calls that AWS throttled.",
+    )
     release = Release(desired, clients, Sender(clients.dynamodb, clock, executor, run.over), first)
     return Convergence(release, run, AccountGate(desired.allowed_account_ids, clients.on_demand, executor))
