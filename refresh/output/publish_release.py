@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from refresh.workflow.commands import Commands
 
 
+_LONGEST_FACT = 300
+"""How many characters of a fact are shown in the line of a machine."""
+
+
 def beginning(commands: Commands, given: ReleaseInputs) -> None:
     """Log what is released, and the warnings and notices of the inputs."""
     desired = given.desired
@@ -64,4 +68,6 @@ def _machines(commands: Commands, run: ReleaseRun) -> None:
                 "worked": "" if each.worked is None else lasting(each.worked),
                 "reason": each.reason,
             }
-            log.info(event, subject=each.id, **{name: value for name, value in facts.items() if value})
+            # Jobs can write records.
+            shown = {name: value[:_LONGEST_FACT] for name, value in facts.items() if value}
+            log.info(event, subject=each.id, **shown)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from refresh import errors
 from refresh.engine.change import Plan
 from refresh.pool import lifecycle, ownership, records
 from refresh.release.changes import GiveBack, Offer, Reason, ReleaseChange, Retire, Terminate
@@ -28,6 +29,8 @@ _MARGIN = timedelta(minutes=1)
 """How long before a machine's threshold EC2 is asked about it already: it may be past when the plan is made."""
 _LONGEST_SHOWN = 40
 """How much of a text from a record is shown: jobs may have written it."""
+_LONGEST_NAME = 100
+"""How much of the name of a job is shown."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
 
 
@@ -228,7 +231,9 @@ def _unseen(actual: Actual, found: _Found) -> Iterator[str]:
 def _notes(desired: DesiredRelease, actual: Actual) -> Iterator[str]:
     held = {each.label.lower() for each in actual.machines if each.held}
     if actual.jobs_error and held:
-        yield f"it was not checked whether jobs still need these machines: {actual.jobs_error}"
+        # This remedy is that of other runs: here the machines were released.
+        reason = str(actual.jobs_error).removesuffix(errors.Unavailable.remedy).rstrip()
+        yield f"it was not checked whether jobs still need these machines: {reason}"
     elif desired.force and (jobs := [job for job in actual.open_jobs if not held.isdisjoint(_asked_for(job))]):
         yield f"released by force although these jobs are not completed: {enumerated(map(_named, jobs))}."
     ended: dict[str, list[str]] = {}
@@ -247,7 +252,8 @@ def _cut_off(label: str, jobs: Iterable[WorkflowJob]) -> str:
 
 
 def _named(job: WorkflowJob) -> str:
-    return f"{job.name} ({job.url})" if job.url else job.name
+    name = job.name[:_LONGEST_NAME]
+    return f"{name} ({job.url})" if job.url else name
 
 
 def _skewed(skew: timedelta) -> str:

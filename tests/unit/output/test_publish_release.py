@@ -117,6 +117,11 @@ def test_messages_for_machines_of_an_earlier_release_are_no_nothing() -> None:
     assert any("1 message sent" in line for line in lines)
 
 
+def test_a_long_text_from_a_record_is_cut_in_the_line_of_its_machine() -> None:
+    (line,) = [line for line in _ended(*releases.done(give_back(instance_type="x" * 5000))) if "x" * 9 in line]
+    assert len(line) < 600
+
+
 def test_problems_are_annotated() -> None:
     lines = _ended(refusals=("a job",), warnings=("a warning",), notes=("a note",))
     assert [line for line in lines if ": release: " in line] == [

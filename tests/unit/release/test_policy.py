@@ -381,6 +381,17 @@ def test_ec2_is_not_asked_again_for_what_it_has_described_or_refused(known: dict
     assert policy.questionable(pools.desired(), pools.actual(record(state="claimed"), **known), NOW) == []
 
 
+def test_a_silent_github_is_no_reason_to_promise_another_run() -> None:
+    silent = errors.Unavailable("GitHub GET jobs", "Timeout", "no answer within 10 s.")
+    (note,) = _plan(pools.actual(record(), jobs_error=silent)).notes
+    assert note.endswith("no answer within 10 s.")
+
+
+def test_the_name_of_a_job_is_cut() -> None:
+    (refusal,) = _plan(pools.actual(record(), open_jobs=(pools.job("x" * 5000),))).refusals
+    assert len(refusal) < 600
+
+
 LABELS = st.sampled_from([RUN, "77-gpu", "78", "177", "", None])
 TIMES = st.none() | st.sampled_from(["", "soon", PAST, AHEAD, wire_time(NOW)]) | st.text() | st.datetimes(
     datetime(1000, 1, 2), timezones=st.just(UTC)  # noqa: DTZ001 - given a zone there
