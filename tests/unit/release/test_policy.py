@@ -16,6 +16,7 @@ from refresh.pool import lifecycle, ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG
 from refresh.pool.records import InstanceRecord, Unreadable, wire_time
+from refresh.ports import WorkflowJob
 from refresh.release import policy, predict
 from refresh.release.actual import Actual, Labelled
 from refresh.release.changes import GiveBack, Offer, Reason, Retire, Terminate
