@@ -181,7 +181,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         if not self.run.over():
             return
         left = sum(isinstance(outcome, Postponed) for outcome in self.outcomes)
-        rest = f"{left} changes are left" if left else "this was not done"
+        rest = f"{left} change{'s are' if left > 1 else ' is'} left" if left else "this was not done"
         kinds = {each.because.kind for each in self.outcomes if isinstance(each, Postponed) and each.because}
         rest += f" ({', '.join(sorted(kinds))})" if kinds else ""
         if self.run.stopped():

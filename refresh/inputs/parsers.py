@@ -164,19 +164,26 @@ def boolean(value: str) -> bool:
     return value.lower() == "true"
 
 
-_OTHER_ACTIONS = "to release use org/refresh-action/release@v1, to provision the original action"
+_OTHER_ACTIONS = (
+    "to refresh use org/refresh-action@v1, to release org/refresh-action/release@v1, to provision the original action"
+)
 """What replaces the original's other modes."""
 
 
-def mode(value: str) -> Mode:
-    """Parse the mode; `refresh` is the original's word for apply."""
-    try:
-        return Mode({"refresh": "apply"}.get(value.lower(), value.lower()))
-    except ValueError:
-        remedy = "write apply, or plan to change nothing"
-        if value.lower() in ("provision", "release"):
-            remedy = f"leave mode out, or write apply or plan; {_OTHER_ACTIONS}"
-        raise Problem("apply or plan expected", remedy) from None
+def mode(action: str) -> Callable[[str], Mode]:
+    """Parse the mode of an action, whose name was the original's word for apply."""
+
+    def parse(value: str) -> Mode:
+        word = value.lower()
+        try:
+            return Mode("apply" if word == action else word)
+        except ValueError:
+            remedy = "write apply, or plan to change nothing"
+            if word in ("refresh", "provision", "release"):
+                remedy = f"leave mode out, or write apply or plan; {_OTHER_ACTIONS}"
+            raise Problem("apply or plan expected", remedy) from None
+
+    return parse
 
 
 def log_format(value: str) -> bool:

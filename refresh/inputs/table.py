@@ -522,14 +522,25 @@ INPUTS = (
     ),
     Input(
         name="mode",
-        actions=_EVERY,
         field="mode",
-        parse=parsers.mode,
+        parse=parsers.mode(REFRESH),
         choices=("apply", "plan"),
         readme=True,
         summary="`apply` changes what differs, `plan` only shows it",
         description=(
             "`apply` changes what differs; `plan` only reads and shows what would change. `refresh` means `apply`."
+        ),
+    ),
+    Input(
+        name="mode",
+        actions=(RELEASE,),
+        field="mode",
+        parse=parsers.mode(RELEASE),
+        choices=("apply", "plan"),
+        summary="`apply` releases the machines, `plan` only shows it",
+        description=(
+            "`apply` releases the machines; `plan` only reads and shows what would be done. `release` means `apply` as "
+            "in a step of the original."
         ),
     ),
     Input(

@@ -106,7 +106,7 @@ def test_all_problems_are_reported_together() -> None:
         *rows("B93", "run-id", "not the id of a workflow run", name="77-tests", zero="0", sign="-7", digits="1" * 21),
         *rows("B93", "run-id", "not the id of a workflow run", wide="\uff17", half="7.5", address="https://x/runs/77"),
         row("B93", "own", {RUN: "7/x"}, "not the id of a workflow run"),
-        row("B95", "release", {"mode": "release"}, "leave mode out"),
+        row("B95", "refresh", {"mode": "refresh"}, "leave mode out"),
         row("B95", "provision", {"mode": "provision"}, "leave mode out"),
     ],
 )
@@ -116,6 +116,11 @@ def test_bad_values_of_release_are_refused_with_a_remedy(given: dict[str, str], 
     assert problem.startswith(f"{name}: ")
     assert key in problem
     assert f"; got {value if len(value) <= 40 else value[:40] + '...'!r}" in problem
+
+
+@pytest.mark.parametrize("word", ["release", "Release", "apply"])
+def test_the_original_s_word_for_this_action_means_apply(word: str) -> None:
+    assert _load({"mode": word}).desired.mode is Mode.APPLY
 
 
 @pytest.mark.shows("B94")
