@@ -15,6 +15,7 @@ from refresh.pool import lifecycle, ownership
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.release import apply, messages, policy
 from refresh.release.changes import GiveBack, Offer, Reason, Retire, Terminate
+from refresh.release.findings import Findings
 from tests.simulation.breakages import wrapped
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def pass_over_unrecorded_machines() -> AbstractContextManager[object]:
 
 def take_no_answer_of_ec2_for_none() -> AbstractContextManager[object]:
     """Say nothing of what could not be ended."""
-    return mock.patch.object(policy._Found, "refusals", return_value=())
+    return mock.patch.object(Findings, "_refusals", return_value=())
 
 
 def _with_query(query: Callable[[Any, dict[str, Any]], Any]) -> AbstractContextManager[object]:
