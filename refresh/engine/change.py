@@ -139,7 +139,7 @@ class Plan(Generic[ChangeT]):
     unchecked: Unchecked | None = None
     """What the read behind this plan did not see."""
     notes: tuple[str, ...] = ()
-    """What people should know, and nobody has to act on."""
+    """What people should know but need not act on."""
 
 
 def _shown(value: str | None) -> str:

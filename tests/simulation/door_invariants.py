@@ -201,7 +201,7 @@ class DoorGuard:
 
 
 def _check_agent(stage: Stage, identifier: str, threshold: str) -> None:
-    """Look at the machine as its message becomes visible: whoever receives it may claim the machine at once."""
+    """Look at the machine as its message becomes visible: the receiver may claim the machine immediately."""
     item = stage.pool.table.of(records.INSTANCE).get(identifier, {})
     if _seen(item) == ("idle", "", threshold):
         agent = stage.agents.get(identifier)

@@ -1,4 +1,4 @@
-"""The worlds in which a release may begin: next to a machine of another run, and to one that nobody uses."""
+"""The worlds in which a release may begin: next to a machine of another run, and to an idle one."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _half_ended(pool: Pool) -> None:
 
 
 def _forged(pool: Pool) -> None:
-    """Leave records of the label that a job on a runner wrote, for instances of somebody else; and a protected one."""
+    """Leave records of the label that a job on a runner wrote, for instances of another owner; and a protected one."""
     for state in ("created", "running"):
         (stranger,) = pool.ec2.launch(tags={STRANGER: "yes"})
         del stranger.tags["AllowSelfTermination"]

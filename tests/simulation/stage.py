@@ -1,6 +1,6 @@
 """What happens around a run as time goes by: the agents of all instances, and other programs, call by call.
 
-It also remembers what nobody writes down: the last run of each machine, and the messages that release has sent.
+It also remembers what no item holds: the last run of each machine, and the messages that release has sent.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Stage:
     agents: dict[str, Agent] = field(factory=dict)
     others: list[_Actor] = field(factory=list)
     last_run: dict[str, str] = field(factory=dict)
-    """The run that each machine had last, by whoever's hand."""
+    """The run that each machine had last, whichever process wrote it."""
     known: set[tuple[str, str]] = field(factory=set)
     """The messages that were sent before, in the same form as `sent`."""
     sent: list[tuple[str, str]] = field(factory=list)

@@ -29,7 +29,7 @@ DEEDS = [
     for deed in actors.deeds(skews=(-3, 0, 60))
     # Not release's business, or an owner's hand that looks at nothing.
     if deed[0] not in {"forge", "edit template", "delete queue", "second refresh", "dump", "renew"}
-    # By a fast clock it expires in a minute only: nobody has to offer it until then.
+    # By a fast clock it expires in a minute only: it need not be offered until then.
     and deed != ("expire", 60)
 ]
 OVERTAKINGS = {"short": 97, "push": 11, "nightly": 1}

@@ -75,7 +75,7 @@ def test_a_machine_goes_round_between_both_and_no_message_is_left_over() -> None
 
 
 def test_a_release_of_the_archived_action_that_gave_up_is_no_concern_of_ours() -> None:
-    """It died before its message: nobody can claim the machine, which ends with its threshold."""
+    """It died before its message: no run can claim the machine, which ends with its threshold."""
     stage, desired = build("one running")
     stage.until(stage.begin(OriginalRelease(stage.pool, RUN).steps(), dies_at=5))
     settle(stage, desired, once=True)

@@ -80,7 +80,7 @@ CALLS: Calls = {
     ),
     "dynamodb:UpdateItem": Needs("claims a machine, and notes that it runs; the result", _WRITE, writes=True),
     "ec2:CreateFleet": Needs(
-        "machines are missing; EC2 also checks `ec2:RunInstances` and the others for whoever calls it, "
+        "machines are missing; EC2 also checks `ec2:RunInstances` and the others for the caller, "
         "`ssm:GetParameters` with `ami: resolve:ssm:...`",
         FLEETS,
         also={

@@ -84,7 +84,7 @@ def test_every_input_reaches_the_desired_state() -> None:
 
 
 def test_a_token_is_optional() -> None:
-    """Without one, nobody can see whether jobs are open; the release says so itself."""
+    """Without one, open jobs cannot be seen; the release says so itself."""
     assert _load({"github-token": ""}).secrets.github == Secret("")
 
 

@@ -53,7 +53,7 @@ def test_a_machine_that_goes_back_is_idle_for_the_idle_time_and_keeps_its_other_
     ("state", "left"), [("running", "idle"), ("claimed", "idle"), ("idle", "idle"), ("created", "created")]
 )
 def test_a_machine_that_ends_loses_label_and_time(state: str, left: str) -> None:
-    """Its agent deregisters and ends it, should this run die; nobody can claim it."""
+    """Its agent deregisters and ends it, should this run die; no run can claim it."""
     pool = pools.made()
     given = record(state=state)
     _stored(pool, given)
