@@ -145,18 +145,25 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def pieces(value: object) -> Iterator[str]:
-    """Yield a JSON document piece by piece; an iterator in it becomes a list."""
-    if isinstance(value, dict):
+    """Yield a JSON document piece by piece; an iterator in it becomes a list, with an element on each line."""
+    if isinstance(value, Iterator):
+        yield "["
+        for number, each in enumerate(value):
+            yield f"{',' * (number > 0)}\n"
+            yield from pieces(each)
+        yield "]"
+    elif isinstance(value, dict) and _holds_iterator(value):
         yield "{"
         for number, (name, each) in enumerate(value.items()):
             yield f"{',' * (number > 0)}\n{json.dumps(name)}: "
             yield from pieces(each)
         yield "}"
-    elif isinstance(value, Iterator):
-        yield "["
-        for number, each in enumerate(value):
-            yield "," * (number > 0)
-            yield from pieces(each)
-        yield "]"
     else:
         yield json.dumps(value)
+
+
+def _holds_iterator(value: object) -> bool:
+    """Whether there is an iterator in a value or in the dictionaries in it; lists hold none."""
+    if isinstance(value, dict):
+        return any(map(_holds_iterator, value.values()))
+    return isinstance(value, Iterator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from attrs import evolve, frozen
@@ -47,7 +48,7 @@ class ReleaseRun:
     started_at: datetime
     finished_at: datetime
 
-    @property
+    @cached_property
     def machines(self) -> tuple[Machine, ...]:
         """The machines, in the order in which they were planned."""
         found: dict[str, Machine] = {}
@@ -57,12 +58,12 @@ class ReleaseRun:
                 found[change.subject] = _continued(known, result, reason) if known else _machine(change, result, reason)
         return tuple(found.values())
 
-    @property
+    @cached_property
     def released(self) -> tuple[Machine, ...]:
         """The machines that went back to the pool."""
         return tuple(each for each in self.machines if each.result == RELEASED)
 
-    @property
+    @cached_property
     def ended(self) -> tuple[Machine, ...]:
         """The machines that were ended."""
         return tuple(each for each in self.machines if each.result == ENDED)
