@@ -1,4 +1,4 @@
-"""DynamoDB, GitHub and EC2: reads what release judges; all but EC2 at once.
+"""DynamoDB, GitHub and EC2: reads what release judges, all at once.
 
 This module imports little, so that AWS answers while the rest of the program is loaded.
 """
