@@ -25,7 +25,7 @@ STEPS: list[dict[str, Any]] = DECLARED["runs"]["steps"]
 OFFLINE = {"PIP_NO_INDEX": "1"}
 """A runner on which pip can install nothing."""
 OURS = {"manifest": RELEASE}
-BAD = {"name": "a-b", "run_id": "7/x", "reuse": "maybe", "mode": "release"}
+BAD = {"name": "a-b", "run_id": "7/x", "reuse": "maybe", "mode": "provision"}
 
 # Packages are installed for real.
 pytestmark = [pytest.mark.xdist_group("composite"), pytest.mark.timeout(600)]
