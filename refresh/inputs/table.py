@@ -499,7 +499,8 @@ INPUTS = (
         summary="whether the original action's provision and release still use this pool",
         description=(
             "Whether the original action's modes `provision` and `release` still use this pool, `true` or `false`. "
-            "With `false`, the messages and items that only these need are no longer written."
+            "With `false`, release no longer sends the messages from which the original's `provision` learns of idle "
+            "machines."
         ),
     ),
     Input(
