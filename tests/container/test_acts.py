@@ -34,7 +34,7 @@ def test_the_acts_of_the_demo(step: Callable[..., Step], stage: RemoteStage, con
     created = _finished(step())
     clients = contained.clients()
     assert created.outputs["changed"] == "true"
-    assert (len(contained.items(clients)), len(contained.queues(clients))) == (8, 7)
+    assert (len(contained.items(clients)), len(contained.queues(clients))) == (9, 7)
 
     stage.forget_calls()
     unchanged = _finished(step())
