@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh.pool import records
-from tests.instance.driver import CLAIM_SECONDS, CREATION_SECONDS, RELEASE_SECONDS, eventually
+from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from tests.instance.conftest import Instance
@@ -18,7 +18,10 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_an_instance_lives_through_two_runs_and_ends_itself(instance: Instance) -> None:
-    """Created, running, idle, claimed by another run, running, expired; within what provision and release wait."""
+    """Created, running, idle, claimed by another run, running, expired.
+
+    No time is tested: on a busy machine the AWS CLI alone takes seconds to start.
+    """
     driver, machine = instance.driver, instance.machine
     instance.boot()
     instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
@@ -36,7 +39,7 @@ def test_an_instance_lives_through_two_runs_and_ends_itself(instance: Instance) 
     assert machine.log.index("signal.written UD_REMOVE_REG_OK") < machine.log.index(last_of_all)
 
     driver.claim("43")
-    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS)
+    instance.awaits("UD_REG_OK", "43", CREATION_SECONDS)
     (registered,) = [call for call in machine.calls if call.startswith("config.sh") and "--labels 43" in call]
     assert f"--name {driver.instance_id}-2" in registered
     driver.run("43")
