@@ -26,8 +26,8 @@ CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
 EXPIRED_SINCE = timedelta(minutes=5)
 """How far in the past the threshold of a record is set that is to end: all clocks agree that it is past."""
-ENDS_ITSELF_AFTER = timedelta(minutes=1)
-"""How long after its threshold an instance ends itself."""
+LARGEST_SKEW = timedelta(seconds=60)
+"""The largest difference to AWS's clock with which records are judged."""
 
 
 class Threshold(Enum):

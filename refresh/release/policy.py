@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredRelease
     from refresh.release.actual import Actual
 
-LARGEST_SKEW = timedelta(seconds=60)
-"""The largest difference to AWS's clock with which this machine's clock is corrected."""
 _MARGIN = timedelta(minutes=1)
 """How long before a machine's threshold EC2 is asked about it already: it may be past when the plan is made."""
 _ENDED_BY_RELEASE = {lifecycle.CREATED, lifecycle.CLAIMED}
@@ -50,7 +48,7 @@ def _questionable(
 
 def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[ReleaseChange]:
     """Plan what is left to do for the labels; `now` is this machine's clock, which AWS's corrects."""
-    if abs(actual.skew) > LARGEST_SKEW:
+    if abs(actual.skew) > lifecycle.LARGEST_SKEW:
         return Plan(refusals=(skewed(actual.skew),))
     now += actual.skew
     found = Findings(() if desired.force else actual.open_jobs)

@@ -234,7 +234,7 @@ def test_the_page_has_the_rules_of_the_collector() -> None:
         f"further ahead than {policy.LONGEST_LEASE // timedelta(hours=1)} hours",
         f"more than {policy.UNRECORDED_GRACE // timedelta(minutes=1)} minutes ago",
         f"marked more than {policy.UNKNOWN_GRACE // timedelta(minutes=1)} minutes ago",
-        f"more than {policy.LARGEST_SKEW // timedelta(minutes=1)} minutes between".replace("1 minutes", "a minute"),
+        f"more than {lifecycle.LARGEST_SKEW // timedelta(minutes=1)} minutes between".replace("1 minutes", "a minute"),
     ],
 )
 def test_the_page_has_the_figures_of_the_collector(words: str) -> None:

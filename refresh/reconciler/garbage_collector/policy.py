@@ -35,8 +35,6 @@ UNKNOWN_GRACE = timedelta(minutes=10)
 """How old a mark must be before an instance that EC2 does not know counts as gone: EC2 is eventually consistent."""
 UNRECORDED_GRACE = timedelta(minutes=15)
 """How long provision may take to record an instance that it launched."""
-LARGEST_SKEW = timedelta(seconds=60)
-"""The largest difference to AWS's clock with which this machine's clock is used."""
 LARGEST_UNEXPECTED_SHARE = 0.2
 LONGEST_LEASE = LONGEST_RUNTIME + timedelta(hours=1)
 """No input allows a longer runtime, so no genuine threshold is later."""
@@ -88,7 +86,7 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[Collector
                 verdict = restores.reconsidered(verdict, instance, actual.restore, now, UNKNOWN_GRACE)
             verdicts.append((record.id, verdict))
     verdicts += _judge_unrecorded(desired, actual, now)
-    skewed = abs(actual.skew) > LARGEST_SKEW
+    skewed = abs(actual.skew) > lifecycle.LARGEST_SKEW
     planned = _plan(verdicts, _skew_message(actual.skew) if skewed else None)
     unlisted = (_unlisted_message(actual.unlisted, actual.unanswered),) if actual.unlisted else ()
     return evolve(planned, refusals=(*unlisted, *planned.refusals))
