@@ -58,6 +58,10 @@ def clean_what_ec2_does_not_show_yet() -> AbstractContextManager[object]:
     return mock.patch.object(policy, "UNKNOWN_GRACE", -policy.UNKNOWN_GRACE)
 
 
+_PASSED = "#threshold < :now"
+_STATE_AND_PASSED = f"#state = :judged_state AND {_PASSED}"
+
+
 def _with_condition(change: Callable[[str], str | None]) -> AbstractContextManager[object]:
     def wrap(original: Any, *args: Any) -> Any:
         (action,) = original(*args)
@@ -80,8 +84,7 @@ def mark_on_the_state_alone() -> AbstractContextManager[object]:
 
 def mark_whoever_has_it() -> AbstractContextManager[object]:
     """Forget the run id and the threshold that were judged, but not that it has passed."""
-    loose = "#state = :judged_state AND #threshold < :threshold"
-    return _with_condition(lambda condition: loose if condition.endswith("#threshold < :threshold") else condition)
+    return _with_condition(lambda condition: _STATE_AND_PASSED if condition.endswith(_PASSED) else condition)
 
 
 def terminate_before_the_mark() -> AbstractContextManager[object]:
