@@ -134,6 +134,61 @@ class DesiredRelease(PoolAccess):
         return f"{self.run_id} and {self.run_id}-*" if self.name == ALL_NAMES else names.label(self.run_id, self.name)
 
 
+class UsageClass(Enum):
+    """How EC2 bills instances: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-purchasing-options.html."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+
+
+@frozen(kw_only=True)
+class DesiredProvision(PoolAccess):
+    """The goal of a provision: so many machines of a class are ready for the jobs that ask for a label."""
+
+    run_id: str
+    attempt: int = 1
+    """The attempt of the run; a later one finds what an earlier one has left."""
+    name: str = ""
+    """"" for the run's unnamed label."""
+    count: int = 1
+    """How many machines are wanted, 1 to 100."""
+    min_count: int | None = None
+    """The fewest with which the jobs can start; None for `count`."""
+    resource_class: str = "large"
+    usage_classes: tuple[UsageClass, ...] = (UsageClass.ON_DEMAND,)
+    """Which machines of the pool may be claimed; new ones are launched as the first of them."""
+    fallback: bool = False
+    """Whether on-demand machines are launched if there are no spot machines."""
+    instance_types: tuple[str, ...] = ("c*", "m*", "r*")
+    """Patterns of EC2's instance types; `*` stands for any characters."""
+    max_runtime: timedelta | None = None
+    """How long the run may have the machines; None for the pool's maximum runtime."""
+    reuse: bool = True
+    """Whether the machines may have served other runs, and may serve others afterwards."""
+    if_unavailable: str = ""
+    """The label of a hosted runner that takes the place of missing machines; "" if the run fails without them."""
+    timeout: timedelta = timedelta(minutes=5)
+    """How long machines are claimed and launched; one that boots then still has its time."""
+    max_price_over_lowest: int = 100
+    """For on-demand machines: by how many percent a type may cost more than the cheapest that fits."""
+
+    @property
+    def label(self) -> str:
+        """What the jobs ask for in `runs-on`."""
+        return names.label(self.run_id, self.name)
+
+    @property
+    def fewest(self) -> int:
+        """The fewest machines with which the jobs can start."""
+        return self.count if self.min_count is None else self.min_count
+
+    @property
+    def launched_as(self) -> tuple[UsageClass, ...]:
+        """How new machines are launched, in the order in which that is tried."""
+        first = self.usage_classes[0]
+        return (first, UsageClass.ON_DEMAND) if self.fallback and first is UsageClass.SPOT else (first,)
+
+
 @frozen(kw_only=True)
 class DesiredState(PoolAccess):
     """The source of truth of one run of refresh."""
@@ -163,6 +218,8 @@ class DesiredState(PoolAccess):
     max_instance_age: timedelta = timedelta(days=7)
     max_unexpected_terminations: int | None = None
     """None for a fifth of the living instances, at least 1."""
+    max_instances: tuple[tuple[str, int], ...] = ()
+    """By resource class, how many machines the pool may have at most; without an entry as many as are asked for."""
     clean_github_runners: bool = True
     timeout: timedelta = timedelta(minutes=8)
     original_modes: bool = True

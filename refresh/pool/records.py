@@ -157,6 +157,8 @@ class InstanceRecord:
     """Equals `threshold` while the instance has never served a job."""
     offered_for: str = ""
     """The threshold for which a message to the original's `provision` was sent."""
+    template_version: str = ""
+    """The version of the launch template that the instance was launched from, by our `provision`."""
     ended: tuple[tuple[str, str], ...] = ()
     """What a mark recorded: `endedState`, `endedRunId`, `endedThreshold`, `endedReason`, `endedBy`."""
 
@@ -181,7 +183,7 @@ class Unreadable:
 
 
 ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason", "endedBy")
-DOOR_ATTRIBUTES = ("lastRunId", "releasedAt", "freshFor", "offeredFor")
+DOOR_ATTRIBUTES = ("lastRunId", "releasedAt", "freshFor", "offeredFor", "templateVersion")
 """Optional attributes that only our `provision` and `release` write and read."""
 INSTANCE_ATTRIBUTES = (
     *("SK", "state", "runId", "threshold", "updatedAt", "resourceClass", "instanceType", "usageClass"),
@@ -230,6 +232,7 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
         released_at=text(wire, "releasedAt") or "",
         fresh_for=text(wire, "freshFor") or "",
         offered_for=text(wire, "offeredFor") or "",
+        template_version=text(wire, "templateVersion") or "",
         ended=tuple((name, value) for name in ENDED_ATTRIBUTES if (value := text(wire, name)) is not None),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh.pool import records
 
@@ -43,6 +43,10 @@ class Settings:
     max_runtime: timedelta
     token_valid_until: datetime | None
     """Until when an instance can register; None if the pool has no registration token."""
+    template_version: int | None = None
+    """The template's default version, which new machines are launched from; None if refresh has not recorded it."""
+    max_instances: Mapping[str, int] = field(factory=dict)
+    """By resource class, how many machines the pool may have at most; a class without an entry has no limit."""
     original_modes: bool
     """Whether the original action's `provision` and `release` still work with this pool."""
 
