@@ -84,8 +84,8 @@ def _addresses(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) 
     named = (each for shortfall in shortfalls for each in shortfall.where if each.startswith("subnet-"))
     subnets = enumerated(dict.fromkeys(named)) or enumerated(answers[-1].fleet.subnet_ids)
     return (
-        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets (subnet-ids of refresh), or lower "
-        "max-instances."
+        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets (subnet-ids of refresh), or "
+        "lower max-instances."
     )
 
 
