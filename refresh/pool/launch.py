@@ -94,7 +94,17 @@ _CAUSES: Mapping[str, Cause] = {
         ),
         Cause.THROTTLED,
     ),
-    **dict.fromkeys(("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"), Cause.UNANSWERED),
+    **dict.fromkeys(
+        (
+            # The token belongs to a request of which this process does not know; the next round has another.
+            "IdempotentParameterMismatch",
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ),
+        Cause.UNANSWERED,
+    ),
     **dict.fromkeys(
         (
             "MaxFleetCountExceeded",
