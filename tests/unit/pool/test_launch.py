@@ -318,8 +318,8 @@ def test_expired_credentials_and_a_stop_are_raised(error: errors.RefreshError) -
 
 def test_messages_are_short_and_in_one_line() -> None:
     encoded = f"{DENIED}. Encoded authorization failure message: {'x' * 900}"
-    answer = _answered({"Errors": [_entry("UnauthorizedOperation", encoded), _entry("New", "a\tb\r\n" + "c" * 400)]})
-    assert [each.message for each in answer.shortfalls] == [f"{DENIED}.", "a b " + "c" * 296 + "..."]
+    answer = _answered({"Errors": [_entry("UnauthorizedOperation", encoded), _entry("New", "a\tb\r\n" + "c" * 700)]})
+    assert [each.message for each in answer.shortfalls] == [f"{DENIED}.", "a b " + "c" * 596 + "..."]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from attrs import evolve
 
-from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall
+from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall, launch
 from refresh.pool.launch_remedies import explained
 from refresh.pool.usage import UsageClass
 
@@ -105,6 +108,22 @@ def test_an_explicit_deny_is_not_met_by_a_permission() -> None:
     message = "User: u is not authorized to perform: ec2:RunInstances with an explicit deny in a service control policy"
     assert "explicitly denies ec2:RunInstances" in _explained(Cause.PERMISSION, "UnauthorizedOperation", message)
     assert "explicitly denies it" in _explained(Cause.PERMISSION, "UnauthorizedOperation", "an explicit deny")
+
+
+def test_the_reason_at_the_end_of_a_long_denial_is_kept() -> None:
+    """With the longest names that IAM allows for a role and its session."""
+    user = f"arn:aws-us-gov:sts::123456789012:assumed-role/{'r' * 64}/{'s' * 64}"
+    resource = f"arn:aws-us-gov:iam::123456789012:role/{'p' * 64}"
+    message = (
+        f"You are not authorized to perform this operation. User: {user} is not authorized to perform: iam:PassRole on "
+        f"resource: {resource} with an explicit deny in a service control policy. Encoded authorization failure "
+        f"message: {'x' * 500}"
+    )
+    entry = {"ErrorCode": "UnauthorizedOperation", "ErrorMessage": message}
+    ec2: Any = SimpleNamespace(create_fleet=lambda **_: {"Errors": [entry]})
+    text = explained([launch(ec2, ON_DEMAND)])
+    assert "explicitly denies iam:PassRole" in text
+    assert "xxx" not in text
 
 
 def test_a_denial_without_an_action_says_where_it_can_be_decoded() -> None:
