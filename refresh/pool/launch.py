@@ -96,8 +96,6 @@ _CAUSES: Mapping[str, Cause] = {
     ),
     **dict.fromkeys(
         (
-            # The token belongs to a request of which this process does not know; the next round has another.
-            "IdempotentParameterMismatch",
             "InternalError",
             "InternalFailure",
             "ServiceUnavailable",

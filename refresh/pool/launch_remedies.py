@@ -48,7 +48,8 @@ def explained(answers: Sequence[FleetAnswer]) -> str:
         return ""
     causes: dict[Cause, list[Shortfall]] = {}
     for answer in answers:
-        for each in answer.telling:
+        # A complete answer lists the subnets and types that EC2 tried before.
+        for each in answer.telling if answer.missing else ():
             causes.setdefault(each.cause, []).append(each)
     # What nobody can wait for comes first.
     found = sorted(causes, key=lambda cause: cause.passing)

@@ -262,7 +262,7 @@ def test_reasons_are_joined_by_their_code() -> None:
         ("InsufficientFreeAddressesInSubnet", "", Cause.ADDRESSES),
         ("RequestLimitExceeded", "", Cause.THROTTLED),
         ("InternalError", "", Cause.UNANSWERED),
-        ("IdempotentParameterMismatch", "", Cause.UNANSWERED),
+        ("IdempotentParameterMismatch", "", Cause.CONFIGURATION),
         ("VcpuLimitExceeded", "", Cause.QUOTA),
         ("InstanceLimitExceeded", "", Cause.QUOTA),
         ("VolumeLimitExceeded", "", Cause.QUOTA),

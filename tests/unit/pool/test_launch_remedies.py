@@ -58,6 +58,14 @@ def test_what_was_tried_comes_first() -> None:
     assert " in 1 round. " in explained([FleetAnswer(fleet=SPOT, shortfalls=(NO_CAPACITY,))])
 
 
+def test_what_a_complete_answer_lists_is_no_cause() -> None:
+    denied = Shortfall(cause=Cause.PERMISSION, code="UnauthorizedOperation", message="no")
+    complete = FleetAnswer(fleet=evolve(SPOT, count=1), launched=(MACHINE,), shortfalls=(NO_CAPACITY,))
+    text = explained([complete, FleetAnswer(fleet=SPOT, shortfalls=(denied,))])
+    assert "InsufficientInstanceCapacity" not in text
+    assert "did not launch 4 of 4" in text
+
+
 def test_missing_capacity_is_met_by_more_types_zones_and_prices() -> None:
     on_demand = explained([FleetAnswer(fleet=ON_DEMAND, shortfalls=(NO_CAPACITY,))])
     spot = explained([FleetAnswer(fleet=SPOT, shortfalls=(NO_CAPACITY,))])
