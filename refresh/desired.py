@@ -9,6 +9,7 @@ from enum import Enum
 from attrs import frozen
 
 from refresh.pool import names
+from refresh.pool.usage import UsageClass
 
 RESOLVE = "resolve:ssm:"
 """Prefix of a parameter's name, whose value is the image."""
@@ -121,6 +122,8 @@ class DesiredRelease(PoolAccess):
     """Whether the machines go back to the pool; None for what `provision` was asked for."""
     force: bool = False
     """Whether machines are released although GitHub shows open jobs that ask for them."""
+    claimed_too: bool = False
+    """Whether claimed machines go back to the pool as well: only their own provision knows that they work."""
 
     def has(self, label: str) -> bool:
         """Whether a label is one of those to release."""
@@ -132,13 +135,6 @@ class DesiredRelease(PoolAccess):
     def labels(self) -> str:
         """Write the labels as people read them."""
         return f"{self.run_id} and {self.run_id}-*" if self.name == ALL_NAMES else names.label(self.run_id, self.name)
-
-
-class UsageClass(Enum):
-    """How EC2 bills instances: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-purchasing-options.html."""
-
-    ON_DEMAND = "on-demand"
-    SPOT = "spot"
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,80 @@
+"""What `provision` judges: the pool's settings, records, signals and heartbeats, and what it has launched so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from attrs import field, frozen
+
+from refresh.pool.batches import batches
+from refresh.pool.launch import Fleet, FleetAnswer
+from refresh.pool.records import InstanceRecord, Unreadable
+from refresh.pool.settings import Settings
+from refresh.pool.signals import Signal
+from refresh.pool.usage import UsageClass
+
+Attempt = tuple[UsageClass, int]
+"""A usage class, and which of the groups of subnets."""
+SUBNETS_PER_FLEET = 4
+"""EC2 takes so many overrides with requirements in one request, and each subnet is one."""
+
+
+@frozen(kw_only=True)
+class Launches:
+    """What this run has asked EC2 for."""
+
+    answers: tuple[FleetAnswer, ...] = ()
+    under_way: Fleet | None = None
+    """The fleet that EC2 has not answered for yet."""
+    unanswered: Fleet | None = None
+    """The fleet whose answer was lost. It is asked for again, unchanged: the same client token gives the same fleet."""
+    refused: frozenset[Attempt] = frozenset()
+    """What EC2 refused for a reason that will not pass while this run lasts."""
+    tried: frozenset[Attempt] = frozenset()
+    """What was tried in this round."""
+    requests: int = 0
+    """How many requests were answered, so that each has a client token of its own."""
+    one_by_one: bool = False
+    """Whether EC2 refused several subnets in one request, since they are in the same zone."""
+
+    @property
+    def launched(self) -> frozenset[str]:
+        """The ids of all launched machines."""
+        return frozenset(each.id for answer in self.answers for each in answer.launched)
+
+
+@frozen(kw_only=True)
+class Actual:
+    """The pool as provision sees it."""
+
+    label: str
+    holder: str
+    """Distinguishes this run from every other."""
+    settings: Settings
+    began_at: datetime
+    """When this run began, by AWS's clock as all times here."""
+    looked_at: datetime
+    """When the whole pool was read last."""
+    records: Mapping[str, InstanceRecord | Unreadable]
+    """All records by id: those of this label as they are now, the others as they were at the last look."""
+    signals: Mapping[str, Signal] = field(factory=dict)
+    beats: Mapping[str, datetime] = field(factory=dict)
+    """When each agent wrote its last heartbeat."""
+    launches: Launches = field(factory=Launches)
+    claimed: frozenset[str] = frozenset()
+    """Machines that this run has claimed."""
+    lost: frozenset[str] = frozenset()
+    """Machines that this run could not claim or record: another process was first, or AWS refused."""
+    given_up: Mapping[str, str] = field(factory=dict)
+    """Machines that this run has had and does not count any more, and why."""
+    result: str = ""
+    """The result that was written into the run's item; "" while there is none."""
+    skew: timedelta = timedelta()
+    """How far AWS's clock is ahead of this machine's."""
+
+    @property
+    def subnets(self) -> tuple[tuple[str, ...], ...]:
+        """The subnets in groups, each for one request."""
+        size = 1 if self.launches.one_by_one else SUBNETS_PER_FLEET
+        return tuple(map(tuple, batches(self.settings.subnet_ids, size)))
