@@ -13,13 +13,13 @@ from refresh.desired import Mode
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.account import AccountGate
 from refresh.engine.change import Done, Failed, Postponed
+from refresh.engine.component import defect
 from refresh.engine.report import ComponentReport
 from refresh.pool import lifecycle, names
 from refresh.pool.records import InstanceRecord
 from refresh.provision import apply, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
-from refresh.workflow import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -114,7 +114,7 @@ class Provisioning:
         except errors.RefreshError as error:
             self._ended(error)
         except Exception as error:  # noqa: BLE001 - the machines that are ready are reported nonetheless
-            self._ended(errors.RefreshError(unforeseen.defect(error)))
+            self._ended(defect(error))
         return self.provided()
 
     def abandoned(self) -> Provided:
