@@ -35,8 +35,8 @@ FLEET_PURPOSE = "RunnerPoolProvisioning"
 _OPERATION = "ec2:CreateFleet"
 _TOKEN_LENGTH = 64
 """EC2's limit, in ASCII characters: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html."""
-_LONGEST_MESSAGE = 300
-"""How many characters of EC2's message are kept; a complete denial with its ARNs has about as many."""
+_LONGEST_MESSAGE = 600
+"""How many characters of EC2's message are kept: a denial ends with its reason, after two ARNs of up to 200."""
 _BURSTABLE = re.compile(r"t[0-9*]", re.IGNORECASE)
 """The families t2, t3, t3a, t4g, and `t*`; those with other letters, such as trn1, are not burstable."""
 _VERSION = re.compile(r"[0-9]+")
@@ -94,7 +94,15 @@ _CAUSES: Mapping[str, Cause] = {
         ),
         Cause.THROTTLED,
     ),
-    **dict.fromkeys(("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"), Cause.UNANSWERED),
+    **dict.fromkeys(
+        (
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ),
+        Cause.UNANSWERED,
+    ),
     **dict.fromkeys(
         (
             "MaxFleetCountExceeded",
@@ -194,14 +202,16 @@ class FleetAnswer:
 
 
 def client_token(  # noqa: PLR0913, PLR0917 - all that tells one request from another
-    table: str, label: str, attempt: int, round_number: int, usage_class: UsageClass, count: int
+    table: str, label: str, holder: str, round_number: int, usage_class: UsageClass, count: int
 ) -> str:
     """Return the token of a request: the same for the same request, and another in each round.
 
-    No clock is part of it: two jobs may start within the same millisecond, and share a fleet. With other parameters,
-    such as the fallback's usage class, EC2 refuses a token that it knows.
+    `holder` is the process that holds the label's lease: otherwise EC2 would answer a second provision of the same
+    attempt with the machines of the first, which have ended. No clock is part of it: two jobs may start within the same
+    millisecond, and share a fleet. With other parameters, such as the fallback's usage class, EC2 refuses a token that
+    it knows.
     """
-    parts = json.dumps([table, label, attempt, round_number, usage_class.value, count])
+    parts = json.dumps([table, label, holder, round_number, usage_class.value, count])
     return hashlib.sha256(parts.encode()).hexdigest()[:_TOKEN_LENGTH]
 
 

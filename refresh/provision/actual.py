@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
+from refresh.pool.batches import batches
 from refresh.pool.launch import Fleet, FleetAnswer
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
 from refresh.pool.signals import Signal
 from refresh.pool.usage import UsageClass
+
+Attempt = tuple[UsageClass, int]
+"""A usage class, and which of the groups of subnets."""
+SUBNETS_PER_FLEET = 4
+"""EC2 takes so many overrides with requirements in one request, and each subnet is one."""
 
 
 @frozen(kw_only=True)
@@ -23,12 +29,14 @@ class Launches:
     """The fleet that EC2 has not answered for yet."""
     unanswered: Fleet | None = None
     """The fleet whose answer was lost. It is asked for again, unchanged: the same client token gives the same fleet."""
-    refused: frozenset[UsageClass] = frozenset()
+    refused: frozenset[Attempt] = frozenset()
     """What EC2 refused for a reason that will not pass while this run lasts."""
-    tried: frozenset[UsageClass] = frozenset()
+    tried: frozenset[Attempt] = frozenset()
     """What was tried in this round."""
-    rounds: int = 0
-    """How many rounds have ended: everything was tried, and machines are still missing."""
+    requests: int = 0
+    """How many requests were answered, so that each has a client token of its own."""
+    one_by_one: bool = False
+    """Whether EC2 refused several subnets in one request, since they are in the same zone."""
 
     @property
     def launched(self) -> frozenset[str]:
@@ -40,6 +48,9 @@ class Launches:
 class Actual:
     """The pool as provision sees it."""
 
+    label: str
+    holder: str
+    """Distinguishes this run from every other."""
     settings: Settings
     began_at: datetime
     """When this run began, by AWS's clock as all times here."""
@@ -54,10 +65,16 @@ class Actual:
     claimed: frozenset[str] = frozenset()
     """Machines that this run has claimed."""
     lost: frozenset[str] = frozenset()
-    """Machines that another process changed when this run wanted to claim or record them."""
+    """Machines that this run could not claim or record: another process was first, or AWS refused."""
     given_up: Mapping[str, str] = field(factory=dict)
     """Machines that this run has had and does not count any more, and why."""
     result: str = ""
     """The result that was written into the run's item; "" while there is none."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
+
+    @property
+    def subnets(self) -> tuple[tuple[str, ...], ...]:
+        """The subnets in groups, each for one request."""
+        size = 1 if self.launches.one_by_one else SUBNETS_PER_FLEET
+        return tuple(map(tuple, batches(self.settings.subnet_ids, size)))

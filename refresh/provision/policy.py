@@ -5,6 +5,7 @@ Machines are judged one by one, never as a fleet: one that does not become ready
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredProvision
     from refresh.pool.runs import RunRequest
-    from refresh.pool.usage import UsageClass
-    from refresh.provision.actual import Actual
+    from refresh.provision.actual import Actual, Attempt
     from refresh.provision.changes import ProvisionChange
 
-ROUND_EVERY = timedelta(seconds=10)
-"""How often everything is tried again while machines are missing."""
+ROUND_EVERY, LATER_ROUND_EVERY = timedelta(seconds=10), timedelta(seconds=30)
+"""How often everything is tried again while machines are missing: in the first minute, and later."""
+_FIRST_ROUNDS = timedelta(minutes=1)
 SOON, LATER = timedelta(seconds=0.5), timedelta(seconds=2)
 _SOON_FOR = timedelta(seconds=15)
 """How long a claimed machine is looked at often: by then it usually has registered."""
@@ -68,32 +69,39 @@ class _Held:
         return len(self.ready) + len(self.registered) + len(self.waiting)
 
 
-def plan(
-    desired: DesiredProvision, request: RunRequest, actual: Actual, now: datetime, chance: random.Random
-) -> Step:
+def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: datetime, chance: random.Random) -> Step:
     """Plan the next step; `now` is AWS's time. Nothing is left to do if neither changes nor a wait are planned."""
     if actual.result:
         return Step()
-    held = _held(desired, actual, now)
     if problems := tuple(findings.refusals(desired, actual)):
         return Step(changes=(Conclude(request, FAILED, now),), problems=problems)
-    changes: list[ProvisionChange] = [*held.failed, *_recorded(desired, actual, now)]
-    under_way = actual.launches.under_way.count if actual.launches.under_way else 0
-    unrecorded = sum(isinstance(each, Record) for each in changes)
-    missing = desired.count - held.number - under_way - unrecorded
+    held = _held(desired, actual, now)
+    changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
+    coming = actual.launches.under_way.count if actual.launches.under_way else 0
+    coming += len(changes) - len(held.failed)
+    missing = desired.count - held.number - coming
     if missing > 0:
         changes += _acquired(desired, actual, missing, now, chance)
-    if missing <= 0 and not (under_way or unrecorded) and len(held.ready) + len(held.registered) >= desired.count:
+    elif not coming and len(held.ready) + len(held.registered) >= desired.count:
         return Step(changes=(*changes, *_provided(desired, request, actual, held, now)))
     threshold = now + _runtime(desired, actual)
     changes += [Start(desired.label, each, threshold, now) for each in held.registered]
     if changes:
         return Step(changes=tuple(changes))
-    hopeless = missing > 0 and not _possible(desired, actual, now) and held.number + under_way < desired.fewest
-    if (held.waiting or under_way) and not hopeless:
+    return _unchanged(desired, request, actual, held, missing, now)
+
+
+def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
+    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
+) -> Step:
+    """Wait, begin another round, or answer."""
+    possible = missing <= 0 or _possible(desired, actual, now)
+    coming = desired.count - missing
+    if coming > len(held.ready) and (possible or coming >= desired.fewest):
         return Step(wait=_pause(held, now))
-    if missing > 0 and _another_round(desired, actual, held, now):
-        due = actual.looked_at + ROUND_EVERY
+    if missing > 0 and possible and len(held.ready) < desired.fewest:
+        early = now - actual.began_at < _FIRST_ROUNDS
+        due = actual.looked_at + (ROUND_EVERY if early else LATER_ROUND_EVERY)
         return Step(wait=min(due - now, LATER)) if due > now else Step(look=True)
     return _answered(desired, request, actual, held, now)
 
@@ -101,7 +109,9 @@ def plan(
 def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
     """Return why a machine of the label is given up; None if it is ready or may become so."""
     signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
-    if not candidates.fits(desired, record):
+    usable = (*desired.usage_classes, *desired.launched_as)
+    # EC2 need not say of which type it has launched a machine.
+    if record.id not in actual.launches.launched and not candidates.fits(desired, record, usable):
         return findings.ASKED_OTHERWISE
     if record.expires is None or record.expires <= now:
         return findings.EXPIRED
@@ -122,7 +132,7 @@ def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now
 
 def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
     ready, registered, waiting, failed = [], [], [], []
-    for record in _of_label(desired, actual):
+    for record in of_label(desired, actual):
         why = judge(desired, actual, record, now)
         signal = actual.signals.get(record.id)
         if why is not None:
@@ -136,7 +146,7 @@ def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
     return _Held(ready=tuple(ready), registered=tuple(registered), waiting=tuple(waiting), failed=tuple(failed))
 
 
-def _of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:
+def of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:
     """Yield the machines that have the label, those that work first."""
     states = (lifecycle.RUNNING, lifecycle.CLAIMED, lifecycle.CREATED)
     found = [
@@ -150,7 +160,7 @@ def _of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRec
     yield from sorted(found, key=lambda each: states.index(each.state))
 
 
-def _recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
+def recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
     """Record what EC2 has launched; one that another process has recorded is not this run's."""
     for answer in actual.launches.answers:
         for each in answer.launched:
@@ -170,11 +180,11 @@ def _acquired(
         if drawn:
             threshold = now + lifecycle.CLAIMED_FOR
             return [Claim(desired.label, each, threshold, now) for each in drawn]
-    usage = _next_usage(desired, actual, now)
-    if usage is None or actual.launches.under_way:
+    due = _next_attempt(desired, actual, now)
+    if due is None or actual.launches.under_way:
         return []
     number = min(missing, findings.room(desired, actual, now))
-    return [Launch(_fleet(desired, actual, usage, number))] if number > 0 else []
+    return [Launch(_fleet(desired, actual, due, number))] if number > 0 else []
 
 
 def tries_left(desired: DesiredProvision, actual: Actual) -> int:
@@ -185,30 +195,33 @@ def tries_left(desired: DesiredProvision, actual: Actual) -> int:
 def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:
     """Whether more machines may come, now or in another round."""
     in_time = now < actual.began_at + desired.timeout
-    left = set(desired.launched_as) - actual.launches.refused
+    left = set(_attempts(desired, actual)) - actual.launches.refused
     registers = findings.token_left(actual, now) >= LAUNCH_NEEDS
     return in_time and registers and bool(left) and tries_left(desired, actual) > 0
 
 
-def _next_usage(desired: DesiredProvision, actual: Actual, now: datetime) -> UsageClass | None:
+def _attempts(desired: DesiredProvision, actual: Actual) -> Iterator[Attempt]:
+    return itertools.product(desired.launched_as, range(len(actual.subnets)))
+
+
+def _next_attempt(desired: DesiredProvision, actual: Actual, now: datetime) -> Attempt | None:
     """Return what is to be launched next in this round, if anything can be."""
     if findings.token_left(actual, now) < LAUNCH_NEEDS:
         return None
     done = actual.launches.refused | actual.launches.tried
-    return next((each for each in desired.launched_as if each not in done), None)
+    return next((each for each in _attempts(desired, actual) if each not in done), None)
 
 
-def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number: int) -> launch.Fleet:
+def _fleet(desired: DesiredProvision, actual: Actual, attempt: Attempt, number: int) -> launch.Fleet:
     unanswered = actual.launches.unanswered
-    if unanswered and unanswered.usage_class is usage:
+    if unanswered:
         return unanswered
+    usage, group = attempt
     resource_class = actual.settings.classes[desired.resource_class]
-    token = launch.client_token(
-        names.table(desired.repository), desired.label, desired.attempt, len(actual.launches.answers), usage, number
-    )
+    table = names.table(desired.repository)
     return launch.Fleet(
         template_id=actual.settings.template_id,
-        subnet_ids=actual.settings.subnet_ids,
+        subnet_ids=actual.subnets[group],
         cpu=resource_class.cpu,
         memory_mib=resource_class.memory_mib,
         instance_types=desired.instance_types,
@@ -216,14 +229,8 @@ def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number:
         count=number,
         max_price_over_lowest=desired.max_price_over_lowest,
         label=desired.label,
-        client_token=token,
+        client_token=launch.client_token(table, desired.label, actual.holder, actual.launches.requests, usage, number),
     )
-
-
-def _another_round(desired: DesiredProvision, actual: Actual, held: _Held, now: datetime) -> bool:
-    """Whether everything is tried again later: enough machines are a reason to start, and some refusals are final."""
-    enough = len(held.ready) >= desired.fewest and actual.launches.rounds > 0
-    return _possible(desired, actual, now) and not enough
 
 
 def _pause(held: _Held, now: datetime) -> timedelta:
@@ -249,9 +256,7 @@ def _provided(
     yield Conclude(request, PROVIDED, now)
 
 
-def _answered(
-    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime
-) -> Step:
+def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime) -> Step:
     """Answer with fewer machines than wanted: enough for the jobs to start, or too few."""
     problems = (findings.shortage(desired, actual, len(held.ready), now),)
     if len(held.ready) >= desired.fewest:

@@ -1,0 +1,125 @@
+"""What acknowledged changes of provision have made of the pool; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import evolve
+
+from refresh.engine.change import Done, Skipped
+from refresh.pool import lifecycle, records
+from refresh.pool.launch import Cause
+from refresh.pool.records import InstanceRecord
+from refresh.provision.changes import Claim, Conclude, Record, Renew, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from refresh.engine.change import Outcome
+    from refresh.pool.launch import FleetAnswer
+    from refresh.provision.actual import Actual, Attempt
+    from refresh.provision.look import Machines
+
+T = TypeVar("T")
+_NONE: frozenset[Attempt] = frozenset()
+_FOR_ALL_SUBNETS = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
+"""Reasons that have nothing to do with where a machine is launched."""
+
+
+def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
+    """Return the pool after these outcomes; what was not acknowledged has to be read."""
+    for outcome in outcomes:
+        actual = _after(actual, outcome)
+    return actual
+
+
+def answered(actual: Actual, answer: FleetAnswer) -> Actual:
+    """Return the pool after EC2 has answered for the fleet that was under way."""
+    launches = evolve(actual.launches, under_way=None, unanswered=None)
+    if _in_one_zone(answer) and not launches.one_by_one:
+        separately = evolve(launches, one_by_one=True, requests=launches.requests + 1, tried=_NONE, refused=_NONE)
+        return evolve(actual, launches=separately)
+    tried, refused = _NONE, _NONE
+    if answer.missing and answer.shortfalls:
+        usage, every = answer.fleet.usage_class, range(len(actual.subnets))
+        attempt = usage, actual.subnets.index(answer.fleet.subnet_ids)
+        tried = frozenset({attempt})
+        if {each.cause for each in answer.telling} & _FOR_ALL_SUBNETS:
+            refused = frozenset((usage, group) for group in every)
+        elif not answer.worth_repeating:
+            refused = tried
+    lost = not answer.launched and any(each.cause is Cause.UNANSWERED for each in answer.shortfalls)
+    launches = evolve(
+        launches,
+        answers=(*launches.answers, answer),
+        unanswered=answer.fleet if lost else None,
+        requests=launches.requests if lost else launches.requests + 1,
+        tried=launches.tried | tried,
+        refused=launches.refused | refused,
+    )
+    return evolve(actual, launches=launches)
+
+
+def _in_one_zone(answer: FleetAnswer) -> bool:
+    several = len(answer.fleet.subnet_ids) > 1
+    return several and any("duplicate instance pools" in each.message for each in answer.shortfalls)
+
+
+def read(actual: Actual, found: Machines, identifiers: Iterable[str]) -> Actual:
+    """Return the pool with these machines as they were found."""
+    asked = set(identifiers)
+    mine = {
+        each.id
+        for each in found.records.values()
+        if isinstance(each, InstanceRecord) and (each.state, each.run_id) == (lifecycle.CLAIMED, actual.label)
+    }
+    return evolve(
+        actual,
+        records={**_without(actual.records, asked), **found.records},
+        signals={**_without(actual.signals, asked), **found.signals},
+        beats={**_without(actual.beats, asked), **found.beats},
+        # A claim whose answer was lost, and that was sent again, seems to be lost to another run.
+        claimed=actual.claimed | (mine & actual.lost),
+        lost=actual.lost - mine,
+    )
+
+
+def _without(known: Mapping[str, T], identifiers: set[str]) -> dict[str, T]:
+    return {identifier: each for identifier, each in known.items() if identifier not in identifiers}
+
+
+def _after(actual: Actual, outcome: Outcome) -> Actual:
+    change = outcome.change
+    done = isinstance(outcome, Done)
+    if isinstance(change, Conclude):
+        return evolve(actual, result=change.result) if done or isinstance(outcome, Skipped) else actual
+    if isinstance(change, (Claim, Record)) and not done:
+        return evolve(actual, lost=actual.lost | {change.subject})
+    if not done or not isinstance(change, (Claim, Start, Renew, Record)):
+        return actual
+    record = _recorded(change) if isinstance(change, Record) else _written(change)
+    claimed = actual.claimed | {change.subject} if isinstance(change, Claim) else actual.claimed
+    return evolve(actual, records={**actual.records, record.id: record}, claimed=claimed)
+
+
+def _written(change: Claim | Start | Renew) -> InstanceRecord:
+    return evolve(
+        change.record,
+        state=change.state,
+        run_id=change.label,
+        threshold=records.wire_time(change.threshold),
+        updated_at=records.wire_time(change.at),
+    )
+
+
+def _recorded(change: Record) -> InstanceRecord:
+    return InstanceRecord(
+        id=change.instance.id,
+        state=lifecycle.CREATED,
+        run_id=change.label,
+        threshold=records.wire_time(change.threshold),
+        updated_at=records.wire_time(change.at),
+        resource_class=change.resource_class,
+        instance_type=change.instance.instance_type,
+        usage_class=change.instance.usage_class,
+    )
