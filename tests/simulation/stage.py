@@ -78,6 +78,8 @@ class Stage:
 
     pool: Pool
     pace: Pace = USUAL
+    newcomers: list[Pace] = field(factory=list)
+    """How the next machines that are launched behave, in their order; the others have the usual pace."""
     agents: dict[str, Agent] = field(factory=dict)
     others: list[_Actor] = field(factory=list)
     last_run: dict[str, str] = field(factory=dict)
@@ -91,7 +93,9 @@ class Stage:
         """Give every instance its agent."""
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             self.known.add((identifier, records.text(item, "offeredFor") or ""))
+        coming, self.newcomers = self.newcomers, []
         self._look()
+        self.newcomers = coming
 
     def begin(self, steps: Iterator[float], dies_at: float = math.inf) -> Process:
         """Let another program run."""
@@ -135,7 +139,8 @@ class Stage:
     def _look(self) -> None:
         for identifier, instance in self.pool.account.state.instances.items():
             if identifier not in self.agents and TEMPLATE_TAG in instance.tags:
-                self.agents[identifier] = Agent(self.pool, identifier, self.pace)
+                pace = self.newcomers.pop(0) if self.newcomers else self.pace
+                self.agents[identifier] = Agent(self.pool, identifier, pace)
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             if run := records.text(item, "runId"):
                 self.last_run[identifier] = run
