@@ -9,6 +9,7 @@ from enum import Enum
 from attrs import frozen
 
 from refresh.pool import names
+from refresh.pool.usage import UsageClass
 
 RESOLVE = "resolve:ssm:"
 """Prefix of a parameter's name, whose value is the image."""
@@ -132,13 +133,6 @@ class DesiredRelease(PoolAccess):
     def labels(self) -> str:
         """Write the labels as people read them."""
         return f"{self.run_id} and {self.run_id}-*" if self.name == ALL_NAMES else names.label(self.run_id, self.name)
-
-
-class UsageClass(Enum):
-    """How EC2 bills instances: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-purchasing-options.html."""
-
-    ON_DEMAND = "on-demand"
-    SPOT = "spot"
 
 
 @frozen(kw_only=True)

@@ -24,6 +24,10 @@ CREATED_FOR = timedelta(minutes=10)
 """How long an instance may boot and register."""
 CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
+REGISTERS_WITHIN = timedelta(seconds=60)
+"""How long a claimed instance may take until its runner is registered, before another takes its place."""
+BOOTS_WITHIN = timedelta(seconds=240)
+"""The same for an instance that was launched."""
 EXPIRED_SINCE = timedelta(minutes=5)
 """How far in the past the threshold of a record is set that is to end: all clocks agree that it is past."""
 LARGEST_SKEW = timedelta(seconds=60)

@@ -1,11 +1,13 @@
-"""The RUN item: what `provision` was asked for, by the label that it provided; it expires after 30 days.
+"""The RUN item: what `provision` was asked for, by the label that it provides; it expires after 30 days.
 
-Written by `provision`, read by `release`; the form is that of docs/table.md.
+It is also a lease on the label: of two provisions in one attempt of a run, only one works. Written by `provision`, read
+by both doors; the form is that of docs/table.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
@@ -22,21 +24,115 @@ VALUE = {
     REUSE: "BOOL",
     "attempt": "N",
     "link": "S",
+    "holder": "S",
+    "deadline": "S",
     "result": "S",
 }
 """The members of its value, with their types as docs/table.md writes them."""
+PROVIDED, FAILED = "provided", "failed"
+_MINUTE = timedelta(minutes=1)
 
 
 @frozen(kw_only=True)
 class ProvisionedRun:
-    """What `release` needs to know of a RUN item."""
+    """What the doors need to know of a RUN item."""
 
     label: str
     reuse: bool = True
     """Whether its machines may serve other runs afterwards."""
+    link: str = ""
+    """The URL of the run."""
+    holder: str = ""
+    """Which process holds the lease."""
+    attempt: int = 0
+    result: str = ""
+
+
+@frozen(kw_only=True)
+class RunRequest:
+    """What a provision is asked for, and until when it holds the label."""
+
+    label: str
+    resource_class: str
+    usage_class: str
+    """`on-demand`, `spot` or `any`."""
+    count: int
+    instance_types: tuple[str, ...]
+    max_runtime: timedelta
+    reuse: bool
+    attempt: int
+    link: str
+    holder: str
+    """Distinguishes this process from every other."""
+    deadline: datetime
+    """When the lease ends, if the process was killed."""
 
 
 def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
     """Read a RUN item; machines may serve other runs unless it says that they may not."""
-    reuse = records.truth(records.mapping(item, "value"), REUSE) is not False
-    return ProvisionedRun(label=records.identifier_of(item), reuse=reuse)
+    value = records.mapping(item, "value")
+    return ProvisionedRun(
+        label=records.identifier_of(item),
+        reuse=records.truth(value, REUSE) is not False,
+        link=records.text(value, "link") or "",
+        holder=records.text(value, "holder") or "",
+        attempt=records.number(value, "attempt") or 0,
+        result=records.text(value, "result") or "",
+    )
+
+
+def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
+    """Build the put that takes the label.
+
+    It takes it if nobody has it, an earlier attempt had it, its provision failed, or that was killed long ago.
+    """
+    free = (
+        "attribute_not_exists(PK)",
+        "#value.#attempt < :attempt",
+        "#value.#result = :failed",
+        "(#value.#result = :none AND #value.#deadline < :now)",
+    )
+    return {
+        **_put(table, request, "", now),
+        "ConditionExpression": " OR ".join(free),
+        "ExpressionAttributeNames": _used("value", "attempt", "result", "deadline"),
+        "ExpressionAttributeValues": {
+            ":attempt": {"N": str(request.attempt)},
+            ":failed": {"S": FAILED},
+            ":none": {"S": ""},
+            ":now": {"S": records.wire_time(now)},
+        },
+    }
+
+
+def conclusion(table: str, request: RunRequest, result: str, now: datetime) -> dict[str, Any]:
+    """Build the put of the result, on condition that this process still has the label."""
+    return {
+        **_put(table, request, result, now),
+        "ConditionExpression": "#value.#holder = :holder",
+        "ExpressionAttributeNames": _used("value", "holder"),
+        "ExpressionAttributeValues": {":holder": {"S": request.holder}},
+    }
+
+
+def _used(*names: str) -> dict[str, str]:
+    """Name attributes by aliases: some words are reserved in expressions, and DynamoDB adds to them."""
+    return {f"#{name}": name for name in names}
+
+
+def _put(table: str, request: RunRequest, result: str, now: datetime) -> dict[str, Any]:
+    value = {
+        "resourceClass": request.resource_class,
+        "usageClass": request.usage_class,
+        "count": request.count,
+        "instanceTypes": request.instance_types,
+        "maxRuntimeMin": request.max_runtime // _MINUTE,
+        REUSE: request.reuse,
+        "attempt": request.attempt,
+        "link": request.link,
+        "holder": request.holder,
+        "deadline": records.wire_time(request.deadline),
+        "result": result,
+    }
+    expiry = records.expiry(now + records.RUN_LIFETIME)
+    return {"TableName": table, "Item": records.item(records.RUN, request.label, now, value=value, expiresAt=expiry)}

@@ -174,6 +174,14 @@ class DynamoDB:
             raise refused("dynamodb:PutItem", "ConditionalCheckFailedException", "The conditional request failed")
         table.put(request["Item"])
 
+    @operation("dynamodb:UpdateItem", writes=True)
+    def update_item(self, **request: Any) -> None:
+        """Change an item, if its condition holds."""
+        table, key = self._usable("dynamodb:UpdateItem", request), _key(request["Key"])
+        if not _condition_holds(table, request, key):
+            raise refused("dynamodb:UpdateItem", "ConditionalCheckFailedException", "The conditional request failed")
+        _update(table, request, key)
+
     @operation("dynamodb:Query")
     def query(self, **request: Any) -> dict[str, Any]:
         """Give one page: a megabyte before the filter."""
@@ -221,9 +229,7 @@ class DynamoDB:
                 case "Delete":
                     table.delete(key)
                 case _:
-                    names, values = action["ExpressionAttributeNames"], action["ExpressionAttributeValues"]
-                    before = table.items.get(key, dict(action["Key"]))
-                    table.put(expressions.updated(action["UpdateExpression"], before, names, values))
+                    _update(table, action, key)
 
     def _restore(self, table: Table) -> dict[str, Any]:
         if table.restored_to is None:
@@ -268,6 +274,12 @@ def _actions(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any],
     for each in items:
         ((kind, action),) = each.items()
         yield kind, action, _key(action["Item"] if kind == "Put" else action["Key"])
+
+
+def _update(table: Table, request: Mapping[str, Any], key: Key) -> None:
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    before = table.items.get(key, dict(request["Key"]))
+    table.put(expressions.updated(request["UpdateExpression"], before, names, values))
 
 
 def _condition_holds(table: Table, request: Mapping[str, Any], key: Key) -> bool:
