@@ -1,12 +1,15 @@
-"""Release in the simulated account, in one thread."""
+"""Release and provision in the simulated account, in one thread."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from refresh.desired import DesiredRelease
+from attrs import frozen
+
+from refresh.desired import DesiredProvision, DesiredRelease
 from refresh.output.release_run import ReleaseRun
 from refresh.ports import DoorClients
+from refresh.provision import component as provisioning
 from refresh.release import component
 from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Crash
@@ -15,10 +18,31 @@ from tests.fakes.memory.on_demand import OnDemand
 from tests.fakes.serial import Serial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from refresh.ports import Clock
     from tests.simulation.pool import Pool
+    from tests.simulation.stage import Stage
 
 RUN, OTHER_RUN = "77", "88"
 RELEASE = DesiredRelease(repository=REPOSITORY, region=REGION, run_id=RUN, workflow_repository=REPOSITORY)
+PROVISION = DesiredProvision(repository=REPOSITORY, region=REGION, run_id=RUN)
+
+
+@frozen
+class StageClock:
+    """The clock of a process: while it waits, all others go on."""
+
+    stage: Stage
+
+    def now(self) -> datetime:
+        """Give the moment."""
+        return self.stage.pool.account.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.stage.pass_time(seconds)
 
 
 def clients_of(pool: Pool) -> DoorClients:
@@ -42,3 +66,14 @@ def dies(pool: Pool, desired: DesiredRelease) -> bool:
     except Crash:
         return True
     return False
+
+
+def provision(
+    stage: Stage,
+    desired: DesiredProvision = PROVISION,
+    clock: Clock | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Any:
+    """Provision once."""
+    begun = provisioning.begin(desired, clients_of(stage.pool), clock or StageClock(stage), Serial(), stopped=stopped)
+    return begun.run()

@@ -86,6 +86,8 @@ class Stage:
     """The run that each machine had last, whichever process wrote it."""
     known: set[tuple[str, str]] = field(factory=set)
     """The messages that were sent before, in the same form as `sent`."""
+    tokens: dict[str, str] = field(factory=dict)
+    """The label for which each client token was sent, whichever process sent it."""
     sent: list[tuple[str, str]] = field(factory=list)
     """The machines that release has offered in a message, each with the threshold in it."""
 

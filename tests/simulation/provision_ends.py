@@ -1,0 +1,129 @@
+"""How provisions end, and what is left of them after the next attempt, the release and a refresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from refresh.output.provision_outputs import outputs
+from refresh.output.provision_report import serialized
+from refresh.output.provision_summary import markdown
+
+from refresh.pool import records
+from refresh.pool.ownership import PROTECTION_TAG, TEMPLATE_TAG
+from tests.fakes.memory.account import Crash, Watch
+from tests.simulation import door_invariants
+from tests.simulation.actors import run_another
+from tests.simulation.door_rest import undone
+from tests.simulation.doors import RELEASE, provision
+from tests.simulation.invariants import SECRET, STRANGER, require
+from tests.simulation.provision_invariants import ProvisionGuard, later, working
+
+if TYPE_CHECKING:
+    from refresh.desired import DesiredProvision
+    from tests.fakes.memory.account import Seam
+    from tests.simulation.stage import Stage
+
+HOUR = 3700
+_MESSAGES_SEEN = 70
+
+
+def watched(stage: Stage, desired: DesiredProvision, seam: Seam | None = None, **more: Any) -> Any:
+    """Provision under a seam, every call, the end and everything that is published checked."""
+    guard = ProvisionGuard(stage, desired, seam or Watch(), **more)
+    guard.start()
+    run = provision(stage, desired)
+    check_end(guard, run)
+    return run
+
+
+def crashed(stage: Stage, desired: DesiredProvision, seam: Seam, **more: Any) -> bool:
+    """Provision under a seam, every call checked; return whether the process died."""
+    ProvisionGuard(stage, desired, seam, **more).start()
+    try:
+        provision(stage, desired)
+    except Crash:
+        return True
+    return False
+
+
+def check_end(guard: ProvisionGuard, run: Any) -> None:
+    """Check what a provision says of itself."""
+    stage, desired = guard.stage, guard.desired
+    published = "".join((markdown(run), *serialized(run), *outputs(run, "report.json").values(), repr(run)))
+    require(not SECRET.search(published), "D9", "what is published")
+    require("defect" not in str(run.component.error), "no defect", markdown(run))
+    if run.exit_code == 0 and run.available:
+        found = working(stage, desired)
+        require(len(found) >= desired.fewest, "D2", f"{found} for {desired.fewest}: {markdown(run)}")
+        require(not guard.given_up, "P1", guard.given_up)
+
+
+def settle(stage: Stage, desired: DesiredProvision, *, provides: bool = True) -> DesiredProvision:
+    """Provision in the next attempt without faults, and again, which adds nothing; return what was wanted last."""
+    desired = later(desired)
+    run = watched(stage, desired)
+    require((run.exit_code == 0 and run.available) == provides, "P2", markdown(run))
+    if provides:
+        desired = later(desired)
+        before = dict(_held(stage, desired))
+        again = watched(stage, desired)
+        require(again.exit_code == 0, "D6", markdown(again))
+        calls = stage.pool.account.writes
+        require("ec2:CreateFleet" not in calls and "ec2:TerminateInstances" not in calls, "D6", calls)
+        require(before == dict(_held(stage, desired)), "D6", (before, dict(_held(stage, desired))))
+    return desired
+
+
+def _held(stage: Stage, desired: DesiredProvision) -> list[tuple[str, str | None]]:
+    return [
+        (identifier, records.text(item, "state"))
+        for identifier, item in stage.pool.table.of(records.INSTANCE).items()
+        if records.text(item, "runId") == desired.label
+    ]
+
+
+def leave(stage: Stage, desired: DesiredProvision) -> None:
+    """Release and refresh once, as the workflows do: nothing of the label is left, and an hour later no machine."""
+    release = evolve(RELEASE, name=desired.name)
+    released = door_invariants.watched(stage, release)
+    require(released.exit_code == 0, "P5", released.component)
+    require(not undone(stage, release), "P5", undone(stage, release))
+    stage.pass_time(_MESSAGES_SEEN)
+    refresh(stage)
+    require(not left_of(stage, desired), "P5", left_of(stage, desired))
+    stage.pass_time(HOUR)
+    beating = [each for each in _launched_for(stage, desired) if stage.agents[each].phase != "booting"]
+    require(not beating, "D8", beating)
+    refresh(stage)
+    require(not _launched_for(stage, desired), "D8", _launched_for(stage, desired))
+
+
+def refresh(stage: Stage) -> None:
+    """Run a refresh."""
+    run_another(stage.pool, Watch())
+    stage.catch_up()
+
+
+def left_of(stage: Stage, desired: DesiredProvision) -> list[str]:
+    """List the living machines that have the label, or still register for it."""
+    recorded = stage.pool.table.of(records.INSTANCE)
+    found = []
+    for identifier in _launched_for(stage, desired):
+        item, agent = recorded.get(identifier), stage.agents[identifier]
+        waits = item is not None and records.text(item, "state") == "idle" and not records.text(item, "runId")
+        if not waits or agent.serves(desired.label):
+            found.append(f"{identifier}: {item and door_invariants.seen_in(item)}, {agent}")
+    return found
+
+
+def _launched_for(stage: Stage, desired: DesiredProvision) -> list[str]:
+    """List the living machines of the pool that were the label's last, if they may be ended."""
+    found = []
+    for identifier in stage.pool.alive:
+        tags = stage.pool.account.state.instances[identifier].tags
+        last = stage.last_run.get(identifier, tags.get("InitialRunId"))
+        ours = TEMPLATE_TAG in tags and STRANGER not in tags and tags.get(PROTECTION_TAG) != "true"
+        if ours and last == desired.label:
+            found.append(identifier)
+    return found
