@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
@@ -18,8 +19,9 @@ from tests.fakes.memory.on_demand import OnDemand
 from tests.fakes.serial import Serial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
+
+    from refresh.provision.component import Patience, Provided
 
     from refresh.ports import Clock
     from tests.simulation.pool import Pool
@@ -69,11 +71,11 @@ def dies(pool: Pool, desired: DesiredRelease) -> bool:
 
 
 def provision(
-    stage: Stage,
-    desired: DesiredProvision = PROVISION,
-    clock: Clock | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Any:
-    """Provision once."""
-    begun = provisioning.begin(desired, clients_of(stage.pool), clock or StageClock(stage), Serial(), stopped=stopped)
+    stage: Stage, desired: DesiredProvision = PROVISION, clock: Clock | None = None, patience: Patience | None = None
+) -> Provided:
+    """Provision once, always in the same way."""
+    chance = random.Random(desired.label)  # noqa: S311 - no secret is made of it
+    begun = provisioning.begin(
+        desired, clients_of(stage.pool), clock or StageClock(stage), Serial(), patience=patience, chance=chance
+    )
     return begun.run()

@@ -38,10 +38,13 @@ from tests.simulation.door_invariants import TEXTS, Seen, check_message, seen_in
 from tests.simulation.invariants import SECRET, STRANGER, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from refresh.desired import DesiredProvision
     from tests.simulation.stage import Stage
 
 _KEPT = ("PK", "SK", "entityType", "identifier", "resourceClass", "instanceType", "usageClass")
+_STALLED = timedelta(seconds=5)
 _BEATING = timedelta(seconds=16)
 """How old the heartbeat of a working machine may be: times are whole seconds."""
 
@@ -66,12 +69,17 @@ class ProvisionGuard:
     claimed_at: dict[str, datetime] = field(factory=dict)
     given_up: dict[str, str] = field(factory=dict)
     """Machines that worked and were given up nevertheless, and how."""
-    stopped: bool = False
+    stopped: Callable[[], bool] = lambda: False
+    """Whether it was stopped."""
+    cancelled: bool = False
+    """Whether that was before the call."""
     items: dict[tuple[str, str], Any] = field(factory=dict)
     """All items before the call."""
     instances: set[str] = field(factory=set)
     """All machines before the call."""
     checked: int = 0
+    asked_at: datetime | None = None
+    """When the call was made; others may act for long before it has its effect."""
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -92,6 +100,7 @@ class ProvisionGuard:
     def before(self, number: int, operation: str) -> None:
         """Let the others act, and keep what is compared with after the effect."""
         self.answer.clear()
+        self.asked_at, self.cancelled = self._now, self.stopped()
         self.inner.before(number, operation)
         self.stage.catch_up()
         account = self.stage.pool.account
@@ -119,7 +128,7 @@ class ProvisionGuard:
                 case _:
                     require(False, "D7", f"{operation} is none of provision's calls")
             recording = operation in {"dynamodb:PutItem", "dynamodb:TransactWriteItems"} and self._recorded_only()
-            require(recording or not self.stopped, "P6", f"{operation} after it was stopped")
+            require(recording or not self.cancelled, "P6", f"{operation} after it was stopped")
         self.stage.catch_up()
         self.inner.after(number, operation)
         self._arrived(operation, request)
@@ -195,7 +204,8 @@ class ProvisionGuard:
         require(tags.get("InitialRunId") == self.label and TEMPLATE_TAG in tags, "D1", f"{identifier}: {tags}")
         require(seen_in(item)[:2] == ("created", self.label), "D1", f"{identifier} is recorded as {seen_in(item)}")
         latest = self._now + lifecycle.CREATED_FOR
-        require(self._now < threshold <= latest, "D3", f"{identifier} is recorded until {threshold}")
+        ahead = threshold > self._now or self._stalled
+        require(ahead and threshold <= latest, "D3", f"{identifier} is recorded until {threshold}")
         require(records.text(item, "resourceClass") == self.desired.resource_class, "D7", f"{identifier}: {item}")
         usage = records.text(item, "usageClass")
         require(usage == getattr(instance, "lifecycle", usage), "D7", f"{identifier} is recorded as {usage}")
@@ -226,9 +236,10 @@ class ProvisionGuard:
     def _check_claim(self, identifier: str, before: Any, threshold: datetime) -> None:
         agent, desired = self.stage.agents.get(identifier), self.desired
         pool = self.stage.pool
-        require((seen_in(before)[2] or "") > pool.in_time(-1), "D5", f"{identifier} had expired")
-        working = agent is not None and agent.phase == WAITING and (self._beats(identifier) or not self.strict)
-        require(working or identifier not in pool.alive, "D5", f"{identifier} was claimed as {agent}")
+        expired = (seen_in(before)[2] or "") <= pool.in_time(-1)
+        require(not expired or self._stalled, "D5", f"{identifier} had expired: {before}")
+        waits = agent is not None and agent.phase == WAITING and (self._beats(identifier) or self._stalled)
+        require(waits or identifier not in pool.alive, "D5", f"{identifier} was claimed as {agent}")
         kind = records.text(before, "usageClass") in {each.value for each in desired.usage_classes}
         kind = kind and records.text(before, "resourceClass") == desired.resource_class
         kind = kind and (records.text(before, "instanceType") or "")[0] in {each[0] for each in desired.instance_types}
@@ -240,7 +251,8 @@ class ProvisionGuard:
 
     def _check_start(self, identifier: str, was: Seen, threshold: datetime) -> None:
         longest = self.desired.max_runtime or self.stage.pool.desired.max_runtime
-        require(self._now < threshold <= self._now + longest, "D2", f"{identifier} runs until {threshold}")
+        ahead = threshold > self._now or self._stalled
+        require(ahead and threshold <= self._now + longest, "D2", f"{identifier} runs until {threshold}")
         if was[0] == "running":
             return
         agent = self.stage.agents[identifier]
@@ -291,7 +303,8 @@ class ProvisionGuard:
             tags = self.stage.pool.account.state.instances[identifier].tags
             item = recorded.get(identifier)
             run = tags.get("InitialRunId") if item is None else records.text(item, "runId")
-            if run == self.label and TEMPLATE_TAG in tags and STRANGER not in tags:
+            late = item is not None and (seen_in(item)[2] or "") <= self.stage.pool.in_time(0)
+            if run == self.label and not late and TEMPLATE_TAG in tags and STRANGER not in tags:
                 found.append(identifier)
         return found
 
@@ -317,6 +330,11 @@ class ProvisionGuard:
         item = self.stage.pool.table.of(records.HEARTBEAT).get(identifier, {})
         beat = records.read_time(records.text(item, "updatedAt") or "")
         return beat is not None and self._now - beat <= _BEATING
+
+    @property
+    def _stalled(self) -> bool:
+        """Whether much has happened between the decision and its effect."""
+        return self.asked_at is not None and self._now - self.asked_at > _STALLED
 
     @property
     def _now(self) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from refresh.pool import records
 from tests.fakes.memory.account import Watch
 from tests.simulation import door_invariants
 from tests.simulation.actors import run_another
@@ -14,6 +13,7 @@ from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
 from tests.simulation.original_provision import OriginalProvision
 from tests.simulation.original_release import OriginalRelease
 from tests.simulation.provision_ends import crashed, watched
+from tests.simulation.provision_invariants import later
 from tests.simulation.provision_worlds import build
 from tests.simulation.schedules import PHASES, CrashAt
 
@@ -55,6 +55,13 @@ def after_a_crash(world: str, point: Point) -> tuple[Stage, DesiredProvision]:
     stage, desired = build(world)
     crashed(stage, desired, CrashAt(*point))
     return stage, desired
+
+
+def points_after(world: str, point: Point) -> list[Point]:
+    """List every call of the next attempt after a provision that has died."""
+    stage, desired = after_a_crash(world, point)
+    watched(stage, later(desired))
+    return list(itertools.product(numbers(stage.pool.account.calls), PHASES))
 
 
 def _claiming(stage: Stage) -> Iterator[float]:
@@ -104,7 +111,7 @@ def overtaken(neighbour: str, world: str, schedule: tuple[int, int, int]) -> tup
     process: Process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage))
     first, number, then = schedule
     seam = Overtaken(stage, process, first, number, then)
-    watched(stage, desired, seam, strict=False)
+    watched(stage, desired, seam, strict=neighbour in NEIGHBOURS)
     stage.until(process)
     return stage, desired
 
@@ -131,8 +138,3 @@ def provision_aside(stage: Stage, desired: DesiredProvision, point: Point | None
     """Let another provision work; it may die."""
     seam = CrashAt(*point) if point else Watch()
     _aside(stage, lambda: crashed(stage, desired, seam, strict=False))
-
-
-def recorded(stage: Stage) -> list[str]:
-    """List the machines that have a record."""
-    return list(stage.pool.table.of(records.INSTANCE))

@@ -44,11 +44,17 @@ class World:
     """What goes wrong on the machines that are there, in their order, after that of the other run."""
     provides: bool = True
     """Whether a run without faults gets enough machines."""
-    hosted: bool = False
-    """Whether the jobs are to go to a hosted runner."""
+    provides_later: bool | None = None
+    """The same for the next attempt, if that differs."""
     claimed: int | None = None
     """How many machines a run without faults claims, whatever the order; None for any number."""
     launched: int | None = None
+
+
+def provides_later(name: str) -> bool:
+    """Whether the next attempt gets enough machines."""
+    world = WORLDS[name]
+    return world.provides if world.provides_later is None else world.provides_later
 
 
 def build(name: str, pace: Pace = USUAL) -> tuple[Stage, DesiredProvision]:
@@ -324,7 +330,6 @@ WORLDS: dict[str, World] = {
         make=_market(lambda market: market.quota("on-demand", 0), warm=1),
         wanted={"count": 2, "if_unavailable": "ubuntu-latest"},
         provides=False,
-        hosted=True,
     ),
     "token expired": World(make=_settings(token=timedelta(minutes=-5)), provides=False),
     "token for claims only": World(make=_settings(token=timedelta(minutes=4)), claimed=1, launched=0),
@@ -333,7 +338,7 @@ WORLDS: dict[str, World] = {
         make=_settings(max_instances={"large": 2}), wanted={"count": 2, "min_count": 1}, claimed=1, launched=0
     ),
     "above the cap": World(make=_settings(max_instances={"large": 2}), wanted={"count": 2}, provides=False),
-    "leased": World(make=_leased(), provides=False, claimed=0, launched=0),
+    "leased": World(make=_leased(), provides=False, provides_later=True, claimed=0, launched=0),
     "leased by an earlier attempt": World(make=_leased(), wanted=_LATER, claimed=1, launched=0),
     "leased and failed": World(make=_leased(result=runs.FAILED), claimed=1, launched=0),
     "leased long ago": World(make=_leased(seconds=-1), claimed=1, launched=0),
