@@ -190,6 +190,10 @@ class _Silent(WSGIRequestHandler):
     def log(self, *_: object, **__: object) -> None:
         """Say nothing: the calls are counted."""
 
+    def connection_dropped(self, *_: object) -> None:
+        """Close the connection, or the client would wait for the answer that is lost."""
+        self.close_connection = True
+
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:
     """Give the request's first line and headers by their names."""
