@@ -269,19 +269,19 @@ class Provisioning:
                 self._report = evolve(self._report, warnings=(*self._report.warnings, str(report.error)))
 
     def _wait(self, seconds: float) -> None:
-        """Wait, then read the machines that have yet to register."""
+        """Wait, then read the machines of the label: those that are ready must go on beating."""
         self._clock.sleep(seconds)
         actual = self._known()
-        waiting = [
+        held = [
             each.id
             for each in actual.records.values()
             if isinstance(each, InstanceRecord)
             and each.run_id == self.desired.label
             and each.id not in actual.given_up
-            and each.state in {lifecycle.CREATED, lifecycle.CLAIMED}
+            and each.state in {lifecycle.CREATED, lifecycle.CLAIMED, lifecycle.RUNNING}
         ]
-        if waiting and not self._patience.stopped():
-            self._read(waiting)
+        if held and not self._patience.stopped():
+            self._read(held)
 
     def _read(self, identifiers: Sequence[str]) -> None:
         found = look.machines(self.desired, self._clients, self._clock, identifiers)
