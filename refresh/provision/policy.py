@@ -107,7 +107,7 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
 def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
     """Return why a machine of the label is given up; None if it is ready or may become so."""
     signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
-    if not candidates.fits(desired, record):
+    if not candidates.fits(desired, record, (*desired.usage_classes, *desired.launched_as)):
         return findings.ASKED_OTHERWISE
     if record.expires is None or record.expires <= now:
         return findings.EXPIRED

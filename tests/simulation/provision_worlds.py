@@ -94,7 +94,7 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     """Launch and record a machine with its last signal ("" for none), and a heartbeat that is so many seconds old."""
     usage = written.get("usageClass", "on-demand")
     instance = pool.launch(tags={"InitialRunId": run or "42", **tags})
-    instance.lifecycle = usage
+    instance.lifecycle, instance.type = usage, written.get("instanceType", "c5.large")
     attributes = {"instanceType": "c5.large", "templateVersion": "1", **written}
     threshold = pool.in_time(seconds)
     pool.record(instance, artifacts=False, state=state, runId=run, threshold=threshold, **attributes)
@@ -174,12 +174,12 @@ def _half_provided(pool: Pool) -> None:
     _held("claimed", number=1)(pool)
     _held("claimed", number=1, registered=False)(pool)
     machine(pool, "created", RUN, 500, beat=NEVER)
-    pool.launch(tags={"InitialRunId": RUN})
+    pool.launch(tags={"InitialRunId": RUN}).type = "c5.large"
 
 
 def _unrecorded(pool: Pool) -> None:
     for run in (RUN, RUN, OTHER_RUN):
-        pool.launch(tags={"InitialRunId": run})
+        pool.launch(tags={"InitialRunId": run}).type = "c5.large"
 
 
 def _odd_records(pool: Pool) -> None:
