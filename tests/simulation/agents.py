@@ -62,7 +62,7 @@ FAST = Pace(boot=30, register=1, notice_release=1, leave=4)
 class Agent:
     """An instance's agent; it reads its record at once when something changed, and acts when it is due."""
 
-    pool: Pool
+    pool: Pool = field(repr=False)
     id: str
     pace: Pace = USUAL
     phase: str = BOOTING
