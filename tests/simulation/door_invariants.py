@@ -76,6 +76,7 @@ class DoorGuard:
     before_it: dict[tuple[str, str], Any] = field(factory=dict)
     """All items before the call."""
     checked: int = 0
+    """How many requests were made before the call, by whichever process."""
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -103,12 +104,12 @@ class DoorGuard:
         self.inner.before(number, operation)
         self.stage.catch_up()
         self.before_it = dict(self.stage.pool.table.items)
+        self.checked = len(self.stage.pool.account.requests)
 
     def after(self, number: int, operation: str) -> None:
         """Check what the call did, then let the others act."""
         requests = self.stage.pool.account.requests
         if len(requests) > self.checked:
-            self.checked = len(requests)
             _, request = requests[-1]
             require(not SECRET.search(repr(request)), "D9", operation)
             match operation:

@@ -21,9 +21,8 @@ from tests.fakes.serial import Serial
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from refresh.provision.component import Patience, Provided
-
     from refresh.ports import Clock
+    from refresh.provision.component import Patience, Provided
     from tests.simulation.pool import Pool
     from tests.simulation.stage import Stage
 
@@ -53,9 +52,9 @@ def clients_of(pool: Pool) -> DoorClients:
     return DoorClients(dynamodb, ec2, sqs, GitHub(pool.account), cast("Any", OnDemand(pool.account)))
 
 
-def release(pool: Pool, desired: DesiredRelease = RELEASE) -> ReleaseRun:
+def release(pool: Pool, desired: DesiredRelease = RELEASE, clock: Clock | None = None) -> ReleaseRun:
     """Release once."""
-    clock = pool.account.clock
+    clock = clock or pool.account.clock
     began_at = clock.now()
     converged = component.begin(desired, clients_of(pool), clock, Serial()).converge()
     return ReleaseRun(desired=desired, component=converged.report, started_at=began_at, finished_at=clock.now())

@@ -11,15 +11,15 @@ from refresh.pool.ownership import PROTECTION_TAG, TEMPLATE_TAG
 from tests.fakes.memory.account import Crash, Watch
 from tests.simulation import door_invariants
 from tests.simulation.actors import run_another
+from tests.simulation.agents import BOOTING
 from tests.simulation.door_rest import undone
 from tests.simulation.doors import RELEASE, provision
 from tests.simulation.invariants import SECRET, STRANGER, require
 from tests.simulation.provision_invariants import ProvisionGuard, later, working
 
 if TYPE_CHECKING:
-    from refresh.provision.component import Patience, Provided
-
     from refresh.desired import DesiredProvision
+    from refresh.provision.component import Patience, Provided
     from tests.fakes.memory.account import Seam
     from tests.simulation.stage import Stage
 
@@ -87,20 +87,24 @@ def _held(stage: Stage, desired: DesiredProvision) -> list[tuple[str, str | None
     ]
 
 
-def leave(stage: Stage, desired: DesiredProvision) -> None:
-    """Release and refresh once, as the workflows do: nothing of the label is left, and an hour later no machine."""
-    release = evolve(RELEASE, name=desired.name)
-    released = door_invariants.watched(stage, release)
-    require(released.exit_code == 0, "P5", released.component)
-    require(not undone(stage, release), "P5", undone(stage, release))
+def leave(stage: Stage, *wanted: DesiredProvision) -> None:
+    """Release and refresh once, as the workflows do: nothing of the labels is left, and an hour later no machine."""
+    for desired in wanted:
+        release = evolve(RELEASE, run_id=desired.run_id, name=desired.name)
+        released = door_invariants.watched(stage, release)
+        require(released.exit_code == 0, "P5", released.component)
+        require(not undone(stage, release), "P5", undone(stage, release))
     stage.pass_time(_MESSAGES_SEEN)
     refresh(stage)
-    require(not left_of(stage, desired), "P5", left_of(stage, desired))
+    left = [left_of(stage, desired) for desired in wanted]
+    require(not any(left), "P5", left)
     stage.pass_time(HOUR)
-    beating = [each for each in _launched_for(stage, desired) if stage.agents[each].phase != "booting"]
+    living = [each for desired in wanted for each in _launched_for(stage, desired)]
+    beating = [each for each in living if stage.agents[each].phase != BOOTING]
     require(not beating, "D8", beating)
     refresh(stage)
-    require(not _launched_for(stage, desired), "D8", _launched_for(stage, desired))
+    living = [each for desired in wanted for each in _launched_for(stage, desired)]
+    require(not living, "D8", living)
 
 
 def refresh(stage: Stage) -> None:

@@ -238,7 +238,7 @@ class ProvisionGuard:
         pool = self.stage.pool
         expired = (seen_in(before)[2] or "") <= pool.in_time(-1)
         require(not expired or self._stalled, "D5", f"{identifier} had expired: {before}")
-        waits = agent is None or agent.phase == WAITING and (self._beats(identifier) or self._stalled)
+        waits = agent is None or (agent.phase == WAITING and (self._beats(identifier) or self._stalled))
         require(waits or identifier not in pool.alive, "D5", f"{identifier} was claimed as {agent}")
         kind = records.text(before, "usageClass") in {each.value for each in desired.usage_classes}
         kind = kind and records.text(before, "resourceClass") == desired.resource_class

@@ -68,12 +68,27 @@ def build(name: str, pace: Pace = USUAL) -> tuple[Stage, DesiredProvision]:
     return stage, evolve(PROVISION, **world.wanted)
 
 
+def build_crowd(machines: int, working: int = 0) -> Stage:
+    """Give a pool with machines that are ready, and some that work for the runs 2000, 2001 and so on."""
+    pool = _pool()
+    ready(pool, machines)
+    for number in range(working):
+        run = str(2000 + number)
+        machine(pool, "running", run, signal=REGISTERED, signal_of=run)
+    return Stage(pool)
+
+
+def _pool() -> Pool:
+    pool = build_pool("up to date")
+    version = next(iter(pool.account.state.templates.values())).default
+    token = pool.account.clock.now() + timedelta(minutes=45)
+    write_settings(pool, template_version=version, token_valid_until=token)
+    return pool
+
+
 @functools.cache
 def _snapshot(name: str) -> bytes:
-    pool = build_pool("up to date")
-    template = pool.account.state.templates
-    settings = {"token_valid_until": pool.account.clock.now() + timedelta(minutes=45)}
-    write_settings(pool, template_version=next(iter(template.values())).default, **settings)
+    pool = _pool()
     machine(pool, "running", OTHER_RUN, signal=REGISTERED, signal_of=OTHER_RUN)
     WORLDS[name].make(pool)
     return pool.account.snapshot()

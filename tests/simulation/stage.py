@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 
+_OFTEN = timedelta(seconds=0.2)
+"""How often agents look although nothing was written."""
+
+
 class _Actor(Protocol):
     due: datetime | None
 
@@ -91,6 +95,10 @@ class Stage:
     sent: list[tuple[str, str]] = field(factory=list)
     """The machines that release has offered in a message, each with the threshold in it."""
 
+    seen: tuple[object, int] | None = None
+    """The table before the last write, of which each write leaves another, and the number of instances."""
+    looked_at: datetime | None = None
+
     def __attrs_post_init__(self) -> None:
         """Give every instance its agent."""
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
@@ -139,6 +147,13 @@ class Stage:
         return min(due, key=lambda each: each.due or until, default=None)
 
     def _look(self) -> None:
+        """Let all agents look, unless they have just looked and nothing was written since."""
+        table, now = self.pool.table, self.pool.account.clock.now()
+        seen = table.stale, len(self.pool.account.state.instances)
+        recent = self.looked_at is not None and now - self.looked_at < _OFTEN
+        if recent and self.seen is not None and self.seen[0] is seen[0] and self.seen[1] == seen[1]:
+            return
+        self.seen, self.looked_at = seen, now
         for identifier, instance in self.pool.account.state.instances.items():
             if identifier not in self.agents and TEMPLATE_TAG in instance.tags:
                 pace = self.newcomers.pop(0) if self.newcomers else self.pace

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 from attrs import define
-from refresh.provision.component import Patience
 
 from refresh import errors
+from refresh.provision.component import Patience
 from tests.fakes.memory.account import Watch
 from tests.simulation.agents import FAST, SLOW, USUAL, Pace
 from tests.simulation.figures import Tally

@@ -40,6 +40,7 @@ class Process:
     seam: Seam = field(factory=Watch)
     look: Callable[[str, Any], None] = lambda *_: None
     due: datetime = field(init=False)
+    began_at: datetime = field(init=False)
     turn: threading.Event = field(factory=threading.Event)
     done: bool = False
     result: Any = None
@@ -59,6 +60,7 @@ class Process:
         """Work, when it is its turn for the first time."""
         try:
             self.together.await_turn(self)
+            self.began_at = self.now()
             self.result = self.work(self)
         except BaseException as problem:  # noqa: BLE001 - the main thread raises it
             self.problem = problem
@@ -100,17 +102,18 @@ class Together:
                 raise problem
         return [each.result for each in self.processes]
 
-    def before(self, number: int, operation: str) -> None:
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - each process counts its own calls
         """Let others go on while the call is under way."""
         process = self._running
-        process.calls += 1
         late = timedelta(seconds=self.chance.uniform(0, _SLOWEST))
         self.wait(process, process.now() + late)
-        process.seam.before(number, operation)
+        process.calls += 1
+        process.seam.before(process.calls - 1, operation)
 
-    def after(self, number: int, operation: str) -> None:
+    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - see above
         """Let the process look at what the call did."""
-        self._running.seam.after(number, operation)
+        process = self._running
+        process.seam.after(process.calls - 1, operation)
 
     def wait(self, process: Process, until: datetime) -> None:
         """Let others go on until then."""
