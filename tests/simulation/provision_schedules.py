@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from tests.simulation.door_schedules import Point
     from tests.simulation.stage import Process, Stage
 
-_POLL = "dynamodb:BatchGetItem"
-_POLLS = 3
-"""How many of the reads of a wait are tried: the others see the same."""
+_TRIED = {"dynamodb:BatchGetItem": 3}
+"""How many calls of a kind are tried, of a wait for example: the others see the same."""
+_USUALLY_TRIED = 6
 
 
 def calls_in(world: str) -> list[str]:
@@ -37,11 +37,12 @@ def calls_in(world: str) -> list[str]:
 
 
 def numbers(calls: Sequence[str]) -> list[int]:
-    """List the calls at which something different can happen: of the reads of a wait, the first ones and the last."""
-    found: list[int] = []
-    for polling, group in itertools.groupby(enumerate(calls), lambda call: call[1] == _POLL):
-        listed = [number for number, _ in group]
-        found += [*listed[: _POLLS - 1], *listed[_POLLS - 1 :][-1:]] if polling else listed
+    """List the calls at which something different can happen: of each kind the first ones, and the last."""
+    found = []
+    for number, name in enumerate(calls):
+        before, after = calls[:number].count(name), calls[number + 1 :].count(name)
+        if before < _TRIED.get(name, _USUALLY_TRIED) or not after:
+            found.append(number)
     return found
 
 

@@ -278,6 +278,7 @@ def _leased(attempt: int = 1, result: str = "", seconds: float = 600) -> Callabl
 
 _BOTH = (UsageClass.ON_DEMAND, UsageClass.SPOT)
 _LATER: dict[str, Any] = {"attempt": 2}
+_SOON: dict[str, Any] = {"timeout": timedelta(minutes=1)}
 _ONE_FAILS = (Fault.SCRIPT_FAILS,)
 
 
@@ -316,12 +317,14 @@ WORLDS: dict[str, World] = {
     "odd records": World(make=_odd_records, claimed=0, launched=1),
     "forged": World(make=_forged, wanted={"count": 2, **_LATER}, residents=[Fault.HANGS] * 3, provides=True),
     "protected": World(make=_protected, residents=[Fault.HANGS], wanted=_LATER),
-    "no capacity": World(make=_market(lambda market: market.capacity(0), warm=1), wanted={"count": 3}, provides=False),
+    "no capacity": World(
+        make=_market(lambda market: market.capacity(0), warm=1), wanted={**_SOON, "count": 3}, provides=False
+    ),
     "part of the capacity": World(
-        make=_market(lambda market: market.capacity(1), warm=1), wanted={"count": 3}, provides=False
+        make=_market(lambda market: market.capacity(1), warm=1), wanted={**_SOON, "count": 3}, provides=False
     ),
     "part is enough": World(
-        make=_market(lambda market: market.capacity(1), warm=1), wanted={"count": 3, "min_count": 2}
+        make=_market(lambda market: market.capacity(1), warm=1), wanted={**_SOON, "count": 3, "min_count": 2}
     ),
     "no capacity at first": World(
         make=_market(lambda market: market.refuse("RequestLimitExceeded", times=2)), launched=1
