@@ -27,9 +27,15 @@ _FOR_ALL_SUBNETS = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
 
 
 def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
-    """Return the pool after these outcomes; what was not acknowledged has to be read."""
-    for outcome in outcomes:
-        actual = _after(actual, outcome)
+    """Return the pool after these outcomes; what was not acknowledged has to be read.
+
+    A result that was written together with machines does not count if one of these was lost meanwhile.
+    """
+    listed = tuple(outcomes)
+    provided = all(isinstance(each, Done) for each in listed if isinstance(each.change, (Start, Renew)))
+    for outcome in listed:
+        if provided or not isinstance(outcome.change, Conclude):
+            actual = _after(actual, outcome)
     return actual
 
 
@@ -93,7 +99,8 @@ def _after(actual: Actual, outcome: Outcome) -> Actual:
     done = isinstance(outcome, Done)
     if isinstance(change, Conclude):
         return evolve(actual, result=change.result) if done or isinstance(outcome, Skipped) else actual
-    if isinstance(change, (Claim, Record)) and not done:
+    # A record that could not be written is written again: the machine runs.
+    if isinstance(outcome, Skipped) if isinstance(change, Record) else isinstance(change, Claim) and not done:
         return evolve(actual, lost=actual.lost | {change.subject})
     if not done or not isinstance(change, (Claim, Start, Renew, Record)):
         return actual

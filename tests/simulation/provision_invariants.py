@@ -146,9 +146,15 @@ class ProvisionGuard:
                 self.described.update(each["InstanceId"] for each in reservation["Instances"])
 
     def _recorded_only(self) -> bool:
+        """Whether only new records were written, or the label was taken, which is sent together with the first reads."""
         after = self.stage.pool.table.items
-        changed = {key for key, item in after.items() if self.items.get(key) != item}
-        return all(key[0] == "TYPE#INSTANCE" and key not in self.items for key in changed)
+        changed = {key: item for key, item in after.items() if self.items.get(key) != item}
+        return all(
+            records.text(records.mapping(item, "value"), "result") == ""
+            if key[0] == "TYPE#RUN"
+            else key[0] == "TYPE#INSTANCE" and key not in self.items
+            for key, item in changed.items()
+        )
 
     def _check_items(self, operation: str) -> None:
         after = self.stage.pool.table.items
@@ -294,7 +300,9 @@ class ProvisionGuard:
         require(len(working) <= self.desired.count, "P4", f"{working} for {self.desired.count}")
         caps = records.mapping(pool.table.of(records.SETTINGS)["doors"]["value"]["M"], "maxInstances")
         if (most := records.number(caps, self.desired.resource_class)) is not None:
-            require(len(pool.alive) <= most, "P4", f"{len(pool.alive)} machines of {most}")
+            expired = [each for each, item in pool.table.of(records.INSTANCE).items() if self._expired(item)]
+            living = set(pool.alive) - set(expired)
+            require(len(living) <= most, "P4", f"{living} of {most} machines")
 
     def _of_label(self) -> list[str]:
         """List the living machines that have the label, or were launched for it and are not recorded."""
@@ -303,10 +311,13 @@ class ProvisionGuard:
             tags = self.stage.pool.account.state.instances[identifier].tags
             item = recorded.get(identifier)
             run = tags.get("InitialRunId") if item is None else records.text(item, "runId")
-            late = item is not None and (seen_in(item)[2] or "") <= self.stage.pool.in_time(0)
+            late = item is not None and self._expired(item)
             if run == self.label and not late and TEMPLATE_TAG in tags and STRANGER not in tags:
                 found.append(identifier)
         return found
+
+    def _expired(self, item: Any) -> bool:
+        return (seen_in(item)[2] or "") <= self.stage.pool.in_time(0)
 
     def _check_terminations(self, identifiers: list[str]) -> None:
         pool = self.stage.pool

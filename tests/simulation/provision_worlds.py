@@ -364,7 +364,7 @@ WORLDS: dict[str, World] = {
     "script always fails": World(newcomers=_ONE_FAILS * 20, provides=False),
     "one never boots": World(newcomers=[None, Fault.NEVER_BOOTS], wanted={"count": 3}),
     "one never boots, two are enough": World(
-        newcomers=[Fault.NEVER_BOOTS] * 9, make=_ready(2), wanted={"count": 3, "min_count": 2}
+        newcomers=[Fault.NEVER_BOOTS] * 3, make=_ready(2), wanted={"count": 3, "min_count": 2}
     ),
     "one dies": World(newcomers=[Fault.DIES], wanted={"count": 2}),
     "registration fails": World(make=_ready(2), residents=[Fault.REGISTRATION_FAILS] * 2),
