@@ -82,7 +82,7 @@ class Agents:
     """Acts for every machine that has a record, from the beginning of a `with` block to its end."""
 
     table: Table
-    fate: Callable[[InstanceRecord], str] = lambda _: REGISTERS  # noqa: E731 - an attribute that tests set
+    fate: Callable[[InstanceRecord], str] = lambda _: REGISTERS
     """What becomes of a machine that has to register: the state that its agent reports, or `NEVER`."""
     delay: float = 0.0
     """Seconds until it is reported."""
