@@ -31,7 +31,6 @@ VALUE = {
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
 _MINUTE = timedelta(minutes=1)
-_NAMES = {"#value": "value"}
 
 
 @frozen(kw_only=True)
@@ -89,14 +88,14 @@ def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
     """
     free = (
         "attribute_not_exists(PK)",
-        "#value.attempt < :attempt",
+        "#value.#attempt < :attempt",
         "#value.#result = :failed",
-        "(#value.#result = :none AND #value.deadline < :now)",
+        "(#value.#result = :none AND #value.#deadline < :now)",
     )
     return {
         **_put(table, request, "", now),
         "ConditionExpression": " OR ".join(free),
-        "ExpressionAttributeNames": {**_NAMES, "#result": "result"},
+        "ExpressionAttributeNames": _used("value", "attempt", "result", "deadline"),
         "ExpressionAttributeValues": {
             ":attempt": {"N": str(request.attempt)},
             ":failed": {"S": FAILED},
@@ -110,10 +109,15 @@ def conclusion(table: str, request: RunRequest, result: str, now: datetime) -> d
     """Build the put of the result, on condition that this process still has the label."""
     return {
         **_put(table, request, result, now),
-        "ConditionExpression": "#value.holder = :holder",
-        "ExpressionAttributeNames": _NAMES,
+        "ConditionExpression": "#value.#holder = :holder",
+        "ExpressionAttributeNames": _used("value", "holder"),
         "ExpressionAttributeValues": {":holder": {"S": request.holder}},
     }
+
+
+def _used(*names: str) -> dict[str, str]:
+    """Name attributes by aliases: some words are reserved in expressions, and DynamoDB adds to them."""
+    return {f"#{name}": name for name in names}
 
 
 def _put(table: str, request: RunRequest, result: str, now: datetime) -> dict[str, Any]:
