@@ -1,0 +1,109 @@
+"""What the tests of provision's faults share: a pool with ready machines, and provisions in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from refresh.pool import records, signals
+from refresh.pool.usage import UsageClass
+from tests.fakes.memory.account import Watch
+from tests.simulation import doors
+from tests.simulation.agents import BOOTING, USUAL, Pace
+from tests.simulation.door_worlds import write_settings
+from tests.simulation.stage import Stage
+from tests.simulation.worlds import build
+
+if TYPE_CHECKING:
+    from refresh.desired import DesiredProvision
+    from refresh.provision.component import Provisioned
+    from tests.fakes.memory.account import Seam
+
+MINUTE = timedelta(minutes=1)
+
+
+def pool(pace: Pace = USUAL, **settings: Any) -> Stage:
+    """Give a pool that refresh keeps, without machines; its token lives for an hour."""
+    kept = build("up to date")
+    until = kept.account.clock.now() + 60 * MINUTE
+    write_settings(kept, **{"token_valid_until": until, **settings})
+    return Stage(kept, pace)
+
+
+def ready(stage: Stage, seconds: float = 300, **written: Any) -> str:
+    """Add a machine that waits for a run; return its id."""
+    kept = stage.pool
+    instance = kept.launch(tags={"InitialRunId": "42"})
+    threshold = kept.in_time(seconds)
+    kept.record(instance, **{"state": "idle", "threshold": threshold, "instanceType": "c7i.large", **written})
+    value = {"state": signals.LEFT, "runId": "42"}
+    kept.table.put(records.item(records.SIGNAL, instance.id, kept.account.clock.now(), value=value))
+    stage.catch_up()
+    return instance.id
+
+
+def silence(stage: Stage, *identifiers: str) -> None:
+    """Let the agents of machines stop: they neither beat nor do anything else."""
+    for each in identifiers:
+        stage.agents[each].phase, stage.agents[each].due = BOOTING, None
+
+
+@frozen
+class _Meanwhile(Watch):
+    """All others go on at every call of the process."""
+
+    stage: Stage
+    inner: Seam
+
+    def before(self, number: int, operation: str) -> None:
+        """Let time pass before the call has its effect."""
+        self.inner.before(number, operation)
+        self.stage.catch_up()
+
+    def after(self, number: int, operation: str) -> None:
+        """Let time pass before the call is answered."""
+        self.stage.catch_up()
+        self.inner.after(number, operation)
+
+
+def watched(stage: Stage, seam: Seam | None = None) -> None:
+    """Watch the next process from its first call."""
+    account = stage.pool.account
+    account.seam = _Meanwhile(stage, seam or Watch())
+    account.calls.clear()
+    account.requests.clear()
+
+
+def wanted(*, usage_class: str = "on-demand", **changes: Any) -> DesiredProvision:
+    """Give what a provision is asked for."""
+    return evolve(doors.PROVISION, usage_classes=(UsageClass(usage_class),), **changes)
+
+
+def provide(stage: Stage, seam: Seam | None = None, **changes: Any) -> Provisioned:
+    """Provision once."""
+    watched(stage, seam)
+    return doors.provision(stage, wanted(**changes))
+
+
+def give_back(stage: Stage, **changes: Any) -> None:
+    """Release once."""
+    watched(stage)
+    doors.release(stage.pool, evolve(doors.RELEASE, **changes))
+
+
+def record(stage: Stage, identifier: str) -> records.Item:
+    """Give a machine's record; empty if it has none."""
+    return stage.pool.table.of(records.INSTANCE).get(identifier, {})
+
+
+def of_label(stage: Stage, label: str = doors.RUN) -> dict[str, str]:
+    """Give the state of each machine that has a label, by id."""
+    found = stage.pool.table.of(records.INSTANCE).items()
+    return {each: records.text(item, "state") or "" for each, item in found if records.text(item, "runId") == label}
+
+
+def fleets(stage: Stage) -> list[dict[str, Any]]:
+    """Give the fleets that the last process asked for, and got an answer."""
+    return [request for name, request in stage.pool.account.requests if name == "ec2:CreateFleet"]
