@@ -122,6 +122,8 @@ class DesiredRelease(PoolAccess):
     """Whether the machines go back to the pool; None for what `provision` was asked for."""
     force: bool = False
     """Whether machines are released although GitHub shows open jobs that ask for them."""
+    claimed_too: bool = False
+    """Whether claimed machines go back to the pool as well: only their own provision knows that they work."""
 
     def has(self, label: str) -> bool:
         """Whether a label is one of those to release."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
 
 ISSUES = "https://github.com/org/refresh-action/issues"
 """Where people report bugs of this program."""
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+"""Hundreds of characters that only a caller with sts:DecodeAuthorizationMessage can decode."""
 
 
 class RefreshError(Exception):
@@ -145,3 +149,14 @@ def of_entry(operation: str, entry: Mapping[str, object]) -> ApiError:
     if "throttl" in code.lower():
         return Throttled(operation, code, message)
     return (Rejected if entry.get("SenderFault") is True else Unavailable)(operation, code, message)
+
+
+def denied_action(message: str) -> str:
+    """Find the IAM action in AWS's message about a denial; "" if it names none."""
+    found = _DENIED_ACTION.search(message)
+    return found[1] if found else ""
+
+
+def without_encoded(message: str) -> str:
+    """Remove the part of AWS's message about a denial that people cannot read."""
+    return _ENCODED.sub("", message)

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErro
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors, kms_errors
@@ -69,14 +68,11 @@ _REMEDIES = {
 _FIRST_SERVER_ERROR = 500
 _LONGEST = 1000
 """How many characters of a message are shown."""
-_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _ACTIONS = {
     "dynamodb:TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:DeleteItem",
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 """Operations whose name is not an IAM action."""
-_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
-"""Hundreds of characters that only a caller with sts:DecodeAuthorizationMessage can decode."""
 
 
 def from_aws(operation: str, status: int, response: Mapping[str, Any]) -> errors.ApiError:
@@ -114,8 +110,7 @@ def _about_a_resource(code: str, message: str) -> bool:
 
 def _denied(operation: str, code: str, message: str) -> errors.PermissionDenied:
     """Name the missing IAM action; AWS's message has it if it differs from the operation."""
-    found = _DENIED_ACTION.search(message)
-    action = found[1] if found else operation
+    action = errors.denied_action(message) or operation
     action = _ACTIONS.get(action, action)
     if "explicit deny" in message:
         remedy = f"A policy explicitly denies {action}; AWS's message says which kind. Only its owner can change it."
@@ -123,4 +118,4 @@ def _denied(operation: str, code: str, message: str) -> errors.PermissionDenied:
         remedy = (
             f"Allow {action} in the IAM policy of the role or user that the run uses (docs/iam has it ready to paste)."
         )
-    return errors.PermissionDenied(operation, code, _ENCODED.sub("", message), remedy=remedy)
+    return errors.PermissionDenied(operation, code, errors.without_encoded(message), remedy=remedy)

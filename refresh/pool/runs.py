@@ -59,6 +59,7 @@ class RunRequest:
     count: int
     instance_types: tuple[str, ...]
     max_runtime: timedelta
+    """0 for the pool's."""
     reuse: bool
     attempt: int
     link: str

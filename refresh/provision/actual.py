@@ -1,4 +1,4 @@
-"""What `provision` judges: the pool's settings, records, signals and heartbeats, and what it has launched."""
+"""What `provision` judges: the pool's settings, records, signals and heartbeats, and what it has launched so far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from refresh.errors import ApiError
 from refresh.pool.launch import Fleet, FleetAnswer
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
@@ -25,11 +24,11 @@ class Launches:
     unanswered: Fleet | None = None
     """The fleet whose answer was lost. It is asked for again, unchanged: the same client token gives the same fleet."""
     refused: frozenset[UsageClass] = frozenset()
-    """What EC2 refused for a reason that does not pass while this run lasts."""
-    tried: tuple[UsageClass, ...] = ()
-    """What was tried since the pool was looked at last."""
+    """What EC2 refused for a reason that will not pass while this run lasts."""
+    tried: frozenset[UsageClass] = frozenset()
+    """What was tried in this round."""
     rounds: int = 0
-    """How often everything was tried in vain."""
+    """How many rounds have ended: everything was tried, and machines are still missing."""
 
     @property
     def launched(self) -> frozenset[str]:
@@ -42,6 +41,8 @@ class Actual:
     """The pool as provision sees it."""
 
     settings: Settings
+    began_at: datetime
+    """When this run began, by AWS's clock as all times here."""
     looked_at: datetime
     """When the whole pool was read last."""
     records: Mapping[str, InstanceRecord | Unreadable]
@@ -50,19 +51,13 @@ class Actual:
     beats: Mapping[str, datetime] = field(factory=dict)
     """When each agent wrote its last heartbeat."""
     launches: Launches = field(factory=Launches)
-    passed_over: frozenset[str] = frozenset()
-    """Machines that cannot be claimed: another run was faster, or they did not register."""
     claimed: frozenset[str] = frozenset()
     """Machines that this run has claimed."""
-    failed: Mapping[str, str] = field(factory=dict)
-    """Why machines of this run are being ended."""
-    ending: Mapping[str, bool] = field(factory=dict)
-    """Machines that this run ends; whether EC2 still has to be told."""
-    unproven: Mapping[str, str] = field(factory=dict)
-    """Why EC2 was not told to end one of them."""
-    ec2_error: ApiError | None = None
-    """Why EC2 did not describe the machines that are to end; None if it did."""
+    lost: frozenset[str] = frozenset()
+    """Machines that another process changed when this run wanted to claim or record them."""
+    given_up: Mapping[str, str] = field(factory=dict)
+    """Machines that this run has had and does not count any more, and why."""
+    result: str = ""
+    """The result that was written into the run's item; "" while there is none."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
-    concluded: str = ""
-    """The result that was written into the run's item; "" while there is none."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredRelease
     from refresh.engine.change import Outcome, Plan
+    from refresh.engine.component import Gate
     from refresh.ports import Clock, DoorClients
     from refresh.release.actual import Actual
     from refresh.release.changes import ReleaseChange
@@ -33,17 +34,15 @@ class Release:
     desired: DesiredRelease
     clients: DoorClients
     sender: Sender
-    first: observe.Reads | None = None
-    """The reads of the first pass, if they are under way."""
+    read: Callable[[], Actual]
+    """Reads what is judged, without the instances that may have to end."""
     _known: Actual | None = field(default=None, init=False)
     """What was read, and all acknowledged writes since; None if it has to be read again."""
 
     def observe(self) -> Actual:
         """Read everything; if all writes of the last pass succeeded, return their predicted result instead."""
         if self._known is None:
-            sender, reads, self.first = self.sender, self.first, None
-            reads = reads or observe.start(self.desired, self.clients, sender.clock, sender.executor)
-            actual = observe.read(self.desired, self.clients, sender.clock, reads)
+            actual = self.read()
             if ids := policy.questionable(self.desired, actual, self.sender.clock.now() + actual.skew):
                 actual = observe.with_instances(self.clients, actual, ids)
             self._known = actual
@@ -79,6 +78,12 @@ def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hoo
     stopped: Callable[[], bool] = lambda: False,
 ) -> Convergence[Actual, ReleaseChange]:
     """Build a release; nothing new begins after `deadline` or once `stopped`. `first` are reads that are under way."""
+    under_way = [first] if first else []
+
+    def read() -> Actual:
+        reads = under_way.pop() if under_way else observe.start(desired, clients, clock, executor)
+        return observe.read(desired, clients, clock, reads)
+
     run = Run(
         mode=desired.mode,
         clock=clock,
@@ -87,5 +92,18 @@ def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hoo
         continued="Run this job again: it does what is left.",
         if_late="If it happens often, look in the log for calls that AWS throttled.",
     )
-    release = Release(desired, clients, Sender(clients.dynamodb, clock, executor, run.over), first)
-    return Convergence(release, run, AccountGate(desired.allowed_account_ids, clients.on_demand, executor))
+    gate = AccountGate(desired.allowed_account_ids, clients.on_demand, executor)
+    return of_machines(desired, clients, run, executor, read, gate)
+
+
+def of_machines(  # noqa: PLR0913, PLR0917 - what a run is made of
+    desired: DesiredRelease,
+    clients: DoorClients,
+    run: Run,
+    executor: Executor,
+    read: Callable[[], Actual],
+    *gates: Gate,
+) -> Convergence[Actual, ReleaseChange]:
+    """Build a release of the machines that `read` returns, and of no others."""
+    release = Release(desired, clients, Sender(clients.dynamodb, run.clock, executor, run.over), read)
+    return Convergence(release, run, *gates)

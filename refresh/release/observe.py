@@ -12,8 +12,8 @@ from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.desired import ALL_NAMES
-from refresh.dynamodb import items
-from refresh.pool import ec2_instances, names, records, runs, settings
+from refresh.dynamodb import door_settings, items
+from refresh.pool import ec2_instances, names, records, runs
 from refresh.pool.ownership import INITIAL_RUN_TAG
 from refresh.release.actual import Actual, Labelled
 
@@ -31,7 +31,6 @@ JOBS_SECONDS = 10
 """How long GitHub may take to list the jobs; after that, release goes on without the list."""
 LONGEST_LABEL = 64
 """No label is longer. A key beyond DynamoDB's limit, which a job could write into a record, would stop the release."""
-_SETTINGS = (records.SETTINGS, names.SETTINGS_IDENTIFIER)
 _ATTRIBUTES = ("PK", *records.INSTANCE_ATTRIBUTES)
 
 
@@ -49,7 +48,7 @@ class Reads:
 def start(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor: Executor) -> Reads:
     """Start all reads, without waiting."""
     table = names.table(desired.repository)
-    keys = [_SETTINGS]
+    keys = [door_settings.KEY]
     if desired.name != ALL_NAMES:
         keys.append((records.RUN, names.label(desired.run_id, desired.name)))
     return Reads(
@@ -65,17 +64,8 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
     try:
         found = dict(reads.settings.result())
     except errors.NotFound:
-        raise errors.Refused(
-            f"there is no table {names.table(desired.repository)} in {desired.region}: check repository and "
-            "aws-region, and that the refresh workflow has run there."
-        ) from None
-    pool = settings.from_item(found.pop(_SETTINGS, {}))
-    if pool is None:
-        raise errors.Refused(
-            f"the table {names.table(desired.repository)} has no settings for release. Run the pool's refresh "
-            "workflow with a version of org/refresh-action that has release; nothing was changed."
-        )
-    _require_owner(desired, pool)
+        raise door_settings.no_table(desired) from None
+    pool = door_settings.read(desired, found.pop(door_settings.KEY, {}), "release")
     wires = reads.records.result()
     machines = tuple(_labelled(desired, wires))
     labels = {each.label for each in machines}
@@ -92,16 +82,6 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
         skew=clients.skew(),
     )
     return _with_jobs(_with_launched(actual, reads.launched), reads.jobs)
-
-
-def _require_owner(desired: DesiredRelease, pool: settings.Settings) -> None:
-    """Refuse the table of another repository: `a-b/c` and `a/b-c` have tables of the same name."""
-    wanted, found = (str(desired.repository), desired.github_server), (pool.repository, pool.server)
-    if wanted != found:
-        raise errors.Refused(
-            f"the table {names.table(desired.repository)} is that of {found[0]} on {found[1]}, not of {wanted[0]} on "
-            f"{wanted[1]}: check repository, or use another account or region. Nothing was changed."
-        )
 
 
 def with_instances(clients: DoorClients, actual: Actual, ids: Sequence[str]) -> Actual:

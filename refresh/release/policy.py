@@ -101,7 +101,7 @@ def _reason(
         return Reason.EXPIRED
     if _gone(actual, record.id):
         return Reason.GONE
-    if record.state in _ENDED_BY_RELEASE:
+    if record.state in _ENDED_BY_RELEASE and not (desired.claimed_too and record.state == lifecycle.CLAIMED):
         return Reason.NEVER_RAN
     return None if _reused(desired, actual, label) else Reason.NOT_REUSED
 

@@ -1,0 +1,88 @@
+"""Which machines of the pool a run may claim, and in which order; pure.
+
+Idle is not ready: a record turns idle before its agent has left the run that had it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from refresh.pool import lifecycle
+from refresh.pool.records import InstanceRecord, read_time
+from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME, beating
+
+if TYPE_CHECKING:
+    import random
+
+    from refresh.desired import DesiredProvision
+    from refresh.provision.actual import Actual
+
+WINDOW = 4
+"""Among how many of the first machines one is drawn: those at the end of the list may expire, and runs that claim at
+the same time do not all want the same one."""
+
+
+def chosen(
+    desired: DesiredProvision, actual: Actual, number: int, now: datetime, chance: random.Random
+) -> list[InstanceRecord]:
+    """Draw so many machines, or as many as there are."""
+    listed = ordered(desired, actual, now)
+    # Each lost machine shows that other runs claim at the same time: spread out.
+    window = WINDOW + len(actual.lost)
+    drawn = []
+    while listed and len(drawn) < number:
+        drawn.append(listed.pop(chance.randrange(min(window, len(listed)))))
+    return drawn
+
+
+def ordered(desired: DesiredProvision, actual: Actual, now: datetime) -> list[InstanceRecord]:
+    """List the machines that can be claimed: first those of the template's current version, and of those the newest.
+
+    So the machines at the end of the list expire, and the pool shrinks when there is little to do.
+    """
+    version = str(actual.settings.template_version or "")
+    found = [
+        each
+        for each in actual.records.values()
+        if isinstance(each, InstanceRecord)
+        and each.id not in actual.lost
+        and each.id not in actual.given_up
+        and fits(desired, each)
+        and (desired.reuse or never_served(each))
+        and ready(actual, each, now)
+    ]
+    found.sort(key=lambda each: (each.template_version == version, each.threshold or "", each.id), reverse=True)
+    return found
+
+
+def fits(desired: DesiredProvision, record: InstanceRecord) -> bool:
+    """Whether a machine is what the run asks for."""
+    return (
+        record.resource_class == desired.resource_class
+        and record.usage_class in {each.value for each in desired.usage_classes}
+        and any(fnmatch.fnmatchcase(record.instance_type.lower(), each.lower()) for each in desired.instance_types)
+    )
+
+
+def never_served(record: InstanceRecord) -> bool:
+    """Whether no run has ever had the machine."""
+    return record.state == lifecycle.CREATED or (bool(record.fresh_for) and record.fresh_for == record.threshold)
+
+
+def ready(actual: Actual, record: InstanceRecord, now: datetime) -> bool:
+    """Whether the machine waits for a run: nobody has it, its agent works, and has left the last run."""
+    free = record.state in {lifecycle.IDLE, lifecycle.CREATED} and record.run_id == ""
+    ahead = record.expires is not None and record.expires > now
+    # A run that has lost many claims may have read the heartbeats a while ago.
+    beats = beating(actual.beats.get(record.id), actual.looked_at)
+    return free and ahead and beats and _has_left(actual, record)
+
+
+def _has_left(actual: Actual, record: InstanceRecord) -> bool:
+    signal = actual.signals.get(record.id)
+    if signal is not None:
+        return signal.state in {LEFT, BOOTED}
+    since = read_time(record.updated_at)
+    return since is not None and actual.looked_at - since > SIGNAL_LIFETIME

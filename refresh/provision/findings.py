@@ -1,0 +1,119 @@
+"""Why provision has too few machines, in words, and the limits that keep it from having more; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from refresh.pool import launch, lifecycle
+from refresh.pool.records import TERMINATED, InstanceRecord, wire_time
+from refresh.text import enumerated, lasting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refresh.desired import DesiredProvision
+    from refresh.provision.actual import Actual
+
+ASKED_OTHERWISE = "an earlier attempt asked for another class, usage class or type"
+EXPIRED = "its time is over"
+SILENT = "its agent does not beat any more"
+SCRIPT_FAILED = "its pre-runner script failed"
+NOT_REGISTERED = "its runner could not register on GitHub"
+SURPLUS = "enough other machines are ready"
+TOO_FEW = "too few machines became ready"
+_HARMLESS = {ASKED_OTHERWISE, SURPLUS, TOO_FEW}
+_UNLIMITED = 10_000
+
+
+def late(state: str, longest: timedelta, *, silent: bool) -> str:
+    """Say that a machine did not register in time."""
+    what = "boot and register" if state == lifecycle.CREATED else "register"
+    return f"it did not {what} within {lasting(longest)}{', and has no heartbeat' if silent else ''}"
+
+
+def token_left(actual: Actual, now: datetime) -> timedelta:
+    """Return how long machines can register."""
+    until = actual.settings.token_valid_until
+    return until - now if until else timedelta()
+
+
+def room(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
+    """Return how many machines of the class the pool may launch; other runs may launch at the same time."""
+    cap = actual.settings.max_instances.get(desired.resource_class)
+    return _UNLIMITED if cap is None else max(0, cap - _living(desired, actual, now))
+
+
+def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
+    """Yield what makes it pointless to begin."""
+    settings = actual.settings
+    if abs(actual.skew) > lifecycle.LARGEST_SKEW:
+        seconds, side = int(abs(actual.skew).total_seconds()), "behind" if actual.skew > timedelta() else "ahead of"
+        yield f"this machine's clock is {seconds} s {side} AWS's, so nothing was claimed. Set the runner's clock."
+    elif desired.resource_class not in settings.classes:
+        known = enumerated(settings.classes) or "none"
+        yield (
+            f"resource-class: the pool has no class {desired.resource_class!r}; it has {known}. Use one of them, or add "
+            "the class to resource-classes of the refresh workflow."
+        )
+    elif desired.fewest > settings.max_instances.get(desired.resource_class, _UNLIMITED):
+        yield (
+            f"count: {desired.fewest} machines of the class {desired.resource_class} are more than the pool may have: "
+            f"its max-instances is {settings.max_instances[desired.resource_class]}. Ask for fewer, or raise "
+            "max-instances in the refresh workflow."
+        )
+
+
+def shortage(desired: DesiredProvision, actual: Actual, ready: int, now: datetime) -> str:
+    """Say how many machines are missing, and why, with the remedy for each cause."""
+    causes = list(_causes(desired, actual, now)) or [
+        f"no machine of the pool became free within {lasting(desired.timeout)}; raise the input timeout, or ask for fewer."
+    ]
+    number = f"{ready} of {desired.count} machines" if desired.count > 1 else "no machine"
+    return f"{number} {'are' if desired.count > 1 else 'is'} ready for {desired.label}: {' '.join(causes)}"
+
+
+def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[str]:
+    failed: dict[str, list[str]] = {}
+    for identifier, why in actual.given_up.items():
+        if why not in _HARMLESS:
+            failed.setdefault(why, []).append(identifier)
+    for why, ids in failed.items():
+        yield f"{enumerated(ids)}: {why}. {_remedy(why)}"
+    if any(answer.shortfalls for answer in actual.launches.answers):
+        yield launch.explained(actual.launches.answers)
+    if token_left(actual, now) < timedelta(minutes=6):
+        yield _token(actual)
+    if room(desired, actual, now) == 0:
+        cap = actual.settings.max_instances[desired.resource_class]
+        yield (
+            f"The pool has as many machines of the class {desired.resource_class} as max-instances allows ({cap}), and "
+            "none became free: wait for other runs, or raise max-instances in the refresh workflow."
+        )
+
+
+def _remedy(why: str) -> str:
+    if why == SCRIPT_FAILED:
+        return "Read the machine's log (aws ec2 get-console-output --latest --instance-id ...)."
+    if why == NOT_REGISTERED:
+        return "Read the machine's log, and check that GitHub works and the registration token is valid."
+    return "Read the machine's log (aws ec2 get-console-output --latest --instance-id ...), and check its network."
+
+
+def _token(actual: Actual) -> str:
+    until = actual.settings.token_valid_until
+    state = f"is valid until {wire_time(until)} only" if until else "is missing"
+    return (
+        f"The registration token of the pool {state}, too short for a new machine to register: run the refresh "
+        "workflow, and check that its schedule is enabled and runs often enough."
+    )
+
+
+def _living(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
+    return sum(
+        isinstance(each, InstanceRecord)
+        and each.resource_class == desired.resource_class
+        and each.state != TERMINATED
+        and (each.expires is None or each.expires > now)
+        for each in actual.records.values()
+    )

@@ -1,0 +1,265 @@
+"""What provision does next: claim, launch, start, give up, wait or answer; pure.
+
+Machines are judged one by one, never as a fleet: one that does not become ready costs nothing but itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from refresh.pool import launch, lifecycle, names
+from refresh.pool.records import InstanceRecord, read_time
+from refresh.pool.runs import FAILED, PROVIDED
+from refresh.pool.signals import REGISTRATION_FAILED, SCRIPT_FAILED, beating
+from refresh.provision import candidates, findings
+from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+    from refresh.desired import DesiredProvision
+    from refresh.pool.runs import RunRequest
+    from refresh.pool.usage import UsageClass
+    from refresh.provision.actual import Actual
+    from refresh.provision.changes import ProvisionChange
+
+ROUND_EVERY = timedelta(seconds=10)
+"""How often everything is tried again while machines are missing."""
+SOON, LATER = timedelta(seconds=0.5), timedelta(seconds=2)
+_SOON_FOR = timedelta(seconds=15)
+"""How long a claimed machine is looked at often: by then it usually has registered."""
+_RENEWED_AFTER = timedelta(minutes=1)
+"""How much of the maximum runtime may be gone when the jobs start."""
+CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
+"""How long the registration token has to be valid for a machine that is claimed, and for one that is launched."""
+
+
+@frozen(kw_only=True)
+class Step:
+    """What to do next."""
+
+    changes: tuple[ProvisionChange, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Why there are too few machines; set once this is certain."""
+    wait: timedelta = timedelta()
+    """How long nothing is to do; then machines are looked at again."""
+    look: bool = False
+    """Whether the whole pool is to be read again."""
+
+
+@frozen(kw_only=True)
+class _Held:
+    """The machines that have the label."""
+
+    ready: tuple[InstanceRecord, ...]
+    registered: tuple[InstanceRecord, ...]
+    """Those that are only to be set to `running`."""
+    waiting: tuple[InstanceRecord, ...]
+    """Those that have yet to register."""
+    failed: tuple[GiveUp, ...]
+
+    @property
+    def number(self) -> int:
+        """How many may become ready, or are."""
+        return len(self.ready) + len(self.registered) + len(self.waiting)
+
+
+def plan(
+    desired: DesiredProvision, request: RunRequest, actual: Actual, now: datetime, chance: random.Random
+) -> Step:
+    """Plan the next step; `now` is AWS's time. Nothing is left to do if neither changes nor a wait are planned."""
+    if actual.result:
+        return Step()
+    held = _held(desired, actual, now)
+    if problems := tuple(findings.refusals(desired, actual)):
+        return Step(changes=(Conclude(request, FAILED, now),), problems=problems)
+    changes: list[ProvisionChange] = [*held.failed, *_recorded(desired, actual, now)]
+    under_way = actual.launches.under_way.count if actual.launches.under_way else 0
+    unrecorded = sum(isinstance(each, Record) for each in changes)
+    missing = desired.count - held.number - under_way - unrecorded
+    if missing > 0:
+        changes += _acquired(desired, actual, missing, now, chance)
+    if missing <= 0 and not (under_way or unrecorded) and len(held.ready) + len(held.registered) >= desired.count:
+        return Step(changes=(*changes, *_provided(desired, request, actual, held, now)))
+    threshold = now + _runtime(desired, actual)
+    changes += [Start(desired.label, each, threshold, now) for each in held.registered]
+    if changes:
+        return Step(changes=tuple(changes))
+    hopeless = missing > 0 and not _possible(desired, actual, now) and held.number + under_way < desired.fewest
+    if (held.waiting or under_way) and not hopeless:
+        return Step(wait=_pause(held, now))
+    if missing > 0 and _another_round(desired, actual, held, now):
+        due = actual.looked_at + ROUND_EVERY
+        return Step(wait=min(due - now, LATER)) if due > now else Step(look=True)
+    return _answered(desired, request, actual, held, now)
+
+
+def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
+    """Return why a machine of the label is given up; None if it is ready or may become so."""
+    signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
+    if not candidates.fits(desired, record):
+        return findings.ASKED_OTHERWISE
+    if record.expires is None or record.expires <= now:
+        return findings.EXPIRED
+    if record.state == lifecycle.RUNNING:
+        registered = signal is None or signal.registered_for(desired.label)
+        return findings.SILENT if not beats else None if registered else findings.NOT_REGISTERED
+    if signal and signal.failed_for(desired.label):
+        return {SCRIPT_FAILED: findings.SCRIPT_FAILED, REGISTRATION_FAILED: findings.NOT_REGISTERED}.get(
+            signal.state, f"its agent reported {signal.state}"
+        )
+    since = read_time(record.updated_at)
+    longest = lifecycle.BOOTS_WITHIN if record.state == lifecycle.CREATED else lifecycle.REGISTERS_WITHIN
+    late = since is None or now - since > longest
+    if late and not (beats and signal and signal.registered_for(desired.label)):
+        return findings.late(record.state, longest, silent=not beats)
+    return None
+
+
+def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
+    ready, registered, waiting, failed = [], [], [], []
+    for record in _of_label(desired, actual):
+        why = judge(desired, actual, record, now)
+        signal = actual.signals.get(record.id)
+        if why is not None:
+            failed.append(GiveUp(record.id, back=why == findings.ASKED_OTHERWISE, why=why))
+        elif record.state == lifecycle.RUNNING:
+            ready.append(record)
+        elif signal and signal.registered_for(desired.label) and beating(actual.beats.get(record.id), now):
+            registered.append(record)
+        else:
+            waiting.append(record)
+    return _Held(ready=tuple(ready), registered=tuple(registered), waiting=tuple(waiting), failed=tuple(failed))
+
+
+def _of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:
+    """Yield the machines that have the label, those that work first."""
+    states = (lifecycle.RUNNING, lifecycle.CLAIMED, lifecycle.CREATED)
+    found = [
+        each
+        for each in actual.records.values()
+        if isinstance(each, InstanceRecord)
+        and each.run_id == desired.label
+        and each.state in states
+        and each.id not in actual.given_up
+    ]
+    yield from sorted(found, key=lambda each: states.index(each.state))
+
+
+def _recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
+    """Record what EC2 has launched; one that another process has recorded is not this run's."""
+    for answer in actual.launches.answers:
+        for each in answer.launched:
+            if each.id not in actual.records and each.id not in actual.lost:
+                yield Record(desired.label, desired.resource_class, each, now + lifecycle.CREATED_FOR, now)
+
+
+def _acquired(
+    desired: DesiredProvision, actual: Actual, missing: int, now: datetime, chance: random.Random
+) -> list[ProvisionChange]:
+    """Claim what is missing, and launch the rest once nothing can be claimed any more."""
+    missing = min(missing, tries_left(desired, actual))
+    if missing <= 0 or now >= actual.began_at + desired.timeout:
+        return []
+    if findings.token_left(actual, now) >= CLAIM_NEEDS:
+        drawn = candidates.chosen(desired, actual, missing, now, chance)
+        if drawn:
+            threshold = now + lifecycle.CLAIMED_FOR
+            return [Claim(desired.label, each, threshold, now) for each in drawn]
+    usage = _next_usage(desired, actual, now)
+    if usage is None or actual.launches.under_way:
+        return []
+    number = min(missing, findings.room(desired, actual, now))
+    return [Launch(_fleet(desired, actual, usage, number))] if number > 0 else []
+
+
+def tries_left(desired: DesiredProvision, actual: Actual) -> int:
+    """How many more machines may be claimed or launched: each that fails is replaced once."""
+    return 2 * desired.count - len(actual.claimed | actual.launches.launched)
+
+
+def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:
+    """Whether more machines may come, now or in another round."""
+    in_time = now < actual.began_at + desired.timeout
+    left = set(desired.launched_as) - actual.launches.refused
+    registers = findings.token_left(actual, now) >= LAUNCH_NEEDS
+    return in_time and registers and bool(left) and tries_left(desired, actual) > 0
+
+
+def _next_usage(desired: DesiredProvision, actual: Actual, now: datetime) -> UsageClass | None:
+    """Return what is to be launched next in this round, if anything can be."""
+    if findings.token_left(actual, now) < LAUNCH_NEEDS:
+        return None
+    done = actual.launches.refused | actual.launches.tried
+    return next((each for each in desired.launched_as if each not in done), None)
+
+
+def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number: int) -> launch.Fleet:
+    unanswered = actual.launches.unanswered
+    if unanswered and unanswered.usage_class is usage:
+        return unanswered
+    resource_class = actual.settings.classes[desired.resource_class]
+    token = launch.client_token(
+        names.table(desired.repository), desired.label, desired.attempt, len(actual.launches.answers), usage, number
+    )
+    return launch.Fleet(
+        template_id=actual.settings.template_id,
+        subnet_ids=actual.settings.subnet_ids,
+        cpu=resource_class.cpu,
+        memory_mib=resource_class.memory_mib,
+        instance_types=desired.instance_types,
+        usage_class=usage,
+        count=number,
+        max_price_over_lowest=desired.max_price_over_lowest,
+        label=desired.label,
+        client_token=token,
+    )
+
+
+def _another_round(desired: DesiredProvision, actual: Actual, held: _Held, now: datetime) -> bool:
+    """Whether everything is tried again later: enough machines are a reason to start, and some refusals are final."""
+    enough = len(held.ready) >= desired.fewest and actual.launches.rounds > 0
+    return _possible(desired, actual, now) and not enough
+
+
+def _pause(held: _Held, now: datetime) -> timedelta:
+    claimed = [each for each in held.waiting if each.state == lifecycle.CLAIMED]
+    recent = any((read_time(each.updated_at) or now) > now - _SOON_FOR for each in claimed)
+    return SOON if recent or not held.waiting else LATER
+
+
+def _provided(
+    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime
+) -> Iterator[ProvisionChange]:
+    """Start or renew the machines, give the others back, and write the result, all together."""
+    runtime = _runtime(desired, actual)
+    wanted = [*held.ready, *held.registered][: desired.count]
+    for each in wanted:
+        if each.state != lifecycle.RUNNING:
+            yield Start(desired.label, each, now + runtime, now)
+        elif each.expires and each.expires < now + runtime - _RENEWED_AFTER:
+            yield Renew(desired.label, each, now + runtime, now)
+    for each in (*held.ready, *held.registered, *held.waiting):
+        if each not in wanted:
+            yield GiveUp(each.id, back=True, why=findings.SURPLUS)
+    yield Conclude(request, PROVIDED, now)
+
+
+def _answered(
+    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime
+) -> Step:
+    """Answer with fewer machines than wanted: enough for the jobs to start, or too few."""
+    problems = (findings.shortage(desired, actual, len(held.ready), now),)
+    if len(held.ready) >= desired.fewest:
+        return Step(changes=tuple(_provided(desired, request, actual, held, now)), problems=problems)
+    every = (*held.ready, *held.registered, *held.waiting)
+    back = [GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in every]
+    return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems)
+
+
+def _runtime(desired: DesiredProvision, actual: Actual) -> timedelta:
+    return desired.max_runtime or actual.settings.max_runtime
