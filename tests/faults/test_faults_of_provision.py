@@ -403,7 +403,7 @@ def test_outputs_tell_the_label_which_can_be_computed(name: str, label: str) -> 
         pytest.param("count", "0", id="P23-none"),
         pytest.param("count", "1.5", id="P23-half"),
         pytest.param("count", "101", id="P23-many"),
-        pytest.param("allowed-instance-types", "t3*", id="P23-types"),
+        pytest.param("allowed-instance-types", "[]", id="P23-types"),
     ],
 )
 def test_values_that_can_never_work_are_refused_before_any_call(name: str, value: str) -> None:
