@@ -53,6 +53,8 @@ UNDOCUMENTED_TEXTS = {
     "BEGIN PRIVATE KEY": "matches a key",
     "attribute_not_exists(PK) OR": "a condition for DynamoDB",
     "NOT attribute_type(": "a condition for DynamoDB",
+    "#value.#": "a condition for DynamoDB",
+    "(#value.#": "a condition for DynamoDB",
     "dict[QueueAttributeNameType": "a type",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
