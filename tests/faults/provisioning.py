@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from refresh.desired import DesiredProvision
 from refresh.pool import records, signals
 from refresh.pool.usage import UsageClass
+from refresh.provision.component import CLAIMED, LAUNCHED, Patience, Provisioning
+from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Watch
+from tests.fakes.serial import Serial
 from tests.simulation import doors
 from tests.simulation.agents import BOOTING, USUAL, Pace
 from tests.simulation.door_worlds import write_settings
+from tests.simulation.doors import StageClock
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from refresh.desired import DesiredProvision
-    from refresh.provision.component import Provisioned
+    from refresh.provision.component import Provided
     from tests.fakes.memory.account import Seam
 
 MINUTE = timedelta(minutes=1)
+PROVISION = DesiredProvision(repository=REPOSITORY, region=REGION, run_id=doors.RUN)
 
 
 def pool(pace: Pace = USUAL, **settings: Any) -> Stage:
@@ -78,13 +83,29 @@ def watched(stage: Stage, seam: Seam | None = None) -> None:
 
 def wanted(*, usage_class: str = "on-demand", **changes: Any) -> DesiredProvision:
     """Give what a provision is asked for."""
-    return evolve(doors.PROVISION, usage_classes=(UsageClass(usage_class),), **changes)
+    return evolve(PROVISION, usage_classes=(UsageClass(usage_class),), **changes)
 
 
-def provide(stage: Stage, seam: Seam | None = None, **changes: Any) -> Provisioned:
-    """Provision once."""
+def provide(stage: Stage, seam: Seam | None = None, **changes: Any) -> Provided:
+    """Provision once; `stopped`, `clock` and `skew` are for the process, all else is what is wanted."""
     watched(stage, seam)
-    return doors.provision(stage, wanted(**changes))
+    patience = Patience(stopped=changes.pop("stopped", lambda: False))
+    clock = changes.pop("clock", StageClock(stage))
+    skew = changes.pop("skew", timedelta())
+    clients = evolve(doors.clients_of(stage.pool), skew=lambda: skew)
+    return Provisioning(wanted(**changes), clients, clock, Serial(), patience=patience).run()
+
+
+def numbers(provided: Provided) -> tuple[int, int]:
+    """Give how many of the machines were claimed and launched."""
+    origins = [each.origin for each in provided.ready]
+    return origins.count(CLAIMED), origins.count(LAUNCHED)
+
+
+def why(provided: Provided) -> str:
+    """Give what failed, in words."""
+    report = provided.report
+    return " ".join(map(str, (report.error, *report.refusals, *report.warnings)))
 
 
 def give_back(stage: Stage, **changes: Any) -> None:

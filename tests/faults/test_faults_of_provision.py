@@ -11,24 +11,21 @@ from attrs import define, frozen
 from refresh import errors, inputs
 from refresh.inputs import provision as provision_inputs
 from refresh.pool import records
+from refresh.provision.component import Provisioning
 from tests.fakes.memory.account import Crash, Watch
+from tests.fakes.serial import Serial
 from tests.faults import provisioning
 from tests.faults.faults import Refuse, of
-from tests.faults.provisioning import MINUTE, fleets, give_back, of_label, pool, provide, ready, record, silence
+from tests.faults.provisioning import MINUTE, fleets, give_back, numbers, of_label, pool, provide, ready, record, silence, why
 from tests.simulation import doors
 from tests.simulation.agents import Pace
 from tests.simulation.doors import RUN, StageClock
 from tests.simulation.schedules import CrashAt, FailAlways
 
 if TYPE_CHECKING:
-    from refresh.provision.component import Provisioned
+    from refresh.provision.component import Provided
     from tests.fakes.memory.account import Phase
     from tests.simulation.stage import Stage
-
-
-def _numbers(run: Provisioned) -> tuple[int, int]:
-    """Give how many machines were claimed and launched."""
-    return len(run.claimed), len(run.launched)
 
 
 @pytest.mark.shows("P1")
@@ -38,7 +35,7 @@ def test_a_ready_machine_is_claimed_whatever_the_queue_says(false_empty: int) ->
     stage.pool.account.state.false_empty = false_empty
     warm = {ready(stage) for _ in range(3)}
     run = provide(stage)
-    assert _numbers(run) == (1, 0)
+    assert numbers(run) == (1, 0)
     assert set(of_label(stage)) < warm
 
 
@@ -55,7 +52,7 @@ def test_a_provision_killed_at_any_call_loses_no_ready_machine(phase: Phase) -> 
         with pytest.raises(Crash):
             provide(stage, CrashAt(number, phase))
         again = provide(stage, attempt=2)
-        assert (again.exit_code, of_label(stage)) == (0, {warm: "running"})
+        assert (again.available, of_label(stage)) == (True, {warm: "running"})
         assert stage.pool.alive == [warm]
 
 
@@ -73,22 +70,26 @@ def test_a_machine_that_does_not_fit_is_not_touched(written: dict[str, str]) -> 
     other = ready(stage, **written)
     before = record(stage, other)
     run = provide(stage)
-    assert _numbers(run) == (0, 1)
+    assert numbers(run) == (0, 1)
     assert record(stage, other) == before
 
 
-@frozen
+@define
 class _Between(Watch):
     """Another provision runs after the first read of this one."""
 
     stage: Stage
     usage_class: str
-    ran: list[Provisioned]
+    ran: Provided | None = None
+    begun: bool = False
 
-    def after(self, number: int, operation: str) -> None:
+    def at(self, number: int, operation: str, phase: Phase) -> None:  # noqa: ARG002 - the seam's shape
         """Run it once."""
-        if operation == "dynamodb:Query" and not self.ran:
-            self.ran.append(doors.provision(self.stage, provisioning.wanted(run_id="88", usage_class=self.usage_class)))
+        if (operation, phase) == ("dynamodb:Query", "after") and not self.begun:
+            self.begun = True
+            other = provisioning.wanted(run_id="88", usage_class=self.usage_class)
+            clients = doors.clients_of(self.stage.pool)
+            self.ran = Provisioning(other, clients, StageClock(self.stage), Serial()).run()
 
 
 @pytest.mark.shows("P4")
@@ -97,10 +98,11 @@ def test_runs_of_different_usage_classes_take_nothing_from_each_other(usage_clas
     stage = pool()
     ready(stage)
     ready(stage, usageClass="spot")
-    between = _Between(stage, usage_class, [])
+    between = _Between(stage, usage_class)
     other = "spot" if usage_class == "on-demand" else "on-demand"
-    assert _numbers(provide(stage, between, usage_class=other)) == (1, 0)
-    assert [_numbers(each) for each in between.ran] == [(1, 0)]
+    assert numbers(provide(stage, between, usage_class=other)) == (1, 0)
+    assert between.ran is not None
+    assert numbers(between.ran) == (1, 0)
 
 
 @frozen
@@ -127,7 +129,7 @@ def test_a_machine_without_a_heartbeat_never_keeps_the_label(moment: str) -> Non
         run = provide(stage)
     else:
         run = provide(stage, _DiesOnceClaimed(stage, dead))
-    assert run.exit_code == 0
+    assert run.available
     (used,) = of_label(stage)
     assert used != dead
     assert moment == "before the claim" or dead not in stage.pool.alive
@@ -139,7 +141,7 @@ def test_no_machine_keeps_the_label_uncounted_if_heartbeats_cannot_be_read(opera
     stage = pool()
     ready(stage)
     run = provide(stage, FailAlways(operation, "before", errors.Throttled))
-    assert run.exit_code == 1
+    assert not run.available
     assert fleets(stage) == []
     assert of_label(stage) == {}
 
@@ -164,13 +166,12 @@ def test_a_wrong_clock_harms_no_machine(seconds: str) -> None:
     stage = pool()
     warm = [ready(stage) for _ in range(2)]
     ahead = timedelta(seconds=int(seconds))
-    provisioning.watched(stage)
-    run = doors.provision(stage, clock=_WrongClock(StageClock(stage), ahead), skew=-ahead)
+    run = provide(stage, clock=_WrongClock(StageClock(stage), ahead), skew=-ahead)
     assert stage.pool.alive == warm
     if ahead > MINUTE:
-        assert (run.exit_code, of_label(stage), fleets(stage)) == (1, {}, [])
+        assert (run.available, of_label(stage), fleets(stage)) == (False, {}, [])
     else:
-        assert (run.exit_code, _numbers(run)) == (0, (1, 0))
+        assert (run.available, numbers(run)) == (True, (1, 0))
 
 
 @pytest.mark.shows("P8")
@@ -181,9 +182,9 @@ def test_a_slow_registration_does_not_empty_the_pool(seconds: int) -> None:
     run = provide(stage)
     alive = [each for each in warm if each in stage.pool.alive]
     if seconds < 60:
-        assert (run.exit_code, alive) == (0, warm)
+        assert (run.available, alive) == (True, warm)
     else:
-        assert run.exit_code == 1
+        assert not run.available
         assert len(alive) >= 2, "a machine that fails is replaced once"
 
 
@@ -193,7 +194,7 @@ def test_a_machine_runs_as_soon_as_it_is_registered_however_long_another_boots(b
     stage = pool(Pace(boot=boot))
     warm = ready(stage)
     run = provide(stage, count=2)
-    assert (run.exit_code, _numbers(run)) == (0, (1, 1))
+    assert (run.available, numbers(run)) == (True, (1, 1))
     assert set(of_label(stage).values()) == {"running"}
     started = datetime.fromisoformat(records.text(record(stage, warm), "updatedAt") or "")
     assert stage.pool.account.clock.now() - started > 2 * MINUTE
@@ -201,14 +202,14 @@ def test_a_machine_runs_as_soon_as_it_is_registered_however_long_another_boots(b
 
 @pytest.mark.shows("P10")
 @pytest.mark.parametrize(
-    ("fewest", "exit_code"), [pytest.param(9, 0, id="P10-enough"), pytest.param(10, 1, id="P10-too few")]
+    ("fewest", "enough"), [pytest.param(9, True, id="P10-enough"), pytest.param(10, False, id="P10-too few")]
 )
-def test_what_was_launched_is_kept_if_it_is_enough(fewest: int, exit_code: int) -> None:
+def test_what_was_launched_is_kept_if_it_is_enough(fewest: int, *, enough: bool) -> None:
     stage = pool()
     stage.pool.account.state.market.capacity(9)
     run = provide(stage, count=10, min_count=fewest)
-    assert run.exit_code == exit_code
-    assert len(of_label(stage)) == (0 if exit_code else 9)
+    assert run.available is enough
+    assert len(of_label(stage)) == (9 if enough else 0)
 
 
 @pytest.mark.shows("P11")
@@ -220,7 +221,7 @@ def test_a_launch_that_fails_for_a_moment_is_tried_again(code: str) -> None:
     stage.pool.account.state.market.refuse(code)
     spot = "Spot" in code
     run = provide(stage, **({"usage_class": "spot", "fallback": True} if spot else {}))
-    assert (run.exit_code, _numbers(run)) == (0, (0, 1))
+    assert (run.available, numbers(run)) == (True, (0, 1))
 
 
 @pytest.mark.shows("P12")
@@ -262,9 +263,9 @@ def test_a_lost_answer_to_a_launch_leaves_no_machine_behind(times: int) -> None:
     lost = errors.Unavailable("ec2:CreateFleet", "503", "no answer")
     run = provide(stage, Refuse("ec2:CreateFleet", lost, times, "after"))
     if times == 1:
-        assert (run.exit_code, len(stage.pool.alive)) == (0, 1)
+        assert (run.available, len(stage.pool.alive)) == (True, 1)
     else:
-        assert run.exit_code == 1
+        assert not run.available
         give_back(stage)
         assert stage.pool.alive == []
 
@@ -276,7 +277,7 @@ def test_a_partial_launch_is_recorded_and_the_rest_goes_back_even_if_nothing_can
     ready(stage)
     stage.pool.account.state.market.capacity(capacity)
     run = provide(stage, FailAlways("ec2:TerminateInstances", "before", errors.Throttled), count=3)
-    assert (run.exit_code, of_label(stage)) == (1, {})
+    assert (run.available, of_label(stage)) == (False, {})
     recorded = stage.pool.table.of(records.INSTANCE)
     assert set(stage.pool.alive) <= set(recorded)
     assert all(records.text(recorded[each], "threshold") for each in stage.pool.alive)
@@ -302,7 +303,7 @@ class _OneRecord(Watch):
 def test_a_record_that_cannot_be_written_costs_no_other_machine(count: int) -> None:
     stage = pool()
     run = provide(stage, _OneRecord(left=0), count=count, min_count=count - 1)
-    assert run.exit_code == 0
+    assert run.available
     assert len(of_label(stage)) >= count - 1
     give_back(stage)
     recorded = stage.pool.table.of(records.INSTANCE)
@@ -315,33 +316,33 @@ def test_what_a_failed_provision_gives_back_is_not_claimed_before_its_agent_has_
     stage = pool(Pace(leave=leave))
     ready(stage)
     stage.pool.account.state.market.capacity(0)
-    assert provide(stage, count=2).exit_code == 1
+    assert not provide(stage, count=2).available
     stage.pool.account.state.market.reset()
     again = provide(stage, run_id="88", attempt=1)
-    assert again.exit_code == 0
+    assert again.available
     assert "ec2:TerminateInstances" not in stage.pool.account.calls
     assert set(of_label(stage, "88").values()) == {"running"}
 
 
 @pytest.mark.shows("P18", "W9")
 @pytest.mark.parametrize(
-    ("warm", "seconds", "exit_code"),
+    ("warm", "seconds", "enough"),
     [
-        pytest.param(True, 40, 1, id="P18-claim"),
-        pytest.param(False, 240, 1, id="P18-launch"),
-        pytest.param(True, 240, 0, id="P18-enough to claim"),
-        pytest.param(True, -1, 1, id="W9-expired"),
+        pytest.param(True, 40, False, id="P18-claim"),
+        pytest.param(False, 240, False, id="P18-launch"),
+        pytest.param(True, 240, True, id="P18-enough to claim"),
+        pytest.param(True, -1, False, id="W9-expired"),
     ],
 )
-def test_a_token_that_does_not_outlive_the_registration_is_refused(seconds: int, exit_code: int, *, warm: bool) -> None:
+def test_a_token_that_does_not_outlive_the_registration_is_refused(seconds: int, *, warm: bool, enough: bool) -> None:
     stage = pool()
     until = stage.pool.account.clock.now() + timedelta(seconds=seconds)
     stage = pool(token_valid_until=until)
     if warm:
         ready(stage)
     run = provide(stage)
-    assert (run.exit_code, fleets(stage)) == (exit_code, [])
-    assert exit_code == 0 or "refresh" in str(run.report.error)
+    assert (run.available, fleets(stage)) == (enough, [])
+    assert enough or "refresh" in why(run)
 
 
 @pytest.mark.shows("P19")
@@ -353,9 +354,8 @@ def test_a_provision_cancelled_at_any_call_leaves_nothing_that_release_does_not_
         stage = pool()
         if seam == "warm":
             ready(stage)
-        provisioning.watched(stage)
         calls = stage.pool.account.calls
-        doors.provision(stage, stopped=lambda calls=calls, number=number: len(calls) > number)
+        provide(stage, stopped=lambda calls=calls, number=number: len(calls) > number)
         give_back(stage)
         assert of_label(stage) == {}
         recorded = stage.pool.table.of(records.INSTANCE)
@@ -366,15 +366,15 @@ def test_a_provision_cancelled_at_any_call_leaves_nothing_that_release_does_not_
 @pytest.mark.parametrize("name", of("P20", ["test", ""]))
 def test_two_pools_of_a_run_share_no_machine_and_need_two_names(name: str) -> None:
     stage = pool()
-    assert provide(stage).exit_code == 0
+    assert provide(stage).available
     first = of_label(stage)
     run = provide(stage, name=name, resource_class="xlarge")
     assert of_label(stage) == first
     if name:
-        assert (run.exit_code, len(of_label(stage, f"{RUN}-{name}"))) == (0, 1)
+        assert (run.available, len(of_label(stage, f"{RUN}-{name}"))) == (True, 1)
     else:
-        assert run.exit_code == 1
-        assert "name" in str(run.report.error)
+        assert not run.available
+        assert "name" in why(run)
 
 
 @pytest.mark.shows("P21", "P22", "W8")
@@ -424,7 +424,7 @@ def test_under_a_light_load_the_surplus_expires(minutes: int) -> None:
     for number in range(10):
         ready(stage, 300 + number)
     for number in range(minutes):
-        assert provide(stage, run_id=str(100 + number)).exit_code == 0
+        assert provide(stage, run_id=str(100 + number)).available
         give_back(stage, run_id=str(100 + number))
         stage.pass_time(60)
     assert len(stage.pool.alive) <= 5
@@ -438,8 +438,8 @@ def test_the_error_names_the_cause(code: str) -> None:
     stage = pool()
     stage.pool.account.state.market.refuse(code, times=None)
     run = provide(stage)
-    assert run.exit_code == 1
-    assert code in str(run.report.error)
+    assert not run.available
+    assert code in why(run)
 
 
 @pytest.mark.shows("W1")
@@ -452,7 +452,7 @@ def test_a_later_attempt_has_what_the_label_has_and_adds_the_rest(*, released: b
         give_back(stage)
         stage.pass_time(60)
     run = provide(stage, count=2, attempt=2)
-    assert run.exit_code == 0
+    assert run.available
     assert set(of_label(stage)) == set(before)
     assert fleets(stage) == []
 
@@ -492,7 +492,7 @@ def test_a_later_attempt_keeps_a_machine_that_works_and_replaces_others(what: st
             stage.pool.account.state.instances[first].ended_at = stage.pool.account.clock.now()
         stage.pass_time(20)
     run = provide(stage, attempt=2)
-    assert run.exit_code == 0
+    assert run.available
     (used,) = of_label(stage)
     assert (used == first) is kept
     assert (records.text(record(stage, used), "threshold") or "") > stage.pool.in_time(29 * 60)
@@ -525,7 +525,7 @@ def test_a_hosted_runner_takes_the_place_of_machines_that_cannot_register(label:
     ready(stage)
     run = provide(stage, if_unavailable=label)
     told = provisioning.outputs(run)
-    assert (run.exit_code, told["label"], told["labels"], told["available"]) == (0, label, f'["{label}"]', "false")
+    assert (run.available, told["label"], told["labels"], told["available"]) == (False, label, f'["{label}"]', "false")
     assert of_label(stage) == {}
 
 
@@ -535,5 +535,5 @@ def test_github_is_never_called(*, warm: bool) -> None:
     stage = pool()
     if warm:
         ready(stage)
-    assert provide(stage).exit_code == 0
+    assert provide(stage).available
     assert not [each for each in stage.pool.account.calls if not each.startswith(("dynamodb:", "ec2:"))]
