@@ -20,7 +20,7 @@ def read(desired: PoolAccess, item: records.Item, action: str) -> settings.Setti
     if pool is None:
         raise errors.Refused(
             f"the table {names.table(desired.repository)} has no settings for {action}. Run the pool's refresh "
-            f"workflow with a version of org/refresh-action that has {action}; nothing was changed."
+            f"workflow with a version of org/refresh-action that has {action}."
         )
     _require_owner(desired, pool)
     return pool
@@ -40,5 +40,5 @@ def _require_owner(desired: PoolAccess, pool: settings.Settings) -> None:
     if wanted != found:
         raise errors.Refused(
             f"the table {names.table(desired.repository)} is that of {found[0]} on {found[1]}, not of {wanted[0]} on "
-            f"{wanted[1]}: check repository, or use another account or region. Nothing was changed."
+            f"{wanted[1]}: check repository, or use another account or region."
         )

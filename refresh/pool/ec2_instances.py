@@ -18,6 +18,7 @@ from refresh import errors
 from refresh.pool import records
 from refresh.pool.batches import batches
 from refresh.pool.ownership import TEMPLATE_TAG, InstanceTags, TemplateIds, instance_tags
+from refresh.pool.usage import UsageClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,6 +70,8 @@ class Ec2Instance:
     state: Ec2State
     launched_at: datetime | None = None
     tags: InstanceTags = field(factory=InstanceTags, converter=instance_tags)
+    instance_type: str = ""
+    usage_class: str = UsageClass.ON_DEMAND.value
 
     @property
     def protected(self) -> bool:
@@ -167,5 +170,11 @@ def by_exact_id(
 
 
 def _instance(instance: Any) -> Ec2Instance:
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-    return Ec2Instance(instance["InstanceId"], Ec2State(instance["State"]["Name"]), instance.get("LaunchTime"), tags)
+    return Ec2Instance(
+        id=instance["InstanceId"],
+        state=Ec2State(instance["State"]["Name"]),
+        launched_at=instance.get("LaunchTime"),
+        tags={tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
+        instance_type=instance.get("InstanceType", ""),
+        usage_class=instance.get("InstanceLifecycle", UsageClass.ON_DEMAND.value),
+    )

@@ -27,8 +27,6 @@ class Launches:
     """What EC2 refused for a reason that will not pass while this run lasts."""
     tried: frozenset[UsageClass] = frozenset()
     """What was tried in this round."""
-    rounds: int = 0
-    """How many rounds have ended: everything was tried, and machines are still missing."""
 
     @property
     def launched(self) -> frozenset[str]:
@@ -40,6 +38,7 @@ class Launches:
 class Actual:
     """The pool as provision sees it."""
 
+    label: str
     settings: Settings
     began_at: datetime
     """When this run began, by AWS's clock as all times here."""
@@ -54,7 +53,7 @@ class Actual:
     claimed: frozenset[str] = frozenset()
     """Machines that this run has claimed."""
     lost: frozenset[str] = frozenset()
-    """Machines that another process changed when this run wanted to claim or record them."""
+    """Machines that this run could not claim or record: another process was first, or AWS refused."""
     given_up: Mapping[str, str] = field(factory=dict)
     """Machines that this run has had and does not count any more, and why."""
     result: str = ""

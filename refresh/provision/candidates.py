@@ -31,7 +31,7 @@ def chosen(
     listed = ordered(desired, actual, now)
     # Each lost machine shows that other runs claim at the same time: spread out.
     window = WINDOW + len(actual.lost)
-    drawn = []
+    drawn: list[InstanceRecord] = []
     while listed and len(drawn) < number:
         drawn.append(listed.pop(chance.randrange(min(window, len(listed)))))
     return drawn

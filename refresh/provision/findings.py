@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from refresh.pool import launch, lifecycle
+from refresh.pool import launch_remedies, lifecycle
 from refresh.pool.records import TERMINATED, InstanceRecord, wire_time
 from refresh.text import enumerated, lasting
 
@@ -53,8 +53,8 @@ def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
     elif desired.resource_class not in settings.classes:
         known = enumerated(settings.classes) or "none"
         yield (
-            f"resource-class: the pool has no class {desired.resource_class!r}; it has {known}. Use one of them, or add "
-            "the class to resource-classes of the refresh workflow."
+            f"resource-class: the pool has no class {desired.resource_class!r}; it has {known}. Use one of them, or "
+            "add the class to resource-classes of the refresh workflow."
         )
     elif desired.fewest > settings.max_instances.get(desired.resource_class, _UNLIMITED):
         yield (
@@ -66,9 +66,8 @@ def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
 
 def shortage(desired: DesiredProvision, actual: Actual, ready: int, now: datetime) -> str:
     """Say how many machines are missing, and why, with the remedy for each cause."""
-    causes = list(_causes(desired, actual, now)) or [
-        f"no machine of the pool became free within {lasting(desired.timeout)}; raise the input timeout, or ask for fewer."
-    ]
+    free = f"no machine of the pool became free within {lasting(desired.timeout)}; raise the input timeout."
+    causes = list(_causes(desired, actual, now)) or [free]
     number = f"{ready} of {desired.count} machines" if desired.count > 1 else "no machine"
     return f"{number} {'are' if desired.count > 1 else 'is'} ready for {desired.label}: {' '.join(causes)}"
 
@@ -81,7 +80,7 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
     for why, ids in failed.items():
         yield f"{enumerated(ids)}: {why}. {_remedy(why)}"
     if any(answer.shortfalls for answer in actual.launches.answers):
-        yield launch.explained(actual.launches.answers)
+        yield launch_remedies.explained(actual.launches.answers)
     if token_left(actual, now) < timedelta(minutes=6):
         yield _token(actual)
     if room(desired, actual, now) == 0:

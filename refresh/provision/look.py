@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from refresh import errors
 from refresh.desired import Mode
@@ -53,7 +53,7 @@ class First:
     reads: Reads
     request: runs.RunRequest
     lease: Future[None] | None
-    """The write that takes the label; None in mode plan."""
+    """The write that takes the label; None if it is not sent yet."""
 
 
 @frozen(kw_only=True)
@@ -81,11 +81,13 @@ def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executo
         holder=uuid.uuid4().hex,
         deadline=now + desired.timeout + _AFTER,
     )
-    reads = start(desired, clients, executor)
-    if desired.mode is Mode.PLAN:
-        return First(reads=reads, request=request, lease=None)
-    lease = executor.submit(_put, clients, runs.lease(table, request, now))
-    return First(reads=reads, request=request, lease=lease)
+    # Nothing may be written into an account that its user did not list; STS has not been asked yet.
+    at_once = desired.mode is Mode.APPLY and not desired.allowed_account_ids
+    return First(
+        reads=start(desired, clients, executor),
+        request=request,
+        lease=executor.submit(_take, clients, table, request, now) if at_once else None,
+    )
 
 
 def start(desired: DesiredProvision, clients: DoorClients, executor: Executor) -> Reads:
@@ -100,9 +102,7 @@ def start(desired: DesiredProvision, clients: DoorClients, executor: Executor) -
     def of(kind: str, attributes: Iterable[str]) -> Future[list[records.Item]]:
         return executor.submit(lambda: list(items.of_entity(dynamodb, table, kind, attributes)))
 
-    return Reads(
-        settings=executor.submit(settings), items={kind: of(kind, read) for kind, read in _ATTRIBUTES.items()}
-    )
+    return Reads(settings=executor.submit(settings), items={kind: of(kind, read) for kind, read in _ATTRIBUTES.items()})
 
 
 def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
@@ -115,15 +115,16 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
     return settings, _machines({kind: future.result() for kind, future in reads.items.items()})
 
 
-def require_lease(desired: DesiredProvision, clients: DoorClients, known: First) -> None:
-    """Raise `Refused` if another provision has the label."""
-    if known.lease is None:
-        return
+def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, known: First) -> None:
+    """Take the label; raises `Refused` if another provision has it."""
+    table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
     try:
-        known.lease.result()
+        if known.lease:
+            known.lease.result()
+        elif desired.mode is Mode.APPLY:
+            _take(clients, table, known.request, clock.now())
     except errors.ConditionFailed:
         # The answer of a put that was repeated may be about itself.
-        table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
         found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
         holder = runs.from_item(dict(found.get("Item", {})))
         if holder.holder == known.request.holder:
@@ -141,21 +142,6 @@ def machines(desired: DesiredProvision, clients: DoorClients, clock: Clock, iden
     return _machines(by_kind)
 
 
-def with_machines(known: Machines, found: Machines, identifiers: Iterable[str]) -> Machines:
-    """Replace what is known of these machines by what was found."""
-    asked = set(identifiers)
-
-    def merged(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
-        return {**{each: value for each, value in before.items() if each not in asked}, **after}
-
-    return evolve(
-        known,
-        records=merged(known.records, found.records),
-        signals=merged(known.signals, found.signals),
-        beats=merged(known.beats, found.beats),
-    )
-
-
 def _machines(by_kind: Mapping[str, Iterable[records.Item]]) -> Machines:
     beats = {records.identifier_of(each): read_beat(each) for each in by_kind[records.HEARTBEAT]}
     return Machines(
@@ -165,8 +151,8 @@ def _machines(by_kind: Mapping[str, Iterable[records.Item]]) -> Machines:
     )
 
 
-def _put(clients: DoorClients, request: dict[str, object]) -> None:
-    clients.dynamodb.put_item(**request)  # type: ignore[arg-type] - one shape, built in `pool.runs`
+def _take(clients: DoorClients, table: str, request: runs.RunRequest, now: datetime) -> None:
+    clients.dynamodb.put_item(**runs.lease(table, request, now))
 
 
 def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Refused:

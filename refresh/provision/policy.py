@@ -68,31 +68,37 @@ class _Held:
         return len(self.ready) + len(self.registered) + len(self.waiting)
 
 
-def plan(
-    desired: DesiredProvision, request: RunRequest, actual: Actual, now: datetime, chance: random.Random
-) -> Step:
+def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: datetime, chance: random.Random) -> Step:
     """Plan the next step; `now` is AWS's time. Nothing is left to do if neither changes nor a wait are planned."""
     if actual.result:
         return Step()
-    held = _held(desired, actual, now)
     if problems := tuple(findings.refusals(desired, actual)):
         return Step(changes=(Conclude(request, FAILED, now),), problems=problems)
-    changes: list[ProvisionChange] = [*held.failed, *_recorded(desired, actual, now)]
-    under_way = actual.launches.under_way.count if actual.launches.under_way else 0
-    unrecorded = sum(isinstance(each, Record) for each in changes)
-    missing = desired.count - held.number - under_way - unrecorded
+    held = _held(desired, actual, now)
+    changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
+    coming = actual.launches.under_way.count if actual.launches.under_way else 0
+    coming += len(changes) - len(held.failed)
+    missing = desired.count - held.number - coming
     if missing > 0:
         changes += _acquired(desired, actual, missing, now, chance)
-    if missing <= 0 and not (under_way or unrecorded) and len(held.ready) + len(held.registered) >= desired.count:
+    elif not coming and len(held.ready) + len(held.registered) >= desired.count:
         return Step(changes=(*changes, *_provided(desired, request, actual, held, now)))
     threshold = now + _runtime(desired, actual)
     changes += [Start(desired.label, each, threshold, now) for each in held.registered]
     if changes:
         return Step(changes=tuple(changes))
-    hopeless = missing > 0 and not _possible(desired, actual, now) and held.number + under_way < desired.fewest
-    if (held.waiting or under_way) and not hopeless:
+    return _unchanged(desired, request, actual, held, missing, now)
+
+
+def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
+    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
+) -> Step:
+    """Wait, begin another round, or answer."""
+    possible = missing <= 0 or _possible(desired, actual, now)
+    coming = desired.count - missing
+    if coming > len(held.ready) and (possible or coming >= desired.fewest):
         return Step(wait=_pause(held, now))
-    if missing > 0 and _another_round(desired, actual, held, now):
+    if missing > 0 and possible and len(held.ready) < desired.fewest:
         due = actual.looked_at + ROUND_EVERY
         return Step(wait=min(due - now, LATER)) if due > now else Step(look=True)
     return _answered(desired, request, actual, held, now)
@@ -150,7 +156,7 @@ def _of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRec
     yield from sorted(found, key=lambda each: states.index(each.state))
 
 
-def _recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
+def recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
     """Record what EC2 has launched; one that another process has recorded is not this run's."""
     for answer in actual.launches.answers:
         for each in answer.launched:
@@ -220,12 +226,6 @@ def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number:
     )
 
 
-def _another_round(desired: DesiredProvision, actual: Actual, held: _Held, now: datetime) -> bool:
-    """Whether everything is tried again later: enough machines are a reason to start, and some refusals are final."""
-    enough = len(held.ready) >= desired.fewest and actual.launches.rounds > 0
-    return _possible(desired, actual, now) and not enough
-
-
 def _pause(held: _Held, now: datetime) -> timedelta:
     claimed = [each for each in held.waiting if each.state == lifecycle.CLAIMED]
     recent = any((read_time(each.updated_at) or now) > now - _SOON_FOR for each in claimed)
@@ -249,9 +249,7 @@ def _provided(
     yield Conclude(request, PROVIDED, now)
 
 
-def _answered(
-    desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime
-) -> Step:
+def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime) -> Step:
     """Answer with fewer machines than wanted: enough for the jobs to start, or too few."""
     problems = (findings.shortage(desired, actual, len(held.ready), now),)
     if len(held.ready) >= desired.fewest:

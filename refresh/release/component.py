@@ -96,7 +96,7 @@ def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hoo
     return of_machines(desired, clients, run, executor, read, gate)
 
 
-def of_machines(  # noqa: PLR0913, PLR0917 - what a run is made of
+def of_machines(
     desired: DesiredRelease,
     clients: DoorClients,
     run: Run,

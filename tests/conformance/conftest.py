@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from botocore.config import Config
 
+from refresh import errors
 from refresh.clients import botocore_events
 from tests.fakes import operations
-from tests.fakes.memory.account import Account
+from tests.fakes.memory.account import Account, Watch
 from tests.fakes.memory.dynamodb import DynamoDB
 from tests.fakes.memory.ec2 import Ec2
 from tests.fakes.memory.sqs import Sqs
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fakes.aws_server import AwsServer
+    from tests.fakes.memory.account import Phase
+    from tests.fakes.memory.market import Market
 
 REGION = "eu-west-1"
 IMAGE = "ami-0123456789abcdef0"
@@ -44,10 +47,24 @@ class Backend:
     wait: Callable[[float], None] = time.sleep
     launch: Callable[..., str] | None = None
     """Launches one instance, with termination protection if asked for."""
+    market: Market | None = None
+    """What the launches of fleets meet; None where no test can set it."""
+    lose_answers: Callable[[bool], None] | None = None
+    """Whether calls have their effect and no answer."""
+
+    def subnets(self) -> list[str]:
+        """Give two subnets of different zones."""
+        if self.name == "memory":
+            return ["subnet-1", "subnet-2"]
+        return [each["SubnetId"] for each in self.ec2.describe_subnets()["Subnets"]][:2]
+
+
+UNKNOWN_SUBNET = "subnet-0fffffffffffffff0"
 
 
 def _memory() -> Backend:
     account = Account()
+    account.state.vpcs[UNKNOWN_SUBNET] = ""
 
     def wait(seconds: float) -> None:
         account.clock.moment += timedelta(seconds=seconds)
@@ -56,7 +73,31 @@ def _memory() -> Backend:
         (instance,) = Ec2(account).launch(protected=protected, zone=zone)
         return instance.id
 
-    return Backend("memory", DynamoDB(account), Ec2(account), Sqs(account), wait, launch)
+    def lose_answers(lost: bool) -> None:  # noqa: FBT001 - it is all that there is
+        account.seam = _Lost() if lost else Watch()
+
+    market = account.state.market
+    return Backend("memory", DynamoDB(account), Ec2(account), Sqs(account), wait, launch, market, lose_answers)
+
+
+class _Lost(Watch):
+    """The connection breaks before each answer."""
+
+    def at(self, _: int, operation: str, phase: Phase) -> None:
+        """Break it."""
+        if phase == "after":
+            raise errors.Unavailable(operation, "ConnectionClosedError")
+
+
+def _moto(server: AwsServer) -> Backend:
+    def breaks(_: str) -> None:
+        raise ConnectionError
+
+    def lose_answers(lost: bool) -> None:  # noqa: FBT001 - it is all that there is
+        server.after_call = breaks if lost else lambda _: None
+
+    backend = _remote("moto", server.url, "dynamodb", "ec2", "sqs")
+    return evolve(backend, market=server.market, lose_answers=lose_answers)
 
 
 def _remote(name: str, url: str | None, *clients: str) -> Backend:
@@ -95,8 +136,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         case "memory":
             return _memory()
         case "moto":
-            server: AwsServer = request.getfixturevalue("aws")
-            return _remote("moto", server.url, "dynamodb", "ec2", "sqs")
+            return _moto(request.getfixturevalue("aws"))
         case "DynamoDB Local":
             return _remote(name, request.getfixturevalue("dynamodb_local_url"), "dynamodb")
         case _:

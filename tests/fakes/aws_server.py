@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.sqs.models import Message
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.fakes import canaries, operations, outgoing
+from tests.fakes import canaries, fleet_server, operations, outgoing
 from tests.fakes.serving import Serving
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ class AwsServer(Serving):
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
         self.after_call: Callable[[str], None] = lambda _: None
-        """Called with the operation after its effect and before its answer."""
+        """Called with the operation after its effect and before its answer, which a ConnectionError loses."""
+        self.market = fleet_server.MARKET
+        """What the launches of fleets meet."""
         self._lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
         super().__init__(make_server(host, port, self._answer, threaded=True, request_handler=_Silent))
@@ -125,6 +127,7 @@ class AwsServer(Serving):
             for account in get_backend(service).values():
                 for region in account.values():
                     region.reset()
+        fleet_server.forget()
         self.forget_calls()
 
     def messages(self, queue: str) -> list[tuple[Any, int]]:
@@ -186,6 +189,10 @@ class _Silent(WSGIRequestHandler):
 
     def log(self, *_: object, **__: object) -> None:
         """Say nothing: the calls are counted."""
+
+    def connection_dropped(self, *_: object) -> None:
+        """Close the connection, or the client would wait for the answer that is lost."""
+        self.close_connection = True
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

@@ -160,7 +160,9 @@ def test_every_deliberate_breakage_patches_code_that_exists(breakage: str) -> No
 @pytest.mark.parametrize("breakage", [each for each in BREAKAGES if each.startswith("mark ")])
 def test_a_breakage_of_the_mark_changes_its_condition(breakage: str) -> None:
     """One that changes nothing would cost the longest search, for nothing."""
-    expired = records.InstanceRecord(id="i-0123456789abcdef0", state="idle", run_id="", threshold="2026-01-01T00:00:00Z")
+    expired = records.InstanceRecord(
+        id="i-0123456789abcdef0", state="idle", run_id="", threshold="2026-01-01T00:00:00Z"
+    )
     change = Mark(expired, Reason.EXPIRED, NOW)
     whole = apply.mark("table", "", change)[0]["Update"]["ConditionExpression"]
     with BREAKAGES[breakage]():

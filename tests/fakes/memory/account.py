@@ -12,6 +12,7 @@ from attrs import define, field
 from refresh import errors
 from refresh.clients import aws_errors
 from tests.fakes import operations, outgoing
+from tests.fakes.memory.market import Market
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,8 @@ class State:
     deleted_queues: dict[str, datetime] = field(factory=dict)
     terminations: Any = None
     """EC2's bucket of instances that may be terminated."""
+    market: Market = field(factory=Market)
+    """What the launches of fleets meet."""
     runners: dict[int, Any] = field(factory=dict)
     jobs: dict[str, list[Any]] = field(factory=dict)
     """The jobs of workflow runs, by the run's id."""

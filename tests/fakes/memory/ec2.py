@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, field
 
 from tests.fakes.instance_items import PROVISION_TAGS
+from tests.fakes.memory import fleets
 from tests.fakes.memory.account import Account, operation, refused
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Instance:
     ended_at: datetime | None = None
     hidden_until: datetime | None = None
     """EC2 answers late: until then no description shows it."""
+    type: str = "t3.micro"
+    lifecycle: str = "on-demand"
+    subnet: str = ""
 
     def shown(self, now: datetime) -> bool:
         """Whether a description shows it."""
@@ -105,6 +109,11 @@ class Ec2:
         """Give an instance's state; None for one that EC2 does not know."""
         found = self.account.state.instances.get(instance_id)
         return found.state(self.account.clock.now()) if found else None
+
+    @operation("ec2:CreateFleet", writes=True)
+    def create_fleet(self, **request: Any) -> dict[str, Any]:
+        """Launch an instant fleet, as far as the account's market has instances; the errors name what it had not."""
+        return fleets.create(request, self.account.state.market, _Region(self.account))
 
     @operation("ec2:DescribeInstances")
     def describe_instances(self, **request: Any) -> dict[str, Any]:
@@ -304,6 +313,51 @@ class Ec2:
         raise refused(name, "InvalidLaunchTemplateId.NotFound", request["LaunchTemplateId"])
 
 
+@define
+class _Region:
+    """Where fleets launch: in the account's memory."""
+
+    account: Account
+
+    def template(self, name: str) -> fleets.Source | None:
+        """Find a template."""
+        for each in self.account.state.templates.values():
+            if name in (each.id, each.name):
+                return fleets.Source(each.id, each.default, each.latest, each.versions)
+        return None
+
+    def zone(self, subnet: str) -> str | None:
+        """Give each subnet a zone of its own."""
+        return f"zone of {subnet}" if self.account.state.vpcs.get(subnet, "vpc-1") else None
+
+    def architecture(self, image: str) -> str:
+        """Give that of the account's images."""
+        return str(self.account.state.images.get(image, {}).get("Architecture", "x86_64"))
+
+    def fleet_id(self) -> str:
+        """Give the next one."""
+        return self.account.next_id("fleet")
+
+    def launch(self, launch: fleets.Launch) -> list[str]:
+        """Start instances, which descriptions may show later."""
+        now, market = self.account.clock.now(), self.account.state.market
+        launched = [
+            Instance(
+                self.account.next_id("i"),
+                now,
+                dict(launch.tags),
+                zone=launch.pool.zone,
+                hidden_until=now + market.shown_after if market.shown_after else None,
+                type=launch.pool.type.name,
+                lifecycle=launch.usage,
+                subnet=launch.pool.subnet,
+            )
+            for _ in range(launch.number)
+        ]
+        self.account.state.instances.update({each.id: each for each in launched})
+        return [each.id for each in launched]
+
+
 def _checked(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if len(base64.b64decode(data.get("UserData", ""), validate=True)) > _USER_DATA_LIMIT:
         raise refused(name, "InvalidUserData.Malformed", "User data is limited to 16384 bytes")
@@ -323,6 +377,8 @@ def _described(instance: Instance, now: datetime) -> dict[str, Any]:
     return {
         "InstanceId": instance.id,
         "State": {"Name": instance.state(now)},
+        "InstanceType": instance.type,
+        **({"InstanceLifecycle": instance.lifecycle} if instance.lifecycle == "spot" else {}),
         "LaunchTime": instance.launched_at,
         "Tags": [{"Key": key, "Value": value} for key, value in instance.tags.items()],
     }

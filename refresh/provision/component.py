@@ -1,0 +1,316 @@
+"""Provision: looks at the pool, plans a step and makes it, until enough machines are ready or no more can come."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+from refresh import errors
+from refresh.desired import Mode
+from refresh.dynamodb.transactions import Sender
+from refresh.engine.account import AccountGate
+from refresh.engine.change import Done, Failed, Postponed
+from refresh.engine.report import ComponentReport
+from refresh.pool import lifecycle, names
+from refresh.pool.records import InstanceRecord
+from refresh.provision import apply, giving_back, look, policy, predict
+from refresh.provision.actual import Actual
+from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
+from refresh.workflow import unforeseen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor, Future
+    from datetime import datetime
+
+    from refresh.desired import DesiredProvision
+    from refresh.engine.change import Outcome
+    from refresh.pool.launch import Fleet, FleetAnswer
+    from refresh.ports import Clock, DoorClients
+    from refresh.provision.changes import ProvisionChange
+
+NAME = "provision"
+_TRIES = 3
+"""After how many failed batches of writes in a row a run ends; each was repeated by the client already."""
+HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
+
+
+@frozen(kw_only=True)
+class Machine:
+    """A machine that is ready for the label."""
+
+    record: InstanceRecord
+    origin: str
+    """`held` since an earlier attempt, `claimed` in the pool, or `launched`."""
+
+    @property
+    def id(self) -> str:
+        """The instance's id."""
+        return self.record.id
+
+
+@frozen(kw_only=True)
+class Provided:
+    """What a provision has come to."""
+
+    report: ComponentReport
+    ready: tuple[Machine, ...] = ()
+    available: bool = False
+    """Whether the jobs can start on them."""
+
+
+@frozen(kw_only=True)
+class Patience:
+    """What a run may still do once it was asked to stop."""
+
+    stopped: Callable[[], bool] = field(default=lambda: False)
+    out: Callable[[], bool] = field(default=lambda: False)
+    """Whether it no longer waits for the answer to a fleet."""
+    excepted: Callable[[], object] = field(default=lambda: None)
+    """Called before records are written in spite of it: those of a fleet that EC2 has launched."""
+
+
+class Provisioning:
+    """One provision, from its first call to its answer."""
+
+    def __init__(  # noqa: PLR0913 - the four things that a run is made of, and its hooks by name
+        self,
+        desired: DesiredProvision,
+        clients: DoorClients,
+        clock: Clock,
+        executor: Executor,
+        *,
+        first: look.First | None = None,
+        patience: Patience | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        """`first` are calls that are under way; `chance` selects among machines that are equally good."""
+        self.desired = desired
+        self._clients, self._clock, self._executor = clients, clock, executor
+        self._first = first
+        self._patience = patience or Patience()
+        self._chance = chance or random.Random()  # noqa: S311 - no secret is made of it
+        self._sender = Sender(clients.dynamodb, clock, executor, self._patience.stopped)
+        self._gate = AccountGate(desired.allowed_account_ids, clients.on_demand, executor)
+        self._table = names.table(desired.repository)
+        self._began_at = clock.now()
+        self._actual: Actual | None = None
+        self._fleet: Future[FleetAnswer] | None = None
+        self._failures = 0
+        """How many batches of writes have failed in a row."""
+        self._report = ComponentReport(name=NAME, mode=desired.mode)
+
+    def run(self) -> Provided:
+        """Work to the end; an error ends it, and is in the report."""
+        try:
+            self._work()
+        except errors.RefreshError as error:
+            self._ended(error)
+        except Exception as error:  # noqa: BLE001 - the machines that are ready are reported nonetheless
+            self._ended(errors.RefreshError(unforeseen.defect(error)))
+        return self.provided()
+
+    def provided(self) -> Provided:
+        """Return what there is at this moment."""
+        outcomes = {(type(each.change), each.change.subject): each for each in self._report.outcomes}
+        report = evolve(self._report, outcomes=tuple(outcomes.values()), duration=self._clock.now() - self._began_at)
+        ready = tuple(self._ready())
+        complete = self._report.error is None and len(ready) >= self.desired.fewest
+        if complete:
+            report = evolve(report, warnings=(*report.warnings, *report.refusals), refusals=())
+        return Provided(report=report, ready=ready, available=complete)
+
+    def _ready(self) -> Iterable[Machine]:
+        known = self._actual
+        if known is None or self.desired.mode is Mode.PLAN:
+            return
+        for record in known.records.values():
+            if not isinstance(record, InstanceRecord) or record.run_id != self.desired.label:
+                continue
+            if record.state == lifecycle.RUNNING and record.id not in known.given_up:
+                yield Machine(record=record, origin=_origin(known, record.id))
+
+    def _work(self) -> None:
+        known = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
+        self._look(known.reads)
+        self._gate()
+        look.require_lease(self.desired, self._clients, self._clock, known)
+        while True:
+            actual = self._collected()
+            step = policy.plan(self.desired, known.request, actual, self._now(), self._chance)
+            self._report = evolve(self._report, refusals=tuple(dict.fromkeys((*self._report.refusals, *step.problems))))
+            if not self._report.planned:
+                self._report = evolve(self._report, planned=step.changes)
+            if self.desired.mode is Mode.PLAN:
+                return
+            self._stop_if_asked()
+            if step.changes:
+                self._apply(step.changes)
+            elif step.look:
+                self._look(look.start(self.desired, self._clients, self._executor))
+            elif step.wait:
+                self._wait(step.wait.total_seconds())
+            else:
+                return
+
+    def _now(self) -> datetime:
+        return self._clock.now() + self._clients.skew()
+
+    def _look(self, reads: look.Reads) -> None:
+        """Read the whole pool; what this run has done so far stays known."""
+        settings, machines = look.read(self.desired, reads)
+        now = self._now()
+        if self._actual is None:
+            label = self.desired.label
+            self._actual = Actual(label=label, settings=settings, began_at=now, looked_at=now, records={})
+        self._actual = evolve(
+            self._actual,
+            settings=settings,
+            looked_at=now,
+            records=machines.records,
+            signals=machines.signals,
+            beats=machines.beats,
+            launches=evolve(self._actual.launches, tried=frozenset()),
+            skew=self._clients.skew(),
+        )
+
+    def _known(self) -> Actual:
+        assert self._actual is not None  # noqa: S101 - the run begins with a look
+        return self._actual
+
+    def _collected(self) -> Actual:
+        """Take the answer of EC2, if it is there."""
+        if self._fleet and self._fleet.done():
+            answer, self._fleet = self._fleet.result(), None
+            self._actual = predict.answered(self._known(), answer)
+        return self._known()
+
+    def _stop_if_asked(self) -> None:
+        """End the run if it was asked to stop; only what EC2 has launched is still recorded."""
+        if not self._patience.stopped():
+            return
+        while self._fleet and not self._fleet.done() and not self._patience.out():
+            self._clock.sleep(policy.SOON.total_seconds())
+        actual = self._collected()
+        if records := tuple(policy.recorded(self.desired, actual, self._now())):
+            self._patience.excepted()
+            sender = evolve(self._sender, over=lambda: False)
+            self._keep(apply.write(self._table, self._version, sender, records))
+        raise errors.Interrupted(
+            "stopped as asked. The release job of this run gives its machines back, otherwise the next refresh does."
+        )
+
+    @property
+    def _version(self) -> str:
+        return str(self._known().settings.template_version or "")
+
+    def _apply(self, changes: Sequence[ProvisionChange]) -> None:
+        """Make the changes; a fleet is asked for first, since EC2 takes longest."""
+        written = [each for each in changes if isinstance(each, (Record, Start, Renew, Conclude))]
+        launches = [each for each in changes if isinstance(each, Launch)]
+        claims = [each for each in changes if isinstance(each, Claim)]
+        given_up = [each for each in changes if isinstance(each, GiveUp)]
+        for each in launches:
+            self._launch(each.fleet)
+        if given_up:
+            # Before the result: after a failure another provision may take the label.
+            self._give_up(given_up)
+        if written:
+            self._keep(apply.write(self._table, self._version, self._sender, written))
+        if claims:
+            self._keep(apply.claim(self._table, self._sender, claims))
+
+    def _launch(self, fleet: Fleet) -> None:
+        actual = self._known()
+        first = not actual.launches.answers
+        recorded = frozenset(actual.records) if first else None
+        self._fleet = self._executor.submit(apply.launched, self._clients, fleet, recorded, actual.began_at)
+        self._actual = evolve(actual, launches=evolve(actual.launches, under_way=fleet))
+
+    def _keep(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep what came of changes, and read the machines again for which that is not certain."""
+        listed = tuple(outcomes)
+        self._actual = predict.after(self._known(), listed)
+        self._report = evolve(self._report, outcomes=(*self._report.outcomes, *listed))
+        failed = [each for each in listed if isinstance(each, Failed)]
+        self._failures = self._failures + 1 if failed else 0
+        if failed and (self._failures == _TRIES or isinstance(failed[0].error, errors.PermissionDenied)):
+            raise failed[0].error
+        if failed:
+            self._clock.sleep(policy.LATER.total_seconds())
+        if doubtful := [each.change.subject for each in listed if _uncertain(each)]:
+            self._read(doubtful)
+
+    def _give_up(self, changes: Sequence[GiveUp]) -> None:
+        actual = self._known()
+        self._actual = evolve(actual, given_up={**actual.given_up, **{each.id: each.why for each in changes}})
+        reports = giving_back.give_up(
+            self.desired,
+            actual.settings,
+            self._clients,
+            self._clock,
+            self._executor,
+            self._patience.stopped,
+            changes,
+        )
+        for report in reports:
+            self._report = evolve(
+                self._report,
+                outcomes=(*self._report.outcomes, *report.outcomes),
+                warnings=(*self._report.warnings, *report.warnings, *report.refusals),
+                notes=(*self._report.notes, *report.notes),
+            )
+            if isinstance(report.error, (errors.Interrupted, errors.CredentialsExpired)):
+                raise report.error
+            if report.error:
+                # What is left to do here must not cost the machines that are ready.
+                self._report = evolve(self._report, warnings=(*self._report.warnings, str(report.error)))
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, then read the machines that have yet to register."""
+        self._clock.sleep(seconds)
+        actual = self._known()
+        waiting = [
+            each.id
+            for each in actual.records.values()
+            if isinstance(each, InstanceRecord)
+            and each.run_id == self.desired.label
+            and each.id not in actual.given_up
+            and each.state in {lifecycle.CREATED, lifecycle.CLAIMED}
+        ]
+        if waiting and not self._patience.stopped():
+            self._read(waiting)
+
+    def _read(self, identifiers: Sequence[str]) -> None:
+        found = look.machines(self.desired, self._clients, self._clock, identifiers)
+        self._actual = predict.read(self._known(), found, identifiers)
+
+    def _ended(self, error: errors.RefreshError) -> None:
+        self._report = evolve(self._report, error=error)
+
+
+def _uncertain(outcome: Outcome) -> bool:
+    """Whether the record may be as it was to become: an answer was lost, perhaps that of a first try."""
+    return not isinstance(outcome, (Done, Postponed)) and not isinstance(outcome.change, Conclude)
+
+
+def _origin(actual: Actual, identifier: str) -> str:
+    if identifier in actual.launches.launched:
+        return LAUNCHED
+    return CLAIMED if identifier in actual.claimed else HELD
+
+
+def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hooks by name
+    desired: DesiredProvision,
+    clients: DoorClients,
+    clock: Clock,
+    executor: Executor,
+    *,
+    first: look.First | None = None,
+    patience: Patience | None = None,
+    chance: random.Random | None = None,
+) -> Provisioning:
+    """Build a provision."""
+    return Provisioning(desired, clients, clock, executor, first=first, patience=patience, chance=chance)
