@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from refresh import errors
 from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused
-from refresh.clients import connect_release
+from refresh.clients import connect_door
 from refresh.clients.aws import CONCURRENCY
 from refresh.inputs import release as inputs
 from refresh.inputs import table
@@ -38,7 +38,7 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        clients = connect_release(given.desired, given.secrets, hooks(environ, commands, clock, shutdown))
+        clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, shutdown))
     except (errors.InputErrors, errors.Interrupted) as error:
         return refused(commands, table.RELEASE, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="release")

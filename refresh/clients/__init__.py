@@ -20,7 +20,7 @@ from refresh.ports import Clients, DoorClients
 if TYPE_CHECKING:
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import Secrets
-    from refresh.desired import DesiredRelease, DesiredState
+    from refresh.desired import DesiredState, PoolAccess
 
 
 def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Clients:
@@ -43,8 +43,8 @@ def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Cli
     )
 
 
-def connect_release(desired: DesiredRelease, secrets: Secrets, hooks: ProcessHooks) -> DoorClients:
-    """Create the clients of release; raises as `connect` does. Without a token GitHub is not asked."""
+def connect_door(desired: PoolAccess, secrets: Secrets, hooks: ProcessHooks) -> DoorClients:
+    """Create the clients of `provision` or `release`; raises as `connect` does. Without a token GitHub is not asked."""
     silence_loggers()
     _require_ca_files()
     skew = ClockSkew(hooks.now)

@@ -35,8 +35,8 @@ FLEET_PURPOSE = "RunnerPoolProvisioning"
 _OPERATION = "ec2:CreateFleet"
 _TOKEN_LENGTH = 64
 """EC2's limit, in ASCII characters: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html."""
-_LONGEST_MESSAGE = 300
-"""How many characters of EC2's message are kept; a complete denial with its ARNs has about as many."""
+_LONGEST_MESSAGE = 600
+"""How many characters of EC2's message are kept: a denial ends with its reason, after two ARNs of up to 200."""
 _BURSTABLE = re.compile(r"t[0-9*]", re.IGNORECASE)
 """The families t2, t3, t3a, t4g, and `t*`; those with other letters, such as trn1, are not burstable."""
 _VERSION = re.compile(r"[0-9]+")
@@ -94,7 +94,15 @@ _CAUSES: Mapping[str, Cause] = {
         ),
         Cause.THROTTLED,
     ),
-    **dict.fromkeys(("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"), Cause.UNANSWERED),
+    **dict.fromkeys(
+        (
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ),
+        Cause.UNANSWERED,
+    ),
     **dict.fromkeys(
         (
             "MaxFleetCountExceeded",

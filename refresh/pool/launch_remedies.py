@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from refresh import errors
@@ -38,6 +39,7 @@ _QUOTAS: Mapping[str, str] = {
 """The quota by EC2's code: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html."""
 _DUPLICATE_POOLS = "duplicate instance pools"
 """EC2's words for two subnets in one availability zone."""
+_OF_FLEETS = re.compile(r"EC2 ?Fleet", re.IGNORECASE)
 
 
 def explained(answers: Sequence[FleetAnswer]) -> str:
@@ -46,7 +48,8 @@ def explained(answers: Sequence[FleetAnswer]) -> str:
         return ""
     causes: dict[Cause, list[Shortfall]] = {}
     for answer in answers:
-        for each in answer.telling:
+        # A complete answer lists the subnets and types that EC2 tried before.
+        for each in answer.telling if answer.missing else ():
             causes.setdefault(each.cause, []).append(each)
     # What nobody can wait for comes first.
     found = sorted(causes, key=lambda cause: cause.passing)
@@ -84,8 +87,8 @@ def _addresses(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) 
     named = (each for shortfall in shortfalls for each in shortfall.where if each.startswith("subnet-"))
     subnets = enumerated(dict.fromkeys(named)) or enumerated(answers[-1].fleet.subnet_ids)
     return (
-        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets (subnet-ids of refresh), or lower "
-        "max-instances."
+        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets (subnet-ids of refresh), or "
+        "lower max-instances."
     )
 
 
@@ -108,7 +111,7 @@ def _quota(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
     quotas = dict.fromkeys(_QUOTAS.get(each.code, other) for each in shortfalls)
     return (
         f"A quota of this account is used up ({_codes(shortfalls)}{_words(shortfalls[0])}): raise the quota "
-        f"{'; and the quota '.join(quotas)}, or provision fewer machines at once."
+        f"{' and '.join(quotas)}, or provision fewer machines at once."
     )
 
 
@@ -126,15 +129,15 @@ def _permission(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> st
 
 
 def _service_linked_role(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) -> str:
-    # Fleets of the type `instant` do not need the second one by AWS's documentation, so it must be named.
-    fleet = any("fleet" in each.message.lower() for each in shortfalls)
-    spot = not fleet or any(each.fleet.usage_class is UsageClass.SPOT for each in answers)
-    roles = [("AWSServiceRoleForEC2Spot", "spot")] if spot else []
-    roles += [("AWSServiceRoleForEC2Fleet", "ec2fleet")] if fleet else []
+    named = [bool(_OF_FLEETS.search(each.message)) for each in shortfalls]
+    spot = any(each.fleet.usage_class is UsageClass.SPOT for each in answers)
+    roles = [("AWSServiceRoleForEC2Spot", "spot")] if spot and not all(named) else []
+    # Fleets of the type `instant` do not need this one by AWS's documentation.
+    roles += [("AWSServiceRoleForEC2Fleet", "ec2fleet")] if any(named) or not spot else []
     commands = (f"aws iam create-service-linked-role --aws-service-name {name}.amazonaws.com" for _, name in roles)
     return (
-        f"The account lacks the role {' or '.join(role for role, _ in roles)} ({_codes(shortfalls)}): an administrator "
-        f"creates it once with {' and '.join(commands)}."
+        f"The account lacks the role {' and '.join(role for role, _ in roles)} ({_codes(shortfalls)}): an "
+        f"administrator creates it once with {' and '.join(commands)}."
     )
 
 
@@ -146,8 +149,8 @@ def _configuration(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) ->
         )
     refusals = "; ".join(dict.fromkeys(f"{each.code}{_words(each)}" for each in shortfalls))
     return (
-        f"It refuses the request ({refusals}): correct what it names. The report of the refresh workflow shows the "
-        "launch template, and allowed-instance-types must have a type of this size."
+        f"It refuses the request ({refusals}): correct what it names and run the refresh workflow, whose report shows "
+        "the launch template; allowed-instance-types must have a type of this size."
     )
 
 

@@ -101,10 +101,10 @@ def _remedy(why: str) -> str:
 
 def _token(actual: Actual) -> str:
     until = actual.settings.token_valid_until
-    state = f"is valid until {wire_time(until)} only" if until else "is missing"
+    state = f"is valid until {wire_time(until)} only, too short for a new machine" if until else "is missing"
     return (
-        f"The registration token of the pool {state}, too short for a new machine to register: run the refresh "
-        "workflow, and check that its schedule is enabled and runs often enough."
+        f"The registration token of the pool {state}: run the refresh workflow, and check that its schedule is enabled "
+        "and runs often enough."
     )
 
 

@@ -5,6 +5,7 @@ Machines are judged one by one, never as a fleet: one that does not become ready
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredProvision
     from refresh.pool.runs import RunRequest
-    from refresh.pool.usage import UsageClass
-    from refresh.provision.actual import Actual
+    from refresh.provision.actual import Actual, Attempt
     from refresh.provision.changes import ProvisionChange
 
 ROUND_EVERY = timedelta(seconds=10)
@@ -176,11 +176,11 @@ def _acquired(
         if drawn:
             threshold = now + lifecycle.CLAIMED_FOR
             return [Claim(desired.label, each, threshold, now) for each in drawn]
-    usage = _next_usage(desired, actual, now)
-    if usage is None or actual.launches.under_way:
+    due = _next_attempt(desired, actual, now)
+    if due is None or actual.launches.under_way:
         return []
     number = min(missing, findings.room(desired, actual, now))
-    return [Launch(_fleet(desired, actual, usage, number))] if number > 0 else []
+    return [Launch(_fleet(desired, actual, due, number))] if number > 0 else []
 
 
 def tries_left(desired: DesiredProvision, actual: Actual) -> int:
@@ -191,30 +191,33 @@ def tries_left(desired: DesiredProvision, actual: Actual) -> int:
 def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:
     """Whether more machines may come, now or in another round."""
     in_time = now < actual.began_at + desired.timeout
-    left = set(desired.launched_as) - actual.launches.refused
+    left = set(_attempts(desired, actual)) - actual.launches.refused
     registers = findings.token_left(actual, now) >= LAUNCH_NEEDS
     return in_time and registers and bool(left) and tries_left(desired, actual) > 0
 
 
-def _next_usage(desired: DesiredProvision, actual: Actual, now: datetime) -> UsageClass | None:
+def _attempts(desired: DesiredProvision, actual: Actual) -> Iterator[Attempt]:
+    return itertools.product(desired.launched_as, range(len(actual.subnets)))
+
+
+def _next_attempt(desired: DesiredProvision, actual: Actual, now: datetime) -> Attempt | None:
     """Return what is to be launched next in this round, if anything can be."""
     if findings.token_left(actual, now) < LAUNCH_NEEDS:
         return None
     done = actual.launches.refused | actual.launches.tried
-    return next((each for each in desired.launched_as if each not in done), None)
+    return next((each for each in _attempts(desired, actual) if each not in done), None)
 
 
-def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number: int) -> launch.Fleet:
+def _fleet(desired: DesiredProvision, actual: Actual, attempt: Attempt, number: int) -> launch.Fleet:
     unanswered = actual.launches.unanswered
-    if unanswered and unanswered.usage_class is usage:
+    if unanswered:
         return unanswered
+    usage, group = attempt
     resource_class = actual.settings.classes[desired.resource_class]
-    token = launch.client_token(
-        names.table(desired.repository), desired.label, desired.attempt, len(actual.launches.answers), usage, number
-    )
+    table = names.table(desired.repository)
     return launch.Fleet(
         template_id=actual.settings.template_id,
-        subnet_ids=actual.settings.subnet_ids,
+        subnet_ids=actual.subnets[group],
         cpu=resource_class.cpu,
         memory_mib=resource_class.memory_mib,
         instance_types=desired.instance_types,
@@ -222,7 +225,9 @@ def _fleet(desired: DesiredProvision, actual: Actual, usage: UsageClass, number:
         count=number,
         max_price_over_lowest=desired.max_price_over_lowest,
         label=desired.label,
-        client_token=token,
+        client_token=launch.client_token(
+            table, desired.label, desired.attempt, actual.launches.requests, usage, number
+        ),
     )
 
 

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
     from refresh.engine.change import Outcome
     from refresh.pool.launch import FleetAnswer
-    from refresh.provision.actual import Actual
+    from refresh.provision.actual import Actual, Attempt
     from refresh.provision.look import Machines
 
 T = TypeVar("T")
+_NONE: frozenset[Attempt] = frozenset()
+_FOR_ALL_SUBNETS = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
+"""Reasons that have nothing to do with where a machine is launched."""
 
 
 def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
@@ -32,20 +35,34 @@ def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
 
 def answered(actual: Actual, answer: FleetAnswer) -> Actual:
     """Return the pool after EC2 has answered for the fleet that was under way."""
-    launches = actual.launches
-    usage = answer.fleet.usage_class
+    launches = evolve(actual.launches, under_way=None, unanswered=None)
+    if _in_one_zone(answer) and not launches.one_by_one:
+        separately = evolve(launches, one_by_one=True, requests=launches.requests + 1, tried=_NONE, refused=_NONE)
+        return evolve(actual, launches=separately)
+    tried, refused = _NONE, _NONE
+    if answer.missing and answer.shortfalls:
+        usage, every = answer.fleet.usage_class, range(len(actual.subnets))
+        attempt = usage, actual.subnets.index(answer.fleet.subnet_ids)
+        tried = frozenset({attempt})
+        if {each.cause for each in answer.telling} & _FOR_ALL_SUBNETS:
+            refused = frozenset((usage, group) for group in every)
+        elif not answer.worth_repeating:
+            refused = tried
     lost = not answer.launched and any(each.cause is Cause.UNANSWERED for each in answer.shortfalls)
-    final = answer.missing > 0 and bool(answer.shortfalls) and not answer.worth_repeating
-    short = answer.missing > 0 and bool(answer.shortfalls)
-    changed = evolve(
+    launches = evolve(
         launches,
-        under_way=None,
         answers=(*launches.answers, answer),
         unanswered=answer.fleet if lost else None,
-        tried=launches.tried | {usage} if short else launches.tried,
-        refused=launches.refused | {usage} if final else launches.refused,
+        requests=launches.requests if lost else launches.requests + 1,
+        tried=launches.tried | tried,
+        refused=launches.refused | refused,
     )
-    return evolve(actual, launches=changed)
+    return evolve(actual, launches=launches)
+
+
+def _in_one_zone(answer: FleetAnswer) -> bool:
+    several = len(answer.fleet.subnet_ids) > 1
+    return several and any("duplicate instance pools" in each.message for each in answer.shortfalls)
 
 
 def read(actual: Actual, found: Machines, identifiers: Iterable[str]) -> Actual:

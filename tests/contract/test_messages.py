@@ -49,6 +49,7 @@ UNDOCUMENTED_TEXTS = {
     "oauth app access": "matches GitHub's text",
     "account was suspended": "matches GitHub's text",
     "enterprise managed user": "matches GitHub's text",
+    "duplicate instance pools": "matches AWS's text",
     "RSA PRIVATE KEY": "matches a key",
     "BEGIN PRIVATE KEY": "matches a key",
     "attribute_not_exists(PK) OR": "a condition for DynamoDB",

@@ -49,7 +49,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     """Connect releases to a pool in memory, at this machine's time."""
     made = pools.made()
     made.account.clock.moment = datetime.now(UTC)
-    monkeypatch.setattr(release, "connect_release", lambda *_: pools.clients(made))
+    monkeypatch.setattr(release, "connect_door", lambda *_: pools.clients(made))
     return made
 
 
@@ -94,7 +94,7 @@ def test_what_prevents_the_connection_is_reported(
     def refuse(*_: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(release, "connect_release", refuse)
+    monkeypatch.setattr(release, "connect_door", refuse)
     stream = io.StringIO()
     assert _run(environ, stream=stream) == code
     assert "error: " in stream.getvalue()
