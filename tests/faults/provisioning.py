@@ -17,16 +17,33 @@ from tests.fakes.serial import Serial
 from tests.simulation import doors
 from tests.simulation.agents import BOOTING, USUAL, Pace
 from tests.simulation.door_worlds import write_settings
-from tests.simulation.doors import StageClock
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from refresh.provision.component import Provided
     from tests.fakes.memory.account import Seam
 
 MINUTE = timedelta(minutes=1)
 PROVISION = DesiredProvision(repository=REPOSITORY, region=REGION, run_id=doors.RUN)
+
+
+@frozen
+class StageClock:
+    """The clock of a process: while it waits, all others go on."""
+
+    stage: Stage
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Give the moment."""
+        return self.stage.pool.account.clock.now() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.stage.pass_time(seconds)
 
 
 def pool(pace: Pace = USUAL, **settings: Any) -> Stage:
@@ -87,13 +104,15 @@ def wanted(*, usage_class: str = "on-demand", **changes: Any) -> DesiredProvisio
 
 
 def provide(stage: Stage, seam: Seam | None = None, **changes: Any) -> Provided:
-    """Provision once; `stopped`, `clock` and `skew` are for the process, all else is what is wanted."""
+    """Provision once; `stopped` and how far the clock is `ahead` are of the process, all else is what is wanted."""
     watched(stage, seam)
     patience = Patience(stopped=changes.pop("stopped", lambda: False))
-    clock = changes.pop("clock", StageClock(stage))
-    skew = changes.pop("skew", timedelta())
-    clients = evolve(doors.clients_of(stage.pool), skew=lambda: skew)
-    return Provisioning(wanted(**changes), clients, clock, Serial(), patience=patience).run()
+    ahead = changes.pop("ahead", timedelta())
+    clients = evolve(doors.clients_of(stage.pool), skew=lambda: -ahead)
+    clock = StageClock(stage, ahead)
+    provided = Provisioning(wanted(**changes), clients, clock, Serial(), patience=patience).run()
+    assert "defect" not in why(provided)
+    return provided
 
 
 def numbers(provided: Provided) -> tuple[int, int]:

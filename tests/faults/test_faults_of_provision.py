@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +16,22 @@ from tests.fakes.memory.account import Crash, Watch
 from tests.fakes.serial import Serial
 from tests.faults import provisioning
 from tests.faults.faults import Refuse, of
-from tests.faults.provisioning import MINUTE, fleets, give_back, numbers, of_label, pool, provide, ready, record, silence, why
+from tests.faults.provisioning import (
+    MINUTE,
+    fleets,
+    give_back,
+    numbers,
+    of_label,
+    pool,
+    provide,
+    ready,
+    record,
+    silence,
+    why,
+)
 from tests.simulation import doors
 from tests.simulation.agents import Pace
-from tests.simulation.doors import RUN, StageClock
+from tests.simulation.doors import RUN
 from tests.simulation.schedules import CrashAt, FailAlways
 
 if TYPE_CHECKING:
@@ -89,7 +101,7 @@ class _Between(Watch):
             self.begun = True
             other = provisioning.wanted(run_id="88", usage_class=self.usage_class)
             clients = doors.clients_of(self.stage.pool)
-            self.ran = Provisioning(other, clients, StageClock(self.stage), Serial()).run()
+            self.ran = Provisioning(other, clients, provisioning.StageClock(self.stage), Serial()).run()
 
 
 @pytest.mark.shows("P4")
@@ -143,21 +155,8 @@ def test_no_machine_keeps_the_label_uncounted_if_heartbeats_cannot_be_read(opera
     run = provide(stage, FailAlways(operation, "before", errors.Throttled))
     assert not run.available
     assert fleets(stage) == []
+    give_back(stage)
     assert of_label(stage) == {}
-
-
-@frozen
-class _WrongClock:
-    """A runner's clock that is ahead."""
-
-    right: StageClock
-    ahead: timedelta
-
-    def now(self) -> datetime:
-        return self.right.now() + self.ahead
-
-    def sleep(self, seconds: float) -> None:
-        self.right.sleep(seconds)
 
 
 @pytest.mark.shows("P7")
@@ -166,7 +165,7 @@ def test_a_wrong_clock_harms_no_machine(seconds: str) -> None:
     stage = pool()
     warm = [ready(stage) for _ in range(2)]
     ahead = timedelta(seconds=int(seconds))
-    run = provide(stage, clock=_WrongClock(StageClock(stage), ahead), skew=-ahead)
+    run = provide(stage, ahead=ahead)
     assert stage.pool.alive == warm
     if ahead > MINUTE:
         assert (run.available, of_label(stage), fleets(stage)) == (False, {}, [])
@@ -192,12 +191,10 @@ def test_a_slow_registration_does_not_empty_the_pool(seconds: int) -> None:
 @pytest.mark.parametrize("boot", [pytest.param(200, id="P9-slow boot")])
 def test_a_machine_runs_as_soon_as_it_is_registered_however_long_another_boots(boot: int) -> None:
     stage = pool(Pace(boot=boot))
-    warm = ready(stage)
+    ready(stage)
     run = provide(stage, count=2)
     assert (run.available, numbers(run)) == (True, (1, 1))
     assert set(of_label(stage).values()) == {"running"}
-    started = datetime.fromisoformat(records.text(record(stage, warm), "updatedAt") or "")
-    assert stage.pool.account.clock.now() - started > 2 * MINUTE
 
 
 @pytest.mark.shows("P10")
