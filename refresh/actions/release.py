@@ -38,7 +38,7 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, shutdown))
+        clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, shutdown.requested))
     except (errors.InputErrors, errors.Interrupted) as error:
         return refused(commands, table.RELEASE, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="release")

@@ -11,7 +11,7 @@ from refresh.clients.process_hooks import ProcessHooks
 from refresh.output import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from refresh.workflow.commands import Commands
     from refresh.workflow.shutdown import Shutdown
@@ -32,10 +32,12 @@ class SystemClock:
         self._shutdown.wait(seconds)
 
 
-def hooks(environ: Mapping[str, str], commands: Commands, clock: SystemClock, shutdown: Shutdown) -> ProcessHooks:
+def hooks(
+    environ: Mapping[str, str], commands: Commands, clock: SystemClock, stopped: Callable[[], bool]
+) -> ProcessHooks:
     """Return what the clients call: they mask secrets, log calls in a run with debug logging, and stop when asked."""
     called = publish.called if environ.get("RUNNER_DEBUG") == "1" else None
-    return ProcessHooks(mask=commands.mask, now=clock.now, called=called, stopped=shutdown.requested)
+    return ProcessHooks(mask=commands.mask, now=clock.now, called=called, stopped=stopped)
 
 
 def refused(commands: Commands, action: str, error: errors.InputErrors | errors.Interrupted) -> int:

@@ -49,6 +49,8 @@ class Actual:
     """The pool as provision sees it."""
 
     label: str
+    holder: str
+    """Distinguishes this run from every other."""
     settings: Settings
     began_at: datetime
     """When this run began, by AWS's clock as all times here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from refresh.provision.changes import ProvisionChange
 
 NAME = "provision"
+_CONTINUED = "The release job of this run gives its machines back, otherwise refresh does once their time is over."
 _TRIES = 3
 """After how many failed batches of writes in a row a run ends; each was repeated by the client already."""
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
@@ -96,6 +98,7 @@ class Provisioning:
         self._gate = AccountGate(desired.allowed_account_ids, clients.on_demand, executor)
         self._table = names.table(desired.repository)
         self._began_at = clock.now()
+        self._holder = ""
         self._actual: Actual | None = None
         self._fleet: Future[FleetAnswer] | None = None
         self._failures = 0
@@ -110,6 +113,16 @@ class Provisioning:
             self._ended(error)
         except Exception as error:  # noqa: BLE001 - the machines that are ready are reported nonetheless
             self._ended(errors.RefreshError(unforeseen.defect(error)))
+        return self.provided()
+
+    def abandoned(self) -> Provided:
+        """Report, from another thread, the progress of a run that still waits for an answer."""
+        self._ended(
+            errors.Interrupted(
+                "stopped as asked; the call in progress was not answered in time, so its effect is unknown. "
+                f"{_CONTINUED}"
+            )
+        )
         return self.provided()
 
     def provided(self) -> Provided:
@@ -134,6 +147,7 @@ class Provisioning:
 
     def _work(self) -> None:
         known = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
+        self._holder = known.request.holder
         self._look(known.reads)
         self._gate()
         look.require_lease(self.desired, self._clients, self._clock, known)
@@ -163,8 +177,10 @@ class Provisioning:
         settings, machines = look.read(self.desired, reads)
         now = self._now()
         if self._actual is None:
-            label = self.desired.label
-            self._actual = Actual(label=label, settings=settings, began_at=now, looked_at=now, records={})
+            label, holder = self.desired.label, self._holder
+            self._actual = Actual(
+                label=label, holder=holder, settings=settings, began_at=now, looked_at=now, records={}
+            )
         self._actual = evolve(
             self._actual,
             settings=settings,
@@ -192,15 +208,13 @@ class Provisioning:
         if not self._patience.stopped():
             return
         while self._fleet and not self._fleet.done() and not self._patience.out():
-            self._clock.sleep(policy.SOON.total_seconds())
+            wait([self._fleet], timeout=policy.SOON.total_seconds())
         actual = self._collected()
         if records := tuple(policy.recorded(self.desired, actual, self._now())):
             self._patience.excepted()
             sender = evolve(self._sender, over=lambda: False)
             self._keep(apply.write(self._table, self._version, sender, records))
-        raise errors.Interrupted(
-            "stopped as asked. The release job of this run gives its machines back, otherwise the next refresh does."
-        )
+        raise errors.Interrupted(f"stopped as asked, before all machines were ready. {_CONTINUED}")
 
     @property
     def _version(self) -> str:

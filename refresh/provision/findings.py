@@ -79,8 +79,8 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
             failed.setdefault(why, []).append(identifier)
     for why, ids in failed.items():
         yield f"{enumerated(ids)}: {why}. {_remedy(why)}"
-    if any(answer.shortfalls for answer in actual.launches.answers):
-        yield launch_remedies.explained(actual.launches.answers)
+    if missing := launch_remedies.explained(actual.launches.answers):
+        yield missing
     if token_left(actual, now) < timedelta(minutes=6):
         yield _token(actual)
     if room(desired, actual, now) == 0:

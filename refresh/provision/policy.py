@@ -225,9 +225,7 @@ def _fleet(desired: DesiredProvision, actual: Actual, attempt: Attempt, number: 
         count=number,
         max_price_over_lowest=desired.max_price_over_lowest,
         label=desired.label,
-        client_token=launch.client_token(
-            table, desired.label, desired.attempt, actual.launches.requests, usage, number
-        ),
+        client_token=launch.client_token(table, desired.label, actual.holder, actual.launches.requests, usage, number),
     )
 
 

@@ -152,16 +152,16 @@ def test_launched_instances_are_proven_to_be_the_pool_s() -> None:
 
 
 def test_a_token_is_the_same_for_the_same_request_only() -> None:
-    first = client_token("o-r-ci-table", "42", 1, 1, UsageClass.SPOT, 3)
-    assert first == client_token("o-r-ci-table", "42", 1, 1, UsageClass.SPOT, 3)
+    first = client_token("o-r-ci-table", "42", "h1", 1, UsageClass.SPOT, 3)
+    assert first == client_token("o-r-ci-table", "42", "h1", 1, UsageClass.SPOT, 3)
     others = {
-        client_token("o-s-ci-table", "42", 1, 1, UsageClass.SPOT, 3),
-        client_token("o-r-ci-table", "42-1", 1, 1, UsageClass.SPOT, 3),
-        client_token("o-r-ci-table", "42", 2, 1, UsageClass.SPOT, 3),
-        client_token("o-r-ci-table", "42", 1, 2, UsageClass.SPOT, 3),
-        client_token("o-r-ci-table", "42", 1, 1, UsageClass.ON_DEMAND, 3),
-        client_token("o-r-ci-table", "42", 1, 1, UsageClass.SPOT, 31),
-        client_token("o-r-ci-table", "421", 1, 1, UsageClass.SPOT, 3),
+        client_token("o-s-ci-table", "42", "h1", 1, UsageClass.SPOT, 3),
+        client_token("o-r-ci-table", "42-1", "h1", 1, UsageClass.SPOT, 3),
+        client_token("o-r-ci-table", "42", "h2", 1, UsageClass.SPOT, 3),
+        client_token("o-r-ci-table", "42", "h1", 2, UsageClass.SPOT, 3),
+        client_token("o-r-ci-table", "42", "h1", 1, UsageClass.ON_DEMAND, 3),
+        client_token("o-r-ci-table", "42", "h1", 1, UsageClass.SPOT, 31),
+        client_token("o-r-ci-table", "421", "h1", 1, UsageClass.SPOT, 3),
     }
     assert len(others - {first}) == 7
 
