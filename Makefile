@@ -68,13 +68,13 @@ lint: lint-python
 	$(BIN)/shellcheck .ci/run .ci/engine tools/image/environment.sh composite/launch.sh
 	$(BIN)/python -m tests.gates.shown $(SHOWN)
 	$(BIN)/shellcheck $(SHOWN)/steps/*.sh
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml release/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml provision/action.yml release/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet --persona pedantic --config zizmor.yml --strict-collection \
-		action.yml composite/action.yml release/action.yml .github $(SHOWN)/.github/workflows
+		action.yml composite/action.yml provision/action.yml release/action.yml .github $(SHOWN)/.github/workflows
 	@if command -v actionlint >/dev/null; then actionlint -shellcheck=$(BIN)/shellcheck $(WORKFLOWS); \
 		elif [ -n "$$REFRESH_ALL_SUITES" ]; then echo 'actionlint is missing' >&2; exit 1; \
 		else echo 'left out: actionlint (https://github.com/rhysd/actionlint) is missing'; fi

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from refresh.workflow.commands import Commands
     from refresh.workflow.shutdown import Shutdown
 
-ACTIONS = (table.REFRESH, table.RELEASE)
+ACTIONS = (table.REFRESH, table.RELEASE, table.PROVISION)
 """The names of the actions; the module `refresh.actions.<name>` has the action."""
 
 

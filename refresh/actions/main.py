@@ -54,7 +54,7 @@ def from_environment(action: str, out: RedactingStream, err: RedactingStream, sh
     log.configure(as_json=as_json)
     commands = Commands(os.environ, out, err, as_json=as_json)
     if action not in choice.ACTIONS:
-        known = " and ".join(choice.ACTIONS)
+        known = f"{', '.join(choice.ACTIONS[:-1])} and {choice.ACTIONS[-1]}"
         commands.annotate("error", "refresh", f"there is no action {action!r}; the actions are {known}.")
         commands.show_annotations()
         return 2

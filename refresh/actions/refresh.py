@@ -33,7 +33,9 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        clients = connect(given.desired, given.secrets, surroundings.hooks(environ, commands, clock, shutdown.requested))
+        clients = connect(
+            given.desired, given.secrets, surroundings.hooks(environ, commands, clock, shutdown.requested)
+        )
     except (errors.InputErrors, errors.Interrupted) as error:
         return surroundings.refused(commands, table.REFRESH, error)
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")

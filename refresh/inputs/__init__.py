@@ -13,7 +13,7 @@ from attrs import frozen
 from refresh.credentials import Secrets
 from refresh.desired import DesiredState, RootVolume
 from refresh.errors import InputErrors
-from refresh.inputs import access, checks, secrets, table, workflow
+from refresh.inputs import access, checks, pool_access, secrets, table, workflow
 from refresh.inputs.reader import Reader
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ DEPRECATED = tuple(each.name for each in _INPUTS if each.replaced_by)
 IGNORED = tuple(each.name for each in _INPUTS if each.ignored)
 """Inputs of the original action's other modes."""
 OPTIONAL = tuple(name for name in ALL if name not in {*REQUIRED, *DEPRECATED, *IGNORED})
-VARIABLES = (
-    *("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_API_URL"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION"),
-)
-"""Variables whose values are written to AWS, a file or a page."""
 
 
 @frozen
@@ -53,43 +48,30 @@ def load(environ: Mapping[str, str]) -> Inputs:
     Raises `InputErrors` with all problems; each names the input, the value (never of a secret) and the remedy.
     """
     reader = Reader(environ)
-    secrets.refuse_misplaced(reader, (*ALL, checks.TABLE_NAME, *VARIABLES))
-    given = {each.name: reader.value(each) for each in _INPUTS}
-    fields = workflow.fields(_INPUTS, given)
-    repository = workflow.repository(reader, given["repository"])
-    region = checks.region(reader, given["aws-region"])
-    role = access.role(reader, fields["role"])
+    pool = pool_access.read(reader, _INPUTS)
+    given = pool.values
     github = access.github(reader, given)
-    id_tokens = access.id_tokens(reader) if role else None
-    fields[""] |= workflow.addresses(reader)
     checks.repeated_ids(reader, given)
-    checks.accounts(reader, role, given["allowed-account-ids"])
-    if not role:
-        checks.credentials(reader)
-    checks.script(reader, repository, region, given["pre-runner-script"] or "")
+    checks.limited_classes(reader, given)
+    checks.script(reader, pool.repository, pool.region, given["pre-runner-script"] or "")
     checks.checksums(reader, given["actions-runner-sha256"], given["actions-runner-version"])
-    checks.spelling(reader, repository)
-    checks.unknown(reader, repository, ALL)
-    if reader.problems or github is None or repository is None or region is None:
+    if github is None:
         raise InputErrors(reader.problems)
+    volume = pool.fields["root_volume"]
     desired = DesiredState(
-        **fields[""],
-        repository=repository,
-        region=region,
-        role=role,
-        root_volume=RootVolume(**fields["root_volume"]) if fields["root_volume"] else None,
-        run_url=workflow.run_url(reader, fields[""].get("github_server_url")),
+        **pool_access.desired(reader, pool),
+        root_volume=RootVolume(**volume) if volume else None,
     )
     checks.odd_durations(reader, desired)
     as_json = bool(given["log-format"])
-    return Inputs(desired, Secrets(github, id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
+    return Inputs(desired, Secrets(github, pool.id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
 def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
     """Read the pool's repository and region: with AWS credentials, that is enough to look at it."""
     reader = Reader(environ)
     names = ("repository", "aws-region")
-    secrets.refuse_misplaced(reader, (*names, *VARIABLES))
+    secrets.refuse_misplaced(reader, (*names, *pool_access.VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS if each.name in names}
     repository, region = workflow.repository(reader, given["repository"]), checks.region(reader, given["aws-region"])
     checks.credentials(reader)

@@ -116,7 +116,7 @@ def id_tokens(reader: Reader) -> IdTokens | None:
     if not url or not token:
         reader.problems.append(
             "role-to-assume: GitHub offers this job no OIDC token; give the job `permissions: id-token: write` "
-            "(a pull request from a fork never gets one)"
+            "(GitHub gives pull requests from forks none: let their jobs run on hosted runners, without this action)"
         )
         return None
     try:

@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from refresh.agent import user_data
-from refresh.desired import DesiredState
+from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState
 from refresh.inputs import bash, durations, regions, scripts
-from refresh.inputs.parsers import LONGEST_SHOWN, Problem
+from refresh.inputs.parsers import LONGEST_SHOWN, Problem, cut
 from refresh.inputs.reader import Reader
 from refresh.pool import names
 
@@ -73,6 +73,19 @@ def accounts(reader: Reader, role: Role | None, allowed: tuple[str, ...] | None)
         reader.problems.append(
             f"role-to-assume: is in account {account}, which is not in allowed-account-ids; correct one of them"
         )
+
+
+def limited_classes(reader: Reader, given: Mapping[str, Any]) -> None:
+    """Refuse a limit for a resource class that the pool does not have; bad classes are reported by themselves."""
+    classes = given["resource-class-config"]
+    if classes is None:
+        classes = () if reader.given("resource-class-config") else DEFAULT_RESOURCE_CLASSES
+    known = [each.name for each in classes]
+    unknown_names = [name for name, _ in given["max-instances"] or () if name not in known]
+    if known and unknown_names:
+        names_shown = ", ".join(map(cut, unknown_names))
+        problem = Problem(f"not in resource-class-config: {names_shown}", f"the classes are {', '.join(known)}")
+        reader.refuse("max-instances", problem, reader.text("max-instances"))
 
 
 def script(reader: Reader, repository: names.Repository | None, region: str | None, text: str) -> None:

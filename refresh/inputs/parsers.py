@@ -21,6 +21,10 @@ _KINDS = {"security group": "sg", "subnet": "subnet"}
 _POOL_NAME = re.compile(r"[A-Za-z0-9_.]{1,40}")
 """No hyphen: a label is the id of a run, a hyphen and the name."""
 _RUN_ID = re.compile(r"[1-9][0-9]{0,19}")
+_RUN_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+LONGEST_CLASS_NAME = 80
+CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_CLASS_NAME}}}")
+"""The name of a resource class."""
 _RESOLVE = re.compile(rf"{RESOLVE}[A-Za-z0-9_./:-]{{1,1000}}")
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
@@ -116,10 +120,24 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
 
 
 def pool_name(value: str) -> str:
+    """Parse the name of a pool within a run."""
+    if _POOL_NAME.fullmatch(value):
+        return value
+    raise Problem("not the name of a pool", "use 1 to 40 of A-Z a-z 0-9 _ and .")
+
+
+def pool_names(value: str) -> str:
     """Parse the name of a pool within a run, or `*` for all of them."""
     if value == ALL_NAMES or _POOL_NAME.fullmatch(value):
         return value
     raise Problem("not the name of a pool", "use 1 to 40 of A-Z a-z 0-9 _ and ., as provision was given, or *")
+
+
+def class_name(value: str) -> str:
+    """Parse the name of a resource class."""
+    if CLASS_NAME.fullmatch(value):
+        return value
+    raise Problem("not the name of a resource class", f"use 1 to {LONGEST_CLASS_NAME} letters, digits, - and _")
 
 
 def run_id(value: str) -> str:
@@ -127,6 +145,13 @@ def run_id(value: str) -> str:
     if _RUN_ID.fullmatch(value):
         return value
     raise Problem("not the id of a workflow run", "write its number, ${{ github.event.workflow_run.id }} for example")
+
+
+def run_attempt(value: str) -> int:
+    """Parse the number of an attempt of a workflow run."""
+    if _RUN_ATTEMPT.fullmatch(value):
+        return int(value)
+    raise Problem("not the number of an attempt", "GitHub sets it; outside a workflow, leave it out")
 
 
 def image(value: str) -> str:
@@ -165,9 +190,10 @@ def boolean(value: str) -> bool:
 
 
 _OTHER_ACTIONS = (
-    "to refresh use org/refresh-action@v1, to release org/refresh-action/release@v1, to provision the original action"
+    "to refresh use org/refresh-action@v1, to provision org/refresh-action/provision@v1, to release "
+    "org/refresh-action/release@v1"
 )
-"""What replaces the original's other modes."""
+"""What replaces the original's modes."""
 
 
 def mode(action: str) -> Callable[[str], Mode]:

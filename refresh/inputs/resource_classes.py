@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any
 
 import cattrs
 from attrs import frozen
@@ -14,26 +13,22 @@ from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from refresh.desired import ResourceClass
-from refresh.inputs.parsers import LONGEST_SHOWN, Problem, cut
+from refresh.inputs import json_objects
+from refresh.inputs.parsers import CLASS_NAME, LONGEST_CLASS_NAME, Problem, cut
 
 _LARGEST_CPU = 1024
 _LARGEST_MEMORY_MIB = 33_554_432
 _MOST_CLASSES = 50
-_JSON_LIMIT = 100_000
-_LONGEST_CLASS_NAME = 80
 _EXAMPLE = 'write {"large": {"cpu": 2, "mmem": 4096}}'
-_CLASS_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_CLASS_NAME}}}")
 
 
 def resource_classes(value: str) -> tuple[ResourceClass, ...]:
     """Parse `{"<class>": {"cpu": n, "mmem": MiB}}`; CPU is unique and memory rises with it."""
-    content = _json(value)
-    if not isinstance(content, dict):
-        raise Problem("a JSON object expected", _EXAMPLE)
+    content = json_objects.parsed(value, _EXAMPLE)
     if not 1 <= len(content) <= _MOST_CLASSES:
         raise Problem(f"{len(content)} classes where 1 to {_MOST_CLASSES} are expected")
-    if (wrong := next((name for name in content if not _CLASS_NAME.fullmatch(name)), None)) is not None:
-        raise Problem(f"bad class name {cut(wrong)}", f"use 1 to {_LONGEST_CLASS_NAME} letters, digits, - and _")
+    if (wrong := next((name for name in content if not CLASS_NAME.fullmatch(name)), None)) is not None:
+        raise Problem(f"bad class name {cut(wrong)}", f"use 1 to {LONGEST_CLASS_NAME} letters, digits, - and _")
     classes = tuple(ResourceClass(name, each.cpu, each.mmem) for name, each in _sizes(content).items())
     _check_order(classes)
     return classes
@@ -65,7 +60,7 @@ def _whole_number(largest: int, what: str) -> Callable[[object, type], int]:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"expected int, got {_cut(value)}")  # noqa: TRY004 - cattrs reports it
+            raise ValueError(f"expected int, got {json_objects.shown(value)}")  # noqa: TRY004 - cattrs reports it
         if not 1 <= value <= largest:
             raise ValueError(f"1 to {largest} {what} expected")
         return value
@@ -99,44 +94,3 @@ def _sizes(content: Mapping[str, Any]) -> dict[str, _Size]:
 
 def _explained(error: BaseException, expected: type | None) -> str:
     return str(error) if isinstance(error, ValueError) else format_exception(error, expected)
-
-
-def _json(value: str) -> Any:
-    if len(value) > _JSON_LIMIT:
-        raise Problem(f"too large ({len(value)} characters)", f"write at most {_JSON_LIMIT} characters")
-    try:
-        return json.loads(value, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise Problem(
-            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}",
-            "check it with a JSON linter",
-        ) from None
-    except RecursionError:
-        raise Problem("too deeply nested", _EXAMPLE) from None
-    except ValueError:  # int() refuses thousands of digits
-        raise Problem("a number that is too large", "write whole numbers") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise Problem(f"{cut(key)} is given twice", "keep one of them")
-        content[key] = value
-    return content
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise Problem(f"{constant[:LONGEST_SHOWN]} is not a number", "write whole numbers")
-
-
-def _finite(literal: str) -> float:
-    value = float(literal)
-    if value in (float("inf"), float("-inf")):
-        _no_number(literal)
-    return value
-
-
-def _cut(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."

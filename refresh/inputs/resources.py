@@ -1,10 +1,11 @@
-"""Parsers of the inputs about AWS resources: their tags, and the type of the instances' root volume."""
+"""Parsers of the inputs about AWS resources: tags, the type of the root volume, and how many instances there may be."""
 
 from __future__ import annotations
 
 import re
 
 from refresh.desired import Tags
+from refresh.inputs import json_objects
 from refresh.inputs.parsers import Problem, cut
 from refresh.pool import ownership
 
@@ -19,6 +20,8 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
 """
 _LONGEST_TAG_VALUE = 256
 _IN_TAG_VALUES = " _.:/=+-@"
+MOST_INSTANCES = 10_000
+_LIMITS = 'write {"large": 20}'
 
 
 def volume_type(value: str) -> str:
@@ -59,3 +62,17 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
     if len(value) > _LONGEST_TAG_VALUE or not all(each.isalnum() or each in _IN_TAG_VALUES for each in value):
         return f"the value of {key} is not valid in AWS (at most 256 letters, digits, spaces and _.:/=+-@)"
     return ""
+
+
+def max_instances(value: str) -> tuple[tuple[str, int], ...]:
+    """Parse `{"<class>": n}`, in the order given; digits in quotes are a number."""
+    return tuple((name, _limit(name, each)) for name, each in json_objects.parsed(value, _LIMITS).items())
+
+
+def _limit(name: str, value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_INSTANCES:
+        expected = f"a whole number of machines from 0 to {MOST_INSTANCES} expected"
+        raise Problem(f"{cut(name)}: {expected}, not {json_objects.shown(value)}", _LIMITS)
+    return value

@@ -1,7 +1,7 @@
 """Every input of every action, once: how it is read, its default, and what people read about it.
 
-`make generated` writes the rest from here: action.yml, composite/action.yml, action-types.yml, docs/inputs.md and the
-README's table. This module is loaded by every run, so it imports nothing that a run may not need.
+`make generated` writes the rest from here: each action.yml and action-types.yml, docs/inputs.md and the README's table.
+This module is loaded by every run, so it imports nothing that a run may not need.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from attrs import NOTHING, fields_dict, frozen
 from refresh.desired import (
     LONGEST_RUNTIME,
     REGISTRATION_TOKEN_LIFE,
+    DesiredProvision,
     DesiredRelease,
     DesiredState,
     Role,
     RootVolume,
 )
-from refresh.inputs import access, actions_runner, durations, parsers, regions, resources, scripts
+from refresh.inputs import access, actions_runner, durations, launches, parsers, regions, resources, scripts
 
 if TYPE_CHECKING:
     from refresh.desired import ResourceClass
@@ -30,14 +31,19 @@ REFRESH = "refresh"
 """The action that keeps the pool."""
 RELEASE = "release"
 """The action that gives a run's machines back."""
-_EVERY = (REFRESH, RELEASE)
-_DEFAULTS = {
-    "": {**fields_dict(DesiredRelease), **fields_dict(DesiredState)},
-    "role": fields_dict(Role),
-    "root_volume": fields_dict(RootVolume),
+PROVISION = "provision"
+"""The action that gets machines for a run."""
+_EVERY = (REFRESH, RELEASE, PROVISION)
+_STATES = {
+    REFRESH: fields_dict(DesiredState),
+    RELEASE: fields_dict(DesiredRelease),
+    PROVISION: fields_dict(DesiredProvision),
 }
-"""The fields that inputs set, by the part of `Input.field` before the dot."""
+_PARTS = {"role": fields_dict(Role), "root_volume": fields_dict(RootVolume)}
+"""The fields of the other classes that inputs set, by the part of `Input.field` before the dot."""
 _LONGEST_MIN_TTL = timedelta(minutes=55)
+_NO_PRICE_LIMIT = 999_999
+"""As EC2 has it: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceRequirementsRequest.html."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)  # attrs would generate them at every start
@@ -90,7 +96,7 @@ class Input:
         if self.default or not self.field:
             return self.default
         owner, _, name = self.field.rpartition(".")
-        return _written(_DEFAULTS[owner][name].default)
+        return _written((_PARTS[owner] if owner else _STATES[self.actions[0]])[name].default)
 
 
 def _written(default: object) -> str:
@@ -110,6 +116,9 @@ def _resource_classes(value: str) -> tuple[ResourceClass, ...]:
     from refresh.inputs.resource_classes import resource_classes  # noqa: PLC0415 - cattrs is loaded for it alone
 
     return resource_classes(value)
+
+
+_runtime = durations.parser(timedelta(minutes=1), LONGEST_RUNTIME)
 
 
 def _idle_seconds(value: str) -> timedelta:
@@ -187,7 +196,7 @@ INPUTS = (
         name="name",
         actions=(RELEASE,),
         field="name",
-        parse=parsers.pool_name,
+        parse=parsers.pool_names,
         absent="the run's unnamed pool",
         summary="name of the pool within the run, as `provision` was given, or `*` for all of the run",
         description=(
@@ -270,6 +279,153 @@ INPUTS = (
         ),
     ),
     Input(
+        name="name",
+        actions=(PROVISION,),
+        field="name",
+        parse=parsers.pool_name,
+        absent="none",
+        summary="name of the pool within the run, for a run that needs several",
+        description=(
+            "Name of the pool within the run, 1 to 40 of `A-Z a-z 0-9 _` and `.`; the label is then `<run id>-<name>`. "
+            "Each provision of a run needs another name; without one, the label is the id of the run."
+        ),
+    ),
+    Input(
+        name="count",
+        actions=(PROVISION,),
+        field="count",
+        parse=parsers.whole_number("machines", 1, 100),
+        type="integer",
+        summary="how many machines, 1 to 100",
+        description="How many machines the jobs need, 1 to 100. Default {default}.",
+    ),
+    Input(
+        name="min-count",
+        actions=(PROVISION,),
+        field="min_count",
+        parse=parsers.whole_number("machines", 1, 100),
+        type="integer",
+        absent="count",
+        summary="the fewest machines with which the jobs can start",
+        description=(
+            "The fewest machines with which the jobs can start, 1 to `count`; with fewer, provision gives back what it "
+            "has and fails. Without it, all of `count`."
+        ),
+    ),
+    Input(
+        name="resource-class",
+        actions=(PROVISION,),
+        field="resource_class",
+        parse=parsers.class_name,
+        summary="size of the machines, a class of the pool",
+        description="Resource class of the machines: a name in refresh's `resource-class-config`.",
+    ),
+    Input(
+        name="usage-class",
+        actions=(PROVISION,),
+        field="usage_classes",
+        parse=launches.usage_class,
+        choices=("on-demand", "spot", "any"),
+        default="on-demand",
+        summary="how the machines are paid for",
+        description=(
+            "How AWS bills the machines: `on-demand`, `spot`, or `any`: whichever is ready, and new ones as spot "
+            "machines if there are any."
+        ),
+    ),
+    Input(
+        name="fallback",
+        actions=(PROVISION,),
+        parse=launches.fallback,
+        choices=("none", "on-demand"),
+        absent="none; on-demand with usage-class any",
+        summary="what to launch if there are no spot machines",
+        description=(
+            "What to launch if there are no spot machines: `on-demand`, or `none`. Without it, `on-demand` with "
+            "`usage-class` `any`, otherwise `none`."
+        ),
+    ),
+    Input(
+        name="allowed-instance-types",
+        actions=(PROVISION,),
+        field="instance_types",
+        parse=launches.instance_types,
+        separator=",",
+        default="c* m* r*",
+        summary="patterns of instance types",
+        description=(
+            "Instance types that may be used, as patterns in which `*` stands for any characters, separated by white "
+            "space or commas; at most 400. Bursting types (`t`) are only used if a pattern begins with `t`."
+        ),
+    ),
+    Input(
+        name="max-runtime",
+        actions=(PROVISION,),
+        field="max_runtime",
+        parse=_runtime,
+        absent="the pool's",
+        summary="longest time from start to release",
+        description=(
+            "Longest time for which the run has the machines, as 90s, 30m or 2h; 1m to 120h. They end themselves "
+            "afterwards, also during a job. Without it, that of the pool (refresh's `max-runtime`)."
+        ),
+    ),
+    Input(
+        name="reuse",
+        actions=(PROVISION,),
+        field="reuse",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="whether machines serve several runs, one after the other",
+        description=(
+            "Whether machines serve several runs, one after the other. With `false`, only machines that have served "
+            "none are used, and they end after this run."
+        ),
+    ),
+    Input(
+        name="if-unavailable",
+        actions=(PROVISION,),
+        field="if_unavailable",
+        parse=launches.hosted_label,
+        default="fail",
+        summary="label of a hosted runner to use if there are too few machines, or `fail`",
+        description=(
+            "What happens if there are too few machines: `fail`, or the label of a hosted runner such as "
+            "`ubuntu-latest`, which is then the output `label`."
+        ),
+    ),
+    Input(
+        name="timeout",
+        actions=(PROVISION,),
+        field="timeout",
+        parse=durations.parser(timedelta(seconds=30), timedelta(minutes=30)),
+        summary="how long machines are claimed and launched",
+        description=(
+            "How long machines are claimed and launched, 30s to 30m; one that starts then still gets the time that it "
+            "needs. Default {default}."
+        ),
+    ),
+    Input(
+        name="max-price-over-lowest",
+        actions=(PROVISION,),
+        field="max_price_over_lowest",
+        parse=parsers.whole_number("percent", 1, _NO_PRICE_LIMIT),
+        type="integer",
+        summary="by how many percent an on-demand type may cost more than the cheapest that fits",
+        description=(
+            "By how many percent an on-demand type may cost more than the cheapest one that fits, 1 to 999999; 999999 "
+            "is no limit. EC2's own default of 20 would exclude most of `c* m* r*`."
+        ),
+    ),
+    Input(
+        name="run-id",
+        actions=(PROVISION,),
+        parse=parsers.run_id,
+        absent="GITHUB_RUN_ID",
+        summary="id of the run whose jobs use the machines",
+        description="Id of the run whose jobs use the machines. Without it, the workflow's own run.",
+    ),
+    Input(
         name="repository",
         actions=_EVERY,
         parse=parsers.repository,
@@ -346,7 +502,7 @@ INPUTS = (
     Input(
         name="max-runtime",
         field="max_runtime",
-        parse=durations.parser(timedelta(minutes=1), LONGEST_RUNTIME),
+        parse=_runtime,
         readme=True,
         summary="longest time from claim to release",
         description=(
@@ -364,6 +520,18 @@ INPUTS = (
         description=(
             'Sizes of runners as JSON, `{"<class>": {"cpu": n, "mmem": MiB}}`; each has a different cpu, and memory '
             "rises with it. Default seven classes from `large` (2 CPUs, 4096 MiB) to `16xlarge` (64, 131072)."
+        ),
+    ),
+    Input(
+        name="max-instances",
+        field="max_instances",
+        parse=resources.max_instances,
+        readme=True,
+        absent="no limit",
+        summary='most instances of each resource class, `{"<class>": n}`',
+        description=(
+            'Most instances that the pool may have, by resource class, as JSON: `{"<class>": n}`, 0 to 10000 each. '
+            "Our provision launches none above it; a class that is left out has no limit."
         ),
     ),
     Input(
@@ -545,6 +713,18 @@ INPUTS = (
         ),
     ),
     Input(
+        name="mode",
+        actions=(PROVISION,),
+        field="mode",
+        parse=parsers.mode(PROVISION),
+        choices=("apply", "plan"),
+        summary="`apply` gets the machines, `plan` only shows it",
+        description=(
+            "`apply` gets the machines; `plan` only reads and shows what would be done. `provision` means `apply` as "
+            "in a step of the original."
+        ),
+    ),
+    Input(
         name="fail-on-drift",
         field="fail_on_drift",
         parse=parsers.boolean,
@@ -572,6 +752,7 @@ INPUTS = (
     ),
     Input(
         name="max-runtime-min",
+        actions=(REFRESH, PROVISION),
         replaced_by="max-runtime",
         parse=_runtime_minutes,
         type="integer",
@@ -583,6 +764,14 @@ INPUTS = (
         parse=_token_age,
         type="integer",
         description="The original's name for `registration-token-min-ttl`; n means 60 - n minutes.",
+    ),
+    Input(
+        name="instance-count",
+        actions=(PROVISION,),
+        replaced_by="count",
+        parse=parsers.whole_number("machines", 1, 100),
+        type="integer",
+        description="The original's name for `count`.",
     ),
     Input(
         name="instance-count",

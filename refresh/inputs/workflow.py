@@ -31,6 +31,14 @@ def repository(reader: Reader, given: Repository | None) -> Repository | None:
     return given if reader.given("repository") else reader.variable("GITHUB_REPOSITORY", parsers.repository)
 
 
+def run_id(reader: Reader, given: str | None) -> str | None:
+    """Return the id of the run that the labels are of: the input's, otherwise the workflow's own."""
+    if reader.given("run-id"):
+        return given
+    absent = "is required; GitHub sets it; outside a workflow, set the input run-id"
+    return reader.variable("GITHUB_RUN_ID", parsers.run_id, absent=absent)
+
+
 def addresses(reader: Reader) -> dict[str, str]:
     """Read the addresses of GitHub; outside a workflow, that of the API may be the only one known."""
     allow_http = reader.environ.get("REFRESH_ALLOW_HTTP") == "true"

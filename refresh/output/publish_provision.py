@@ -43,7 +43,7 @@ def ending(commands: Commands, run: ProvisionRun) -> int:
         available=str(run.available).lower(),
         label=run.label,
         ready=len(run.ready),
-        **{origin: number for origin, number in run.numbers.items()},
+        **dict(run.numbers),
     )
     commands.summarise(provision_summary.markdown(run))
     path = commands.write_report(provision_report.serialized(run), provision_report.FILE)

@@ -206,9 +206,10 @@ def client_token(  # noqa: PLR0913, PLR0917 - all that tells one request from an
 ) -> str:
     """Return the token of a request: the same for the same request, and another in each round.
 
-    `holder` is the process that holds the label's lease: EC2 would answer a second provision of the same attempt with the
-    machines of the first, which have ended. No clock is part of it: two jobs may start within the same millisecond, and share a fleet. With other parameters,
-    such as the fallback's usage class, EC2 refuses a token that it knows.
+    `holder` is the process that holds the label's lease: otherwise EC2 would answer a second provision of the same
+    attempt with the machines of the first, which have ended. No clock is part of it: two jobs may start within the same
+    millisecond, and share a fleet. With other parameters, such as the fallback's usage class, EC2 refuses a token that
+    it knows.
     """
     parts = json.dumps([table, label, holder, round_number, usage_class.value, count])
     return hashlib.sha256(parts.encode()).hexdigest()[:_TOKEN_LENGTH]

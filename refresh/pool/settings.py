@@ -53,6 +53,7 @@ class Settings:
 
 def to_value(settings: Settings) -> dict[str, object]:
     """Return the value of the item."""
+    version = {} if settings.template_version is None else {"templateVersion": settings.template_version}
     return {
         "repository": settings.repository,
         "server": settings.server,
@@ -63,9 +64,11 @@ def to_value(settings: Settings) -> dict[str, object]:
         "subnetIds": settings.subnet_ids,
         "templateName": settings.template_name,
         "templateId": settings.template_id,
+        **version,
         "idleTimeSec": settings.idle_time // SECOND,
         "maxRuntimeMin": settings.max_runtime // MINUTE,
         "tokenValidUntil": records.wire_time(settings.token_valid_until) if settings.token_valid_until else "",
+        "maxInstances": settings.max_instances,
         "originalModes": settings.original_modes,
     }
 
@@ -87,6 +90,8 @@ def from_item(item: Mapping[str, Any]) -> Settings | None:
         idle_time=idle,
         max_runtime=runtime,
         token_valid_until=records.read_time(records.text(value, "tokenValidUntil") or ""),
+        template_version=records.number(value, "templateVersion"),
+        max_instances=_limits(records.mapping(value, "maxInstances")),
         original_modes=records.truth(value, "originalModes") is not False,
     )
 
@@ -111,6 +116,12 @@ def duration_in(value: Mapping[str, Any], name: str, unit: timedelta) -> timedel
     """Read a duration; none at all if it is absent, unreadable, negative or longer than any pool has."""
     number = records.number(value, name) or 0
     return number * unit if 0 < number <= _LONGEST // unit else timedelta()
+
+
+def _limits(members: Mapping[str, Any]) -> dict[str, int]:
+    """Read limits by resource class; one that is no number of machines is left out."""
+    read = {name: records.number(members, name) for name in members}
+    return {name: each for name, each in read.items() if each is not None and each >= 0}
 
 
 def _class(value: Mapping[str, Any]) -> ClassSettings | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACTION = ROOT / "composite" / "action.yml"
+PROVISION = ROOT / "provision" / "action.yml"
 RELEASE = ROOT / "release" / "action.yml"
 _EXPRESSION = re.compile(r"\$\{\{ ([a-zA-Z0-9_.|\x20-]+) \}\}")
 _ASSIGNMENT = re.compile(r"(?P<name>.+?)<<(?P<end>.+)\n(?P<value>(?:.*\n)*?)(?P=end)\n")

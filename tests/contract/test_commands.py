@@ -59,7 +59,9 @@ def test_every_workflow_is_linted(tmp_path: Path) -> None:
     assert examples | {"README-0.yml", "docs-migrating-0.yml", "docs-quick-start-0.yml"} <= linted
     assert "WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml\n" in MAKEFILE
     steps = [path.name for path in (tmp_path / "steps").iterdir()]
-    assert sorted(steps) == ["composite-0.sh", "composite-2.sh", "release-0.sh", "release-2.sh"]
+    assert sorted(steps) == [
+        f"{action}-{step}.sh" for action in ("composite", "provision", "release") for step in (0, 2)
+    ]
 
 
 @pytest.mark.parametrize("linter", ["check-jsonschema", "zizmor"])

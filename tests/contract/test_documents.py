@@ -23,7 +23,12 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.mark.parametrize(
     ("path", "action"),
-    [("action.yml", table.REFRESH), ("composite/action.yml", table.REFRESH), ("release/action.yml", table.RELEASE)],
+    [
+        ("action.yml", table.REFRESH),
+        ("composite/action.yml", table.REFRESH),
+        ("provision/action.yml", table.PROVISION),
+        ("release/action.yml", table.RELEASE),
+    ],
 )
 def test_action_files_declare_the_inputs_of_the_table(path: str, action: str) -> None:
     declared = yaml.safe_load((ROOT / path).read_text())["inputs"]
@@ -36,6 +41,8 @@ def test_action_files_declare_the_inputs_of_the_table(path: str, action: str) ->
         assert each.replaced_by in shown.get("deprecationMessage", "")
         # GitHub evaluates it even there, knows no context, and refuses the whole action.
         assert "${{" not in shown["description"]
+    for output in yaml.safe_load((ROOT / path).read_text())["outputs"].values():
+        assert "${{" not in output["description"]
 
 
 @pytest.mark.shows("A29")

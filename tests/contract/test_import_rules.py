@@ -20,6 +20,7 @@ LAYERS = (
     "actions",
     "output",
     "reconciler",
+    "provision",
     "release",
     "preflight",
     "dynamodb",
@@ -42,10 +43,11 @@ _OF_THE_PROCESS = {"clients", "inputs", "workflow"}
 FORBIDDEN = {
     "reconciler": _OF_THE_PROCESS,
     "preflight": _OF_THE_PROCESS,
+    "provision": _OF_THE_PROCESS,
     "release": _OF_THE_PROCESS,
     "dynamodb": _OF_THE_PROCESS,
     "ec2": _OF_THE_PROCESS,
-    "output": {"reconciler", "release", "preflight", "dynamodb", "ec2", "clients"},
+    "output": {"reconciler", "provision", "release", "preflight", "dynamodb", "ec2", "clients"},
 }
 """What a part must not import although it lies below: components are given it, and outputs know no component."""
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}

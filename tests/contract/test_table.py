@@ -90,6 +90,7 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
 def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
     refreshed: World, clients: Clients
 ) -> None:
+    refreshed.refresh(max_instances='{"large": 20}')
     rows = _rows("METADATA")
     assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}

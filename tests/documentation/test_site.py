@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from refresh import inputs
-from refresh.inputs import command_line, release
+from refresh.inputs import command_line, table
 from tests import pages
 from tools.docs import site
 
@@ -128,9 +128,15 @@ def test_page_has_valid_shell_data_inputs_and_commands(page: Path, tmp_path: Pat
         assert not isinstance(shown, dict) or "github-app-id" not in shown or {*shown} <= {*inputs.ALL}
 
 
+def _action_of(step: dict[str, Any]) -> str:
+    """Return the action that a step uses."""
+    found = re.match(r"org/refresh-action/(provision|release)@", step["uses"])
+    return found[1] if found else table.REFRESH
+
+
 def _inputs_of(step: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of the inputs of the action that a step uses."""
-    return release.ALL if step["uses"].startswith("org/refresh-action/release@") else inputs.ALL
+    """Return the names of its inputs."""
+    return tuple(each.name for each in table.of(_action_of(step)))
 
 
 def _steps_in(shown: object) -> Iterator[dict[str, Any]]:
@@ -171,9 +177,10 @@ def _steps(workflow: Path) -> list[dict[str, Any]]:
 def test_workflow_gives_the_action_all_required_inputs(workflow: Path) -> None:
     """And no unknown ones, and either a token or an App."""
     steps = [step for step in _steps(workflow) if re.match(r"org/refresh-action|\./$", step.get("uses", ""))]
-    releases = [step["with"] for step in steps if _inputs_of(step) is release.ALL]
-    assert [each for each in releases if not {"aws-region", "role-to-assume"} <= {*each} <= {*release.ALL}] == []
-    for each in (step["with"] for step in steps if step["with"] not in releases):
+    doors = [step for step in steps if _action_of(step) != table.REFRESH]
+    required = {"aws-region", "role-to-assume"}
+    assert [step for step in doors if not required <= {*step["with"]} <= {*_inputs_of(step)}] == []
+    for each in (step["with"] for step in steps if step not in doors):
         assert {*inputs.REQUIRED} <= {*each} <= {*inputs.REQUIRED, *inputs.OPTIONAL}
         assert ("github-token" in each) is not ("github-app-id" in each)
     assert steps or workflow.name in ("ci.yml", "docs.yml", "nightly.yml", "release.yml")

@@ -42,6 +42,11 @@ def good_release(**changed: str) -> dict[str, str]:
     }
 
 
+def good_provision(**changed: str) -> dict[str, str]:
+    """Give the environment of a provision in the workflow run 77; `changed` holds variables."""
+    return {"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", "AWS_REGION": "eu-west-1", **changed}
+
+
 TEN_BAD_INPUTS: dict[str, Any] = {
     "ami": "ubuntu-24.04",
     "iam_instance_profile": "a b",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-COMPOSITE = ("composite", "release")
+COMPOSITE = ("composite", "provision", "release")
 """The folders of the composite actions."""
 
 

@@ -74,7 +74,7 @@ def test_every_pinned_version_has_an_updater() -> None:
     """Actions, images and packages. Of pages, which Dependabot does not read, none pins a version."""
     pins = re.compile(r"uses: *\S+@[0-9a-f]{40}")
     actions = {each for each in _files("*.yml *.yaml *.md") if pins.search((ROOT / each).read_text())}
-    assert {"composite/action.yml", "release/action.yml", ".github/workflows/ci.yml"} <= actions
+    assert {"composite/action.yml", "provision/action.yml", "release/action.yml", ".github/workflows/ci.yml"} <= actions
     assert not _unread(actions, "github-actions")
     images = {each for each in _files("*ockerfile*") if PINNED_IMAGE.search((ROOT / each).read_text())}
     assert not _unread(images, "docker")

@@ -278,9 +278,11 @@ def _check_settings(metadata: dict[str, Any], settings: dict[str, Any]) -> None:
         "subnetIds": metadata["subnet_ids"]["value"],
         "templateName": template["name"],
         "templateId": template["id"],
+        "templateVersion": template["version"],
         "idleTimeSec": metadata["idle_time_sec"]["value"],
         "maxRuntimeMin": metadata["max_runtime_min"]["value"],
         "tokenValidUntil": metadata["gh_registration_token"]["value"]["M"]["expires_at"],
+        "maxInstances": {"M": {}},
         "originalModes": {"BOOL": True},
     }
     require(settings == repeated, "L3", settings)

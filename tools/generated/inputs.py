@@ -1,8 +1,8 @@
 """The inputs and outputs of the actions, in every file that names them.
 
-`refresh/inputs/table.py` has the inputs, `step_outputs.py` and `release_outputs.py` in refresh/output/ have the
-outputs. What surrounds a section is written by hand in the file itself, such as the steps of composite/action.yml,
-where Dependabot updates pins.
+`refresh/inputs/table.py` has the inputs; `step_outputs.py`, `provision_outputs.py` and `release_outputs.py` in
+refresh/output/ have the outputs. What surrounds a section is written by hand in the file itself, such as the steps of
+composite/action.yml, where Dependabot updates pins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 from attrs import frozen
 
 from refresh.inputs import table
-from refresh.output import release_outputs, step_outputs
+from refresh.output import provision_outputs, release_outputs, step_outputs
 from tools.generated.pieces import Piece, Section, WholeFile
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ class Action:
     """The id of the step that runs the program, where the action is a composite one."""
 
 
-_REFRESH, _RELEASE = table.of(table.REFRESH), table.of(table.RELEASE)
+_REFRESH, _RELEASE, _PROVISION = map(table.of, (table.REFRESH, table.RELEASE, table.PROVISION))
 _OF_REFRESH, _OF_RELEASE = "refresh/output/step_outputs.py", "refresh/output/release_outputs.py"
+_OF_PROVISION = "refresh/output/provision_outputs.py"
 ACTIONS = (
     Action("action.yml", _OF_REFRESH, _REFRESH, step_outputs.OUTPUTS),
     Action("composite/action.yml", _OF_REFRESH, _REFRESH, step_outputs.OUTPUTS, step="refresh"),
+    Action("provision/action.yml", _OF_PROVISION, _PROVISION, provision_outputs.OUTPUTS, step="provision"),
     Action("release/action.yml", _OF_RELEASE, _RELEASE, release_outputs.OUTPUTS, step="release"),
 )
 _GROUPS = {
@@ -60,12 +62,15 @@ def pieces() -> Iterator[Piece]:
         yield Section(action.path, "outputs", "".join(_declared_output(each, action.step) for each in action.outputs))
         if action.step:
             yield Section(action.path, "environment", "".join(map(_passed, action.inputs)))
-    container, _, release = ACTIONS
+    container, _, provision, release = ACTIONS
     yield WholeFile("action-types.yml", _types(container))
+    yield WholeFile("provision/action-types.yml", _types(provision))
     yield WholeFile("release/action-types.yml", _types(release))
     yield Section("docs/inputs.md", "inputs", _described_inputs(_REFRESH))
     yield Section("docs/inputs.md", "outputs", _described_outputs(step_outputs.OUTPUTS))
-    yield Section("docs/inputs.md", "release-inputs", _described_release())
+    yield Section("docs/inputs.md", "provision-inputs", _described_door(_PROVISION))
+    yield Section("docs/inputs.md", "provision-outputs", _described_outputs(provision_outputs.OUTPUTS))
+    yield Section("docs/inputs.md", "release-inputs", _described_door(_RELEASE))
     yield Section("docs/inputs.md", "release-outputs", _described_outputs(release_outputs.OUTPUTS))
     yield Section("README.md", "inputs", _table(_REFRESH))
 
@@ -126,10 +131,11 @@ def _described_inputs(inputs: Iterable[Input]) -> str:
     return "".join(f"\n## {heading}\n\n{_GROUPS[heading]}\n{''.join(group)}" for heading, group in groups.items())
 
 
-def _described_release() -> str:
-    """Describe the inputs of release; those that refresh has as well are described there."""
-    shared = ", ".join(f"[`{each.name}`](#{each.name})" for each in _RELEASE if each in _REFRESH)
-    own = "".join(_entry(each) for each in _RELEASE if each not in _REFRESH)
+def _described_door(inputs: Iterable[Input]) -> str:
+    """Describe the inputs of provision or release; those that refresh has as well are described there."""
+    inputs = tuple(inputs)
+    shared = ", ".join(f"[`{each.name}`](#{each.name})" for each in inputs if each in _REFRESH)
+    own = "".join(_entry(each) for each in inputs if each not in _REFRESH)
     return f"{own}\nThe same as for refresh: {shared}.\n"
 
 
@@ -172,7 +178,7 @@ def _declared_default(each: Input) -> str:
 
 def _replacement(each: Input) -> str:
     """Say what to use in place of an input of the original action."""
-    new = {other.name: other for other in table.INPUTS}.get(each.replaced_by)
+    new = {other.name: other for other in table.of(each.actions[0])}.get(each.replaced_by)
     return f"Use {new.name}, for example {new.default_text}." if new else ""
 
 

@@ -1,4 +1,4 @@
-"""The command line: `refresh-action plan|apply|release|status`, for a laptop or any scheduler."""
+"""The command line: `refresh-action plan|apply|provision|release|status`, for a laptop or any scheduler."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def _without_command(arguments: Sequence[str]) -> str:
     if not arguments[0].startswith("-"):
         close = difflib.get_close_matches(arguments[0], options.COMMANDS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        parser.error(f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply, release and status)")
+        parser.error(
+            f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply, provision, release and status)"
+        )
     return "apply"
 
 

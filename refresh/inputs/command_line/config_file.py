@@ -26,6 +26,8 @@ _DIGITS = 20
 """More than any number of an input has."""
 _OF_REFRESH = tuple(each.name for each in of(REFRESH))
 _LISTS = {each.name for each in INPUTS if each.separator == "," and not each.ignored}
+_OBJECTS = {"resource-class-config", "max-instances"}
+"""Inputs that are JSON objects, and mappings in the file."""
 _VERBATIM = {each.name for each in INPUTS if each.verbatim}
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 _TYPE = "tag:yaml.org,2002:"
@@ -153,7 +155,7 @@ class _File:
         yaml = self._yaml
         if isinstance(node, yaml.SequenceNode) and name in _LISTS:
             return "\n".join(self._scalar(each) for each in node.value)
-        if isinstance(node, yaml.MappingNode) and name == "resource-class-config":
+        if isinstance(node, yaml.MappingNode) and name in _OBJECTS:
             return json.dumps(self._object(node, f"{name}: "))
         if isinstance(node, yaml.MappingNode) and name == "tags":
             return "\n".join(f"{key}={value}" for key, value in self._pairs(node, name))

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 COMMANDS = {
     "plan": "show what apply would change, field by field, and change nothing",
     "apply": "create, repair and end what is due, once",
+    "provision": "claim or launch machines for a workflow run, once",
     "release": "give the machines of a workflow run back to the pool, or end them, once",
     "status": "show the pool: instances by class and state, thresholds, the token's remaining life; reads only",
 }
-_ACTIONS = {"release": table.RELEASE}
+_ACTIONS = {"provision": table.PROVISION, "release": table.RELEASE}
 """The actions of commands; the others belong to refresh."""
 _OF_STATUS = ("repository", "aws-region", "log-format")
 _TOKENS = """\
@@ -26,10 +27,11 @@ found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), whic
 _CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was changed."
 _OVERVIEW = f"""\
 commands:
-  plan     {COMMANDS["plan"]}
-  apply    {COMMANDS["apply"]}
-  release  {COMMANDS["release"]}
-  status   {COMMANDS["status"]}
+  plan       {COMMANDS["plan"]}
+  apply      {COMMANDS["apply"]}
+  provision  {COMMANDS["provision"]}
+  release    {COMMANDS["release"]}
+  status     {COMMANDS["status"]}
 
 `refresh-action COMMAND --help` lists the options of a command. Without a command, --mode or the variable INPUT_MODE
 decides, and every other input can be in a variable INPUT_<NAME>, as GitHub passes it.
@@ -51,7 +53,7 @@ def of_action(name: str) -> dict[str, Input]:
 def overview() -> argparse.ArgumentParser:
     """Build the parser of the options before a command."""
     parser = _parser("refresh-action", "Keep a pool of EC2 self-hosted GitHub runners as desired.", _OVERVIEW)
-    parser.usage = "refresh-action plan|apply|release|status [options]"
+    parser.usage = "refresh-action plan|apply|provision|release|status [options]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser

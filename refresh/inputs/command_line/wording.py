@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from refresh.inputs.command_line import options
-from refresh.inputs.table import REFRESH, RELEASE
+from refresh.inputs.table import PROVISION, REFRESH, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ WORDS = {
 }
 """What a message says in a workflow, and what it says in a terminal; the first that fits counts."""
 
-_OPTIONS = {*options.of_action(REFRESH), *options.of_action(RELEASE)}
+_OPTIONS = {name for action in (REFRESH, RELEASE, PROVISION) for name in options.of_action(action)}
 _VARIABLES = {"GITHUB_REPOSITORY": "repository", "GITHUB_RUN_ID": "run-id"}
 """The options that take the place of variables of GitHub."""
 

@@ -86,12 +86,12 @@ COMPONENT: Registration[Dependencies] = Registration(
         Item(
             names.SETTINGS_IDENTIFIER,
             "M {repository: S, server: S, classes: M {<class>: M {cpu: N, mmem: N, queueUrl: S}}, subnetIds: L of S, "
-            "templateName: S, templateId: S, idleTimeSec: N, maxRuntimeMin: N, tokenValidUntil: S, "
-            "originalModes: BOOL}",
+            "templateName: S, templateId: S, templateVersion: N, idleTimeSec: N, maxRuntimeMin: N, "
+            "tokenValidUntil: S, maxInstances: M {<class>: N}, originalModes: BOOL}",
             "the owner of the pool, as in the item `pool`; what METADATA holds of classes, subnets, template, idle "
-            "time and maximum runtime; until when the registration token can be used, empty if there is none; "
-            "whether the original action's modes still work",
-            "our `provision` and `release`: an item without one of the others",
+            "time and maximum runtime; until when the registration token can be used, empty if there is none; how "
+            "many instances a class may have; whether the original action's modes still work",
+            "our `provision` and `release`: an item without one of the others; `templateVersion` may be absent",
             records.SETTINGS,
         ),
     ),

@@ -43,11 +43,8 @@ class WriteSettings(Change):
 
 
 def _compared(before: Mapping[str, Any], after: Mapping[str, Any], members: list[str]) -> list[Difference]:
-    return [
-        Difference(name, _shown(before.get(name)), _shown(after.get(name)))
-        for name in members
-        if before.get(name) != after.get(name)
-    ]
+    compared = [Difference(name, _shown(before.get(name)), _shown(after.get(name))) for name in members]
+    return [each for each in compared if each.before != each.after]
 
 
 def _classes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -64,6 +61,6 @@ def _shown(wire: Any) -> str | None:
         case {"BOOL": value}:
             return str(value).lower()
         case {"M": members}:
-            return " ".join(f"{name}={_shown(member)}" for name, member in members.items())
+            return " ".join(f"{name}={_shown(member)}" for name, member in members.items()) or None
         case _:
             return shown(wire)

@@ -48,8 +48,9 @@ def projected(desired: DesiredState, actual: Actual) -> Settings:
     recorded, known = actual.recorded, from_item({"value": actual.stored or {}}) or _UNKNOWN
     template = records.mapping(recorded, names.LAUNCH_TEMPLATE_IDENTIFIER)
     template_name, template_id = records.text(template, "name"), records.text(template, "id")
+    version = records.number(template, "version")
     if not template_name or not template_id:
-        template_name, template_id = known.template_name, known.template_id
+        template_name, template_id, version = known.template_name, known.template_id, known.template_version
     settings = Settings(
         repository=str(desired.repository),
         server=desired.github_server,
@@ -60,6 +61,8 @@ def projected(desired: DesiredState, actual: Actual) -> Settings:
         idle_time=duration_in(recorded, names.IDLE_TIME_IDENTIFIER, SECOND) or known.idle_time,
         max_runtime=duration_in(recorded, names.MAX_RUNTIME_IDENTIFIER, MINUTE) or known.max_runtime,
         token_valid_until=records.read_time(actual.token_expires_at),
+        template_version=version,
+        max_instances=dict(desired.max_instances),
         original_modes=desired.original_modes,
     )
     parts = {

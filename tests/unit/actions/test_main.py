@@ -47,4 +47,4 @@ def test_an_unknown_action_is_refused_with_the_names_of_all(
     shutdown: Shutdown, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(None, shutdown, "relaese") == 2
-    assert "there is no action 'relaese'; the actions are refresh and release" in capfd.readouterr().out
+    assert "there is no action 'relaese'; the actions are refresh, release and provision" in capfd.readouterr().out

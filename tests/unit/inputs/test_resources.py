@@ -8,7 +8,7 @@ import pytest
 
 from refresh.desired import RootVolume
 from refresh.inputs import resources
-from tests.unit.inputs.bad_inputs import load, refused
+from tests.unit.inputs.bad_inputs import load, refused, row, rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,3 +85,40 @@ def test_root_volume_is_the_image_s_where_nothing_is_given(given: dict[str, str]
 @pytest.mark.parametrize("given", [{"root-volume-type": "io2"}, {"root-volume-type": "GP3"}])
 def test_volume_types_that_need_more_settings_are_refused(given: Mapping[str, str]) -> None:
     refused(given, "gp2 or gp3")
+
+
+LIMITS = "max-instances"
+SMALL = '{"small": {"cpu": 1, "mmem": 512}}'
+
+
+def test_instances_are_limited_by_class() -> None:
+    given = '{"xlarge": 0, "large": "20", "2xlarge": 10000}'
+    assert load(max_instances=given).desired.max_instances == (("xlarge", 0), ("large", 20), ("2xlarge", 10_000))
+    assert load(max_instances="{}").desired.max_instances == ()
+    assert load(max_instances='{"small": 1}', resource_class_config=SMALL).desired.max_instances == (("small", 1),)
+
+
+@pytest.mark.shows("B108", "B109")
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        *rows("B108", LIMITS, "a JSON object expected", list="[20]", number="20", text='"large"'),
+        *rows("B108", LIMITS, "not JSON", quotes="{'large': 20}"),
+        *rows("B108", LIMITS, "'large' is given twice", twice='{"large": 1, "large": 2}'),
+        *rows("B108", LIMITS, "'large': a whole number of machines from 0 to 10000 expected", text='{"large": "many"}'),
+        *rows("B108", LIMITS, "expected, not 1.5", half='{"large": 1.5}'),
+        *rows("B108", LIMITS, "expected, not true", truth='{"large": true}'),
+        *rows("B108", LIMITS, "expected, not -1", negative='{"large": -1}'),
+        *rows("B108", LIMITS, "expected, not 10001", more='{"large": 10001}'),
+        *rows("B108", LIMITS, "expected, not {", size='{"large": {"max": 2}}'),
+        *rows("B109", LIMITS, "not in resource-class-config: 'lage', 'XLARGE'", word='{"lage": 1, "XLARGE": 2}'),
+        row("B109", "own", {LIMITS: '{"large": 1}', "resource-class-config": SMALL}, "the classes are small"),
+    ],
+)
+def test_bad_limits_are_refused(given: Mapping[str, str], key: str) -> None:
+    refused(given, key)
+
+
+def test_limits_are_not_compared_with_classes_that_cannot_be_read() -> None:
+    """The classes alone are reported."""
+    refused({"resource-class-config": "{}", LIMITS: '{"lage": 1}'}, "0 classes")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from refresh import inputs
-from refresh.inputs import ALL, VARIABLES, checks
+from refresh.inputs import ALL, checks, pool_access
 from refresh.inputs.table import SECRETS
 from tests.fakes import app, canaries
 from tests.unit.inputs.bad_inputs import environ, problems, row
@@ -21,7 +21,7 @@ KEY = app.private_key()
 LINES = KEY.splitlines()
 AS_APP = {"github-token": "", "github-app-id": app.APP_ID, "github-app-private-key": KEY}
 SCRIPT = "pre-runner-script"
-PLACES = [name for name in (*ALL, checks.TABLE_NAME, *VARIABLES) if name not in SECRETS]
+PLACES = [name for name in (*ALL, checks.TABLE_NAME, *pool_access.VARIABLES) if name not in SECRETS]
 # None of these is a real one: they are put together here so that no scanner takes them for one.
 LETTERS = "0123456789abcdefghijABCDEFGHIJ012345"
 CLASSIC, INSTALLATION = f"ghp_{LETTERS}", f"ghs_{LETTERS}"

@@ -35,7 +35,13 @@ def _item(**changed: Any) -> records.Item:
 
 
 @pytest.mark.parametrize(
-    "written", [SETTINGS, evolve(SETTINGS, token_valid_until=None), evolve(SETTINGS, original_modes=False)]
+    "written",
+    [
+        SETTINGS,
+        evolve(SETTINGS, token_valid_until=None),
+        evolve(SETTINGS, original_modes=False),
+        evolve(SETTINGS, template_version=3, max_instances={"large": 0, "xlarge": 20}),
+    ],
 )
 def test_what_is_written_is_read_back(written: Settings) -> None:
     item = records.item(records.SETTINGS, names.SETTINGS_IDENTIFIER, NOW, value=settings.to_value(written))
@@ -76,6 +82,21 @@ def test_a_token_without_a_readable_expiry_is_none(expiry: Any) -> None:
     found = settings.from_item(_item(tokenValidUntil=expiry))
     assert found is not None
     assert found.token_valid_until is None
+
+
+@pytest.mark.parametrize("version", [None, {"S": "3"}, {"N": "1.5"}])
+def test_a_template_version_that_is_not_recorded_is_none(version: Any) -> None:
+    """An item of an earlier version has none."""
+    found = settings.from_item(_item(templateVersion=version))
+    assert found is not None
+    assert found.template_version is None
+
+
+@pytest.mark.parametrize("limits", [None, {"N": "2"}, {"M": {"large": {"S": "2"}, "small": {"N": "-1"}}}])
+def test_a_limit_that_is_no_number_of_machines_is_none(limits: Any) -> None:
+    found = settings.from_item(_item(maxInstances=limits))
+    assert found is not None
+    assert found.max_instances == {}
 
 
 def test_the_original_s_modes_work_unless_the_item_says_no() -> None:

@@ -15,13 +15,13 @@ import pytest
 from refresh import inputs
 from refresh.actions import terminal, watch
 from refresh.errors import InputErrors
-from refresh.inputs import command_line, release
+from refresh.inputs import command_line, provision, release
 from refresh.inputs.command_line import options, version, wording
-from refresh.inputs.table import REFRESH, RELEASE, SECRETS
+from refresh.inputs.table import PROVISION, REFRESH, RELEASE, SECRETS
 from refresh.workflow.commands import Commands
 from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
-from tests.fakes.literals import good, good_release
+from tests.fakes.literals import good, good_provision, good_release
 from tests.pages import ROOT
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ OPTIONS = options.of_action(REFRESH)
 def test_all_inputs_but_secrets_and_old_names_are_options() -> None:
     """A token would show in the list of processes."""
     assert [*OPTIONS] == [name for name in (*inputs.REQUIRED, *inputs.OPTIONAL) if name not in SECRETS]
-    assert [*options.of_action(RELEASE)] == [name for name in release.ALL if name not in SECRETS]
+    assert [*options.of_action(RELEASE)] == [each.name for each in release.INPUTS if each.name not in SECRETS]
+    assert [*options.of_action(PROVISION)] == [each.name for each in provision.INPUTS if not each.replaced_by]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
@@ -47,6 +48,16 @@ def test_option_is_as_good_as_the_variable_and_overrides_it(command: str) -> Non
             given[f"INPUT_{name.upper()}"] = "replaced"
     read = command_line.read(arguments, given)
     assert inputs.load(read.environ).desired == inputs.load({**good(), "INPUT_MODE": command}).desired
+
+
+def test_provision_has_options_of_its_own_and_takes_a_mode() -> None:
+    """As good as the variables that a step gets."""
+    typed = ["provision", "--repository=octo/widgets", "--aws-region=eu-west-1", "--run-id=88", "--name=tests"]
+    read = command_line.read([*typed, "--count=3", "--usage-class=any", "--mode=plan"], {"GITHUB_RUN_ID": "77"})
+    assert (read.name, read.action) == ("provision", PROVISION)
+    given = {"INPUT_RUN_ID": "88", "INPUT_NAME": "tests", "INPUT_COUNT": "3", "INPUT_USAGE_CLASS": "any"}
+    wanted = provision.load(good_provision(**given, INPUT_MODE="plan")).desired
+    assert provision.load(read.environ).desired == wanted
 
 
 def test_release_has_options_of_its_own_and_takes_a_mode() -> None:
@@ -214,4 +225,4 @@ def test_help_is_shown_where_nothing_is_typed_and_nothing_given(
         monkeypatch.delenv(name)
     out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
     assert terminal.main([], out, err, Shutdown()) == 2
-    assert "refresh-action plan|apply|release|status [options]" in capfd.readouterr().out
+    assert "refresh-action plan|apply|provision|release|status [options]" in capfd.readouterr().out

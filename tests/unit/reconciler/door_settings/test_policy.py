@@ -31,6 +31,7 @@ WANTED = Settings(
     subnet_ids=("subnet-1",),
     template_name="template",
     template_id="lt-1",
+    template_version=3,
     idle_time=timedelta(minutes=7),
     max_runtime=timedelta(minutes=30),
     token_valid_until=NOW,
@@ -63,6 +64,25 @@ def test_a_part_that_differs_is_written_and_shown(actual: Actual, name: str, bef
 def test_the_modes_are_those_of_the_input() -> None:
     (change,) = policy.plan(desired(original_modes=False), ACTUAL).changes
     assert [*map(str, change.differences)] == ["originalModes: true -> false"]
+
+
+def test_the_limits_are_those_of_the_input() -> None:
+    (change,) = policy.plan(desired(max_instances=(("large", 20),)), ACTUAL).changes
+    assert [*map(str, change.differences)] == ["maxInstances: (none) -> large=20"]
+
+
+def test_a_new_version_of_the_template_is_written() -> None:
+    template = records.to_wire({"name": "template", "id": "lt-1", "version": 4})
+    actual = evolve(ACTUAL, recorded={**RECORDED, names.LAUNCH_TEMPLATE_IDENTIFIER: template})
+    (change,) = policy.plan(desired(), actual).changes
+    assert [*map(str, change.differences)] == ["templateVersion: 3 -> 4"]
+
+
+def test_an_item_without_the_later_members_is_completed() -> None:
+    members = records.mapping({"value": ACTUAL.stored}, "value")
+    earlier = {name: each for name, each in members.items() if name not in {"templateVersion", "maxInstances"}}
+    (change,) = policy.plan(desired(), evolve(ACTUAL, stored={"M": earlier})).changes
+    assert [*map(str, change.differences)] == ["templateVersion: (none) -> 3"]
 
 
 def test_a_stored_form_with_the_same_meaning_is_replaced() -> None:
