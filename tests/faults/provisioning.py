@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from refresh.desired import DesiredProvision
+from refresh.output import provision_outputs
+from refresh.output.provision_run import ProvisionRun, ReadyMachine
 from refresh.pool import records, signals
 from refresh.pool.usage import UsageClass
 from refresh.provision.component import CLAIMED, LAUNCHED, Patience, Provisioning
@@ -125,6 +127,27 @@ def why(provided: Provided) -> str:
     """Give what failed, in words."""
     report = provided.report
     return " ".join(map(str, (report.error, *report.refusals, *report.warnings)))
+
+
+def ended(stage: Stage, **changes: Any) -> ProvisionRun:
+    """Provision once, and give what people and programs are shown."""
+    began_at = stage.pool.account.clock.now()
+    provided = provide(stage, **changes)
+    return ProvisionRun(
+        desired=wanted(**changes),
+        component=provided.report,
+        ready=tuple(
+            ReadyMachine(id=each.id, origin=each.origin, ends_at=each.record.expires) for each in provided.ready
+        ),
+        available=provided.available,
+        started_at=began_at,
+        finished_at=stage.pool.account.clock.now(),
+    )
+
+
+def outputs(run: ProvisionRun) -> dict[str, str]:
+    """Give the exit code and the outputs."""
+    return {"exit code": str(run.exit_code), **provision_outputs.outputs(run, "provision-report.json")}
 
 
 def give_back(stage: Stage, **changes: Any) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define, frozen
 
-from refresh import errors, inputs
+from refresh import errors
 from refresh.inputs import provision as provision_inputs
 from refresh.pool import records
 from refresh.provision.component import Provisioning
@@ -18,10 +18,12 @@ from tests.faults import provisioning
 from tests.faults.faults import Refuse, of
 from tests.faults.provisioning import (
     MINUTE,
+    ended,
     fleets,
     give_back,
     numbers,
     of_label,
+    outputs,
     pool,
     provide,
     ready,
@@ -77,7 +79,7 @@ def test_a_provision_killed_at_any_call_loses_no_ready_machine(phase: Phase) -> 
         pytest.param({"resourceClass": "xlarge"}, id="P3-class"),
     ],
 )
-def test_a_machine_that_does_not_fit_is_not_touched(written: dict[str, str]) -> None:
+def test_a_machine_that_does_not_fit_is_not_touched(written: dict[str, Any]) -> None:
     stage = pool()
     other = ready(stage, **written)
     before = record(stage, other)
@@ -217,7 +219,7 @@ def test_a_launch_that_fails_for_a_moment_is_tried_again(code: str) -> None:
     stage = pool()
     stage.pool.account.state.market.refuse(code)
     spot = "Spot" in code
-    run = provide(stage, **({"usage_class": "spot", "fallback": True} if spot else {}))
+    run = provide(stage, usage_class="spot" if spot else "on-demand", fallback=spot)
     assert (run.available, numbers(run)) == (True, (0, 1))
 
 
@@ -244,9 +246,9 @@ def test_the_price_limit_is_part_of_the_request(percent: int) -> None:
         pytest.param({"attempt": 2}, id="P13-attempt"),
     ],
 )
-def test_provisions_of_the_same_moment_do_not_share_a_fleet(other: dict[str, object]) -> None:
+def test_provisions_of_the_same_moment_do_not_share_a_fleet(other: dict[str, Any]) -> None:
     tokens = set()
-    for wanted in ({}, other):
+    for wanted in (dict[str, Any](), other):
         stage = pool()
         provide(stage, **wanted)
         tokens |= {each["ClientToken"] for each in fleets(stage)}
@@ -386,7 +388,7 @@ def test_two_pools_of_a_run_share_no_machine_and_need_two_names(name: str) -> No
 def test_outputs_tell_the_label_which_can_be_computed(name: str, label: str) -> None:
     stage = pool()
     warm = ready(stage)
-    told = provisioning.outputs(provide(stage, name=name))
+    told = outputs(ended(stage, name=name))
     assert (told["label"], told["labels"], told["available"]) == (label, f'["{label}"]', "true")
     assert (told["count"], told["claimed-count"], told["launched-count"]) == ("1", "1", "0")
     assert told["instance-ids"] == f'["{warm}"]'
@@ -404,7 +406,7 @@ def test_outputs_tell_the_label_which_can_be_computed(name: str, label: str) -> 
     ],
 )
 def test_values_that_can_never_work_are_refused_before_any_call(name: str, value: str) -> None:
-    with pytest.raises(inputs.InputErrors, match=name):
+    with pytest.raises(errors.InputErrors, match=name):
         _load(**{name: value})
 
 
@@ -500,18 +502,18 @@ def test_a_later_attempt_keeps_a_machine_that_works_and_replaces_others(what: st
 def test_a_run_may_have_a_longer_runtime_and_learns_when_it_ends(minutes: int) -> None:
     stage = pool()
     ready(stage)
-    run = provide(stage, max_runtime=minutes * MINUTE)
+    told = outputs(ended(stage, max_runtime=minutes * MINUTE))
     (used,) = of_label(stage)
     threshold = records.text(record(stage, used), "threshold")
     assert threshold is not None
     assert threshold > stage.pool.in_time(60 * (minutes - 1))
-    assert provisioning.outputs(run)["ends-at"] == threshold
+    assert told["ends-at"] == threshold
 
 
 @pytest.mark.shows("W7")
 @pytest.mark.parametrize("oidc", [pytest.param({}, id="W7-fork")])
 def test_without_an_oidc_token_the_error_says_that_forks_get_none(oidc: dict[str, str]) -> None:
-    with pytest.raises(inputs.InputErrors, match="fork"):
+    with pytest.raises(errors.InputErrors, match="fork"):
         _load(**{"role-to-assume": "arn:aws:iam::123456789012:role/runner-pool-provision", **oidc})
 
 
@@ -520,9 +522,9 @@ def test_without_an_oidc_token_the_error_says_that_forks_get_none(oidc: dict[str
 def test_a_hosted_runner_takes_the_place_of_machines_that_cannot_register(label: str) -> None:
     stage = pool(token_valid_until=None)
     ready(stage)
-    run = provide(stage, if_unavailable=label)
-    told = provisioning.outputs(run)
-    assert (run.available, told["label"], told["labels"], told["available"]) == (False, label, f'["{label}"]', "false")
+    told = outputs(ended(stage, if_unavailable=label))
+    assert (told["exit code"], told["label"], told["labels"]) == ("0", label, f'["{label}"]')
+    assert (told["available"], told["count"]) == ("false", "0")
     assert of_label(stage) == {}
 
 
