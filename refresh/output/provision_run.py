@@ -9,6 +9,7 @@ from attrs import frozen
 
 from refresh.desired import DesiredProvision
 from refresh.engine.report import ComponentReport
+from refresh.errors import Interrupted
 
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 
@@ -41,7 +42,8 @@ class ProvisionRun:
     @property
     def replaced(self) -> bool:
         """Whether a hosted runner takes the place of the missing machines."""
-        return not self.available and not self.component.planning and bool(self.desired.if_unavailable)
+        ended = self.component.planning or isinstance(self.component.error, Interrupted)
+        return bool(self.desired.if_unavailable) and not self.available and not ended
 
     @property
     def label(self) -> str:

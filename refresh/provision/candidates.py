@@ -15,8 +15,10 @@ from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME, beating
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
 
     from refresh.desired import DesiredProvision
+    from refresh.pool.usage import UsageClass
     from refresh.provision.actual import Actual
 
 WINDOW = 4
@@ -49,7 +51,7 @@ def ordered(desired: DesiredProvision, actual: Actual, now: datetime) -> list[In
         if isinstance(each, InstanceRecord)
         and each.id not in actual.lost
         and each.id not in actual.given_up
-        and fits(desired, each)
+        and fits(desired, each, desired.usage_classes)
         and (desired.reuse or never_served(each))
         and ready(actual, each, now)
     ]
@@ -57,11 +59,11 @@ def ordered(desired: DesiredProvision, actual: Actual, now: datetime) -> list[In
     return found
 
 
-def fits(desired: DesiredProvision, record: InstanceRecord) -> bool:
+def fits(desired: DesiredProvision, record: InstanceRecord, usage_classes: Iterable[UsageClass]) -> bool:
     """Whether a machine is what the run asks for."""
     return (
         record.resource_class == desired.resource_class
-        and record.usage_class in {each.value for each in desired.usage_classes}
+        and record.usage_class in {each.value for each in usage_classes}
         and any(fnmatch.fnmatchcase(record.instance_type.lower(), each.lower()) for each in desired.instance_types)
     )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NAME = "provision"
 _CONTINUED = "The release job of this run gives its machines back, otherwise refresh does once their time is over."
 _TRIES = 3
-"""After how many failed batches of writes in a row a run ends; each was repeated by the client already."""
+"""After how many failed batches of writes, or failed reads, in a row a run ends; the client repeats each by itself."""
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 
 
@@ -103,6 +103,8 @@ class Provisioning:
         self._fleet: Future[FleetAnswer] | None = None
         self._failures = 0
         """How many batches of writes have failed in a row."""
+        self._unread = 0
+        """How many reads have failed in a row."""
         self._report = ComponentReport(name=NAME, mode=desired.mode)
 
     def run(self) -> Provided:
@@ -163,7 +165,7 @@ class Provisioning:
             if step.changes:
                 self._apply(step.changes)
             elif step.look:
-                self._look(look.start(self.desired, self._clients, self._executor))
+                self._tolerate(lambda: self._look(look.start(self.desired, self._clients, self._executor)))
             elif step.wait:
                 self._wait(step.wait.total_seconds())
             else:
@@ -283,19 +285,23 @@ class Provisioning:
                 self._report = evolve(self._report, warnings=(*self._report.warnings, str(report.error)))
 
     def _wait(self, seconds: float) -> None:
-        """Wait, then read the machines that have yet to register."""
+        """Wait, then read the machines of the label."""
         self._clock.sleep(seconds)
-        actual = self._known()
-        waiting = [
-            each.id
-            for each in actual.records.values()
-            if isinstance(each, InstanceRecord)
-            and each.run_id == self.desired.label
-            and each.id not in actual.given_up
-            and each.state in {lifecycle.CREATED, lifecycle.CLAIMED}
-        ]
-        if waiting and not self._patience.stopped():
-            self._read(waiting)
+        mine = [each.id for each in policy.of_label(self.desired, self._known())]
+        if mine and not self._patience.stopped():
+            self._tolerate(lambda: self._read(mine))
+
+    def _tolerate(self, read: Callable[[], None]) -> None:
+        """Read, and go on with what is known if AWS does not answer: each machine has its own time limit."""
+        try:
+            read()
+        except (errors.Throttled, errors.Unavailable):
+            self._unread += 1
+            if self._unread == _TRIES:
+                raise
+            self._clock.sleep(policy.LATER.total_seconds())
+        else:
+            self._unread = 0
 
     def _read(self, identifiers: Sequence[str]) -> None:
         found = look.machines(self.desired, self._clients, self._clock, identifiers)

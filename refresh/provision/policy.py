@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from refresh.provision.actual import Actual, Attempt
     from refresh.provision.changes import ProvisionChange
 
-ROUND_EVERY = timedelta(seconds=10)
-"""How often everything is tried again while machines are missing."""
+ROUND_EVERY, LATER_ROUND_EVERY = timedelta(seconds=10), timedelta(seconds=30)
+"""How often everything is tried again while machines are missing: in the first minute, and later."""
+_FIRST_ROUNDS = timedelta(minutes=1)
 SOON, LATER = timedelta(seconds=0.5), timedelta(seconds=2)
 _SOON_FOR = timedelta(seconds=15)
 """How long a claimed machine is looked at often: by then it usually has registered."""
@@ -99,7 +100,8 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
     if coming > len(held.ready) and (possible or coming >= desired.fewest):
         return Step(wait=_pause(held, now))
     if missing > 0 and possible and len(held.ready) < desired.fewest:
-        due = actual.looked_at + ROUND_EVERY
+        early = now - actual.began_at < _FIRST_ROUNDS
+        due = actual.looked_at + (ROUND_EVERY if early else LATER_ROUND_EVERY)
         return Step(wait=min(due - now, LATER)) if due > now else Step(look=True)
     return _answered(desired, request, actual, held, now)
 
@@ -107,7 +109,9 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
 def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
     """Return why a machine of the label is given up; None if it is ready or may become so."""
     signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
-    if not candidates.fits(desired, record):
+    usable = (*desired.usage_classes, *desired.launched_as)
+    # EC2 need not say of which type it has launched a machine.
+    if record.id not in actual.launches.launched and not candidates.fits(desired, record, usable):
         return findings.ASKED_OTHERWISE
     if record.expires is None or record.expires <= now:
         return findings.EXPIRED
@@ -128,7 +132,7 @@ def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now
 
 def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
     ready, registered, waiting, failed = [], [], [], []
-    for record in _of_label(desired, actual):
+    for record in of_label(desired, actual):
         why = judge(desired, actual, record, now)
         signal = actual.signals.get(record.id)
         if why is not None:
@@ -142,7 +146,7 @@ def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
     return _Held(ready=tuple(ready), registered=tuple(registered), waiting=tuple(waiting), failed=tuple(failed))
 
 
-def _of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:
+def of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:
     """Yield the machines that have the label, those that work first."""
     states = (lifecycle.RUNNING, lifecycle.CLAIMED, lifecycle.CREATED)
     found = [

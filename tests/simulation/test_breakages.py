@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh import errors
+from refresh.pool import records
+from refresh.reconciler.garbage_collector import apply
+from refresh.reconciler.garbage_collector.changes import Mark, Reason
 from tests.fakes.memory import dynamodb
 from tests.fakes.memory.account import Watch
+from tests.fakes.serial import NOW
 from tests.simulation import actors
 from tests.simulation.breakages import BREAKAGES
 from tests.simulation.figures import MOST, TALLY
