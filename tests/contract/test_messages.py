@@ -61,7 +61,6 @@ UNDOCUMENTED_TEXTS = {
     "#value.#": "a condition for DynamoDB",
     "(#value.#": "a condition for DynamoDB",
     "dict[QueueAttributeNameType": "a type",
-    "a whole number of machines from": "a problem of an input, see that test",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
     "no wire form for": "a defect, which is only reported by its place",
