@@ -14,6 +14,7 @@ from tests.fakes.world import in_minutes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from refresh.pool.records import InstanceRecord
     from refresh.ports import Clients
     from tests.fakes.agents import Agents
     from tests.fakes.provisioning import ProvisionWorld
@@ -115,13 +116,18 @@ def test_a_machine_that_fails_costs_nothing_but_itself(
     refreshed: ProvisionWorld, clients: Clients, agents: Agents
 ) -> None:
     """The first one fails; the others stay, and one more takes its place."""
-    failed: set[str] = set()
-    agents.fate = lambda record: SCRIPT_FAILS if not failed - {record.id} and not failed.add(record.id) else REGISTERS
+    failed: list[str] = []
+
+    def fate(record: InstanceRecord) -> str:
+        failed[:] = failed or [record.id]
+        return SCRIPT_FAILS if record.id in failed else REGISTERS
+
+    agents.fate = fate
     code, printed = refreshed.provision(count="2")
     assert code == 0, printed
     assert sorted(refreshed.having(clients).values()) == [lifecycle.RUNNING] * 2
     states = refreshed.states(clients)
-    assert ({each for each in states if states[each] == "terminated"}, len(states)) == (failed, 3)
+    assert ([each for each in states if states[each] == "terminated"], len(states)) == (failed, 3)
 
 
 def test_a_claimed_machine_of_an_earlier_attempt_that_never_registers_ends(
