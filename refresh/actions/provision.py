@@ -6,20 +6,19 @@ to AWS start first; the rest is imported while they are pending.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 from typing import TYPE_CHECKING
 
 from refresh import errors
-from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused
+from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused, result_of, with_executor
 from refresh.clients import connect_door
-from refresh.clients.aws import CONCURRENCY
 from refresh.inputs import provision as inputs
 from refresh.inputs import table
 from refresh.provision import look
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from refresh.output.provision_run import ProvisionRun
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from refresh.provision.component import Provided
     from refresh.workflow.commands import Commands
     from refresh.workflow.shutdown import Shutdown
-
-_LOOK_SECONDS = 0.2
-"""How often an interrupted wait is noticed."""
 
 
 def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
@@ -44,38 +40,35 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, stopped))
     except (errors.InputErrors, errors.Interrupted) as error:
         return refused(commands, table.PROVISION, error)
-    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="provision")
-    try:
-        return _provisioned(given, clients, clock, executor, commands, shutdown, excepted)
-    except BaseException:
-        shutdown.request()  # a defect: calls under way would continue unseen
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+    patience = (shutdown.requested, shutdown.out_of_patience, excepted.set)
+    return with_executor(
+        table.PROVISION,
+        shutdown,
+        lambda executor: _provisioned(given, clients, clock, executor, commands, shutdown, patience),
+    )
 
 
 def _provisioned(  # noqa: PLR0913, PLR0917 - everything that a run needs
     given: inputs.ProvisionInputs,
     clients: DoorClients,
     clock: SystemClock,
-    executor: ThreadPoolExecutor,
+    executor: Executor,
     commands: Commands,
     shutdown: Shutdown,
-    excepted: Event,
+    patience: tuple[Callable[[], bool], Callable[[], bool], Callable[[], object]],
 ) -> int:
     desired, began_at = given.desired, clock.now()
     first = look.first(desired, clients, clock, executor)
     from refresh.output import publish_provision  # noqa: PLC0415 - see the module's docstring
     from refresh.provision import component  # noqa: PLC0415 - the same
 
-    patience = component.Patience(stopped=shutdown.requested, out=shutdown.out_of_patience, excepted=excepted.set)
-    provisioning = component.begin(desired, clients, clock, executor, first=first, patience=patience)
+    provisioning = component.begin(
+        desired, clients, clock, executor, first=first, patience=component.Patience(*patience)
+    )
     working = executor.submit(provisioning.run)
     collect_garbage_again()
     publish_provision.beginning(commands, given)
-    while not working.done() and not shutdown.out_of_patience():
-        wait([working], timeout=_LOOK_SECONDS)
-    provided = working.result() if working.done() else provisioning.abandoned()
+    provided = result_of(working, shutdown, provisioning.abandoned)
     return publish_provision.ending(commands, _run(given, provided, began_at, clock.now()))
 
 

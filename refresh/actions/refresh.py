@@ -6,20 +6,19 @@ while it answers.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from refresh import errors, inputs
 from refresh.actions import surroundings
 from refresh.actions.surroundings import SystemClock
 from refresh.clients import connect
-from refresh.clients.aws import CONCURRENCY
 from refresh.inputs import table
 from refresh.output import publish
 from refresh.reconciler import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor
 
     from refresh.ports import Clients
     from refresh.workflow.commands import Commands
@@ -38,22 +37,16 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         )
     except (errors.InputErrors, errors.Interrupted) as error:
         return surroundings.refused(commands, table.REFRESH, error)
-    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
-    try:
-        return _reconciled(given, clients, clock, executor, commands, shutdown)
-    except BaseException:
-        # A defect: the components would continue unseen.
-        shutdown.request()
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+    return surroundings.with_executor(
+        table.REFRESH, shutdown, lambda executor: _reconciled(given, clients, clock, executor, commands, shutdown)
+    )
 
 
 def _reconciled(  # noqa: PLR0913, PLR0917 - everything that a run needs
     given: inputs.Inputs,
     clients: Clients,
     clock: SystemClock,
-    executor: ThreadPoolExecutor,
+    executor: Executor,
     commands: Commands,
     shutdown: Shutdown,
 ) -> int:

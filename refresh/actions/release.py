@@ -6,20 +6,19 @@ Exit code 0: no machine has the label any more, except those that a warning name
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from refresh import errors
-from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused
+from refresh.actions.surroundings import SystemClock, collect_garbage_again, hooks, refused, result_of, with_executor
 from refresh.clients import connect_door
-from refresh.clients.aws import CONCURRENCY
 from refresh.inputs import release as inputs
 from refresh.inputs import table
 from refresh.release import observe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor
 
     from refresh.ports import DoorClients
     from refresh.workflow.commands import Commands
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST = timedelta(minutes=4)
 """After this time nothing new is begun, so that the report is written before the `timeout-minutes: 5` of a job."""
-_LOOK_SECONDS = 0.2
-"""How often an interrupted wait is noticed."""
 
 
 def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
@@ -41,21 +38,16 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, shutdown.requested))
     except (errors.InputErrors, errors.Interrupted) as error:
         return refused(commands, table.RELEASE, error)
-    executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="release")
-    try:
-        return _released(given, clients, clock, executor, commands, shutdown)
-    except BaseException:
-        shutdown.request()  # a defect: calls under way would continue unseen
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+    return with_executor(
+        table.RELEASE, shutdown, lambda executor: _released(given, clients, clock, executor, commands, shutdown)
+    )
 
 
 def _released(  # noqa: PLR0913, PLR0917 - everything that a run needs
     given: inputs.ReleaseInputs,
     clients: DoorClients,
     clock: SystemClock,
-    executor: ThreadPoolExecutor,
+    executor: Executor,
     commands: Commands,
     shutdown: Shutdown,
 ) -> int:
@@ -70,7 +62,5 @@ def _released(  # noqa: PLR0913, PLR0917 - everything that a run needs
     converging = executor.submit(release.converge)
     collect_garbage_again()
     publish_release.beginning(commands, given)
-    while not converging.done() and not shutdown.out_of_patience():
-        wait([converging], timeout=_LOOK_SECONDS)
-    converged = converging.result() if converging.done() else release.abandoned()
+    converged = result_of(converging, shutdown, release.abandoned)
     return publish_release.ending(commands, desired, converged.report, began_at, clock.now())

@@ -63,7 +63,7 @@ class Provided:
     """Whether the jobs can start on them."""
 
 
-@frozen(kw_only=True)
+@frozen
 class Patience:
     """What a run may still do once it was asked to stop."""
 

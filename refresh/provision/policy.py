@@ -109,7 +109,9 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
 def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
     """Return why a machine of the label is given up; None if it is ready or may become so."""
     signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
-    if not candidates.fits(desired, record, (*desired.usage_classes, *desired.launched_as)):
+    usable = (*desired.usage_classes, *desired.launched_as)
+    # EC2 need not say of which type it has launched a machine.
+    if record.id not in actual.launches.launched and not candidates.fits(desired, record, usable):
         return findings.ASKED_OTHERWISE
     if record.expires is None or record.expires <= now:
         return findings.EXPIRED
