@@ -133,6 +133,11 @@ def _classes(draw: st.DrawFn) -> tuple[ResourceClass, ...]:
     return tuple(draw(st.permutations([ResourceClass(*each) for each in zip(names, cpus, memories, strict=True)])))
 
 
+def _limits(classes: tuple[ResourceClass, ...]) -> st.SearchStrategy[tuple[tuple[str, int], ...]]:
+    limited = st.dictionaries(st.sampled_from([each.name for each in classes]), st.integers(0, 10_000))
+    return limited.map(lambda found: tuple(found.items()))
+
+
 _REPOSITORIES = st.builds(
     Repository,
     _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"),
@@ -164,6 +169,7 @@ _HOSTS = _matching(r"https://[a-z0-9.-]{1,40}(:[0-9]{1,5})?")
 def desired_states(draw: st.DrawFn) -> DesiredState:
     """Give any desired state that inputs can ask for."""
     repository, server, version = draw(_REPOSITORIES), draw(_HOSTS), draw(st.none() | _VERSIONS)
+    classes = draw(_classes())
     role, accounts = draw(st.none() | _ROLES), draw(st.sets(_matching(r"[0-9]{12}"), max_size=3))
     if role and accounts:
         accounts.add(role.arn.split(":")[4])
@@ -179,7 +185,8 @@ def desired_states(draw: st.DrawFn) -> DesiredState:
         subnet_ids=draw(_ids("subnet", 50)),
         max_idle_time=draw(_seconds(60, 24 * 3600)),
         max_runtime=draw(_seconds(60, 5 * 24 * 3600)),
-        resource_classes=draw(_classes()),
+        resource_classes=classes,
+        max_instances=draw(_limits(classes)),
         pre_runner_script=draw(_COMMENTS),
         runner_version=version,
         runner_checksums=draw(_SUMS) if version else (),
@@ -219,6 +226,7 @@ def dump(desired: DesiredState) -> dict[str, str]:
         "resource-class-config": json.dumps(
             {each.name: {"cpu": each.cpu, "mmem": each.memory_mib} for each in desired.resource_classes}
         ),
+        "max-instances": json.dumps(dict(desired.max_instances)),
         "pre-runner-script": desired.pre_runner_script,
         "actions-runner-version": desired.runner_version or "latest",
         "actions-runner-sha256": ",".join(f"{name}={each}" for name, each in desired.runner_checksums),

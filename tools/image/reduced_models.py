@@ -34,9 +34,11 @@ OPERATIONS = {
         "Query",
         "TagResource",
         "TransactWriteItems",
+        "UpdateItem",
         "UpdateTimeToLive",
     },
     "ec2": {
+        "CreateFleet",
         "CreateLaunchTemplate",
         "CreateLaunchTemplateVersion",
         "CreateTags",
