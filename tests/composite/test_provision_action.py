@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,16 +9,16 @@ import yaml
 
 from refresh.inputs import table
 from refresh.output import provision_outputs
-from refresh.pool import records
 from tests.composite.steps import ACTION, PROVISION, RELEASE
 from tests.fakes import canaries
-from tests.fakes.world import in_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from refresh.ports import Clients
     from tests.composite.steps import Job
+    from tests.fakes.provisioning import ProvisionWorld
     from tests.fakes.world import World
 
 DECLARED: dict[str, Any] = yaml.safe_load(PROVISION.read_text())
@@ -34,29 +33,12 @@ pytestmark = [pytest.mark.xdist_group("composite"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def machine(world: World) -> Iterator[str]:
+def machine(refreshed: ProvisionWorld, clients: Clients) -> Iterator[str]:
     """Give a machine that waits for a run, and registers as soon as it is claimed."""
-    world.settle()
-    clients = world.clients()
-    (identifier,) = world.launch(clients, 1)
-    idle = {"state": "idle", "runId": "", "threshold": in_minutes(7), "instanceType": "m5.large"}
-    world.record(clients, identifier, **idle)
-    signal(world, identifier, "UD_REMOVE_REG_REMOVE_RUN_OK", "42")
-    world.forget_calls()
-
-    def register(operation: str) -> None:
-        if operation == "dynamodb:UpdateItem":
-            signal(world, identifier, "UD_REG_OK", "77")
-
-    world.aws.after_call = register
-    yield identifier
-    world.aws.after_call = lambda _: None
-
-
-def signal(world: World, identifier: str, state: str, run: str) -> None:
-    """Write a machine's signal, as its agent does."""
-    item = records.item(records.SIGNAL, identifier, datetime.now(UTC), value={"state": state, "runId": run})
-    world.clients().dynamodb.put_item(TableName=world.table, Item=item)
+    (identifier,) = refreshed.ready(clients)
+    refreshed.forget_calls()
+    with refreshed.agents(clients):
+        yield identifier
 
 
 def test_every_input_reaches_provision_and_every_output_comes_back() -> None:
