@@ -12,6 +12,7 @@ from refresh.engine.report import ComponentReport
 from refresh.errors import Interrupted
 
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
+"""Where a machine came from: an earlier attempt of the run, the pool, or EC2."""
 
 
 @frozen(kw_only=True)
@@ -20,7 +21,7 @@ class ReadyMachine:
 
     id: str
     origin: str
-    """`held` since an earlier attempt, `claimed` in the pool, or `launched`."""
+    """`HELD`, `CLAIMED` or `LAUNCHED`."""
     instance_type: str = ""
     usage_class: str = ""
     ends_at: datetime | None = None
@@ -34,6 +35,7 @@ class ProvisionRun:
     desired: DesiredProvision
     component: ComponentReport
     ready: tuple[ReadyMachine, ...] = ()
+    """The machines that the jobs can use; none if there are too few."""
     available: bool = False
     """Whether enough machines are ready."""
     started_at: datetime

@@ -65,7 +65,7 @@ AT_LAUNCH = Statement(
     {"StringEquals": {"ec2:CreateAction": ("CreateFleet", "RunInstances")}},
 )
 
-_READ = items("ReadPool", records.HEARTBEAT, records.RUN, records.SETTINGS, records.SIGNAL)
+_READ = items("ReadPool", records.HEARTBEAT, records.INSTANCE, records.RUN, records.SETTINGS, records.SIGNAL)
 _WRITE = items("WriteInstancesAndRuns", records.INSTANCE, records.RUN)
 
 CALLS: Calls = {
@@ -81,7 +81,8 @@ CALLS: Calls = {
         items("ListPool", records.HEARTBEAT, records.INSTANCE, records.SIGNAL),
     ),
     "dynamodb:TransactWriteItems": Needs(
-        "gives machines back that the run cannot use; IAM has no action of this name and checks those of the items",
+        "records launched machines, starts those that are ready, writes the result, and gives machines up; IAM has no "
+        "action of this name and checks those of the items",
         also={"dynamodb:PutItem": _WRITE, "dynamodb:UpdateItem": _WRITE},
         writes=True,
     ),

@@ -18,10 +18,11 @@ from tests.fakes import app, canaries
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 READ = (
-    *("GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_RUN_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REFRESH_ALLOW_HTTP"),
     *("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
 )
@@ -33,6 +34,7 @@ _PIECES = (
     *("${{ secrets.X }}", "***", "\u0663", "\uff15", "\u00b2", "1_000", "0x10", "1e3", "NaN", "-1", "9" * 5000),
     *("#!/bin/sh", "#cloud-config", "$(id)", "'", "(", "aws:", "https://", "http://127.0.0.1:1", "resolve:ssm:"),
     *("{", "}", "[", "]", "[" * 2000, "null", "true", '{"a": {"cpu": 1, "mmem": 1}}', "-----BEGIN PRIVATE KEY-----"),
+    *("c* m* r*", "spot,any", "self-hosted", "*", "M5.large"),
     *("ami-01234567", "sg-01234567", "subnet-01234567", "us-east-1", "us-east-1a", "owner/name", "7m", "420"),
 )
 _GOOD = (
@@ -73,9 +75,14 @@ VALUES: Mapping[str, st.SearchStrategy[str]] = {
 """Kinds of values; for most inputs they are wrong."""
 
 
-def environments(kind: str) -> st.SearchStrategy[dict[str, str]]:
-    """Give environments with values of a kind: one that many inputs have, or several under names of any spelling."""
-    known = [f"INPUT_{each.upper()}" for each in NAMED]
+def environments(
+    kind: str, named: Iterable[str] = NAMED, right: Mapping[str, str] = good()
+) -> st.SearchStrategy[dict[str, str]]:
+    """Give environments with values of a kind: one that many inputs have, or several under names of any spelling.
+
+    `named` are the inputs of the action, and `right` is an environment that it accepts.
+    """
+    known = [f"INPUT_{each.upper()}" for each in named]
     names = st.one_of(
         st.sampled_from([*known, *(each.replace("-", "_") for each in known), *READ]),
         st.sampled_from(READ),
@@ -88,7 +95,7 @@ def environments(kind: str) -> st.SearchStrategy[dict[str, str]]:
         st.dictionaries(names, VALUES[kind] | st.sampled_from(_GOOD), max_size=4),
         st.builds(dict.fromkeys, many, VALUES[kind]),
     )
-    base = st.sampled_from([good(), good(), {}])
+    base = st.sampled_from([right, right, {}])
     return st.builds(lambda given, values: {**given, **values}, base, changed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -15,8 +16,26 @@ if TYPE_CHECKING:
 
 BEAT = 5
 ENDS_AFTER = timedelta(minutes=1)
+ABANDONED_AFTER = timedelta(hours=1)
+"""How long an agent waits for a record."""
 BOOTING, WAITING, REGISTERING, SERVING, LEAVING = "booting", "waiting", "registering", "serving", "leaving"
+REFUSED, EXITED = "refused", "exited"
+"""Its registration has failed for this run; or it is of no use any more, and only waits for its threshold."""
 _BEGINS = {"created": REGISTERING, "claimed": REGISTERING, "running": SERVING, "idle": WAITING}
+
+
+class Fault(Enum):
+    """What goes wrong on a machine."""
+
+    NEVER_BOOTS = auto()
+    SCRIPT_FAILS = auto()
+    REGISTRATION_FAILS = auto()
+    HANGS = auto()
+    """It never comes to an end with its registration."""
+    DIES = auto()
+    """It ends before it has registered."""
+    SILENT = auto()
+    """It registers, and does not beat."""
 
 
 @frozen
@@ -31,6 +50,7 @@ class Pace:
     """To remove its registration and to stop the runner."""
     end: float = 15
     """To notice that its threshold passed a minute ago, and to end itself."""
+    fault: Fault | None = None
 
 
 USUAL = Pace()
@@ -42,7 +62,7 @@ FAST = Pace(boot=30, register=1, notice_release=1, leave=4)
 class Agent:
     """An instance's agent; it reads its record at once when something changed, and acts when it is due."""
 
-    pool: Pool
+    pool: Pool = field(repr=False)
     id: str
     pace: Pace = USUAL
     phase: str = BOOTING
@@ -51,18 +71,35 @@ class Agent:
     due: datetime | None = None
     since: datetime = field(init=False)
     beaten: datetime | None = None
+    registered_at: datetime | None = None
+    silent: bool = field(init=False)
     late_since: datetime | None = None
     """Since when its threshold is a minute ago."""
 
     def __attrs_post_init__(self) -> None:
-        """Begin in the phase that fits the record; without one it boots."""
+        """Begin in the phase that fits the record and the last signal; without a record it boots."""
         self.since = self._now
-        record = self._record
-        if record:
-            self.phase = _BEGINS.get(records.text(record, "state") or "", WAITING)
-            self.run = records.text(record, "runId") or ""
-        if self.phase in {BOOTING, REGISTERING}:
+        self.silent = self.pace.fault is Fault.SILENT
+        if record := self._record:
+            self._begin(record)
+        if self.phase in {BOOTING, REGISTERING} and self.pace.fault is not Fault.NEVER_BOOTS:
             self._later(self.pace.boot if self.phase == BOOTING else self.pace.register)
+
+    def _begin(self, record: dict[str, Any]) -> None:
+        state = records.text(record, "state") or ""
+        self.phase = _BEGINS.get(state, WAITING)
+        self.run = self._wanted
+        beat = records.read_time(records.text(self._item(records.HEARTBEAT), "updatedAt") or "")
+        if state == "created" and beat is None:
+            self.phase, self.run = BOOTING, ""
+            return
+        if state == "created" and not self.run:
+            self.phase = WAITING
+        self.silent |= state == "idle" and (beat is None or self._now - beat > timedelta(seconds=3 * BEAT))
+        signal = records.mapping(self._item(records.SIGNAL), "value")
+        served = records.text(signal, "runId")
+        if records.text(signal, "state") == "UD_REG_OK" and served and served == (self.run or self._last_run):
+            self.phase, self.run = SERVING, served
 
     @property
     def alive(self) -> bool:
@@ -74,12 +111,16 @@ class Agent:
         """Whether no job can come to it."""
         return self.phase == WAITING or not self.alive
 
+    def serves(self, run: str) -> bool:
+        """Whether a job that asks for a run can come to it."""
+        return self.alive and self.phase == SERVING and self.run == run
+
     def look(self) -> None:
         """Notice a change of its record, to act on it when the time has come."""
         wanted = self._wanted
         if self.phase == WAITING and self.due is None and wanted:
             self._later(self.pace.notice_claim)
-        if self.phase == SERVING and self.due is None and wanted != self.run:
+        if self.phase in {SERVING, REFUSED} and self.due is None and wanted != self.run:
             self._later(self.pace.notice_release)
 
     def act(self) -> None:
@@ -89,16 +130,18 @@ class Agent:
             return
         match self.phase:
             case "booting":
-                self._signal("UD_OK", self._initial_run)
-                self.phase = WAITING
+                failed = self.pace.fault is Fault.SCRIPT_FAILS
+                self._signal("UD_FAILED" if failed else "UD_OK", self._initial_run)
+                self.phase = EXITED if failed else WAITING
             case "waiting":
                 self.run = self._wanted
                 if self.run:
                     self.phase = REGISTERING
                     self._later(self.pace.register)
             case "registering":
-                self._signal("UD_REG_OK", self.run)
-                self.phase = SERVING
+                self._register()
+            case "refused":
+                self.phase, self.run = WAITING, ""
             case "serving":
                 # A run may have taken it again before it noticed that it was released.
                 if self._wanted != self.run:
@@ -109,22 +152,38 @@ class Agent:
                 self._signal("UD_REMOVE_REG_REMOVE_RUN_OK", self.run)
                 self.phase, self.run = WAITING, ""
 
+    def _register(self) -> None:
+        match self.pace.fault:
+            case Fault.REGISTRATION_FAILS:
+                self._signal("UD_REG_FAILED", self.run)
+                self.phase = REFUSED
+            case Fault.DIES:
+                self._end()
+            case Fault.HANGS:
+                pass
+            case _:
+                self._signal("UD_REG_OK", self.run)
+                self.phase, self.registered_at = SERVING, self._now
+
     def live(self) -> None:
         """Beat as often as it has until now, and end when its threshold is long past."""
         if not self.alive or self.phase == BOOTING:
             return
         now = self._now
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
-        if beat != self.beaten:
+        if beat != self.beaten and not self.silent and self.phase != EXITED:
             self.beaten = beat
             self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
-        threshold = records.read_time(records.text(self._record or {}, "threshold") or "")
+        record = self._record
+        if record is None and now - self.since >= ABANDONED_AFTER:
+            self._end()
+        threshold = records.read_time(records.text(record or {}, "threshold") or "")
         if threshold is None or now - threshold <= ENDS_AFTER:
             self.late_since = None
             return
         self.late_since = self.late_since or max(threshold + ENDS_AFTER, self.since)
         if now - self.late_since >= timedelta(seconds=self.pace.end):
-            self.pool.account.state.instances[self.id].ended_at = now
+            self._end()
 
     @property
     def _now(self) -> datetime:
@@ -132,7 +191,17 @@ class Agent:
 
     @property
     def _record(self) -> dict[str, Any] | None:
-        return self.pool.table.items.get(("TYPE#INSTANCE", f"ID#{self.id}"))
+        return self._item(records.INSTANCE) or None
+
+    @property
+    def _last_run(self) -> str:
+        return records.text(self._record or {}, "lastRunId") or ""
+
+    def _item(self, entity: str) -> dict[str, Any]:
+        return self.pool.table.items.get((f"TYPE#{entity}", f"ID#{self.id}"), {})
+
+    def _end(self) -> None:
+        self.pool.account.state.instances[self.id].ended_at = self._now
 
     @property
     def _wanted(self) -> str:

@@ -38,6 +38,8 @@ from tests.simulation.doors import dies, release
 from tests.simulation.invariants import SECRET, STRANGER, require
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from refresh.desired import DesiredRelease
     from refresh.output.release_run import ReleaseRun
     from tests.simulation.stage import Stage
@@ -74,6 +76,7 @@ class DoorGuard:
     before_it: dict[tuple[str, str], Any] = field(factory=dict)
     """All items before the call."""
     checked: int = 0
+    """How many requests were made before the call, by whichever process."""
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -87,7 +90,7 @@ class DoorGuard:
         if operation == "dynamodb:Query":
             for item in answer["Items"]:
                 identifier = records.identifier_of(item)
-                self.seen[identifier] = _seen(item)
+                self.seen[identifier] = seen_in(item)
                 if not asked_for(self.desired, self.stage.last_run.get(identifier, self.desired.run_id)):
                     self.foreign.add(identifier)
         if operation == "ec2:DescribeInstances":
@@ -101,12 +104,12 @@ class DoorGuard:
         self.inner.before(number, operation)
         self.stage.catch_up()
         self.before_it = dict(self.stage.pool.table.items)
+        self.checked = len(self.stage.pool.account.requests)
 
     def after(self, number: int, operation: str) -> None:
         """Check what the call did, then let the others act."""
         requests = self.stage.pool.account.requests
         if len(requests) > self.checked:
-            self.checked = len(requests)
             _, request = requests[-1]
             require(not SECRET.search(repr(request)), "D9", operation)
             match operation:
@@ -114,7 +117,7 @@ class DoorGuard:
                     self._check_terminations(request["InstanceIds"])
                 case "sqs:SendMessageBatch":
                     for entry in request["Entries"]:
-                        self._check_message(entry)
+                        check_message(self.stage, self.seen, self.foreign, entry)
                 case "dynamodb:TransactWriteItems":
                     self._check_writes()
                 case _:
@@ -134,7 +137,7 @@ class DoorGuard:
             self._check_record(records.identifier_of(item), before, item)
 
     def _check_record(self, identifier: str, before: Any, item: Any) -> None:
-        was, now = _seen(before), _seen(item)
+        was, now = seen_in(before), seen_in(item)
         require(was == self.seen.get(identifier), "D1", f"{identifier} was {was}, seen {self.seen.get(identifier)}")
         for name in TEXTS:
             require(records.text(item, name) is not None, "D7", f"{name} of {identifier} is {item.get(name)}")
@@ -181,18 +184,7 @@ class DoorGuard:
             late = (records.text(item, "threshold") or "") < self.stage.pool.in_time(0)
             # Refresh may have marked it meanwhile, or the provision of this very run may have recorded it.
             ending = records.text(item, "state") == records.TERMINATED or identifier not in self.seen
-            require(late or ending, "D4", f"{identifier} has time left: {_seen(item)}")
-
-    def _check_message(self, entry: Any) -> None:
-        message = json.loads(entry["MessageBody"])
-        require({name: type(it) for name, it in message.items()} == MESSAGE, "D7", message)
-        identifier, threshold = message["id"], message["threshold"]
-        seen = self.seen.get(identifier)
-        require(seen == ("idle", "", threshold), "R2", f"{identifier} was seen as {seen}: {message}")
-        require(identifier not in self.foreign, "R5", f"{identifier} was of {self.stage.last_run.get(identifier)}")
-        self.stage.sent.append((identifier, threshold))
-        visible = self.stage.pool.account.clock.now() + timedelta(seconds=entry.get("DelaySeconds", 0))
-        self.stage.at(visible, lambda: _check_agent(self.stage, identifier, threshold))
+            require(late or ending, "D4", f"{identifier} has time left: {seen_in(item)}")
 
     @property
     def _idle_seconds(self) -> int:
@@ -200,10 +192,23 @@ class DoorGuard:
         return int(settings["idleTimeSec"]["N"])
 
 
+def check_message(stage: Stage, seen: Mapping[str, Seen], foreign: Collection[str], entry: Any) -> None:
+    """Check a message that is sent: its form, and that it is for a machine that this process knows to be idle."""
+    message = json.loads(entry["MessageBody"])
+    require({name: type(it) for name, it in message.items()} == MESSAGE, "D7", message)
+    identifier, threshold = message["id"], message["threshold"]
+    known = seen.get(identifier)
+    require(known == ("idle", "", threshold), "R2", f"{identifier} was seen as {known}: {message}")
+    require(identifier not in foreign, "R5", f"{identifier} was of {stage.last_run.get(identifier)}")
+    stage.sent.append((identifier, threshold))
+    visible = stage.pool.account.clock.now() + timedelta(seconds=entry.get("DelaySeconds", 0))
+    stage.at(visible, lambda: _check_agent(stage, identifier, threshold))
+
+
 def _check_agent(stage: Stage, identifier: str, threshold: str) -> None:
     """Look at the machine as its message becomes visible: the receiver may claim the machine immediately."""
     item = stage.pool.table.of(records.INSTANCE).get(identifier, {})
-    if _seen(item) == ("idle", "", threshold):
+    if seen_in(item) == ("idle", "", threshold):
         agent = stage.agents.get(identifier)
         require(agent is None or agent.deregistered, "R1", f"{identifier} is offered while its agent is {agent}")
 
@@ -246,5 +251,6 @@ def settle(stage: Stage, desired: DesiredRelease, *, once: bool = False) -> None
     stage.pass_time(_MESSAGES_SEEN)
 
 
-def _seen(item: Any) -> Seen:
+def seen_in(item: Any) -> Seen:
+    """Give state, run and threshold of a record."""
     return records.text(item, "state"), records.text(item, "runId"), records.text(item, "threshold")

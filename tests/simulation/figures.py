@@ -36,6 +36,8 @@ class Tally:
 
     budget: str
     counts: Counter[str] = field(factory=Counter)
+    peaks: dict[str, int] = field(factory=dict)
+    """The largest of each figure."""
 
     def draws(self, what: str) -> Iterator[random.Random]:
         """Give a source of chance a schedule; a push runs the same ones as the one before it, a night new ones."""
@@ -46,13 +48,17 @@ class Tally:
         """Count."""
         self.counts[what] += number
 
+    def most(self, what: str, number: int) -> None:
+        """Keep the largest."""
+        self.peaks[what] = max(number, self.peaks.get(what, number))
+
     def sampled(self, schedules: Sequence[T], strides: dict[str, int] | None = None) -> Sequence[T]:
         """Give the part of a large set that the budget allows, the same in every run."""
         return schedules[:: (strides or BUDGETS)[self.budget]]
 
 
 TALLY = Tally(os.environ.get("REFRESH_BUDGET", "short"))
-_OUTPUT = "simulation"
+_OUTPUT, _PEAKS = "simulation", "simulation_peaks"
 
 
 @pytest.fixture
@@ -65,17 +71,20 @@ def pytest_sessionfinish(session: Any) -> None:
     """Hand a worker's figures over."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[_OUTPUT] = dict(TALLY.counts)
+        session.config.workeroutput[_PEAKS] = dict(TALLY.peaks)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take a worker's figures."""
     TALLY.counts.update(getattr(node, "workeroutput", {}).get(_OUTPUT, {}))
+    for what, number in getattr(node, "workeroutput", {}).get(_PEAKS, {}).items():
+        TALLY.most(what, number)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the figures, if anything was simulated."""
     if TALLY.counts:
         terminalreporter.section(f"simulated (budget {TALLY.budget})")
-        for what, number in sorted(TALLY.counts.items()):
+        for what, number in (*sorted(TALLY.counts.items()), *sorted(TALLY.peaks.items())):
             terminalreporter.write_line(f"{number:>9}  {what}")

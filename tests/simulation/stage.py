@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 
+_OFTEN = timedelta(seconds=0.2)
+"""How often agents look although nothing was written."""
+
+
 class _Actor(Protocol):
     due: datetime | None
 
@@ -78,20 +82,30 @@ class Stage:
 
     pool: Pool
     pace: Pace = USUAL
+    newcomers: list[Pace] = field(factory=list)
+    """How the next machines that are launched behave, in their order; the others have the usual pace."""
     agents: dict[str, Agent] = field(factory=dict)
     others: list[_Actor] = field(factory=list)
     last_run: dict[str, str] = field(factory=dict)
     """The run that each machine had last, whichever process wrote it."""
     known: set[tuple[str, str]] = field(factory=set)
     """The messages that were sent before, in the same form as `sent`."""
+    tokens: dict[str, str] = field(factory=dict)
+    """The label for which each client token was sent, whichever process sent it."""
     sent: list[tuple[str, str]] = field(factory=list)
     """The machines that release has offered in a message, each with the threshold in it."""
+
+    seen: tuple[object, int] | None = None
+    """The table before the last write, of which each write leaves another, and the number of instances."""
+    looked_at: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
         """Give every instance its agent."""
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             self.known.add((identifier, records.text(item, "offeredFor") or ""))
+        coming, self.newcomers = self.newcomers, []
         self._look()
+        self.newcomers = coming
 
     def begin(self, steps: Iterator[float], dies_at: float = math.inf) -> Process:
         """Let another program run."""
@@ -133,9 +147,17 @@ class Stage:
         return min(due, key=lambda each: each.due or until, default=None)
 
     def _look(self) -> None:
+        """Let all agents look, unless they have just looked and nothing was written since."""
+        table, now = self.pool.table, self.pool.account.clock.now()
+        seen = table.stale, len(self.pool.account.state.instances)
+        recent = self.looked_at is not None and now - self.looked_at < _OFTEN
+        if recent and self.seen is not None and self.seen[0] is seen[0] and self.seen[1] == seen[1]:
+            return
+        self.seen, self.looked_at = seen, now
         for identifier, instance in self.pool.account.state.instances.items():
             if identifier not in self.agents and TEMPLATE_TAG in instance.tags:
-                self.agents[identifier] = Agent(self.pool, identifier, self.pace)
+                pace = self.newcomers.pop(0) if self.newcomers else self.pace
+                self.agents[identifier] = Agent(self.pool, identifier, pace)
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             if run := records.text(item, "runId"):
                 self.last_run[identifier] = run

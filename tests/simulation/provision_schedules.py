@@ -1,0 +1,141 @@
+"""What happens to a provision at one of its calls: its own crashes, and other programs that run meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from tests.fakes.memory.account import Watch
+from tests.simulation import door_invariants
+from tests.simulation.actors import run_another
+from tests.simulation.door_schedules import Overtaken, offer_all
+from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
+from tests.simulation.original_provision import OriginalProvision
+from tests.simulation.original_release import OriginalRelease
+from tests.simulation.provision_ends import crashed, watched
+from tests.simulation.provision_invariants import later
+from tests.simulation.provision_worlds import build
+from tests.simulation.schedules import PHASES, CrashAt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from refresh.desired import DesiredProvision
+    from tests.simulation.door_schedules import Point
+    from tests.simulation.stage import Process, Stage
+
+_TRIED = {"dynamodb:BatchGetItem": 3}
+"""How many calls of a kind are tried, of a wait for example: the others see the same."""
+_USUALLY_TRIED = 6
+
+
+def calls_in(world: str) -> list[str]:
+    """List the calls of a provision in a world that is thrown away."""
+    stage, desired = build(world)
+    watched(stage, desired)
+    return list(stage.pool.account.calls)
+
+
+def numbers(calls: Sequence[str]) -> list[int]:
+    """List the calls at which something different can happen: of each kind the first ones, and the last."""
+    found = []
+    for number, name in enumerate(calls):
+        before, after = calls[:number].count(name), calls[number + 1 :].count(name)
+        if before < _TRIED.get(name, _USUALLY_TRIED) or not after:
+            found.append(number)
+    return found
+
+
+def points_in(world: str) -> list[Point]:
+    """List every call of a provision in a world, before and after its effect."""
+    return list(itertools.product(numbers(calls_in(world)), PHASES))
+
+
+def after_a_crash(world: str, point: Point) -> tuple[Stage, DesiredProvision]:
+    """Give a world in which a provision has died."""
+    stage, desired = build(world)
+    crashed(stage, desired, CrashAt(*point))
+    return stage, desired
+
+
+def points_after(world: str, point: Point) -> list[Point]:
+    """List every call of the next attempt after a provision that has died."""
+    stage, desired = after_a_crash(world, point)
+    watched(stage, later(desired))
+    return list(itertools.product(numbers(stage.pool.account.calls), PHASES))
+
+
+def _claiming(stage: Stage) -> Iterator[float]:
+    offer_all(stage)
+    return OriginalProvision(stage.pool, OTHER_RUN, count=2).steps()
+
+
+def _failing(stage: Stage) -> Iterator[float]:
+    offer_all(stage)
+    return OriginalProvision(stage.pool, OTHER_RUN, count=4, capacity=0).steps()
+
+
+NEIGHBOURS: dict[str, Callable[[Stage], Iterator[float]]] = {
+    "provision of another run, claiming": _claiming,
+    "provision of another run, without capacity": _failing,
+    "provision of another run, launching": lambda stage: OriginalProvision(stage.pool, OTHER_RUN).steps(),
+    "release of another run": lambda stage: OriginalRelease(stage.pool, OTHER_RUN).steps(),
+}
+"""The archived action's modes for other runs, in what they may do at the same time."""
+SAME_RUN: dict[str, Callable[[Stage], Iterator[float]]] = {
+    "provision of the same run": lambda stage: OriginalProvision(stage.pool, RUN).steps(),
+    "release of the same run": lambda stage: OriginalRelease(stage.pool, RUN).steps(),
+}
+"""The same for the same run: a workflow that has both."""
+
+
+def calls_of(neighbour: str, world: str) -> int:
+    """Count the calls of another program in a world that is thrown away."""
+    stage, _ = build(world)
+    process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage))
+    stage.until(process)
+    return process.made
+
+
+def overtakings(neighbour: str, world: str) -> list[tuple[int, int, int]]:
+    """List which of our calls another program overtakes, with how many of its calls, and when it ends."""
+    calls = calls_in(world)
+    places = [*numbers(calls), len(calls)]
+    theirs = calls_of(neighbour, world)
+    pairs = itertools.combinations_with_replacement(places, 2)
+    return [(first, number, then) for first, then in pairs for number in range(1, theirs + 1)]
+
+
+def overtaken(neighbour: str, world: str, schedule: tuple[int, int, int]) -> tuple[Stage, DesiredProvision]:
+    """Provision while another program runs, and let that come to its end."""
+    stage, desired = build(world)
+    process: Process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage))
+    first, number, then = schedule
+    seam = Overtaken(stage, process, first, number, then)
+    watched(stage, desired, seam, strict=neighbour in NEIGHBOURS)
+    stage.until(process)
+    return stage, desired
+
+
+def _aside(stage: Stage, act: Callable[[], object]) -> None:
+    """Let another process of this program act in the middle of one."""
+    account = stage.pool.account
+    kept = account.seam, account.look, list(account.calls), list(account.requests)
+    act()
+    account.seam, account.look, account.calls[:], account.requests[:] = kept
+
+
+def release_aside(stage: Stage) -> None:
+    """Let the run's release work, as after a cancel of one job."""
+    _aside(stage, lambda: door_invariants.crashed(stage, RELEASE, Watch()))
+
+
+def refresh_aside(stage: Stage) -> None:
+    """Let a refresh work."""
+    run_another(stage.pool, Watch())
+
+
+def provision_aside(stage: Stage, desired: DesiredProvision, point: Point | None = None) -> None:
+    """Let another provision work; it may die."""
+    seam = CrashAt(*point) if point else Watch()
+    _aside(stage, lambda: crashed(stage, desired, seam, strict=False))

@@ -1,0 +1,130 @@
+"""A provision may die at any call, be stopped, and any call may fail: what is left is found, continued or ended."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+from attrs import define
+
+from refresh import errors
+from refresh.provision.component import Patience
+from tests.fakes.memory.account import Watch
+from tests.simulation.agents import FAST, SLOW, USUAL, Pace
+from tests.simulation.figures import Tally
+from tests.simulation.provision_ends import crashed, leave, settle, watched
+from tests.simulation.provision_invariants import later
+from tests.simulation.provision_schedules import after_a_crash, calls_in, points_after, points_in
+from tests.simulation.provision_worlds import WORLDS, build, provides_later
+from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt
+
+KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.CredentialsExpired, errors.Rejected)
+SINGLES = {"short": 40, "push": 3, "nightly": 1}
+"""Every how manyth single fault is tried."""
+FAILURES = {"short": 80, "push": 7, "nightly": 1}
+PAIRS = {"short": 2000, "push": 150, "nightly": 3}
+EVERY_WORLD = {"short": 5, "push": 1, "nightly": 1}
+ALL_WORLDS = list(WORLDS)
+
+
+@pytest.mark.parametrize("pace", [FAST, USUAL, SLOW], ids=["fast", "usual", "slow"])
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_provision_gets_what_can_be_had(world: str, pace: Pace, tally: Tally) -> None:
+    """Then the next attempt adds nothing, and after the release nothing is left."""
+    stage, desired = build(world, pace)
+    run = watched(stage, desired)
+    expected = WORLDS[world]
+    assert run.available == expected.provides, run.report
+    origins = Counter(each.origin for each in run.ready)
+    assert expected.claimed in {None, origins["claimed"]}, run
+    assert expected.launched in {None, origins["launched"]}, run
+    leave(stage, settle(stage, desired, provides=provides_later(world)))
+    tally.add("clean provisions")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_provision_that_died_at_any_call_is_continued_by_the_next_attempt(world: str, tally: Tally) -> None:
+    """Before its effect and after it."""
+    for point in tally.sampled(points_in(world), SINGLES):
+        stage, desired = build(world)
+        assert crashed(stage, desired, CrashAt(*point))
+        leave(stage, settle(stage, desired, provides=provides_later(world)))
+        tally.add("single crashes of provision")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_of_a_provision_that_died_at_any_call_its_release_leaves_nothing(world: str, tally: Tally) -> None:
+    for point in tally.sampled(points_in(world)[1:], SINGLES):
+        stage, desired = build(world)
+        assert crashed(stage, desired, CrashAt(*point))
+        leave(stage, desired)
+        tally.add("releases after a crash of provision")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_crash_of_the_next_attempt_is_repaired_too(world: str, tally: Tally) -> None:
+    """Pairs of crash points."""
+    firsts = points_in(world)
+    pairs = [(first, second) for first in firsts for second in range(2 * len(firsts))]
+    for first, number in tally.sampled(pairs, PAIRS):
+        points = points_after(world, first)
+        stage, desired = after_a_crash(world, first)
+        second = points[number % len(points)]
+        assert crashed(stage, later(desired), CrashAt(*second))
+        leave(stage, settle(stage, later(desired), provides=provides_later(world)))
+        tally.add("crash pairs of provision")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_call_of_provision_that_fails_is_reported_or_repaired(
+    world: str, kind: type[errors.ApiError], tally: Tally
+) -> None:
+    """The call has no effect, or only its answer is lost."""
+    # Only what is not answered may have had an effect.
+    points = [each for each in points_in(world) if each[1] == "before" or kind is errors.Unavailable]
+    for point in tally.sampled(points, FAILURES):
+        stage, desired = build(world)
+        watched(stage, desired, FailAt(*point, kind))
+        leave(stage, settle(stage, desired, provides=provides_later(world)))
+        tally.add("single failures of provision")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("kind", [each for each in KINDS if each is not errors.Throttled], ids=lambda it: it.__name__)
+def test_an_operation_of_provision_that_always_fails_is_reported(
+    world: str, kind: type[errors.ApiError], tally: Tally
+) -> None:
+    """Permission is missing, or a service is down for the whole run."""
+    phases = PHASES if kind is errors.Unavailable else PHASES[:1]
+    points = list(itertools.product(sorted(set(calls_in(world))), phases))
+    for operation, phase in tally.sampled(points, SINGLES):
+        stage, desired = build(world)
+        watched(stage, desired, FailAlways(operation, phase, kind))
+        leave(stage, settle(stage, desired, provides=provides_later(world)))
+        tally.add("failing operations of provision")
+
+
+@define
+class StopAt(Watch):
+    """The job is cancelled at a call."""
+
+    number: int
+    stopped: bool = False
+
+    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - the seam's shape
+        """Stop."""
+        self.stopped |= number >= self.number
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_provision_that_is_stopped_at_any_call_sends_nothing_new(world: str, tally: Tally) -> None:
+    """But for the records of what EC2 has launched; its release leaves nothing."""
+    for number, _ in tally.sampled(points_in(world)[::2], SINGLES):
+        stage, desired = build(world)
+        stop = StopAt(number)
+        run = watched(stage, desired, stop, Patience(stopped=lambda: stop.stopped))  # noqa: B023 - it is used at once
+        assert not run.available or run.report.error is None
+        leave(stage, desired)
+        tally.add("stopped provisions")
