@@ -44,7 +44,7 @@ class Steps:
     def refresh(self, **inputs: str) -> None:
         """Refresh the pool."""
         self.world.forget_calls()
-        code, printed = self.world.run(**inputs)
+        code, printed = self.world.run({}, **inputs)
         assert code == 0, printed
         self._note("refresh")
 
