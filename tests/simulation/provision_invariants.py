@@ -146,7 +146,7 @@ class ProvisionGuard:
                 self.described.update(each["InstanceId"] for each in reservation["Instances"])
 
     def _recorded_only(self) -> bool:
-        """Whether only new records were written, or the label was taken, which is sent together with the first reads."""
+        """Whether only new records were written, or the label was taken, which is sent with the first reads."""
         after = self.stage.pool.table.items
         changed = {key: item for key, item in after.items() if self.items.get(key) != item}
         return all(
@@ -312,7 +312,8 @@ class ProvisionGuard:
             item = recorded.get(identifier)
             run = tags.get("InitialRunId") if item is None else records.text(item, "runId")
             late = item is not None and self._expired(item)
-            if run == self.label and not late and TEMPLATE_TAG in tags and STRANGER not in tags:
+            hidden = item is None and identifier not in self.described
+            if run == self.label and not (late or hidden) and TEMPLATE_TAG in tags and STRANGER not in tags:
                 found.append(identifier)
         return found
 
