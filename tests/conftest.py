@@ -11,7 +11,7 @@ from hypothesis import settings
 from refresh.output.job_summary import markdown
 from tests import suites
 from tests.fakes import dynamodb_local
-from tests.fakes.releasing import ReleaseWorld
+from tests.fakes.provisioning import ProvisionWorld
 from tests.fakes.world import forget_clients
 
 if TYPE_CHECKING:
@@ -86,21 +86,21 @@ def github() -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def world(aws: AwsServer, github: GitHubServer) -> ReleaseWorld:
+def world(aws: AwsServer, github: GitHubServer) -> ProvisionWorld:
     """Give one pool's surroundings: both servers and the environment of its workflow step."""
-    return ReleaseWorld(aws, github)
+    return ProvisionWorld(aws, github)
 
 
 @pytest.fixture
-def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> ReleaseWorld:
+def servers(aws: AwsServer, github: GitHubServer, dynamodb_local_url: str) -> ProvisionWorld:
     """Give the same with the table on DynamoDB Local: moto's conditional writes are neither atomic nor fast."""
-    world = ReleaseWorld(aws, github, dynamodb_url=dynamodb_local_url)
+    world = ProvisionWorld(aws, github, dynamodb_url=dynamodb_local_url)
     world.delete_table()
     return world
 
 
 @pytest.fixture
-def clients(world: ReleaseWorld) -> Clients:
+def clients(world: ProvisionWorld) -> Clients:
     """Give the clients of the pool's account."""
     return world.clients()
 
@@ -121,7 +121,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def refreshed(world: ReleaseWorld) -> ReleaseWorld:
+def refreshed(world: ProvisionWorld) -> ProvisionWorld:
     """Give a pool that a first run has brought to the desired state; its calls are forgotten."""
     report = world.refresh()
     assert report.exit_code == 0, markdown(report)

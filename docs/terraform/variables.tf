@@ -59,7 +59,7 @@ variable "plan_only_job" {
 variable "create_provision_role" {
   description = "Whether to make a role for jobs that provision with org/refresh-action/provision."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "create_release_role" {

@@ -11,6 +11,7 @@ from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import ChangeT, Done, Failed, Postponed, Skipped
 from refresh.engine.report import ComponentReport
+from refresh.workflow import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,6 +92,11 @@ class Run:
     def over(self) -> bool:
         """Whether nothing new may begin; checked before each pass, before its changes and before each batch."""
         return self.stopped() or (self.deadline is not None and self.clock.now() >= self.deadline)
+
+
+def defect(error: Exception) -> errors.RefreshError:
+    """Return the error of a component that has a defect: it ends that component only."""
+    return errors.RefreshError(unforeseen.defect(error))
 
 
 Arguments = ParamSpec("Arguments")

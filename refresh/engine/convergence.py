@@ -9,9 +9,8 @@ from attrs import evolve
 from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import ChangeT, Done, Failed, Postponed, Skipped, Unchecked
-from refresh.engine.component import ActualT, Component, Converged, Gate, Run
+from refresh.engine.component import ActualT, Component, Converged, Gate, Run, defect
 from refresh.engine.report import ComponentReport
-from refresh.workflow import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +76,7 @@ class Convergence(Generic[ActualT, ChangeT]):
         except errors.RefreshError as caught:
             return self._ended(caught)
         except Exception as caught:  # noqa: BLE001 - a defect in one component must not stop the garbage collection
-            return self._ended(errors.RefreshError(unforeseen.defect(caught)))
+            return self._ended(defect(caught))
         return self._ended(None)
 
     def abandoned(self) -> Converged[ActualT]:

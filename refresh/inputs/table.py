@@ -355,7 +355,7 @@ INPUTS = (
         summary="patterns of instance types",
         description=(
             "Instance types that may be used, as patterns in which `*` stands for any characters, separated by white "
-            "space or commas; at most 400. Bursting types (`t`) are only used if a pattern begins with `t`."
+            "space or commas; at most 400. Bursting types are only used if a pattern names them, such as `t3*` or `t*`."
         ),
     ),
     Input(

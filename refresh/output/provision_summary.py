@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from refresh.output import change_list
 from refresh.output.job_summary import ROWS, bullets, cell, cut
-from refresh.output.problems import causes
+from refresh.output.problems import causes, problems
 from refresh.output.provision_run import CLAIMED, HELD, LAUNCHED
 from refresh.pool import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from refresh.engine.report import ComponentReport
     from refresh.output.provision_run import ProvisionRun
 
 _ORIGINS = {HELD: "held before", CLAIMED: "warm", LAUNCHED: "new"}
@@ -36,6 +39,16 @@ def status(run: ProvisionRun) -> str:
     return f"not available, {desired.if_unavailable} instead" if run.replaced else f"failed; {ready}"
 
 
+def shown(run: ProvisionRun) -> ComponentReport:
+    """Return the report with warnings in place of errors if the jobs can start nonetheless."""
+    found = run.component
+    if found.planning or not (run.available or run.replaced):
+        return found
+    instead = f" The jobs run on {run.label} instead, as if-unavailable says." if run.replaced else ""
+    texts = tuple(f"{problem}{instead}" for problem in problems(found))
+    return evolve(found, error=None, refusals=(), outcomes=(), warnings=(*found.warnings, *texts))
+
+
 def _status(run: ProvisionRun) -> Iterator[str]:
     sign = "📝" if run.component.planning else "✅" if run.available else "⚠️" if run.replaced else "❌"
     yield f"### {sign} Runner provision: {status(run)}"
@@ -49,15 +62,16 @@ def _status(run: ProvisionRun) -> Iterator[str]:
 
 
 def _urgent(run: ProvisionRun) -> Iterator[str]:
-    listed = [f"❌ {cell(text)}" for _, text in causes([run.component])]
-    listed += [f"⚠️ {cell(text)}" for text in run.component.warnings]
+    report = shown(run)
+    listed = [f"❌ {cell(text)}" for _, text in causes([report])]
+    listed += [f"⚠️ {cell(text)}" for text in report.warnings]
     yield from bullets(listed)
 
 
 def _planned(run: ProvisionRun) -> Iterator[str]:
     if run.component.planning:
         yield "```"
-        yield from change_list.planned(run.component.planned, ())
+        yield from change_list.planned(run.component.planned, run.component.following)
         yield "```"
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from refresh.output import change_list, provision_outputs, provision_report, provision_summary, publish
-from refresh.output.problems import problems
 from refresh.pool import records
 from refresh.workflow import log
 
@@ -31,13 +28,7 @@ def beginning(commands: Commands, given: ProvisionInputs) -> None:
 def ending(commands: Commands, run: ProvisionRun) -> int:
     """Publish the result for people and programs, and return the exit code."""
     _machines(commands, run)
-    if run.replaced:
-        # The jobs run on a hosted runner: what is missing fails nothing.
-        instead = f"the jobs run on {run.label} instead, the input if-unavailable"
-        texts = tuple(f"{problem}; {instead}" for problem in problems(run.component))
-        publish.messages(commands, evolve(run.component, error=None, refusals=(), outcomes=(), warnings=texts))
-    else:
-        publish.messages(commands, run.component)
+    publish.messages(commands, provision_summary.shown(run))
     log.info(
         "provision.finished",
         available=str(run.available).lower(),
@@ -58,7 +49,7 @@ def _machines(commands: Commands, run: ProvisionRun) -> None:
     status = provision_summary.status(run)
     with commands.group(f"provision: {status} ({seconds} s)", {"status": status, "seconds": seconds}):
         if run.component.planning:
-            for line in change_list.planned(run.component.planned, ()):
+            for line in change_list.planned(run.component.planned, run.component.following):
                 commands.line(line)
         for each in run.ready:
             facts = {

@@ -11,7 +11,7 @@ from refresh.pool.batches import batches
 from refresh.pool.launch import Fleet, FleetAnswer
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
-from refresh.pool.signals import Signal
+from refresh.pool.signals import Signal, beating
 from refresh.pool.usage import UsageClass
 
 Attempt = tuple[UsageClass, int]
@@ -61,6 +61,8 @@ class Actual:
     signals: Mapping[str, Signal] = field(factory=dict)
     beats: Mapping[str, datetime] = field(factory=dict)
     """When each agent wrote its last heartbeat."""
+    read_at: Mapping[str, datetime] = field(factory=dict)
+    """When a machine was read last, if that was after the last look."""
     launches: Launches = field(factory=Launches)
     claimed: frozenset[str] = frozenset()
     """Machines that this run has claimed."""
@@ -72,6 +74,10 @@ class Actual:
     """The result that was written into the run's item; "" while there is none."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
+
+    def beats_on(self, identifier: str) -> bool:
+        """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
+        return beating(self.beats.get(identifier), self.read_at.get(identifier, self.looked_at))
 
     @property
     def subnets(self) -> tuple[tuple[str, ...], ...]:

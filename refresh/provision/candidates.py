@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from refresh.pool import lifecycle
 from refresh.pool.records import InstanceRecord, read_time
-from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME, beating
+from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME
 
 if TYPE_CHECKING:
     import random
@@ -80,9 +80,7 @@ def ready(actual: Actual, record: InstanceRecord, now: datetime) -> bool:
     """Whether the machine waits for a run: nobody has it, its agent works, and has left the last run."""
     free = record.state in {lifecycle.IDLE, lifecycle.CREATED} and record.run_id == ""
     ahead = record.expires is not None and record.expires > now
-    # A run that has lost many claims may have read the heartbeats a while ago.
-    beats = beating(actual.beats.get(record.id), actual.looked_at)
-    return free and ahead and beats and _has_left(actual, record)
+    return free and ahead and actual.beats_on(record.id) and _has_left(actual, record)
 
 
 def _has_left(actual: Actual, record: InstanceRecord) -> bool:

@@ -13,13 +13,13 @@ from refresh.desired import Mode
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.account import AccountGate
 from refresh.engine.change import Done, Failed, Postponed
+from refresh.engine.component import defect
 from refresh.engine.report import ComponentReport
 from refresh.pool import lifecycle, names
 from refresh.pool.records import InstanceRecord
 from refresh.provision import apply, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
-from refresh.workflow import unforeseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredProvision
     from refresh.engine.change import Outcome
     from refresh.pool.launch import Fleet, FleetAnswer
+    from refresh.pool.runs import RunRequest
     from refresh.ports import Clock, DoorClients
     from refresh.provision.changes import ProvisionChange
 
@@ -113,8 +114,10 @@ class Provisioning:
             self._work()
         except errors.RefreshError as error:
             self._ended(error)
+            self._record_launched()
         except Exception as error:  # noqa: BLE001 - the machines that are ready are reported nonetheless
-            self._ended(errors.RefreshError(unforeseen.defect(error)))
+            self._ended(defect(error))
+            self._record_launched()
         return self.provided()
 
     def abandoned(self) -> Provided:
@@ -156,10 +159,12 @@ class Provisioning:
         while True:
             actual = self._collected()
             step = policy.plan(self.desired, known.request, actual, self._now(), self._chance)
-            self._report = evolve(self._report, refusals=tuple(dict.fromkeys((*self._report.refusals, *step.problems))))
+            # The last words count: another try may have found other causes.
+            self._report = evolve(self._report, refusals=step.problems or self._report.refusals)
             if not self._report.planned:
                 self._report = evolve(self._report, planned=step.changes)
             if self.desired.mode is Mode.PLAN:
+                self._report = evolve(self._report, following=self._following(known.request, actual, step.changes))
                 return
             self._stop_if_asked()
             if step.changes:
@@ -170,6 +175,14 @@ class Provisioning:
                 self._wait(step.wait.total_seconds())
             else:
                 return
+
+    def _following(
+        self, request: RunRequest, actual: Actual, changes: Sequence[ProvisionChange]
+    ) -> tuple[ProvisionChange, ...]:
+        """Return what the planned changes lead to, such as a launch after claims."""
+        then = predict.after(actual, map(Done, changes))
+        later = policy.plan(self.desired, request, then, self._now(), self._chance).changes
+        return tuple(each for each in later if each not in changes)
 
     def _now(self) -> datetime:
         return self._clock.now() + self._clients.skew()
@@ -190,6 +203,7 @@ class Provisioning:
             records=machines.records,
             signals=machines.signals,
             beats=machines.beats,
+            read_at={},
             launches=evolve(self._actual.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )
@@ -206,17 +220,23 @@ class Provisioning:
         return self._known()
 
     def _stop_if_asked(self) -> None:
-        """End the run if it was asked to stop; only what EC2 has launched is still recorded."""
-        if not self._patience.stopped():
+        if self._patience.stopped():
+            raise errors.Interrupted(f"stopped as asked, before all machines were ready. {_CONTINUED}")
+
+    def _record_launched(self) -> None:
+        """Record what EC2 has launched, although the run has ended: nobody else knows of these machines."""
+        if self._actual is None:
             return
         while self._fleet and not self._fleet.done() and not self._patience.out():
             wait([self._fleet], timeout=policy.SOON.total_seconds())
-        actual = self._collected()
-        if records := tuple(policy.recorded(self.desired, actual, self._now())):
-            self._patience.excepted()
-            sender = evolve(self._sender, over=lambda: False)
-            self._keep(apply.write(self._table, self._version, sender, records))
-        raise errors.Interrupted(f"stopped as asked, before all machines were ready. {_CONTINUED}")
+        try:
+            records = tuple(policy.recorded(self.desired, self._collected(), self._now()))
+            if records:
+                self._patience.excepted()
+                sender = evolve(self._sender, over=lambda: False)
+                self._kept(tuple(apply.write(self._table, self._version, sender, records)))
+        except errors.RefreshError as error:
+            self._report = evolve(self._report, warnings=(*self._report.warnings, str(error)))
 
     @property
     def _version(self) -> str:
@@ -248,8 +268,7 @@ class Provisioning:
     def _keep(self, outcomes: Iterable[Outcome]) -> None:
         """Keep what came of changes, and read the machines again for which that is not certain."""
         listed = tuple(outcomes)
-        self._actual = predict.after(self._known(), listed)
-        self._report = evolve(self._report, outcomes=(*self._report.outcomes, *listed))
+        self._kept(listed)
         failed = [each for each in listed if isinstance(each, Failed)]
         self._failures = self._failures + 1 if failed else 0
         if failed and (self._failures == _TRIES or isinstance(failed[0].error, errors.PermissionDenied)):
@@ -258,6 +277,10 @@ class Provisioning:
             self._clock.sleep(policy.LATER.total_seconds())
         if doubtful := [each.change.subject for each in listed if _uncertain(each)]:
             self._read(doubtful)
+
+    def _kept(self, outcomes: tuple[Outcome, ...]) -> None:
+        self._actual = predict.after(self._known(), outcomes)
+        self._report = evolve(self._report, outcomes=(*self._report.outcomes, *outcomes))
 
     def _give_up(self, changes: Sequence[GiveUp]) -> None:
         actual = self._known()
@@ -305,7 +328,7 @@ class Provisioning:
 
     def _read(self, identifiers: Sequence[str]) -> None:
         found = look.machines(self.desired, self._clients, self._clock, identifiers)
-        self._actual = predict.read(self._known(), found, identifiers)
+        self._actual = predict.read(self._known(), found, identifiers, self._now())
 
     def _ended(self, error: errors.RefreshError) -> None:
         self._report = evolve(self._report, error=error)

@@ -58,18 +58,23 @@ def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
         )
     elif desired.fewest > settings.max_instances.get(desired.resource_class, _UNLIMITED):
         yield (
-            f"count: {desired.fewest} machines of the class {desired.resource_class} are more than the pool may have: "
-            f"its max-instances is {settings.max_instances[desired.resource_class]}. Ask for fewer, or raise "
-            "max-instances in the refresh workflow."
+            f"count: {desired.fewest} of the class {desired.resource_class} asked for, but max-instances allows the "
+            f"pool only {settings.max_instances[desired.resource_class]}. Ask for fewer, or raise max-instances in the "
+            "refresh workflow."
         )
 
 
 def shortage(desired: DesiredProvision, actual: Actual, ready: int, now: datetime) -> str:
     """Say how many machines are missing, and why, with the remedy for each cause."""
-    free = f"no machine of the pool became free within {lasting(desired.timeout)}; raise the input timeout."
-    causes = list(_causes(desired, actual, now)) or [free]
+    causes = list(_causes(desired, actual, now)) or [_unexplained(desired, actual, now)]
     number = f"{ready} of {desired.count} machines" if desired.count > 1 else "no machine"
     return f"{number} {'are' if desired.count > 1 else 'is'} ready for {desired.label}: {' '.join(causes)}"
+
+
+def _unexplained(desired: DesiredProvision, actual: Actual, now: datetime) -> str:
+    if now < actual.began_at + desired.timeout:
+        return "Others took its machines: look for a release of the same label that ran meanwhile."
+    return f"No machine of the pool became free within {lasting(desired.timeout)}: raise the input timeout."
 
 
 def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[str]:

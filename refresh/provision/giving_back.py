@@ -59,7 +59,7 @@ def _wanted(desired: DesiredProvision, *, back: bool) -> DesiredRelease:
         run_id=desired.run_id,
         name=desired.name,
         workflow_repository=desired.repository,
-        reuse=desired.reuse,
+        reuse=desired.reuse and back,
         force=True,
         claimed_too=back,
     )

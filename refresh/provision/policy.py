@@ -14,7 +14,7 @@ from attrs import frozen
 from refresh.pool import launch, lifecycle, names
 from refresh.pool.records import InstanceRecord, read_time
 from refresh.pool.runs import FAILED, PROVIDED
-from refresh.pool.signals import REGISTRATION_FAILED, SCRIPT_FAILED, beating
+from refresh.pool.signals import REGISTRATION_FAILED, SCRIPT_FAILED
 from refresh.provision import candidates, findings
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
 
@@ -108,7 +108,7 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
 
 def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
     """Return why a machine of the label is given up; None if it is ready or may become so."""
-    signal, beats = actual.signals.get(record.id), beating(actual.beats.get(record.id), now)
+    signal, beats = actual.signals.get(record.id), actual.beats_on(record.id)
     usable = (*desired.usage_classes, *desired.launched_as)
     # EC2 need not say of which type it has launched a machine.
     if record.id not in actual.launches.launched and not candidates.fits(desired, record, usable):
@@ -139,7 +139,7 @@ def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
             failed.append(GiveUp(record.id, back=why == findings.ASKED_OTHERWISE, why=why))
         elif record.state == lifecycle.RUNNING:
             ready.append(record)
-        elif signal and signal.registered_for(desired.label) and beating(actual.beats.get(record.id), now):
+        elif signal and signal.registered_for(desired.label) and actual.beats_on(record.id):
             registered.append(record)
         else:
             waiting.append(record)

@@ -10,10 +10,12 @@ from refresh.engine.change import Done, Skipped
 from refresh.pool import lifecycle, records
 from refresh.pool.launch import Cause
 from refresh.pool.records import InstanceRecord
+from refresh.pool.runs import PROVIDED
 from refresh.provision.changes import Claim, Conclude, Record, Renew, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from refresh.engine.change import Outcome
     from refresh.pool.launch import FleetAnswer
@@ -27,15 +29,14 @@ _FOR_ALL_SUBNETS = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
 
 
 def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
-    """Return the pool after these outcomes; what was not acknowledged has to be read.
-
-    A result that was written together with machines does not count if one of these was lost meanwhile.
-    """
+    """Return the pool after these outcomes; what was not acknowledged has to be read."""
     listed = tuple(outcomes)
-    provided = all(isinstance(each, Done) for each in listed if isinstance(each.change, (Start, Renew)))
     for outcome in listed:
-        if provided or not isinstance(outcome.change, Conclude):
-            actual = _after(actual, outcome)
+        actual = _after(actual, outcome)
+    counted = (each for each in listed if isinstance(each.change, (Start, Renew)))
+    if actual.result == PROVIDED and not all(isinstance(each, Done) for each in counted):
+        # The result was written with machines that did not start.
+        return evolve(actual, result="")
     return actual
 
 
@@ -48,8 +49,8 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
     tried, refused = _NONE, _NONE
     if answer.missing and answer.shortfalls:
         usage, every = answer.fleet.usage_class, range(len(actual.subnets))
-        attempt = usage, actual.subnets.index(answer.fleet.subnet_ids)
-        tried = frozenset({attempt})
+        # The pool's subnets may have changed since the request.
+        tried = frozenset((usage, group) for group in every if actual.subnets[group] == answer.fleet.subnet_ids)
         if {each.cause for each in answer.telling} & _FOR_ALL_SUBNETS:
             refused = frozenset((usage, group) for group in every)
         elif not answer.worth_repeating:
@@ -71,8 +72,8 @@ def _in_one_zone(answer: FleetAnswer) -> bool:
     return several and any("duplicate instance pools" in each.message for each in answer.shortfalls)
 
 
-def read(actual: Actual, found: Machines, identifiers: Iterable[str]) -> Actual:
-    """Return the pool with these machines as they were found."""
+def read(actual: Actual, found: Machines, identifiers: Iterable[str], now: datetime) -> Actual:
+    """Return the pool with these machines as they were found at this time."""
     asked = set(identifiers)
     mine = {
         each.id
@@ -84,6 +85,7 @@ def read(actual: Actual, found: Machines, identifiers: Iterable[str]) -> Actual:
         records={**_without(actual.records, asked), **found.records},
         signals={**_without(actual.signals, asked), **found.signals},
         beats={**_without(actual.beats, asked), **found.beats},
+        read_at={**actual.read_at, **dict.fromkeys(asked, now)},
         # A claim whose answer was lost, and that was sent again, seems to be lost to another run.
         claimed=actual.claimed | (mine & actual.lost),
         lost=actual.lost - mine,
@@ -99,8 +101,8 @@ def _after(actual: Actual, outcome: Outcome) -> Actual:
     done = isinstance(outcome, Done)
     if isinstance(change, Conclude):
         return evolve(actual, result=change.result) if done or isinstance(outcome, Skipped) else actual
-    # A record that could not be written is written again: the machine runs.
-    if isinstance(outcome, Skipped) if isinstance(change, Record) else isinstance(change, Claim) and not done:
+    # A record that was refused is written again: nobody else knows of the machine.
+    if not done and (isinstance(change, Claim) or (isinstance(change, Record) and isinstance(outcome, Skipped))):
         return evolve(actual, lost=actual.lost | {change.subject})
     if not done or not isinstance(change, (Claim, Start, Renew, Record)):
         return actual

@@ -18,10 +18,11 @@ from tests.fakes import app, canaries
 from tests.fakes.literals import good
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 READ = (
-    *("GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_RUN_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REFRESH_ALLOW_HTTP"),
     *("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
 )
@@ -33,6 +34,7 @@ _PIECES = (
     *("${{ secrets.X }}", "***", "\u0663", "\uff15", "\u00b2", "1_000", "0x10", "1e3", "NaN", "-1", "9" * 5000),
     *("#!/bin/sh", "#cloud-config", "$(id)", "'", "(", "aws:", "https://", "http://127.0.0.1:1", "resolve:ssm:"),
     *("{", "}", "[", "]", "[" * 2000, "null", "true", '{"a": {"cpu": 1, "mmem": 1}}', "-----BEGIN PRIVATE KEY-----"),
+    *("c* m* r*", "spot,any", "self-hosted", "*", "M5.large"),
     *("ami-01234567", "sg-01234567", "subnet-01234567", "us-east-1", "us-east-1a", "owner/name", "7m", "420"),
 )
 _GOOD = (
@@ -73,9 +75,14 @@ VALUES: Mapping[str, st.SearchStrategy[str]] = {
 """Kinds of values; for most inputs they are wrong."""
 
 
-def environments(kind: str) -> st.SearchStrategy[dict[str, str]]:
-    """Give environments with values of a kind: one that many inputs have, or several under names of any spelling."""
-    known = [f"INPUT_{each.upper()}" for each in NAMED]
+def environments(
+    kind: str, named: Iterable[str] = NAMED, right: Mapping[str, str] = good()
+) -> st.SearchStrategy[dict[str, str]]:
+    """Give environments with values of a kind: one that many inputs have, or several under names of any spelling.
+
+    `named` are the inputs of the action, and `right` is an environment that it accepts.
+    """
+    known = [f"INPUT_{each.upper()}" for each in named]
     names = st.one_of(
         st.sampled_from([*known, *(each.replace("-", "_") for each in known), *READ]),
         st.sampled_from(READ),
@@ -88,7 +95,7 @@ def environments(kind: str) -> st.SearchStrategy[dict[str, str]]:
         st.dictionaries(names, VALUES[kind] | st.sampled_from(_GOOD), max_size=4),
         st.builds(dict.fromkeys, many, VALUES[kind]),
     )
-    base = st.sampled_from([good(), good(), {}])
+    base = st.sampled_from([right, right, {}])
     return st.builds(lambda given, values: {**given, **values}, base, changed)
 
 
@@ -133,6 +140,11 @@ def _classes(draw: st.DrawFn) -> tuple[ResourceClass, ...]:
     return tuple(draw(st.permutations([ResourceClass(*each) for each in zip(names, cpus, memories, strict=True)])))
 
 
+def _limits(classes: tuple[ResourceClass, ...]) -> st.SearchStrategy[tuple[tuple[str, int], ...]]:
+    limited = st.dictionaries(st.sampled_from([each.name for each in classes]), st.integers(0, 10_000))
+    return limited.map(lambda found: tuple(found.items()))
+
+
 _REPOSITORIES = st.builds(
     Repository,
     _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"),
@@ -164,6 +176,7 @@ _HOSTS = _matching(r"https://[a-z0-9.-]{1,40}(:[0-9]{1,5})?")
 def desired_states(draw: st.DrawFn) -> DesiredState:
     """Give any desired state that inputs can ask for."""
     repository, server, version = draw(_REPOSITORIES), draw(_HOSTS), draw(st.none() | _VERSIONS)
+    classes = draw(_classes())
     role, accounts = draw(st.none() | _ROLES), draw(st.sets(_matching(r"[0-9]{12}"), max_size=3))
     if role and accounts:
         accounts.add(role.arn.split(":")[4])
@@ -179,7 +192,8 @@ def desired_states(draw: st.DrawFn) -> DesiredState:
         subnet_ids=draw(_ids("subnet", 50)),
         max_idle_time=draw(_seconds(60, 24 * 3600)),
         max_runtime=draw(_seconds(60, 5 * 24 * 3600)),
-        resource_classes=draw(_classes()),
+        resource_classes=classes,
+        max_instances=draw(_limits(classes)),
         pre_runner_script=draw(_COMMENTS),
         runner_version=version,
         runner_checksums=draw(_SUMS) if version else (),
@@ -219,6 +233,7 @@ def dump(desired: DesiredState) -> dict[str, str]:
         "resource-class-config": json.dumps(
             {each.name: {"cpu": each.cpu, "mmem": each.memory_mib} for each in desired.resource_classes}
         ),
+        "max-instances": json.dumps(dict(desired.max_instances)),
         "pre-runner-script": desired.pre_runner_script,
         "actions-runner-version": desired.runner_version or "latest",
         "actions-runner-sha256": ",".join(f"{name}={each}" for name, each in desired.runner_checksums),

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 from moto.backends import get_backend
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.models.tags import TagBackend
@@ -146,6 +147,20 @@ class AwsServer(Serving):
                 for queue in region.queues.values():
                     queue._messages.clear()
 
+    def items(self, table: str, partition: str) -> list[dict[str, Any]]:
+        """Give the items of a partition, by no call; none if there is no such table."""
+        with self._lock:
+            key = DynamoType({"S": partition})
+            found = [item for each in _tables(table) for item in each.items.get(key, {}).values()]
+            return [item.to_json()["Attributes"] for item in found]
+
+    def put(self, table: str, items: Iterable[dict[str, Any]]) -> None:
+        """Write items by no call."""
+        with self._lock:
+            for each in _tables(table):
+                for item in items:
+                    each.put_item(item)
+
     def furnish(self) -> None:
         """Put into the account what a pool's owner has there before."""
         from tests.fakes import surroundings  # noqa: PLC0415 - it knows a pool's inputs, as which this module is loaded
@@ -181,6 +196,12 @@ class AwsServer(Serving):
             began = [("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])]
         start_response(*began[-1])
         return answer
+
+
+def _tables(name: str) -> list[Any]:
+    """Give the table of this name in all accounts and regions."""
+    regions = [region for account in get_backend("dynamodb").values() for region in account.values()]
+    return [region.tables[name] for region in regions if name in region.tables]
 
 
 class _Silent(WSGIRequestHandler):

@@ -24,7 +24,7 @@ def furnish() -> None:
     ec2 = get_backend("ec2")[ACCOUNT_ID][REGION]
     for each in (IMAGE, OTHER_IMAGE):
         if each not in ec2.amis:
-            ec2.amis[each] = _Image(ec2, each, name=each)
+            ec2.amis[each] = _Image(ec2, each, name=each, architecture="x86_64")
     iam = get_backend("iam")[ACCOUNT_ID]["aws"]
     if PROFILE not in iam.instance_profiles:
         role = iam.create_role("runner", "{}", "/", None, "", [], "3600")

@@ -46,7 +46,6 @@ def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
         REPOSITORY,
         AmiParameter="ci/image",
         PlanOnlyJob="environment:plan",
-        CreateProvisionRole="yes",
         DoorsJob="environment:ci",
         LaunchTemplateId=policies.TEMPLATE_ID,
         MaxSessionDuration="7200",
@@ -72,7 +71,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     aws: AwsServer, repository: names.Repository
 ) -> None:
     prefix = policies.queue_pattern(repository).removesuffix("*-ci-pool*")
-    given = {"CreateReleaseRole": "no"}
+    given = {"CreateReleaseRole": "no", "CreateProvisionRole": "no"}
     given |= {} if repository == REPOSITORY else {"QueuePrefix": prefix}
     outputs = _create(aws, repository, Job="ref:refs/heads/trunk", OidcIssuer=DATA_RESIDENCY, **given)
     roles = applied.roles(aws)
@@ -85,7 +84,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
 
 
 def test_provision_may_use_every_template_and_all_jobs_may_take_its_role_unless_narrowed(aws: AwsServer) -> None:
-    _create(aws, REPOSITORY, AmiParameter="ci/image", CreateProvisionRole="yes")
+    _create(aws, REPOSITORY, AmiParameter="ci/image")
     roles = applied.roles(aws)
     document = policies.filled("provision", runner_role=roles["instance-profile"][0]["RoleName"], template="*")
     role, policy = roles["provision"]

@@ -51,8 +51,8 @@ UNCHANGED = {"ec2:LaunchTemplate": OWN_TEMPLATE, "ec2:IsLaunchTemplateResource":
         (
             "provision",
             {
-                "BatchGetItem": {"HEARTBEAT", "RUN", "SETTINGS", "WS"},
-                "GetItem": {"HEARTBEAT", "RUN", "SETTINGS", "WS"},
+                "BatchGetItem": {"HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
+                "GetItem": {"HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
                 "Query": {"HEARTBEAT", "INSTANCE", "WS"},
                 "PutItem": {"INSTANCE", "RUN"},
                 "UpdateItem": {"INSTANCE", "RUN"},

@@ -126,7 +126,6 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
     variables = {
         "ami_parameter": "/ci/image",
         "plan_only_job": "environment:plan",
-        "create_provision_role": True,
         "doors_job": "environment:ci",
         "launch_template_id": policies.TEMPLATE_ID,
         "max_session_duration": 7200,
@@ -156,7 +155,7 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
 def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform: Terraform, aws: AwsServer) -> None:
     repository = names.Repository("octo", f"widgets.{'js' * 30}")
     job, issuer = "ref:refs/heads/trunk", "token.actions.octo.ghe.com"
-    none = {"create_oidc_provider": False, "create_release_role": False}
+    none = {"create_oidc_provider": False, "create_provision_role": False, "create_release_role": False}
     terraform.use(aws, repository, {"pool": REGION}, job=job, oidc_issuer=issuer, **none)
     terraform("validate", "-no-color")
     made = {address.removeprefix("module.pool.aws_iam_"): values for address, values in terraform.planned().items()}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from refresh.ports import Clients
     from tests.fakes.world import World
 
-DEEPEST = 5
+DEEPEST = 7
 EVERY = [(service, name) for service, names in sorted(KEPT.items()) for name in sorted(names)]
 PLAIN: Mapping[str, Any] = {
     "boolean": True,

@@ -11,11 +11,14 @@ from refresh import inputs
 from refresh.agent import user_data
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
+from refresh.inputs import provision, release
 from refresh.inputs.table import SECRETS
 from tests.fakes import arbitrary
+from tests.fakes.literals import good_provision, good_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from hypothesis.strategies import SearchStrategy
 
@@ -26,6 +29,7 @@ EXAMPLES = {"short": 250, "push": 4_000, "nightly": 200_000}
 ROUND_TRIPS = {"short": 25, "push": 500, "nightly": 20_000}
 PARTS = (1, 2)
 KNOWN = {*arbitrary.NAMED, *arbitrary.READ}
+DOORS = {"provision": (provision, good_provision()), "release": (release, good_release())}
 
 
 def _examine(tally: Tally, what: str, number: int, strategy: SearchStrategy[Any], check: Callable[[Any], None]) -> None:
@@ -52,6 +56,15 @@ def _told(environ: dict[str, str]) -> tuple[str, ...]:
     return ()
 
 
+def _problems(door: ModuleType, environ: dict[str, str]) -> tuple[str, ...]:
+    """Return the problems of a door's inputs; any other exception is raised."""
+    try:
+        door.load(environ)
+    except InputErrors as error:
+        return error.problems
+    return ()
+
+
 def _loads_or_is_told(environ: dict[str, str]) -> None:
     for problem in _told(environ):
         name, separator, text = problem.partition(": ")
@@ -68,6 +81,21 @@ def test_any_input_loads_or_is_reported_as_a_problem(kind: str, part: int, tally
     strategy = arbitrary.environments(kind)
     what = f"arbitrary inputs loaded or refused: {kind}, part {part}"
     _examine(tally, what, EXAMPLES[tally.budget], strategy, _loads_or_is_told)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", arbitrary.VALUES)
+def test_any_input_of_a_door_loads_or_is_reported_as_a_problem(kind: str, door: str, tally: Tally) -> None:
+    module, right = DOORS[door]
+    named = [*(each.name for each in module.INPUTS), "table-name"]
+
+    def check(environ: dict[str, str]) -> None:
+        problems = _problems(module, environ)
+        assert {each.partition(": ")[0] for each in problems} <= {*named, *arbitrary.READ}
+        assert all(len(each) < 2000 for each in problems)
+
+    strategy = arbitrary.environments(kind, named, right)
+    _examine(tally, f"arbitrary inputs of {door}: {kind}", EXAMPLES[tally.budget], strategy, check)
 
 
 @pytest.mark.parametrize("name", SECRETS)

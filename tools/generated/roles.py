@@ -10,11 +10,11 @@ from attrs import frozen
 import refresh.agent.calls
 import refresh.clients.calls
 import refresh.dynamodb.calls
+import refresh.provision.calls
 import refresh.release.calls
 from refresh import preflight
 from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, STATE_TABLE, Needs, Statement
 from refresh.reconciler.registered import COMPONENTS
-from tools.generated import provision
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -88,9 +88,10 @@ REFRESH = merged(_REFRESH)
 """What a run of refresh can call."""
 RELEASE = merged((refresh.release.calls.CALLS, refresh.clients.calls.CALLS))
 """What a run of release can call."""
-PROVISION = merged((provision.CALLS, *provision.LAUNCHES, refresh.clients.calls.CALLS))
-"""What a run of provision will be able to call."""
-PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS))
+_PROVISION = (refresh.provision.calls.CALLS, *refresh.provision.calls.LAUNCHES)
+PROVISION = merged((*_PROVISION, refresh.clients.calls.CALLS))
+"""What a run of provision can call."""
+PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS, *_PROVISION))
 """What the program can call, whichever action runs it."""
 ROLES = (
     Role("refresh", REFRESH.values()),

@@ -34,9 +34,11 @@ OPERATIONS = {
         "Query",
         "TagResource",
         "TransactWriteItems",
+        "UpdateItem",
         "UpdateTimeToLive",
     },
     "ec2": {
+        "CreateFleet",
         "CreateLaunchTemplate",
         "CreateLaunchTemplateVersion",
         "CreateTags",
@@ -72,7 +74,7 @@ KEPT = {service: names | BY_BOTOCORE.get(service, set()) for service, names in O
 MEMBERS = {
     "ec2": {
         "Reservation": {"Instances"},
-        "Instance": {"InstanceId", "LaunchTime", "State", "Tags"},
+        "Instance": {"InstanceId", "InstanceLifecycle", "InstanceType", "LaunchTime", "State", "Tags"},
     },
 }
 """The members that refresh reads of the structures that AWS sends by the thousand; others keep every member."""

@@ -113,7 +113,7 @@ def _merged(
                 merged[f"INPUT_{name.upper().replace('-', '_')}"] = value
                 origins[name] = f"{config}: {name}"
     identities = {each.name for each in table.of(action)} & {"github-token", "github-app-id"}
-    if not identities & _inputs(merged):
+    if identities and not identities & _inputs(merged):
         variable, token = _token(merged)
         if token:
             merged["INPUT_GITHUB_TOKEN"] = token

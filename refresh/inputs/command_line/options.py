@@ -22,8 +22,10 @@ _ACTIONS = {"provision": table.PROVISION, "release": table.RELEASE}
 _OF_STATUS = ("repository", "aws-region", "log-format")
 _TOKENS = """\
 GitHub's token is read from GH_TOKEN or GITHUB_TOKEN (GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN on a GitHub
-Enterprise Server), as gh does; never from an option, which would show in the list of processes. AWS credentials are
-found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), which override the file of --config."""
+Enterprise Server), as gh does; never from an option, which would show in the list of processes."""
+_AWS = """\
+AWS credentials are found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), which override the file
+of --config."""
 _CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was changed."
 _OVERVIEW = f"""\
 commands:
@@ -37,6 +39,7 @@ commands:
 decides, and every other input can be in a variable INPUT_<NAME>, as GitHub passes it.
 
 {_TOKENS}
+{_AWS}
 {_CODES}"""
 
 
@@ -61,9 +64,11 @@ def overview() -> argparse.ArgumentParser:
 
 def of_command(name: str) -> argparse.ArgumentParser:
     """Build a command's parser."""
-    epilog = (
-        f"AWS credentials are found as the AWS CLI finds them. {_CODES}" if name == "status" else f"{_TOKENS} {_CODES}"
-    )
+    epilog = f"{_AWS} {_CODES}"
+    if name == "status":
+        epilog = f"AWS credentials are found as the AWS CLI finds them. {_CODES}"
+    elif any(each.name in table.SECRETS for each in table.of(action(name))):
+        epilog = f"{_TOKENS} {epilog}"
     parser = _parser(f"refresh-action {name}", COMMANDS[name].capitalize() + ".", epilog)
     parser.add_argument("--config", metavar="FILE", help="YAML file of input names and values, such as pool.yml")
     parser.add_argument("--json", action="store_true", help="the same as --log-format json")

@@ -21,6 +21,7 @@ from refresh.inputs.table import PROVISION, REFRESH, RELEASE, SECRETS
 from refresh.workflow.commands import Commands
 from refresh.workflow.redacting_stream import RedactingStream
 from refresh.workflow.shutdown import Shutdown
+from tests.fakes import canaries
 from tests.fakes.literals import good, good_provision, good_release
 from tests.pages import ROOT
 
@@ -53,11 +54,15 @@ def test_option_is_as_good_as_the_variable_and_overrides_it(command: str) -> Non
 def test_provision_has_options_of_its_own_and_takes_a_mode() -> None:
     """As good as the variables that a step gets."""
     typed = ["provision", "--repository=octo/widgets", "--aws-region=eu-west-1", "--run-id=88", "--name=tests"]
-    read = command_line.read([*typed, "--count=3", "--usage-class=any", "--mode=plan"], {"GITHUB_RUN_ID": "77"})
+    own = {"GITHUB_RUN_ID": "77", "GH_TOKEN": canaries.PAT}
+    read = command_line.read([*typed, "--count=3", "--usage-class=any", "--mode=plan"], own)
     assert (read.name, read.action) == ("provision", PROVISION)
     given = {"INPUT_RUN_ID": "88", "INPUT_NAME": "tests", "INPUT_COUNT": "3", "INPUT_USAGE_CLASS": "any"}
     wanted = provision.load(good_provision(**given, INPUT_MODE="plan")).desired
-    assert provision.load(read.environ).desired == wanted
+    loaded = provision.load(read.environ)
+    assert (loaded.desired, loaded.warnings) == (wanted, ())  # it has no use for the token
+    assert "GH_TOKEN" not in options.of_command("provision").format_help()
+    assert "GH_TOKEN" in options.of_command("release").format_help()
 
 
 def test_release_has_options_of_its_own_and_takes_a_mode() -> None:

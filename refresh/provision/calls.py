@@ -1,7 +1,4 @@
-"""What IAM has to allow for provision, which is not written yet: its role is published before it.
-
-With the program these declarations move to `refresh/provision/calls.py`, and count for the image's models.
-"""
+"""The calls of provision; a run does not import this module."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from refresh.pool import ownership, records
 from refresh.pool.permissions import (
     EC2,
     IMAGE_PARAMETER,
+    QUEUES,
     RUNNER_ROLE,
     TAGGED_INSTANCES,
     Needs,
@@ -67,16 +65,26 @@ AT_LAUNCH = Statement(
     {"StringEquals": {"ec2:CreateAction": ("CreateFleet", "RunInstances")}},
 )
 
-_READ = items("ReadPool", records.HEARTBEAT, records.RUN, records.SETTINGS, records.SIGNAL)
+_READ = items("ReadPool", records.HEARTBEAT, records.INSTANCE, records.RUN, records.SETTINGS, records.SIGNAL)
 _WRITE = items("WriteInstancesAndRuns", records.INSTANCE, records.RUN)
 
 CALLS: Calls = {
     "dynamodb:BatchGetItem": Needs("heartbeats and signals of its machines, until they are ready", _READ),
     "dynamodb:GetItem": Needs("always: the settings of the pool; what the run asked for before", _READ),
-    "dynamodb:PutItem": Needs("what the run asks for; a record for each launched machine", _WRITE, writes=True),
+    "dynamodb:PutItem": Needs(
+        "always: what the run asks for, which is a lease on the label; a record for each launched machine",
+        _WRITE,
+        writes=True,
+    ),
     "dynamodb:Query": Needs(
         "always: the records of the instances, their heartbeats and signals",
         items("ListPool", records.HEARTBEAT, records.INSTANCE, records.SIGNAL),
+    ),
+    "dynamodb:TransactWriteItems": Needs(
+        "records launched machines, starts those that are ready, writes the result, and gives machines up; IAM has no action "
+        "of this name and checks those of the items",
+        also={"dynamodb:PutItem": _WRITE, "dynamodb:UpdateItem": _WRITE},
+        writes=True,
     ),
     "dynamodb:UpdateItem": Needs("claims a machine, and notes that it runs; the result", _WRITE, writes=True),
     "ec2:CreateFleet": Needs(
@@ -90,8 +98,16 @@ CALLS: Calls = {
         },
         writes=True,
     ),
-    "ec2:DescribeInstances": Needs("a launch was not answered: whether there are machines", EC2),
-    "ec2:TerminateInstances": Needs("a launched machine that does not become ready", TAGGED_INSTANCES, writes=True),
+    "ec2:DescribeInstances": Needs(
+        "a launch was not answered: whether there are machines; before a machine ends: whether it is the pool's", EC2
+    ),
+    "ec2:TerminateInstances": Needs("a machine that does not become ready", TAGGED_INSTANCES, writes=True),
+    "sqs:SendMessageBatch": Needs(
+        "gives machines back while the original `provision` works with this pool: offers it the machines; IAM checks "
+        "`sqs:SendMessage`",
+        also={"sqs:SendMessage": QUEUES},
+        writes=True,
+    ),
     "sts:GetCallerIdentity": Needs(
         "before any write: the account of the credentials; no policy is needed", only_with="allowed-account-ids"
     ),
