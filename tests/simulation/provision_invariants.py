@@ -78,6 +78,8 @@ class ProvisionGuard:
     instances: set[str] = field(factory=set)
     """All machines before the call."""
     checked: int = 0
+    slow_write: bool = False
+    """Whether a write took so long that the time in it was over."""
     asked_at: datetime | None = None
     """When the call was made; others may act for long before it has its effect."""
 
@@ -114,6 +116,7 @@ class ProvisionGuard:
         request = requests[-1][1] if len(requests) > self.checked else None
         self._check_items(operation)
         if request is not None:
+            self.slow_write |= self._stalled
             require(not SECRET.search(repr(request)), "D9", operation)
             match operation:
                 case "ec2:TerminateInstances":
