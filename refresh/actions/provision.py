@@ -83,7 +83,7 @@ def _run(given: inputs.ProvisionInputs, provided: Provided, began_at: datetime, 
             usage_class=each.record.usage_class,
             ends_at=each.record.expires,
         )
-        for each in provided.ready
+        for each in (provided.ready if provided.available else ())
     )
     return ProvisionRun(
         desired=given.desired,

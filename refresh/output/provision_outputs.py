@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from refresh.output.provision_run import CLAIMED, LAUNCHED
 from refresh.output.step_outputs import Output, as_list, computed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
-"""Where a machine came from: an earlier attempt of the run, the pool, or EC2."""
-
-
-class ReadyMachine(Protocol):
-    """A machine that is ready for the run."""
-
-    @property
-    def id(self) -> str:
-        """Its instance id."""
-
-    @property
-    def origin(self) -> str:
-        """`HELD`, `CLAIMED` or `LAUNCHED`."""
-
-
-class ProvisionRun(Protocol):
-    """What the outputs read of a provision that has ended."""
-
-    @property
-    def label(self) -> str:
-        """What the jobs ask for: the run's label, or that of the hosted runner in its place."""
-
-    @property
-    def ready(self) -> Sequence[ReadyMachine]:
-        """The machines that jobs can use; none with a hosted runner in their place."""
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """When the first of them ends at the latest; None without machines."""
-
-    @property
-    def available(self) -> bool:
-        """Whether the jobs run on machines of the pool."""
+    from refresh.output.provision_run import ProvisionRun
 
 
 @frozen
 class _Ended:
     run: ProvisionRun
     report_path: str
-
-    def number(self, origin: str) -> int:
-        return sum(each.origin == origin for each in self.run.ready)
 
 
 OUTPUTS = (
@@ -77,13 +39,13 @@ OUTPUTS = (
     Output(
         "claimed-count",
         "How many of them were idle in the pool.",
-        lambda ended: ended.number(CLAIMED),
+        lambda ended: ended.run.numbers[CLAIMED],
         "integer",
     ),
     Output(
         "launched-count",
         "How many of them are new.",
-        lambda ended: ended.number(LAUNCHED),
+        lambda ended: ended.run.numbers[LAUNCHED],
         "integer",
     ),
     Output(

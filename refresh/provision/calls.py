@@ -81,8 +81,8 @@ CALLS: Calls = {
         items("ListPool", records.HEARTBEAT, records.INSTANCE, records.SIGNAL),
     ),
     "dynamodb:TransactWriteItems": Needs(
-        "records launched machines, starts those that are ready, writes the result, and gives machines up; IAM has no action "
-        "of this name and checks those of the items",
+        "records launched machines, starts those that are ready, writes the result, and gives machines up; IAM has no "
+        "action of this name and checks those of the items",
         also={"dynamodb:PutItem": _WRITE, "dynamodb:UpdateItem": _WRITE},
         writes=True,
     ),

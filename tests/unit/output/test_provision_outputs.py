@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 import pytest
-from attrs import frozen
 
-from refresh.output.provision_outputs import CLAIMED, HELD, LAUNCHED, OUTPUTS, outputs
+from refresh.desired import DesiredProvision
+from refresh.engine.report import ComponentReport
+from refresh.output.provision_outputs import OUTPUTS, outputs
+from refresh.output.provision_run import CLAIMED, HELD, LAUNCHED, ProvisionRun, ReadyMachine
+from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.serial import NOW
 
-
-@frozen
-class _Machine:
-    id: str
-    origin: str
-
-
-@frozen
-class _Run:
-    label: str
-    ready: tuple[_Machine, ...] = ()
-    ends_at: datetime | None = None
-    available: bool = False
+MACHINES = tuple(
+    ReadyMachine(id=f"i-{number:017x}", origin=each, ends_at=NOW)
+    for number, each in enumerate((HELD, CLAIMED, CLAIMED, LAUNCHED))
+)
 
 
-MACHINES = tuple(_Machine(f"i-{number:017x}", each) for number, each in enumerate((HELD, CLAIMED, CLAIMED, LAUNCHED)))
+def _run(name: str, *machines: ReadyMachine, **wanted: str) -> ProvisionRun:
+    desired = DesiredProvision(repository=REPOSITORY, region=REGION, run_id="77", name=name, count=4, **wanted)
+    return ProvisionRun(
+        desired=desired,
+        component=ComponentReport(name="provision"),
+        ready=machines,
+        available=bool(machines),
+        started_at=NOW,
+        finished_at=NOW,
+    )
 
 
 def test_outputs_count_and_name_the_machines() -> None:
-    assert outputs(_Run("77-tests", MACHINES, NOW, available=True), "provision-report.json") == {
+    assert outputs(_run("tests", *MACHINES), "provision-report.json") == {
         "label": "77-tests",
         "labels": '["77-tests"]',
         "count": "4",
@@ -44,7 +46,7 @@ def test_outputs_count_and_name_the_machines() -> None:
 
 
 def test_without_machines_the_hosted_runner_has_the_label() -> None:
-    values = outputs(_Run("ubuntu-latest"), "")
+    values = outputs(_run("", if_unavailable="ubuntu-latest"), "")
     assert (values["label"], values["labels"], values["available"]) == ("ubuntu-latest", '["ubuntu-latest"]', "false")
     assert [values[name] for name in ("count", "claimed-count", "launched-count")] == ["0", "0", "0"]
     assert (values["instance-ids"], values["ends-at"], values["report-path"]) == ("[]", "", "")
@@ -53,5 +55,5 @@ def test_without_machines_the_hosted_runner_has_the_label() -> None:
 @pytest.mark.parametrize("each", OUTPUTS, ids=lambda each: each.name)
 def test_an_output_keeps_its_declared_type(each: object) -> None:
     ((name, kind),) = [(out.name, out.type) for out in OUTPUTS if out is each]
-    value = outputs(_Run("77", MACHINES, NOW, available=True), "x")[name]
+    value = outputs(_run("", *MACHINES), "x")[name]
     assert {"boolean": value in {"true", "false"}, "integer": value.isdecimal(), "string": bool(value)}[kind]
