@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,18 @@ from refresh.pool import records
 from tests.fakes.memory.ec2 import ALIVE
 
 if TYPE_CHECKING:
+    from tests.fakes.memory.ec2 import Instance
     from tests.simulation.pool import Pool
+
+    Item = dict[str, Any]
 
 BEAT = 5
 ENDS_AFTER = timedelta(minutes=1)
 BOOTING, WAITING, REGISTERING, SERVING, LEAVING = "booting", "waiting", "registering", "serving", "leaving"
 _BEGINS = {"created": REGISTERING, "claimed": REGISTERING, "running": SERVING, "idle": WAITING}
+
+
+_time = functools.cache(records.read_time)
 
 
 @frozen
@@ -67,19 +74,22 @@ class Agent:
     @property
     def alive(self) -> bool:
         """Whether its instance lives."""
-        return self.pool.ec2.state(self.id) in ALIVE
+        return self._instance.state(self._now) in ALIVE
 
     @property
     def deregistered(self) -> bool:
         """Whether no job can come to it."""
         return self.phase == WAITING or not self.alive
 
-    def look(self) -> None:
-        """Notice a change of its record, to act on it when the time has come."""
-        wanted = self._wanted
-        if self.phase == WAITING and self.due is None and wanted:
+    def look(self, record: Item) -> None:
+        """Live until now, and notice a change of its record (empty if it has none), to act on it in time."""
+        self._live(record)
+        if self.due is not None or self.phase not in {WAITING, SERVING}:
+            return
+        wanted = records.text(record, "runId") or ""
+        if self.phase == WAITING and wanted:
             self._later(self.pace.notice_claim)
-        if self.phase == SERVING and self.due is None and wanted != self.run:
+        if self.phase == SERVING and wanted != self.run:
             self._later(self.pace.notice_release)
 
     def act(self) -> None:
@@ -109,39 +119,43 @@ class Agent:
                 self._signal("UD_REMOVE_REG_REMOVE_RUN_OK", self.run)
                 self.phase, self.run = WAITING, ""
 
-    def live(self) -> None:
+    def _live(self, record: Item) -> None:
         """Beat as often as it has until now, and end when its threshold is long past."""
-        if not self.alive or self.phase == BOOTING:
-            return
         now = self._now
+        if self.phase == BOOTING or self._instance.state(now) not in ALIVE:
+            return
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
         if beat != self.beaten:
             self.beaten = beat
             self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
-        threshold = records.read_time(records.text(self._record or {}, "threshold") or "")
+        threshold = _time(records.text(record, "threshold") or "")
         if threshold is None or now - threshold <= ENDS_AFTER:
             self.late_since = None
             return
         self.late_since = self.late_since or max(threshold + ENDS_AFTER, self.since)
         if now - self.late_since >= timedelta(seconds=self.pace.end):
-            self.pool.account.state.instances[self.id].ended_at = now
+            self._instance.ended_at = now
 
     @property
     def _now(self) -> datetime:
         return self.pool.account.clock.now()
 
     @property
-    def _record(self) -> dict[str, Any] | None:
-        return self.pool.table.items.get(("TYPE#INSTANCE", f"ID#{self.id}"))
+    def _instance(self) -> Instance:
+        found: Instance = self.pool.account.state.instances[self.id]
+        return found
+
+    @property
+    def _record(self) -> Item:
+        return self.pool.table.items.get(("TYPE#INSTANCE", f"ID#{self.id}"), {})
 
     @property
     def _wanted(self) -> str:
-        return records.text(self._record or {}, "runId") or ""
+        return records.text(self._record, "runId") or ""
 
     @property
     def _initial_run(self) -> str:
-        tags: dict[str, str] = self.pool.account.state.instances[self.id].tags
-        return tags.get("InitialRunId", "")
+        return self._instance.tags.get("InitialRunId", "")
 
     def _later(self, seconds: float) -> None:
         self.due = self._now + timedelta(seconds=seconds)
