@@ -9,7 +9,7 @@ from attrs import frozen
 
 from refresh.desired import DesiredProvision
 from refresh.engine.report import ComponentReport
-from refresh.errors import Interrupted
+from refresh.errors import Interrupted, Refused
 
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 """Where a machine came from: an earlier attempt of the run, the pool, or EC2."""
@@ -43,8 +43,11 @@ class ProvisionRun:
 
     @property
     def replaced(self) -> bool:
-        """Whether a hosted runner takes the place of the missing machines."""
-        ended = self.component.planning or isinstance(self.component.error, Interrupted)
+        """Whether a hosted runner takes the place of the missing machines.
+
+        Not if the run was cancelled, nor if it was refused, as for a label that another job has: the workflow is wrong.
+        """
+        ended = self.component.planning or isinstance(self.component.error, (Interrupted, Refused))
         return bool(self.desired.if_unavailable) and not self.available and not ended
 
     @property

@@ -77,7 +77,11 @@ class Actual:
 
     def beats_on(self, identifier: str) -> bool:
         """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
-        return beating(self.beats.get(identifier), self.read_at.get(identifier, self.looked_at))
+        return beating(self.beats.get(identifier), self.seen_at(identifier))
+
+    def seen_at(self, identifier: str) -> datetime:
+        """Return when the machine was read last: when that was asked for, since the answer may take long."""
+        return self.read_at.get(identifier, self.looked_at)
 
     @property
     def subnets(self) -> tuple[tuple[str, ...], ...]:

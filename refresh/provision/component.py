@@ -153,7 +153,7 @@ class Provisioning:
     def _work(self) -> None:
         known = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
         self._holder = known.request.holder
-        self._look(known.reads)
+        self._look(known.reads, self._began_at)
         self._gate()
         look.require_lease(self.desired, self._clients, self._clock, known)
         while True:
@@ -171,7 +171,7 @@ class Provisioning:
             if step.changes:
                 self._apply(step.changes)
             elif step.look:
-                self._tolerate(lambda: self._look(look.start(self.desired, self._clients, self._executor)))
+                self._tolerate(self._look_again)
             elif step.wait:
                 self._wait(step.wait.total_seconds())
             else:
@@ -188,10 +188,14 @@ class Provisioning:
     def _now(self) -> datetime:
         return self._clock.now() + self._clients.skew()
 
-    def _look(self, reads: look.Reads) -> None:
+    def _look_again(self) -> None:
+        asked_at = self._clock.now()
+        self._look(look.start(self.desired, self._clients, self._executor), asked_at)
+
+    def _look(self, reads: look.Reads, asked_at: datetime) -> None:
         """Read the whole pool; what this run has done so far stays known."""
         settings, machines = look.read(self.desired, reads)
-        now = self._now()
+        now = asked_at + self._clients.skew()
         if self._actual is None:
             label, holder = self.desired.label, self._holder
             self._actual = Actual(
@@ -328,8 +332,9 @@ class Provisioning:
             self._unread = 0
 
     def _read(self, identifiers: Sequence[str]) -> None:
+        asked_at = self._clock.now()
         found = look.machines(self.desired, self._clients, self._clock, identifiers)
-        self._actual = predict.read(self._known(), found, identifiers, self._now())
+        self._actual = predict.read(self._known(), found, identifiers, asked_at + self._clients.skew())
 
     def _ended(self, error: errors.RefreshError) -> None:
         self._report = evolve(self._report, error=error)

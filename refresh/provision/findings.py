@@ -54,7 +54,7 @@ def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
         known = enumerated(settings.classes) or "none"
         yield (
             f"resource-class: the pool has no class {desired.resource_class!r}; it has {known}. Use one of them, or "
-            "add the class to resource-classes of the refresh workflow."
+            "add the class to resource-class-config of the refresh workflow."
         )
     elif desired.fewest > settings.max_instances.get(desired.resource_class, _UNLIMITED):
         yield (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     records.INSTANCE: ("PK", *records.INSTANCE_ATTRIBUTES),
     records.HEARTBEAT: ("PK", "SK", "updatedAt"),
-    records.SIGNAL: ("PK", "SK", "value"),
+    records.SIGNAL: ("PK", "SK", "value", "updatedAt"),
 }
 """What is read of each machine, by kind of item."""
 _AFTER = lifecycle.BOOTS_WITHIN + timedelta(minutes=2)

@@ -124,7 +124,7 @@ def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now
         )
     since = read_time(record.updated_at)
     longest = lifecycle.BOOTS_WITHIN if record.state == lifecycle.CREATED else lifecycle.REGISTERS_WITHIN
-    late = since is None or now - since > longest
+    late = since is None or actual.seen_at(record.id) - since > longest
     if late and not (beats and signal and signal.registered_for(desired.label)):
         return findings.late(record.state, longest, silent=not beats)
     return None

@@ -20,7 +20,7 @@ from attrs import evolve
 
 from refresh import inputs
 from refresh.desired import DesiredState, Mode
-from refresh.inputs import release
+from refresh.inputs import provision, release
 from refresh.output import change_list
 from refresh.pool import records
 from refresh.reconciler.garbage_collector import skip_reasons
@@ -47,7 +47,9 @@ _ORIGINALS_POLICY = re.compile(
 _ENDED = f"i-{7:017x}"
 
 
-(DIFF, RELEASE_DIFF), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(PAGE, each) for each in ("diff", "yaml", "text"))
+(DIFF, RELEASE_DIFF, PROVISION_DIFF), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (
+    pages.blocks(PAGE, each) for each in ("diff", "yaml", "text")
+)
 
 
 def _side(diff: str, sign: str) -> Any:
@@ -110,6 +112,20 @@ def test_new_release_job_is_valid_and_has_what_a_release_needs() -> None:
     job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
     loaded = release.load({"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **job, **given})
     assert (loaded.desired.region, loaded.desired.labels, loaded.warnings) == ("eu-west-1", "77", ())
+
+
+def test_new_provision_job_is_valid_and_asks_for_the_same() -> None:
+    """Its inputs cause no warning; those of the original, which may stay, mean the same."""
+    before, after = (_side(PROVISION_DIFF, sign)["provision"]["steps"][-1]["with"] for sign in "-+")
+    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
+    now, then = (
+        provision.load(
+            {"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **job}
+            | {f"INPUT_{name.upper()}": str(value) for name, value in step.items()}
+        )
+        for step in (after, {**before, "role-to-assume": after["role-to-assume"]})
+    )
+    assert (now.desired, now.warnings) == (then.desired, ())
 
 
 def test_table_of_inputs_is_complete() -> None:

@@ -46,7 +46,7 @@ def test_every_row_is_proved_by_a_test(letter: str) -> None:
 
 def test_every_fault_and_bad_input_has_a_case_of_its_own() -> None:
     """Among the cases of the tests that carry its number, one begins with it."""
-    shown = {number: tests for number, tests in evidence.shown().items() if number[0] in "FB"}
+    shown = {number: tests for number, tests in evidence.shown().items() if number[0] in "FBPW"}
     cases = _cases(sorted({test.partition("::")[0] for tests in shown.values() for test in tests}))
     without = [
         number

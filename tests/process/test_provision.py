@@ -63,8 +63,14 @@ def test_a_ready_machine_is_claimed_with_seven_calls_and_polls(
     assert tuple(values) == tuple(each.name for each in provision_outputs.OUTPUTS)
     ends_at = refreshed.records(clients)[machine].threshold
     assert values == {
-        **{"label": RUN, "labels": f'["{RUN}"]', "count": "1", "claimed-count": "1", "launched-count": "0"},
-        **{"instance-ids": f'["{machine}"]', "ends-at": ends_at, "available": "true"},
+        "label": RUN,
+        "labels": f'["{RUN}"]',
+        "count": "1",
+        "claimed-count": "1",
+        "launched-count": "0",
+        "instance-ids": f'["{machine}"]',
+        "ends-at": ends_at,
+        "available": "true",
         "report-path": "provision-report.json",
     }
     report = _report(tmp_path)

@@ -64,7 +64,7 @@ def test_every_bad_input_is_named_before_any_call(world: ProvisionWorld) -> None
 def test_inputs_that_contradict_are_refused_before_any_call(
     world: ProvisionWorld, inputs: dict[str, str], named: str
 ) -> None:
-    code, printed = world.provision(**inputs)
+    code, printed = world.provision({}, **inputs)
     assert (code, world.aws.calls) == (2, []), printed
     assert f"error: {named}" in printed
 

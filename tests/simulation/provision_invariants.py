@@ -78,6 +78,8 @@ class ProvisionGuard:
     instances: set[str] = field(factory=set)
     """All machines before the call."""
     checked: int = 0
+    slow_write: bool = False
+    """Whether a write took so long that the time in it was over."""
     asked_at: datetime | None = None
     """When the call was made; others may act for long before it has its effect."""
 
@@ -114,6 +116,7 @@ class ProvisionGuard:
         request = requests[-1][1] if len(requests) > self.checked else None
         self._check_items(operation)
         if request is not None:
+            self.slow_write |= self._stalled
             require(not SECRET.search(repr(request)), "D9", operation)
             match operation:
                 case "ec2:TerminateInstances":
@@ -146,7 +149,7 @@ class ProvisionGuard:
                 self.described.update(each["InstanceId"] for each in reservation["Instances"])
 
     def _recorded_only(self) -> bool:
-        """Whether only new records were written, or the label was taken, which is sent together with the first reads."""
+        """Whether only new records were written, or the label was taken, which is sent with the first reads."""
         after = self.stage.pool.table.items
         changed = {key: item for key, item in after.items() if self.items.get(key) != item}
         return all(
@@ -312,7 +315,8 @@ class ProvisionGuard:
             item = recorded.get(identifier)
             run = tags.get("InitialRunId") if item is None else records.text(item, "runId")
             late = item is not None and self._expired(item)
-            if run == self.label and not late and TEMPLATE_TAG in tags and STRANGER not in tags:
+            hidden = item is None and identifier not in self.described
+            if run == self.label and not (late or hidden) and TEMPLATE_TAG in tags and STRANGER not in tags:
                 found.append(identifier)
         return found
 

@@ -103,6 +103,7 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     signal: str = "",
     signal_of: str = "42",
     beat: float = 2,
+    written_ago: float = 30,
     tags: Mapping[str, str] = {},
     **written: Any,
 ) -> str:
@@ -112,7 +113,9 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     instance.lifecycle, instance.type = usage, written.get("instanceType", "c5.large")
     attributes = {"instanceType": "c5.large", "templateVersion": "1", **written}
     threshold = pool.in_time(seconds)
-    pool.record(instance, artifacts=False, state=state, runId=run, threshold=threshold, **attributes)
+    pool.record(
+        instance, artifacts=False, written=-written_ago, state=state, runId=run, threshold=threshold, **attributes
+    )
     now = pool.account.clock.now()
     if beat != NEVER:
         heartbeat = records.item(records.HEARTBEAT, instance.id, now - timedelta(seconds=beat), value="PING")

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"F": "docs/faults.md", "B": "docs/bad-inputs.md", "A": "docs/security.md"}
+PAGES = {
+    "F": "docs/faults.md",
+    "B": "docs/bad-inputs.md",
+    "A": "docs/security.md",
+    "P": "docs/provision.md",
+    "W": "docs/provision.md",
+}
 """The page of each first letter of a row's number."""
 
 
