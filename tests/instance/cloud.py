@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from refresh.ports import Clients
     from tests.fakes.world import World
 
-_TURN_SECONDS = 0.1
+_TURN_SECONDS = 0.5
 _ALIVE = ("pending", "running")
 
 

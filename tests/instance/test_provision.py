@@ -103,6 +103,7 @@ def test_a_machine_is_launched_released_claimed_again_warm_and_collected(
 
     steps.release("77")
     driver.await_signal(signals.LEFT, "77", RELEASE_SECONDS, lambda: machine.log)
+    driver.await_beat(lambda: machine.log)
 
     code, printed, outputs = steps.provision("78")
     assert code == 0, printed

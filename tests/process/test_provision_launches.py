@@ -56,7 +56,7 @@ def test_without_capacity_the_launch_is_repeated_until_the_timeout(
     code, printed = refreshed.provision(timeout="30s")
     instead, _ = replaced.communicate(timeout=100)
     assert (code, replaced.returncode) == (1, 0), printed + instead
-    assert f"no machine is ready for {RUN}: EC2 did not launch 1 of 1 instances" in printed
+    assert f"no machine is ready for {RUN}: EC2 did not launch 1 of 1 instance with" in printed
     assert "add types to allowed-instance-types" in printed
     assert "ubuntu-latest instead" in instead
     assert "error: " not in instead

@@ -192,12 +192,18 @@ def _half_provided(pool: Pool) -> None:
     _held("claimed", number=1)(pool)
     _held("claimed", number=1, registered=False)(pool)
     machine(pool, "created", RUN, 500, beat=NEVER)
-    pool.launch(tags={"InitialRunId": RUN}).type = "c5.large"
+    _launch_only(pool, RUN)
+
+
+def _launch_only(pool: Pool, run: str) -> None:
+    instance = pool.launch(tags={"InitialRunId": run})
+    instance.type = "c5.large"
+    instance.launched_at -= timedelta(minutes=1)
 
 
 def _unrecorded(pool: Pool) -> None:
     for run in (RUN, RUN, OTHER_RUN):
-        pool.launch(tags={"InitialRunId": run}).type = "c5.large"
+        _launch_only(pool, run)
 
 
 def _odd_records(pool: Pool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 
 import pytest
 from attrs import define
@@ -13,7 +12,7 @@ from refresh.provision.component import Patience
 from tests.fakes.memory.account import Watch
 from tests.simulation.agents import FAST, SLOW, USUAL, Pace
 from tests.simulation.figures import Tally
-from tests.simulation.provision_ends import crashed, leave, settle, watched
+from tests.simulation.provision_ends import check_world, crashed, leave, settle, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_schedules import after_a_crash, calls_in, points_after, points_in
 from tests.simulation.provision_worlds import WORLDS, build, provides_later
@@ -34,11 +33,7 @@ def test_a_provision_gets_what_can_be_had(world: str, pace: Pace, tally: Tally) 
     """Then the next attempt adds nothing, and after the release nothing is left."""
     stage, desired = build(world, pace)
     run = watched(stage, desired)
-    expected = WORLDS[world]
-    assert run.available == expected.provides, run.report
-    origins = Counter(each.origin for each in run.ready)
-    assert expected.claimed in {None, origins["claimed"]}, run
-    assert expected.launched in {None, origins["launched"]}, run
+    check_world(WORLDS[world], run)
     leave(stage, settle(stage, desired, provides=provides_later(world)))
     tally.add("clean provisions")
 

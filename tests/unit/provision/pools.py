@@ -96,7 +96,7 @@ def record(number: int = 0, state: str = "idle", run_id: str | None = None, **ch
     return evolve(written, **changed)
 
 
-_SIGNALS = {"idle": Signal(LEFT, "42"), "running": Signal(REGISTERED, RUN)}
+_SIGNALS = {"idle": Signal(LEFT, "42", NOW), "running": Signal(REGISTERED, RUN, NOW)}
 
 
 def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actual:
@@ -109,7 +109,7 @@ def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actua
         looked_at=NOW,
         records={each.id: each for each in found},
         signals={
-            each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42"))
+            each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42", NOW))
             for each in found
             if isinstance(each, InstanceRecord)
         },

@@ -121,7 +121,7 @@ def test_of_two_provisions_of_a_label_in_one_attempt_one_is_refused() -> None:
     assert provide(stage).available
     second = provide(stage)
     assert "another job of this run" in str(second.report.error)
-    assert "a `name` of its own" in str(second.report.error)
+    assert "a name of its own" in str(second.report.error)
     assert (second.available, stage.pool.account.writes) == (False, [])
     assert provide(stage, name="gpu").available
 
