@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh.pool import records
 
@@ -33,6 +33,8 @@ class Signal:
 
     state: str
     run_id: str = ""
+    at: datetime | None = field(default=None, eq=False)
+    """When it was written; None if that cannot be read."""
 
     def registered_for(self, label: str) -> bool:
         """Whether the runner is registered with the label."""
@@ -46,7 +48,8 @@ class Signal:
 def read_signal(item: Mapping[str, Any]) -> Signal:
     """Read a WS item; one that cannot be read has the state ""."""
     value = records.mapping(item, "value")
-    return Signal(records.text(value, "state") or "", records.text(value, "runId") or "")
+    at = records.read_time(records.text(item, "updatedAt") or "")
+    return Signal(records.text(value, "state") or "", records.text(value, "runId") or "", at)
 
 
 def read_beat(item: Mapping[str, Any]) -> datetime | None:

@@ -68,6 +68,8 @@ class Actual:
     """Machines that this run has claimed."""
     lost: frozenset[str] = frozenset()
     """Machines that this run could not claim or record: another process was first, or AWS refused."""
+    lost_since_look: int = 0
+    """How many claims were lost since the pool was read: what is known of it is old."""
     given_up: Mapping[str, str] = field(factory=dict)
     """Machines that this run has had and does not count any more, and why."""
     result: str = ""
@@ -77,7 +79,11 @@ class Actual:
 
     def beats_on(self, identifier: str) -> bool:
         """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
-        return beating(self.beats.get(identifier), self.read_at.get(identifier, self.looked_at))
+        return beating(self.beats.get(identifier), self.seen_at(identifier))
+
+    def seen_at(self, identifier: str) -> datetime:
+        """Return when the machine was read last: when that was asked for, since the answer may take long."""
+        return self.read_at.get(identifier, self.looked_at)
 
     @property
     def subnets(self) -> tuple[tuple[str, ...], ...]:

@@ -153,14 +153,15 @@ class Provisioning:
     def _work(self) -> None:
         known = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
         self._holder = known.request.holder
-        self._look(known.reads)
+        self._look(known.reads, self._began_at)
         self._gate()
         look.require_lease(self.desired, self._clients, self._clock, known)
         while True:
             actual = self._collected()
             step = policy.plan(self.desired, known.request, actual, self._now(), self._chance)
-            # The last words count: another try may have found other causes.
-            self._report = evolve(self._report, refusals=step.problems or self._report.refusals)
+            if any(isinstance(each, Conclude) for each in step.changes):
+                # The last words count: an earlier result may not have been written.
+                self._report = evolve(self._report, refusals=step.problems)
             if not self._report.planned:
                 self._report = evolve(self._report, planned=step.changes)
             if self.desired.mode is Mode.PLAN:
@@ -170,7 +171,7 @@ class Provisioning:
             if step.changes:
                 self._apply(step.changes)
             elif step.look:
-                self._tolerate(lambda: self._look(look.start(self.desired, self._clients, self._executor)))
+                self._tolerate(self._look_again)
             elif step.wait:
                 self._wait(step.wait.total_seconds())
             else:
@@ -187,10 +188,14 @@ class Provisioning:
     def _now(self) -> datetime:
         return self._clock.now() + self._clients.skew()
 
-    def _look(self, reads: look.Reads) -> None:
+    def _look_again(self) -> None:
+        asked_at = self._clock.now()
+        self._look(look.start(self.desired, self._clients, self._executor), asked_at)
+
+    def _look(self, reads: look.Reads, asked_at: datetime) -> None:
         """Read the whole pool; what this run has done so far stays known."""
         settings, machines = look.read(self.desired, reads)
-        now = self._now()
+        now = asked_at + self._clients.skew()
         if self._actual is None:
             label, holder = self.desired.label, self._holder
             self._actual = Actual(
@@ -204,6 +209,7 @@ class Provisioning:
             signals=machines.signals,
             beats=machines.beats,
             read_at={},
+            lost_since_look=0,
             launches=evolve(self._actual.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )
@@ -327,8 +333,9 @@ class Provisioning:
             self._unread = 0
 
     def _read(self, identifiers: Sequence[str]) -> None:
+        asked_at = self._clock.now()
         found = look.machines(self.desired, self._clients, self._clock, identifiers)
-        self._actual = predict.read(self._known(), found, identifiers, self._now())
+        self._actual = predict.read(self._known(), found, identifiers, asked_at + self._clients.skew())
 
     def _ended(self, error: errors.RefreshError) -> None:
         self._report = evolve(self._report, error=error)

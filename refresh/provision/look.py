@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     records.INSTANCE: ("PK", *records.INSTANCE_ATTRIBUTES),
     records.HEARTBEAT: ("PK", "SK", "updatedAt"),
-    records.SIGNAL: ("PK", "SK", "value"),
+    records.SIGNAL: ("PK", "SK", "value", "updatedAt"),
 }
 """What is read of each machine, by kind of item."""
 _AFTER = lifecycle.BOOTS_WITHIN + timedelta(minutes=2)
@@ -161,7 +161,7 @@ def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Ref
     remedy = (
         "Nothing is left to do here."
         if newer
-        else "Give each provision of a run a `name` of its own, and let its jobs ask for that label."
+        else "Give each provision of a run a name of its own, and let its jobs ask for that label."
     )
     at = f" ({holder.link})" if holder.link else ""
     return errors.Refused(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredProvision
     from refresh.provision.component import Patience, Provided
     from tests.fakes.memory.account import Seam
+    from tests.simulation.provision_worlds import World
     from tests.simulation.stage import Stage
 
 HOUR = 3700
@@ -36,8 +38,16 @@ def watched(
         guard.stopped = patience.stopped
     guard.start()
     run = provision(stage, desired, patience=patience)
-    check_end(guard, run)
+    check_end(guard, run, clean=seam is None)
     return run
+
+
+def check_world(world: World, run: Provided) -> None:
+    """Check that a run without faults has got what can be had in its world."""
+    require(run.available == world.provides, "P2", run.report)
+    origins = Counter(each.origin for each in run.ready)
+    require(world.claimed in {None, origins["claimed"]}, "P2", run)
+    require(world.launched in {None, origins["launched"]}, "P2", run)
 
 
 def crashed(stage: Stage, desired: DesiredProvision, seam: Seam, **more: Any) -> bool:
@@ -50,22 +60,30 @@ def crashed(stage: Stage, desired: DesiredProvision, seam: Seam, **more: Any) ->
     return False
 
 
-def check_end(guard: ProvisionGuard, run: Provided) -> None:
-    """Check what a provision says of itself."""
+def check_end(guard: ProvisionGuard, run: Provided, *, clean: bool = False) -> None:
+    """Check what a provision says of itself; `clean` is whether nothing else happened meanwhile."""
     stage, desired = guard.stage, guard.desired
     require(not SECRET.search(repr(run)), "D9", "what is reported")
     require("defect" not in str(run.report.error), "no defect", run.report.error)
     if run.available and guard.strict:
         found = working(stage, desired)
         require(len(found) >= desired.fewest, "D2", f"{found} for {desired.fewest}: {run}")
-        require(not guard.given_up, "P1", guard.given_up)
+        require(not guard.given_up or guard.slow_write, "P1", guard.given_up)
     elif not run.available:
         require(run.report.failed, "P2", f"there are too few machines, and nothing says so: {run}")
+    if run.report.error is None and guard.strict:
+        recorded = stage.pool.table.of(records.INSTANCE)
+        lost = [each for each in guard.launched if each in stage.pool.alive and each not in recorded]
+        require(not lost, "D3", f"{lost} were launched and are not recorded")
+    if clean and not run.available and guard.leased:
+        require(not left_of(stage, desired, settled=False), "P5", left_of(stage, desired, settled=False))
 
 
 def settle(stage: Stage, desired: DesiredProvision, *, provides: bool = True) -> DesiredProvision:
     """Provision in the next attempt without faults, and again, which adds nothing; return what was wanted last."""
     desired = later(desired)
+    # No run begins in the moment in which another one ends.
+    stage.pass_time(1)
     run = watched(stage, desired)
     require(run.available == provides, "P2", run.report)
     if len(run.ready) >= desired.count:
@@ -113,14 +131,14 @@ def refresh(stage: Stage) -> None:
     stage.catch_up()
 
 
-def left_of(stage: Stage, desired: DesiredProvision) -> list[str]:
-    """List the living machines that have the label, or still register for it."""
+def left_of(stage: Stage, desired: DesiredProvision, *, settled: bool = True) -> list[str]:
+    """List the living machines that have the label, or, once they have `settled`, still serve it."""
     recorded = stage.pool.table.of(records.INSTANCE)
     found = []
     for identifier in _launched_for(stage, desired):
         item, agent = recorded.get(identifier), stage.agents[identifier]
         waits = item is not None and records.text(item, "state") == "idle" and not records.text(item, "runId")
-        if not waits or agent.serves(desired.label):
+        if not waits or (settled and agent.serves(desired.label)):
             found.append(f"{identifier}: {item and door_invariants.seen_in(item)}, {agent}")
     return found
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
+from refresh import errors
 from refresh.pool import lifecycle, records, runs
 from refresh.pool.ownership import PROTECTION_TAG, TEMPLATE_TAG
 from tests.fakes.desired import TEMPLATE
@@ -78,6 +79,16 @@ class ProvisionGuard:
     instances: set[str] = field(factory=set)
     """All machines before the call."""
     checked: int = 0
+    leased: bool = False
+    """Whether it has taken the label."""
+    blind: bool = False
+    """Whether EC2 has refused to show machines."""
+    launched: set[str] = field(factory=set)
+    """The machines that EC2 has launched for it."""
+    claims: set[str] = field(factory=set)
+    """The machines that it has claimed."""
+    slow_write: bool = False
+    """Whether a write took so long that the time in it was over."""
     asked_at: datetime | None = None
     """When the call was made; others may act for long before it has its effect."""
 
@@ -101,7 +112,11 @@ class ProvisionGuard:
         """Let the others act, and keep what is compared with after the effect."""
         self.answer.clear()
         self.asked_at, self.cancelled = self._now, self.stopped()
-        self.inner.before(number, operation)
+        try:
+            self.inner.before(number, operation)
+        except errors.ApiError:
+            self.blind |= operation == "ec2:DescribeInstances"
+            raise
         self.stage.catch_up()
         account = self.stage.pool.account
         self.items = dict(self.stage.pool.table.items)
@@ -114,6 +129,8 @@ class ProvisionGuard:
         request = requests[-1][1] if len(requests) > self.checked else None
         self._check_items(operation)
         if request is not None:
+            self.slow_write |= self._stalled
+            require(self.leased, "D6", f"{operation} without the label")
             require(not SECRET.search(repr(request)), "D9", operation)
             match operation:
                 case "ec2:TerminateInstances":
@@ -146,7 +163,7 @@ class ProvisionGuard:
                 self.described.update(each["InstanceId"] for each in reservation["Instances"])
 
     def _recorded_only(self) -> bool:
-        """Whether only new records were written, or the label was taken, which is sent together with the first reads."""
+        """Whether only new records were written, or the label was taken, which is sent with the first reads."""
         after = self.stage.pool.table.items
         changed = {key: item for key, item in after.items() if self.items.get(key) != item}
         return all(
@@ -175,7 +192,8 @@ class ProvisionGuard:
         """Check that the label is taken where it is free, and concluded where it is held."""
         require(records.identifier_of(item) == self.label, "D7", f"the RUN item of {records.identifier_of(item)}")
         was, now = records.mapping(before or {}, "value"), records.mapping(item, "value")
-        if not was or records.text(was, "holder") == records.text(now, "holder"):
+        if not was or (self.leased and records.text(was, "holder") == records.text(now, "holder")):
+            self.leased = True
             return
         result, deadline = records.text(was, "result"), records.text(was, "deadline") or ""
         free = (
@@ -184,6 +202,7 @@ class ProvisionGuard:
             or (result == "" and deadline <= self.stage.pool.in_time(0))
         )
         require(free, "D6", f"the label was taken from {was}")
+        self.leased = True
 
     def _check_record(self, identifier: str, before: Any, item: Any) -> None:
         for name in TEXTS:
@@ -254,6 +273,7 @@ class ProvisionGuard:
         require(desired.reuse or fresh, "D5", f"{identifier} has served before: {before}")
         require(threshold <= self._now + lifecycle.CLAIMED_FOR, "D1", f"{identifier} is claimed until {threshold}")
         self.claimed_at[identifier] = self._now
+        self.claims.add(identifier)
 
     def _check_start(self, identifier: str, was: Seen, threshold: datetime) -> None:
         longest = self.desired.max_runtime or self.stage.pool.desired.max_runtime
@@ -293,9 +313,11 @@ class ProvisionGuard:
             require(each.tags.get(TEMPLATE_TAG) == template.id, "D3", f"{each.id} has the tags {each.tags}")
             require(each.tags.get("InitialRunId") == self.label, "D3", f"{each.id} has the tags {each.tags}")
             require(each.tags.get("AllowSelfTermination") == "true", "D3", f"{each.id} has the tags {each.tags}")
+        self.launched.update(each.id for each in new)
         self.stage.catch_up()
-        if not new or not self.strict:
+        if not new or not self.strict or self.slow_write:
             return
+        require(len(self.launched | self.claims) <= 2 * self.desired.count, "P4", f"{self.launched | self.claims}")
         working = [each for each in self._of_label() if self.stage.agents[each].pace.fault is None]
         require(len(working) <= self.desired.count, "P4", f"{working} for {self.desired.count}")
         caps = records.mapping(pool.table.of(records.SETTINGS)["doors"]["value"]["M"], "maxInstances")
@@ -312,7 +334,8 @@ class ProvisionGuard:
             item = recorded.get(identifier)
             run = tags.get("InitialRunId") if item is None else records.text(item, "runId")
             late = item is not None and self._expired(item)
-            if run == self.label and not late and TEMPLATE_TAG in tags and STRANGER not in tags:
+            hidden = item is None and self.blind and identifier not in self.described
+            if run == self.label and not (late or hidden) and TEMPLATE_TAG in tags and STRANGER not in tags:
                 found.append(identifier)
         return found
 

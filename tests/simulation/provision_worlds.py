@@ -103,6 +103,7 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     signal: str = "",
     signal_of: str = "42",
     beat: float = 2,
+    written_ago: float = 30,
     tags: Mapping[str, str] = {},
     **written: Any,
 ) -> str:
@@ -112,7 +113,9 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     instance.lifecycle, instance.type = usage, written.get("instanceType", "c5.large")
     attributes = {"instanceType": "c5.large", "templateVersion": "1", **written}
     threshold = pool.in_time(seconds)
-    pool.record(instance, artifacts=False, state=state, runId=run, threshold=threshold, **attributes)
+    pool.record(
+        instance, artifacts=False, written=-written_ago, state=state, runId=run, threshold=threshold, **attributes
+    )
     now = pool.account.clock.now()
     if beat != NEVER:
         heartbeat = records.item(records.HEARTBEAT, instance.id, now - timedelta(seconds=beat), value="PING")
@@ -189,12 +192,18 @@ def _half_provided(pool: Pool) -> None:
     _held("claimed", number=1)(pool)
     _held("claimed", number=1, registered=False)(pool)
     machine(pool, "created", RUN, 500, beat=NEVER)
-    pool.launch(tags={"InitialRunId": RUN}).type = "c5.large"
+    _launch_only(pool, RUN)
+
+
+def _launch_only(pool: Pool, run: str) -> None:
+    instance = pool.launch(tags={"InitialRunId": run})
+    instance.type = "c5.large"
+    instance.launched_at -= timedelta(minutes=1)
 
 
 def _unrecorded(pool: Pool) -> None:
     for run in (RUN, RUN, OTHER_RUN):
-        pool.launch(tags={"InitialRunId": run}).type = "c5.large"
+        _launch_only(pool, run)
 
 
 def _odd_records(pool: Pool) -> None:

@@ -34,11 +34,14 @@ MIXED = {"short": 3, "push": 60, "nightly": 5_000}
 """How many orders of a few with different wishes."""
 
 
-def _label(number: int) -> DesiredProvision:
+def label_of(number: int) -> DesiredProvision:
+    """Return what one of many runs wants: a machine."""
     return evolve(PROVISION, run_id=str(1000 + number))
 
 
-def _provides(stage: Stage, desired: DesiredProvision) -> Callable[[Process], Provided]:
+def provides(stage: Stage, desired: DesiredProvision) -> Callable[[Process], Provided]:
+    """Give the work of a provision that is watched."""
+
     def work(process: Process) -> Provided:
         guard = ProvisionGuard(stage, desired)
         process.seam, process.look = guard, guard.look
@@ -53,7 +56,7 @@ def _crowd(chance: random.Random, machines: int) -> tuple[Stage, list[Process]]:
     """Let fifty runs ask for a machine each, all at the same time."""
     stage = build_crowd(machines)
     together = Together(stage, chance)
-    processes = [together.add(_provides(stage, _label(number))) for number in range(CROWD)]
+    processes = [together.add(provides(stage, label_of(number))) for number in range(CROWD)]
     together.run()
     return stage, processes
 
@@ -113,12 +116,12 @@ def test_provisions_and_releases_at_once_keep_their_promises(tally: Tally) -> No
     for _, chance in zip(range(MIXED[tally.budget]), tally.draws("a mixed crowd"), strict=False):
         stage = build_crowd(chance.randint(0, 6), working=2)
         together = Together(stage, chance)
-        wanted = [evolve(_label(number), count=chance.randint(1, 3)) for number in range(chance.randint(2, 6))]
+        wanted = [evolve(label_of(number), count=chance.randint(1, 3)) for number in range(chance.randint(2, 6))]
         for desired in wanted:
             if chance.random() < 0.2:
                 together.add(_dying(stage, desired, chance.randint(0, 30)))
             else:
-                together.add(_provides(stage, desired))
+                together.add(provides(stage, desired))
         for run in range(2):
             together.add(_releasing(stage, str(2000 + run), chance.uniform(0, 20)))
         together.run()

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _SLOWEST = 0.08
 """By how many seconds a call may take longer than the fastest."""
-_START = 0.05
-"""Within how many seconds all processes begin."""
 
 
 class _Abandoned(BaseException):
@@ -74,6 +72,8 @@ class Together:
 
     stage: Stage
     chance: random.Random
+    spread: float = 0.05
+    """Within how many seconds all processes begin."""
     processes: list[Process] = field(factory=list)
     current: Process | None = None
     over: threading.Event = field(factory=threading.Event)
@@ -82,7 +82,7 @@ class Together:
     def add(self, work: Callable[[Process], object]) -> Process:
         """Add a process."""
         process = Process(self, work)
-        process.due = process.now() + timedelta(seconds=self.chance.uniform(0, _START))
+        process.due = process.now() + timedelta(seconds=self.chance.uniform(0, self.spread))
         self.processes.append(process)
         return process
 
