@@ -209,6 +209,7 @@ class Provisioning:
             signals=machines.signals,
             beats=machines.beats,
             read_at={},
+            lost_since_look=0,
             launches=evolve(self._actual.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )
