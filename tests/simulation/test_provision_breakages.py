@@ -63,13 +63,23 @@ def _deeds() -> Iterator[None]:
             yield
 
 
+def _pauses() -> Iterator[None]:
+    """Let a call take long enough for the agents to act."""
+    for world in ("quota", "no capacity"):
+        for number in numbers(calls_in(world)):
+            stage, desired = build(world)
+            watched(stage, desired, InterfereAt(number, lambda: stage.pass_time(2)))  # noqa: B023 - it is used at once
+            settle(stage, desired, provides=False)
+            yield
+
+
 def _failures() -> Iterator[None]:
     """Lose one answer."""
     for world in ("nothing warm", "two of three ready", "part is enough"):
         for number in numbers(calls_in(world)):
             for phase in ("before", "after"):
                 stage, desired = build(world)
-                watched(stage, desired, FailAt(number, phase, errors.Unavailable))  # type: ignore[arg-type]
+                watched(stage, desired, FailAt(number, phase, errors.Unavailable))
                 leave(stage, settle(stage, desired, provides=provides_later(world)))
                 yield
 
@@ -109,6 +119,7 @@ SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "crowds": _crowds,
     "two jobs of one attempt": _twice,
     "deeds": _deeds,
+    "slow calls": _pauses,
     "lost answers": _failures,
     "crashes": _crashes,
 }
