@@ -6,6 +6,7 @@ Nothing is interpolated into shell. The user's script is encoded in base64 and a
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import io
@@ -139,8 +140,9 @@ def _header(settings: Settings) -> Mapping[str, str]:
     }
 
 
+@functools.cache
 def _shell(name: str) -> str:
-    """Read a shell file without comments and indentation, which saves a third of EC2's limit."""
+    """Read a shell file once, without comments and indentation, which saves a third of EC2's limit."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     return _INDENTATION.sub("", _COMMENT_OR_BLANK.sub("", text))
 

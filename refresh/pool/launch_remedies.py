@@ -60,8 +60,10 @@ def _tried(answers: Sequence[FleetAnswer]) -> str:
     fleet, last = answers[0].fleet, answers[-1]
     usage_classes = " then ".join(dict.fromkeys(each.fleet.usage_class.value for each in answers))
     rounds = "1 round" if len(answers) == 1 else f"{len(answers)} rounds"
+    wanted = max(fleet.count, last.missing)
+    noun = "instance" if wanted == 1 else "instances"
     return (
-        f"EC2 did not launch {last.missing} of {max(fleet.count, last.missing)} instances with {fleet.cpu} vCPUs and "
+        f"EC2 did not launch {last.missing} of {wanted} {noun} with {fleet.cpu} vCPUs and "
         f"at least {fleet.memory_mib} MiB ({usage_classes}; {' '.join(fleet.instance_types[:10])}; "
         f"{enumerated(fleet.subnet_ids)}) in {rounds}."
     )

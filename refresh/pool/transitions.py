@@ -30,11 +30,14 @@ ANY = "any"
 ANY_LIVING = f"any but `{TERMINATED}`"
 SAME = "the same"
 _OURS = "our `release`"
+_PROVIDES = "our `provision`"
 _RUN_READ = "`state` and `runId` as read, `threshold` ahead"
 _ALL_READ = "`state`, `runId` and `threshold` as read"
 _ALL_READ_AHEAD = f"{_ALL_READ}, `threshold` ahead"
 _NEW_RUNTIME = "`threshold`: in the maximum runtime"
 _RELEASED = "`lastRunId`: the run; `releasedAt`: now"
+_GIVEN_BACK = f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}"
+_CLAIMED = f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes"
 _ENDING = f"`runId`: empty; `threshold`: {lifecycle.EXPIRED_SINCE // _MINUTE} minutes ago; {_RELEASED}"
 
 TRANSITIONS = (
@@ -46,10 +49,38 @@ TRANSITIONS = (
         sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes",
     ),
     Transition(
+        before=NO_RECORD,
+        after=CREATED,
+        by=f"{_PROVIDES}, after the launch",
+        condition="there is no record",
+        sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`",
+    ),
+    Transition(
+        before=CREATED,
+        after=CLAIMED,
+        by=f"{_PROVIDES}; one without a run",
+        condition=_ALL_READ_AHEAD,
+        sets=_CLAIMED,
+    ),
+    Transition(
         before=CREATED,
         after=RUNNING,
         by="`provision`, registered on GitHub",
         condition=_RUN_READ,
+        sets=_NEW_RUNTIME,
+    ),
+    Transition(
+        before=CREATED,
+        after=RUNNING,
+        by=f"{_PROVIDES}, registered on GitHub",
+        condition=_ALL_READ_AHEAD,
+        sets=_NEW_RUNTIME,
+    ),
+    Transition(
+        before=RUNNING,
+        after=SAME,
+        by=f"{_PROVIDES}, in a later attempt or after others booted",
+        condition=_ALL_READ_AHEAD,
         sets=_NEW_RUNTIME,
     ),
     Transition(
@@ -64,7 +95,7 @@ TRANSITIONS = (
         after=IDLE,
         by=_OURS,
         condition=_ALL_READ_AHEAD,
-        sets=f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}",
+        sets=_GIVEN_BACK,
     ),
     Transition(
         before=IDLE,
@@ -78,9 +109,11 @@ TRANSITIONS = (
         after=CLAIMED,
         by="`provision`",
         condition="`state` as read, `runId` empty, `threshold` ahead",
-        sets=f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes",
+        sets=_CLAIMED,
     ),
+    Transition(before=IDLE, after=CLAIMED, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_CLAIMED),
     Transition(before=CLAIMED, after=RUNNING, by="`provision`", condition=_RUN_READ, sets=_NEW_RUNTIME),
+    Transition(before=CLAIMED, after=RUNNING, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_NEW_RUNTIME),
     Transition(
         before=CLAIMED,
         after=IDLE,
@@ -89,15 +122,22 @@ TRANSITIONS = (
         sets="`runId`: empty",
     ),
     Transition(
+        before=CLAIMED,
+        after=IDLE,
+        by=f"{_PROVIDES}, which has enough others",
+        condition=_ALL_READ_AHEAD,
+        sets=_GIVEN_BACK,
+    ),
+    Transition(
         before=ANY,
         after=SAME,
         by="`provision` or `release`, to expire it",
         condition=_RUN_READ,
         sets="`threshold`: in the past",
     ),
-    Transition(before=RUNNING, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
-    Transition(before=CLAIMED, after=IDLE, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
-    Transition(before=CREATED, after=SAME, by=f"{_OURS}, to end it", condition=_ALL_READ, sets=_ENDING),
+    Transition(before=RUNNING, after=IDLE, by=f"{_OURS} or `provision`, to end it", condition=_ALL_READ, sets=_ENDING),
+    Transition(before=CLAIMED, after=IDLE, by=f"{_OURS} or `provision`, to end it", condition=_ALL_READ, sets=_ENDING),
+    Transition(before=CREATED, after=SAME, by=f"{_OURS} or `provision`, to end it", condition=_ALL_READ, sets=_ENDING),
     Transition(
         before=ANY,
         after=NO_RECORD,

@@ -68,6 +68,8 @@ class Actual:
     """Machines that this run has claimed."""
     lost: frozenset[str] = frozenset()
     """Machines that this run could not claim or record: another process was first, or AWS refused."""
+    lost_since_look: int = 0
+    """How many claims were lost since the pool was read: what is known of it is old."""
     given_up: Mapping[str, str] = field(factory=dict)
     """Machines that this run has had and does not count any more, and why."""
     result: str = ""

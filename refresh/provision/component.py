@@ -159,8 +159,9 @@ class Provisioning:
         while True:
             actual = self._collected()
             step = policy.plan(self.desired, known.request, actual, self._now(), self._chance)
-            # The last words count: another try may have found other causes.
-            self._report = evolve(self._report, refusals=step.problems or self._report.refusals)
+            if any(isinstance(each, Conclude) for each in step.changes):
+                # The last words count: an earlier result may not have been written.
+                self._report = evolve(self._report, refusals=step.problems)
             if not self._report.planned:
                 self._report = evolve(self._report, planned=step.changes)
             if self.desired.mode is Mode.PLAN:
@@ -208,6 +209,7 @@ class Provisioning:
             signals=machines.signals,
             beats=machines.beats,
             read_at={},
+            lost_since_look=0,
             launches=evolve(self._actual.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )

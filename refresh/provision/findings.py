@@ -87,7 +87,7 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
     if missing := launch_remedies.explained(actual.launches.answers):
         yield missing
     if token_left(actual, now) < timedelta(minutes=6):
-        yield _token(actual)
+        yield _token(actual, now)
     if room(desired, actual, now) == 0:
         cap = actual.settings.max_instances[desired.resource_class]
         yield (
@@ -104,9 +104,12 @@ def _remedy(why: str) -> str:
     return "Read the machine's log (aws ec2 get-console-output --latest --instance-id ...), and check its network."
 
 
-def _token(actual: Actual) -> str:
+def _token(actual: Actual, now: datetime) -> str:
     until = actual.settings.token_valid_until
-    state = f"is valid until {wire_time(until)} only, too short for a new machine" if until else "is missing"
+    state = "is missing"
+    if until:
+        at = wire_time(until)
+        state = f"expired at {at}" if until <= now else f"is valid until {at} only, too short for a new machine"
     return (
         f"The registration token of the pool {state}: run the refresh workflow, and check that its schedule is enabled "
         "and runs often enough."

@@ -161,7 +161,7 @@ def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Ref
     remedy = (
         "Nothing is left to do here."
         if newer
-        else "Give each provision of a run a `name` of its own, and let its jobs ask for that label."
+        else "Give each provision of a run a name of its own, and let its jobs ask for that label."
     )
     at = f" ({holder.link})" if holder.link else ""
     return errors.Refused(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")

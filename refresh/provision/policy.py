@@ -33,6 +33,8 @@ _FIRST_ROUNDS = timedelta(minutes=1)
 SOON, LATER = timedelta(seconds=0.5), timedelta(seconds=2)
 _SOON_FOR = timedelta(seconds=15)
 """How long a claimed machine is looked at often: by then it usually has registered."""
+_MOST_LOST = 4
+"""After how many lost claims the pool is read again: a run with an old list loses one claim after the other."""
 _RENEWED_AFTER = timedelta(minutes=1)
 """How much of the maximum runtime may be gone when the jobs start."""
 CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
@@ -95,6 +97,8 @@ def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and w
     desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
 ) -> Step:
     """Wait, begin another round, or answer."""
+    if missing > 0 and actual.lost_since_look >= _MOST_LOST:
+        return Step(look=True)
     possible = missing <= 0 or _possible(desired, actual, now)
     coming = desired.count - missing
     if coming > len(held.ready) and (possible or coming >= desired.fewest):
@@ -173,7 +177,7 @@ def _acquired(
 ) -> list[ProvisionChange]:
     """Claim what is missing, and launch the rest once nothing can be claimed any more."""
     missing = min(missing, tries_left(desired, actual))
-    if missing <= 0 or now >= actual.began_at + desired.timeout:
+    if missing <= 0 or actual.lost_since_look >= _MOST_LOST or now >= actual.began_at + desired.timeout:
         return []
     if findings.token_left(actual, now) >= CLAIM_NEEDS:
         drawn = candidates.chosen(desired, actual, missing, now, chance)

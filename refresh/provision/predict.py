@@ -103,7 +103,7 @@ def _after(actual: Actual, outcome: Outcome) -> Actual:
         return evolve(actual, result=change.result) if done or isinstance(outcome, Skipped) else actual
     # A record that was refused is written again: nobody else knows of the machine.
     if not done and (isinstance(change, Claim) or (isinstance(change, Record) and isinstance(outcome, Skipped))):
-        return evolve(actual, lost=actual.lost | {change.subject})
+        return evolve(actual, lost=actual.lost | {change.subject}, lost_since_look=actual.lost_since_look + 1)
     if not done or not isinstance(change, (Claim, Start, Renew, Record)):
         return actual
     record = _recorded(change) if isinstance(change, Record) else _written(change)

@@ -32,7 +32,7 @@ SURROUNDINGS = (
 """What the job and GitHub set; the action sets everything else."""
 
 
-_OF_THE_ACTION = ("entrypoint.py", "composite", "release", "refresh", "requirements")
+_OF_THE_ACTION = ("entrypoint.py", "composite", "provision", "release", "refresh", "requirements")
 
 
 @pytest.fixture(scope="session")

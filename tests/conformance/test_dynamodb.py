@@ -293,3 +293,20 @@ def test_of_16_racing_marks_one_wins(backend: Backend, table: str) -> None:
     # The one in memory is one thread's own.
     with ThreadPoolExecutor(1 if backend.name == "memory" else 16) as pool:
         assert sum(pool.map(mark, range(16))) == 1
+
+
+def test_an_update_needs_its_condition_and_keeps_the_rest(backend: Backend, table: str) -> None:
+    """As a claim does: of two, the second finds another state."""
+    _put(backend, table, "a", state="idle", kept="x")
+    claim: dict[str, Any] = {
+        "TableName": table,
+        "Key": records.key("INSTANCE", "a"),
+        "UpdateExpression": "SET #state = :state, #runId = :runId",
+        "ConditionExpression": "#state = :judged",
+        "ExpressionAttributeNames": {"#state": "state", "#runId": "runId"},
+        "ExpressionAttributeValues": {":state": {"S": "claimed"}, ":runId": {"S": "77"}, ":judged": {"S": "idle"}},
+    }
+    backend.dynamodb.update_item(**claim)
+    with pytest.raises(errors.ConditionFailed):
+        backend.dynamodb.update_item(**claim)
+    assert _get(backend, table, "a") == _item("a", state="claimed", kept="x", runId="77")

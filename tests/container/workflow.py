@@ -55,15 +55,20 @@ def run(folder: Path, workflow: Mapping[Any, Any], repository: str, api_url: str
         shutil.copy(ROOT / name, folder)
     for name in ACTION_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    written = folder / ".github" / "workflows" / "refresh.yml"
-    written.parent.mkdir(parents=True)
-    written.write_text(yaml.safe_dump(dict(workflow)).replace("true: push", "'on': push"))
-    identity = ("-c", "user.name=octo", "-c", "user.email=octo@example.com")
-    for words in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message=any")):
-        subprocess.run(["git", "-C", str(folder), *words], check=True)  # noqa: S603, S607 - the user's own
+    commit(folder, workflow)
     command = [
         *("act", "push", "--directory", str(folder), "-P", f"ubuntu-latest={BASE_IMAGE}", "--pull=false", "--bind"),
         *("--container-daemon-socket", "-", "-s", f"RUNNER_ADMIN_TOKEN={canaries.PAT}"),
         *("--env", f"GITHUB_REPOSITORY={repository}", "--env", f"GITHUB_API_URL={api_url}"),
     ]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)  # noqa: S603 - act
+
+
+def commit(folder: Path, workflow: Mapping[Any, Any]) -> None:
+    """Make a folder a repository that has this workflow."""
+    written = folder / ".github" / "workflows" / "tested.yml"
+    written.parent.mkdir(parents=True)
+    written.write_text(yaml.safe_dump(dict(workflow)).replace("true: push", "'on': push"))
+    identity = ("-c", "user.name=octo", "-c", "user.email=octo@example.com")
+    for words in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message=any")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)  # noqa: S603, S607 - the user's own

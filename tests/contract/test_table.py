@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from refresh.desired import RunnerScope
-from refresh.pool import lifecycle, names, ownership, records, runs
+from refresh.pool import lifecycle, names, ownership, records, runs, transitions
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
@@ -36,6 +36,19 @@ COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
 ID = "i-0123456789abcdef0"
 RECORD = InstanceRecord(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
 (ADOPTION,) = apply.adopt("table", "url", Adopt(ID, "7", NOW, NOW))
+REQUEST = runs.RunRequest(
+    label="7",
+    resource_class="large",
+    usage_class="any",
+    count=1,
+    instance_types=("c*",),
+    max_runtime=timedelta(),
+    reuse=True,
+    attempt=1,
+    link="",
+    holder="process",
+    deadline=NOW,
+)
 OLD = NOW - desired().max_instance_age - timedelta(seconds=1)
 THRESHOLDS = {
     "past": wire_time(NOW - timedelta(seconds=1)),
@@ -127,6 +140,32 @@ def test_the_page_has_the_members_of_a_run_with_their_types() -> None:
     assert f"DynamoDB deletes the item {records.RUN_LIFETIME.days} days later" in PAGE
 
 
+def test_the_page_has_the_condition_of_the_lease() -> None:
+    lease = runs.lease("table", REQUEST, NOW)
+    read = {*re.findall(r"#(\w+)", lease["ConditionExpression"])} - {"value"}
+    prose = PAGE.partition("The item is also a lease")[2].partition("\n## ")[0]
+    assert read == {"attempt", "result", "deadline"} <= {*_quoted(prose)}
+    assert {runs.PROVIDED, runs.FAILED} <= {*_quoted(_rows("RUN")[-1][2])}
+
+
+def test_our_provision_writes_what_the_page_says_that_it_sets() -> None:
+    """Both what each write sets besides state and time, and whether it needs the threshold ahead."""
+    rows = [row for row in _rows("INSTANCE", 1) if row[2].startswith("our `provision`")]
+    states = [(*_quoted(row[0]), *_quoted(row[1])) for row in rows]
+    assert states == [
+        ("created",),
+        ("created", "claimed"),
+        ("created", "running"),
+        ("running",),
+        ("idle", "claimed"),
+        ("claimed", "running"),
+        ("claimed", "idle"),
+    ]
+    assert {"threshold` ahead" in row[3] for row in rows[1:]} == {True}
+    minutes = {lifecycle.CREATED_FOR: rows[0], lifecycle.CLAIMED_FOR: rows[4]}
+    assert [f"in {each // timedelta(minutes=1)} minutes" in row[4] for each, row in minutes.items()] == [True] * 2
+
+
 def test_the_page_has_the_items_that_the_agent_writes() -> None:
     written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", HOOKS))
     shapes = {kind: re.sub(r"=[^=,{}]+", "", value).replace("={", " {") for kind, value in written.items()}
@@ -168,7 +207,8 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
     assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
     released = lifecycle.update("table", RECORD, {"state": lifecycle.IDLE}, lifecycle.Threshold.AHEAD, NOW)
     read = {*re.findall(r"#(\w+)", released["ConditionExpression"])}
-    theirs = [{*_quoted(row[3])} for row in rows if row[2].startswith("our `release`")]
+    doors = [row for row in rows if row[2].startswith("our ") and row[0] != transitions.NO_RECORD]
+    theirs = [{*_quoted(row[3])} for row in doors]
     assert theirs == [read] * len(theirs) == [{"state", "runId", "threshold"}] * len(theirs) != []
     cleaned = apply.clean("table", NOW, Clean(RECORD))[0]["Delete"]
     assert ADOPTION["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from refresh.pool import lifecycle, names, records
+from refresh.dynamodb.transactions import Sender
+from refresh.engine.change import Done
+from refresh.pool import lifecycle, names, records, runs
+from refresh.provision import apply
+from refresh.provision.changes import Claim, Record, Renew, Start
 from tests.fakes.desired import IMAGE, TABLE, TEMPLATE
+from tests.fakes.serial import Serial
 from tests.fakes.world import World, in_minutes
+from tests.simulation.doors import clients_of
+from tests.simulation.original_calls import OriginalCalls
+from tests.unit.provision import pools
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -95,6 +103,72 @@ def test_a_record_of_our_release_has_all_that_the_original_reads_in_its_form(
     assert after["runId"] == {"S": ""}
     assert TIME.fullmatch(after["threshold"]["S"])
     assert (after["resourceClass"], after["usageClass"]) == (before["resourceClass"], before["usageClass"])
+
+
+def test_a_record_of_our_provision_has_what_the_original_writes_and_its_own_attributes() -> None:
+    """The original reads it by these names and types; what it does not know is in `DOOR_ATTRIBUTES`."""
+    theirs, ours = "i-00000001", "i-00000002"
+    pool = pools.world().pool
+    original = OriginalCalls(pool)
+    size = {"resourceClass": "large", "instanceType": "c7i.large", "usageClass": "on-demand"}
+    assert original.create(theirs, pools.RUN, **size)
+    now = pool.account.clock.now()
+    made = pools.launched(2)
+    change = Record(pools.RUN, "large", made, now + lifecycle.CREATED_FOR, now)
+    sender = Sender(clients_of(pool).dynamodb, pool.account.clock, Serial())
+    assert [type(each) for each in apply.write(TABLE, "3", sender, [change])] == [Done]
+    found = pool.table.of(records.INSTANCE)
+    known, written = found[theirs], found[ours]
+    assert written.keys() - known.keys() == {"templateVersion"} <= {*records.DOOR_ATTRIBUTES}
+    own = {"SK", "identifier", "updatedAt", "threshold", "templateVersion"}
+    assert {name: value for name, value in written.items() if name not in own} == {
+        name: value for name, value in known.items() if name not in own
+    }
+    assert [TIME.fullmatch(written[name]["S"]) is None for name in ("updatedAt", "threshold")] == [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        (Claim, "idle", "claimed"),
+        (Claim, "created", "claimed"),
+        (Start, "claimed", "running"),
+        (Renew, "running", "running"),
+    ],
+)
+def test_a_write_of_our_provision_sets_what_the_original_s_sets(kind: Any, before: str, after: str) -> None:
+    pool = pools.world().pool
+    identifier = pools.warm(pool, state=before)
+    record = records.read_instance(pool.table.of(records.INSTANCE)[identifier])
+    assert isinstance(record, records.InstanceRecord)
+    now = pool.account.clock.now()
+    change = kind(pools.RUN, record, now + timedelta(minutes=5), now)
+    sender = Sender(clients_of(pool).dynamodb, pool.account.clock, Serial())
+    write = apply.claim(TABLE, sender, [change]) if kind is Claim else apply.write(TABLE, "", sender, [change])
+    known = dict(pool.table.of(records.INSTANCE)[identifier])
+    assert [type(each) for each in write] == [Done]
+    assert pool.table.of(records.INSTANCE)[identifier] == {
+        **known,
+        "state": {"S": after},
+        "runId": {"S": pools.RUN},
+        "threshold": {"S": records.wire_time(now + timedelta(minutes=5))},
+        "updatedAt": {"S": records.wire_time(now)},
+    }
+
+
+def test_the_item_of_a_run_is_in_a_partition_that_the_original_never_reads() -> None:
+    stage = pools.world(1)
+    assert pools.provide(stage).available
+    (item,) = stage.pool.table.of(records.RUN).values()
+    value = item.pop("value")["M"]
+    assert {name: next(iter(each)) for name, each in value.items()} == {
+        name: shape.partition(" ")[0] for name, shape in runs.VALUE.items()
+    }
+    assert {name: next(iter(each)) for name, each in item.items()} == {
+        **dict.fromkeys(("PK", "SK", "entityType", "identifier", "updatedAt"), "S"),
+        "expiresAt": "N",
+    }
+    assert (item["PK"], item["SK"]) == ({"S": "TYPE#RUN"}, {"S": f"ID#{pools.RUN}"})
 
 
 def test_the_parameters_are_numbers_and_a_list(items: dict[str, records.Item], refreshed: World) -> None:

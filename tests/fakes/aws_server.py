@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs
 # One image is enough, and moto reads thousands at import otherwise.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
+from attrs import frozen
 from moto.backends import get_backend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.ec2.models.core import TaggedEC2Resource
@@ -85,12 +87,27 @@ def _with_its_delay(message: Any, delay_seconds: int | None = None) -> None:
 Message.mark_sent = _with_its_delay  # type: ignore[method-assign, assignment] # for `AwsServer.messages`
 
 
+@frozen
+class Arrival:
+    """A call as it arrived."""
+
+    operation: str
+    body: bytes
+    at: float
+    """When, on the clock of `time.monotonic`."""
+    signer: str
+    """The access key with which it was signed; empty where it was not."""
+    ours: bool
+    """Whether the test itself made it."""
+
+
 class AwsServer(Serving):
     """An AWS endpoint for tests and the demo; `calls` lists `service:Operation` in the order of arrival."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.calls: list[str] = []
         self.bodies: list[bytes] = []
+        self.arrivals: list[Arrival] = []
         self.signers: set[str] = set()
         """The access keys with which calls were signed."""
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
@@ -120,6 +137,7 @@ class AwsServer(Serving):
         """Start counting anew."""
         self.calls.clear()
         self.bodies.clear()
+        self.arrivals.clear()
         self.signers.clear()
 
     def forget_everything(self) -> None:
@@ -171,14 +189,18 @@ class AwsServer(Serving):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         operation = _operation(environ, body)
-        if operations.counts(environ):
+        counts = operations.counts(environ)
+        if counts:
             operations.record(operation)
         outgoing.aws_request(operation, _headers(environ), body)
+        signed = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        signer, at = signed[1] if signed else "", time.monotonic()
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)
-            if signer := re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", "")):
-                self.signers.add(signer[1])
+            self.arrivals.append(Arrival(operation, body, at, signer, ours=not counts))
+            if signed:
+                self.signers.add(signer)
         if (instead := self.before_call(operation)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])

@@ -132,7 +132,7 @@ class World:
 
     def clients(self, **changed: str) -> Clients:
         """Connect as a run does; the calls are the test's own."""
-        return self._services(_ours, **changed)
+        return self._services(own_clients, **changed)
 
     def _services(self, connect: Callable[..., Clients], **changed: str) -> Clients:
         given = inputs.load(self.environ(**changed))
@@ -140,7 +140,7 @@ class World:
         return evolve(connect(self.aws.url, self.dynamodb_url), github=github)
 
     def _connected(self) -> Clients:
-        return _ours(self.aws.url, self.dynamodb_url)
+        return own_clients(self.aws.url, self.dynamodb_url)
 
     def refresh(self, **changed: str) -> Report:
         """Run once in this process."""
@@ -340,7 +340,7 @@ def connected(environ: Mapping[str, str], hooks: ProcessHooks = HOOKS) -> Client
 
 
 @functools.cache
-def _ours(url: str, dynamodb_url: str) -> Clients:
+def own_clients(url: str, dynamodb_url: str) -> Clients:
     """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
     clients = _connect.__wrapped__(url, dynamodb_url)
     for client in (clients.dynamodb, clients.ec2, clients.sqs, clients.on_demand.ssm()):
@@ -351,7 +351,7 @@ def _ours(url: str, dynamodb_url: str) -> Clients:
 def forget_clients() -> None:
     """Have clients made anew: those with credentials that a stand-in has refused send nothing more."""
     _connect.cache_clear()
-    _ours.cache_clear()
+    own_clients.cache_clear()
 
 
 def in_minutes(minutes: float) -> str:

@@ -122,6 +122,28 @@ def allowed(policy: Document, action: str, arn: str, context: Context | None = N
     )
 
 
+def asked(operation: str, body: bytes) -> list[tuple[str, list[str]]]:
+    """List what IAM asks of a request to DynamoDB: the action with the partition keys of its items, for each of both.
+
+    moto does not judge keys. IAM checks a transaction item by item.
+    """
+    request = json.loads(body)
+    if operation == "dynamodb:TransactWriteItems":
+        actions = [(name, each) for action in request["TransactItems"] for name, each in action.items()]
+        return [(f"dynamodb:{name}Item", _keys([each.get("Item") or each["Key"]])) for name, each in actions]
+    if operation == "dynamodb:BatchGetItem":
+        return [(operation, _keys(each["Keys"])) for each in request["RequestItems"].values()]
+    if operation == "dynamodb:Query":
+        # The one value that is compared with the partition key.
+        keys = [each["S"] for each in request["ExpressionAttributeValues"].values() if each["S"].startswith("TYPE#")]
+        return [(operation, keys)]
+    return [(operation, _keys([request.get("Key") or request["Item"]]))]
+
+
+def _keys(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({each["PK"]["S"] for each in items})
+
+
 def _holds(operator: str, wanted: list[str], given: str | list[str] | None) -> bool:
     if operator == "Null":
         return [str(given is None).lower()] == wanted

@@ -112,11 +112,14 @@ def test_every_answer_is_read_the_same(
 def test_an_instance_has_the_members_that_are_judged_and_no_others(
     refreshed: World, clients: Clients, data: str
 ) -> None:
-    refreshed.launch(clients, 2)
+    """A spot machine has its lifecycle as well."""
+    template: Any = {"LaunchTemplateName": refreshed.template}
+    spot: Any = {"MarketType": "spot"}
+    clients.ec2.run_instances(LaunchTemplate=template, InstanceMarketOptions=spot, MinCount=2, MaxCount=2)
     full, small = (operations.mark(client("ec2", each, endpoint_url=refreshed.aws.url)) for each in (FULL, data))
     condition: Any = {"Name": "instance-state-name", "Values": ["running"]}
     found = ec2_instances.described(small, condition)
     assert found == ec2_instances.described(full, condition)
-    assert len(found) == 2
+    assert [each.usage_class for each in found.values()] == ["spot"] * 2
     (reservation,) = small.describe_instances()["Reservations"]
     assert {name for each in reservation["Instances"] for name in each} == MEMBERS["ec2"]["Instance"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import define
 
-from refresh.agent import user_data
 from tests import suites
 from tests.fakes import instance_items
-from tests.instance import machine
+from tests.instance import cloud, machine
 from tests.instance.driver import Driver
 from tests.instance.machine import Machine
 from tests.instance.surroundings import Surroundings
@@ -54,13 +52,7 @@ class Instance:
     def boot(self, variables: dict[str, str] | None = None, **inputs: str) -> None:
         """Refresh the pool with these inputs, then boot with what its launch template has."""
         self.world.settle(**inputs)
-        data = self.world.default_version(self.clients)["LaunchTemplateData"]
-        environ = {
-            "AWS_ENDPOINT_URL": self.world.aws.url,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.surroundings.url}/",
-            **(variables or {}),
-        }
-        self.machine.boot(user_data.unpack(base64.b64decode(data["UserData"])), environ)
+        cloud.boot(self.world, self.clients, self.surroundings, self.machine, variables or {})
 
     def awaits(self, state: str, run: str, seconds: float) -> float:
         """Wait for a signal; a failure shows the agent's log."""

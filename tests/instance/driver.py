@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CREATION_SECONDS, CLAIM_SECONDS, RELEASE_SECONDS = 180, 10, 120
 """How long they wait for UD_REG_OK of a new instance, of a claimed one, and for UD_REMOVE_REG_REMOVE_RUN_OK."""
+_TURN_SECONDS = 0.2
+"""Between two looks: each costs the machine that is waited for a part of the processor."""
 
 
 def eventually(met: Callable[[], Any], seconds: float, what: Callable[[], object] = lambda: "") -> float:
@@ -25,7 +27,7 @@ def eventually(met: Callable[[], Any], seconds: float, what: Callable[[], object
     began = time.monotonic()
     while not met():
         assert time.monotonic() - began < seconds, f"not within {seconds} s: {what()}"
-        time.sleep(0.05)
+        time.sleep(_TURN_SECONDS)
     return time.monotonic() - began
 
 
@@ -88,6 +90,11 @@ class Driver:
     def await_signal(self, state: str, run: str, seconds: float, log: Callable[[], str]) -> float:
         """Wait for a signal as provision and release do, and give the seconds that it took."""
         return eventually(lambda: self.signalled == (state, run), seconds, lambda: f"{self.signalled}\n{log()}")
+
+    def await_beat(self, log: Callable[[], str]) -> None:
+        """Wait for the next heartbeat: on a busy machine its agent is slow, and dead to others after 15 seconds."""
+        last = self.item(records.HEARTBEAT).get("updatedAt")
+        eventually(lambda: self.item(records.HEARTBEAT).get("updatedAt") != last, CREATION_SECONDS, log)
 
     def ended(self) -> bool:
         """Whether its termination was requested of EC2."""

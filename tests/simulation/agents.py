@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ from refresh.pool import records
 from tests.fakes.memory.ec2 import ALIVE
 
 if TYPE_CHECKING:
+    from tests.fakes.memory.ec2 import Instance
     from tests.simulation.pool import Pool
+
+    Item = dict[str, Any]
 
 BEAT = 5
 ENDS_AFTER = timedelta(minutes=1)
@@ -22,6 +26,9 @@ BOOTING, WAITING, REGISTERING, SERVING, LEAVING = "booting", "waiting", "registe
 REFUSED, EXITED = "refused", "exited"
 """Its registration has failed for this run; or it is of no use any more, and only waits for its threshold."""
 _BEGINS = {"created": REGISTERING, "claimed": REGISTERING, "running": SERVING, "idle": WAITING}
+
+
+_time = functools.cache(records.read_time)
 
 
 class Fault(Enum):
@@ -104,7 +111,7 @@ class Agent:
     @property
     def alive(self) -> bool:
         """Whether its instance lives."""
-        return self.pool.ec2.state(self.id) in ALIVE
+        return self._instance.state(self._now) in ALIVE
 
     @property
     def deregistered(self) -> bool:
@@ -115,12 +122,15 @@ class Agent:
         """Whether a job that asks for a run can come to it."""
         return self.alive and self.phase == SERVING and self.run == run
 
-    def look(self) -> None:
-        """Notice a change of its record, to act on it when the time has come."""
-        wanted = self._wanted
-        if self.phase == WAITING and self.due is None and wanted:
+    def look(self, record: Item) -> None:
+        """Live until now, and notice a change of its record (empty if it has none), to act on it in time."""
+        self._live(record)
+        if self.due is not None or self.phase not in {WAITING, SERVING, REFUSED}:
+            return
+        wanted = records.text(record, "runId") or ""
+        if self.phase == WAITING and wanted:
             self._later(self.pace.notice_claim)
-        if self.phase in {SERVING, REFUSED} and self.due is None and wanted != self.run:
+        if self.phase in {SERVING, REFUSED} and wanted != self.run:
             self._later(self.pace.notice_release)
 
     def act(self) -> None:
@@ -165,19 +175,18 @@ class Agent:
                 self._signal("UD_REG_OK", self.run)
                 self.phase, self.registered_at = SERVING, self._now
 
-    def live(self) -> None:
+    def _live(self, record: Item) -> None:
         """Beat as often as it has until now, and end when its threshold is long past."""
-        if not self.alive or self.phase == BOOTING:
-            return
         now = self._now
+        if self.phase == BOOTING or self._instance.state(now) not in ALIVE:
+            return
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
         if beat != self.beaten and not self.silent and self.phase != EXITED:
             self.beaten = beat
             self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
-        record = self._record
-        if record is None and now - self.since >= ABANDONED_AFTER:
+        if not record and now - self.since >= ABANDONED_AFTER:
             self._end()
-        threshold = records.read_time(records.text(record or {}, "threshold") or "")
+        threshold = _time(records.text(record, "threshold") or "")
         if threshold is None or now - threshold <= ENDS_AFTER:
             self.late_since = None
             return
@@ -190,27 +199,31 @@ class Agent:
         return self.pool.account.clock.now()
 
     @property
-    def _record(self) -> dict[str, Any] | None:
-        return self._item(records.INSTANCE) or None
+    def _instance(self) -> Instance:
+        found: Instance = self.pool.account.state.instances[self.id]
+        return found
+
+    @property
+    def _record(self) -> Item:
+        return self._item(records.INSTANCE)
 
     @property
     def _last_run(self) -> str:
-        return records.text(self._record or {}, "lastRunId") or ""
+        return records.text(self._record, "lastRunId") or ""
 
-    def _item(self, entity: str) -> dict[str, Any]:
+    def _item(self, entity: str) -> Item:
         return self.pool.table.items.get((f"TYPE#{entity}", f"ID#{self.id}"), {})
 
     def _end(self) -> None:
-        self.pool.account.state.instances[self.id].ended_at = self._now
+        self._instance.ended_at = self._now
 
     @property
     def _wanted(self) -> str:
-        return records.text(self._record or {}, "runId") or ""
+        return records.text(self._record, "runId") or ""
 
     @property
     def _initial_run(self) -> str:
-        tags: dict[str, str] = self.pool.account.state.instances[self.id].tags
-        return tags.get("InitialRunId", "")
+        return self._instance.tags.get("InitialRunId", "")
 
     def _later(self, seconds: float) -> None:
         self.due = self._now + timedelta(seconds=seconds)

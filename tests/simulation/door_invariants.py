@@ -210,7 +210,11 @@ def _check_agent(stage: Stage, identifier: str, threshold: str) -> None:
     item = stage.pool.table.of(records.INSTANCE).get(identifier, {})
     if seen_in(item) == ("idle", "", threshold):
         agent = stage.agents.get(identifier)
-        require(agent is None or agent.deregistered, "R1", f"{identifier} is offered while its agent is {agent}")
+        require(
+            agent is None or agent.deregistered,
+            "R1",
+            f"{identifier} is offered while its agent is {agent and agent.phase}",
+        )
 
 
 def watched(stage: Stage, desired: DesiredRelease, seam: Seam | None = None) -> ReleaseRun:
@@ -219,7 +223,7 @@ def watched(stage: Stage, desired: DesiredRelease, seam: Seam | None = None) -> 
     run = release(stage.pool, desired)
     published = "".join((markdown(run), *serialized(run), *outputs(run, "report.json").values(), repr(run)))
     require(not SECRET.search(published), "D9", "what is published")
-    require("defect" not in str(run.component.error), "no defect", markdown(run))
+    require("defect" not in str(run.component.error), "no defect", lambda: markdown(run))
     return run
 
 
@@ -232,7 +236,7 @@ def crashed(stage: Stage, desired: DesiredRelease, seam: Seam) -> bool:
 def failing(stage: Stage, desired: DesiredRelease, seam: Seam) -> None:
     """Release while something fails, which must be reported unless all is done; then without faults."""
     report = watched(stage, desired, seam)
-    require(report.exit_code == 1 or not undone(stage, desired), "R7", undone(stage, desired))
+    require(report.exit_code == 1 or not undone(stage, desired), "R7", lambda: undone(stage, desired))
     settle(stage, desired)
 
 
@@ -242,10 +246,10 @@ def settle(stage: Stage, desired: DesiredRelease, *, once: bool = False) -> None
     `once` is whether no machine may have been offered twice, which a lost answer or a crash can cause.
     """
     report = watched(stage, desired)
-    require(report.exit_code == 0, "R4", markdown(report))
-    require(not undone(stage, desired), "R4", undone(stage, desired))
+    require(report.exit_code == 0, "R4", lambda: markdown(report))
+    require(not undone(stage, desired), "R4", lambda: undone(stage, desired))
     again = watched(stage, desired)
-    require(again.exit_code == 0, "D6", markdown(again))
+    require(again.exit_code == 0, "D6", lambda: markdown(again))
     require(stage.pool.account.writes == [], "D6", stage.pool.account.writes)
     require(not once or len(stage.sent) == len(set(stage.sent)), "R5", stage.sent)
     stage.pass_time(_MESSAGES_SEEN)

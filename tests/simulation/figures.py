@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 from collections import Counter
@@ -16,17 +17,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BUDGETS = {"short": 200, "push": 1, "nightly": 1}
-"""Every how manyth schedule of the large sets is run."""
+BUDGETS = {"short": 200, "push": 3, "nightly": 1}
+"""Every how manyth schedule of the large sets is run: crash pairs by their first crash, and crashes during another run.
+
+Odd, so that crashes before and after a call's effect take turns.
+"""
 SINGLES = {"short": 10, "push": 1, "nightly": 1}
 """The same for single faults, of which a push runs all."""
 INTERFERENCES = {"short": 401, "push": 3, "nightly": 1}
 """The same for interferences, 126,000 in all; prime to the number of deeds, so that every deed has its turn."""
 DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
-MOST = {"short": 20, "push": 5_000, "nightly": 100_000}
-"""How many schedules of a kind prove that nothing is found where nothing is broken."""
-DRAWS = {"short": 5, "push": 500, "nightly": 70_000}
+MOST = {"short": 150, "push": 2_000, "nightly": 100_000}
+"""How many schedules of all kinds prove that nothing is found where nothing is broken."""
+DRAWS = {"short": 5, "push": 200, "nightly": 70_000}
 """How many schedules with three faults are drawn at random for a world or a state; all would take too long."""
 
 
@@ -52,9 +56,13 @@ class Tally:
         """Keep the largest."""
         self.peaks[what] = max(number, self.peaks.get(what, number))
 
-    def sampled(self, schedules: Sequence[T], strides: dict[str, int] | None = None) -> Sequence[T]:
-        """Give the part of a large set that the budget allows, the same in every run."""
-        return schedules[:: (strides or BUDGETS)[self.budget]]
+    def sampled(self, schedules: Sequence[T], strides: dict[str, int] | None = None, row: int = 1) -> Sequence[T]:
+        """Give the part of a large set that the budget allows, the same in every run.
+
+        Of a table with rows of this length each column has its turn, as the stride is made prime to it.
+        """
+        stride = (strides or BUDGETS)[self.budget]
+        return schedules[:: next(each for each in itertools.count(stride) if math.gcd(each, row) == 1)]
 
 
 TALLY = Tally(os.environ.get("REFRESH_BUDGET", "short"))

@@ -57,9 +57,9 @@ class Violation(BaseException):
 
 
 def require(condition: object, promise: str, details: object = "") -> None:
-    """Break off where a promise does not hold."""
+    """Break off where a promise does not hold; details that take long to write are given as a function."""
     if not condition:
-        raise Violation(f"{promise}: {details}")
+        raise Violation(f"{promise}: {details() if callable(details) else details}")
 
 
 @contextmanager
@@ -239,10 +239,10 @@ def settle(pool: Pool) -> None:
         require(key.partition(" ")[2] not in pool.table.of(records.HISTORY), "L2", f"{key} is left")
     for identifier in due:
         require(identifier not in pool.table.of(records.INSTANCE), "L2", f"the record of {identifier} is left")
-    require(first.exit_code == 0, "L3", markdown(first))
-    require(second.exit_code == 0, "L3", markdown(second))
+    require(first.exit_code == 0, "L3", lambda: markdown(first))
+    require(second.exit_code == 0, "L3", lambda: markdown(second))
     last = watched(pool, Watch())
-    require(last.exit_code == 0, "L3", markdown(last))
+    require(last.exit_code == 0, "L3", lambda: markdown(last))
     require(pool.account.writes == [], "L3", pool.account.writes)
     _check_result(pool)
     _check_token(pool)
@@ -293,14 +293,14 @@ def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
     Guard(pool, seam).start()
     report = pool.run(**changes)
     require(not SECRET.search(f"{markdown(report)}{report!r}"), "S8", "the report")
-    require(not any("defect" in str(each.error) for each in report.components), "no defect", markdown(report))
+    require(not any("defect" in str(each.error) for each in report.components), "no defect", lambda: markdown(report))
     return report
 
 
 def failing(pool: Pool, seam: Seam) -> None:
     """Run while a call fails, which must be reported, then without faults until everything is right."""
     report = watched(pool, seam)
-    require(report.exit_code == 1 or not _marked_and_alive(pool), "S11", markdown(report))
+    require(report.exit_code == 1 or not _marked_and_alive(pool), "S11", lambda: markdown(report))
     settle(pool)
 
 

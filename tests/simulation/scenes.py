@@ -119,7 +119,7 @@ def put_right(pool: Pool) -> None:
     watched(pool, Watch())
     before = {name: (each.default, set(each.versions)) for name, each in templates.items()}
     report = watched(pool, Watch())
-    require(report.exit_code == 1, "S6", markdown(report))
+    require(report.exit_code == 1, "S6", lambda: markdown(report))
     after = {name: (each.default, set(each.versions)) for name, each in templates.items()}
     require(before == after, "S6", f"{before} became {after}")
     pool.account.state.faults.clear()

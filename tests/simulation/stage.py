@@ -120,13 +120,16 @@ class Stage:
         clock = self.pool.account.clock
         until = clock.now()
         self._look()
+        acted = False
         while (actor := self._next(until)) is not None:
             assert actor.due is not None
             clock.moment = actor.due
             actor.act()
             self._look()
+            acted = True
         clock.moment = until
-        self._look()
+        if acted:
+            self._look()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
@@ -159,6 +162,6 @@ class Stage:
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             if run := records.text(item, "runId"):
                 self.last_run[identifier] = run
+        items = self.pool.table.items
         for agent in self.agents.values():
-            agent.live()
-            agent.look()
+            agent.look(items.get(("TYPE#INSTANCE", f"ID#{agent.id}"), {}))

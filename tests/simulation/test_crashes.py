@@ -49,7 +49,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_run(world: str, tally: Tall
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_of_the_repairing_run_is_repaired_too(world: str, tally: Tally) -> None:
-    """All pairs of crash points."""
+    """A night runs all pairs of crash points, a push all second ones after a third of the first ones."""
     for point in tally.sampled(points_of(build(world))):
         pool = build(world)
         for _ in second_crashes(pool, point):
@@ -75,7 +75,8 @@ def test_three_crashes_in_a_row_are_repaired(world: str, tally: Tally) -> None:
 def test_a_crash_during_another_run_is_repaired(world: str, tally: Tally) -> None:
     """One process is at any of its calls while another dies at any of its own."""
     calls = range(calls_of(build(world)))
-    for position, number, phase in tally.sampled(list(itertools.product(calls, calls, PHASES))):
+    schedules = list(itertools.product(calls, calls, PHASES))
+    for position, number, phase in tally.sampled(schedules, row=len(calls) * len(PHASES)):
         pool = build(world)
         dying = functools.partial(run_another, pool, CrashAt(number, phase))
         watched(pool, InterfereAt(position, dying))

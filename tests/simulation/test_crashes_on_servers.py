@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
     from tests.simulation.figures import Tally
 
+EVERY = {"short": 200, "push": 1, "nightly": 1}
+"""Every how manyth crash is tried."""
+
 
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.timeout(1800)
@@ -22,7 +25,7 @@ def test_a_crash_at_any_call_to_the_servers_is_repaired(name: str, servers: Worl
     """Before its effect and after it; a call is one attempt over the wire."""
     quiet = Boundary()
     run(build(servers, name), quiet)
-    for number, phase in tally.sampled(list(itertools.product(range(len(quiet.calls)), PHASES))):
+    for number, phase in tally.sampled(list(itertools.product(range(len(quiet.calls)), PHASES)), EVERY):
         world = build(servers, name)
         before = instances(world)
         with pytest.raises(Crash):

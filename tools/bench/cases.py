@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from refresh.inputs.table import REFRESH, RELEASE
+from refresh.inputs.table import PROVISION, REFRESH, RELEASE
 from tools.bench.figures import Result
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ class Case:
     def run(self, stage: Stage, where: Environment, latency: float | None) -> Sample:
         """Run it once; without a latency for its calls, see `tools.bench.proxy`."""
         self.prepare(stage)
-        step = stage.world.environ if self.action == REFRESH else stage.world.release_environ
-        environ = {name: value for name, value in step(**self.inputs).items() if value}
+        world = stage.world
+        steps = {REFRESH: world.environ, RELEASE: world.release_environ, PROVISION: world.provision_environ}
+        environ = {name: value for name, value in steps[self.action](**self.inputs).items() if value}
         stage.expect(latency)
         return where.run(environ, self.code, self.action)
 
@@ -109,6 +110,18 @@ def _lent(number: int, *, known: bool) -> Callable[[Stage], None]:
     return prepare
 
 
+def _offered(number: int) -> Callable[[Stage], None]:
+    launched: list[str] = []
+
+    def prepare(stage: Stage) -> None:
+        if not launched:
+            stage.settle(anew=True)
+            launched.extend(stage.launch(number))
+        stage.offer(launched)
+
+    return prepare
+
+
 def quick() -> tuple[Case, ...]:
     """List a few, once at no latency: to see that all works."""
     wanted = ("missing input", "fresh account", "no-op", "collection of 10")
@@ -126,6 +139,20 @@ def _releases() -> tuple[Case, ...]:
     )
 
 
+def _provisions() -> tuple[Case, ...]:
+    """List those of `provision`: all machines that it wants are ready, and no more."""
+    return tuple(
+        Case(
+            name=f"provision of {number}, warm",
+            prepare=_offered(number),
+            inputs={"count": str(number)},
+            action=PROVISION,
+            instances=number,
+        )
+        for number in (1, 5, 20)
+    )
+
+
 def cases() -> tuple[Case, ...]:
     """List all."""
     return (
@@ -137,6 +164,7 @@ def cases() -> tuple[Case, ...]:
         Case(name="collection of 10", prepare=_due(10), instances=10),
         Case(name="collection of 100", prepare=_due(100), instances=100),
         *_releases(),
+        *_provisions(),
         Case(name="no-op after 50,000 ever", prepare=_remembered(50_000)),
         Case(name="no-op, 1,000 living", prepare=_played(1000, "living"), instances=1000),
         Case(name="no-op, 5,000 living", prepare=_played(5000, "living"), instances=5000),

@@ -22,7 +22,7 @@ from unittest import mock
 from botocore.loaders import Loader
 
 from refresh.actions.main import main as refresh
-from refresh.inputs.table import REFRESH, RELEASE
+from refresh.inputs.table import PROVISION, REFRESH, RELEASE
 from tools.bench.environments import ROOT
 from tools.bench.stage import Stage
 
@@ -53,15 +53,19 @@ def modules(printed: str) -> list[tuple[str, float]]:
 
 
 def imports(stage: Stage, python: Path, entrypoint: Path) -> None:
-    """Print what a run that changes nothing imports, one whose input is missing, and a release."""
+    """Print what a run that changes nothing imports, one whose input is missing, a release, and a provision."""
     stage.settle()
     steps = {
         "no-op": (REFRESH, stage.world.environ()),
         "missing input": (REFRESH, stage.world.environ(ami="")),
         "release of 1": (RELEASE, stage.world.release_environ()),
+        "provision of 1": (PROVISION, stage.world.provision_environ()),
     }
-    stage.lend(stage.launch(1), known=True)
+    launched = stage.launch(1)
+    stage.lend(launched, known=True)
     for title, (action, environ) in steps.items():
+        if action == PROVISION:
+            stage.offer(launched)
         command = [str(python), "-X", "importtime", str(entrypoint), action]
         printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
         found = imported(printed)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from refresh.pool import records
 from tests.fakes import dynamodb_local
+from tests.fakes.agents import Agents, OnEndpoint, OnServer
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.github_server import GitHubServer, job
-from tests.fakes.releasing import RUN, ReleaseWorld
-from tests.fakes.world import ROOT
+from tests.fakes.provisioning import ProvisionWorld
+from tests.fakes.releasing import RUN
+from tests.fakes.world import ROOT, own_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +48,7 @@ class Stage:
         self._responder: subprocess.Popen[str] | None = None
         self._responder_port = 0
         self._played = (0, "")
+        self._agents: Agents | None = None
 
     def __enter__(self) -> Self:
         with self._exit:  # what was begun ends where the rest cannot begin
@@ -56,6 +59,7 @@ class Stage:
     def _begin(self) -> None:
         aws, github = self._exit.enter_context(AwsServer()), self._exit.enter_context(GitHubServer())
         self._emulators = [aws.port, aws.port, github.port]
+        self._aws = aws
         self.lacking = dynamodb_local.lacking()
         if not self.lacking:
             dynamodb_local.fetch()
@@ -65,9 +69,10 @@ class Stage:
         ports = json.loads(self._line(self._proxy))
         seen_aws: Any = _Behind(aws, ports[0])
         seen_github: Any = _Behind(github, ports[2])
-        self.world = ReleaseWorld(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
+        self.world = ProvisionWorld(seen_aws, seen_github, dynamodb_url=f"http://127.0.0.1:{ports[1]}")
 
     def __exit__(self, *_: object) -> None:
+        self._rest()
         self._end(self._responder)
         self._end(self._proxy)
         self._exit.close()
@@ -113,6 +118,18 @@ class Stage:
             self.world.put_run(clients)
         self.world.github.jobs[RUN] = [job(1, "test", RUN, status="completed")]
 
+    def offer(self, identifiers: Sequence[str]) -> None:
+        """Have these instances ready for the run, each with an agent that registers it as soon as it is claimed."""
+        self._on_emulators()
+        clients = self.world.clients()
+        self.world.await_a_run(clients, identifiers)
+        clients.dynamodb.delete_item(TableName=self.world.table, Key=records.key(records.RUN, RUN))
+        # Past the proxy: what agents call is none of the measured calls.
+        table = f"http://127.0.0.1:{self._emulators[1]}"
+        behind = OnEndpoint(own_clients(self._aws.url, table).dynamodb, self.world.table)
+        self._agents = Agents(OnServer(self._aws, self.world.table) if self.lacking else behind)
+        self._agents.__enter__()
+
     def remember(self, number: int) -> None:
         """Write the history of so many instances."""
         clients = self.world.clients()
@@ -146,7 +163,13 @@ class Stage:
         """Give what was called since."""
         return tuple((name, generation) for name, generation in self._order({}))
 
+    def _rest(self) -> None:
+        if self._agents:
+            self._agents.__exit__()
+        self._agents = None
+
     def _on_emulators(self) -> None:
+        self._rest()
         self._end(self._responder)
         self._responder = None
         self._order({"latency": 0, "upstreams": self._emulators})

@@ -54,7 +54,8 @@ class Table:
 
     def of(self, entity: str) -> dict[str, dict[str, Any]]:
         """Give the items of an entity, by identifier."""
-        return {sk.removeprefix("ID#"): item for (pk, sk), item in self.items.items() if pk == f"TYPE#{entity}"}
+        partition = f"TYPE#{entity}"
+        return {sk.removeprefix("ID#"): item for (pk, sk), item in self.items.items() if pk == partition}
 
 
 @define
@@ -150,12 +151,13 @@ class DynamoDB:
             item = seen.get(_key(key))
             if item is None:
                 continue
-            if room < size(item):
+            needed = size(item)
+            if room < needed:
                 return {
                     "Responses": {name: found},
                     "UnprocessedKeys": {name: {**asked, "Keys": asked["Keys"][number:]}},
                 }
-            room -= size(item)
+            room -= needed
             found.append(dict(item))
         return {"Responses": {name: found}}
 
@@ -259,15 +261,18 @@ class DynamoDB:
 
 def size(value: Any) -> int:
     """Estimate an item's size as DynamoDB counts it: the UTF-8 of its names and values."""
-    match value:
-        case str():
-            return len(value.encode())
-        case dict():
-            return sum(len(name.encode()) + size(each) for name, each in value.items())
-        case list():
-            return sum(map(size, value))
-        case _:
-            return 1
+    if isinstance(value, str):
+        return _length(value)
+    if isinstance(value, dict):
+        total = 0
+        for name, each in value.items():
+            total += _length(name) + (_length(each) if isinstance(each, str) else size(each))
+        return total
+    return sum(map(size, value)) if isinstance(value, list) else 1
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _actions(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], Key]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ MACHINES = tuple(
 )
 
 
-def _run(name: str, *machines: ReadyMachine, **wanted: str) -> ProvisionRun:
+def _run(name: str, *machines: ReadyMachine, **wanted: Any) -> ProvisionRun:
     desired = DesiredProvision(repository=REPOSITORY, region=REGION, run_id="77", name=name, count=4, **wanted)
     return ProvisionRun(
         desired=desired,

@@ -168,7 +168,7 @@ def test_a_token_is_the_same_for_the_same_request_only() -> None:
 
 @given(st.text(), st.text(), st.integers())
 def test_every_token_is_within_ec2_s_limit(table: str, label: str, number: int) -> None:
-    assert re.fullmatch(r"[0-9a-f]{1,64}", client_token(table, label, number, number, UsageClass.SPOT, number))
+    assert re.fullmatch(r"[0-9a-f]{1,64}", client_token(table, label, label, number, UsageClass.SPOT, number))
 
 
 def test_every_instance_of_an_answer_is_returned() -> None:

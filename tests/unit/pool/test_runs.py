@@ -1,13 +1,16 @@
-"""What `release` reads of a RUN item: machines go back to the pool unless `provision` was asked otherwise."""
+"""The RUN item: a lease on the label, what was asked for, and what `release` reads of it."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from refresh.pool import records, runs
-from refresh.pool.runs import ProvisionedRun
+from refresh.pool.runs import FAILED, PROVIDED, ProvisionedRun, RunRequest
+from tests.fakes.memory import expressions
 from tests.fakes.serial import NOW
 
 LABEL = "4711-build"
@@ -32,3 +35,87 @@ def test_machines_are_reused_unless_the_item_says_no(value: Any, *, reuse: bool)
 
 def test_what_is_read_is_a_member_of_the_value() -> None:
     assert runs.VALUE[runs.REUSE] == "BOOL"
+
+
+REQUEST = RunRequest(
+    label=LABEL,
+    resource_class="large",
+    usage_class="any",
+    count=3,
+    instance_types=("c*", "m7i.large"),
+    max_runtime=timedelta(hours=2),
+    reuse=False,
+    attempt=2,
+    link="https://github.com/octo/widgets/actions/runs/4711",
+    holder="this process",
+    deadline=NOW + timedelta(minutes=11),
+)
+
+
+def _held(**changed: Any) -> records.Item:
+    """Give the item of a provision that began a moment ago."""
+    item: records.Item = runs.lease("table", evolve(REQUEST, holder="another", **changed), NOW)["Item"]
+    return item
+
+
+def _holds(put: dict[str, Any], item: records.Item | None) -> bool:
+    names, values = put["ExpressionAttributeNames"], put["ExpressionAttributeValues"]
+    return expressions.holds(put["ConditionExpression"], item, names, values)
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds", "free"),
+    [
+        ({}, 0, False),
+        ({"attempt": 1}, 0, True),
+        ({"attempt": 3}, 0, False),
+        ({}, 660, False),
+        ({}, 661, True),
+    ],
+)
+def test_the_label_is_free_for_a_later_attempt_or_once_the_lease_is_over(
+    changed: dict[str, Any], seconds: float, *, free: bool
+) -> None:
+    assert _holds(runs.lease("table", REQUEST, NOW + timedelta(seconds=seconds)), _held(**changed)) is free
+
+
+@pytest.mark.parametrize(("result", "free"), [(PROVIDED, False), (FAILED, True)])
+def test_the_label_is_free_after_a_failure(result: str, *, free: bool) -> None:
+    """A success keeps it: a second provision of the attempt is a mistake, whenever it begins."""
+    item = runs.conclusion("table", evolve(REQUEST, holder="another"), result, NOW)["Item"]
+    assert _holds(runs.lease("table", REQUEST, NOW + timedelta(days=1)), item) is free
+    assert _holds(runs.lease("table", REQUEST, NOW), None)
+
+
+def test_only_the_process_that_holds_the_label_writes_its_result() -> None:
+    conclusion = runs.conclusion("table", REQUEST, PROVIDED, NOW)
+    assert _holds(conclusion, runs.lease("table", REQUEST, NOW)["Item"])
+    assert not _holds(conclusion, _held())
+    assert not _holds(conclusion, None)
+
+
+def test_what_was_asked_for_is_in_the_form_of_the_page() -> None:
+    item = runs.conclusion("table", REQUEST, PROVIDED, NOW)["Item"]
+    assert item["value"] == {
+        "M": {
+            "resourceClass": {"S": "large"},
+            "usageClass": {"S": "any"},
+            "count": {"N": "3"},
+            "instanceTypes": {"L": [{"S": "c*"}, {"S": "m7i.large"}]},
+            "maxRuntimeMin": {"N": "120"},
+            "reuse": {"BOOL": False},
+            "attempt": {"N": "2"},
+            "link": {"S": "https://github.com/octo/widgets/actions/runs/4711"},
+            "holder": {"S": "this process"},
+            "deadline": {"S": "2026-01-31T09:16:00Z"},
+            "result": {"S": "provided"},
+        }
+    }
+    assert list(item["value"]["M"]) == list(runs.VALUE)
+    assert item["expiresAt"] == {"N": str(int((NOW + records.RUN_LIFETIME).timestamp()))}
+
+
+def test_the_doors_read_who_has_the_label() -> None:
+    assert runs.from_item(_held()) == ProvisionedRun(
+        label=LABEL, reuse=False, link=REQUEST.link, holder="another", attempt=2, result=""
+    )

@@ -20,6 +20,7 @@ from refresh.provision import component
 from refresh.provision.actual import Actual
 from tests.fakes.desired import REGION, REPOSITORY, RUN_URL, TEMPLATE
 from tests.fakes.memory import sqs
+from tests.fakes.memory.account import Watch
 from tests.fakes.serial import NOW, Serial
 from tests.simulation import door_worlds
 from tests.simulation.doors import clients_of
@@ -27,12 +28,13 @@ from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from refresh.pool.launch import Cause
     from refresh.ports import DoorClients
     from refresh.provision.component import Patience, Provided
+    from tests.fakes.memory.account import Phase
     from tests.simulation.pool import Pool
 
 RUN = "77"
@@ -94,7 +96,7 @@ def record(number: int = 0, state: str = "idle", run_id: str | None = None, **ch
     return evolve(written, **changed)
 
 
-_SIGNALS = {"idle": Signal(LEFT, "42"), "running": Signal(REGISTERED, RUN)}
+_SIGNALS = {"idle": Signal(LEFT, "42", NOW), "running": Signal(REGISTERED, RUN, NOW)}
 
 
 def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actual:
@@ -107,7 +109,7 @@ def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actua
         looked_at=NOW,
         records={each.id: each for each in found},
         signals={
-            each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42"))
+            each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42", NOW))
             for each in found
             if isinstance(each, InstanceRecord)
         },
@@ -207,6 +209,33 @@ def provide(
         chance=random.Random(1),  # noqa: S311
     )
     return begun.run()
+
+
+class At(Watch):
+    """Does something at calls of an operation: at so many of them, from the first one on."""
+
+    def __init__(
+        self, operation: str, do: Callable[[], object], phase: Phase = "before", *, times: float = 1, skip: int = 0
+    ) -> None:
+        self.operation, self.do, self.phase, self.times, self.skip = operation, do, phase, times, skip
+
+    def at(self, _number: int, operation: str, phase: Phase) -> None:
+        """Do it."""
+        if (operation, phase) != (self.operation, self.phase):
+            return
+        self.skip -= 1
+        if self.skip < 0 < self.times:
+            self.times -= 1
+            self.do()
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    """Give what raises an error."""
+
+    def do() -> None:
+        raise error
+
+    return do
 
 
 def attributes(pool: Pool, identifier: str, kind: str = records.INSTANCE) -> dict[str, str]:
