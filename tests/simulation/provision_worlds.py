@@ -212,14 +212,17 @@ def _unrecorded(pool: Pool) -> None:
 
 def _odd_records(pool: Pool) -> None:
     """Leave records that nobody can judge, and those of instances that are not the pool's."""
-    for number, written in enumerate(
-        ({"state": "paused"}, {"threshold": "soon"}, {"threshold": None}, {"runId": None})
-    ):
-        machine(pool, "idle", "", 300 + number, signal=LEFT)
-        (identifier,) = list(pool.table.of(records.INSTANCE))[-1:]
+    odd: tuple[tuple[str, str | None], ...] = (
+        ("state", "paused"),
+        ("threshold", "soon"),
+        ("threshold", None),
+        ("runId", None),
+    )
+    for number, (name, written) in enumerate(odd):
+        identifier = machine(pool, "idle", "", 300 + number, signal=LEFT)
         item = pool.table.of(records.INSTANCE)[identifier]
-        changed = {name: {"S": value} for name, value in written.items() if value is not None}
-        pool.table.put({**{name: each for name, each in item.items() if name not in written}, **changed})
+        changed = {} if written is None else {name: {"S": written}}
+        pool.table.put({**{key: each for key, each in item.items() if key != name}, **changed})
     pool.table.put(records.item(records.INSTANCE, "i-odd", pool.account.clock.now(), state="idle", runId=""))
 
 
