@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EVERY = {"short": 15, "push": 1, "nightly": 1}
 """Every how manyth breakage is tried."""
-MOST = {"short": 3, "push": 60, "nightly": 100_000}
+MOST = {"short": 1, "push": 25, "nightly": 100_000}
 """How many schedules of a kind prove that nothing is found where nothing is broken."""
 LIMIT = 2_000
 SMALL_PAGE = 900
@@ -118,9 +118,9 @@ SEARCHES: dict[str, Callable[[], Iterator[None]]] = {
     "worlds": _worlds,
     "crowds": _crowds,
     "two jobs of one attempt": _twice,
+    "lost answers": _failures,
     "deeds": _deeds,
     "slow calls": _pauses,
-    "lost answers": _failures,
     "crashes": _crashes,
 }
 
@@ -143,7 +143,9 @@ def test_every_deliberate_breakage_of_provision_patches_code_that_exists(breakag
         pass
 
 
-@pytest.mark.parametrize("breakage", TALLY.sampled(list(BREAKAGES), EVERY))
+@pytest.mark.parametrize(
+    "breakage", TALLY.sampled(list(BREAKAGES)[1:], EVERY) if TALLY.budget == "short" else list(BREAKAGES)
+)
 def test_every_deliberate_breakage_of_provision_breaks_a_promise(breakage: str, tally: Tally) -> None:
     with BREAKAGES[breakage]():
         found = _searched(tally, breakage, LIMIT)
