@@ -86,6 +86,8 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
         yield f"{enumerated(ids)}: {why}. {_remedy(why)}"
     if missing := launch_remedies.explained(actual.launches.answers):
         yield missing
+    if not actual.settings.subnet_ids:
+        yield "The pool's settings name no subnet, so nothing can be launched: run the refresh workflow."
     if token_left(actual, now) < timedelta(minutes=6):
         yield _token(actual, now)
     if room(desired, actual, now) == 0:

@@ -112,9 +112,18 @@ def test_what_ec2_did_not_launch_is_explained() -> None:
     assert "EC2 did not launch" in _shortage(launches=Launches(answers=(answer(causes=[Cause.QUOTA]),)))
 
 
+def test_settings_without_subnets_are_named() -> None:
+    assert "name no subnet" in _shortage(settings=evolve(SETTINGS, subnet_ids=()))
+
+
 @pytest.mark.parametrize(
     ("until", "words"),
-    [(None, "is missing"), (after(100), f"is valid until {wire_time(after(100))} only"), (after(3600), None)],
+    [
+        (None, "is missing"),
+        (after(100), f"is valid until {wire_time(after(100))} only"),
+        (NOW, f"expired at {wire_time(NOW)}"),
+        (after(3600), None),
+    ],
 )
 def test_a_token_that_machines_cannot_use_is_named(until: Any, words: str | None) -> None:
     text = _shortage(settings=evolve(SETTINGS, token_valid_until=until))
