@@ -119,10 +119,12 @@ def _token(actual: Actual, now: datetime) -> str:
 
 
 def _living(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
-    return sum(
+    """Count the machines of the class, also those that this run has launched and not recorded yet."""
+    recorded = sum(
         isinstance(each, InstanceRecord)
         and each.resource_class == desired.resource_class
         and each.state != TERMINATED
         and (each.expires is None or each.expires > now)
         for each in actual.records.values()
     )
+    return recorded + len(actual.launches.launched - actual.records.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -11,6 +12,7 @@ from refresh.pool import lifecycle, records
 from refresh.pool.launch import Cause
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import PROVIDED
+from refresh.pool.usage import UsageClass
 from refresh.provision.changes import Claim, Conclude, Record, Renew, Start
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
         elif not answer.worth_repeating:
             refused = tried
     lost = not answer.launched and any(each.cause is Cause.UNANSWERED for each in answer.shortfalls)
+    if lost:
+        # EC2 may have launched: the same is asked for in the next round, and nothing else in this one.
+        tried = frozenset(itertools.product(UsageClass, range(len(actual.subnets))))
     launches = evolve(
         launches,
         answers=(*launches.answers, answer),

@@ -55,6 +55,12 @@ def test_the_cap_counts_what_lives_in_the_class() -> None:
     assert findings.room(desired(), pools.actual(*found), NOW) > 1000
 
 
+def test_the_cap_counts_what_was_launched_and_is_not_recorded_yet() -> None:
+    launches = Launches(answers=(answer(pools.launched(0), pools.launched(1)),))
+    known = pools.actual(record(0, "created"), settings=_capped(6), launches=launches)
+    assert findings.room(desired(), known, NOW) == 4
+
+
 @pytest.mark.parametrize(
     ("changed", "wanted", "beginning"),
     [

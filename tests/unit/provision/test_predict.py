@@ -151,6 +151,12 @@ def test_a_fleet_whose_answer_was_lost_is_asked_for_again() -> None:
     assert (partly.unanswered, partly.requests) == (None, 1)
 
 
+def test_nothing_else_is_asked_for_in_a_round_in_which_an_answer_was_lost() -> None:
+    """EC2 may have launched: neither the fallback nor other subnets, and not the same again without a pause."""
+    launches = _answered(answer(causes=[Cause.UNANSWERED]))
+    assert launches.tried == {(UsageClass.ON_DEMAND, 0), (UsageClass.SPOT, 0)}
+
+
 def test_subnets_that_changed_since_the_request_are_all_to_be_tried() -> None:
     """Refresh may have written other settings before EC2 answered the second time."""
     assert _answered(answer(causes=[Cause.CAPACITY], asked=fleet(subnet_ids=("subnet-9",)))).tried == set()
