@@ -76,7 +76,11 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     if actual.result:
         return Step()
     if problems := tuple(findings.refusals(desired, actual)):
-        return Step(changes=(Conclude(request, FAILED, now),), problems=problems)
+        mine = actual.claimed | actual.launches.launched
+        back = [
+            GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in of_label(desired, actual) if each.id in mine
+        ]
+        return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems)
     held = _held(desired, actual, now)
     changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
     coming = actual.launches.under_way.count if actual.launches.under_way else 0

@@ -59,7 +59,7 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
         elif not answer.worth_repeating:
             refused = tried
     if answer.lost:
-        # The same fleet is asked for again, in the next round.
+        # EC2 may have launched: the same is asked for in the next round, and nothing else in this one.
         tried = frozenset(itertools.product(UsageClass, range(len(actual.subnets))))
     launches = evolve(
         launches,
