@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import wait
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
@@ -290,6 +291,9 @@ class Provisioning:
         self._report = evolve(self._report, outcomes=(*self._report.outcomes, *outcomes))
 
     def _give_up(self, changes: Sequence[GiveUp]) -> None:
+        # A later attempt may have taken the label from a run that was believed dead.
+        with suppress(errors.Throttled, errors.Unavailable):
+            look.require_label(self.desired, self._clients, self._holder)
         actual = self._known()
         self._actual = evolve(
             actual,

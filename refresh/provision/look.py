@@ -117,7 +117,7 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
 
 def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, known: First) -> None:
     """Take the label; raises `Refused` if another provision has it."""
-    table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
+    table = names.table(desired.repository)
     try:
         if known.lease:
             known.lease.result()
@@ -125,11 +125,16 @@ def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock,
             _take(clients, table, known.request, clock.now())
     except errors.ConditionFailed:
         # The answer of a put that was repeated may be about itself.
-        found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-        holder = runs.from_item(dict(found.get("Item", {})))
-        if holder.holder == known.request.holder:
-            return
-        raise _taken(desired, holder) from None
+        require_label(desired, clients, known.request.holder)
+
+
+def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) -> None:
+    """Raise `Refused` if another provision has the label: its machines are not this run's to give up."""
+    table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
+    found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+    known = runs.from_item(dict(found.get("Item", {})))
+    if known.holder != holder:
+        raise _taken(desired, known)
 
 
 def machines(desired: DesiredProvision, clients: DoorClients, clock: Clock, identifiers: Iterable[str]) -> Machines:

@@ -134,6 +134,18 @@ def test_an_earlier_attempt_does_not_take_the_label_of_a_later_one() -> None:
     assert text.endswith("Nothing is left to do here.")
 
 
+def test_a_provision_that_was_believed_dead_does_not_give_up_the_machines_of_a_later_attempt() -> None:
+    stage = world(2)
+    stage.pool.account.state.market.capacity(0)
+    later: list[Provided] = []
+    in_a_while = stage.pool.account.clock.now() + timedelta(seconds=30)
+    stage.at(in_a_while, lambda: later.append(provide(stage, count=2, attempt=2)))
+    dead = provide(stage, count=3, timeout=timedelta(minutes=1))
+    assert "attempt 2 of this run provides machines for the label 77 already" in str(dead.report.error)
+    assert [each.available for each in later] == [True]
+    assert len(_running(stage.pool)) == 2
+
+
 def test_an_answer_to_the_lease_that_is_about_itself_is_none() -> None:
     stage = world(1)
     lost = refused("dynamodb:PutItem", "ConditionalCheckFailedException")
