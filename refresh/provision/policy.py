@@ -196,8 +196,12 @@ def _acquired(
 
 
 def tries_left(desired: DesiredProvision, actual: Actual) -> int:
-    """How many more machines may be claimed or launched: each that fails is replaced once."""
-    return 2 * desired.count - len(actual.claimed | actual.launches.launched)
+    """How many more machines may be claimed or launched: each that fails is replaced once.
+
+    An answer counts even if its machines are of no use, such as known ones.
+    """
+    launched = sum(len(answer.launched) for answer in actual.launches.answers)
+    return 2 * desired.count - len(actual.claimed) - launched
 
 
 def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:

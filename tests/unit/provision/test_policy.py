@@ -203,6 +203,14 @@ def test_as_many_as_the_fewest_are_an_answer() -> None:
     assert [each.startswith("1 of 2 machines are ready") for each in step.problems] == [True]
 
 
+def test_an_answer_with_machines_of_no_use_is_one_of_the_tries() -> None:
+    known = record(0, "running", "88")
+    again = Launches(answers=(answer(launched(0)),))
+    assert [type(each) for each in _plan(pools.actual(known, launches=again)).changes] == [Launch]
+    twice = Launches(answers=(answer(launched(0)), answer(launched(0))))
+    assert [type(each) for each in _plan(pools.actual(known, launches=twice)).changes] == [Conclude]
+
+
 def test_the_cap_limits_what_is_launched_and_no_claim() -> None:
     settings = evolve(SETTINGS, max_instances={"large": 2})
     other = record(9, "running", "88")
