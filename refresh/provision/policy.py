@@ -88,10 +88,10 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     changes += [Start(desired.label, each, threshold, now) for each in held.registered]
     if changes:
         return Step(changes=tuple(changes))
-    return _unchanged(desired, request, actual, held, missing, now)
+    return _without_changes(desired, request, actual, held, missing, now)
 
 
-def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
+def _without_changes(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
     desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
 ) -> Step:
     """Wait, begin another round, or answer."""
