@@ -115,19 +115,19 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
     return settings, _machines({kind: future.result() for kind, future in reads.items.items()})
 
 
-def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, known: First) -> None:
+def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> None:
     """Take the label; raises `Refused` if another provision has it."""
     table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
     try:
-        if known.lease:
-            known.lease.result()
+        if calls.lease:
+            calls.lease.result()
         elif desired.mode is Mode.APPLY:
-            _take(clients, table, known.request, clock.now())
+            _take(clients, table, calls.request, clock.now())
     except errors.ConditionFailed:
         # The answer of a put that was repeated may be about itself.
         found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
         holder = runs.from_item(dict(found.get("Item", {})))
-        if holder.holder == known.request.holder:
+        if holder.holder == calls.request.holder:
             return
         raise _taken(desired, holder) from None
 

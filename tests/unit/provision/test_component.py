@@ -385,7 +385,7 @@ def test_what_ec2_has_launched_is_recorded_although_an_error_ends_the_run(error:
     stage = world()
     _silent(stage)
     excepted: list[bool] = []
-    patience = Patience(excepted=lambda: excepted.append(True))
+    patience = Patience(write_anyway=lambda: excepted.append(True))
     stage.pool.account.seam = At(POLL, raising(error))
     provided = provide(stage, attempt=2, patience=patience)
     assert (provided.available, provided.report.error, excepted) == (False, error, [True])
