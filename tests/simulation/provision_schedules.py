@@ -52,9 +52,10 @@ def points_in(world: str) -> list[Point]:
 
 
 def after_a_crash(world: str, point: Point) -> tuple[Stage, DesiredProvision]:
-    """Give a world in which a provision has died."""
+    """Give a world in which a provision has died a moment ago."""
     stage, desired = build(world)
     crashed(stage, desired, CrashAt(*point))
+    stage.pass_time(1)
     return stage, desired
 
 
