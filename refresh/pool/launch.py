@@ -123,6 +123,7 @@ _CAUSES: Mapping[str, Cause] = {
     "AuthFailure.ServiceLinkedRoleCreationNotPermitted": Cause.SERVICE_LINKED_ROLE,
 }
 """By EC2's codes, of an entry in `Errors` as of the whole call. InsufficientInstanceCapacity also comes as a 500."""
+_LOST = {Cause.THROTTLED, Cause.UNANSWERED}
 _QUOTA_ENDING = "LimitExceeded"
 """VcpuLimitExceeded, InstanceLimitExceeded, VolumeLimitExceeded and so on, but for those of requests above."""
 
@@ -189,6 +190,8 @@ class FleetAnswer:
     launched: tuple[LaunchedInstance, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     """Also of a complete fleet, if EC2 tried several types or subnets."""
+    lost: bool = False
+    """Whether EC2 may have launched nonetheless: it did not answer, or limited the repetition of such a request."""
 
     @property
     def missing(self) -> int:
@@ -259,7 +262,8 @@ def launch(ec2: EC2Client, fleet: Fleet) -> FleetAnswer:
     except errors.CredentialsExpired:
         raise
     except errors.ApiError as error:
-        return FleetAnswer(fleet=fleet, shortfalls=(_of_call(error),))
+        shortfall = _of_call(error)
+        return FleetAnswer(fleet=fleet, shortfalls=(shortfall,), lost=shortfall.cause in _LOST)
     # The types promise these lists; without trusting that, nothing that was launched can be lost.
     launched = {each.id: each for group in answer.get("Instances") or () for each in _launched(group, fleet)}
     shortfalls = tuple(_grouped(map(_of_entry, answer.get("Errors") or ())))

@@ -221,8 +221,8 @@ class Provisioning:
     def _collected(self) -> Actual:
         """Take the answer of EC2, if it is there."""
         if self._fleet and self._fleet.done():
-            answer, self._fleet = self._fleet.result(), None
-            self._actual = predict.answered(self._known(), answer)
+            fleet, self._fleet = self._fleet, None
+            self._actual = predict.answered(self._known(), fleet.result())
         return self._known()
 
     def _stop_if_asked(self) -> None:

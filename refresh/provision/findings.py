@@ -89,6 +89,8 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
         yield f"{enumerated(ids)}: {why}. {_remedy(why)}"
     if missing := launch_remedies.explained(actual.launches.answers):
         yield missing
+    if not actual.settings.subnet_ids:
+        yield "The pool's settings name no subnet, so nothing can be launched: run the refresh workflow."
     if token_left(actual, now) < LAUNCH_NEEDS:
         yield _token(actual, now)
     if room(desired, actual, now) == 0:
@@ -120,10 +122,12 @@ def _token(actual: Actual, now: datetime) -> str:
 
 
 def _living(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
-    return sum(
+    """Count the machines of the class, also those that this run has launched and not recorded yet."""
+    recorded = sum(
         isinstance(each, InstanceRecord)
         and each.resource_class == desired.resource_class
         and each.state != TERMINATED
         and (each.expires is None or each.expires > now)
         for each in actual.records.values()
     )
+    return recorded + len(actual.launches.launched - actual.records.keys())

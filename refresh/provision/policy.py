@@ -74,7 +74,11 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     if actual.result:
         return Step()
     if problems := tuple(findings.refusals(desired, actual)):
-        return Step(changes=(Conclude(request, FAILED, now),), problems=problems)
+        mine = actual.claimed | actual.launches.launched
+        back = [
+            GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in of_label(desired, actual) if each.id in mine
+        ]
+        return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems)
     held = _held(desired, actual, now)
     changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
     coming = actual.launches.under_way.count if actual.launches.under_way else 0
@@ -190,8 +194,12 @@ def _acquired(
 
 
 def tries_left(desired: DesiredProvision, actual: Actual) -> int:
-    """How many more machines may be claimed or launched: each that fails is replaced once."""
-    return 2 * desired.count - len(actual.claimed | actual.launches.launched)
+    """How many more machines may be claimed or launched: each that fails is replaced once.
+
+    An answer counts even if its machines are of no use, such as known ones.
+    """
+    launched = sum(len(answer.launched) for answer in actual.launches.answers)
+    return 2 * desired.count - len(actual.claimed) - launched
 
 
 def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -11,6 +12,7 @@ from refresh.pool import lifecycle, records
 from refresh.pool.launch import Cause
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import PROVIDED
+from refresh.pool.usage import UsageClass
 from refresh.provision.changes import Claim, Conclude, Record, Renew, Start
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
     """Return the pool after EC2 has answered for the fleet that was under way."""
     launches = evolve(actual.launches, under_way=None, unanswered=None)
     if _in_one_zone(answer) and not launches.one_by_one:
+        answers = (*launches.answers, answer) if answer.launched else launches.answers
         separately = evolve(launches, one_by_one=True, requests=launches.requests + 1, tried=_NONE, refused=_NONE)
-        return evolve(actual, launches=separately)
+        return evolve(actual, launches=evolve(separately, answers=answers))
     tried, refused = _NONE, _NONE
     if answer.missing and answer.shortfalls:
         usage, every = answer.fleet.usage_class, range(len(actual.subnets))
@@ -53,12 +56,14 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
             refused = frozenset((usage, group) for group in every)
         elif not answer.worth_repeating:
             refused = tried
-    lost = not answer.launched and any(each.cause is Cause.UNANSWERED for each in answer.shortfalls)
+    if answer.lost:
+        # EC2 may have launched: the same is asked for in the next round, and nothing else in this one.
+        tried = frozenset(itertools.product(UsageClass, range(len(actual.subnets))))
     launches = evolve(
         launches,
         answers=(*launches.answers, answer),
-        unanswered=answer.fleet if lost else None,
-        requests=launches.requests if lost else launches.requests + 1,
+        unanswered=answer.fleet if answer.lost else None,
+        requests=launches.requests if answer.lost else launches.requests + 1,
         tried=launches.tried | tried,
         refused=launches.refused | refused,
     )

@@ -36,6 +36,8 @@ def _rows(page: str) -> Iterator[dict[str, str]]:
             yield dict(zip(columns, cells, strict=True))
 
 
+LOOK = "dynamodb:BatchGetItem"
+"""With which a provision looks whether its machines have registered."""
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 COUNTED = ("calls", "writes", "chain")
 ROWS = {row["case"]: row for row in _rows(PAGE) if row.keys() >= {"case", *COUNTED}}
@@ -72,6 +74,17 @@ def test_a_case_makes_the_documented_calls(stage: Stage, title: str) -> None:
     assert abs(chain(calls) - longest) <= (title == "fresh account"), calls
 
 
+@pytest.mark.parametrize("number", [1, 20])
+def test_a_provision_makes_the_documented_calls(stage: Stage, number: int) -> None:
+    """With one look whether the machines have registered; on a busy machine there may be more of them."""
+    case = next(each for each in cases() if each.name == f"provision of {number}, warm")
+    case.run(stage, BARE, latency=None)
+    calls = stage.calls()
+    writes = [name for name, _ in calls if not operations.reads(name)]
+    more = sum(name == LOOK for name, _ in calls) - 1
+    assert (len(calls) - more, len(writes), chain(calls) - more) == _counts(case.name), calls
+
+
 def test_a_run_with_another_exit_code_fails_the_benchmark(stage: Stage) -> None:
     """The error has everything that the run printed."""
     stage.settle()
@@ -97,6 +110,13 @@ def test_a_run_that_changes_nothing_costs_the_same_after_any_history() -> None:
     assert _counts("no-op after 50,000 ever") == _counts("no-op") == _counts("no-op, empty pool")
     assert _counts("no-op")[1:] == (0, 3)
     assert {case.name for case in cases()} <= set(ROWS)
+
+
+def test_a_provision_of_ready_machines_makes_few_calls_that_wait_for_each_other() -> None:
+    """At most eight and one look for one machine; three of them, and the look, wait for each other for any number."""
+    for number in (1, 5, 20):
+        calls, _, longest = _counts(f"provision of {number}, warm")
+        assert (calls - 1, longest - 1) == (6 + number, 3)
 
 
 def test_a_release_makes_few_calls_that_wait_for_each_other() -> None:

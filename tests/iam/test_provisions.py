@@ -19,7 +19,7 @@ from tests.iam import policies
 from tools.generated.roles import PROVISION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from refresh.ports import Clients
     from tests.fakes.provisioning import ProvisionWorld
@@ -136,7 +136,7 @@ def test_the_role_of_a_pull_request_has_no_way_around_the_keys(refreshed: Provis
         )
     )
     statement = f'SELECT * FROM "{refreshed.table}"'  # noqa: S608 - the test's own table
-    tried = {
+    tried: dict[str, Callable[[], object]] = {
         "Scan": lambda: dynamodb.scan(TableName=refreshed.table),
         "ExecuteStatement": lambda: dynamodb.execute_statement(Statement=statement),
         "TransactGetItems": lambda: dynamodb.transact_get_items(

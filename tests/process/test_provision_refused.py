@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ def test_more_machines_than_the_pool_may_have_are_refused(refreshed: ProvisionWo
     refreshed.change_settings(clients, max_instances={"large": 2})
     code, printed = refreshed.provision(count="3")
     assert (code, refreshed.states(clients), refreshed.result(clients)) == (1, {}, runs.FAILED), printed
-    assert "count: 3 machines of the class large are more than the pool may have: its max-instances is 2." in printed
+    assert re.search(r"error: provision: count: 3 of the class large .*max-instances.* 2\.", printed), printed
 
 
 @pytest.mark.parametrize("until", ["expired", "missing"])
@@ -144,8 +145,8 @@ def test_without_a_registration_token_nothing_is_launched_or_claimed(
     refreshed.forget_calls()
     code, printed = refreshed.provision()
     assert (code, refreshed.having(clients), refreshed.states(clients)) == (1, {}, {machine: "running"}), printed
-    assert f"no machine is ready for {RUN}: The registration token of the pool is " in printed
-    assert "run the refresh workflow, and check that its schedule is enabled and runs often enough" in printed
+    assert f"no machine is ready for {RUN}: The registration token of the pool " in printed
+    assert "run the refresh workflow" in printed
     assert "ec2:CreateFleet" not in refreshed.aws.calls
     assert refreshed.result(clients) == runs.FAILED
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,12 +83,17 @@ def test_each_provision_gets_a_ready_machine_or_launches_one_and_no_machine_has_
     clients = servers.clients()
     ready = servers.ready(clients, number)
     servers.forget_calls()
-    with servers.agents(clients):
+    agents = servers.agents(clients)
+    agents.ahead = timedelta(minutes=10)
+    with agents:
+        while not agents.turns:
+            time.sleep(0.01)
         ended, seconds = _all_at_once(servers, tmp_path)
     lost = [each.lost for each in ended]
     tally.add(
         f"50 provisions on {number} ready machines: the last one ended after {seconds:.1f} s, {sum(lost)} claims were "
-        f"lost (at most {max(lost)} by one), {servers.aws.counted()['ec2:CreateFleet']} calls of CreateFleet"
+        f"lost (at most {max(lost)} by one), {servers.aws.counted()['ec2:CreateFleet']} calls of CreateFleet; the "
+        f"agents paused for at most {agents.longest:.1f} s"
     )
     assert [each.code for each in ended] == [0] * len(RUNS), [each.printed for each in ended if each.code]
     found = [machine for each in ended for machine in each.machines]

@@ -14,7 +14,7 @@ from refresh.dynamodb import items
 from refresh.pool import launch, lifecycle, ownership, runs
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.lifecycle import Threshold
-from refresh.pool.signals import REGISTERED, Signal
+from refresh.pool.signals import LEFT, REGISTERED, Signal
 from refresh.provision import apply, candidates, component, findings, giving_back, look, policy, predict
 from refresh.provision.changes import GiveUp, Record
 from refresh.release import messages
@@ -46,7 +46,7 @@ def take_idle_for_ready() -> AbstractContextManager[object]:
 
 def claim_without_a_heartbeat() -> AbstractContextManager[object]:
     """Look at the signal alone."""
-    return mock.patch.object(candidates, "beating", return_value=True)
+    return wrapped(candidates, "ready", lambda original, actual, *args: original(_all_beating(actual), *args))
 
 
 def claim_what_has_not_left_its_run() -> AbstractContextManager[object]:
@@ -158,12 +158,16 @@ def start_without_a_registration() -> AbstractContextManager[object]:
 
 def start_by_the_signal_of_any_run() -> AbstractContextManager[object]:
     """Forget whose registration it is."""
-    return mock.patch.object(Signal, "registered_for", lambda self, _: self.state in {REGISTERED, candidates.LEFT})
+    return mock.patch.object(Signal, "registered_for", lambda self, _: self.state in {REGISTERED, LEFT})
 
 
 def start_without_a_heartbeat() -> AbstractContextManager[object]:
     """Take a registration for a living machine."""
-    return mock.patch.object(component.Actual, "beats_on", return_value=True)
+    return wrapped(policy, "_held", lambda original, desired, actual, now: original(desired, _all_beating(actual), now))
+
+
+def _all_beating(actual: Any) -> Any:
+    return evolve(actual, beats={each: actual.seen_at(each) for each in actual.records})
 
 
 def give_machines_too_much_time() -> AbstractContextManager[object]:

@@ -253,7 +253,7 @@ class ProvisionGuard:
                 self._gave_up(identifier, "retired")
             case ("running" | "claimed", self.label, _), ("idle", "", _):
                 self._gave_up(identifier, "retired")
-            case ("idle", "", threshold), ("idle", "", same) if threshold == same:
+            case ("idle", "", kept), ("idle", "", same) if kept == same:
                 require(records.text(before, "lastRunId") == self.label, "D1", f"{identifier} is of another run")
             case _:
                 require(False, "D1", f"{identifier}: {was} became {now}")

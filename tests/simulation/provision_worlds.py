@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from refresh.desired import UsageClass
 from refresh.pool import names, records, runs
 from refresh.pool.ownership import PROTECTION_TAG
+from refresh.pool.usage import UsageClass
 from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account
 from tests.simulation.agents import USUAL, Fault, Pace
@@ -46,14 +46,18 @@ class World:
     """Whether a run without faults gets enough machines."""
     provides_later: bool | None = None
     """The same for the next attempt, if that differs."""
+    steady: bool = True
+    """Whether the next attempt gets the same, whatever happened to the one before."""
     claimed: int | None = None
     """How many machines a run without faults claims, whatever the order; None for any number."""
     launched: int | None = None
 
 
-def provides_later(name: str) -> bool:
-    """Whether the next attempt gets enough machines."""
+def provides_later(name: str) -> bool | None:
+    """Whether the next attempt gets enough machines; None if that depends on the one before."""
     world = WORLDS[name]
+    if not world.steady:
+        return None
     return world.provides if world.provides_later is None else world.provides_later
 
 
@@ -148,7 +152,7 @@ def _spot(pool: Pool) -> None:
 
 def _still_registered(pool: Pool) -> None:
     now = pool.in_time(0)
-    more = {"signal": REGISTERED, "signal_of": OTHER_RUN, "lastRunId": OTHER_RUN, "releasedAt": now}
+    more: dict[str, Any] = {"signal": REGISTERED, "signal_of": OTHER_RUN, "lastRunId": OTHER_RUN, "releasedAt": now}
     machine(pool, "idle", "", 400, **more)
 
 
@@ -208,14 +212,17 @@ def _unrecorded(pool: Pool) -> None:
 
 def _odd_records(pool: Pool) -> None:
     """Leave records that nobody can judge, and those of instances that are not the pool's."""
-    for number, written in enumerate(
-        ({"state": "paused"}, {"threshold": "soon"}, {"threshold": None}, {"runId": None})
-    ):
-        machine(pool, "idle", "", 300 + number, signal=LEFT)
-        (identifier,) = list(pool.table.of(records.INSTANCE))[-1:]
+    odd: tuple[tuple[str, str | None], ...] = (
+        ("state", "paused"),
+        ("threshold", "soon"),
+        ("threshold", None),
+        ("runId", None),
+    )
+    for number, (name, written) in enumerate(odd):
+        identifier = machine(pool, "idle", "", 300 + number, signal=LEFT)
         item = pool.table.of(records.INSTANCE)[identifier]
-        changed = {name: {"S": value} for name, value in written.items() if value is not None}
-        pool.table.put({**{name: each for name, each in item.items() if name not in written}, **changed})
+        changed = {} if written is None else {name: {"S": written}}
+        pool.table.put({**{key: each for key, each in item.items() if key != name}, **changed})
     pool.table.put(records.item(records.INSTANCE, "i-odd", pool.account.clock.now(), state="idle", runId=""))
 
 
@@ -302,7 +309,7 @@ WORLDS: dict[str, World] = {
     "of any usage class": World(make=_spot, wanted={"count": 2, "usage_classes": _BOTH}, claimed=2, launched=0),
     "still registered": World(make=_still_registered),
     "no heartbeat": World(make=_silent, residents=[Fault.SILENT] * 3, claimed=0, launched=1),
-    "expired soon": World(make=_expired_soon, wanted={"count": 2}),
+    "expired soon": World(make=_expired_soon, wanted={"count": 4}),
     "only unused": World(make=_used_and_unused, wanted={"count": 2, "reuse": False}, claimed=1, launched=1),
     "warm, ready": World(make=_warm_launches(beating=True), claimed=1, launched=0),
     "warm, booting": World(make=_warm_launches(beating=False), launched=1),
@@ -376,7 +383,10 @@ WORLDS: dict[str, World] = {
         newcomers=[Fault.NEVER_BOOTS] * 3, make=_ready(2), wanted={"count": 3, "min_count": 2}
     ),
     "one dies": World(newcomers=[Fault.DIES], wanted={"count": 2}),
-    "registration fails": World(make=_ready(2), residents=[Fault.REGISTRATION_FAILS] * 2),
+    "registration fails": World(make=_ready(1), residents=[Fault.REGISTRATION_FAILS], launched=1),
+    "registration always fails": World(
+        make=_ready(2), residents=[Fault.REGISTRATION_FAILS] * 2, provides=False, steady=False
+    ),
     "registration hangs": World(make=_ready(1), residents=[Fault.HANGS], wanted={"count": 2}),
     "heart stops": World(newcomers=[Fault.SILENT], wanted={"count": 2}),
     "single use": World(make=_ready(1, freshFor=""), wanted={"reuse": False}, claimed=0, launched=1),

@@ -83,7 +83,7 @@ class Stage:
     pool: Pool
     pace: Pace = USUAL
     newcomers: list[Pace] = field(factory=list)
-    """How the next machines that are launched behave, in their order; the others have the usual pace."""
+    """How the next machines that are seen behave, in their order; the others have the usual pace."""
     agents: dict[str, Agent] = field(factory=dict)
     others: list[_Actor] = field(factory=list)
     last_run: dict[str, str] = field(factory=dict)
@@ -103,9 +103,7 @@ class Stage:
         """Give every instance its agent."""
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             self.known.add((identifier, records.text(item, "offeredFor") or ""))
-        coming, self.newcomers = self.newcomers, []
         self._look()
-        self.newcomers = coming
 
     def begin(self, steps: Iterator[float], dies_at: float = math.inf) -> Process:
         """Let another program run."""

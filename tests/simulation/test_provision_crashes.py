@@ -11,7 +11,7 @@ from refresh import errors
 from refresh.provision.component import Patience
 from tests.fakes.memory.account import Watch
 from tests.simulation.agents import FAST, SLOW, USUAL, Pace
-from tests.simulation.figures import Tally
+from tests.simulation.figures import TALLY, Tally
 from tests.simulation.provision_ends import check_world, crashed, leave, settle, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_schedules import after_a_crash, calls_in, points_after, points_in
@@ -19,15 +19,24 @@ from tests.simulation.provision_worlds import WORLDS, build, provides_later
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt
 
 KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.CredentialsExpired, errors.Rejected)
-SINGLES = {"short": 40, "push": 3, "nightly": 1}
+SINGLES = {"short": 100, "push": 8, "nightly": 1}
 """Every how manyth single fault is tried."""
-FAILURES = {"short": 80, "push": 7, "nightly": 1}
-PAIRS = {"short": 2000, "push": 150, "nightly": 3}
-EVERY_WORLD = {"short": 5, "push": 1, "nightly": 1}
-ALL_WORLDS = list(WORLDS)
+FAILURES = {"short": 100, "push": 25, "nightly": 1}
+PAIRS = {"short": 20_000, "push": 700, "nightly": 3}
+PACES = TALLY.sampled([FAST, SLOW, USUAL], {"short": 3, "push": 1, "nightly": 1})
+SOME_WORLDS = TALLY.sampled(list(WORLDS), {"short": 13, "push": 1, "nightly": 1})
+SOME_KINDS = {"short": 41, "push": 1, "nightly": 1}
+FAILING = TALLY.sampled(list(itertools.product(KINDS, WORLDS)), SOME_KINDS)
+LASTING = TALLY.sampled(
+    list(itertools.product([each for each in KINDS if each is not errors.Throttled], WORLDS)), SOME_KINDS
+)
 
 
-@pytest.mark.parametrize("pace", [FAST, USUAL, SLOW], ids=["fast", "usual", "slow"])
+def _name(parameter: object) -> str | None:
+    return getattr(parameter, "__name__", None)
+
+
+@pytest.mark.parametrize("pace", PACES, ids=lambda pace: f"boots in {pace.boot}")
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_provision_gets_what_can_be_had(world: str, pace: Pace, tally: Tally) -> None:
     """Then the next attempt adds nothing, and after the release nothing is left."""
@@ -38,7 +47,7 @@ def test_a_provision_gets_what_can_be_had(world: str, pace: Pace, tally: Tally) 
     tally.add("clean provisions")
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", SOME_WORLDS)
 def test_a_provision_that_died_at_any_call_is_continued_by_the_next_attempt(world: str, tally: Tally) -> None:
     """Before its effect and after it."""
     for point in tally.sampled(points_in(world), SINGLES):
@@ -48,7 +57,7 @@ def test_a_provision_that_died_at_any_call_is_continued_by_the_next_attempt(worl
         tally.add("single crashes of provision")
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", SOME_WORLDS)
 def test_of_a_provision_that_died_at_any_call_its_release_leaves_nothing(world: str, tally: Tally) -> None:
     for point in tally.sampled(points_in(world)[1:], SINGLES):
         stage, desired = build(world)
@@ -57,7 +66,7 @@ def test_of_a_provision_that_died_at_any_call_its_release_leaves_nothing(world: 
         tally.add("releases after a crash of provision")
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", SOME_WORLDS)
 def test_a_crash_of_the_next_attempt_is_repaired_too(world: str, tally: Tally) -> None:
     """Pairs of crash points."""
     firsts = points_in(world)
@@ -71,8 +80,7 @@ def test_a_crash_of_the_next_attempt_is_repaired_too(world: str, tally: Tally) -
         tally.add("crash pairs of provision")
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("kind", "world"), FAILING, ids=_name)
 def test_a_call_of_provision_that_fails_is_reported_or_repaired(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
@@ -86,8 +94,7 @@ def test_a_call_of_provision_that_fails_is_reported_or_repaired(
         tally.add("single failures of provision")
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("kind", [each for each in KINDS if each is not errors.Throttled], ids=lambda it: it.__name__)
+@pytest.mark.parametrize(("kind", "world"), LASTING, ids=_name)
 def test_an_operation_of_provision_that_always_fails_is_reported(
     world: str, kind: type[errors.ApiError], tally: Tally
 ) -> None:
@@ -125,7 +132,7 @@ class StopAt(Watch):
         return Patience(lambda: self.stopped, lambda: False, self.except_records)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", SOME_WORLDS)
 def test_a_provision_that_is_stopped_at_any_call_sends_nothing_new(world: str, tally: Tally) -> None:
     """But for the records of what EC2 has launched; its release leaves nothing."""
     for number, _ in tally.sampled(points_in(world)[::2], SINGLES):

@@ -11,6 +11,7 @@ from refresh.pool import records
 from tests.fakes.memory.account import Crash
 from tests.simulation import door_invariants
 from tests.simulation.doors import PROVISION, RELEASE, provision, release
+from tests.simulation.figures import TALLY
 from tests.simulation.invariants import require
 from tests.simulation.provision_ends import check_end, leave
 from tests.simulation.provision_invariants import ProvisionGuard
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from tests.simulation.stage import Stage
 
 CROWD = 50
-CROWDS = {"short": 1, "push": 4, "nightly": 300}
+CROWDS = {"short": 1, "push": 2, "nightly": 300}
 """How many orders of fifty are drawn."""
-MIXED = {"short": 3, "push": 60, "nightly": 5_000}
+MIXED = {"short": 1, "push": 30, "nightly": 5_000}
 """How many orders of a few with different wishes."""
 
 
@@ -61,7 +62,7 @@ def _crowd(chance: random.Random, machines: int) -> tuple[Stage, list[Process]]:
     return stage, processes
 
 
-@pytest.mark.parametrize("machines", [50, 20])
+@pytest.mark.parametrize("machines", TALLY.sampled([50, 20], {"short": 2, "push": 1, "nightly": 1}))
 def test_of_fifty_provisions_at_once_each_gets_a_machine(machines: int, tally: Tally) -> None:
     """No machine is claimed twice; on fifty ready machines nobody launches, on twenty thirty do."""
     for _, chance in zip(range(CROWDS[tally.budget]), tally.draws(f"{machines} machines"), strict=False):

@@ -267,7 +267,9 @@ def test_reasons_are_joined_by_their_code() -> None:
     ],
 )
 def test_a_code_has_its_cause_in_an_entry_and_of_the_whole_call(code: str, message: str, cause: Cause) -> None:
-    [entry] = _answered({"Errors": [_entry(code, message)]}).shortfalls
+    answered = _answered({"Errors": [_entry(code, message)]})
+    [entry] = answered.shortfalls
+    assert not answered.lost
     [of_call] = _raised(errors.Rejected("ec2:CreateFleet", code, message)).shortfalls
     assert entry == of_call == Shortfall(cause=cause, code=code, message=message)
 
@@ -284,7 +286,7 @@ def test_a_code_has_its_cause_in_an_entry_and_of_the_whole_call(code: str, messa
 )
 def test_an_error_without_a_known_code_has_the_cause_of_its_type(error: errors.ApiError, cause: Cause) -> None:
     answer = _raised(error)
-    assert answer.launched == ()
+    assert (answer.launched, answer.lost) == ((), cause in {Cause.UNANSWERED, Cause.THROTTLED})
     assert answer.shortfalls == (Shortfall(cause=cause, code=error.code, message="none"),)
 
 

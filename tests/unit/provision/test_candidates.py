@@ -134,4 +134,4 @@ def test_machines_are_drawn_once_each_among_the_first_few(ready: int, number: in
     drawn = candidates.chosen(pools.desired(), seen, number, NOW, random.Random(seed))  # noqa: S311
     assert len({each.id for each in drawn}) == len(drawn) == min(ready, number)
     for place, each in enumerate(drawn):
-        assert IDS.index(each.id) < place + candidates.WINDOW + lost
+        assert IDS.index(each.id) < place + (candidates.WINDOW << lost)

@@ -458,10 +458,18 @@ def test_a_run_that_is_abandoned_reports_what_it_has() -> None:
     assert (provided.ready, provided.available) == ((), False)
 
 
-@pytest.mark.parametrize(("operation", "skip"), [("dynamodb:Query", 0), (UPDATE, 0)])
-def test_a_defect_ends_the_run_with_its_place(operation: str, skip: int) -> None:
-    stage = world(1)
-    stage.pool.account.seam = At(operation, raising(ZeroDivisionError()), skip=skip)
+@pytest.mark.parametrize("wanted", [{"usage_classes": (UsageClass.SPOT,), "fallback": True}, {}])
+def test_while_ec2_does_not_answer_it_is_asked_once_a_round(wanted: dict[str, Any]) -> None:
+    stage = world(subnet_ids=tuple(f"subnet-{number}" for number in range(1, 6)))
+    stage.pool.account.seam = At("ec2:CreateFleet", raising(errors.Unavailable("ec2:CreateFleet", "Timeout")), times=99)
+    provided = provide(stage, timeout=timedelta(minutes=1), **wanted)
+    assert (provided.available, stage.pool.account.calls.count("ec2:CreateFleet")) == (False, 6)
+
+
+@pytest.mark.parametrize(("operation", "ready"), [("dynamodb:Query", 1), (UPDATE, 1), ("ec2:CreateFleet", 0)])
+def test_a_defect_ends_the_run_with_its_place(operation: str, ready: int) -> None:
+    stage = world(ready)
+    stage.pool.account.seam = At(operation, raising(ZeroDivisionError()))
     assert "defect: ZeroDivisionError" in str(provide(stage).report.error)
 
 

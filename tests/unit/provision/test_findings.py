@@ -55,6 +55,12 @@ def test_the_cap_counts_what_lives_in_the_class() -> None:
     assert findings.room(desired(), pools.actual(*found), NOW) > 1000
 
 
+def test_the_cap_counts_what_was_launched_and_is_not_recorded_yet() -> None:
+    launches = Launches(answers=(answer(pools.launched(0), pools.launched(1)),))
+    known = pools.actual(record(0, "created"), settings=_capped(6), launches=launches)
+    assert findings.room(desired(), known, NOW) == 4
+
+
 @pytest.mark.parametrize(
     ("changed", "wanted", "beginning"),
     [
@@ -106,9 +112,18 @@ def test_what_ec2_did_not_launch_is_explained() -> None:
     assert "EC2 did not launch" in _shortage(launches=Launches(answers=(answer(causes=[Cause.QUOTA]),)))
 
 
+def test_settings_without_subnets_are_named() -> None:
+    assert "name no subnet" in _shortage(settings=evolve(SETTINGS, subnet_ids=()))
+
+
 @pytest.mark.parametrize(
     ("until", "words"),
-    [(None, "is missing"), (after(100), f"is valid until {wire_time(after(100))} only"), (after(3600), None)],
+    [
+        (None, "is missing"),
+        (after(100), f"is valid until {wire_time(after(100))} only"),
+        (NOW, f"expired at {wire_time(NOW)}"),
+        (after(3600), None),
+    ],
 )
 def test_a_token_that_machines_cannot_use_is_named(until: Any, words: str | None) -> None:
     text = _shortage(settings=evolve(SETTINGS, token_valid_until=until))

@@ -138,12 +138,27 @@ def test_a_refusal_ends_it_before_anything_is_claimed() -> None:
     assert len(step.problems) == 1
 
 
+def test_a_refusal_in_the_middle_gives_back_what_this_run_has_claimed() -> None:
+    """The class can be removed meanwhile; what an earlier attempt held is left to release."""
+    held, claimed = record(state="running"), record(1, "claimed")
+    step = _plan(pools.actual(held, claimed, claimed=frozenset({claimed.id})), resource_class="gpu")
+    back = GiveUp(IDS[1], back=True, why=findings.TOO_FEW)
+    assert step.changes == (back, Conclude(pools.request(), FAILED, NOW))
+
+
 @pytest.mark.parametrize(
     ("waiting", "seconds", "pause"),
     [(_waiting(), 1, SOON), (_waiting(), 16, LATER), (_waiting(state="created"), 1, LATER)],
 )
 def test_a_claimed_machine_is_looked_at_often_at_first(waiting: Any, seconds: float, pause: timedelta) -> None:
     assert _plan(pools.actual(waiting), seconds).wait == pause
+
+
+def test_after_a_few_lost_claims_the_pool_is_read_again() -> None:
+    """A run with an old list would lose one claim after the other."""
+    pool = pools.actual(record(state="idle", run_id="", last_run_id="42"), lost_since_look=4)
+    assert _plan(pool).look
+    assert not _plan(evolve(pool, lost_since_look=3)).look
 
 
 def test_missing_machines_are_looked_for_in_rounds() -> None:
@@ -186,6 +201,14 @@ def test_as_many_as_the_fewest_are_an_answer() -> None:
     step = _plan(pools.actual(record(0, "running", threshold=RENEWED), launches=launches), count=2, min_count=1)
     assert step.changes == (Conclude(pools.request(), PROVIDED, NOW),)
     assert [each.startswith("1 of 2 machines are ready") for each in step.problems] == [True]
+
+
+def test_an_answer_with_machines_of_no_use_is_one_of_the_tries() -> None:
+    known = record(0, "running", "88")
+    again = Launches(answers=(answer(launched(0)),))
+    assert [type(each) for each in _plan(pools.actual(known, launches=again)).changes] == [Launch]
+    twice = Launches(answers=(answer(launched(0)), answer(launched(0))))
+    assert [type(each) for each in _plan(pools.actual(known, launches=twice)).changes] == [Conclude]
 
 
 def test_the_cap_limits_what_is_launched_and_no_claim() -> None:

@@ -142,13 +142,23 @@ def test_a_complete_answer_leaves_nothing_to_try_elsewhere() -> None:
 
 
 def test_a_fleet_whose_answer_was_lost_is_asked_for_again() -> None:
-    given = answer(causes=[Cause.UNANSWERED])
+    given = evolve(answer(causes=[Cause.UNANSWERED]), lost=True)
     launches = _answered(given)
     assert (launches.unanswered, launches.requests) == (given.fleet, 0)
     again = _answered(given, answer(launched(0)))
     assert (again.unanswered, again.requests, *again.launched) == (None, 1, IDS[0])
-    partly = _answered(answer(launched(0), causes=[Cause.UNANSWERED], asked=fleet(2)))
-    assert (partly.unanswered, partly.requests) == (None, 1)
+
+
+def test_an_answer_of_an_internal_error_is_an_answer() -> None:
+    """EC2 would repeat it for the same client token."""
+    launches = _answered(answer(causes=[Cause.UNANSWERED]))
+    assert (launches.unanswered, launches.requests) == (None, 1)
+
+
+def test_nothing_else_is_asked_for_in_a_round_in_which_an_answer_was_lost() -> None:
+    """EC2 may have launched: neither the fallback nor other subnets, and not the same again without a pause."""
+    launches = _answered(evolve(answer(causes=[Cause.UNANSWERED]), lost=True))
+    assert launches.tried == {(UsageClass.ON_DEMAND, 0), (UsageClass.SPOT, 0)}
 
 
 def test_subnets_that_changed_since_the_request_are_all_to_be_tried() -> None:
@@ -164,6 +174,8 @@ def test_subnets_of_one_zone_are_asked_for_one_by_one() -> None:
     single = evolve(given, fleet=fleet(subnet_ids=("subnet-1",)))
     assert _answered(given, single).refused == {(OD, 0)}
     assert len(_answered(given, given).answers) == 1
+    partly = _answered(evolve(given, fleet=fleet(2), launched=(launched(0),)))
+    assert (partly.one_by_one, *partly.launched) == (True, IDS[0])
 
 
 def test_machines_are_known_as_they_were_read() -> None:
