@@ -9,7 +9,6 @@ from attrs import evolve
 
 from refresh.engine.change import Done, Skipped
 from refresh.pool import lifecycle, records
-from refresh.pool.launch import Cause
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import PROVIDED
 from refresh.pool.usage import UsageClass
