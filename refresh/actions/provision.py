@@ -62,7 +62,7 @@ def _provisioned(  # noqa: PLR0913, PLR0917 - everything that a run needs
     from refresh.output import publish_provision  # noqa: PLC0415 - see the module's docstring
     from refresh.provision import component  # noqa: PLC0415 - the same
 
-    provisioning = component.begin(
+    provisioning = component.Provisioning(
         desired, clients, clock, executor, first=first, patience=component.Patience(*patience)
     )
     working = executor.submit(provisioning.run)

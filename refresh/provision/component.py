@@ -350,17 +350,3 @@ def _origin(actual: Actual, identifier: str) -> str:
     if identifier in actual.launches.launched:
         return LAUNCHED
     return CLAIMED if identifier in actual.claimed else HELD
-
-
-def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hooks by name
-    desired: DesiredProvision,
-    clients: DoorClients,
-    clock: Clock,
-    executor: Executor,
-    *,
-    first: look.First | None = None,
-    patience: Patience | None = None,
-    chance: random.Random | None = None,
-) -> Provisioning:
-    """Build a provision."""
-    return Provisioning(desired, clients, clock, executor, first=first, patience=patience, chance=chance)
