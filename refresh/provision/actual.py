@@ -11,7 +11,7 @@ from refresh.pool.batches import batches
 from refresh.pool.launch import Fleet, FleetAnswer
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
-from refresh.pool.signals import Signal, beating
+from refresh.pool.signals import BEATS_WITHIN, Signal, beating
 from refresh.pool.usage import UsageClass
 
 Attempt = tuple[UsageClass, int]
@@ -70,6 +70,8 @@ class Actual:
     """Machines that it could not claim or record: another process was first, or AWS refused."""
     lost_since_look: int = 0
     """How many claims were lost since the pool was read: what is known of it is old."""
+    failed_since_look: bool = False
+    """Whether a machine was given up long after the pool was read: others may have stopped as well."""
     given_up: Mapping[str, str] = field(factory=dict)
     """Machines that it had and does not count any more, and why."""
     result: str = ""
@@ -80,6 +82,10 @@ class Actual:
     def beats_on(self, identifier: str) -> bool:
         """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
         return beating(self.beats.get(identifier), self.seen_at(identifier))
+
+    def outdated(self, now: datetime) -> bool:
+        """Whether machines that worked at the last look may have stopped since."""
+        return now - self.looked_at > BEATS_WITHIN
 
     def seen_at(self, identifier: str) -> datetime:
         """Return when the machine was read last: when that was asked for, since the answer may take long."""

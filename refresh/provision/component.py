@@ -210,6 +210,7 @@ class Provisioning:
             beats=machines.beats,
             read_at={},
             lost_since_look=0,
+            failed_since_look=False,
             launches=evolve(self._actual.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )
@@ -290,7 +291,11 @@ class Provisioning:
 
     def _give_up(self, changes: Sequence[GiveUp]) -> None:
         actual = self._known()
-        self._actual = evolve(actual, given_up={**actual.given_up, **{each.id: each.why for each in changes}})
+        self._actual = evolve(
+            actual,
+            given_up={**actual.given_up, **{each.id: each.why for each in changes}},
+            failed_since_look=actual.outdated(self._now()),
+        )
         reports = giving_back.give_up(
             self.desired,
             actual.settings,

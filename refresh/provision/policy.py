@@ -84,22 +84,31 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     coming = actual.launches.under_way.count if actual.launches.under_way else 0
     coming += len(changes) - len(held.failed)
     missing = desired.count - held.number - coming
-    if missing > 0:
+    outdated = bool(held.failed) and actual.outdated(now)
+    if missing > 0 and not outdated:
         changes += _acquired(desired, actual, missing, now, chance)
     elif not coming and len(held.ready) + len(held.registered) >= desired.count:
         return Step(changes=(*changes, *_provided(desired, request, actual, held, now)))
-    threshold = now + _runtime(desired, actual)
-    changes += [Start(desired.label, each, threshold, now) for each in held.registered]
+    runtime = _runtime(desired, actual)
+    changes += [Start(desired.label, each, now + runtime, now) for each in held.registered]
+    # While others boot, or EC2 has no capacity, a short maximum runtime would end those that are ready.
+    ending = (each for each in held.ready if each.expires and each.expires < now + runtime / 3)
+    changes += [Renew(desired.label, each, now + runtime, now) for each in ending]
     if changes:
         return Step(changes=tuple(changes))
     return _without_changes(desired, request, actual, held, missing, now)
+
+
+def _look_first(actual: Actual) -> bool:
+    """Whether the pool is to be read before another machine is claimed."""
+    return actual.failed_since_look or actual.lost_since_look >= _MOST_LOST
 
 
 def _without_changes(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
     desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
 ) -> Step:
     """Wait, begin another round, or answer."""
-    if missing > 0 and actual.lost_since_look >= _MOST_LOST:
+    if missing > 0 and _look_first(actual):
         return Step(look=True)
     possible = missing <= 0 or _possible(desired, actual, now)
     coming = desired.count - missing
@@ -179,7 +188,7 @@ def _acquired(
 ) -> list[ProvisionChange]:
     """Claim what is missing, and launch the rest once nothing can be claimed any more."""
     missing = min(missing, tries_left(desired, actual))
-    if missing <= 0 or actual.lost_since_look >= _MOST_LOST or now >= actual.began_at + desired.timeout:
+    if missing <= 0 or _look_first(actual) or now >= actual.began_at + desired.timeout:
         return []
     if findings.token_left(actual, now) >= findings.CLAIM_NEEDS:
         drawn = candidates.chosen(desired, actual, missing, now, chance)

@@ -321,6 +321,14 @@ def test_a_machine_that_never_registers_is_replaced_once_and_ended() -> None:
     assert set(pool.alive) == before
 
 
+def test_when_all_warm_machines_have_just_ended_a_new_one_is_launched() -> None:
+    stage = world(3)
+    for instance in stage.pool.account.state.instances.values():
+        instance.ended_at = stage.pool.account.clock.now()
+    provided = provide(stage)
+    assert (provided.available, _origins(provided)) == (True, {"launched": 1})
+
+
 def test_a_failed_script_is_noticed_at_once() -> None:
     stage = world()
 

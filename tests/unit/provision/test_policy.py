@@ -114,6 +114,13 @@ def test_a_registered_machine_starts_at_once_while_others_wait() -> None:
     assert start.threshold == NOW + timedelta(hours=2)
 
 
+def test_a_ready_machine_does_not_end_while_others_boot() -> None:
+    ready, boots = record(0, "running", threshold=wire_time(after(60))), record(1, "created")
+    renewed = _plan(pools.actual(ready, boots), 40.5, count=2, max_runtime=timedelta(minutes=1))
+    assert _kinds(renewed) == [(Renew, IDS[0])]
+    assert _plan(pools.actual(ready, boots), 40, count=2, max_runtime=timedelta(minutes=1)).wait == LATER
+
+
 def test_with_the_last_machine_the_result_is_written_and_the_surplus_given_back() -> None:
     found = (record(0, "running"), _waiting(1), _waiting(2), _waiting(3))
     seen = pools.actual(*found, signals={**registered(*found[:3])})
@@ -229,6 +236,16 @@ def test_a_token_must_outlive_what_is_asked_of_it(minutes: float, kinds: list[ty
     assert [type(each) for each in changes if not isinstance(each, Conclude)] == kinds
     (change,) = _plan(pools.actual(settings=settings)).changes
     assert isinstance(change, Launch) is (minutes > 6)
+
+
+@pytest.mark.parametrize(("looked", "kinds"), [(45, [GiveUp, Claim]), (44, [GiveUp])])
+def test_a_replacement_is_claimed_by_heartbeats_that_are_not_old(looked: float, kinds: list[type]) -> None:
+    """Machines that worked at the last look may have ended together with the one that failed."""
+    late = record(0, "claimed", updated_at=wire_time(after(-1)))
+    known = pools.actual(late, record(1), looked_at=after(looked), read_at={IDS[0]: after(60)})
+    known = evolve(known, beats={IDS[1]: after(looked)})
+    assert [type(each) for each in _plan(known, 60).changes] == kinds
+    assert _plan(pools.actual(record(1), failed_since_look=True)).look
 
 
 def test_the_machines_of_others_are_left_alone() -> None:
