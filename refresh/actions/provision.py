@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
     """Provision once and return the exit code."""
-    clock, excepted = SystemClock(shutdown), Event()
+    clock, writes_anyway = SystemClock(shutdown), Event()
     try:
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        # Records of what EC2 has just launched are written even then: nobody else could know of these machines.
-        stopped = lambda: shutdown.requested() and not excepted.is_set()  # noqa: E731 - read with the line above
+        # Records of what EC2 has just launched are written even after a stop: nobody else could know of these machines.
+        stopped = lambda: shutdown.requested() and not writes_anyway.is_set()  # noqa: E731 - read with the line above
         clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, stopped))
     except (errors.InputErrors, errors.Interrupted) as error:
         return refused(commands, table.PROVISION, error)
-    patience = (shutdown.requested, shutdown.out_of_patience, excepted.set)
+    patience = (shutdown.requested, shutdown.out_of_patience, writes_anyway.set)
     return with_executor(
         table.PROVISION,
         shutdown,
@@ -62,7 +62,7 @@ def _provisioned(  # noqa: PLR0913, PLR0917 - everything that a run needs
     from refresh.output import publish_provision  # noqa: PLC0415 - see the module's docstring
     from refresh.provision import component  # noqa: PLC0415 - the same
 
-    provisioning = component.begin(
+    provisioning = component.Provisioning(
         desired, clients, clock, executor, first=first, patience=component.Patience(*patience)
     )
     working = executor.submit(provisioning.run)

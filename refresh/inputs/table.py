@@ -330,7 +330,7 @@ INPUTS = (
         summary="how the machines are paid for",
         description=(
             "How AWS bills the machines: `on-demand`, `spot`, or `any`: whichever is ready, and new ones as spot "
-            "machines if there are any."
+            "machines if EC2 has any."
         ),
     ),
     Input(
@@ -339,9 +339,9 @@ INPUTS = (
         parse=launches.fallback,
         choices=("none", "on-demand"),
         absent="none; on-demand with usage-class any",
-        summary="what to launch if there are no spot machines",
+        summary="what to launch if EC2 has no spot machines",
         description=(
-            "What to launch if there are no spot machines: `on-demand`, or `none`. Without it, `on-demand` with "
+            "What to launch if EC2 has no spot machines: `on-demand`, or `none`. Without it, `on-demand` with "
             "`usage-class` `any`, otherwise `none`."
         ),
     ),
@@ -355,7 +355,7 @@ INPUTS = (
         summary="patterns of instance types",
         description=(
             "Instance types that may be used, as patterns in which `*` stands for any characters, separated by white "
-            "space or commas; at most 400. Bursting types are only used if a pattern names them, such as `t3*` or `t*`."
+            "space or commas; at most 400. Burstable types are only used if a pattern names them: `t3*` or `t*`."
         ),
     ),
     Input(
@@ -366,8 +366,9 @@ INPUTS = (
         absent="the pool's",
         summary="longest time from start to release",
         description=(
-            "Longest time for which the run has the machines, as 90s, 30m or 2h; 1m to 120h. They end themselves "
-            "afterwards, also during a job. Without it, that of the pool (refresh's `max-runtime`)."
+            "Longest time for which the run has the machines, for all of its jobs together, as 90s, 30m or 2h; 1m to "
+            "120h. They end themselves afterwards, also during a job. Without it, that of the pool (refresh's "
+            "`max-runtime`)."
         ),
     ),
     Input(
@@ -399,10 +400,10 @@ INPUTS = (
         actions=(PROVISION,),
         field="timeout",
         parse=durations.parser(timedelta(seconds=30), timedelta(minutes=30)),
-        summary="how long machines are claimed and launched",
+        summary="how long to try to claim and launch machines",
         description=(
-            "How long machines are claimed and launched, 30s to 30m; one that starts then still gets the time that it "
-            "needs. Default {default}."
+            "How long provision tries to claim and launch machines, 30s to 30m. A machine that it gets at the last "
+            "moment still has its time to register, four minutes if it is new. Default {default}."
         ),
     ),
     Input(
@@ -531,7 +532,8 @@ INPUTS = (
         summary='most instances of each resource class, `{"<class>": n}`',
         description=(
             'Most instances that the pool may have, by resource class, as JSON: `{"<class>": n}`, 0 to 10000 each. '
-            "Our provision launches none above it; a class that is left out has no limit."
+            "`org/refresh-action/provision` launches none above it; the original does not know it. A class that is "
+            "left out has no limit."
         ),
     ),
     Input(

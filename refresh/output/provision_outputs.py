@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.output.provision_run import CLAIMED, LAUNCHED
 from refresh.output.step_outputs import Output, as_list, computed
+from refresh.pool.runs import CLAIMED, LAUNCHED
 
 if TYPE_CHECKING:
     from refresh.output.provision_run import ProvisionRun

@@ -11,9 +11,6 @@ from refresh.desired import DesiredProvision
 from refresh.engine.report import ComponentReport
 from refresh.errors import Interrupted, Refused
 
-HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
-"""Where a machine came from: an earlier attempt of the run, the pool, or EC2."""
-
 
 @frozen(kw_only=True)
 class ReadyMachine:
@@ -21,7 +18,7 @@ class ReadyMachine:
 
     id: str
     origin: str
-    """`HELD`, `CLAIMED` or `LAUNCHED`."""
+    """`HELD`, `CLAIMED` or `LAUNCHED` of `refresh.pool.runs`."""
     instance_type: str = ""
     usage_class: str = ""
     ends_at: datetime | None = None

@@ -9,8 +9,8 @@ from attrs import evolve
 from refresh.output import change_list
 from refresh.output.job_summary import ROWS, bullets, cell, cut
 from refresh.output.problems import causes, problems
-from refresh.output.provision_run import CLAIMED, HELD, LAUNCHED
 from refresh.pool import records
+from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

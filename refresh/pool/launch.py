@@ -65,6 +65,11 @@ class Cause(Enum):
         """Whether it can be over by the next round."""
         return self in {Cause.CAPACITY, Cause.ADDRESSES, Cause.THROTTLED, Cause.UNANSWERED}
 
+    @property
+    def of_account(self) -> bool:
+        """Whether other types and subnets cannot help."""
+        return self in {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
+
 
 _CAUSES: Mapping[str, Cause] = {
     **dict.fromkeys(
@@ -171,6 +176,11 @@ class Shortfall:
     where: tuple[str, ...] = ()
     """The subnets and instance types that the answer names."""
 
+    @property
+    def same_zone(self) -> bool:
+        """Whether EC2 refused two subnets of the request because they are in one availability zone."""
+        return "duplicate instance pools" in self.message
+
 
 @frozen(kw_only=True)
 class FleetAnswer:
@@ -195,8 +205,7 @@ class FleetAnswer:
         One subnet or type that is refused for good does not matter while others lack capacity only.
         """
         causes = {each.cause for each in self.telling}
-        lasting = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
-        return not causes & lasting and any(cause.passing for cause in causes)
+        return any(cause.passing for cause in causes) and not any(cause.of_account for cause in causes)
 
     @property
     def telling(self) -> tuple[Shortfall, ...]:

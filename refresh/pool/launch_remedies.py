@@ -37,8 +37,6 @@ _QUOTAS: Mapping[str, str] = {
     "VolumeLimitExceeded": _VOLUME_QUOTA,
 }
 """The quota by EC2's code: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html."""
-_DUPLICATE_POOLS = "duplicate instance pools"
-"""EC2's words for two subnets in one availability zone."""
 _OF_FLEETS = re.compile(r"EC2 ?Fleet", re.IGNORECASE)
 
 
@@ -144,7 +142,7 @@ def _service_linked_role(shortfalls: Sequence[Shortfall], answers: Sequence[Flee
 
 
 def _configuration(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
-    if any(_DUPLICATE_POOLS in each.message for each in shortfalls):
+    if any(each.same_zone for each in shortfalls):
         return (
             f"Two subnets are in one availability zone, which EC2 refuses ({_codes(shortfalls)}): name one subnet of "
             "each zone in subnet-ids of refresh, and run refresh."

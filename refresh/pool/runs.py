@@ -30,6 +30,8 @@ VALUE = {
 }
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
+HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
+"""Where a run's machine came from: an earlier attempt of the run, the pool, or EC2."""
 _MINUTE = timedelta(minutes=1)
 
 

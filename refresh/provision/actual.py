@@ -22,7 +22,7 @@ SUBNETS_PER_FLEET = 4
 
 @frozen(kw_only=True)
 class Launches:
-    """What this run has asked EC2 for."""
+    """What this provision has asked EC2 for."""
 
     answers: tuple[FleetAnswer, ...] = ()
     under_way: Fleet | None = None
@@ -30,7 +30,7 @@ class Launches:
     unanswered: Fleet | None = None
     """The fleet whose answer was lost. It is asked for again, unchanged: the same client token gives the same fleet."""
     refused: frozenset[Attempt] = frozenset()
-    """What EC2 refused for a reason that will not pass while this run lasts."""
+    """What EC2 refused for a reason that will not pass while this provision lasts."""
     tried: frozenset[Attempt] = frozenset()
     """What was tried in this round."""
     requests: int = 0
@@ -50,10 +50,10 @@ class Actual:
 
     label: str
     holder: str
-    """Distinguishes this run from every other."""
+    """Distinguishes this provision from every other, also from one of the same workflow run."""
     settings: Settings
     began_at: datetime
-    """When this run began, by AWS's clock as all times here."""
+    """When this provision began, by AWS's clock as all times here."""
     looked_at: datetime
     """When the whole pool was read last."""
     records: Mapping[str, InstanceRecord | Unreadable]
@@ -65,15 +65,15 @@ class Actual:
     """When a machine was read last, if that was after the last look."""
     launches: Launches = field(factory=Launches)
     claimed: frozenset[str] = frozenset()
-    """Machines that this run has claimed."""
+    """Machines that this provision has claimed."""
     lost: frozenset[str] = frozenset()
-    """Machines that this run could not claim or record: another process was first, or AWS refused."""
+    """Machines that it could not claim or record: another process was first, or AWS refused."""
     lost_since_look: int = 0
     """How many claims were lost since the pool was read: what is known of it is old."""
     failed_since_look: bool = False
     """Whether a machine was given up long after the pool was read: others may have stopped as well."""
     given_up: Mapping[str, str] = field(factory=dict)
-    """Machines that this run has had and does not count any more, and why."""
+    """Machines that it had and does not count any more, and why."""
     result: str = ""
     """The result that was written into the run's item; "" while there is none."""
     skew: timedelta = timedelta()

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 from refresh import errors
+from refresh.dynamodb.transactions import ACTIONS_LIMIT
 from refresh.engine.component import attempt
 from refresh.pool import ec2_instances as ec2
 from refresh.pool import lifecycle, ownership, records, runs
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from refresh.pool.launch import Fleet
     from refresh.ports import DoorClients
 
-PER_TRANSACTION = 100
-
 
 def claim(table: str, sender: Sender, claims: Sequence[Claim]) -> Iterator[Outcome]:
     """Claim machines; one that another run has taken is skipped."""
@@ -45,7 +44,7 @@ def write(
     table: str, version: str, sender: Sender, changes: Sequence[Start | Renew | Record | Conclude]
 ) -> Iterator[Outcome]:
     """Write records and the run's result; `version` is the template's, for machines of which EC2 did not say it."""
-    yield from sender.write(changes, partial(_actions, table, version), PER_TRANSACTION)
+    yield from sender.write(changes, partial(_actions, table, version), ACTIONS_LIMIT)
 
 
 def launched(clients: DoorClients, fleet: Fleet, recorded: Collection[str] | None, before: datetime) -> FleetAnswer:

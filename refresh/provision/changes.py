@@ -13,6 +13,7 @@ from refresh.pool.launch import Fleet, LaunchedInstance
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import RunRequest
 
+Facts = dict[str, str | int]
 RUN = "run"
 """The noun of what is written about the run itself."""
 FLEET = "fleet"
@@ -43,19 +44,12 @@ class _OfMachine(Change):
         )
 
     @property
-    def facts(self) -> dict[str, str | int]:
-        record = self.record
-        return {
-            "label": self.label,
-            "class": record.resource_class,
-            "type": record.instance_type,
-            "usage": record.usage_class,
-        }
+    def facts(self) -> Facts:
+        return {"label": self.label, **_kind(self.record.resource_class, self.record)}
 
     @property
     def note(self) -> str:
-        listed = (self.record.resource_class, self.record.instance_type, self.record.usage_class)
-        return ", ".join(filter(None, listed))
+        return _listed(_kind(self.record.resource_class, self.record))
 
 
 @frozen
@@ -123,18 +117,12 @@ class Record(Change):
         return self.instance.id
 
     @property
-    def facts(self) -> dict[str, str | int]:
-        return {
-            "label": self.label,
-            "class": self.resource_class,
-            "type": self.instance.instance_type,
-            "usage": self.instance.usage_class,
-        }
+    def facts(self) -> Facts:
+        return {"label": self.label, **_kind(self.resource_class, self.instance)}
 
     @property
     def note(self) -> str:
-        listed = (self.resource_class, self.instance.instance_type, self.instance.usage_class)
-        return ", ".join(filter(None, listed))
+        return _listed(_kind(self.resource_class, self.instance))
 
 
 @frozen
@@ -177,6 +165,15 @@ class Conclude(Change):
     @property
     def note(self) -> str:
         return self.result
+
+
+def _kind(resource_class: str, machine: InstanceRecord | LaunchedInstance) -> dict[str, str]:
+    return {"class": resource_class, "type": machine.instance_type, "usage": machine.usage_class}
+
+
+def _listed(kind: dict[str, str]) -> str:
+    """List what is known of the machine: EC2's answer may lack its type."""
+    return ", ".join(filter(None, kind.values()))
 
 
 ProvisionChange = Claim | Start | Renew | Launch | Record | GiveUp | Conclude

@@ -18,6 +18,7 @@ from refresh.engine.component import defect
 from refresh.engine.report import ComponentReport
 from refresh.pool import lifecycle, names
 from refresh.pool.records import InstanceRecord
+from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
 from refresh.provision import apply, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 NAME = "provision"
 _CONTINUED = "The release job of this run gives its machines back, otherwise refresh does once their time is over."
 _TRIES = 3
-"""After how many failed batches of writes, or failed reads, in a row a run ends; the client repeats each by itself."""
-HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
+"""After how many failed batches of writes, or failed reads, in a row it ends; the client repeats each by itself."""
 
 
 @frozen(kw_only=True)
@@ -47,7 +47,7 @@ class Machine:
 
     record: InstanceRecord
     origin: str
-    """`held` since an earlier attempt, `claimed` in the pool, or `launched`."""
+    """`HELD`, `CLAIMED` or `LAUNCHED`."""
 
     @property
     def id(self) -> str:
@@ -67,12 +67,12 @@ class Provided:
 
 @frozen
 class Patience:
-    """What a run may still do once it was asked to stop."""
+    """What a provision may still do once it was asked to stop."""
 
     stopped: Callable[[], bool] = field(default=lambda: False)
     out: Callable[[], bool] = field(default=lambda: False)
     """Whether it no longer waits for the answer to a fleet."""
-    excepted: Callable[[], object] = field(default=lambda: None)
+    write_anyway: Callable[[], object] = field(default=lambda: None)
     """Called before records are written in spite of it: those of a fleet that EC2 has launched."""
 
 
@@ -122,7 +122,7 @@ class Provisioning:
         return self.provided()
 
     def abandoned(self) -> Provided:
-        """Report, from another thread, the progress of a run that still waits for an answer."""
+        """Report, from another thread, the progress of a provision that still waits for an answer."""
         self._ended(
             errors.Interrupted(
                 "stopped as asked; the call in progress was not answered in time, so its effect is unknown. "
@@ -152,21 +152,21 @@ class Provisioning:
                 yield Machine(record=record, origin=_origin(known, record.id))
 
     def _work(self) -> None:
-        known = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
-        self._holder = known.request.holder
-        self._look(known.reads, self._began_at)
+        calls = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
+        self._holder = calls.request.holder
+        self._look(calls.reads, self._began_at)
         self._gate()
-        look.require_lease(self.desired, self._clients, self._clock, known)
+        look.require_lease(self.desired, self._clients, self._clock, calls)
         while True:
             actual = self._collected()
-            step = policy.plan(self.desired, known.request, actual, self._now(), self._chance)
+            step = policy.plan(self.desired, calls.request, actual, self._now(), self._chance)
             if any(isinstance(each, Conclude) for each in step.changes):
                 # The last words count: an earlier result may not have been written.
                 self._report = evolve(self._report, refusals=step.problems)
             if not self._report.planned:
                 self._report = evolve(self._report, planned=step.changes)
             if self.desired.mode is Mode.PLAN:
-                self._report = evolve(self._report, following=self._following(known.request, actual, step.changes))
+                self._report = evolve(self._report, following=self._following(calls.request, actual, step.changes))
                 return
             self._stop_if_asked()
             if step.changes:
@@ -194,7 +194,7 @@ class Provisioning:
         self._look(look.start(self.desired, self._clients, self._executor), asked_at)
 
     def _look(self, reads: look.Reads, asked_at: datetime) -> None:
-        """Read the whole pool; what this run has done so far stays known."""
+        """Read the whole pool; what this provision has done so far stays known."""
         settings, machines = look.read(self.desired, reads)
         now = asked_at + self._clients.skew()
         if self._actual is None:
@@ -240,9 +240,9 @@ class Provisioning:
         try:
             records = tuple(policy.recorded(self.desired, self._collected(), self._now()))
             if records:
-                self._patience.excepted()
+                self._patience.write_anyway()
                 sender = evolve(self._sender, over=lambda: False)
-                self._kept(tuple(apply.write(self._table, self._version, sender, records)))
+                self._note(tuple(apply.write(self._table, self._version, sender, records)))
         except errors.RefreshError as error:
             self._report = evolve(self._report, warnings=(*self._report.warnings, str(error)))
 
@@ -262,9 +262,9 @@ class Provisioning:
             # Before the result: after a failure another provision may take the label.
             self._give_up(given_up)
         if written:
-            self._keep(apply.write(self._table, self._version, self._sender, written))
+            self._settle(apply.write(self._table, self._version, self._sender, written))
         if claims:
-            self._keep(apply.claim(self._table, self._sender, claims))
+            self._settle(apply.claim(self._table, self._sender, claims))
 
     def _launch(self, fleet: Fleet) -> None:
         actual = self._known()
@@ -273,10 +273,10 @@ class Provisioning:
         self._fleet = self._executor.submit(apply.launched, self._clients, fleet, recorded, actual.began_at)
         self._actual = evolve(actual, launches=evolve(actual.launches, under_way=fleet))
 
-    def _keep(self, outcomes: Iterable[Outcome]) -> None:
-        """Keep what came of changes, and read the machines again for which that is not certain."""
+    def _settle(self, outcomes: Iterable[Outcome]) -> None:
+        """Note what came of changes, stop after repeated failures, and read what is uncertain again."""
         listed = tuple(outcomes)
-        self._kept(listed)
+        self._note(listed)
         failed = [each for each in listed if isinstance(each, Failed)]
         self._failures = self._failures + 1 if failed else 0
         if failed and (self._failures == _TRIES or isinstance(failed[0].error, errors.PermissionDenied)):
@@ -286,7 +286,7 @@ class Provisioning:
         if doubtful := [each.change.subject for each in listed if _uncertain(each)]:
             self._read(doubtful)
 
-    def _kept(self, outcomes: tuple[Outcome, ...]) -> None:
+    def _note(self, outcomes: tuple[Outcome, ...]) -> None:
         self._actual = predict.after(self._known(), outcomes)
         self._report = evolve(self._report, outcomes=(*self._report.outcomes, *outcomes))
 
@@ -359,17 +359,3 @@ def _origin(actual: Actual, identifier: str) -> str:
     if identifier in actual.launches.launched:
         return LAUNCHED
     return CLAIMED if identifier in actual.claimed else HELD
-
-
-def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hooks by name
-    desired: DesiredProvision,
-    clients: DoorClients,
-    clock: Clock,
-    executor: Executor,
-    *,
-    first: look.First | None = None,
-    patience: Patience | None = None,
-    chance: random.Random | None = None,
-) -> Provisioning:
-    """Build a provision."""
-    return Provisioning(desired, clients, clock, executor, first=first, patience=patience, chance=chance)

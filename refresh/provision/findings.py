@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 ASKED_OTHERWISE = "an earlier attempt asked for another class, usage class or type"
 EXPIRED = "its time is over"
-SILENT = "its agent does not beat any more"
+SILENT = "its agent has stopped sending heartbeats"
 SCRIPT_FAILED = "its pre-runner script failed"
 NOT_REGISTERED = "its runner could not register on GitHub"
 SURPLUS = "enough other machines are ready"
 TOO_FEW = "too few machines became ready"
+CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
+"""How long the registration token has to be valid for a machine that is claimed, and for one that is launched."""
 _HARMLESS = {ASKED_OTHERWISE, SURPLUS, TOO_FEW}
 _UNLIMITED = 10_000
+"""More machines than the inputs let anyone ask for."""
 
 
 def late(state: str, longest: timedelta, *, silent: bool) -> str:
@@ -45,7 +48,7 @@ def room(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
 
 
 def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
-    """Yield what makes it pointless to begin."""
+    """Yield why provision cannot succeed, before anything is claimed."""
     settings = actual.settings
     if abs(actual.skew) > lifecycle.LARGEST_SKEW:
         seconds, side = int(abs(actual.skew).total_seconds()), "behind" if actual.skew > timedelta() else "ahead of"
@@ -88,7 +91,7 @@ def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterato
         yield missing
     if not actual.settings.subnet_ids:
         yield "The pool's settings name no subnet, so nothing can be launched: run the refresh workflow."
-    if token_left(actual, now) < timedelta(minutes=6):
+    if token_left(actual, now) < LAUNCH_NEEDS:
         yield _token(actual, now)
     if room(desired, actual, now) == 0:
         cap = actual.settings.max_instances[desired.resource_class]

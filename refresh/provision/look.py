@@ -115,17 +115,17 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
     return settings, _machines({kind: future.result() for kind, future in reads.items.items()})
 
 
-def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, known: First) -> None:
+def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> None:
     """Take the label; raises `Refused` if another provision has it."""
     table = names.table(desired.repository)
     try:
-        if known.lease:
-            known.lease.result()
+        if calls.lease:
+            calls.lease.result()
         elif desired.mode is Mode.APPLY:
-            _take(clients, table, known.request, clock.now())
+            _take(clients, table, calls.request, clock.now())
     except errors.ConditionFailed:
         # The answer of a put that was repeated may be about itself.
-        require_label(desired, clients, known.request.holder)
+        require_label(desired, clients, calls.request.holder)
 
 
 def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) -> None:

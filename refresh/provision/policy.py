@@ -37,8 +37,6 @@ _MOST_LOST = 4
 """After how many lost claims the pool is read again: a run with an old list loses one claim after the other."""
 _RENEWED_AFTER = timedelta(minutes=1)
 """How much of the maximum runtime may be gone when the jobs start."""
-CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
-"""How long the registration token has to be valid for a machine that is claimed, and for one that is launched."""
 
 
 @frozen(kw_only=True)
@@ -98,7 +96,7 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     changes += [Renew(desired.label, each, now + runtime, now) for each in ending]
     if changes:
         return Step(changes=tuple(changes))
-    return _unchanged(desired, request, actual, held, missing, now)
+    return _without_changes(desired, request, actual, held, missing, now)
 
 
 def _look_first(actual: Actual) -> bool:
@@ -106,7 +104,7 @@ def _look_first(actual: Actual) -> bool:
     return actual.failed_since_look or actual.lost_since_look >= _MOST_LOST
 
 
-def _unchanged(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
+def _without_changes(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and what is missing
     desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, missing: int, now: datetime
 ) -> Step:
     """Wait, begin another round, or answer."""
@@ -178,7 +176,7 @@ def of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceReco
 
 
 def recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[Record]:
-    """Record what EC2 has launched; one that another process has recorded is not this run's."""
+    """Record what EC2 has launched, but for machines that another process has recorded: they are not this one's."""
     for answer in actual.launches.answers:
         for each in answer.launched:
             if each.id not in actual.records and each.id not in actual.lost:
@@ -192,7 +190,7 @@ def _acquired(
     missing = min(missing, tries_left(desired, actual))
     if missing <= 0 or _look_first(actual) or now >= actual.began_at + desired.timeout:
         return []
-    if findings.token_left(actual, now) >= CLAIM_NEEDS:
+    if findings.token_left(actual, now) >= findings.CLAIM_NEEDS:
         drawn = candidates.chosen(desired, actual, missing, now, chance)
         if drawn:
             threshold = now + lifecycle.CLAIMED_FOR
@@ -217,7 +215,7 @@ def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:
     """Whether more machines may come, now or in another round."""
     in_time = now < actual.began_at + desired.timeout
     left = set(_attempts(desired, actual)) - actual.launches.refused
-    registers = findings.token_left(actual, now) >= LAUNCH_NEEDS
+    registers = findings.token_left(actual, now) >= findings.LAUNCH_NEEDS
     return in_time and registers and bool(left) and tries_left(desired, actual) > 0
 
 
@@ -227,7 +225,7 @@ def _attempts(desired: DesiredProvision, actual: Actual) -> Iterator[Attempt]:
 
 def _next_attempt(desired: DesiredProvision, actual: Actual, now: datetime) -> Attempt | None:
     """Return what is to be launched next in this round, if anything can be."""
-    if findings.token_left(actual, now) < LAUNCH_NEEDS:
+    if findings.token_left(actual, now) < findings.LAUNCH_NEEDS:
         return None
     done = actual.launches.refused | actual.launches.tried
     return next((each for each in _attempts(desired, actual) if each not in done), None)

@@ -9,7 +9,6 @@ from attrs import evolve
 
 from refresh.engine.change import Done, Skipped
 from refresh.pool import lifecycle, records
-from refresh.pool.launch import Cause
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import PROVIDED
 from refresh.pool.usage import UsageClass
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NONE: frozenset[Attempt] = frozenset()
-_FOR_ALL_SUBNETS = {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
-"""Reasons that have nothing to do with where a machine is launched."""
 
 
 def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
@@ -54,7 +51,7 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
         usage, every = answer.fleet.usage_class, range(len(actual.subnets))
         # The pool's subnets may have changed since the request.
         tried = frozenset((usage, group) for group in every if actual.subnets[group] == answer.fleet.subnet_ids)
-        if {each.cause for each in answer.telling} & _FOR_ALL_SUBNETS:
+        if any(each.cause.of_account for each in answer.telling):
             refused = frozenset((usage, group) for group in every)
         elif not answer.worth_repeating:
             refused = tried
@@ -74,7 +71,7 @@ def answered(actual: Actual, answer: FleetAnswer) -> Actual:
 
 def _in_one_zone(answer: FleetAnswer) -> bool:
     several = len(answer.fleet.subnet_ids) > 1
-    return several and any("duplicate instance pools" in each.message for each in answer.shortfalls)
+    return several and any(each.same_zone for each in answer.shortfalls)
 
 
 def read(actual: Actual, found: Machines, identifiers: Iterable[str], now: datetime) -> Actual:

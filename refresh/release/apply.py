@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
+from refresh.dynamodb.transactions import ACTIONS_LIMIT
 from refresh.ec2.terminations import terminate
 from refresh.engine.change import Done, Postponed
 from refresh.pool import lifecycle, names, records
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from refresh.pool.settings import Settings
     from refresh.ports import DoorClients
     from refresh.release.changes import ReleaseChange
-
-PER_TRANSACTION = 100
 
 
 def apply(
@@ -50,7 +49,7 @@ def apply(
             case _:
                 assert_never(change)
     table = names.table(desired.repository)
-    yield from sender.write(written, partial(_write, table), PER_TRANSACTION)
+    yield from sender.write(written, partial(_write, table), ACTIONS_LIMIT)
     yield from _offer(table, clients, sender, settings, offers)
     yield from terminate(clients.ec2, terminations, sender.clock, sender.over)
 
@@ -68,7 +67,7 @@ def _offer(
             sent.append(outcome.change)
         else:
             yield outcome
-    yield from sender.write(sent, partial(_note, table), PER_TRANSACTION)
+    yield from sender.write(sent, partial(_note, table), ACTIONS_LIMIT)
 
 
 def _write(table: str, change: GiveBack | Retire) -> Actions:

@@ -37,7 +37,7 @@ def _share_image(world: World, parameter: str) -> None:
 def test_quick_start_leads_to_a_run_that_creates_everything_and_one_that_changes_nothing(
     world: World, shell: Any
 ) -> None:
-    roles, network, secret, start = pages.blocks(PAGE, "shell")
+    roles, network, secret, start, limit = pages.blocks(PAGE, "shell")
     world.aws.before_call = _with_outputs
     # moto has no identity provider in stacks; the page says what to write if it exists already.
     printed = shell(roles.replace("CreateOidcProvider=yes", "CreateOidcProvider=no"))
@@ -63,6 +63,9 @@ def test_quick_start_leads_to_a_run_that_creates_everything_and_one_that_changes
         code, log = world.run(job)
         assert code == 0, log
         assert re.search(rf"refresh.finished +changes: {changes}  planned: 0  failed: none$", log, re.MULTILINE), log
+    # moto cannot update the roles of a stack, so only the id is looked up.
+    (lookup,) = re.findall(r"aws ec2 .*--output text", limit, re.DOTALL)
+    assert shell(lookup).startswith("lt-")
 
 
 def test_workflows_of_the_quick_start_and_the_readme_are_the_same_except_for_inputs() -> None:

@@ -11,8 +11,9 @@ from refresh.desired import DesiredProvision
 from refresh.output import provision_outputs
 from refresh.output.provision_run import ProvisionRun, ReadyMachine
 from refresh.pool import records, signals
+from refresh.pool.runs import CLAIMED, LAUNCHED
 from refresh.pool.usage import UsageClass
-from refresh.provision.component import CLAIMED, LAUNCHED, Patience, Provisioning
+from refresh.provision.component import Patience, Provisioning
 from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Watch
 from tests.fakes.serial import Serial

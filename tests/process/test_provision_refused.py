@@ -145,7 +145,7 @@ def test_without_a_registration_token_nothing_is_launched_or_claimed(
     refreshed.forget_calls()
     code, printed = refreshed.provision()
     assert (code, refreshed.having(clients), refreshed.states(clients)) == (1, {}, {machine: "running"}), printed
-    assert f"no machine is ready for {RUN}: The registration token of the pool is " in printed
+    assert f"no machine is ready for {RUN}: The registration token of the pool " in printed
     assert "run the refresh workflow" in printed
     assert "ec2:CreateFleet" not in refreshed.aws.calls
     assert refreshed.result(clients) == runs.FAILED

@@ -93,14 +93,17 @@ def _failing(stage: Stage) -> Iterator[float]:
     return OriginalProvision(stage.pool, OTHER_RUN, count=4, capacity=0).steps()
 
 
-NEIGHBOURS: dict[str, Callable[[Stage], Iterator[float]]] = {
+OF_ANOTHER_RUN: dict[str, Callable[[Stage], Iterator[float]]] = {
     "provision of another run, claiming": _claiming,
     "provision of another run, without capacity": _failing,
     "provision of another run, launching": lambda stage: OriginalProvision(stage.pool, OTHER_RUN).steps(),
-    "provision of the same run": lambda stage: OriginalProvision(stage.pool, RUN).steps(),
-    "release of the same run": lambda stage: OriginalRelease(stage.pool, RUN).steps(),
     "release of another run": lambda stage: OriginalRelease(stage.pool, OTHER_RUN).steps(),
 }
+OF_THE_SAME_RUN: dict[str, Callable[[Stage], Iterator[float]]] = {
+    "provision of the same run": lambda stage: OriginalProvision(stage.pool, RUN).steps(),
+    "release of the same run": lambda stage: OriginalRelease(stage.pool, RUN).steps(),
+}
+NEIGHBOURS = {**OF_ANOTHER_RUN, **OF_THE_SAME_RUN}
 """The archived action's modes, in what they may do at the same time."""
 
 

@@ -74,7 +74,7 @@ def provision(
 ) -> Provided:
     """Provision once, always in the same way."""
     chance = random.Random(desired.label)  # noqa: S311 - no secret is made of it
-    begun = provisioning.begin(
+    begun = provisioning.Provisioning(
         desired, clients_of(stage.pool), clock or StageClock(stage), Serial(), patience=patience, chance=chance
     )
     return begun.run()

@@ -112,11 +112,7 @@ class ProvisionGuard:
         """Let the others act, and keep what is compared with after the effect."""
         self.answer.clear()
         self.asked_at, self.cancelled = self._now, self.stopped()
-        try:
-            self.inner.before(number, operation)
-        except errors.ApiError:
-            self.blind |= operation == "ec2:DescribeInstances"
-            raise
+        self._pass_on(self.inner.before, number, operation)
         self.stage.catch_up()
         account = self.stage.pool.account
         self.items = dict(self.stage.pool.table.items)
@@ -147,8 +143,15 @@ class ProvisionGuard:
             recording = operation in {"dynamodb:PutItem", "dynamodb:TransactWriteItems"} and self._recorded_only()
             require(recording or not self.cancelled, "P6", f"{operation} after it was stopped")
         self.stage.catch_up()
-        self.inner.after(number, operation)
+        self._pass_on(self.inner.after, number, operation)
         self._arrived(operation, request)
+
+    def _pass_on(self, see: Callable[[int, str], None], number: int, operation: str) -> None:
+        try:
+            see(number, operation)
+        except errors.ApiError:
+            self.blind |= operation == "ec2:DescribeInstances"
+            raise
 
     def _arrived(self, operation: str, request: Any) -> None:
         """Take in what the process has learnt."""

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 from tests.fakes.memory.account import Watch
 from tests.simulation import door_invariants
 from tests.simulation.actors import run_another
-from tests.simulation.door_schedules import Overtaken, offer_all
-from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
-from tests.simulation.original_provision import OriginalProvision
-from tests.simulation.original_release import OriginalRelease
+from tests.simulation.door_schedules import NEIGHBOURS, OF_ANOTHER_RUN, Overtaken
+from tests.simulation.doors import RELEASE
 from tests.simulation.provision_ends import crashed, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_worlds import build
 from tests.simulation.schedules import PHASES, CrashAt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from refresh.desired import DesiredProvision
     from tests.simulation.door_schedules import Point
@@ -52,9 +50,10 @@ def points_in(world: str) -> list[Point]:
 
 
 def after_a_crash(world: str, point: Point) -> tuple[Stage, DesiredProvision]:
-    """Give a world in which a provision has died."""
+    """Give a world in which a provision has died a moment ago."""
     stage, desired = build(world)
     crashed(stage, desired, CrashAt(*point))
+    stage.pass_time(1)
     return stage, desired
 
 
@@ -65,34 +64,10 @@ def points_after(world: str, point: Point) -> list[Point]:
     return list(itertools.product(numbers(stage.pool.account.calls), PHASES))
 
 
-def _claiming(stage: Stage) -> Iterator[float]:
-    offer_all(stage)
-    return OriginalProvision(stage.pool, OTHER_RUN, count=2).steps()
-
-
-def _failing(stage: Stage) -> Iterator[float]:
-    offer_all(stage)
-    return OriginalProvision(stage.pool, OTHER_RUN, count=4, capacity=0).steps()
-
-
-NEIGHBOURS: dict[str, Callable[[Stage], Iterator[float]]] = {
-    "provision of another run, claiming": _claiming,
-    "provision of another run, without capacity": _failing,
-    "provision of another run, launching": lambda stage: OriginalProvision(stage.pool, OTHER_RUN).steps(),
-    "release of another run": lambda stage: OriginalRelease(stage.pool, OTHER_RUN).steps(),
-}
-"""The archived action's modes for other runs, in what they may do at the same time."""
-SAME_RUN: dict[str, Callable[[Stage], Iterator[float]]] = {
-    "provision of the same run": lambda stage: OriginalProvision(stage.pool, RUN).steps(),
-    "release of the same run": lambda stage: OriginalRelease(stage.pool, RUN).steps(),
-}
-"""The same for the same run: a workflow that has both."""
-
-
 def calls_of(neighbour: str, world: str) -> int:
     """Count the calls of another program in a world that is thrown away."""
     stage, _ = build(world)
-    process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage))
+    process = stage.begin(NEIGHBOURS[neighbour](stage))
     stage.until(process)
     return process.made
 
@@ -109,10 +84,10 @@ def overtakings(neighbour: str, world: str) -> list[tuple[int, int, int]]:
 def overtaken(neighbour: str, world: str, schedule: tuple[int, int, int]) -> tuple[Stage, DesiredProvision]:
     """Provision while another program runs, and let that come to its end."""
     stage, desired = build(world)
-    process: Process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage))
+    process: Process = stage.begin(NEIGHBOURS[neighbour](stage))
     first, number, then = schedule
     seam = Overtaken(stage, process, first, number, then)
-    watched(stage, desired, seam, strict=neighbour in NEIGHBOURS)
+    watched(stage, desired, seam, strict=neighbour in OF_ANOTHER_RUN)
     stage.until(process)
     return stage, desired
 

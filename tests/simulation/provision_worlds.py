@@ -340,7 +340,9 @@ WORLDS: dict[str, World] = {
         make=_market(lambda market: market.capacity(1), warm=1), wanted={**_SOON, "count": 3}, provides=False
     ),
     "part is enough": World(
-        make=_market(lambda market: market.capacity(1), warm=1), wanted={**_SOON, "count": 3, "min_count": 2}
+        make=_market(lambda market: market.capacity(1), warm=1),
+        wanted={**_SOON, "count": 3, "min_count": 2},
+        steady=False,
     ),
     "no capacity at first": World(
         make=_market(lambda market: market.refuse("RequestLimitExceeded", times=2)), launched=1

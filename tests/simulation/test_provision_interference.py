@@ -8,13 +8,11 @@ import pytest
 
 from refresh.desired import DesiredProvision
 from tests.simulation import actors
-from tests.simulation.door_schedules import Overtaken
+from tests.simulation.door_schedules import NEIGHBOURS, OF_ANOTHER_RUN, Overtaken
 from tests.simulation.figures import TALLY, Tally
 from tests.simulation.provision_ends import leave, settle, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_schedules import (
-    NEIGHBOURS,
-    SAME_RUN,
     calls_in,
     calls_of,
     numbers,
@@ -43,7 +41,7 @@ ASIDES = {"short": 30, "push": 3, "nightly": 1}
 DYING = {"short": 997, "push": 61, "nightly": 1}
 EVERY_WORLD = {"short": 13, "push": 1, "nightly": 1}
 SOME_WORLDS = TALLY.sampled(WORLDS, {"short": 4, "push": 1, "nightly": 1})
-BOTH = list(itertools.product([*NEIGHBOURS, *SAME_RUN], WORLDS))
+BOTH = list(itertools.product(NEIGHBOURS, WORLDS))
 
 
 @pytest.mark.parametrize(("neighbour", "world"), TALLY.sampled(BOTH, EVERY_WORLD))
@@ -51,7 +49,7 @@ def test_the_archived_action_at_any_call_of_provision_is_harmless(neighbour: str
     """So many of its calls at one of ours, and the rest at a later one."""
     for schedule in tally.sampled(overtakings(neighbour, world), OVERTAKINGS):
         stage, desired = overtaken(neighbour, world, schedule)
-        if neighbour in NEIGHBOURS:
+        if neighbour in OF_ANOTHER_RUN:
             desired = settle(stage, desired, provides=provides_later(world))
         leave(stage, desired)
         tally.add("provisions next to the archived action")
@@ -65,9 +63,9 @@ def test_the_archived_action_that_dies_at_any_call_is_harmless_to_provision(
     schedules = list(itertools.product([*numbers(calls), len(calls)], range(1, calls_of(neighbour, world))))
     for position, number in tally.sampled(schedules, OVERTAKINGS):
         stage, desired = build(world)
-        process = stage.begin({**NEIGHBOURS, **SAME_RUN}[neighbour](stage), dies_at=number)
+        process = stage.begin(NEIGHBOURS[neighbour](stage), dies_at=number)
         seam = Overtaken(stage, process, position, number, position)
-        watched(stage, desired, seam, strict=neighbour in NEIGHBOURS)
+        watched(stage, desired, seam, strict=neighbour in OF_ANOTHER_RUN)
         stage.until(process)
         leave(stage, desired)
         tally.add("provisions next to a dying archived action")

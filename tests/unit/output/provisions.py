@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from refresh import errors
 from refresh.engine.change import Failed
 from refresh.engine.report import ComponentReport
-from refresh.output.provision_run import CLAIMED, ProvisionRun, ReadyMachine
+from refresh.output.provision_run import ProvisionRun, ReadyMachine
+from refresh.pool.runs import CLAIMED
 from refresh.provision.changes import Claim
 from tests.fakes.serial import NOW
 from tests.unit.provision import pools

@@ -10,7 +10,8 @@ import pytest
 from refresh.desired import DesiredProvision
 from refresh.engine.report import ComponentReport
 from refresh.output.provision_outputs import OUTPUTS, outputs
-from refresh.output.provision_run import CLAIMED, HELD, LAUNCHED, ProvisionRun, ReadyMachine
+from refresh.output.provision_run import ProvisionRun, ReadyMachine
+from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
 from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.serial import NOW
 

@@ -8,7 +8,8 @@ import pytest
 
 from refresh import errors
 from refresh.desired import Mode
-from refresh.output.provision_run import HELD, LAUNCHED, ProvisionRun
+from refresh.output.provision_run import ProvisionRun
+from refresh.pool.runs import HELD, LAUNCHED
 from tests.unit.output import provisions
 from tests.unit.output.provisions import DOWN, SHORT, machine
 from tests.unit.provision.pools import after

@@ -10,7 +10,8 @@ import pytest
 from refresh.desired import Mode, Role
 from refresh.output import provision_summary
 from refresh.output.job_summary import ROWS
-from refresh.output.provision_run import HELD, LAUNCHED, ProvisionRun
+from refresh.output.provision_run import ProvisionRun
+from refresh.pool.runs import HELD, LAUNCHED
 from refresh.provision.changes import Launch
 from tests.unit.output import provisions
 from tests.unit.output.provisions import CLAIM, DOWN, FAILED, SHORT, machine

@@ -19,20 +19,8 @@ from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall, client_token, launch, request
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.usage import UsageClass
+from tests.unit.pool.fleets import ON_DEMAND, SPOT
 
-ON_DEMAND = Fleet(
-    template_id="lt-0",
-    subnet_ids=("subnet-a", "subnet-b"),
-    cpu=2,
-    memory_mib=4096,
-    instance_types=("c*", "m*"),
-    usage_class=UsageClass.ON_DEMAND,
-    count=2,
-    max_price_over_lowest=100,
-    label="42-web",
-    client_token="token",
-)
-SPOT = evolve(ON_DEMAND, usage_class=UsageClass.SPOT)
 DENIED = "You are not authorized to perform this operation. User: u is not authorized to perform: ec2:RunInstances"
 
 

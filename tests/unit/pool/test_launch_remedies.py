@@ -10,21 +10,9 @@ from attrs import evolve
 
 from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall, launch
 from refresh.pool.launch_remedies import explained
-from refresh.pool.usage import UsageClass
+from tests.unit.pool import fleets
 
-ON_DEMAND = Fleet(
-    template_id="lt-0",
-    subnet_ids=("subnet-a", "subnet-b"),
-    cpu=2,
-    memory_mib=4096,
-    instance_types=("c*", "m*"),
-    usage_class=UsageClass.ON_DEMAND,
-    count=4,
-    max_price_over_lowest=100,
-    label="42",
-    client_token="token",
-)
-SPOT = evolve(ON_DEMAND, usage_class=UsageClass.SPOT)
+ON_DEMAND, SPOT = (evolve(each, count=4) for each in (fleets.ON_DEMAND, fleets.SPOT))
 NO_CAPACITY = Shortfall(cause=Cause.CAPACITY, code="InsufficientInstanceCapacity", message="none", number=6)
 MACHINE = LaunchedInstance(id="i-00000001", instance_type="c7i.large", usage_class="spot", template_version="7")
 SPOT_ROLE = "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"

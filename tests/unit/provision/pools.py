@@ -200,7 +200,7 @@ def provide(
     account.calls.clear()
     account.requests.clear()
     used = clients or clients_of(stage.pool)
-    begun = component.begin(
+    begun = component.Provisioning(
         desired(**wanted),
         used,
         Passing(stage),

@@ -405,7 +405,7 @@ def test_what_ec2_has_launched_is_recorded_although_an_error_ends_the_run(error:
     stage = world()
     _silent(stage)
     excepted: list[bool] = []
-    patience = Patience(excepted=lambda: excepted.append(True))
+    patience = Patience(write_anyway=lambda: excepted.append(True))
     stage.pool.account.seam = At(POLL, raising(error))
     provided = provide(stage, attempt=2, patience=patience)
     assert (provided.available, provided.report.error, excepted) == (False, error, [True])
@@ -456,7 +456,7 @@ def test_a_stop_waits_for_the_fleet_as_long_as_there_is_patience(*, answers: boo
             super().sleep(seconds)
 
     patience = Patience(lambda: len(waits) > 2, out, lambda: excepted.append(True))
-    begun = component.begin(pools.desired(), clients_of(stage.pool), Clock(stage), executor, patience=patience)
+    begun = component.Provisioning(pools.desired(), clients_of(stage.pool), Clock(stage), executor, patience=patience)
     provided = begun.run()
     assert isinstance(provided.report.error, errors.Interrupted)
     assert "stopped as asked, before all machines were ready" in str(provided.report.error)
@@ -473,7 +473,7 @@ def test_a_run_that_is_stopped_before_anything_was_done_takes_nothing() -> None:
 
 def test_a_run_that_is_abandoned_reports_what_it_has() -> None:
     stage = world(1)
-    provided = component.begin(pools.desired(), clients_of(stage.pool), Passing(stage), Serial()).abandoned()
+    provided = component.Provisioning(pools.desired(), clients_of(stage.pool), Passing(stage), Serial()).abandoned()
     assert "the call in progress was not answered in time" in str(provided.report.error)
     assert (provided.ready, provided.available) == ((), False)
 
@@ -528,7 +528,7 @@ def test_reads_that_were_started_before_are_used() -> None:
     clients, clock = clients_of(stage.pool), Passing(stage)
     first = look.first(pools.desired(), clients, clock, Serial())
     stage.pool.account.calls.clear()
-    begun = component.begin(pools.desired(), clients, clock, Serial(), first=first, chance=random.Random(1))  # noqa: S311
+    begun = component.Provisioning(pools.desired(), clients, clock, Serial(), first=first, chance=random.Random(1))  # noqa: S311
     assert begun.run().available
     assert "dynamodb:Query" not in stage.pool.account.calls
 
