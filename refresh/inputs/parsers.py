@@ -120,16 +120,16 @@ def ids(kind: str, most: int) -> Callable[[str], tuple[str, ...]]:
 
 
 def pool_name(value: str) -> str:
-    """Parse the name of a pool within a run."""
+    """Parse the name of a pool within a run, in lower case: GitHub ignores the case of labels."""
     if _POOL_NAME.fullmatch(value):
-        return value
+        return value.lower()
     raise Problem("not the name of a pool", "use 1 to 40 of A-Z a-z 0-9 _ and .")
 
 
 def pool_names(value: str) -> str:
-    """Parse the name of a pool within a run, or `*` for all of them."""
+    """Parse the name of a pool within a run as `pool_name` does, or `*` for all of them."""
     if value == ALL_NAMES or _POOL_NAME.fullmatch(value):
-        return value
+        return value.lower()
     raise Problem("not the name of a pool", "use 1 to 40 of A-Z a-z 0-9 _ and ., as provision was given, or *")
 
 

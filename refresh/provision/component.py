@@ -171,6 +171,9 @@ class Provisioning:
             self._stop_if_asked()
             if step.changes:
                 self._apply(step.changes)
+                if step.refused:
+                    self._report = evolve(self._report, refusals=())
+                    raise errors.Refused(" ".join(step.problems))
             elif step.look:
                 self._tolerate(self._look_again)
             elif step.wait:

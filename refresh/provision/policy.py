@@ -46,6 +46,8 @@ class Step:
     changes: tuple[ProvisionChange, ...] = ()
     problems: tuple[str, ...] = ()
     """Why there are too few machines; set once this is certain."""
+    refused: bool = False
+    """Whether the problems are mistakes to correct, which a hosted runner must not hide."""
     wait: timedelta = timedelta()
     """How long nothing is to do; then machines are looked at again."""
     look: bool = False
@@ -78,7 +80,7 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
         back = [
             GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in of_label(desired, actual) if each.id in mine
         ]
-        return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems)
+        return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems, refused=True)
     held = _held(desired, actual, now)
     changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
     coming = actual.launches.under_way.count if actual.launches.under_way else 0

@@ -89,11 +89,21 @@ def test_too_few_machines_end_with_exit_code_1(stage: Stage, environ: dict[str, 
     assert (_report(tmp_path)["available"], result(stage.pool)) == (False, "failed")
 
 
-@pytest.mark.usefixtures("stage")
-def test_a_hosted_runner_takes_the_place_of_missing_machines(environ: dict[str, str], tmp_path: Path) -> None:
-    given = {"INPUT_RESOURCE-CLASS": "gpu", "INPUT_IF-UNAVAILABLE": "ubuntu-latest"}
-    assert _run({**environ, **given}) == 0
+HOSTED = {"INPUT_IF-UNAVAILABLE": "ubuntu-latest"}
+
+
+def test_a_hosted_runner_takes_the_place_of_missing_machines(
+    stage: Stage, environ: dict[str, str], tmp_path: Path
+) -> None:
+    stage.pool.account.state.market.quota("on-demand", 0)
+    assert _run({**environ, **HOSTED, "INPUT_COUNT": "2"}) == 0
     assert (_report(tmp_path)["label"], _report(tmp_path)["available"]) == ("ubuntu-latest", False)
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_hosted_runner_hides_no_mistake(environ: dict[str, str], tmp_path: Path) -> None:
+    assert _run({**environ, **HOSTED, "INPUT_RESOURCE-CLASS": "gpu"}) == 1
+    assert (_report(tmp_path)["label"], _report(tmp_path)["available"]) == ("77", False)
 
 
 def test_bad_inputs_are_reported_together_and_nothing_is_asked(stage: Stage, environ: dict[str, str]) -> None:
