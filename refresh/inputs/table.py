@@ -287,8 +287,8 @@ INPUTS = (
         summary="name of the pool within the run, for a run that needs several",
         description=(
             "Name of the pool within the run, 1 to 40 of `A-Z a-z 0-9 _` and `.`; the label is then `<run id>-<name>`, "
-            "in lower case, since GitHub ignores the case. Each provision of a run needs another name; without one, the "
-            "label is the id of the run."
+            "in lower case, since GitHub ignores the case. Each provision of a run needs another name; without one, "
+            "the label is the id of the run."
         ),
     ),
     Input(
