@@ -61,7 +61,10 @@ def test_living_instances_and_history_add_no_call_to_a_run_that_changes_nothing(
     ("changed", "writes"),
     [
         ({"max_idle_time": "8m"}, ["dynamodb:PutItem", "dynamodb:PutItem"]),
-        ({"ami": OTHER_IMAGE}, ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "dynamodb:PutItem"]),
+        (
+            {"ami": OTHER_IMAGE},
+            ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "dynamodb:PutItem", "dynamodb:PutItem"],
+        ),
     ],
 )
 def test_a_changed_input_costs_the_fewest_writes_in_the_safe_order(

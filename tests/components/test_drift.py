@@ -23,7 +23,8 @@ PUT, TRANSACT = "dynamodb:PutItem", "dynamodb:TransactWriteItems"
 JUDGED = {"launch_template": ["ec2:CreateLaunchTemplateVersion"]}
 REPEATED = {"gh_registration_token": [PUT]}
 """A new token has another expiry, which SETTINGS repeat."""
-NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT]
+NEW_VERSION = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", PUT, PUT]
+"""The record of the template and SETTINGS both have the number of the default version."""
 
 
 def _repaired_with(world: World, *writes: str) -> None:
