@@ -151,7 +151,7 @@ def test_a_second_provision_of_the_label_in_one_attempt_is_refused(
     code, printed = refreshed.provision(_files(tmp_path))
     assert code == 1, printed
     assert re.search(rf"error: provision: name: another job .* label {RUN} already", printed), printed
-    assert "`name` of its own" in printed
+    assert "a name of its own" in printed
     assert refreshed.aws.writes == ["dynamodb:PutItem"]
     assert (refreshed.records(clients), refreshed.result(clients)) == (before, runs.PROVIDED)
     assert sorted(before) == sorted((first, second))
