@@ -533,7 +533,7 @@ INPUTS = (
         summary='most instances of each resource class, `{"<class>": n}`',
         description=(
             'Most instances that the pool may have, by resource class, as JSON: `{"<class>": n}`, 0 to 10000 each. '
-            "`org/refresh-action/provision` launches none above it; the original does not know it. A class that is "
+            "The action `provision` launches none above it; the original's does not know it. A class that is "
             "left out has no limit."
         ),
     ),

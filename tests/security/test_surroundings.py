@@ -22,7 +22,7 @@ TEXT = "evil-5e1f"
 HOSTILE = f"{TEXT}\n::set-output name=changed::{TEXT}\n##[error]{TEXT} $(id) `id` '; id"
 READ = {
     *("GITHUB_ACTIONS", "GITHUB_API_URL", "GITHUB_OUTPUT", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL"),
-    *("GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
+    *("GITHUB_RUN_ATTEMPT", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
 }
 """What a run reads of GitHub's variables. The author of a pull request decides none of them."""
 IMAGE_ENV = dict(re.findall(r"(AWS_[A-Z0-9_]+)=(\S+)", (ROOT / "Dockerfile").read_text().partition("\nENV ")[2]))
