@@ -24,8 +24,11 @@ Odd, so that crashes before and after a call's effect take turns.
 """
 SINGLES = {"short": 10, "push": 1, "nightly": 1}
 """The same for single faults, of which a push runs all."""
-INTERFERENCES = {"short": 401, "push": 3, "nightly": 1}
-"""The same for interferences, 126,000 in all; prime to the number of deeds, so that every deed has its turn."""
+INTERFERENCES = {"short": 401, "push": 9, "nightly": 1}
+"""The same for interferences, 126,000 in all, of which a push runs a ninth.
+
+Each is prime to the number of deeds, so that every deed has its turn.
+"""
 DOUBLES = {"short": 5000, "push": 200, "nightly": 5}
 """The same for two interferences: there are more than a million."""
 MOST = {"short": 150, "push": 2_000, "nightly": 100_000}
