@@ -50,7 +50,7 @@ test-all: $(INSTALLED)
 	$(COVERED)
 
 simulate: $(INSTALLED)
-	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
+	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --dist=worksteal --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m tools.bench
