@@ -35,7 +35,7 @@ def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> i
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        # Records of what EC2 has just launched are written even after a stop: nobody else could know of these machines.
+        # Records of what EC2 has just launched are written even after a stop, so that none is left untracked.
         stopped = lambda: shutdown.requested() and not writes_anyway.is_set()  # noqa: E731 - read with the line above
         clients = connect_door(given.desired, given.secrets, hooks(environ, commands, clock, stopped))
     except (errors.InputErrors, errors.Interrupted) as error:

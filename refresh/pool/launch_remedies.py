@@ -49,7 +49,7 @@ def explained(answers: Sequence[FleetAnswer]) -> str:
         # A complete answer lists the subnets and types that EC2 tried before.
         for each in answer.telling if answer.missing else ():
             causes.setdefault(each.cause, []).append(each)
-    # What nobody can wait for comes first.
+    # Causes that will not pass by waiting come first.
     found = sorted(causes, key=lambda cause: cause.passing)
     return " ".join((_tried(answers), *(_REMEDIES[cause](causes[cause], answers) for cause in found)))
 

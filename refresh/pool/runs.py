@@ -87,7 +87,7 @@ def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
 def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
     """Build the put that takes the label.
 
-    It takes it if nobody has it, an earlier attempt had it, its provision failed, or that was killed long ago.
+    The label is free if it has no item, or one of an earlier attempt or a failed provision, or one past its deadline.
     """
     free = (
         "attribute_not_exists(PK)",

@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class UsageClass(Enum):
-    """On-demand instances run until somebody ends them; EC2 may take spot instances back at any time."""
+    """On-demand instances run until they are terminated; EC2 may reclaim spot instances at any time."""
 
     ON_DEMAND = "on-demand"
     SPOT = "spot"

@@ -78,7 +78,7 @@ def never_served(record: InstanceRecord) -> bool:
 
 
 def ready(actual: Actual, record: InstanceRecord, now: datetime) -> bool:
-    """Whether the machine waits for a run: nobody has it, its agent works, and has left the last run."""
+    """Whether the machine is free, its agent is working, and the agent has left the last run."""
     free = record.state in {lifecycle.IDLE, lifecycle.CREATED} and record.run_id == ""
     ahead = record.expires is not None and record.expires > now
     return free and ahead and actual.beats_on(record.id) and _has_left(actual, record)

@@ -235,7 +235,7 @@ class Provisioning:
             raise errors.Interrupted(f"stopped as asked, before all machines were ready. {_CONTINUED}")
 
     def _record_launched(self) -> None:
-        """Record what EC2 has launched, although the run has ended: nobody else knows of these machines."""
+        """Record what EC2 has launched, even after an error or a stop, so that none is left untracked."""
         if self._actual is None:
             return
         while self._fleet and not self._fleet.done() and not self._patience.out():

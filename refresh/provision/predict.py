@@ -103,7 +103,7 @@ def _after(actual: Actual, outcome: Outcome) -> Actual:
     done = isinstance(outcome, Done)
     if isinstance(change, Conclude):
         return evolve(actual, result=change.result) if done or isinstance(outcome, Skipped) else actual
-    # A record that was refused is written again: nobody else knows of the machine.
+    # A refused record is written again; without it the machine would be untracked.
     if not done and (isinstance(change, Claim) or (isinstance(change, Record) and isinstance(outcome, Skipped))):
         return evolve(actual, lost=actual.lost | {change.subject}, lost_since_look=actual.lost_since_look + 1)
     if not done or not isinstance(change, (Claim, Start, Renew, Record)):

@@ -28,6 +28,7 @@ REQUIREMENTS = {
 
 def _market(backend: Backend) -> Market:
     if backend.market is None:
+        # Real AWS (REFRESH_REAL_AWS=1): a test cannot set its capacity and quotas.
         pytest.skip("what launches meet cannot be set")
     return backend.market
 
@@ -279,6 +280,7 @@ def test_whole_calls_may_be_refused(backend: Backend, unique: str) -> None:
 def test_a_lost_answer_leaves_the_fleet(backend: Backend, unique: str) -> None:
     """The same client token finds it."""
     if backend.lose_answers is None:
+        # Real AWS (REFRESH_REAL_AWS=1): a test cannot break its connections.
         pytest.skip("no answer can be lost")
     template = _template(backend, unique)
     request = _request(backend, template, 2, ClientToken=unique)

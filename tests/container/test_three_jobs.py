@@ -59,7 +59,7 @@ def acted(engine: None, release: Path, world: ProvisionWorld, tmp_path: Path) ->
 
 @pytest.fixture
 def agents(refreshed: ProvisionWorld, clients: Clients) -> Iterator[Agents]:
-    """Give the agents of the pool's machines; whoever is launched registers, unless told otherwise."""
+    """Give the agents of the pool's machines; each launched machine registers unless a test says otherwise."""
     with refreshed.agents(clients) as agents:
         yield agents
 

@@ -103,6 +103,7 @@ class _Fleet:
 
     def answer(self) -> dict[str, Any]:
         if self.request["Type"] != "instant":
+            # The program launches instant fleets only; a test that needs another type must stop here.
             raise NotImplementedError(f"fleets of type {self.request['Type']}")
         wanted = _wanted(self.request["TargetCapacitySpecification"])
         pools = {usage: list(self._pools(usage)) for usage in wanted}
@@ -161,6 +162,7 @@ class _Fleet:
         """Launch in the cheapest pools; after some that failed EC2 tries no others."""
         options = self.request.get("SpotOptions" if usage == SPOT else "OnDemandOptions", {})
         if options.get("AllocationStrategy") not in _STRATEGIES:
+            # A strategy that is not modelled must not be answered as if it were another.
             raise NotImplementedError(f"allocation strategy {options['AllocationStrategy']}")
         if not pools:
             self._note_no_type(usage)

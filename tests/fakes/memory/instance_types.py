@@ -82,6 +82,7 @@ def matching(requirements: Mapping[str, Any], usage: str, architecture: str) -> 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-attribute-based-instance-type-selection.html
     """
     if unknown := {*requirements} - _KNOWN:
+        # A requirement that is not modelled must not pass unnoticed.
         raise NotImplementedError(f"instance requirements {', '.join(sorted(unknown))}")
     found = [each for each in TYPES.values() if each.architecture == architecture and _fits(each, requirements)]
     found.sort(key=lambda each: each.price(usage))
