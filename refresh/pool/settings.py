@@ -49,6 +49,8 @@ class Settings:
     """By resource class, how many machines the pool may have at most; a class without an entry has no limit."""
     original_modes: bool
     """Whether the original action's `provision` and `release` still work with this pool."""
+    runner_role_id: str = ""
+    """The unique id of the role that instances have, `AROA...`, which the keys of their reports have; "" if unknown."""
 
 
 def to_value(settings: Settings) -> dict[str, object]:
@@ -70,6 +72,7 @@ def to_value(settings: Settings) -> dict[str, object]:
         "tokenValidUntil": records.wire_time(settings.token_valid_until) if settings.token_valid_until else "",
         "maxInstances": settings.max_instances,
         "originalModes": settings.original_modes,
+        **({"runnerRoleId": settings.runner_role_id} if settings.runner_role_id else {}),
     }
 
 
@@ -93,6 +96,7 @@ def from_item(item: Mapping[str, Any]) -> Settings | None:
         template_version=records.number(value, "templateVersion"),
         max_instances=_limits(records.mapping(value, "maxInstances")),
         original_modes=records.truth(value, "originalModes") is not False,
+        runner_role_id=records.text(value, "runnerRoleId") or "",
     )
 
 
