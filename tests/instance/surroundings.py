@@ -32,6 +32,8 @@ class Surroundings(Serving):
         self.downloads = 0
         self.asked: list[str] = []
         """Paths of metadata that were asked for."""
+        self.requests = 0
+        """How many requests have arrived."""
         self.without_token: list[str] = []
         """Paths that were asked for without a session's token."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -110,10 +112,12 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def _handler(surroundings: Surroundings) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
+            surroundings.requests += 1
             asked_well = self.path == "/latest/api/token" and "X-aws-ec2-metadata-token-ttl-seconds" in self.headers
             self._send(*((200, _TOKEN.encode()) if asked_well else (400, b"")))
 
         def do_GET(self) -> None:
+            surroundings.requests += 1
             self._send(*surroundings.answer(self.path, self.headers.get("X-aws-ec2-metadata-token")))
 
         def _send(self, status: int, body: bytes) -> None:
