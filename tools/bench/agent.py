@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 def main() -> int:
     """Measure the states that are asked for."""
     asked = _arguments()
-    if asked.preferred:
-        os.setpriority(os.PRIO_PROCESS, 0, -20)
     measured: dict[str, Measured] = {}
     for given in asked.state:
         name, _, folder = given.rpartition("=")
@@ -50,9 +48,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="how long to watch an idle and a working agent [60]")
     parser.add_argument("--claims", type=int, default=10, help="claims with each config.sh [10]")
     parser.add_argument("--boots", type=int, default=5, help="[5]")
-    parser.add_argument(
-        "--preferred", action="store_true", help="take the processor from everything else on the machine (needs root)"
-    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     return parser.parse_args()
 
@@ -61,16 +56,16 @@ def _measure(tree: Path, asked: argparse.Namespace) -> Measured:
     """Measure one state; what happens is written to stderr."""
     image = f"{machine.IMAGE}-of-{tree.name}"
     machine.build(image, tree / "tests" / "instance")
-    with AwsServer() as aws, GitHubServer() as github, Surroundings() as surroundings:
+    with AwsServer() as aws, GitHubServer() as github, Surroundings(aws.sessions) as surroundings:
         world = ProvisionWorld(aws, github)
         # As on a GitHub Enterprise Server, which keeps the archives itself.
         world.server_url = surroundings.url
         github.answers["downloads"] = surroundings.offered()
         _refresh(tree, world.environ())
-        (surroundings.instance_id,) = world.launch(world.clients())
-        surroundings.tags = dict(instance_items.PROVISION_TAGS)
+        (surroundings.metadata.instance_id,) = world.launch(world.clients())
+        surroundings.metadata.tags = dict(instance_items.PROVISION_TAGS)
         with tempfile.TemporaryDirectory() as folder:
-            lives = Lives(world, surroundings, Path(folder), image, preferred=asked.preferred)
+            lives = Lives(world, surroundings, Path(folder), image)
             return lives.measured(asked.seconds, asked.claims, asked.boots)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from tests.fakes.world import in_minutes
 from tests.instance import cloud
 from tests.instance.driver import Driver
 from tests.instance.machine import Machine
-from tests.instance.phases import AGENT
+from tests.instance.metadata import AGENT
 from tools.bench.container import Container, Watch
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ LONGEST = timedelta(minutes=4)
 """How long to wait for a signal."""
 SLOW_SECONDS = 3
 """About what GitHub's own config.sh takes."""
-_MOST_SHARES = 262144
 _MIB = 1024 * 1024
 _TURN_SECONDS = 0.01
 
@@ -59,14 +57,12 @@ class Lives:
     surroundings: Surroundings
     folder: Path
     image: str
-    preferred: bool
-    """Whether the container comes before everything else on the machine."""
     _figures: dict[str, list[float]] = field(factory=dict)
     _driver: Driver = field(init=False)
     _booted: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._driver = Driver(self.world, self.world.clients(), self.surroundings.instance_id)
+        self._driver = Driver(self.world, self.world.clients(), self.surroundings.metadata.instance_id)
 
     def measured(self, seconds: float, claims: int, boots: int) -> Measured:
         """Measure boots, a working and an idle time of so many seconds, and claims."""
@@ -96,8 +92,6 @@ class Lives:
         try:
             began = time.monotonic()
             cloud.boot(self.world, self.world.clients(), self.surroundings, machine, {})
-            if self.preferred:
-                self._prefer(machine)
             arrived = self._await(signals.BOOTED, "42", began)
             # The engine's own time to start a container does not count.
             since = time.monotonic() - (time.time() - machine.record.joinpath("began").stat().st_mtime)
@@ -105,11 +99,6 @@ class Lives:
             yield machine
         finally:
             machine.end()
-
-    def _prefer(self, machine: Machine) -> None:
-        update = ["docker", "update", "--cpu-shares", str(_MOST_SHARES), machine.name]
-        while subprocess.run(update, check=False, capture_output=True).returncode:  # noqa: S603 - docker
-            time.sleep(_TURN_SECONDS)
 
     def _use(self, name: str, machine: Machine, seconds: float) -> None:
         time.sleep(5)
@@ -162,7 +151,7 @@ class Lives:
         raise TimeoutError(f"no signal {state} for {label} within {LONGEST}")
 
     def _requests(self) -> int:
-        return sum(not each.ours and each.signer == AGENT for each in self.world.aws.arrivals)
+        return sum(not each.ours and each.signer.startswith(AGENT) for each in self.world.aws.arrivals)
 
     def _note(self, name: str, value: float) -> None:
         print(f"{name}: {value:.2f}", file=sys.stderr, flush=True)
