@@ -139,7 +139,7 @@ class Agent:
         return "none: it was cut off" if code is None else code
 
 
-def in_background(work: Callable[[], None]) -> None:
+def in_background(work: Callable[[], None]) -> threading.Thread:
     """Start a thread. If it fails, the whole process ends and is restarted: half an agent would go unnoticed."""
 
     def guarded() -> None:
@@ -148,7 +148,9 @@ def in_background(work: Callable[[], None]) -> None:
         except BaseException as error:  # noqa: BLE001 - its text could hold a secret
             died(error)
 
-    threading.Thread(target=guarded, daemon=True).start()
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
 
 
 def died(error: BaseException) -> None:

@@ -132,6 +132,14 @@ def stop(session: Session, user: User) -> bool:
     return False
 
 
+def end_all_in(folder: str) -> None:
+    """Kill what works in this folder itself: programs that a killed agent had started and not waited for."""
+    for each in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if os.readlink(each / "cwd") == os.path.realpath(folder):
+                os.kill(int(each.name), signal.SIGKILL)
+
+
 def _launched(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - the runner's programs and the user's script
         arguments, stdin=subprocess.DEVNULL, start_new_session=True, umask=0o022, **how

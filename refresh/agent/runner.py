@@ -30,13 +30,13 @@ class Runner:
     def __init__(self, settings: Settings, user: User, folder: str) -> None:
         self._url = settings.registration_url
         self._user = user
-        self._folder = folder
+        self.folder = folder
 
     def register(self, label: str, name: str, token: str | None) -> bool:
         """Register it on GitHub with this label alone, in one attempt of at most 30 seconds; whether it succeeds."""
         for each in _OLD_REGISTRATION:
             with contextlib.suppress(OSError):
-                Path(self._folder, each).unlink()
+                Path(self.folder, each).unlink()
         how = ["--unattended", "--replace", "--disableupdate", "--no-default-labels", "--labels", label]
         return self._configure(token, [*how, "--url", self._url, "--name", name])
 
@@ -49,10 +49,6 @@ class Runner:
         if self._configure(token, ["remove"]):
             return True
         say("registration.left")
-        return self.remove_locally()
-
-    def remove_locally(self) -> bool:
-        """Remove the files of its registration, within 15 seconds; whether it succeeds."""
         return self._config(_LOCAL_SECONDS, ["remove", "--local"], {})
 
     def start(self) -> Session:
@@ -72,7 +68,7 @@ class Runner:
         user = self._user
         own = {"HOME": user.home, "USER": user.name, "LOGNAME": user.name, "RUNNER_ALLOW_RUNASROOT": "1"}
         variables = read_environment(user.home, os.environ.get("PATH", os.defpath))
-        how = {"cwd": self._folder, "env": {**os.environ, **variables, **own, **secrets}, "stdout": log, "stderr": log}
+        how = {"cwd": self.folder, "env": {**os.environ, **variables, **own, **secrets}, "stdout": log, "stderr": log}
         if user.uid:
             how.update(user=user.uid, group=user.gid, extra_groups=user.groups)
         return how
