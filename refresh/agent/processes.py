@@ -1,5 +1,8 @@
 """Sessions of processes, which outlive a restart of the agent; read from /proc, see proc_pid_stat(5)."""
 
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import contextlib
@@ -7,7 +10,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refresh.agent.log import say
@@ -79,7 +81,7 @@ class Session:
         # The number is free for another process only when the last of the session has ended.
         same = _began(first) == self.began if first else self.began.endswith(_boot())
         found = []
-        for pid in [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]:
+        for pid in _all_processes():
             fields = _stat_fields(pid)
             if not fields or _ended(fields):
                 continue
@@ -112,13 +114,14 @@ def finishes(arguments: list[str], seconds: float, **how: Any) -> bool:
         return False
 
 
-def stop(session: Session, user: User) -> bool:
-    """End the session, and every process of the user unless that is root; whether none is left.
+def stop(session: Session | None, user: User) -> bool:
+    """End the session if there is one, and every process of the user unless that is root; whether none is left.
 
     Processes that a job left must not see the next registration. Those that they fork meanwhile are found by the next
     pass. It takes at most 35 seconds.
     """
     user_id = user.uid or None
+    session = session or Session(0, "")
     session.kill(signal.SIGTERM)
     for _ in range(round(_TERM_SECONDS / _PASS_SECONDS)):
         if not session.alive():
@@ -132,16 +135,31 @@ def stop(session: Session, user: User) -> bool:
     return False
 
 
+def end_all_in(folder: str) -> None:
+    """Kill each process whose program or working directory lies in this folder: no session that is known has it."""
+    real = os.path.realpath(folder)
+    for pid in _all_processes():
+        with contextlib.suppress(OSError):
+            places = [os.readlink(f"/proc/{pid}/{each}") for each in ("exe", "cwd")]
+            if any(f"{each}/".startswith(f"{real}/") for each in places):
+                os.kill(pid, signal.SIGKILL)
+
+
 def _launched(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - the runner's programs and the user's script
         arguments, stdin=subprocess.DEVNULL, start_new_session=True, umask=0o022, **how
     )
 
 
+def _all_processes() -> list[int]:
+    return [int(each) for each in os.listdir("/proc") if each.isdigit()]
+
+
 def _stat_fields(pid: int) -> list[str]:
     """Read the fields after the name, which may itself hold spaces and brackets; none if there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return []
 
@@ -151,7 +169,8 @@ def _began(fields: list[str]) -> str:
 
 
 def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def _ended(fields: list[str]) -> bool:
@@ -161,6 +180,6 @@ def _ended(fields: list[str]) -> bool:
 
 def _user_of(pid: int) -> int | None:
     try:
-        return Path(f"/proc/{pid}").stat().st_uid
+        return os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return None
