@@ -42,7 +42,7 @@ class Fuse:
         self._state = state
         self._clock = clock
         self._seen = bool(state.get("seen", default=False))
-        self.end = HOUR
+        self.end: float = HOUR
         if self._seen:
             self.end = clock.uptime() + DAY if state.restarted else state.get("fuse", default=HOUR)
         self._judged: Record | None = None

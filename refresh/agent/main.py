@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -178,4 +177,4 @@ def run_agent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_agent())
+    run_agent()

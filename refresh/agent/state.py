@@ -31,7 +31,7 @@ class State:
                 self._values = dict(json.load(file))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError):
+        except (OSError, TypeError, ValueError):
             say("state.unreadable")
             self._values = {"stage": SCRIPT}
         self.restarted = self._values.get("boot", boot_id) != boot_id

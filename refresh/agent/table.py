@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from refresh.agent.aws import Refused, Unanswered
+from refresh.agent.clock import wire
 from refresh.agent.log import say
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Table:
 
     def signal(self, state: str, run: str) -> None:
         """Write a signal."""
-        self.report.update(state=state, runId=run, signalledAt=self._clock.wire(self._clock.now()))
+        self.report.update(state=state, runId=run, signalledAt=wire(self._clock.now()))
         if self._shared:
             self._put("WS", "WS", {"M": {"state": {"S": state}, "runId": {"S": run}}})
         self._put_own()
@@ -116,7 +117,7 @@ class Table:
             "entityType": {"S": kind},
             "identifier": {"S": self._id},
             "value": value,
-            "updatedAt": {"S": self._clock.wire(now)},
+            "updatedAt": {"S": wire(now)},
             "expiresAt": {"N": str(int(now) + _DAY)},
         }
         self._aws.dynamodb("PutItem", {"TableName": self._name, "Item": item})
