@@ -1,9 +1,11 @@
 """The variables of /etc/environment, which only the runner and its jobs get, since a job can write that file."""
 
+# ruff: noqa: PTH123
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 ENVIRONMENT_FILE = "/etc/environment"
 SET_BY_THE_AGENT = frozenset({"HOME", "USER", "LOGNAME", "RUNNER_ALLOW_RUNASROOT", "ACTIONS_RUNNER_INPUT_TOKEN"})
@@ -17,7 +19,8 @@ def read_environment(home: str, path: str) -> dict[str, str]:
     `home` replaces `$HOME`, and `path` follows the `PATH` of the file. A file that cannot be read has no variables.
     """
     try:
-        text = Path(ENVIRONMENT_FILE).read_bytes().decode(errors="surrogateescape")
+        with open(ENVIRONMENT_FILE, "rb") as file:
+            text = file.read().decode(errors="surrogateescape")
     except OSError:
         return {}
     variables = {}

@@ -1,12 +1,14 @@
 """GitHub's runner on this machine: the image's own, or GitHub's archive."""
 
+# ruff: noqa: PTH101, PTH103, PTH107, PTH123, PTH208
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refresh.agent.environment import read_environment
@@ -71,11 +73,11 @@ def _hand_over(folder: str, user: User) -> str:
     folder = _leave_home(folder, user)
     real = os.path.realpath(folder)
     with contextlib.suppress(FileNotFoundError):
-        Path(real, "run-helper.sh").unlink()
+        os.remove(f"{real}/run-helper.sh")
     _run_tool("chown", "-R", f"{user.uid}:{user.gid}", real)
     _run_tool("chown", "-R", "0:0", *_own_files(real), check=True)
     _run_tool("chown", "0", real, check=True)
-    Path(real).chmod(0o1770)
+    os.chmod(real, 0o1770)  # noqa: S103 - the user's group is its own
     return folder
 
 
@@ -94,17 +96,16 @@ def _leave_home(folder: str, user: User) -> str:
 
 
 def _own_files(folder: str, *more: str) -> list[str]:
-    names = [each.name for each in Path(folder).iterdir()]
     return [
         f"{folder}/{each}"
-        for each in names
+        for each in os.listdir(folder)
         if each in ("bin", "externals", *more) or (each[0] != "." and each.endswith((".sh", ".template")))
     ]
 
 
 def _make_unpacked() -> None:
-    Path(UNPACKED).mkdir(parents=True, exist_ok=True)
-    Path(UNPACKED).chmod(0o755)
+    os.makedirs(UNPACKED, exist_ok=True)
+    os.chmod(UNPACKED, 0o755)  # noqa: S103 - the runner's programs are public
 
 
 def _download_runner(settings: Settings) -> None:
@@ -120,7 +121,7 @@ def _download_runner(settings: Settings) -> None:
     if not sha256:
         say("runner.unverified")
     _make_unpacked()
-    archive = Path(f"{UNPACKED}.tar.gz")
+    archive = f"{UNPACKED}.tar.gz"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _fetch(url, archive, sha256)
@@ -132,11 +133,11 @@ def _download_runner(settings: Settings) -> None:
             return
         finally:
             with contextlib.suppress(FileNotFoundError):
-                archive.unlink()
+                os.remove(archive)
     raise NotInstalled(f"the runner could not be downloaded in {_ATTEMPTS} attempts")
 
 
-def _fetch(url: str, archive: Path, sha256: str) -> None:
+def _fetch(url: str, archive: str, sha256: str) -> None:
     """Download the archive; redirects may only lead to https. Raises many errors."""
     import hashlib  # noqa: PLC0415 - rarely needed
     import urllib.request  # noqa: PLC0415 - rarely needed
@@ -150,7 +151,7 @@ def _fetch(url: str, archive: Path, sha256: str) -> None:
     until = time.monotonic() + _DOWNLOAD_SECONDS
     digest = hashlib.sha256()
     opener = urllib.request.build_opener(OnlyHttps)
-    with opener.open(url, timeout=_CONNECT_SECONDS) as answer, archive.open("wb") as file:
+    with opener.open(url, timeout=_CONNECT_SECONDS) as answer, open(archive, "wb") as file:
         # read1 returns after one packet, so that a slow answer cannot outlast the limit.
         while block := answer.read1(_BLOCK_BYTES):
             if time.monotonic() > until:
@@ -161,7 +162,7 @@ def _fetch(url: str, archive: Path, sha256: str) -> None:
         raise ValueError(f"the archive has the SHA-256 {digest.hexdigest()} instead of {sha256}")
 
 
-def _unpack(archive: Path) -> None:
+def _unpack(archive: str) -> None:
     """Unpack it as root's, with the permissions that it names. Raises many errors."""
     import tarfile  # noqa: PLC0415 - rarely needed
 

@@ -1,5 +1,8 @@
 """Sessions of processes, which outlive a restart of the agent; read from /proc, see proc_pid_stat(5)."""
 
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import contextlib
@@ -7,7 +10,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refresh.agent.log import say
@@ -79,7 +81,7 @@ class Session:
         # The number is free for another process only when the last of the session has ended.
         same = _began(first) == self.began if first else self.began.endswith(_boot())
         found = []
-        for pid in [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]:
+        for pid in _all_processes():
             fields = _stat_fields(pid)
             if not fields or _ended(fields):
                 continue
@@ -112,13 +114,14 @@ def finishes(arguments: list[str], seconds: float, **how: Any) -> bool:
         return False
 
 
-def stop(session: Session, user: User) -> bool:
-    """End the session, and every process of the user unless that is root; whether none is left.
+def stop(session: Session | None, user: User) -> bool:
+    """End the session if there is one, and every process of the user unless that is root; whether none is left.
 
     Processes that a job left must not see the next registration. Those that they fork meanwhile are found by the next
     pass. It takes at most 35 seconds.
     """
     user_id = user.uid or None
+    session = session or Session(0, "")
     session.kill(signal.SIGTERM)
     for _ in range(round(_TERM_SECONDS / _PASS_SECONDS)):
         if not session.alive():
@@ -133,11 +136,12 @@ def stop(session: Session, user: User) -> bool:
 
 
 def end_all_in(folder: str) -> None:
-    """Kill what works in this folder itself: programs that a killed agent had started and not waited for."""
-    for each in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if os.readlink(each / "cwd") == os.path.realpath(folder):
-                os.kill(int(each.name), signal.SIGKILL)
+    """Kill what a killed agent had started in this folder; what jobs keep running has folders below it."""
+    real = os.path.realpath(folder)
+    for pid in _all_processes():
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd") == real:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _launched(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
@@ -146,10 +150,15 @@ def _launched(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     )
 
 
+def _all_processes() -> list[int]:
+    return [int(each) for each in os.listdir("/proc") if each.isdigit()]
+
+
 def _stat_fields(pid: int) -> list[str]:
     """Read the fields after the name, which may itself hold spaces and brackets; none if there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return []
 
@@ -159,7 +168,8 @@ def _began(fields: list[str]) -> str:
 
 
 def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def _ended(fields: list[str]) -> bool:
@@ -169,6 +179,6 @@ def _ended(fields: list[str]) -> bool:
 
 def _user_of(pid: int) -> int | None:
     try:
-        return Path(f"/proc/{pid}").stat().st_uid
+        return os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return None

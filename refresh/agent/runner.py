@@ -1,14 +1,16 @@
 """GitHub's runner: its registration, its start, and what it and its jobs see."""
 
+# ruff: noqa: PTH107
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refresh.agent.environment import read_environment
-from refresh.agent.log import RUNNER_LOG, say
+from refresh.agent.log import RUNNER_LOG
 from refresh.agent.processes import finishes, start
 
 if TYPE_CHECKING:
@@ -36,19 +38,16 @@ class Runner:
         """Register it on GitHub with this label alone, in one attempt of at most 30 seconds; whether it succeeds."""
         for each in _OLD_REGISTRATION:
             with contextlib.suppress(OSError):
-                Path(self.folder, each).unlink()
+                os.remove(f"{self.folder}/{each}")
         how = ["--unattended", "--replace", "--disableupdate", "--no-default-labels", "--labels", label]
         return self._configure(token, [*how, "--url", self._url, "--name", name])
 
     def unregister(self, token: str | None) -> bool:
-        """Remove its registration; only locally without a token or if GitHub refuses the token; whether it succeeds.
+        """Remove its registration on GitHub, in one attempt of at most 30 seconds; whether it succeeds."""
+        return self._configure(token, ["remove"])
 
-        Pass no token if processes survived the stop, as they must not see one. Refresh later removes a registration
-        that is left on GitHub.
-        """
-        if self._configure(token, ["remove"]):
-            return True
-        say("registration.left")
+    def remove_locally(self) -> bool:
+        """Remove the files of its registration, in at most 15 seconds; whether it succeeds."""
         return self._config(_LOCAL_SECONDS, ["remove", "--local"], {})
 
     def start(self) -> Session:

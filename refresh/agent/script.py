@@ -1,11 +1,13 @@
 """The user's pre-runner-script."""
 
+# ruff: noqa: PTH107, PTH123
+# pathlib costs memory and start-up time.
+
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refresh.agent.processes import start
@@ -18,8 +20,8 @@ class Script:
     """The script, run by root in a session of its own, which goes on and keeps its exit code if the agent restarts."""
 
     def __init__(self, folder: str = "/opt/refresh-agent") -> None:
-        self._file = Path(folder, "script")
-        self._code = Path(folder, "script.exit")
+        self._file = f"{folder}/script"
+        self._code = f"{folder}/script.exit"
 
     def start(self, text: str) -> Session:
         """Start it by the shell and option of its first line, so that no file must be executable. Raises OSError.
@@ -27,15 +29,17 @@ class Script:
         Its output goes to the agent's log.
         """
         with contextlib.suppress(FileNotFoundError):
-            self._code.unlink()
-        self._file.write_bytes(text.encode(errors="surrogateescape"))
-        command = ["bash", "-c", '"$@"; echo $? >"$0"', str(self._code), *_shell_of(text), str(self._file)]
+            os.remove(self._code)
+        with open(self._file, "wb") as file:
+            file.write(text.encode(errors="surrogateescape"))
+        command = ["bash", "-c", '"$@"; echo $? >"$0"', self._code, *_shell_of(text), self._file]
         return start(command, cwd="/", env={**os.environ, "HOME": "/root"}, stdout=2)
 
     def exit_code(self) -> int | None:
         """Return its exit code; none while it runs, and none after something killed its session."""
         try:
-            return int(self._code.read_text(encoding="ascii"))
+            with open(self._code, encoding="ascii") as file:
+                return int(file.read())
         except (FileNotFoundError, ValueError):
             return None
 

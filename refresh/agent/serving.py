@@ -103,7 +103,11 @@ class Serving:
         end_all_in(self._runner.folder)
         # Processes that survived the stop must not see a token.
         token = self._token(TOKEN_SECONDS) if stopped else ""
-        removed = self._runner.unregister(token)
+        removed = bool(token) and self._runner.unregister(token)
+        if not removed:
+            # GitHub does not accept every token; refresh later removes a registration that is left on GitHub.
+            say("registration.left")
+            removed = self._runner.remove_locally()
         self._link.signal(f"UD_REMOVE_REG_{_outcome(removed)}", run)
         self._link.signal(f"UD_REMOVE_REG_REMOVE_RUN_{_outcome(stopped and removed)}", run)
         self._state.save(phase="")
@@ -113,7 +117,7 @@ class Serving:
         self._state.save(session=self._session.to_list())
 
     def _stop(self) -> bool:
-        return self._session is None or stop(self._session, self._user)
+        return stop(self._session, self._user)
 
     def _token(self, longest: float) -> str:
         try:

@@ -58,6 +58,7 @@ class World:
     tokens: list[str] = field(factory=lambda: ["REG"] * 99)
     registers: Iterator[bool] = field(factory=lambda: iter([True] * 99))
     removes: bool = True
+    removes_locally: bool = True
     report: dict[str, str] = field(factory=dict)
     kill_at: str = ""
     """Where the agent is killed: before it does this."""
@@ -107,8 +108,13 @@ class World:
 
     def unregister(self, token: str) -> bool:
         """Remove it on GitHub."""
-        self._do(f"unregister with {token or 'no token'}")
+        self._do(f"unregister with {token}")
         return self.removes
+
+    def remove_locally(self) -> bool:
+        """Remove its files."""
+        self._do("remove locally")
+        return self.removes_locally
 
     def start(self) -> FakeSession:
         """Start a runner."""
@@ -117,11 +123,11 @@ class World:
         self.alive.add(self.started)
         return FakeSession(self, self.started)
 
-    def stop(self, session: FakeSession, user: str) -> bool:
+    def stop(self, session: FakeSession | None, user: str) -> bool:
         """Stop a runner, and the user's processes."""
         assert user == "the user"
-        self._do(f"stop {session.number}")
-        if not self.stubborn:
+        self._do(f"stop {session.number if session else '-'}")
+        if not self.stubborn and session:
             self.alive.discard(session.number)
         return not self.stubborn
 
@@ -240,8 +246,15 @@ def test_without_a_token_no_registration_is_tried(world: World, capfd: pytest.Ca
     assert "token.unknown dynamodb" in capfd.readouterr().err
 
 
-def test_a_failed_removal_is_reported(world: World) -> None:
+def test_a_refused_removal_is_done_locally(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.removes = False
+    did = world.serve("42", "")
+    assert did[-3:] == ["remove locally", "UD_REMOVE_REG_OK 42", "UD_REMOVE_REG_REMOVE_RUN_OK 42"]
+    assert "registration.left" in capfd.readouterr().err
+
+
+def test_a_failed_removal_is_reported(world: World) -> None:
+    world.removes = world.removes_locally = False
     assert world.serve("42", "")[-2:] == ["UD_REMOVE_REG_FAILED 42", "UD_REMOVE_REG_REMOVE_RUN_FAILED 42"]
 
 
@@ -251,7 +264,7 @@ def test_processes_that_survive_the_stop_see_no_token(world: World) -> None:
     assert did[len(JOINS) :] == [
         "stop 1",
         "end all in /opt/refresh-runner",
-        "unregister with no token",
+        "remove locally",
         "UD_REMOVE_REG_OK 42",
         "UD_REMOVE_REG_REMOVE_RUN_FAILED 42",
     ]
@@ -265,8 +278,8 @@ def test_a_machine_that_ec2_takes_back_serves_no_other_run(world: World) -> None
 STEPS: list[tuple[str, list[str]]] = [
     ("token 120", ["end all in /opt/refresh-runner", "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
     (JOINS[1], ["end all in /opt/refresh-runner", "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
-    ("UD_REG_OK 42", ["UD_REG_OK 42", "start"]),
-    ("start", ["start"]),
+    ("UD_REG_OK 42", ["UD_REG_OK 42", "stop -", "start"]),
+    ("start", ["stop -", "start"]),
 ]
 
 
