@@ -26,7 +26,7 @@ IMAGE_RUNNER = "/opt/actions-runner"
 UNPACKED = "/opt/refresh-runner"
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 3
-_CONNECT_SECONDS = 10
+_SERVER_SECONDS = 10
 _DOWNLOAD_SECONDS = 90
 _VERSION_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
@@ -151,7 +151,7 @@ def _fetch(url: str, archive: str, sha256: str) -> None:
     until = time.monotonic() + _DOWNLOAD_SECONDS
     digest = hashlib.sha256()
     opener = urllib.request.build_opener(OnlyHttps)
-    with opener.open(url, timeout=_CONNECT_SECONDS) as answer, open(archive, "wb") as file:
+    with opener.open(url, timeout=_SERVER_SECONDS) as answer, open(archive, "wb") as file:
         # read1 returns after one packet, so that a slow answer cannot outlast the limit.
         while block := answer.read1(_BLOCK_BYTES):
             if time.monotonic() > until:

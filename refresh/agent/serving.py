@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from refresh.agent.state import State
     from refresh.agent.users import User
 
-_ATTEMPTS = 3
+_REGISTRATIONS = 3
 
 
 class Serving:
@@ -89,7 +89,7 @@ class Serving:
         return SERVING
 
     def _registered(self, run: str, name: str) -> bool:
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, _REGISTRATIONS + 1):
             token = self._token(2 * TOKEN_SECONDS if attempt == 1 else 0)
             if token and self._runner.register(run, name, token):
                 return True
@@ -117,7 +117,7 @@ class Serving:
         self._state.save(session=self._session.to_list())
 
     def _stop(self) -> bool:
-        return stop(self._session, self._user)
+        return self._session is None or stop(self._session, self._user)
 
     def _token(self, longest: float) -> str:
         try:
