@@ -50,7 +50,7 @@ def install(settings: Settings, user: User) -> str:
         _download_runner(settings)
         return _hand_over(UNPACKED, user)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NotInstalled(str(error)) from error
+        raise NotInstalled(f"runner.not_installed {error}") from error
 
 
 def _version_of(folder: str) -> str | None:
