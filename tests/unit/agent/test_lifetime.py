@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import define, field
 
-from refresh.agent import lifetime
 from refresh.agent.aws import Refused, Unanswered
 from refresh.agent.lifetime import DAY, HOUR, Fuse, Lifetime
 from refresh.agent.state import State
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     Answer = str | None
     """A threshold; "" for a record without one; None for no record or no answer."""
 
-BOOT = 70
+BOOT = 0
 SPOT = {"instance-life-cycle": "spot"}
 
 
@@ -57,7 +56,7 @@ class Watched:
     """A machine whose lifetime is watched in steps."""
 
     path: Path
-    clock: FakeClock = field(factory=FakeClock)
+    clock: FakeClock = field(factory=lambda: FakeClock(BOOT))
     aws: FakeAws = field(factory=FakeAws)
     metadata: FakeMetadata = field(factory=FakeMetadata)
     link: FakeLink = field(factory=FakeLink)
@@ -77,7 +76,8 @@ class Watched:
         return self.clock.uptime_now - BOOT
 
     def watch(self, record: Callable[[float], Answer], days: float, step: float = 1800) -> None:
-        """Judge every so many seconds what a record says then, until the machine ends or the days are over."""
+        """Start an agent that judges every so many seconds what a record says then, until the machine ends."""
+        self.link.record = None
         watched = self.lifetime()
         end = self.since_boot + days * DAY
         while self.since_boot <= end:
@@ -229,6 +229,7 @@ def test_a_protected_instance_stays_until_the_tag_is_removed(
     def silent_or_tagged(at: float) -> Answer:
         watched.metadata.silent = tag(at) == "silence"
         watched.metadata.values = {"tags/instance/refresh-action:protect": tag(at)}
+        return None
 
     watched.watch(silent_or_tagged, 1)
     assert watched.ended_after == ended
@@ -255,14 +256,14 @@ def test_an_instance_is_terminated_more_than_a_minute_after_its_threshold(watche
     assert not watched.commands
 
 
-@pytest.mark.parametrize("refusal", [Refused("UnauthorizedOperation"), Unanswered("EC2")])
+@pytest.mark.parametrize("refusal", [Refused("ec2", "UnauthorizedOperation"), Unanswered("EC2")])
 def test_the_fifth_refusal_shuts_it_down(
-    watched: Watched, refusal: Exception, capsys: pytest.CaptureFixture[str]
+    watched: Watched, refusal: Exception, capfd: pytest.CaptureFixture[str]
 ) -> None:
     watched.aws.refuses = lambda operation, _: refusal if operation == "TerminateInstances" else None
     watched.watch(lambda _: threshold(0), 0.01, step=15)
     assert watched.ended_after == 75 + 4 * 15
-    assert capsys.readouterr().err.count("instance.overdue refusals=") == 5
+    assert capfd.readouterr().err.count("instance.overdue refusals=") == 5
 
 
 def test_an_instance_that_cannot_call_ec2_shuts_down(watched: Watched) -> None:
@@ -305,13 +306,13 @@ def _look(watched: Watched, made: Lifetime, monkeypatch: pytest.MonkeyPatch, loo
         if next(sleeps) >= looks:
             raise OutOfTime
 
-    monkeypatch.setattr(lifetime.time, "sleep", sleep)
+    monkeypatch.setattr("refresh.agent.lifetime.time.sleep", sleep)
     with pytest.raises(OutOfTime):
         made.run()
 
 
 def test_a_notice_of_ec2_is_reported_once_and_shortens_the_threshold(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The machine's record may allow it a day more."""
     at = threshold(120)
@@ -319,7 +320,7 @@ def test_a_notice_of_ec2_is_reported_once_and_shortens_the_threshold(
     made = watched.lifetime()
     _look(watched, made, monkeypatch, looks=8)
     assert watched.link.reported == [at]
-    assert f"instance.reclaimed at={at} action=terminate" in capsys.readouterr().err
+    assert f"instance.reclaimed at={at} action=terminate" in capfd.readouterr().err
     watched.clock.uptime_now = BOOT + 200
     watched.link.record = Record({"threshold": {"S": threshold(DAY)}}, watched.clock.uptime_now)
     made.judge()

@@ -23,17 +23,17 @@ def test_values_outlive_the_process_and_only_another_boot_is_a_restart(tmp_path:
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "7"])
 def test_an_unreadable_file_counts_as_a_boot_that_was_cut_off(
-    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, content: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The script may have run: it must not run twice."""
     path = tmp_path / "state.json"
     path.write_text(content)
     assert State("boot-1", str(path)).get("stage") == SCRIPT
-    assert "state.unreadable" in capsys.readouterr().err
+    assert "state.unreadable" in capfd.readouterr().err
 
 
 def test_a_full_disk_stops_nothing_and_leaves_the_last_file_whole(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.json"
     state = State("boot-1", str(path))
@@ -46,4 +46,4 @@ def test_a_full_disk_stops_nothing_and_leaves_the_last_file_whole(
     state.save(stage="installed")
     assert state.get("stage") == "installed"
     assert State("boot-1", str(path)).get("stage") == "booted"
-    assert "state.not_saved error=28" in capsys.readouterr().err
+    assert "state.not_saved error=28" in capfd.readouterr().err

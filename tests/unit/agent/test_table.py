@@ -126,7 +126,7 @@ def test_a_heartbeat_of_the_original_does_not_depend_on_the_own_item(machine: Ma
 
 
 def test_a_role_that_may_not_write_the_own_item_is_named_once_a_minute_and_stops_nothing(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+    machine: Machine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The original's provision can still use the machine."""
     machine.aws.refuses = lambda _, request: DENIED if "AGENT" in str(request.get("Item")) else None
@@ -135,12 +135,12 @@ def test_a_role_that_may_not_write_the_own_item_is_named_once_a_minute_and_stops
     table.beat()
     assert machine.held(records.SIGNAL)
     assert machine.held(records.HEARTBEAT)
-    log = capsys.readouterr().err
+    log = capfd.readouterr().err
     assert log.count(f"report.refused key=TYPE#AGENT#{ROLE}:{INSTANCE}") == 1
     assert "docs/instance.md" in log
     machine.clock.uptime_now += 60
     table.beat()
-    assert "report.refused" in capsys.readouterr().err
+    assert "report.refused" in capfd.readouterr().err
 
 
 def test_another_refusal_of_the_own_item_is_repeated(machine: Machine) -> None:
@@ -151,7 +151,7 @@ def test_another_refusal_of_the_own_item_is_repeated(machine: Machine) -> None:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_an_unknown_user_id_stops_only_a_pool_without_the_original(
-    machine: Machine, capsys: pytest.CaptureFixture[str], *, shared: bool
+    machine: Machine, capfd: pytest.CaptureFixture[str], *, shared: bool
 ) -> None:
     """Nothing else would report that machine."""
     machine.aws.refuses = lambda call, _: Unanswered("sts") if call == "GetCallerIdentity" else None
@@ -163,7 +163,7 @@ def test_an_unknown_user_id_stops_only_a_pool_without_the_original(
     table.signal(signals.BOOTED, "42")
     table.beat()
     assert [call for call, _ in machine.aws.calls].count("GetCallerIdentity") == 1
-    assert "identity.unknown" in capsys.readouterr().err
+    assert "identity.unknown" in capfd.readouterr().err
     machine.aws.refuses = lambda *_: None
     machine.clock.uptime_now += 60
     table.beat()
@@ -185,7 +185,7 @@ def test_the_token_is_read_again_only_when_it_is_too_old(machine: Machine) -> No
 
 
 def test_what_must_succeed_is_repeated_for_as_long_as_it_takes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     failures: list[Exception] = [Unanswered("silent"), DENIED, Unanswered("silent")]
     pauses: list[float] = []
@@ -198,4 +198,4 @@ def test_what_must_succeed_is_repeated_for_as_long_as_it_takes(
 
     assert insist("signal UD_OK", attempt) == "done"
     assert pauses == [2, 2, 2]
-    assert capsys.readouterr().err.count("retried: signal UD_OK: ") == 3
+    assert capfd.readouterr().err.count("retried: signal UD_OK: ") == 3
