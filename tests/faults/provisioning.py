@@ -18,8 +18,9 @@ from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Watch
 from tests.fakes.serial import Serial
 from tests.simulation import doors
-from tests.simulation.agents import BOOTING, USUAL, Pace
+from tests.simulation.agents import BOOTING
 from tests.simulation.door_worlds import write_settings
+from tests.simulation.paces import USUAL, Pace
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
