@@ -231,10 +231,11 @@ class Agent:
     @property
     def _last_report(self) -> Report:
         """What it has written itself, where only it can write; an older one has only the original action's items."""
-        mine = {(entity, each): self._item(entity) for entity, each in signals.keys(ROLE_ID, [self.id])}
-        if self.pace.fault is Fault.OLD or not all(mine.values()):
-            mine = {(entity, each): self._item(entity) for entity, each in signals.keys("", [self.id])}
-        return signals.read_reports({key: item for key, item in mine.items() if item}).get(self.id, Report())
+        places = [signals.agent_entity(ROLE_ID, self.id)]
+        if self.pace.fault is Fault.OLD or not self._item(*places):
+            places = [records.HEARTBEAT, records.SIGNAL]
+        found = {(each, self.id): self._item(each) for each in places if self._item(each)}
+        return signals.read_reports(found).get(self.id, Report())
 
     def _signal(self, state: str, run: str) -> None:
         self.signal = Signal(state, run, self._now)
