@@ -24,8 +24,9 @@ from refresh.provision.component import Patience
 from tests.fakes.desired import ACCOUNT_ID
 from tests.fakes.memory.account import refused
 from tests.fakes.serial import Serial
-from tests.simulation.agents import BOOTING, Pace
+from tests.simulation.agents import BOOTING
 from tests.simulation.doors import clients_of
+from tests.simulation.paces import Pace
 from tests.unit.provision import pools
 from tests.unit.provision.pools import (
     ROLE,
