@@ -24,8 +24,9 @@ def test_a_pattern_widens_no_other_key_of_its_statement() -> None:
 
 
 def test_an_instances_own_report_has_the_identity_that_iam_knows_in_its_key() -> None:
-    (key,) = items("Report", OWN_REPORT).condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-    assert key == "TYPE#AGENT#${aws:userid}"
+    key = "TYPE#AGENT#${aws:userid}"
+    condition = items("Report", OWN_REPORT).condition
+    assert condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"] == (key,)
     assert key.replace("${aws:userid}", "AROAEXAMPLE:i-0123") == names.partition_key(
         signals.agent_entity("AROAEXAMPLE", "i-0123")
     )
