@@ -32,6 +32,8 @@ from tests.fakes.serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tests.fakes.iam_enforcement import Enforcement
+
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
@@ -65,6 +67,8 @@ class AwsServer(Serving):
         """The same for the whole call; it may wait, as a server does that does not answer."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Called with the operation after its effect and before its answer, which a ConnectionError loses."""
+        self.enforcement: Enforcement | None = None
+        """IAM for some of the callers."""
         self.market = fleet_server.MARKET
         """What the launches of fleets meet."""
         self.sessions = Sessions()
@@ -158,7 +162,8 @@ class AwsServer(Serving):
             self.arrivals.append(arrival)
             if signed:
                 self.signers.add(signer)
-        if (instead := self._instead_of(arrival, environ)) is not None:
+        refusal = self.enforcement and self.enforcement.answer(operation, body, signer)
+        if (instead := refusal or self._instead_of(arrival, environ)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]
