@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from refresh.agent.log import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from refresh.agent.users import User
@@ -67,7 +68,7 @@ class Session:
 
     def alive(self, user_id: int | None = None) -> bool:
         """Whether any process of the session, or of the user, still runs."""
-        return bool(self._processes(user_id))
+        return next(self._processes(user_id), None) is not None
 
     def kill(self, number: int, user_id: int | None = None) -> None:
         """Send this signal to each process of the session and of the user."""
@@ -75,19 +76,17 @@ class Session:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _processes(self, user_id: int | None) -> list[int]:
+    def _processes(self, user_id: int | None) -> Iterator[int]:
         self.running()
         first = _stat_fields(self.pid)
         # The number is free for another process only when the last of the session has ended.
         same = _began(first) == self.began if first else self.began.endswith(_boot())
-        found = []
         for pid in _all_processes():
             fields = _stat_fields(pid)
             if not fields or _ended(fields):
                 continue
             if (same and int(fields[_SESSION]) == self.pid) or (user_id is not None and _user_of(pid) == user_id):
-                found.append(pid)
-        return found
+                yield pid
 
 
 def start(arguments: list[str], **how: Any) -> Session:

@@ -35,6 +35,8 @@ from tests.fakes.serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tests.fakes.iam_enforcement import Enforcement
+
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
@@ -114,6 +116,8 @@ class AwsServer(Serving):
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Called with the operation after its effect and before its answer, which a ConnectionError loses."""
+        self.enforcement: Enforcement | None = None
+        """IAM for some of the callers."""
         self.market = fleet_server.MARKET
         """What the launches of fleets meet."""
         self._lock = threading.RLock()
@@ -201,7 +205,8 @@ class AwsServer(Serving):
             self.arrivals.append(Arrival(operation, body, at, signer, ours=not counts))
             if signed:
                 self.signers.add(signer)
-        if (instead := self.before_call(operation)) is not None:
+        refusal = self.enforcement and self.enforcement.answer(operation, body, signer)
+        if (instead := refusal or self.before_call(operation)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]

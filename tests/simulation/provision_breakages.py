@@ -38,7 +38,7 @@ def claim_on_the_state_alone() -> AbstractContextManager[object]:
 def take_idle_for_ready() -> AbstractContextManager[object]:
     """Look at the state alone, neither at the heartbeat nor at the signal."""
 
-    def wrap(_: Any, __: Any, record: Any, ___: Any) -> bool:
+    def wrap(_: Any, __: Any, record: Any) -> bool:
         return (record.state, record.run_id) == ("idle", "")
 
     return wrapped(candidates, "ready", wrap)
@@ -63,11 +63,11 @@ def claim_what_was_given_back_just_now() -> AbstractContextManager[object]:
 def claim_what_has_expired() -> Iterator[None]:
     """Forget that an agent ends itself after its threshold."""
 
-    def wrap(original: Any, actual: Any, record: Any, now: Any) -> Any:
-        return original(actual, record, now - lifecycle.CREATED_FOR)
+    def wrap(original: Any, desired: Any, known: Any, now: Any) -> Any:
+        return original(desired, known, now - lifecycle.CREATED_FOR)
 
     with ExitStack() as stack:
-        stack.enter_context(wrapped(candidates, "ready", wrap))
+        stack.enter_context(wrapped(candidates, "free", wrap))
         stack.enter_context(mock.patch.object(apply, "Threshold", SimpleNamespace(AHEAD=Threshold.ANY)))
         yield
 
@@ -167,7 +167,8 @@ def start_without_a_heartbeat() -> AbstractContextManager[object]:
 
 
 def _all_beating(actual: Any) -> Any:
-    return evolve(actual, beats={each: actual.seen_at(each) for each in actual.records})
+    beating = {each: evolve(actual.report(each), beat=actual.seen_at(each)) for each in actual.records}
+    return evolve(actual, reports=beating)
 
 
 def give_machines_too_much_time() -> AbstractContextManager[object]:
@@ -247,10 +248,11 @@ def judge_by_old_heartbeats() -> AbstractContextManager[object]:
     def wrap(original: Any, self: Any, identifiers: Any) -> Any:
         known = self._known()
         waiting = [each for each in identifiers if getattr(known.records.get(each), "state", "") != "running"]
-        before = {each: known.beats[each] for each in identifiers if each not in waiting and each in known.beats}
+        before = {each: known.report(each).beat for each in identifiers if each not in waiting}
         original(self, identifiers)
         found = self._known()
-        self._actual = evolve(found, beats={**found.beats, **before})
+        old = {each: evolve(found.report(each), beat=beat) for each, beat in before.items() if beat}
+        self._actual = evolve(found, reports={**found.reports, **old})
 
     return wrapped(component.Provisioning, "_read", wrap)
 

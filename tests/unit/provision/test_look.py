@@ -9,15 +9,17 @@ import pytest
 from refresh import errors
 from refresh.desired import Mode
 from refresh.pool import lifecycle, names, records
+from refresh.pool.signals import LEFT, Signal
 from refresh.pool.usage import UsageClass
 from refresh.provision import look
 from tests.fakes.desired import TABLE
 from tests.fakes.serial import Serial
 from tests.simulation.doors import clients_of
 from tests.unit.provision import pools
-from tests.unit.provision.pools import At, raising, warm, world
+from tests.unit.provision.pools import ROLE, At, raising, warm, world
 
 if TYPE_CHECKING:
+    from refresh.pool.signals import Report
     from tests.simulation.pool import Pool
 
 
@@ -26,14 +28,47 @@ def _first(pool: Pool, **wanted: Any) -> look.First:
     return look.first(pools.desired(**wanted), clients_of(pool), pool.account.clock, Serial())
 
 
-def test_the_first_calls_are_five_and_one_of_them_takes_the_label() -> None:
-    pool = world(1).pool
+def test_the_first_calls_are_three_and_one_of_them_takes_the_label() -> None:
+    stage = world()
+    pool, machine = stage.pool, warm(stage.pool)
     known = _first(pool)
-    assert pool.account.calls == ["dynamodb:GetItem", *["dynamodb:Query"] * 3, "dynamodb:PutItem"]
-    settings, machines = look.read(pools.desired(), known.reads)
-    (machine,) = [each for each in machines.records if each in machines.beats]
-    assert (machines.signals[machine].run_id, settings.classes["large"].cpu) == ("42", 2)
+    assert pool.account.calls == ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
+    settings, found = look.read(pools.desired(), known.reads)
+    assert (machine in found, settings.classes["large"].cpu) == (True, 2)
     assert pool.table.of(records.RUN).keys() == {"77"}
+
+
+def _reports(pool: Pool, role_id: str, *identifiers: str) -> dict[str, Report]:
+    pool.account.calls.clear()
+    return look.reports(pools.desired(), clients_of(pool), pool.account.clock, Serial(), role_id, identifiers)
+
+
+@pytest.mark.parametrize("role_id", ["", ROLE])
+def test_the_reports_of_these_machines_take_one_call_and_no_query(role_id: str) -> None:
+    pool = world().pool
+    machine, other = warm(pool), warm(pool)
+    pools.Reporting(pool).at(0, "dynamodb:BatchGetItem", "before")
+    found = _reports(pool, role_id, machine, pools.IDS[9])
+    assert pool.account.calls == ["dynamodb:BatchGetItem"]
+    assert set(found) == {machine}
+    assert (found[machine].signal, bool(found[machine].beat)) == (Signal(LEFT, "42"), True)
+    assert other not in found
+
+
+def test_without_machines_no_report_is_read_and_many_are_read_at_once() -> None:
+    pool = world().pool
+    assert not _reports(pool, ROLE)
+    assert pool.account.calls == []
+    _reports(pool, ROLE, *pools.IDS[:101])
+    assert pool.account.calls == ["dynamodb:BatchGetItem"] * 2
+
+
+def test_the_items_of_others_are_no_reports_where_the_role_is_known() -> None:
+    """Every instance can write HEARTBEAT and WS for every other."""
+    pool = world().pool
+    machine = warm(pool)
+    assert _reports(pool, ROLE, machine) == {}
+    assert _reports(pool, "", machine).keys() == {machine}
 
 
 @pytest.mark.parametrize("wanted", [{"mode": Mode.PLAN}, {"allowed_account_ids": ("123456789012",)}])
@@ -95,7 +130,10 @@ def test_single_machines_are_read_as_they_are_now() -> None:
     machine, silent = warm(pool), warm(pool)
     pool.table.put(records.item(records.HEARTBEAT, silent, pool.account.clock.now()) | {"updatedAt": {"S": "soon"}})
     pool.account.calls.clear()
-    found = look.machines(pools.desired(), clients_of(pool), pool.account.clock, [machine, silent, pools.IDS[9]])
+    ids = [machine, silent, pools.IDS[9]]
+    found = look.machines(pools.desired(), clients_of(pool), pool.account.clock, "", ids)
     assert pool.account.calls == ["dynamodb:BatchGetItem"]
-    assert found.records.keys() == found.signals.keys() == {machine, silent}
-    assert found.beats.keys() == {machine}
+    assert found.records.keys() == found.reports.keys() == {machine, silent}
+    assert [found.reports[each].beat is None for each in (machine, silent)] == [False, True]
+    own = look.machines(pools.desired(), clients_of(pool), pool.account.clock, ROLE, ids)
+    assert (own.records, own.reports) == (found.records, {})
