@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.dynamodb import reports
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.account import AccountGate
 from refresh.engine.change import Done, Failed, Postponed
@@ -224,8 +225,8 @@ class Provisioning:
         ids = policy.judged(self.desired, found, now)
         reported_at = self._now()
         role_id = settings.runner_role_id
-        reports = look.reports(self.desired, self._clients, self._clock, self._executor, role_id, ids)
-        self._actual = evolve(found, reports=reports, read_at=dict.fromkeys(ids, reported_at))
+        told = reports.read(self._clients.dynamodb, self._clock, self._executor, self._table, role_id, ids)
+        self._actual = evolve(found, reports=told, read_at=dict.fromkeys(ids, reported_at))
 
     def _known(self) -> Actual:
         assert self._actual is not None  # noqa: S101 - the run begins with a look

@@ -15,10 +15,9 @@ from refresh import errors
 from refresh.desired import Mode
 from refresh.dynamodb import door_settings, items
 from refresh.pool import lifecycle, names, records, runs, signals
-from refresh.pool.batches import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from concurrent.futures import Executor, Future
     from datetime import datetime
 
@@ -109,30 +108,6 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Records]:
     return settings, {records.identifier_of(each): records.read_instance(each) for each in reads.records.result()}
 
 
-def reports(  # noqa: PLR0913, PLR0917 - the four things that a run is made of, and whose reports
-    desired: DesiredProvision,
-    clients: DoorClients,
-    clock: Clock,
-    executor: Executor,
-    role_id: str,
-    identifiers: Iterable[str],
-) -> dict[str, signals.Report]:
-    """Read what the agents of these machines report, all at once; `role_id` is that of the instances, if it is known.
-
-    No query can do this: IAM lets an instance write into a partition that has its id, so each report is in one of its
-    own.
-    """
-    table = names.table(desired.repository)
-    under_way = [
-        executor.submit(items.by_key, clients.dynamodb, clock, table, some)
-        for some in batches(signals.keys(role_id, identifiers), items.KEYS_PER_CALL)
-    ]
-    found: dict[tuple[str, str], records.Item] = {}
-    for each in under_way:
-        found |= each.result()
-    return signals.read_reports(found)
-
-
 def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> None:
     """Take the label; raises `Refused` if another provision has it."""
     table = names.table(desired.repository)
@@ -158,7 +133,7 @@ def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) 
 def machines(
     desired: DesiredProvision, clients: DoorClients, clock: Clock, role_id: str, identifiers: Collection[str]
 ) -> Machines:
-    """Read records and reports of single machines as they are now; see `reports`."""
+    """Read records and reports of single machines as they are now; see `dynamodb.reports`."""
     keys = [*((records.INSTANCE, each) for each in identifiers), *signals.keys(role_id, identifiers)]
     found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
     known = {key: item for key, item in found.items() if key[0] == records.INSTANCE}

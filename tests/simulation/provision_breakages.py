@@ -11,7 +11,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh.dynamodb import items
-from refresh.pool import launch, lifecycle, ownership, runs
+from refresh.pool import launch, lifecycle, ownership, runs, signals
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.lifecycle import Threshold
 from refresh.pool.signals import LEFT, REGISTERED, Signal
@@ -33,6 +33,20 @@ def claim_on_the_state_alone() -> AbstractContextManager[object]:
         return {**update, "ConditionExpression": "#state = :judged_state"}
 
     return wrapped(lifecycle, "update", wrap)
+
+
+def believe_what_every_machine_can_write() -> AbstractContextManager[object]:
+    """Read the items of the original action although the role is known."""
+    return wrapped(signals, "keys", lambda original, _, identifiers: original("", identifiers))
+
+
+def overlook_what_ec2_takes_back() -> AbstractContextManager[object]:
+    """Read heartbeat and signal alone."""
+
+    def wrap(original: Any, found: Any) -> Any:
+        return {each: evolve(report, reclaimed_at=None) for each, report in original(found).items()}
+
+    return wrapped(signals, "read_reports", wrap)
 
 
 def take_idle_for_ready() -> AbstractContextManager[object]:
@@ -261,6 +275,8 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     re.sub("_", " ", breakage.__name__): breakage
     for breakage in (
         claim_on_the_state_alone,
+        believe_what_every_machine_can_write,
+        overlook_what_ec2_takes_back,
         take_idle_for_ready,
         claim_without_a_heartbeat,
         claim_what_has_not_left_its_run,

@@ -21,6 +21,7 @@ from refresh.provision.actual import Actual
 from tests.fakes.desired import REGION, REPOSITORY, RUN_URL, TEMPLATE
 from tests.fakes.memory import sqs
 from tests.fakes.memory.account import Watch
+from tests.fakes.runner_role import ROLE_ID
 from tests.fakes.serial import NOW, Serial
 from tests.simulation import door_worlds
 from tests.simulation.doors import clients_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 RUN = "77"
-ROLE = "AROAEXAMPLE"
+ROLE = ROLE_ID
 """The id of the role that instances have."""
 IDS = [f"i-{number:08x}" for number in range(120)]
 RUNTIME = timedelta(minutes=30)
@@ -245,7 +246,7 @@ class At(Watch):
 
 
 class Reporting(Watch):
-    """Lets agents report in items of their own, before these are read; `taken` are what EC2 takes back, and when."""
+    """Lets machines without an agent report, before that is read; `taken` are what EC2 takes back, and when."""
 
     def __init__(self, pool: Pool, taken: Mapping[str, datetime] | None = None) -> None:
         self.pool = pool
@@ -256,6 +257,8 @@ class Reporting(Watch):
         if (operation, phase) != ("dynamodb:BatchGetItem", "before"):
             return
         for identifier, beat in self.pool.table.of(records.HEARTBEAT).items():
+            if identifier not in self.taken and self.pool.table.of(agent_entity(ROLE, identifier)):
+                continue
             signal = records.mapping(self.pool.table.of(records.SIGNAL).get(identifier, {}), "value")
             value = {name: records.text(signal, name) or "" for name in ("state", "runId")}
             value["signalledAt"] = wire_time(self.pool.account.clock.now())

@@ -16,16 +16,18 @@ from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Failed
 from refresh.pool import names, records
-from refresh.pool.signals import SCRIPT_FAILED
+from refresh.pool.signals import REGISTERED, SCRIPT_FAILED
 from refresh.pool.usage import UsageClass
 from refresh.provision import apply, component, findings, look
 from refresh.provision.changes import Claim, Launch
 from refresh.provision.component import Patience
+from tests.fakes import instance_items
 from tests.fakes.desired import ACCOUNT_ID
 from tests.fakes.memory.account import refused
 from tests.fakes.serial import Serial
-from tests.simulation.agents import BOOTING, Pace
+from tests.simulation.agents import BOOTING
 from tests.simulation.doors import clients_of
+from tests.simulation.paces import Pace
 from tests.unit.provision import pools
 from tests.unit.provision.pools import (
     ROLE,
@@ -93,15 +95,14 @@ def _slow(stage: Stage, seconds: float) -> Stage:
 def _silent(stage: Stage) -> str:
     """Add a machine that works for the run, and whose agent has died."""
     (machine,) = _held(stage)
-    stage.pool.table.put(records.item(records.HEARTBEAT, machine, pools.after(-100), value="PING"))
+    stage.pool.table.put(instance_items.report(machine, pools.after(-100), REGISTERED, pools.RUN))
     stage.agents[machine].phase = BOOTING
     return machine
 
 
 @pytest.mark.parametrize("role_id", ["", ROLE])
 def test_a_warm_machine_takes_six_calls_and_no_other_service(role_id: str) -> None:
-    stage = world(1, runner_role_id=role_id)
-    stage.pool.account.seam = Reporting(stage.pool)
+    stage = world(1, runner_role_id=role_id, original_modes=not role_id)
     provided = provide(stage)
     assert (provided.available, _origins(provided), provided.report.failed) == (True, {"claimed": 1}, False)
     calls = stage.pool.account.calls
@@ -361,9 +362,8 @@ def test_a_failed_script_is_noticed_at_once() -> None:
     def fail() -> None:
         for item in stage.pool.table.of(records.INSTANCE).values():
             if records.text(item, "runId") == "77":
-                value = {"state": SCRIPT_FAILED, "runId": "77"}
                 now, identifier = stage.pool.account.clock.now(), records.identifier_of(item)
-                stage.pool.table.put(records.item(records.SIGNAL, identifier, now, value=value))
+                stage.pool.table.put(instance_items.report(identifier, now, SCRIPT_FAILED, "77"))
 
     stage.pool.account.seam = At(POLL, fail, times=math.inf)
     provided = provide(stage)

@@ -9,7 +9,6 @@ import pytest
 from refresh import errors
 from refresh.desired import Mode
 from refresh.pool import lifecycle, names, records
-from refresh.pool.signals import LEFT, Signal
 from refresh.pool.usage import UsageClass
 from refresh.provision import look
 from tests.fakes.desired import TABLE
@@ -19,7 +18,6 @@ from tests.unit.provision import pools
 from tests.unit.provision.pools import ROLE, At, raising, warm, world
 
 if TYPE_CHECKING:
-    from refresh.pool.signals import Report
     from tests.simulation.pool import Pool
 
 
@@ -36,39 +34,6 @@ def test_the_first_calls_are_three_and_one_of_them_takes_the_label() -> None:
     settings, found = look.read(pools.desired(), known.reads)
     assert (machine in found, settings.classes["large"].cpu) == (True, 2)
     assert pool.table.of(records.RUN).keys() == {"77"}
-
-
-def _reports(pool: Pool, role_id: str, *identifiers: str) -> dict[str, Report]:
-    pool.account.calls.clear()
-    return look.reports(pools.desired(), clients_of(pool), pool.account.clock, Serial(), role_id, identifiers)
-
-
-@pytest.mark.parametrize("role_id", ["", ROLE])
-def test_the_reports_of_these_machines_take_one_call_and_no_query(role_id: str) -> None:
-    pool = world().pool
-    machine, other = warm(pool), warm(pool)
-    pools.Reporting(pool).at(0, "dynamodb:BatchGetItem", "before")
-    found = _reports(pool, role_id, machine, pools.IDS[9])
-    assert pool.account.calls == ["dynamodb:BatchGetItem"]
-    assert set(found) == {machine}
-    assert (found[machine].signal, bool(found[machine].beat)) == (Signal(LEFT, "42"), True)
-    assert other not in found
-
-
-def test_without_machines_no_report_is_read_and_many_are_read_at_once() -> None:
-    pool = world().pool
-    assert not _reports(pool, ROLE)
-    assert pool.account.calls == []
-    _reports(pool, ROLE, *pools.IDS[:101])
-    assert pool.account.calls == ["dynamodb:BatchGetItem"] * 2
-
-
-def test_the_items_of_others_are_no_reports_where_the_role_is_known() -> None:
-    """Every instance can write HEARTBEAT and WS for every other."""
-    pool = world().pool
-    machine = warm(pool)
-    assert _reports(pool, ROLE, machine) == {}
-    assert _reports(pool, "", machine).keys() == {machine}
 
 
 @pytest.mark.parametrize("wanted", [{"mode": Mode.PLAN}, {"allowed_account_ids": ("123456789012",)}])
