@@ -143,7 +143,7 @@ class Iam(Protocol):
 
 
 class OnDemand(Protocol):
-    """Clients that few runs need, created when they are needed."""
+    """Clients that not every action needs, created when they are needed."""
 
     def sts(self) -> Sts:
         """Return the client of the Security Token Service."""

@@ -62,6 +62,7 @@ def aws(_aws_server: AwsServer) -> AwsServer:
     """Give an empty AWS account on a local server."""
     _aws_server.forget_everything()
     _aws_server.before_call = lambda _: None
+    _aws_server.enforcement = None
     return _aws_server
 
 

@@ -26,7 +26,7 @@ IMAGE_RUNNER = "/opt/actions-runner"
 UNPACKED = "/opt/refresh-runner"
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 3
-_CONNECT_SECONDS = 10
+_SERVER_SECONDS = 10
 _DOWNLOAD_SECONDS = 90
 _VERSION_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
@@ -50,7 +50,7 @@ def install(settings: Settings, user: User) -> str:
         _download_runner(settings)
         return _hand_over(UNPACKED, user)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NotInstalled(str(error)) from error
+        raise NotInstalled(f"runner.not_installed {error}") from error
 
 
 def _version_of(folder: str) -> str | None:
@@ -117,7 +117,7 @@ def _download_runner(settings: Settings) -> None:
         url, sha256 = settings.runner_url_arm64, settings.runner_sha256_arm64
     else:
         say(f"runner.unavailable machine={machine}")
-        raise NotInstalled(f"GitHub has no runner for {machine}; use x64 or arm64")
+        raise OSError(f"GitHub has no runner for {machine}; use x64 or arm64")
     if not sha256:
         say("runner.unverified")
     _make_unpacked()
@@ -134,7 +134,7 @@ def _download_runner(settings: Settings) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(archive)
-    raise NotInstalled(f"the runner could not be downloaded in {_ATTEMPTS} attempts")
+    raise OSError(f"the runner could not be downloaded in {_ATTEMPTS} attempts")
 
 
 def _fetch(url: str, archive: str, sha256: str) -> None:
@@ -151,7 +151,7 @@ def _fetch(url: str, archive: str, sha256: str) -> None:
     until = time.monotonic() + _DOWNLOAD_SECONDS
     digest = hashlib.sha256()
     opener = urllib.request.build_opener(OnlyHttps)
-    with opener.open(url, timeout=_CONNECT_SECONDS) as answer, open(archive, "wb") as file:
+    with opener.open(url, timeout=_SERVER_SECONDS) as answer, open(archive, "wb") as file:
         # read1 returns after one packet, so that a slow answer cannot outlast the limit.
         while block := answer.read1(_BLOCK_BYTES):
             if time.monotonic() > until:

@@ -12,14 +12,16 @@ from refresh.agent.log import say
 from refresh.agent.table import insist
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from refresh.agent.state import State
     from refresh.agent.table import Record, Table
 
-IDLE_SECONDS, WORKING_SECONDS, BEAT_SECONDS = 0.5, 5.0, 5.0
-"""Between two reads while the machine waits for a run, between two reads otherwise, and between two heartbeats."""
-TOKEN_SECONDS = 60.0
+IDLE_SECONDS, WORKING_SECONDS = 0.5, 5.0
+"""Between two reads while the machine waits for a run, and otherwise; heartbeats come as often as the latter."""
+TOKEN_SECONDS = 60
 """How old the token gets that is kept for the next run; it is read while the machine waits."""
-_SAYS_EVERY = 60.0
+_SAYS_EVERY = 60
 
 
 class Link:
@@ -27,7 +29,7 @@ class Link:
 
     def __init__(self, table: Table, state: State) -> None:
         self.table = table
-        self.table.report.update(state.get("report", default={}))
+        self.table.report.update(state.get("report", {}))
         self.record: Record | None = None
         """The last answer; None before the first one."""
         self.beating = False
@@ -37,34 +39,33 @@ class Link:
         self._state = state
         self._changed = threading.Condition()
         self._hurry = False
-        self._said_at = -_SAYS_EVERY
+        self._said_at = -_SAYS_EVERY * 1.0
 
     def run(self) -> None:
         """Read and write for ever. No pause depends on how long a call takes, and not all machines call at once."""
         read_at = beat_at = 0.0
         while True:
             now = time.monotonic()
+            jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
             if now >= read_at or self._hurry:
                 self._hurry = False
                 self._try("record", self._read)
-                read_at = now + _about(IDLE_SECONDS if self.waiting else WORKING_SECONDS)
+                read_at = now + jitter * (IDLE_SECONDS if self.waiting else WORKING_SECONDS)
             if now >= beat_at and self.beating:
                 self._try("heartbeat", self.table.beat)
-                beat_at = now + _about(BEAT_SECONDS)
+                beat_at = now + jitter * WORKING_SECONDS
             if self.waiting:
-                self._try("token", self._keep_token)
-            until = min(read_at, beat_at) if self.beating else read_at
+                self._try("token", lambda: self.table.token(TOKEN_SECONDS))
             with self._changed:
                 if not self._hurry:
-                    self._changed.wait(max(0.0, until - time.monotonic()))
+                    self._changed.wait(max(0.0, min(read_at, beat_at or read_at) - time.monotonic()))
 
     def next(self, known: Record | None, *, waiting: bool) -> Record | None:
         """Wait for a record that was read after this one; return it, or the known one after some time without any."""
         with self._changed:
-            if waiting and not self.waiting:
-                self._hurry = True
-                self._changed.notify_all()
+            self._hurry = waiting and not self.waiting
             self.waiting = waiting
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self.record is not known, WORKING_SECONDS)
             return self.record
 
@@ -91,18 +92,11 @@ class Link:
             self.record = record
             self._changed.notify_all()
 
-    def _keep_token(self) -> None:
-        self.table.token(TOKEN_SECONDS)
-
-    def _try(self, what: str, call: object) -> None:
+    def _try(self, what: str, call: Callable[[], object]) -> None:
         """Call, and say once a minute that AWS does not answer."""
         try:
-            call()  # type: ignore[operator]
+            call()
         except (Unanswered, Refused) as error:
             if time.monotonic() - self._said_at >= _SAYS_EVERY:
                 self._said_at = time.monotonic()
                 say(f"unanswered: {what}: {error}")
-
-
-def _about(seconds: float) -> float:
-    return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret

@@ -13,7 +13,7 @@ from refresh.agent.clock import Clock
 from refresh.agent.credentials import Credentials
 from refresh.agent.imds import Metadata
 from refresh.agent.installation import NotInstalled, install
-from refresh.agent.lifetime import Fuse, Lifetime
+from refresh.agent.lifetime import Lifetime
 from refresh.agent.link import Link
 from refresh.agent.log import say
 from refresh.agent.processes import Session
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 EXIT_CODE = "/opt/refresh-agent/booted"
 """The file for the exit code of the boot, which cloud-init reports."""
 _ID = "instance-id"
-_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 class BootFailed(Exception):
@@ -48,14 +47,13 @@ class Agent:
         self.clock = Clock()
         self.metadata = Metadata()
         self.state = State(self.clock.boot_id())
-        self.lifetime = Lifetime(self.metadata, self.clock, Fuse(self.state, self.clock))
+        self.lifetime = Lifetime(self.metadata, self.clock, self.state)
 
     def main(self) -> None:
         """Boot, then serve; after a failure only the threshold is watched."""
         in_background(self.lifetime.run)
         try:
-            instance_id = self._identify()
-            link = self._connect(instance_id)
+            link = self._connect(self._identify())
             user, folder = self._boot(link)
         except BootFailed as failure:
             say(str(failure))
@@ -65,115 +63,105 @@ class Agent:
         else:
             _exit_code(0)
             link.beating = True
-            Serving(link, self.state, Runner(self.settings, user, folder), user, instance_id).forever()
+            runner = Runner(self.settings, user, folder)
+            Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
 
     def _identify(self) -> str:
         """Learn which machine this is."""
         before = self.state.get(_ID)
         instance_id = self._insist_on(_ID)
-        if not _INSTANCE.fullmatch(instance_id):
+        if not re.fullmatch("i-[0-9a-f]{8,17}", instance_id):
             raise BootFailed(f"instance.refused id={instance_id!r}")
-        if before not in ("", instance_id):
+        if before not in (None, instance_id):
             # The image was made from another machine: the machine's own user data starts the agent anew.
             raise BootFailed(f"instance.copied from={before!r}")
         return instance_id
 
     def _connect(self, instance_id: str) -> Link:
         """Watch the machine's record, whether it can serve or not."""
-        domain = self._insist_on("services/domain") or "amazonaws.com"
+        domain = self._insist_on("services/domain")
         aws = Aws(self.settings.region, domain, Credentials(self.metadata, self.clock), self.clock)
-        shared = self.settings.original_modes
-        link = Link(Table(aws, self.clock, self.settings.table, instance_id, shared=shared), self.state)
+        table = Table(aws, self.clock, self.settings.table, instance_id, shared=self.settings.original_modes)
+        link = Link(table, self.state)
         self.lifetime.instance_id, self.lifetime.aws, self.lifetime.link = instance_id, aws, link
         in_background(link.run)
         return link
 
     def _insist_on(self, path: str) -> str:
         """Return a value of the metadata service. It is asked once for each start of the machine."""
-        known = "" if self.state.restarted else self.state.get(path)
-        value = known or str(insist(path, lambda: self.metadata.get(path)) or "")
-        self.state.save(**{path: value})
-        return value
+        if self.state.restarted or path not in self.state:
+            self.state.save(**{path: insist(path, lambda: self.metadata.get(path)) or ""})
+        return str(self.state[path])
 
     def _boot(self, link: Link) -> tuple[User, str]:
         """Run the script and install the runner, once in the life of the machine."""
         run = self._insist_on("tags/instance/InitialRunId")
         if not RUN.fullmatch(run):
             raise BootFailed(f"instance.refused run={run!r}")
-        if self.state.get("stage") == FAILED:
+        stage = self.state.get("stage")
+        if stage == FAILED:
             raise BootFailed("instance.failed_before")
         say(f"instance.started id={self.lifetime.instance_id} run={run} runner={self.settings.runner_version}")
+        signal = "UD_FAILED"
         try:
             user = add_user(self.settings.runner_user)
-        except (OSError, ValueError):
-            link.signal("UD_FAILED", run)
-            raise BootFailed(f"user.failed name={self.settings.runner_user}") from None
-        if self.state.get("stage") in ("", SCRIPT):
-            code = self._run_script()
-            link.signal("UD_FAILED" if code else "UD_OK", run)
-            if code:
-                raise BootFailed(f"script.failed exit={code}")
-            self.state.save(stage=BOOTED)
-        if self.state.get("stage") == BOOTED:
-            try:
-                folder = install(self.settings, user)
-            except NotInstalled:
-                link.signal("UD_REG_FAILED", run)
-                raise BootFailed("runner.not_installed") from None
-            self.state.save(stage=INSTALLED, folder=folder)
-        return user, self.state.get("folder")
+            if stage in (None, SCRIPT):
+                self._run_script(stage)
+                link.signal("UD_OK", run)
+                self.state.save(stage=BOOTED)
+            signal = "UD_REG_FAILED"
+            if stage != INSTALLED:
+                self.state.save(folder=install(self.settings, user), stage=INSTALLED)
+        except (BootFailed, NotInstalled, OSError) as failure:
+            link.signal(signal, run)
+            raise BootFailed(str(failure)) from None
+        return user, self.state["folder"]
 
-    def _run_script(self) -> int | str:
-        """Run it, or wait for the one that is running already. Return its exit code; a restart cuts it off."""
+    def _run_script(self, stage: str | None) -> None:
+        """Run it, or wait for the one that is running already. A restart of the machine cuts it off."""
         script = Script()
-        if self.state.get("stage") == SCRIPT:
-            saved = self.state.get("script", default=None)
-            session = Session.from_list(saved) if saved else None
-        else:
+        saved = self.state.get("script")
+        session = Session.from_list(saved) if saved else None
+        if stage is None:
             self.state.save(stage=SCRIPT)
             session = script.start(self.settings.pre_runner_script)
             self.state.save(script=session.to_list())
         while session and session.running():
             time.sleep(0.1)
         code = script.exit_code()
-        return "none: it was cut off" if code is None else code
+        if code != 0:
+            raise BootFailed("script.cut_off" if code is None else f"script.failed exit={code}")
 
 
-def in_background(work: Callable[[], None]) -> None:
+def in_background(work: Callable[[], None]) -> threading.Thread:
     """Start a thread. If it fails, the whole process ends and is restarted: half an agent would go unnoticed."""
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - its text could hold a secret
-            died(error)
-
-    threading.Thread(target=guarded, daemon=True).start()
+    thread = threading.Thread(target=_or_die, args=(work,), daemon=True)
+    thread.start()
+    return thread
 
 
-def died(error: BaseException) -> None:
-    """Log where the program failed, and end it."""
-    trace = error.__traceback__
-    lines = []
-    while trace:
-        lines.append(str(trace.tb_lineno))
-        trace = trace.tb_next
-    say(f"agent.failed {type(error).__name__} lines={','.join(lines)}")
-    os._exit(70)
+def _or_die(work: Callable[[], None]) -> None:
+    """Do this; if it fails, log where and end the process. The text of an error could hold a secret."""
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        trace, lines = error.__traceback__, []
+        while trace:
+            lines.append(trace.tb_lineno)
+            trace = trace.tb_next
+        say(f"agent.failed {type(error).__name__} lines={lines}")
+        os._exit(70)
 
 
 def _exit_code(code: int) -> None:
     with open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
-        file.write(f"{code}\n")
+        print(code, file=file)
 
 
 def run_agent() -> None:
     """Run the agent; it ends only if it fails."""
     os.umask(0o22)
-    try:
-        Agent(Settings(os.environ)).main()
-    except BaseException as error:  # noqa: BLE001 - its text could hold a secret
-        died(error)
+    _or_die(lambda: Agent(Settings(os.environ)).main())
 
 
 if __name__ == "__main__":

@@ -129,9 +129,9 @@ def stop(session: Session | None, user: User) -> bool:
 
 
 def end_all_in(folder: str) -> None:
-    """Kill each process whose program or working directory lies in this folder, for at most 5 seconds.
+    """Kill what a killed agent had started in this folder, for at most 5 seconds.
 
-    A killed agent may not know their session.
+    What jobs leave running for later ones has working directories below it.
     """
     for _ in range(_KILL_PASSES):
         found = _working_in(os.path.realpath(folder))
@@ -158,8 +158,7 @@ def _working_in(real: str) -> list[int]:
     for pid in _all_processes():
         # It may have ended, or belong to the kernel.
         with contextlib.suppress(OSError):
-            places = [os.readlink(f"/proc/{pid}/{each}") for each in ("exe", "cwd")]
-            if any(f"{each}/".startswith(f"{real}/") for each in places):
+            if os.readlink(f"/proc/{pid}/cwd") == real:
                 found.append(pid)
     return found
 

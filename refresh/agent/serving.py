@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from refresh.agent.state import State
     from refresh.agent.users import User
 
-_ATTEMPTS = 3
+_REGISTRATIONS = 3
 
 
 class Serving:
@@ -30,25 +30,27 @@ class Serving:
         self._runner = runner
         self._user = user
         self._id = instance_id
-        saved = state.get("session", default=None)
+        saved = state.get("session")
         self._session = Session.from_list(saved) if saved else None
 
     def forever(self) -> None:
         """Serve, beginning with what was interrupted."""
-        phase, run = self._state.get("phase"), self._state.get("run")
+        phase, run = self._state.get("phase"), self._state.get("run", "")
         if phase == SERVING and self._state.restarted:
             say(f"runner.cut_off run={run}")
             self._link.table.report["cutOff"] = run
         if phase == REGISTERING:
             end_all_in(self._runner.folder)
         while True:
-            if phase in (SERVING, REFUSED):
-                outcome = "UD_REG_OK" if phase == SERVING else "UD_REG_FAILED"
-                if not self._link.signalled(outcome, run):
-                    self._link.signal(outcome, run)
-                self._await_release(run, restarts=phase == SERVING)
-                phase = LEAVING if phase == SERVING else ""
+            if phase == SERVING:
+                self._signal_once("UD_REG_OK", run)
+                self._await_release(run, phase)
+                phase = LEAVING
                 self._state.save(phase=phase)
+            elif phase == REFUSED:
+                self._signal_once("UD_REG_FAILED", run)
+                self._await_release(run, phase)
+                phase = ""
             elif phase == LEAVING:
                 self._leave(run)
                 phase = ""
@@ -61,39 +63,40 @@ class Serving:
         record = self._link.record
         while record is None or not RUN.fullmatch(record.run):
             record = self._link.next(record, waiting=True)
+        self._link.waiting = False
         return record.run
 
-    def _await_release(self, run: str, *, restarts: bool) -> None:
+    def _await_release(self, run: str, phase: str) -> None:
         """Wait until the record names another run or none, and restart a runner that exits.
 
         Without a record the run goes on: a lost table must not cut off jobs.
         """
         record = self._link.record
         while record is None or not record.found or record.run == run:
-            if restarts and not (self._session and self._session.running()):
+            if phase == SERVING and not (self._session and self._session.running()):
                 self._stop()
-                self._start()
+                self._session = self._runner.start()
+                self._state.save(session=self._session.to_list())
             record = self._link.next(record, waiting=False)
 
     def _join(self, run: str) -> str:
-        """Register a runner for the run, and start it."""
-        self._link.waiting = False
+        """Register a runner for the run; return the next phase."""
         self._link.table.report.pop("cutOff", None)
-        registrations = self._state.get("registrations", default=0) + 1
-        self._state.save(phase=REGISTERING, run=run, registrations=registrations)
-        # A machine that EC2 takes back serves no other run.
-        if "reclaimedAt" in self._link.table.report or not self._registered(run, f"{self._id}-{registrations}"):
-            self._state.save(phase=REFUSED)
-            return REFUSED
-        self._state.save(phase=SERVING)
-        return SERVING
+        number = self._state.get("registrations", 0) + 1
+        self._state.save(phase=REGISTERING, run=run, registrations=number)
+        phase = SERVING if self._registered(run, f"{self._id}-{number}") else REFUSED
+        self._state.save(phase=phase)
+        return phase
 
     def _registered(self, run: str, name: str) -> bool:
-        for attempt in range(1, _ATTEMPTS + 1):
-            token = self._token(2 * TOKEN_SECONDS if attempt == 1 else 0)
+        for attempt in range(_REGISTRATIONS):
+            # A machine that EC2 takes back serves no other run.
+            if "reclaimedAt" in self._link.table.report:
+                return False
+            token = self._token(0 if attempt else 2 * TOKEN_SECONDS)
             if token and self._runner.register(run, name, token):
                 return True
-            say(f"registration.failed attempt={attempt}")
+            say(f"registration.failed attempt={attempt + 1}")
             time.sleep(1)
         return False
 
@@ -108,16 +111,12 @@ class Serving:
             # GitHub does not accept every token; refresh later removes a registration that is left on GitHub.
             say("registration.left")
             removed = self._runner.remove_locally()
-        self._link.signal(f"UD_REMOVE_REG_{_outcome(removed)}", run)
-        self._link.signal(f"UD_REMOVE_REG_REMOVE_RUN_{_outcome(stopped and removed)}", run)
+        self._link.signal("UD_REMOVE_REG_" + ("OK" if removed else "FAILED"), run)
+        self._link.signal("UD_REMOVE_REG_REMOVE_RUN_" + ("OK" if stopped and removed else "FAILED"), run)
         self._state.save(phase="")
 
-    def _start(self) -> None:
-        self._session = self._runner.start()
-        self._state.save(session=self._session.to_list())
-
     def _stop(self) -> bool:
-        return stop(self._session, self._user)
+        return self._session is None or stop(self._session, self._user)
 
     def _token(self, longest: float) -> str:
         try:
@@ -126,6 +125,6 @@ class Serving:
             say(f"token.unknown {error}")
             return ""
 
-
-def _outcome(succeeded: bool) -> str:  # noqa: FBT001 - it is the subject
-    return "OK" if succeeded else "FAILED"
+    def _signal_once(self, state: str, run: str) -> None:
+        if not self._link.signalled(state, run):
+            self._link.signal(state, run)

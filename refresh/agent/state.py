@@ -19,36 +19,32 @@ REGISTERING, SERVING, REFUSED, LEAVING = "registering", "serving", "refused", "l
 """Phases of a run: it has no runner yet, it has one, it could not have one, or its runner is being removed."""
 
 
-class State:
+class State(dict):  # type: ignore[type-arg] # its values have any type
     """The values by name. An unreadable file counts as a boot that was cut off, since the script may have run."""
 
     def __init__(self, boot_id: str, path: str = STATE) -> None:
+        super().__init__()
         self._path = path
         self._lock = threading.Lock()
-        self._values: dict[str, Any] = {}
         try:
             with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs memory and start-up time
-                self._values = dict(json.load(file))
+                self.update(json.load(file))
         except FileNotFoundError:
             pass
         except (OSError, TypeError, ValueError):
             say("state.unreadable")
-            self._values = {"stage": SCRIPT}
-        self.restarted = self._values.get("boot", boot_id) != boot_id
+            self["stage"] = SCRIPT
+        self.restarted = self.get("boot", boot_id) != boot_id
         """Whether the machine was restarted since the file was written."""
-        self._values["boot"] = boot_id
-
-    def get(self, name: str, default: Any = "") -> Any:
-        """Return a value."""
-        return self._values.get(name, default)
+        self["boot"] = boot_id
 
     def save(self, **values: Any) -> None:
         """Set values. A full disk must stop nothing, so then they are only remembered."""
         with self._lock:
-            self._values.update(values)
+            self.update(values)
             try:
                 with open(self._path + ".new", "w", encoding="utf-8") as file:  # noqa: PTH123 - as above
-                    json.dump(self._values, file)
+                    json.dump(self, file)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(self._path + ".new", self._path)  # noqa: PTH105 - as above

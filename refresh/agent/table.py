@@ -24,7 +24,7 @@ RUN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What is accepted as the label of a run."""
 _DAY = 86400
 _ASKS_EVERY = 60
-"""Seconds between two questions that were refused: for the machine's user id, and for permission to write its item."""
+"""Seconds between two attempts to write the machine's own item that AWS refused."""
 
 
 class Record:
@@ -47,9 +47,10 @@ class Table:
         self._name = name
         self._id = instance_id
         self._shared = shared
-        self._entity = ""
+        """Whether the items that the original action reads are written too."""
+        self._own = ""
         self._asks_at = 0.0
-        self._token: tuple[str, float] = "", 0.0
+        self._token, self._token_at = "", 0.0
         self.report: dict[str, str] = {}
         """What the agent reports: the members of its item's value."""
 
@@ -60,64 +61,52 @@ class Table:
 
     def token(self, longest: float) -> str:
         """Return the registration token; "" if there is none. One that was read so many seconds ago is good enough."""
-        token, read_at = self._token
-        if not token or self._clock.uptime() - read_at > longest:
-            read_at = self._clock.uptime()
-            value = (self._get("METADATA", "gh_registration_token") or {}).get("value", {}).get("M", {})
-            token = text_of(value, "token")
-            self._token = token, read_at
-        return token
+        now = self._clock.uptime()
+        if not self._token or now - self._token_at > longest:
+            item = self._get("METADATA", "gh_registration_token") or {}
+            self._token, self._token_at = text_of(item.get("value", {}).get("M", {}), "token"), now
+        return self._token
 
     def beat(self) -> None:
         """Write the heartbeat, which repeats the last signal."""
-        try:
-            self._put_own()
-        finally:
-            if self._shared:
-                self._put("HEARTBEAT", "HEARTBEAT", {"S": "PING"})
+        if self._shared:
+            self._put("HEARTBEAT", "HEARTBEAT", {"S": "PING"})
+        self._put_own()
 
     def signal(self, state: str, run: str) -> None:
         """Write a signal."""
         self.report.update(state=state, runId=run, signalledAt=wire(self._clock.now()))
         if self._shared:
-            self._put("WS", "WS", {"M": {"state": {"S": state}, "runId": {"S": run}}})
+            self._put("WS", "WS", _members({"state": state, "runId": run}))
         self._put_own()
 
     def _put_own(self) -> None:
-        """Write the item that IAM lets this machine alone write; without permission, others may still work."""
+        """Write the item that IAM lets this machine alone write.
+
+        If that fails for another reason than an outage, the original action can still use the machine.
+        """
         if self._clock.uptime() < self._asks_at:
             return
         try:
-            self._entity = self._entity or f"AGENT#{self._aws.user_id()}"
+            self._own = self._own or f"AGENT#{self._aws.user_id()}"
+            self._put(self._own, "AGENT", _members(self.report))
         except (Unanswered, Refused) as error:
-            if not self._shared:
+            if not self._shared or (self._own and isinstance(error, Unanswered)):
                 raise
             self._asks_at = self._clock.uptime() + _ASKS_EVERY
-            say(f"identity.unknown {error}")
-            return
-        try:
-            self._put(self._entity, "AGENT", {"M": {name: {"S": text} for name, text in self.report.items()}})
-        except Refused as error:
-            if "AccessDenied" not in error.code:
-                raise
-            self._asks_at = self._clock.uptime() + _ASKS_EVERY
-            say(
-                f"report.refused key=TYPE#{self._entity}: let the instance's role put its own item, see "
-                "https://github.com/org/refresh-action/blob/main/docs/instance.md#what-a-job-can-still-reach"
-            )
+            say(f"report.refused key=TYPE#{self._own} {error}; see the policy in docs/instance.md")
 
     def _get(self, entity: str, identifier: str) -> dict[str, Any] | None:
         asked = {"TableName": self._name, "Key": _key(entity, identifier), "ConsistentRead": True}
-        return self._aws.dynamodb("GetItem", asked).get("Item")
+        item: dict[str, Any] | None = self._aws.dynamodb("GetItem", asked).get("Item")
+        return item
 
     def _put(self, entity: str, kind: str, value: dict[str, Any]) -> None:
         now = self._clock.now()
         item = {
             **_key(entity, self._id),
-            "entityType": {"S": kind},
-            "identifier": {"S": self._id},
+            **_members({"entityType": kind, "identifier": self._id, "updatedAt": wire(now)})["M"],
             "value": value,
-            "updatedAt": {"S": wire(now)},
             "expiresAt": {"N": str(int(now) + _DAY)},
         }
         self._aws.dynamodb("PutItem", {"TableName": self._name, "Item": item})
@@ -135,9 +124,13 @@ def insist(what: str, attempt: Callable[[], Any]) -> Any:
 
 def text_of(members: dict[str, Any], name: str) -> str:
     """Read a text attribute; "" if it is absent or of another type."""
-    content = members.get(name, {}).get("S", "")
+    content = members.get(name, {}).get("S")
     return content if isinstance(content, str) else ""
 
 
 def _key(entity: str, identifier: str) -> dict[str, Any]:
-    return {"PK": {"S": f"TYPE#{entity}"}, "SK": {"S": f"ID#{identifier}"}}
+    return _members({"PK": f"TYPE#{entity}", "SK": f"ID#{identifier}"})["M"]
+
+
+def _members(texts: dict[str, str]) -> dict[str, Any]:
+    return {"M": {name: {"S": text} for name, text in texts.items()}}

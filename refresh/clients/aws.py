@@ -44,8 +44,10 @@ _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _EC2_READ_SECONDS = 30
 """EC2 may take longer to describe or terminate thousands of instances, and a retry is no faster."""
+_IAM_ATTEMPTS = 3
+"""IAM has no endpoint inside most networks; a run can do without its answer, and must not wait long for it."""
 _ALWAYS = ("dynamodb", "ec2", "sqs")
-"""The services whose clients every run needs."""
+"""The services without which no run works."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
 _CREDENTIALS_REMEDY = (
     "set role-to-assume, or run aws-actions/configure-aws-credentials before this step, or set AWS_ACCESS_KEY_ID and "
@@ -64,7 +66,7 @@ class AwsClients:
 
 
 class OnDemand:
-    """Clients that few runs need, each created at its first use, one at a time: a session is not thread-safe."""
+    """Clients that not every action needs, created at their first use, one at a time: a session is not thread-safe."""
 
     def __init__(self, create: Callable[[str], Any]) -> None:
         self._create = create
@@ -123,6 +125,8 @@ def connect(desired: PoolAccess, id_tokens: IdTokens | None, hooks: ProcessHooks
         merged = shared.merge(config) if config else shared
         if service == "ec2":
             merged = merged.merge(Config(read_timeout=_EC2_READ_SECONDS))
+        if service == "iam":
+            merged = merged.merge(Config(retries={"mode": "standard", "total_max_attempts": _IAM_ATTEMPTS}))
         # Any: the stubs do not know a client whose name is a variable.
         client: Any = chain.create_client(service, config=merged)
         skew.listen(client)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from refresh.pool import names, ownership
+from refresh.pool import names, ownership, records
 
 
 @frozen
@@ -69,15 +69,26 @@ TAGGED_INSTANCES = Statement(
 )
 
 
-def items(sid: str, *entities: str) -> Statement:
-    """Allow actions on these kinds of items only.
+OWN_REPORT = f"{records.AGENT}#${{aws:userid}}"
+"""The entity of the report that an instance writes itself; for IAM the variable is the role's id and the instance's.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+ANY_REPORT = f"{records.AGENT}#*"
+"""A pattern of the entities of all reports."""
+
+
+def items(sid: str, *entities: str, patterns: tuple[str, ...] = ()) -> Statement:
+    """Allow actions on these kinds of items only, and on those whose entity matches one of the patterns.
 
     DynamoDB puts the partition keys of a request into `dynamodb:LeadingKeys`. `ForAllValues` also holds for a request
-    without that key, so the second condition requires it.
+    without that key, so the second condition requires it. IAM requires all conditions of a statement, so with a
+    pattern all keys are compared as patterns; a key without a wildcard matches itself only.
     """
-    keys = tuple(names.partition_key(entity) for entity in entities)
+    operator = "ForAllValues:StringLike" if patterns else "ForAllValues:StringEquals"
+    keys = tuple(names.partition_key(entity) for entity in (*entities, *patterns))
     conditions: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys},
+        operator: {"dynamodb:LeadingKeys": keys},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
     return Statement(sid, STATE_TABLE.resources, conditions)

@@ -5,6 +5,7 @@ Their roles cannot read METADATA, where the registration token is. The form is t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,11 @@ from refresh.pool import records
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 _LONGEST = timedelta(days=366)
+ROLE_ID = re.compile(r"AROA[A-Z0-9]{12,124}")
+"""The unique id of a role in IAM.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+"""
 
 
 @frozen(kw_only=True)

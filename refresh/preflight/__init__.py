@@ -1,6 +1,7 @@
 """EC2, IAM and STS: checks of the resources that the owner named, before anything is written of them.
 
-A run that changes nothing makes no calls here. Each resource is read once, for all components that write of it.
+A run that changes nothing reads none of them but the instance profile, which the door settings need. Each resource is
+read once, for all components that write of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from refresh.engine.shared_read import LazyRead
 from refresh.pool.permissions import EC2, IMAGE_PARAMETER, INSTANCE_PROFILE, Needs
 from refresh.preflight import policy
 from refresh.preflight.findings import Findings, together
-from refresh.preflight.policy import Network, Profile
+from refresh.preflight.policy import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,15 +28,12 @@ if TYPE_CHECKING:
 
     from refresh.desired import DesiredState
     from refresh.pool.permissions import Calls
-    from refresh.ports import Clock, Iam, OnDemand
+    from refresh.ports import Clock, OnDemand
     from refresh.preflight.image_lookup import Image
     from refresh.preflight.policy import Read
+    from refresh.preflight.profile_lookup import Profile
 
 T = TypeVar("T")
-_PROFILE = (
-    "Correct iam-instance-profile, or create the profile in this account. IAM may show a new profile late: the next "
-    "run checks again."
-)
 
 
 @frozen(init=False)
@@ -55,6 +53,7 @@ class Preflight:
         ec2: EC2Client,
         on_demand: OnDemand,
         image: LazyRead[Image],
+        profile: LazyRead[Profile],
         clock: Clock,
         executor: Executor,
     ) -> None:
@@ -63,7 +62,7 @@ class Preflight:
             clock,
             AccountGate(desired.allowed_account_ids, on_demand, executor),
             image,
-            LazyRead(executor, lambda: _profile(on_demand.iam(), desired.instance_profile)),
+            profile,
             LazyRead(executor, partial(_network, ec2, desired)),
         )
 
@@ -71,9 +70,9 @@ class Preflight:
         """Check what instances are launched from; raises `Refused` with every problem."""
         self._image.begin()
         self._network.begin()
-        profile = _read(self._profile)
+        profile = read_or_error(self._profile)
         return _cleared(
-            policy.image(self._desired, _read(self._image), self._clock.now()),
+            policy.image(self._desired, read_or_error(self._image), self._clock.now()),
             policy.profile(self._desired, profile),
             policy.groups(self._desired, self._network()),
         )
@@ -90,7 +89,7 @@ def _cleared(*findings: Findings) -> Clearance:
     return Clearance(found.warnings, found.notes)
 
 
-def _read(read: Callable[[], T]) -> Read[T]:
+def read_or_error(read: Callable[[], T]) -> Read[T]:
     """Read, or return the error as the finding; refused credentials show at the writes."""
     try:
         return read()
@@ -98,29 +97,18 @@ def _read(read: Callable[[], T]) -> Read[T]:
         return error
 
 
-def _profile(iam: Iam, given: str) -> Profile:
-    try:
-        found = iam.get_instance_profile(InstanceProfileName=given.rpartition("/")[2]).get("InstanceProfile", {})
-    except errors.NotFound as error:
-        raise errors.NotFound(error.operation, error.code, error.message, remedy=_PROFILE) from None
-    roles = found.get("Roles", [])
-    trusts = next((each.get("AssumeRolePolicyDocument") for each in roles), None)
-    names = tuple(each.get("RoleName", "") for each in roles)
-    return Profile(str(found.get("Arn", "")), names, trusts if isinstance(trusts, dict) else None)
-
-
 def _network(ec2: EC2Client, desired: DesiredState) -> Network:
     """Read the VPCs of subnets and security groups, by filters: one unknown id would fail a request by ids."""
     subnets, groups = (
-        _read(partial(_subnets, ec2, desired.subnet_ids)),
-        _read(partial(_groups, ec2, desired.security_group_ids)),
+        read_or_error(partial(_subnets, ec2, desired.subnet_ids)),
+        read_or_error(partial(_groups, ec2, desired.security_group_ids)),
     )
     described = {
         id_: each for one in (subnets, groups) if not isinstance(one, errors.ApiError) for id_, each in one.items()
     }
     found = Network(_vpcs(subnets), _vpcs(groups), described=described)
     if policy.apart(found):
-        associated = _read(partial(_associated, ec2, desired.security_group_ids))
+        associated = read_or_error(partial(_associated, ec2, desired.security_group_ids))
         return evolve(found, associated=associated)
     return found
 
@@ -167,7 +155,8 @@ CALLS: Calls = {
         EC2,
     ),
     "iam:GetInstanceProfile": Needs(
-        "before the template is written: whether the instance profile exists and has a role", INSTANCE_PROFILE
+        "always: the id of the role in the instance profile, and before the template is written whether both exist",
+        INSTANCE_PROFILE,
     ),
     "ssm:GetParameters": Needs(
         "before the template is written, with a root volume always: the image's id",

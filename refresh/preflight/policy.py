@@ -17,6 +17,7 @@ from refresh.pool import records
 from refresh.preflight import images, networks
 from refresh.preflight.findings import Findings, together
 from refresh.preflight.image_lookup import Image
+from refresh.preflight.profile_lookup import Profile
 from refresh.text import enumerated
 
 T = TypeVar("T")
@@ -29,16 +30,6 @@ _EC2 = ("ec2.", "*")
 """Prefixes of EC2's principal in a trust policy: each partition has its own."""
 _NOT_OURS = ("AuthFailure", "InvalidAMIID.")
 """Codes with which EC2 refuses an image that does not exist, or not for this account."""
-
-
-@frozen
-class Profile:
-    """An instance profile."""
-
-    arn: str
-    roles: tuple[str, ...]
-    trusts: Mapping[str, Any] | None = None
-    """The role's trust policy; None if IAM did not return it."""
 
 
 @frozen
@@ -79,10 +70,8 @@ def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
     given = desired.instance_profile
     if isinstance(found, errors.ApiError):
         return _unread("iam-instance-profile", found)
-    if given.startswith(_ARN) and given != found.arn:
-        return Findings((f"iam-instance-profile: this account's profile of that name is {found.arn}, not {given}.",))
-    if not found.roles:
-        return Findings((f"iam-instance-profile: {given} has no role; add the runners' role to it.",))
+    if wrong := without_role(desired, found):
+        return Findings((wrong,))
     if found.trusts and not _trusts_ec2(found.trusts):
         problem = (
             f"iam-instance-profile: the role {found.roles[0]} in {given} does not trust EC2, so instances would have "
@@ -90,6 +79,16 @@ def profile(desired: DesiredState, found: Read[Profile]) -> Findings:
         )
         return Findings((problem,))
     return Findings()
+
+
+def without_role(desired: DesiredState, found: Profile) -> str:
+    """Return why no instance gets a role from this profile; "" if it has one."""
+    given = desired.instance_profile
+    if given.startswith(_ARN) and given != found.arn:
+        return f"iam-instance-profile: this account's profile of that name is {found.arn}, not {given}."
+    if not found.roles:
+        return f"iam-instance-profile: {given} has no role; add the runners' role to it."
+    return ""
 
 
 def _trusts_ec2(trusts: Mapping[str, Any]) -> bool:

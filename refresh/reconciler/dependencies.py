@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from refresh.ports import Clients, Clock
     from refresh.preflight import Preflight
     from refresh.preflight.image_lookup import Image, RootDevice
+    from refresh.preflight.profile_lookup import Profile
     from refresh.reconciler.garbage_collector.actual import Actual as Collected
     from refresh.reconciler.prefetch import Prefetch
     from refresh.reconciler.runner_release.releases import Release
@@ -52,6 +53,7 @@ class Dependencies:
     sender: Sender
     preflight: Preflight
     image: LazyRead[Image]
+    profile: LazyRead[Profile]
     over: Callable[[], bool]
     """Whether nothing new may be started."""
     progress: Callable[[str, int, int], None]

@@ -17,7 +17,7 @@ from refresh.engine.component import Run
 from refresh.engine.convergence import Convergence
 from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import LazyRead
-from refresh.preflight import Preflight, image_lookup
+from refresh.preflight import Preflight, image_lookup, profile_lookup
 from refresh.reconciler import prefetch
 from refresh.reconciler.dependencies import Dependencies
 from refresh.reconciler.garbage_collector import GarbageCollector
@@ -104,6 +104,8 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     image = LazyRead(executor, partial(image_lookup.look_up, clients.ec2, clients.on_demand.ssm, desired.image))
     if desired.root_volume or desired.delete_volumes_on_termination:
         image.begin()
+    profile = LazyRead(executor, partial(profile_lookup.look_up, clients.on_demand, desired.instance_profile))
+    profile.begin()  # every run needs it, though not before other components have ended
     started: dict[str, Future[Converged[Any]]] = {}
     given = Dependencies(
         desired=desired,
@@ -112,8 +114,9 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         executor=executor,
         prefetch=first,
         sender=Sender(clients.dynamodb, clock, executor, run.over),
-        preflight=Preflight(desired, clients.ec2, clients.on_demand, image, clock, executor),
+        preflight=Preflight(desired, clients.ec2, clients.on_demand, image, profile, clock, executor),
         image=image,
+        profile=profile,
         over=run.over,
         progress=progress,
         started=started,

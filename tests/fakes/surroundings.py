@@ -8,6 +8,7 @@ from moto.backends import get_backend
 from moto.ec2.models.amis import Ami
 
 from tests.fakes.desired import ACCOUNT_ID, IMAGE, OTHER_IMAGE, PROFILE, REGION
+from tests.fakes.runner_role import ROLE_ID
 
 
 class _Image(Ami):
@@ -28,4 +29,7 @@ def furnish() -> None:
     iam = get_backend("iam")[ACCOUNT_ID]["aws"]
     if PROFILE not in iam.instance_profiles:
         role = iam.create_role("runner", "{}", "/", None, "", [], "3600")
+        del iam.roles[role.id]
+        role.id = ROLE_ID  # not by chance, so that tests can name what an instance writes
+        iam.roles[ROLE_ID] = role
         iam.create_instance_profile(PROFILE, "/", [role.name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from collections.abc import Mapping
@@ -112,9 +111,9 @@ def allowed(policy: Document, action: str, arn: str, context: Context | None = N
     """Judge a request as IAM does, for what our policies use."""
     return any(
         action in _listed(statement["Action"])
-        and any(re.fullmatch(fnmatch.translate(pattern), arn) for pattern in _listed(statement["Resource"]))
+        and any(_pattern(each, {}).fullmatch(arn) for each in _listed(statement["Resource"]))
         and all(
-            _holds(operator, _listed(wanted), (context or {}).get(key))
+            _holds(operator, _listed(wanted), key, context or {})
             for operator, keys in statement.get("Condition", {}).items()
             for key, wanted in keys.items()
         )
@@ -125,7 +124,7 @@ def allowed(policy: Document, action: str, arn: str, context: Context | None = N
 def asked(operation: str, body: bytes) -> list[tuple[str, list[str]]]:
     """List what IAM asks of a request to DynamoDB: the action with the partition keys of its items, for each of both.
 
-    moto does not judge keys. IAM checks a transaction item by item.
+    moto does not judge keys. IAM checks a transaction item by item. A scan names no key.
     """
     request = json.loads(body)
     if operation == "dynamodb:TransactWriteItems":
@@ -133,26 +132,48 @@ def asked(operation: str, body: bytes) -> list[tuple[str, list[str]]]:
         return [(f"dynamodb:{name}Item", _keys([each.get("Item") or each["Key"]])) for name, each in actions]
     if operation == "dynamodb:BatchGetItem":
         return [(operation, _keys(each["Keys"])) for each in request["RequestItems"].values()]
+    if operation == "dynamodb:BatchWriteItem":
+        writes = [write for each in request["RequestItems"].values() for write in each]
+        return [(operation, _keys(each.get("Item") or each["Key"] for write in writes for each in write.values()))]
     if operation == "dynamodb:Query":
         # The one value that is compared with the partition key.
         keys = [each["S"] for each in request["ExpressionAttributeValues"].values() if each["S"].startswith("TYPE#")]
         return [(operation, keys)]
-    return [(operation, _keys([request.get("Key") or request["Item"]]))]
+    named = request.get("Key") or request.get("Item")
+    return [(operation, _keys([named] if named else []))]
 
 
 def _keys(items: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({each["PK"]["S"] for each in items})
 
 
-def _holds(operator: str, wanted: list[str], given: str | list[str] | None) -> bool:
+def _holds(operator: str, wanted: list[str], key: str, context: Context) -> bool:
+    given = context.get(key)
     if operator == "Null":
         return [str(given is None).lower()] == wanted
     if given is None:
         return operator.startswith("ForAllValues:")
-    if operator == "ArnLike":
-        return any(fnmatch.fnmatchcase(str(given), pattern) for pattern in wanted)
-    assert operator in {"StringEquals", "Bool", "ForAllValues:StringEquals"}
-    return {*_listed(given)} <= {*wanted}
+    kind = operator.removeprefix("ForAllValues:")
+    assert kind in {"StringEquals", "Bool", "StringLike", "ArnLike"}
+    patterns = [_pattern(each, context, wild=kind.endswith("Like")) for each in wanted]
+    return all(any(each.fullmatch(value) for each in patterns) for value in _listed(given))
+
+
+def _pattern(wanted: str, context: Context, *, wild: bool = True) -> re.Pattern[str]:
+    """Return what a value of a policy matches.
+
+    A variable is the request's own, to the letter; one that the request lacks matches nothing.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    parts = re.split(r"(\$\{[^}]*\}|[*?])", wanted)
+    return re.compile("".join(_part(each, context, wild=wild) for each in parts), re.DOTALL)
+
+
+def _part(part: str, context: Context, *, wild: bool) -> str:
+    if part.startswith("${"):
+        value = context.get(part[2:-1])
+        return re.escape(value) if isinstance(value, str) else "(?!)"
+    return {"*": ".*", "?": "."}[part] if wild and part in {"*", "?"} else re.escape(part)
 
 
 def enforceable(policy: Document, without: Collection[str] = (), calls: Mapping[str, Call] = REFRESH) -> Document:

@@ -127,20 +127,6 @@ def test_only_tagged_instances_own_templates_and_the_runner_role_can_be_used(
     assert policies.allowed(policies.filled(name), action, arn, context) is allowed
 
 
-@pytest.mark.shows("A1")
-def test_an_instance_can_read_and_write_only_its_kinds_of_items() -> None:
-    document = policies.filled("instance-profile")
-    for entity, action in (
-        ("INSTANCE", "dynamodb:GetItem"),
-        ("METADATA", "dynamodb:GetItem"),
-        ("HEARTBEAT", "dynamodb:PutItem"),
-        ("WS", "dynamodb:PutItem"),
-    ):
-        context = {KEYS: names.partition_key(entity)}
-        tried = ("dynamodb:GetItem", "dynamodb:PutItem")
-        assert [each for each in tried if policies.allowed(document, each, TABLE, context)] == [action]
-
-
 @pytest.mark.shows("A30")
 def test_the_trust_policy_accepts_both_subjects_of_one_branch_and_no_other() -> None:
     (statement,) = policies.filled("trust-policy")["Statement"]

@@ -93,6 +93,8 @@ PROVISION = merged((*_PROVISION, refresh.clients.calls.CALLS))
 """What a run of provision can call."""
 PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS, *_PROVISION))
 """What the program can call, whichever action runs it."""
+AGENT = merged((refresh.agent.calls.CALLS, refresh.agent.calls.ORIGINAL_CALLS))
+"""What the agent can call on an instance."""
 ROLES = (
     Role("refresh", REFRESH.values()),
     Role("plan-only", [call for call in REFRESH.values() if not call.writes]),
@@ -100,5 +102,5 @@ ROLES = (
     Role("provision", PROVISION.values()),
     # EC2 resolves the parameter as the caller who launches.
     Role("image-parameter", merged([{"ssm:GetParameters": Needs(statement=IMAGE_PARAMETER)}]).values()),
-    Role("instance-profile", merged([refresh.agent.calls.CALLS]).values()),
+    Role("instance-profile", AGENT.values()),
 )

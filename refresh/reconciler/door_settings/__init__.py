@@ -15,6 +15,7 @@ from refresh.engine.change import Skipped
 from refresh.engine.component import attempt
 from refresh.engine.registration import Item, Registration
 from refresh.pool import names, records, settings
+from refresh.preflight import read_or_error
 from refresh.reconciler.door_settings import observe, policy, predict
 from refresh.reconciler.launch_template import LaunchTemplate
 from refresh.reconciler.parameters import Parameters
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from refresh.engine.change import Outcome, Plan
     from refresh.engine.report import ComponentReport
     from refresh.ports import Clock
+    from refresh.preflight.profile_lookup import Profile
     from refresh.reconciler.dependencies import Dependencies
     from refresh.reconciler.door_settings.actual import Actual
     from refresh.reconciler.door_settings.changes import WriteSettings
@@ -47,12 +49,15 @@ class DoorSettings:
     """Waits for the components that keep METADATA items."""
     require_table: Callable[[], None]
     """Raises if the state table cannot be written to."""
+    profile: Callable[[], Profile]
+    """Waits for IAM's description of the instance profile."""
     clock: Clock
 
     def observe(self) -> Actual:
-        """Wait for the other components, then read the items; in mode plan as they are going to be written."""
+        """Wait for the other components and IAM, then read the items; in mode plan as they are going to be written."""
         due = observe.due(self.desired, self.reports(), self.clock.now())
-        return observe.observe(self.metadata, due)
+        role = observe.runner_role(self.desired, read_or_error(self.profile))
+        return observe.observe(self.metadata, due, role)
 
     def plan(self, actual: Actual, now: datetime) -> Plan[WriteSettings]:  # noqa: ARG002 - the protocol's shape
         """See `policy.plan`; if the table is the reason why nothing is recorded, that is reported."""
@@ -87,16 +92,18 @@ COMPONENT: Registration[Dependencies] = Registration(
             names.SETTINGS_IDENTIFIER,
             "M {repository: S, server: S, classes: M {<class>: M {cpu: N, mmem: N, queueUrl: S}}, subnetIds: L of S, "
             "templateName: S, templateId: S, templateVersion: N, idleTimeSec: N, maxRuntimeMin: N, "
-            "tokenValidUntil: S, maxInstances: M {<class>: N}, originalModes: BOOL}",
+            "tokenValidUntil: S, maxInstances: M {<class>: N}, originalModes: BOOL, runnerRoleId: S}",
             "the owner of the pool, as in the item `pool`; what METADATA holds of classes, subnets, template, idle "
             "time and maximum runtime; until when the registration token can be used, empty if there is none; how "
-            "many instances a class may have; whether the original action's modes still work",
-            "our `provision` and `release`: an item without one of the others; `templateVersion` may be absent",
+            "many instances a class may have; whether the original action's modes still work; the unique id of the "
+            "role in the instance profile, which the keys of the instances' reports have",
+            "our `provision` and `release`: an item without one of the others; `templateVersion` may be absent, and "
+            "`runnerRoleId` too, as long as IAM has not shown it",
             records.SETTINGS,
         ),
     ),
     after=(StateTable.name, LaunchTemplate.name, ResourcePools.name, Parameters.name, RegistrationToken.name),
     build=lambda given: DoorSettings(
-        given.desired, given.prefetch.metadata, given.reports, given.require_table, given.clock
+        given.desired, given.prefetch.metadata, given.reports, given.require_table, given.profile, given.clock
     ),
 )

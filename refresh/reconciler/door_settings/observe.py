@@ -1,12 +1,15 @@
-"""The METADATA items that SETTINGS repeats: as they are, or in mode plan as other components will write them."""
+"""What SETTINGS repeats: METADATA items, in mode plan as other components will write them, and the instances' role."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from refresh import errors
 from refresh.desired import REGISTRATION_TOKEN_LIFE
 from refresh.pool import names, records
-from refresh.reconciler.door_settings.actual import Actual
+from refresh.pool.settings import ROLE_ID
+from refresh.preflight import policy as preflight_policy
+from refresh.reconciler.door_settings.actual import Actual, RunnerRole
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.changes import RecordTemplate
 from refresh.reconciler.parameters.changes import WriteParameter
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.dynamodb.metadata_items import MetadataItems
     from refresh.engine.report import ComponentReport
+    from refresh.preflight.policy import Read
+    from refresh.preflight.profile_lookup import Profile
 
 REPEATED = (
     names.LAUNCH_TEMPLATE_IDENTIFIER,
@@ -32,7 +37,7 @@ REPEATED = (
 _TOKEN = names.REGISTRATION_TOKEN_IDENTIFIER
 
 
-def observe(metadata: MetadataItems, due: Mapping[str, Any]) -> Actual:
+def observe(metadata: MetadataItems, due: Mapping[str, Any], role: RunnerRole) -> Actual:
     """Read the items; a value in `due` stands for the stored one. Of the token only its expiry is kept."""
     values = {identifier: due.get(identifier, metadata.read(identifier).get("value")) for identifier in REPEATED}
     token = records.mapping({"value": due[_TOKEN]} if _TOKEN in due else metadata.read(_TOKEN), "value")
@@ -41,7 +46,20 @@ def observe(metadata: MetadataItems, due: Mapping[str, Any]) -> Actual:
         {identifier: value for identifier, value in values.items() if value is not None},
         (records.text(token, "expires_at") or "") if usable else "",
         metadata.read(names.SETTINGS_IDENTIFIER, records.SETTINGS).get("value"),
+        role,
     )
+
+
+def runner_role(desired: DesiredState, found: Read[Profile]) -> RunnerRole:
+    """Return the role in the instance profile, or why it is unknown."""
+    if isinstance(found, errors.ApiError):
+        return RunnerRole(unknown_because=f"iam-instance-profile: {found}")
+    if wrong := preflight_policy.without_role(desired, found):
+        return RunnerRole(unknown_because=wrong)
+    if not ROLE_ID.fullmatch(found.role_id):
+        problem = f"IAM gave {found.roles[0]}, the role in {desired.instance_profile}, no id of the form AROA..."
+        return RunnerRole(unknown_because=f"iam-instance-profile: {problem}; the next run asks again.")
+    return RunnerRole(found.role_id)
 
 
 def due(desired: DesiredState, reports: Iterable[ComponentReport], now: datetime) -> dict[str, Any]:

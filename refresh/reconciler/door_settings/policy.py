@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from refresh import errors
 from refresh.engine.change import Plan
 from refresh.pool import names, records
-from refresh.pool.settings import MINUTE, SECOND, Settings, classes_in, duration_in, from_item, texts_in, to_value
+from refresh.pool.settings import (
+    MINUTE,
+    ROLE_ID,
+    SECOND,
+    Settings,
+    classes_in,
+    duration_in,
+    from_item,
+    texts_in,
+    to_value,
+)
 from refresh.reconciler.door_settings.changes import WriteSettings
 
 if TYPE_CHECKING:
@@ -33,11 +43,28 @@ _UNKNOWN = Settings(
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
-    """Plan a write if the stored form differs; raises `Blocked` if the table does not record enough of the pool."""
+    """Plan a write if the stored form differs.
+
+    Raises `Blocked` if the table does not record enough of the pool, and `Refused` if the doors could not see what any
+    instance reports.
+    """
     wanted = projected(desired, actual)
-    if actual.stored == records.to_wire(to_value(wanted)):
-        return Plan()
-    return Plan((WriteSettings(actual.stored, wanted),))
+    kept, unknown = wanted.runner_role_id, actual.role.unknown_because
+    if not kept and not desired.original_modes:
+        raise errors.Refused(
+            "not written: provision and release could see no report of an instance, because the id of the runners' "
+            f"role is unknown. {unknown}"
+        )
+    written = () if actual.stored == records.to_wire(to_value(wanted)) else (WriteSettings(actual.stored, wanted),)
+    if not unknown:
+        return Plan(written)
+    if kept:
+        return Plan(written, notes=(f"the id of the runners' role stays {kept}, since it was not read. {unknown}",))
+    warning = (
+        "the id of the runners' role is unknown, so provision and release believe heartbeats and signals that every "
+        f"instance of the pool can write for the others. {unknown}"
+    )
+    return Plan(written, warnings=(warning,))
 
 
 def projected(desired: DesiredState, actual: Actual) -> Settings:
@@ -64,6 +91,7 @@ def projected(desired: DesiredState, actual: Actual) -> Settings:
         template_version=version,
         max_instances=dict(desired.max_instances),
         original_modes=desired.original_modes,
+        runner_role_id=actual.role.id or (known.runner_role_id if ROLE_ID.fullmatch(known.runner_role_id) else ""),
     )
     parts = {
         names.LAUNCH_TEMPLATE_IDENTIFIER: settings.template_id,

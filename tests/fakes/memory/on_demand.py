@@ -8,6 +8,7 @@ from attrs import define
 
 from tests.fakes.desired import ACCOUNT_ID, IMAGE
 from tests.fakes.memory.account import Account, operation, refused
+from tests.fakes.runner_role import ROLE_ID
 
 
 @define
@@ -41,7 +42,7 @@ class OnDemand:
         if said.get("absent"):
             raise refused("iam:GetInstanceProfile", "NoSuchEntity", f"Instance Profile {name} cannot be found.", 404)
         arn = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{name}"
-        return {"InstanceProfile": {"Arn": arn, "Roles": [{"RoleName": "runner"}], **said}}
+        return {"InstanceProfile": {"Arn": arn, "Roles": [{"RoleName": "runner", "RoleId": ROLE_ID}], **said}}
 
     @operation("ssm:GetParameters")
     def get_parameters(self, **_: Any) -> dict[str, Any]:

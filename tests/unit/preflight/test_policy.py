@@ -10,7 +10,8 @@ from refresh import errors
 from refresh.preflight import policy
 from refresh.preflight.findings import Findings, together
 from refresh.preflight.image_lookup import Image
-from refresh.preflight.policy import Network, Profile
+from refresh.preflight.policy import Network
+from refresh.preflight.profile_lookup import Profile
 from tests.fakes.desired import IMAGE, desired
 from tests.fakes.serial import NOW
 

@@ -12,9 +12,11 @@ from refresh.engine.change import Skipped
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.pool import names, records
+from refresh.preflight.profile_lookup import Profile
 from refresh.reconciler.door_settings import DoorSettings
 from tests.fakes.desired import desired
 from tests.fakes.items import Items, metadata
+from tests.fakes.runner_role import ROLE_ID
 from tests.fakes.serial import StillClock
 from tests.unit.reconciler.door_settings.test_policy import RECORDED
 
@@ -24,12 +26,18 @@ if TYPE_CHECKING:
     from refresh.engine.report import ComponentReport
 
 DOORS, TOKEN = names.SETTINGS_IDENTIFIER, names.REGISTRATION_TOKEN_IDENTIFIER
+PROFILE = Profile("arn", ("runner",), role_id=ROLE_ID)
 NOT_READY = "the state table is not ready"
 
 
-def _run(items: Items, mode: Mode = Mode.APPLY, require_table: Callable[[], None] = lambda: None) -> ComponentReport:
+def _run(
+    items: Items,
+    mode: Mode = Mode.APPLY,
+    require_table: Callable[[], None] = lambda: None,
+    profile: Callable[[], Profile] = lambda: PROFILE,
+) -> ComponentReport:
     clock = StillClock()
-    component = DoorSettings(desired(), metadata(items), lambda: (), require_table, clock)
+    component = DoorSettings(desired(), metadata(items), lambda: (), require_table, profile, clock)
     return converge(component, Run(mode=mode, clock=clock)).report
 
 
@@ -40,6 +48,7 @@ def test_settings_are_written_once_as_an_item_of_their_own_kind() -> None:
     written = items.items[DOORS]
     assert (written["PK"], written["SK"]) == ({"S": "TYPE#SETTINGS"}, {"S": "ID#doors"})
     assert written["value"]["M"]["templateId"] == {"S": "lt-1"}
+    assert written["value"]["M"]["runnerRoleId"] == {"S": ROLE_ID}
     assert _run(items).status == "as desired"
     assert items.calls == ["BatchGetItem", "PutItem", "BatchGetItem"]
 
@@ -49,6 +58,20 @@ def test_mode_plan_lists_the_write_and_makes_none() -> None:
     report = _run(items, Mode.PLAN)
     assert (len(report.planned), report.following, items.puts) == (1, (), [])
     assert report.planned == _run(items).planned
+
+
+def test_a_role_that_iam_does_not_show_stops_no_write_and_loses_no_id() -> None:
+    def refuse() -> Profile:
+        raise errors.PermissionDenied("iam:GetInstanceProfile", "AccessDenied")
+
+    items = Items(RECORDED)
+    first = _run(items, profile=refuse)
+    assert (len(first.done), len(first.warnings), first.error) == (1, 1, None)
+    assert "runnerRoleId" not in items.items[DOORS]["value"]["M"]
+    assert len(_run(items).done) == 1
+    again = _run(items, profile=refuse)
+    assert (again.outcomes, again.warnings, len(again.notes)) == ((), (), 1)
+    assert items.items[DOORS]["value"]["M"]["runnerRoleId"] == {"S": ROLE_ID}
 
 
 class _Overtaken(Items):
@@ -110,5 +133,5 @@ def test_it_waits_for_the_components_that_keep_metadata(mode: Mode) -> None:
     clock = StillClock()
     reading = metadata(items)
     reading.read_again()
-    component = DoorSettings(desired(mode=mode), reading, reports, lambda: None, clock)
+    component = DoorSettings(desired(mode=mode), reading, reports, lambda: None, lambda: PROFILE, clock)
     assert component.observe().recorded == RECORDED

@@ -12,9 +12,10 @@ from refresh import errors
 from refresh.pool import names, records
 from refresh.pool.settings import ClassSettings, Settings, to_value
 from refresh.reconciler.door_settings import policy, predict
-from refresh.reconciler.door_settings.actual import Actual
+from refresh.reconciler.door_settings.actual import Actual, RunnerRole
 from tests.fakes.desired import desired
 from tests.fakes.memory import expressions
+from tests.fakes.runner_role import ROLE_ID
 from tests.fakes.serial import NOW
 
 RECORDED: dict[str, Any] = {
@@ -36,8 +37,11 @@ WANTED = Settings(
     max_runtime=timedelta(minutes=30),
     token_valid_until=NOW,
     original_modes=True,
+    runner_role_id=ROLE_ID,
 )
-ACTUAL = Actual(RECORDED, records.wire_time(NOW), records.to_wire(to_value(WANTED)))
+ACTUAL = Actual(RECORDED, records.wire_time(NOW), records.to_wire(to_value(WANTED)), RunnerRole(ROLE_ID))
+UNKNOWN = RunnerRole(unknown_because="iam-instance-profile: PermissionDenied: iam:GetInstanceProfile: no.")
+WITHOUT_ROLE = records.to_wire(to_value(evolve(WANTED, runner_role_id="")))
 
 
 def test_settings_are_what_metadata_holds_and_nothing_is_written_if_they_are_right() -> None:
@@ -80,9 +84,47 @@ def test_a_new_version_of_the_template_is_written() -> None:
 
 def test_an_item_without_the_later_members_is_completed() -> None:
     members = records.mapping({"value": ACTUAL.stored}, "value")
-    earlier = {name: each for name, each in members.items() if name not in {"templateVersion", "maxInstances"}}
+    later = {"templateVersion", "maxInstances", "runnerRoleId"}
+    earlier = {name: each for name, each in members.items() if name not in later}
     (change,) = policy.plan(desired(), evolve(ACTUAL, stored={"M": earlier})).changes
-    assert [*map(str, change.differences)] == ["templateVersion: (none) -> 3"]
+    differences = [*map(str, change.differences)]
+    assert differences == ["templateVersion: (none) -> 3", f"runnerRoleId: (none) -> {ROLE_ID}"]
+
+
+def test_another_role_in_the_profile_is_written() -> None:
+    (change,) = policy.plan(desired(), evolve(ACTUAL, role=RunnerRole("AROAANOTHERROLE000000"))).changes
+    assert [*map(str, change.differences)] == [f"runnerRoleId: {ROLE_ID} -> AROAANOTHERROLE000000"]
+
+
+@pytest.mark.parametrize("original_modes", [True, False])
+def test_a_role_that_cannot_be_read_stays_as_it_was_with_a_note(original_modes: bool) -> None:  # noqa: FBT001 - an input
+    stored = records.to_wire(to_value(evolve(WANTED, original_modes=original_modes)))
+    plan = policy.plan(desired(original_modes=original_modes), evolve(ACTUAL, stored=stored, role=UNKNOWN))
+    (note,) = plan.notes
+    assert (plan.changes, plan.warnings, plan.refusals) == ((), (), ())
+    assert ROLE_ID in note
+    assert UNKNOWN.unknown_because in note
+
+
+@pytest.mark.parametrize("role_id", ["", "runner", "AROA", "AROA*************"])
+def test_while_the_original_works_an_unknown_role_is_a_warning(role_id: str) -> None:
+    """The rest is written all the same; a stored text that no role has counts as none."""
+    stored = records.to_wire(to_value(evolve(WANTED, runner_role_id=role_id, max_runtime=timedelta(minutes=29))))
+    plan = policy.plan(desired(), evolve(ACTUAL, stored=stored, role=UNKNOWN))
+    (warning,) = plan.warnings
+    assert UNKNOWN.unknown_because in warning
+    assert "every instance of the pool can write for the others" in warning
+    (change,) = plan.changes
+    assert change.settings == evolve(WANTED, runner_role_id="")
+    following = policy.plan(desired(), predict.predict(evolve(ACTUAL, role=UNKNOWN), [change]))
+    assert following.changes == ()
+
+
+@pytest.mark.parametrize("stored", [None, WITHOUT_ROLE])
+def test_without_the_original_no_settings_are_written_with_which_every_machine_seems_dead(stored: Any) -> None:
+    actual = evolve(ACTUAL, stored=stored, role=UNKNOWN)
+    with pytest.raises(errors.Refused, match="iam:GetInstanceProfile"):
+        policy.plan(desired(original_modes=False), actual)
 
 
 def test_a_stored_form_with_the_same_meaning_is_replaced() -> None:
