@@ -415,9 +415,9 @@ class TestDownload:
 
     @pytest.mark.usefixtures("slept")
     def test_a_server_that_does_not_answer_is_a_failed_attempt(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert installation._CONNECT_SECONDS == 10
+        assert installation._SERVER_SECONDS == 10
         assert installation._DOWNLOAD_SECONDS == 90
-        monkeypatch.setattr(installation, "_CONNECT_SECONDS", 0.01)
+        monkeypatch.setattr(installation, "_SERVER_SECONDS", 0.01)
         with Archives() as server, pytest.raises(NotInstalled):
             install(_wanted(server.url), ROOT)
 
