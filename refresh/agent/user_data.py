@@ -1,15 +1,17 @@
-"""The program that makes an EC2 instance a runner: constant shell files after a header of quoted values.
+"""The program that makes an EC2 instance a runner: a header of quoted values, a constant wrapper and the agent.
 
-Nothing is interpolated into shell. The user's script is encoded in base64 and arrives byte for byte.
+Nothing is interpolated into shell. The user's script is the last value, as JSON, and arrives byte for byte. It must not
+be near the top: cloud-init takes a text with `mime-version:` in its first 4,096 bytes for a MIME message, see
+https://github.com/canonical/cloud-init/blob/main/cloudinit/user_data.py.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import gzip
 import hashlib
 import io
+import json
 import re
 import shlex
 import zlib
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 16384
 """Bytes before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html"""
-PARTS = ("log.sh", "metadata.sh", "table.sh", "lifetime.sh", "runner.sh", "agent.sh", "boot.sh")
-"""The shell files in order."""
+PROGRAM = "program.txt"
+"""The agent as one Python program, which `make generated` writes, after a line that says so."""
+END_OF_PROGRAM = "END_OF_AGENT"
+"""A line that the program does not have."""
 LONGEST_SERVER_URL = 64
 """Characters of the URL of a GitHub server."""
 LONGEST_URL = LONGEST_SERVER_URL + 92
@@ -40,17 +44,19 @@ _LONGEST_VERSION = "9999.9999.9999"
 _LONGEST_USER = "u" * 32
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_UNPACKED = 1024 * SIZE_LIMIT
+_SCRIPT = "PRE_RUNNER_SCRIPT"
+_LONGEST_VARIABLE = 131072
+"""Bytes of `NAME=value` and a NUL: MAX_ARG_STRLEN of https://man7.org/linux/man-pages/man2/execve.2.html."""
 _COMMENT_OR_BLANK = re.compile(r"^\s*(#.*)?\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
 
 class TooLarge(RefreshError):
-    """The user data exceeds EC2's limit even when it is compressed."""
+    """The user data exceeds EC2's limit even though it is compressed, or the script exceeds that of Linux."""
 
-    def __init__(self, size: int, packed: int) -> None:
+    def __init__(self, found: str, excess: int, limit: int) -> None:
         super().__init__(
-            f"the user data has {size} bytes and {packed} when compressed, {packed - SIZE_LIMIT} above the limit of "
-            f"{SIZE_LIMIT}; shorten pre-runner-script or have it fetch the rest"
+            f"{found}, {excess} above the limit of {limit}; shorten pre-runner-script or have it fetch the rest"
         )
 
 
@@ -68,6 +74,7 @@ class Settings:
     runner_url_arm64: str
     runner_sha256_arm64: str
     pre_runner_script: str
+    original_modes: bool
 
     @classmethod
     def at_their_longest(cls, region: str, table: str, pre_runner_script: str) -> Settings:
@@ -83,20 +90,24 @@ class Settings:
             runner_url_arm64=_noise("https://a", LONGEST_URL),
             runner_sha256_arm64=_noise("0", 64),
             pre_runner_script=pre_runner_script,
+            original_modes=False,
         )
 
 
 def render(settings: Settings) -> bytes:
-    """Render the user data: the same settings give the same bytes, compressed only if they exceed the limit.
+    """Render the user data, compressed: the same settings give the same bytes. cloud-init unpacks them.
 
-    cloud-init unpacks them. Raises `TooLarge` if they exceed it even when compressed.
+    Raises `TooLarge` if they exceed the limit of EC2, or the script that of a variable.
     """
-    plain = _plain(settings)
-    if len(plain) <= SIZE_LIMIT:
-        return plain
+    plain = rendered(settings)
     packed = _packed(plain)
     if len(packed) > SIZE_LIMIT:
-        raise TooLarge(len(plain), len(packed))
+        found = f"the user data has {len(plain)} bytes and {len(packed)} when compressed"
+        raise TooLarge(found, len(packed) - SIZE_LIMIT, SIZE_LIMIT)
+    variable = len(f"{_SCRIPT}={_as_json(settings.pre_runner_script)}\0")
+    if variable > _LONGEST_VARIABLE:
+        found = f"the script has {variable} bytes as a variable in JSON"
+        raise TooLarge(found, variable - _LONGEST_VARIABLE, _LONGEST_VARIABLE)
     return packed
 
 
@@ -112,9 +123,17 @@ def unpack(payload: bytes) -> bytes:
     return content if decompressor.eof else payload
 
 
-def _plain(settings: Settings) -> bytes:
-    header = "".join(f"readonly {name}={shlex.quote(value)}\n" for name, value in _header(settings).items())
-    return f"#!/usr/bin/env bash\n{header}{''.join(map(_shell, PARTS))}".encode()
+def rendered(settings: Settings) -> bytes:
+    """Render the user data as `unpack` returns it."""
+    header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in _header(settings).items())
+    program = f"program() {{\ncat <<'{END_OF_PROGRAM}'\n{_program()}{END_OF_PROGRAM}\n}}\n"
+    script = f"export {_SCRIPT}='{_as_json(settings.pre_runner_script)}'\n"
+    return f'#!/usr/bin/env bash\n{header}{_wrapper()}{program}{script}main "$@"\n'.encode()
+
+
+def _as_json(script: str) -> str:
+    """Write the script as JSON in ASCII without a single quote, so that it can be quoted, and compresses well."""
+    return json.dumps(script).replace("'", r"\u0027")
 
 
 def _packed(plain: bytes) -> bytes:
@@ -136,15 +155,21 @@ def _header(settings: Settings) -> Mapping[str, str]:
         "RUNNER_SHA256_X64": settings.runner_sha256_x64,
         "RUNNER_URL_ARM64": settings.runner_url_arm64,
         "RUNNER_SHA256_ARM64": settings.runner_sha256_arm64,
-        "PRE_RUNNER_SCRIPT_BASE64": base64.b64encode(settings.pre_runner_script.encode()).decode(),
+        "ORIGINAL_MODES": "true" if settings.original_modes else "false",
     }
 
 
 @functools.cache
-def _shell(name: str) -> str:
-    """Read a shell file once, without comments and indentation, which saves a third of EC2's limit."""
-    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+def _wrapper() -> str:
+    """Read the wrapper once, without comments and indentation."""
+    text = Path(__file__).with_name("wrapper.sh").read_text(encoding="utf-8")
     return _INDENTATION.sub("", _COMMENT_OR_BLANK.sub("", text))
+
+
+@functools.cache
+def _program() -> str:
+    """Read the agent once."""
+    return Path(__file__).with_name(PROGRAM).read_text(encoding="utf-8").partition("\n")[2]
 
 
 def _noise(prefix: str, length: int) -> str:

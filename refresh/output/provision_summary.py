@@ -65,6 +65,7 @@ def _urgent(run: ProvisionRun) -> Iterator[str]:
     report = shown(run)
     listed = [f"❌ {cell(text)}" for _, text in causes([report])]
     listed += [f"⚠️ {cell(text)}" for text in report.warnings]
+    listed += [f"ℹ️ {cell(text)}" for text in report.notes]  # noqa: RUF001 - the sign of information
     yield from bullets(listed)
 
 

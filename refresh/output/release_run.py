@@ -36,7 +36,7 @@ class Machine:
     result: str
     """`released` (back in the pool), `ended`, `skipped` (another process was first), `failed` or `not begun`."""
     reason: str = ""
-    """Why it ended, was skipped or failed."""
+    """Why it ended, was skipped or failed, or what happened to it before."""
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""What `provision` judges: the pool's settings, records, signals and heartbeats, and what it has launched so far."""
+"""What `provision` judges: the pool's settings, records and agents' reports, and what it has launched so far."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from refresh.pool.batches import batches
 from refresh.pool.launch import Fleet, FleetAnswer
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
-from refresh.pool.signals import BEATS_WITHIN, Signal, beating
+from refresh.pool.signals import BEATS_WITHIN, Report, beating
 from refresh.pool.usage import UsageClass
 
 Attempt = tuple[UsageClass, int]
@@ -58,11 +58,10 @@ class Actual:
     """When the whole pool was read last."""
     records: Mapping[str, InstanceRecord | Unreadable]
     """All records by id: those of this label as they are now, the others as they were at the last look."""
-    signals: Mapping[str, Signal] = field(factory=dict)
-    beats: Mapping[str, datetime] = field(factory=dict)
-    """When each agent wrote its last heartbeat."""
+    reports: Mapping[str, Report] = field(factory=dict)
+    """What agents report: those of the machines of this label, and of those that it could claim."""
     read_at: Mapping[str, datetime] = field(factory=dict)
-    """When a machine was read last, if that was after the last look."""
+    """When a machine's report was read last, if that was after the last look."""
     launches: Launches = field(factory=Launches)
     claimed: frozenset[str] = frozenset()
     """Machines that this provision has claimed."""
@@ -79,9 +78,18 @@ class Actual:
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
 
+    def report(self, identifier: str) -> Report:
+        """Return what the agent of a machine reports; empty if that is nothing, or was not read."""
+        return self.reports.get(identifier, Report())
+
     def beats_on(self, identifier: str) -> bool:
         """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
-        return beating(self.beats.get(identifier), self.seen_at(identifier))
+        return beating(self.report(identifier).beat, self.seen_at(identifier))
+
+    @property
+    def signals_expire(self) -> bool:
+        """Whether a signal may be absent since it is old: in an item of its own, an agent that beats keeps it."""
+        return not self.settings.runner_role_id
 
     def outdated(self, now: datetime) -> bool:
         """Whether machines that worked at the last look may have stopped since."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from refresh.pool import ownership, records
 from refresh.pool.permissions import (
+    ANY_REPORT,
     EC2,
     IMAGE_PARAMETER,
     QUEUES,
@@ -65,11 +66,18 @@ AT_LAUNCH = Statement(
     {"StringEquals": {"ec2:CreateAction": ("CreateFleet", "RunInstances")}},
 )
 
-_READ = items("ReadPool", records.HEARTBEAT, records.INSTANCE, records.RUN, records.SETTINGS, records.SIGNAL)
+_READ = items(
+    "ReadPool",
+    *(records.HEARTBEAT, records.INSTANCE, records.RUN, records.SETTINGS, records.SIGNAL),
+    patterns=(ANY_REPORT,),
+)
+"""One request asks for records and reports, so one statement has to allow all of them."""
 _WRITE = items("WriteInstancesAndRuns", records.INSTANCE, records.RUN)
 
 CALLS: Calls = {
-    "dynamodb:BatchGetItem": Needs("heartbeats and signals of its machines, until they are ready", _READ),
+    "dynamodb:BatchGetItem": Needs(
+        "what agents report: those of machines that may be claimed, and of its own until they are ready", _READ
+    ),
     "dynamodb:GetItem": Needs("always: the settings of the pool; what the run asked for before", _READ),
     "dynamodb:PutItem": Needs(
         "always: what the run asks for, which is a lease on the label; a record for each launched machine",
@@ -77,8 +85,8 @@ CALLS: Calls = {
         writes=True,
     ),
     "dynamodb:Query": Needs(
-        "always: the records of the instances, their heartbeats and signals",
-        items("ListPool", records.HEARTBEAT, records.INSTANCE, records.SIGNAL),
+        "always: the records of the instances",
+        items("ListInstances", records.INSTANCE),
     ),
     "dynamodb:TransactWriteItems": Needs(
         "records launched machines, starts those that are ready, writes the result, and gives machines up; IAM has no "

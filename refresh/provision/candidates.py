@@ -15,9 +15,10 @@ from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from refresh.desired import DesiredProvision
+    from refresh.pool.records import Unreadable
     from refresh.pool.usage import UsageClass
     from refresh.provision.actual import Actual
 
@@ -51,16 +52,23 @@ def ordered(desired: DesiredProvision, actual: Actual, now: datetime) -> list[In
     version = str(actual.settings.template_version or "")
     found = [
         each
-        for each in actual.records.values()
-        if isinstance(each, InstanceRecord)
-        and each.id not in actual.lost
-        and each.id not in actual.given_up
-        and fits(desired, each, desired.usage_classes)
-        and (desired.reuse or never_served(each))
-        and ready(actual, each, now)
+        for each in free(desired, actual.records.values(), now)
+        if each.id not in actual.lost and each.id not in actual.given_up and ready(actual, each)
     ]
     found.sort(key=lambda each: (each.template_version == version, each.threshold or "", each.id), reverse=True)
     return found
+
+
+def free(
+    desired: DesiredProvision, known: Iterable[InstanceRecord | Unreadable], now: datetime
+) -> Iterator[InstanceRecord]:
+    """Yield the machines that the run could use and no run has, by their records alone."""
+    for each in known:
+        if not isinstance(each, InstanceRecord) or each.state not in {lifecycle.IDLE, lifecycle.CREATED}:
+            continue
+        in_time = each.run_id == "" and each.expires is not None and each.expires > now
+        if in_time and fits(desired, each, desired.usage_classes) and (desired.reuse or never_served(each)):
+            yield each
 
 
 def fits(desired: DesiredProvision, record: InstanceRecord, usage_classes: Iterable[UsageClass]) -> bool:
@@ -77,11 +85,10 @@ def never_served(record: InstanceRecord) -> bool:
     return record.state == lifecycle.CREATED or (bool(record.fresh_for) and record.fresh_for == record.threshold)
 
 
-def ready(actual: Actual, record: InstanceRecord, now: datetime) -> bool:
-    """Whether the machine is free, its agent is working, and the agent has left the last run."""
-    free = record.state in {lifecycle.IDLE, lifecycle.CREATED} and record.run_id == ""
-    ahead = record.expires is not None and record.expires > now
-    return free and ahead and actual.beats_on(record.id) and _has_left(actual, record)
+def ready(actual: Actual, record: InstanceRecord) -> bool:
+    """Whether a free machine's agent works and has left the last run, and EC2 does not take the machine back."""
+    reclaimed = actual.report(record.id).reclaimed_at is not None
+    return not reclaimed and actual.beats_on(record.id) and _has_left(actual, record)
 
 
 def _has_left(actual: Actual, record: InstanceRecord) -> bool:
@@ -90,9 +97,9 @@ def _has_left(actual: Actual, record: InstanceRecord) -> bool:
     A run that gives a claim back may do so before the agent has noticed the claim, or while it registers. Then the
     signal is still that of the run before, and older than the record.
     """
-    signal, since = actual.signals.get(record.id), read_time(record.updated_at)
+    signal, since = actual.report(record.id).signal, read_time(record.updated_at)
     if signal is None:
-        return since is not None and actual.looked_at - since > SIGNAL_LIFETIME
+        return actual.signals_expire and since is not None and actual.looked_at - since > SIGNAL_LIFETIME
     if signal.state not in {LEFT, BOOTED}:
         return False
     newer = since is None or (signal.at is not None and signal.at >= since)

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from refresh import errors
 from refresh.desired import Mode
+from refresh.dynamodb import reports
 from refresh.dynamodb.transactions import Sender
 from refresh.engine.account import AccountGate
 from refresh.engine.change import Done, Failed, Postponed
@@ -19,7 +20,7 @@ from refresh.engine.report import ComponentReport
 from refresh.pool import lifecycle, names
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
-from refresh.provision import apply, giving_back, look, policy, predict
+from refresh.provision import apply, findings, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
 
@@ -139,6 +140,9 @@ class Provisioning:
         complete = self._report.error is None and len(ready) >= self.desired.fewest
         if complete:
             report = evolve(report, warnings=(*report.warnings, *report.refusals), refusals=())
+        if complete and self._actual and not self._report.refusals:
+            # A shortage names them itself.
+            report = evolve(report, notes=(*report.notes, *findings.taken_back(self._actual)))
         return Provided(report=report, ready=ready, available=complete)
 
     def _ready(self) -> Iterable[Machine]:
@@ -197,27 +201,32 @@ class Provisioning:
         self._look(look.start(self.desired, self._clients, self._executor), asked_at)
 
     def _look(self, reads: look.Reads, asked_at: datetime) -> None:
-        """Read the whole pool; what this provision has done so far stays known."""
-        settings, machines = look.read(self.desired, reads)
+        """Read the whole pool, then what agents report; what this provision has done so far stays known."""
+        settings, records = look.read(self.desired, reads)
         now = asked_at + self._clients.skew()
-        if self._actual is None:
-            label, holder = self.desired.label, self._holder
-            self._actual = Actual(
-                label=label, holder=holder, settings=settings, began_at=now, looked_at=now, records={}
-            )
-        self._actual = evolve(
-            self._actual,
+        known = self._actual or Actual(
+            label=self.desired.label,
+            holder=self._holder,
+            settings=settings,
+            began_at=now,
+            looked_at=now,
+            records={},
+        )
+        found = evolve(
+            known,
             settings=settings,
             looked_at=now,
-            records=machines.records,
-            signals=machines.signals,
-            beats=machines.beats,
-            read_at={},
+            records=records,
             lost_since_look=0,
             failed_since_look=False,
-            launches=evolve(self._actual.launches, tried=frozenset()),
+            launches=evolve(known.launches, tried=frozenset()),
             skew=self._clients.skew(),
         )
+        ids = policy.judged(self.desired, found, now)
+        reported_at = self._now()
+        role_id = settings.runner_role_id
+        told = reports.read(self._clients.dynamodb, self._clock, self._executor, self._table, role_id, ids)
+        self._actual = evolve(found, reports=told, read_at=dict.fromkeys(ids, reported_at))
 
     def _known(self) -> Actual:
         assert self._actual is not None  # noqa: S101 - the run begins with a look
@@ -346,8 +355,10 @@ class Provisioning:
 
     def _read(self, identifiers: Sequence[str]) -> None:
         asked_at = self._clock.now()
-        found = look.machines(self.desired, self._clients, self._clock, identifiers)
-        self._actual = predict.read(self._known(), found, identifiers, asked_at + self._clients.skew())
+        actual = self._known()
+        role_id = actual.settings.runner_role_id
+        found = look.machines(self.desired, self._clients, self._clock, role_id, identifiers)
+        self._actual = predict.read(actual, found, identifiers, asked_at + self._clients.skew())
 
     def _ended(self, error: errors.RefreshError) -> None:
         self._report = evolve(self._report, error=error)

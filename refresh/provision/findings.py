@@ -20,6 +20,8 @@ EXPIRED = "its time is over"
 SILENT = "its agent has stopped sending heartbeats"
 SCRIPT_FAILED = "its pre-runner script failed"
 NOT_REGISTERED = "its runner could not register on GitHub"
+_NEVER_REPORTED = ", and its agent never reported"
+_RECLAIMED = "EC2 takes the spot instance back at "
 SURPLUS = "enough other machines are ready"
 TOO_FEW = "too few machines became ready"
 CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
@@ -29,10 +31,23 @@ _UNLIMITED = 10_000
 """More machines than the inputs let anyone ask for."""
 
 
-def late(state: str, longest: timedelta, *, silent: bool) -> str:
-    """Say that a machine did not register in time."""
+def late(state: str, longest: timedelta, *, silent: bool, unheard: bool) -> str:
+    """Say that a machine did not register in time; whether its agent is silent now, and whether it always was."""
     what = "boot and register" if state == lifecycle.CREATED else "register"
-    return f"it did not {what} within {lasting(longest)}{', and has no heartbeat' if silent else ''}"
+    agent = _NEVER_REPORTED if unheard else f", and {SILENT}" if silent else ""
+    return f"it did not {what} within {lasting(longest)}{agent}"
+
+
+def reclaimed(at: datetime) -> str:
+    """Say that EC2 takes a spot machine back, and when."""
+    return f"{_RECLAIMED}{wire_time(at)}"
+
+
+def taken_back(actual: Actual) -> Iterator[str]:
+    """Yield which machines of the label EC2 takes back, or has taken."""
+    for identifier, why in actual.given_up.items():
+        if why.startswith(_RECLAIMED):
+            yield f"{identifier}: {why}; it was given up."
 
 
 def token_left(actual: Actual, now: datetime) -> timedelta:
@@ -106,6 +121,14 @@ def _remedy(why: str) -> str:
         return "Read the machine's log (aws ec2 get-console-output --latest --instance-id ...)."
     if why == NOT_REGISTERED:
         return "Read the machine's log, and check that GitHub works and the registration token is valid."
+    if why.startswith(_RECLAIMED):
+        return "Allow more instance types (allowed-instance-types), or use usage-class: on-demand."
+    if why.endswith(_NEVER_REPORTED):
+        return (
+            "Its pre-runner-script may still run or have failed to start, its image may have no Python 3.9 or newer, "
+            "its network may not reach DynamoDB, or its instance profile may not write its own item (docs/instance.md "
+            "has the policy): read the machine's log (aws ec2 get-console-output --latest --instance-id ...)."
+        )
     return "Read the machine's log (aws ec2 get-console-output --latest --instance-id ...), and check its network."
 
 

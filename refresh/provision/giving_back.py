@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from refresh.desired import DesiredRelease
 from refresh.dynamodb import items
 from refresh.engine.component import Run
-from refresh.pool import names, records
+from refresh.pool import names, records, signals
 from refresh.release import component
 from refresh.release.actual import Actual, Labelled
 
@@ -68,14 +68,18 @@ def _wanted(desired: DesiredProvision, *, back: bool) -> DesiredRelease:
 def _read(
     desired: DesiredProvision, settings: Settings, clients: DoorClients, clock: Clock, identifiers: Sequence[str]
 ) -> Actual:
-    table = names.table(desired.repository)
-    found = items.by_identifier(clients.dynamodb, clock, table, records.INSTANCE, identifiers)
+    role_id = settings.runner_role_id
+    keys = [(records.INSTANCE, each) for each in identifiers]
+    reports = list(signals.keys(role_id, identifiers)) if role_id else []
+    read = items.by_key(clients.dynamodb, clock, names.table(desired.repository), [*keys, *reports])
+    found = {key[1]: read[key] for key in keys if key in read}
     mine = {each: records.read_instance(item) for each, item in found.items() if _is_of(item, desired.label)}
     skew: timedelta = clients.skew()
     return Actual(
         settings=settings,
         machines=tuple(Labelled(label=desired.label, record=record) for record in mine.values()),
         recorded=frozenset(found),
+        reports=signals.read_reports({key: read[key] for key in reports if key in read}),
         skew=skew,
     )
 

@@ -1,4 +1,4 @@
-"""DynamoDB: reads the whole pool, and takes the label of the run, all at once; and reads single machines later.
+"""DynamoDB: reads the whole pool, and takes the label of the run, all at once; and later what single agents report.
 
 This module imports little, so that AWS answers while the rest of the program is loaded.
 """
@@ -14,25 +14,20 @@ from attrs import frozen
 from refresh import errors
 from refresh.desired import Mode
 from refresh.dynamodb import door_settings, items
-from refresh.pool import lifecycle, names, records, runs
-from refresh.pool.signals import read_beat, read_signal
+from refresh.pool import lifecycle, names, records, runs, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from concurrent.futures import Executor, Future
     from datetime import datetime
 
     from refresh.desired import DesiredProvision
     from refresh.pool.settings import Settings
-    from refresh.pool.signals import Signal
     from refresh.ports import Clock, DoorClients
 
-_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    records.INSTANCE: ("PK", *records.INSTANCE_ATTRIBUTES),
-    records.HEARTBEAT: ("PK", "SK", "updatedAt"),
-    records.SIGNAL: ("PK", "SK", "value", "updatedAt"),
-}
-"""What is read of each machine, by kind of item."""
+    Records = Mapping[str, records.InstanceRecord | records.Unreadable]
+
+_ATTRIBUTES = ("PK", *records.INSTANCE_ATTRIBUTES)
 _AFTER = lifecycle.BOOTS_WITHIN + timedelta(minutes=2)
 """How long after its timeout a provision has ended for certain."""
 
@@ -42,8 +37,7 @@ class Reads:
     """Reads of the whole pool that are under way."""
 
     settings: Future[records.Item]
-    items: Mapping[str, Future[list[records.Item]]]
-    """By kind of item."""
+    records: Future[list[records.Item]]
 
 
 @frozen(kw_only=True)
@@ -60,9 +54,8 @@ class First:
 class Machines:
     """What the table holds of machines."""
 
-    records: Mapping[str, records.InstanceRecord | records.Unreadable]
-    signals: Mapping[str, Signal]
-    beats: Mapping[str, datetime]
+    records: Records
+    reports: Mapping[str, signals.Report]
 
 
 def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executor: Executor) -> First:
@@ -99,20 +92,20 @@ def start(desired: DesiredProvision, clients: DoorClients, executor: Executor) -
         found = dynamodb.get_item(TableName=table, Key=records.key(entity, identifier), ConsistentRead=True)
         return dict(found.get("Item", {}))
 
-    def of(kind: str, attributes: Iterable[str]) -> Future[list[records.Item]]:
-        return executor.submit(lambda: list(items.of_entity(dynamodb, table, kind, attributes)))
+    def instances() -> list[records.Item]:
+        return list(items.of_entity(dynamodb, table, records.INSTANCE, _ATTRIBUTES))
 
-    return Reads(settings=executor.submit(settings), items={kind: of(kind, read) for kind, read in _ATTRIBUTES.items()})
+    return Reads(settings=executor.submit(settings), records=executor.submit(instances))
 
 
-def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Machines]:
+def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Records]:
     """Return what the reads found; raises `Refused` if the pool has no settings, or belongs to another repository."""
     try:
         item = reads.settings.result()
     except errors.NotFound:
         raise door_settings.no_table(desired) from None
     settings = door_settings.read(desired, item, "provision")
-    return settings, _machines({kind: future.result() for kind, future in reads.items.items()})
+    return settings, {records.identifier_of(each): records.read_instance(each) for each in reads.records.result()}
 
 
 def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> None:
@@ -137,22 +130,16 @@ def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) 
         raise _taken(desired, known)
 
 
-def machines(desired: DesiredProvision, clients: DoorClients, clock: Clock, identifiers: Iterable[str]) -> Machines:
-    """Read single machines as they are now."""
-    keys = [(kind, identifier) for identifier in identifiers for kind in _ATTRIBUTES]
+def machines(
+    desired: DesiredProvision, clients: DoorClients, clock: Clock, role_id: str, identifiers: Collection[str]
+) -> Machines:
+    """Read records and reports of single machines as they are now; see `dynamodb.reports`."""
+    keys = [*((records.INSTANCE, each) for each in identifiers), *signals.keys(role_id, identifiers)]
     found = items.by_key(clients.dynamodb, clock, names.table(desired.repository), keys)
-    by_kind: dict[str, list[records.Item]] = {kind: [] for kind in _ATTRIBUTES}
-    for (kind, _), item in found.items():
-        by_kind[kind].append(item)
-    return _machines(by_kind)
-
-
-def _machines(by_kind: Mapping[str, Iterable[records.Item]]) -> Machines:
-    beats = {records.identifier_of(each): read_beat(each) for each in by_kind[records.HEARTBEAT]}
+    known = {key: item for key, item in found.items() if key[0] == records.INSTANCE}
     return Machines(
-        records={records.identifier_of(each): records.read_instance(each) for each in by_kind[records.INSTANCE]},
-        signals={records.identifier_of(each): read_signal(each) for each in by_kind[records.SIGNAL]},
-        beats={identifier: beat for identifier, beat in beats.items() if beat is not None},
+        records={identifier: records.read_instance(item) for (_, identifier), item in known.items()},
+        reports=signals.read_reports({key: item for key, item in found.items() if key not in known}),
     )
 
 

@@ -14,9 +14,9 @@ from attrs import frozen
 from refresh.pool import launch, lifecycle, names
 from refresh.pool.records import InstanceRecord, read_time
 from refresh.pool.runs import FAILED, PROVIDED
-from refresh.pool.signals import REGISTRATION_FAILED, SCRIPT_FAILED
 from refresh.provision import candidates, findings
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
+from refresh.provision.judgement import judge
 
 if TYPE_CHECKING:
     import random
@@ -123,35 +123,11 @@ def _without_changes(  # noqa: PLR0913, PLR0917 - what is wanted, what there is,
     return _answered(desired, request, actual, held, now)
 
 
-def judge(desired: DesiredProvision, actual: Actual, record: InstanceRecord, now: datetime) -> str | None:
-    """Return why a machine of the label is given up; None if it is ready or may become so."""
-    signal, beats = actual.signals.get(record.id), actual.beats_on(record.id)
-    usable = (*desired.usage_classes, *desired.launched_as)
-    # EC2 need not say of which type it has launched a machine.
-    if record.id not in actual.launches.launched and not candidates.fits(desired, record, usable):
-        return findings.ASKED_OTHERWISE
-    if record.expires is None or record.expires <= now:
-        return findings.EXPIRED
-    if record.state == lifecycle.RUNNING:
-        registered = signal is None or signal.registered_for(desired.label)
-        return findings.SILENT if not beats else None if registered else findings.NOT_REGISTERED
-    if signal and signal.failed_for(desired.label):
-        return {SCRIPT_FAILED: findings.SCRIPT_FAILED, REGISTRATION_FAILED: findings.NOT_REGISTERED}.get(
-            signal.state, f"its agent reported {signal.state}"
-        )
-    since = read_time(record.updated_at)
-    longest = lifecycle.BOOTS_WITHIN if record.state == lifecycle.CREATED else lifecycle.REGISTERS_WITHIN
-    late = since is None or actual.seen_at(record.id) - since > longest
-    if late and not (beats and signal and signal.registered_for(desired.label)):
-        return findings.late(record.state, longest, silent=not beats)
-    return None
-
-
 def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
     ready, registered, waiting, failed = [], [], [], []
     for record in of_label(desired, actual):
         why = judge(desired, actual, record, now)
-        signal = actual.signals.get(record.id)
+        signal = actual.report(record.id).signal
         if why is not None:
             failed.append(GiveUp(record.id, back=why == findings.ASKED_OTHERWISE, why=why))
         elif record.state == lifecycle.RUNNING:
@@ -161,6 +137,14 @@ def _held(desired: DesiredProvision, actual: Actual, now: datetime) -> _Held:
         else:
             waiting.append(record)
     return _Held(ready=tuple(ready), registered=tuple(registered), waiting=tuple(waiting), failed=tuple(failed))
+
+
+def judged(desired: DesiredProvision, actual: Actual, now: datetime) -> list[str]:
+    """List the machines whose agents' reports matter: those of the label, and those that the run could claim."""
+    mine = [each.id for each in of_label(desired, actual)]
+    known = actual.lost | actual.given_up.keys()
+    free = (each.id for each in candidates.free(desired, actual.records.values(), now))
+    return [*mine, *(each for each in free if each not in known)]
 
 
 def of_label(desired: DesiredProvision, actual: Actual) -> Iterator[InstanceRecord]:

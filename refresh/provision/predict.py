@@ -85,8 +85,7 @@ def read(actual: Actual, found: Machines, identifiers: Iterable[str], now: datet
     return evolve(
         actual,
         records={**_without(actual.records, asked), **found.records},
-        signals={**_without(actual.signals, asked), **found.signals},
-        beats={**_without(actual.beats, asked), **found.beats},
+        reports={**_without(actual.reports, asked), **found.reports},
         read_at={**actual.read_at, **dict.fromkeys(asked, now)},
         # A claim whose answer was lost, and that was sent again, seems to be lost to another run.
         claimed=actual.claimed | (mine & actual.lost),

@@ -1,4 +1,4 @@
-"""What `release` judges: the pool's settings, the records of the labels, GitHub's open jobs, EC2's instances."""
+"""What `release` judges: the pool's settings, records and reports of the labels, open jobs, EC2's instances."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from refresh.pool import records
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.settings import Settings
+from refresh.pool.signals import Report
 from refresh.ports import WorkflowJob
 
 
@@ -38,6 +39,10 @@ class Actual:
     """Records of the labels that refresh has already marked as ended."""
     recorded: frozenset[str] = frozenset()
     """The ids of all records, whatever their label."""
+    reports: Mapping[str, Report] = field(factory=dict)
+    """What the agents of machines that have a label report, by id; empty if no agent reports in an item of its own."""
+    reports_error: errors.ApiError | None = None
+    """Why the reports are not known; None if they are."""
     single_use: frozenset[str] = frozenset()
     """The labels whose machines may not serve other runs, according to their RUN items."""
     open_jobs: tuple[WorkflowJob, ...] = ()
@@ -52,6 +57,10 @@ class Actual:
     """Why EC2 did not answer; None if it did."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
+
+    def report(self, identifier: str) -> Report:
+        """Return what the agent of a machine reports; empty if that is nothing, or is not known."""
+        return self.reports.get(identifier, Report())
 
     @property
     def template_ids(self) -> TemplateIds:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refresh.pool import records
-from refresh.pool.permissions import EC2, QUEUES, TAGGED_INSTANCES, Needs, items
+from refresh.pool.permissions import ANY_REPORT, EC2, QUEUES, TAGGED_INSTANCES, Needs, items
 
 if TYPE_CHECKING:
     from refresh.pool.permissions import Calls
 
 CALLS: Calls = {
     "dynamodb:BatchGetItem": Needs(
-        "always: the settings of the pool; what the run asked for: whether its machines may be used again",
-        items("ReadSettingsAndRuns", records.SETTINGS, records.RUN),
+        "always: the settings of the pool; what the run asked for: whether its machines may be used again; what the "
+        "agents of its machines report: whether EC2 takes them back",
+        items("ReadSettingsRunsAndReports", records.SETTINGS, records.RUN, patterns=(ANY_REPORT,)),
     ),
     "dynamodb:Query": Needs("always: the records of the instances", items("ListInstances", records.INSTANCE)),
     "dynamodb:TransactWriteItems": Needs(

@@ -16,11 +16,16 @@ from refresh.text import lasting
 class Reason(Enum):
     """Why a machine ends instead of going back to the pool."""
 
+    RECLAIMED = "EC2 takes it back"
+    TAKEN_BACK = "EC2 took it back"
     NOT_REUSED = "not to be used again"
     NEVER_RAN = "its provision was not completed"
     GONE = "EC2 has ended it"
     EXPIRED = "its maximum runtime is over"
     UNRECORDED = "launched for this run, but never recorded"
+
+
+CUT_OFF = "a restart of the machine cut off its job"
 
 
 @frozen
@@ -32,10 +37,17 @@ class _OfMachine(Change):
     record: records.InstanceRecord
     at: datetime = field(eq=False)
     """By AWS's clock, when it was planned."""
+    cut_off: bool = field(default=False, eq=False, kw_only=True)
+    """Whether a restart of the machine has cut off the runner of this label."""
 
     @property
     def subject(self) -> str:
         return self.record.id
+
+    @property
+    def remarks(self) -> str:
+        """What has to be said about the machine besides what becomes of it."""
+        return CUT_OFF if self.cut_off else ""
 
     @property
     def worked(self) -> timedelta | None:
@@ -47,17 +59,21 @@ class _OfMachine(Change):
     @property
     def facts(self) -> dict[str, str | int]:
         worked = {"seconds": int(self.worked.total_seconds())} if self.worked is not None else {}
+        reason = {"reason": self.remarks} if self.remarks else {}
         return {
             "label": self.label,
             "class": self.record.resource_class,
             "type": self.record.instance_type,
             "usage": self.record.usage_class,
             **worked,
+            **reason,
         }
 
-    def _described(self, *more: str) -> str:
+    @property
+    def note(self) -> str:
         worked = f"worked {lasting(self.worked)}" if self.worked is not None else ""
-        listed = (self.record.resource_class, self.record.instance_type, self.record.usage_class, worked, *more)
+        record = self.record
+        listed = (record.resource_class, record.instance_type, record.usage_class, worked, self.remarks)
         return ", ".join(filter(None, listed))
 
 
@@ -73,10 +89,6 @@ class GiveBack(_OfMachine):
     def differences(self) -> tuple[Difference, ...]:
         return (Difference("state", self.record.state, lifecycle.IDLE),)
 
-    @property
-    def note(self) -> str:
-        return self._described()
-
 
 @frozen
 class Retire(_OfMachine):
@@ -86,14 +98,14 @@ class Retire(_OfMachine):
     done: ClassVar[str] = "retired"
     sign: ClassVar[str] = "-"
     reason: Reason
+    reclaimed_at: datetime | None = field(default=None, eq=False)
+    """When EC2 takes the machine back, or did."""
 
     @property
-    def facts(self) -> dict[str, str | int]:
-        return {**super().facts, "reason": self.reason.value}
-
-    @property
-    def note(self) -> str:
-        return self._described(self.reason.value)
+    def remarks(self) -> str:
+        at = f" at {records.wire_time(self.reclaimed_at)}" if self.reclaimed_at else ""
+        lost = "; a job that ran on it was cut off" if self.reason is Reason.TAKEN_BACK else ""
+        return "; ".join(filter(None, (f"{self.reason.value}{at}{lost}", super().remarks)))
 
 
 @frozen

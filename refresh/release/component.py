@@ -82,7 +82,7 @@ def begin(  # noqa: PLR0913 - the four things that a run is made of, and its hoo
 
     def read() -> Actual:
         reads = under_way.pop() if under_way else observe.start(desired, clients, clock, executor)
-        return observe.read(desired, clients, clock, reads)
+        return observe.read(desired, clients, clock, executor, reads)
 
     run = Run(
         mode=desired.mode,

@@ -66,6 +66,12 @@ class Findings:
                 "themselves."
             )
 
+        if actual.reports_error:
+            yield (
+                f"what the agents of these machines report was not read ({actual.reports_error}), so a machine that "
+                "EC2 takes back may have been given back, and a restart that cut off a job is not named."
+            )
+
     def _refusals(self, actual: Actual) -> Iterator[str]:
         yield from (_cut_off(label, jobs) for label, jobs in self._blocked.items())
         if self.unended:

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from refresh import errors
 from refresh.desired import ALL_NAMES
-from refresh.dynamodb import door_settings, items
+from refresh.dynamodb import door_settings, items, reports
 from refresh.pool import ec2_instances, names, records, runs
 from refresh.pool.ownership import INITIAL_RUN_TAG
 from refresh.release.actual import Actual, Labelled
@@ -59,7 +59,7 @@ def start(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor:
     )
 
 
-def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Reads) -> Actual:
+def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, executor: Executor, reads: Reads) -> Actual:
     """Return what the reads found; raises `Refused` if the pool has no settings, or belongs to another repository."""
     try:
         found = dict(reads.settings.result())
@@ -81,6 +81,8 @@ def read(desired: DesiredRelease, clients: DoorClients, clock: Clock, reads: Rea
         single_use=frozenset(each.label for each in provisioned if not each.reuse),
         skew=clients.skew(),
     )
+    # While GitHub and EC2 still answer.
+    actual = _with_reports(desired, clients, clock, executor, actual)
     return _with_jobs(_with_launched(actual, reads.launched), reads.jobs)
 
 
@@ -93,6 +95,24 @@ def with_instances(clients: DoorClients, actual: Actual, ids: Sequence[str]) -> 
     except errors.ApiError as error:
         return evolve(actual, ec2_error=error)
     return evolve(actual, instances={**actual.instances, **instances}, asked=frozenset(ids))
+
+
+def _with_reports(
+    desired: DesiredRelease, clients: DoorClients, clock: Clock, executor: Executor, actual: Actual
+) -> Actual:
+    """Read what the agents of machines that have a label report; without an answer they are released all the same."""
+    role_id = actual.settings.runner_role_id
+    held = [each.record.id for each in actual.machines if each.held]
+    if not role_id or not held:
+        return actual  # heartbeats and signals alone decide nothing here
+    table = names.table(desired.repository)
+    try:
+        found = reports.read(clients.dynamodb, clock, executor, table, role_id, held)
+    except errors.CredentialsExpired:
+        raise
+    except errors.ApiError as error:
+        return evolve(actual, reports_error=error)
+    return evolve(actual, reports=found)
 
 
 def _launched(desired: DesiredRelease, clients: DoorClients) -> dict[str, Ec2Instance]:

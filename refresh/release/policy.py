@@ -43,7 +43,8 @@ def _questionable(
     if record.run_id != label:
         return _retired(record)
     running = record.state == lifecycle.RUNNING and record.expires is not None and record.expires > now + _MARGIN
-    return not running or record.usage_class != "on-demand" or not _reused(desired, actual, label)
+    reclaimed = actual.report(record.id).reclaimed_at is not None
+    return not running or reclaimed or record.usage_class != "on-demand" or not _reused(desired, actual, label)
 
 
 def plan(desired: DesiredRelease, actual: Actual, now: datetime) -> Plan[ReleaseChange]:
@@ -67,14 +68,17 @@ def _judge(  # noqa: PLR0913, PLR0917 - what is wanted, what there is, and one m
     desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: Findings
 ) -> None:
     """Judge a machine that has the label."""
-    reason = _reason(desired, actual, label, record, now)
+    reason, report = _reason(desired, actual, label, record, now), actual.report(record.id)
+    cut_off = report.cut_off == label
+    if cut_off:
+        found.warn("a restart of the machine cut off a job of this run", record.id)
     if record.state == lifecycle.IDLE or record.expires is None:
         shown = f"state {record.state}, threshold {(record.threshold or 'absent')[:LONGEST_SHOWN]}"
         found.warn(f"its record is contradictory ({shown}); it was left alone: correct or delete it", record.id)
     elif reason is None:
-        found.changes.append(GiveBack(label, record, now, now + actual.settings.idle_time))
+        found.changes.append(GiveBack(label, record, now, now + actual.settings.idle_time, cut_off=cut_off))
     elif _may_end(actual, record.id, found):
-        found.changes.append(Retire(label, record, now, reason))
+        found.changes.append(Retire(label, record, now, reason, report.reclaimed_at, cut_off=cut_off))
 
 
 def _judge_released(actual: Actual, label: str, record: records.InstanceRecord, now: datetime, found: Findings) -> None:
@@ -97,6 +101,9 @@ def _reason(
     desired: DesiredRelease, actual: Actual, label: str, record: records.InstanceRecord, now: datetime
 ) -> Reason | None:
     """Return why a machine of the label ends; None if it goes back to the pool."""
+    reclaimed_at = actual.report(record.id).reclaimed_at
+    if reclaimed_at is not None:
+        return Reason.TAKEN_BACK if reclaimed_at <= now or _gone(actual, record.id) else Reason.RECLAIMED
     if record.expires is not None and record.expires <= now:
         return Reason.EXPIRED
     if _gone(actual, record.id):

@@ -7,11 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from refresh.pool import lifecycle, names, records, signals
 from refresh.pool.batches import batches
 from refresh.pool.signals import Signal
+from tests.fakes import instance_items
+from tests.fakes.runner_role import ROLE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -82,6 +84,10 @@ class Agents:
     """Acts for every machine that has a record, from the beginning of a `with` block to its end."""
 
     table: Table
+    role_id: str = ROLE_ID
+    """The id of the role that the machines have."""
+    original_modes: bool = True
+    """Whether the agents write for the original action, too."""
     fate: Callable[[InstanceRecord], str] = lambda _: REGISTERS
     """What becomes of a machine that has to register: the state that its agent reports, or `NEVER`."""
     delay: float = 0.0
@@ -94,7 +100,8 @@ class Agents:
     """How often all machines were looked at."""
     longest: float = 0.0
     """The most seconds between two turns, by which an overloaded machine delays what agents write."""
-    _signals: dict[str, Signal] = field(factory=dict)
+    _signals: dict[str, Signal | None] = field(factory=dict)
+    """The last signal of each machine; None if it has given none."""
     _beats: dict[str, datetime] = field(factory=dict)
     _since: dict[tuple[str, str], float] = field(factory=dict)
     """When a machine was first seen with a label."""
@@ -103,7 +110,6 @@ class Agents:
     _thread: threading.Thread = field(init=False)
 
     def __enter__(self) -> Self:
-        self._signals = {records.identifier_of(each): signals.read_signal(each) for each in self._all(records.SIGNAL)}
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
         return self
@@ -113,9 +119,6 @@ class Agents:
         self._thread.join()
         if self._failure:
             raise self._failure[0]
-
-    def _all(self, entity: str) -> Iterable[Item]:
-        return self.table.items(entity)
 
     def _work(self) -> None:
         try:
@@ -129,7 +132,7 @@ class Agents:
             self._failure.append(failure)
 
     def _turn(self) -> None:
-        read = map(records.read_instance, self._all(records.INSTANCE))
+        read = map(records.read_instance, self.table.items(records.INSTANCE))
         living = [
             each for each in read if isinstance(each, records.InstanceRecord) and each.state in records.LIVING_STATES
         ]
@@ -140,17 +143,38 @@ class Agents:
 
     def _of(self, record: InstanceRecord, now: datetime) -> Iterable[Item]:
         """Write what the agent of a machine has to write at this moment."""
-        if now - self._beats.get(record.id, now - _BEATS_EVERY) >= _BEATS_EVERY:
+        last = self._last(record.id)
+        signal = self._due(record, last)
+        beats = now - self._beats.get(record.id, now - _BEATS_EVERY) >= _BEATS_EVERY
+        if beats:
             self._beats[record.id] = now
-            yield records.item(records.HEARTBEAT, record.id, now + self.ahead, value="PING")
-        signal = self._due(record)
-        if signal and signal != self._signals.get(record.id):
-            self._signals[record.id] = signal
-            yield records.item(records.SIGNAL, record.id, now, value={"state": signal.state, "runId": signal.run_id})
+            if self.original_modes:
+                yield instance_items.heartbeat(record.id, now + self.ahead)
+        if signal and signal != last:
+            self._signals[record.id] = last = evolve(signal, at=now)
+            beats = True
+            if self.original_modes:
+                yield instance_items.signal(record.id, now, last.state, last.run_id)
+        if beats:
+            yield self._report(record.id, now, last)
 
-    def _due(self, record: InstanceRecord) -> Signal | None:
+    def _report(self, identifier: str, now: datetime, last: Signal | None) -> Item:
+        last = last or Signal("")
+        return instance_items.report(
+            identifier, now + self.ahead, last.state, last.run_id, signalled_at=last.at, role_id=self.role_id
+        )
+
+    def _last(self, identifier: str) -> Signal | None:
+        """Return the machine's last signal, which was written before this began if the machine is not new."""
+        if identifier not in self._signals:
+            found = self.table.items(signals.agent_entity(self.role_id, identifier))
+            read = signals.read_reports({(records.entity_of(each), identifier): each for each in found})
+            self._signals[identifier] = read[identifier].signal if read else None
+        return self._signals[identifier]
+
+    def _due(self, record: InstanceRecord, last: Signal | None) -> Signal | None:
         """Return the signal that the agent has written by now; None for the one that it wrote last."""
-        last, label = self._signals.get(record.id), record.run_id or ""
+        label = record.run_id or ""
         if record.state == lifecycle.IDLE:
             # It leaves the run that it was registered for.
             return Signal(signals.LEFT, last.run_id) if last and last.state == signals.REGISTERED else None

@@ -44,7 +44,7 @@ class ProvisionWorld(ReleaseWorld):
         return launched
 
     def await_a_run(self, clients: Clients, identifiers: Iterable[str], **changed: Any) -> None:
-        """Write record, heartbeat and signal of instances that can be claimed from now on."""
+        """Write record and agents' reports of instances that can be claimed from now on."""
         now = datetime.now(UTC)
         attributes = {
             "state": "idle",
@@ -54,17 +54,18 @@ class ProvisionWorld(ReleaseWorld):
             "templateVersion": str(self.default_version(clients)["VersionNumber"]),
         }
         items: list[records.Item] = []
+        role_id = self.role_id()
         for identifier in identifiers:
-            heartbeat, _ = instance_items.artifacts(identifier, now)
-            left = {"state": signals.LEFT, "runId": EARLIER}
+            # Before the record: an agent reads its own report as soon as it sees that.
+            items += instance_items.reports(identifier, now, signals.LEFT, EARLIER, role_id)
             items.append(instance_items.record(identifier, now, **{**attributes, **changed}))
-            items += [heartbeat, records.item(records.SIGNAL, identifier, now, value=left)]
         self.write(clients, items)
 
     def agents(self, clients: Clients) -> Agents:
         """Give the agents of this pool, which work in a `with` block."""
         on_server = self.dynamodb_url == self.aws.url
-        return Agents(OnServer(self.aws, self.table) if on_server else OnEndpoint(clients.dynamodb, self.table))
+        table = OnServer(self.aws, self.table) if on_server else OnEndpoint(clients.dynamodb, self.table)
+        return Agents(table, self.role_id())
 
     def start_provision(self, environ: Mapping[str, str] | None = None, **inputs: str) -> subprocess.Popen[str]:
         """Start provision as a child process, as its action does; `inputs` are named with `_` for `-`."""

@@ -9,9 +9,9 @@ from attrs import evolve
 
 from refresh.desired import DEFAULT_RESOURCE_CLASSES
 from refresh.inputs import table
-from refresh.pool import names, records, settings
+from refresh.pool import names, records, settings, signals
 from tests.fakes import canaries, instance_items
-from tests.fakes.desired import REGION
+from tests.fakes.desired import PROFILE, REGION
 from tests.fakes.world import World, child, inherited
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ReleaseWorld(World):
                 max_runtime=timedelta(minutes=30),
                 token_valid_until=None,
                 original_modes=True,
+                runner_role_id=self.role_id(),
             ),
             **changed,
         )
@@ -60,20 +61,26 @@ class ReleaseWorld(World):
         self._put(clients, records.RUN, label, {"reuse": reuse})
 
     def occupy(self, clients: Clients, label: str = RUN, number: int = 1, **changed: Any) -> list[str]:
-        """Launch instances that work for a label, with record, heartbeat and signal; `changed` are attributes."""
+        """Launch instances that work for a label, with record and reports; `changed` are attributes."""
         launched = self.launch(clients, number, InitialRunId=label)
         self.employ(clients, launched, label, **changed)
         return launched
 
     def employ(self, clients: Clients, identifiers: Iterable[str], label: str = RUN, **changed: Any) -> None:
-        """Write record, heartbeat and signal of instances that work for a label from now on."""
+        """Write record and agents' reports of instances that work for a label from now on."""
         now = datetime.now(UTC)
         attributes = {"state": "running", "runId": label, "threshold": records.wire_time(now + timedelta(minutes=30))}
         items: list[records.Item] = []
+        role_id = self.role_id()
         for identifier in identifiers:
+            items += instance_items.reports(identifier, now, signals.REGISTERED, label, role_id)
             items.append(instance_items.record(identifier, now, **{**attributes, **changed}))
-            items += instance_items.artifacts(identifier, now, label)
         self.write(clients, items)
+
+    def role_id(self) -> str:
+        """Read the id of the role that the pool's instances have."""
+        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=PROFILE)
+        return str(found["InstanceProfile"]["Roles"][0]["RoleId"])
 
     def start_release(self, environ: Mapping[str, str] | None = None, **inputs: str) -> subprocess.Popen[str]:
         """Start release as a child process, as its action does; `inputs` are named with `_` for `-`."""

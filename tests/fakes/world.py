@@ -343,7 +343,7 @@ def connected(environ: Mapping[str, str], hooks: ProcessHooks = HOOKS) -> Client
 def own_clients(url: str, dynamodb_url: str) -> Clients:
     """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
     clients = _connect.__wrapped__(url, dynamodb_url)
-    for client in (clients.dynamodb, clients.ec2, clients.sqs, clients.on_demand.ssm()):
+    for client in (clients.dynamodb, clients.ec2, clients.sqs, clients.on_demand.iam(), clients.on_demand.ssm()):
         operations.mark(client)
     return clients
 

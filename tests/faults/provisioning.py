@@ -14,12 +14,14 @@ from refresh.pool import records, signals
 from refresh.pool.runs import CLAIMED, LAUNCHED
 from refresh.pool.usage import UsageClass
 from refresh.provision.component import Patience, Provisioning
+from tests.fakes import instance_items
 from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Watch
 from tests.fakes.serial import Serial
 from tests.simulation import doors
-from tests.simulation.agents import BOOTING, USUAL, Pace
+from tests.simulation.agents import BOOTING
 from tests.simulation.door_worlds import write_settings
+from tests.simulation.paces import USUAL, Fault, Pace
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
@@ -57,14 +59,19 @@ def pool(pace: Pace = USUAL, **settings: Any) -> Stage:
     return Stage(kept, pace)
 
 
-def ready(stage: Stage, seconds: float = 300, **written: Any) -> str:
+def ready(stage: Stage, seconds: float = 300, pace: Pace | None = None, **written: Any) -> str:
     """Add a machine that waits for a run; return its id."""
     kept = stage.pool
     instance = kept.launch(tags={"InitialRunId": "42"})
     threshold = kept.in_time(seconds)
-    kept.record(instance, **{"state": "idle", "threshold": threshold, "instanceType": "c7i.large", **written})
-    value = {"state": signals.LEFT, "runId": "42"}
-    kept.table.put(records.item(records.SIGNAL, instance.id, kept.account.clock.now(), value=value))
+    attributes = {"state": "idle", "threshold": threshold, "instanceType": "c7i.large", **written}
+    kept.record(instance, artifacts=False, **attributes)
+    instance.lifecycle = attributes.get("usageClass", "on-demand")
+    told = instance_items.artifacts if pace and pace.fault is Fault.OLD else instance_items.reports
+    for item in told(instance.id, kept.account.clock.now(), state=signals.LEFT, run="42"):
+        kept.table.put(item)
+    if pace:
+        stage.newcomers.append(pace)
     stage.catch_up()
     return instance.id
 

@@ -32,8 +32,8 @@ from tests.faults.provisioning import (
     why,
 )
 from tests.simulation import doors
-from tests.simulation.agents import Pace
 from tests.simulation.doors import RUN
+from tests.simulation.paces import Pace
 from tests.simulation.schedules import CrashAt, FailAlways
 
 if TYPE_CHECKING:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from refresh.pool import records
+from refresh.pool import records, signals
+from refresh.pool.signals import Report, Signal
+from tests.fakes import instance_items
 from tests.fakes.memory.ec2 import ALIVE
+from tests.fakes.runner_role import ROLE_ID
+from tests.simulation.paces import USUAL, Fault, Pace
 
 if TYPE_CHECKING:
     from tests.fakes.memory.ec2 import Instance
@@ -22,6 +25,8 @@ BEAT = 5
 ENDS_AFTER = timedelta(minutes=1)
 ABANDONED_AFTER = timedelta(hours=1)
 """How long an agent waits for a record."""
+TAKEN_BACK_IN = timedelta(minutes=2)
+"""How long before it takes a spot machine back EC2 says so."""
 BOOTING, WAITING, REGISTERING, SERVING, LEAVING = "booting", "waiting", "registering", "serving", "leaving"
 REFUSED, EXITED = "refused", "exited"
 """Its registration has failed for this run; or it is of no use any more, and only waits for its threshold."""
@@ -29,40 +34,6 @@ _BEGINS = {"created": REGISTERING, "claimed": REGISTERING, "running": SERVING, "
 
 
 _time = functools.cache(records.read_time)
-
-
-class Fault(Enum):
-    """What goes wrong on a machine."""
-
-    NEVER_BOOTS = auto()
-    SCRIPT_FAILS = auto()
-    REGISTRATION_FAILS = auto()
-    HANGS = auto()
-    """It never comes to an end with its registration."""
-    DIES = auto()
-    """It ends before it has registered."""
-    SILENT = auto()
-    """It registers, and does not beat."""
-
-
-@frozen
-class Pace:
-    """How long an agent takes, in seconds."""
-
-    boot: float = 50
-    notice_claim: float = 0.25
-    register: float = 4
-    notice_release: float = 10
-    leave: float = 20
-    """To remove its registration and to stop the runner."""
-    end: float = 15
-    """To notice that its threshold passed a minute ago, and to end itself."""
-    fault: Fault | None = None
-
-
-USUAL = Pace()
-SLOW = Pace(register=9, notice_release=10, leave=40)
-FAST = Pace(boot=30, register=1, notice_release=1, leave=4)
 
 
 @define
@@ -78,6 +49,11 @@ class Agent:
     due: datetime | None = None
     since: datetime = field(init=False)
     beaten: datetime | None = None
+    """When it last wrote its report."""
+    signal: Signal | None = None
+    """Its last one."""
+    taken_back_at: datetime | None = None
+    """When EC2 takes the machine back, once that has been reported."""
     registered_at: datetime | None = None
     silent: bool = field(init=False)
     late_since: datetime | None = None
@@ -87,6 +63,8 @@ class Agent:
         """Begin in the phase that fits the record and the last signal; without a record it boots."""
         self.since = self._now
         self.silent = self.pace.fault is Fault.SILENT
+        last = self._last_report
+        self.signal, self.beaten = last.signal, last.beat
         if record := self._record:
             self._begin(record)
         if self.phase in {BOOTING, REGISTERING} and self.pace.fault is not Fault.NEVER_BOOTS:
@@ -96,22 +74,25 @@ class Agent:
         state = records.text(record, "state") or ""
         self.phase = _BEGINS.get(state, WAITING)
         self.run = self._wanted
-        beat = records.read_time(records.text(self._item(records.HEARTBEAT), "updatedAt") or "")
-        if state == "created" and beat is None:
+        if state == "created" and self.beaten is None:
             self.phase, self.run = BOOTING, ""
             return
         if state == "created" and not self.run:
             self.phase = WAITING
-        self.silent |= state == "idle" and (beat is None or self._now - beat > timedelta(seconds=3 * BEAT))
-        signal = records.mapping(self._item(records.SIGNAL), "value")
-        served = records.text(signal, "runId")
-        if records.text(signal, "state") == "UD_REG_OK" and served and served == (self.run or self._last_run):
+        self.silent |= state == "idle" and not self.beats
+        served = self.signal.run_id if self.signal and self.signal.state == signals.REGISTERED else ""
+        if served and served == (self.run or self._last_run):
             self.phase, self.run = SERVING, served
 
     @property
     def alive(self) -> bool:
         """Whether its instance lives."""
         return self._instance.state(self._now) in ALIVE
+
+    @property
+    def beats(self) -> bool:
+        """Whether its last report is recent."""
+        return self.beaten is not None and self._now - self.beaten <= timedelta(seconds=3 * BEAT)
 
     @property
     def deregistered(self) -> bool:
@@ -176,14 +157,17 @@ class Agent:
                 self.phase, self.registered_at = SERVING, self._now
 
     def _live(self, record: Item) -> None:
-        """Beat as often as it has until now, and end when its threshold is long past."""
+        """Beat as often as it has until now, and end when its threshold is long past or EC2 takes the machine back."""
         now = self._now
+        self._be_taken_back(now)
         if self.phase == BOOTING or self._instance.state(now) not in ALIVE:
             return
         beat = now - timedelta(seconds=(now - self.since).total_seconds() % BEAT)
-        if beat != self.beaten and not self.silent and self.phase != EXITED:
-            self.beaten = beat
-            self.pool.table.put(records.item(records.HEARTBEAT, self.id, beat, value="PING"))
+        later = self.beaten is None or beat > self.beaten
+        if later and not self.silent and self.phase != EXITED:
+            if self.original_modes:
+                self.pool.table.put(instance_items.heartbeat(self.id, beat))
+            self._report(beat)
         if not record and now - self.since >= ABANDONED_AFTER:
             self._end()
         threshold = _time(records.text(record, "threshold") or "")
@@ -193,6 +177,22 @@ class Agent:
         self.late_since = self.late_since or max(threshold + ENDS_AFTER, self.since)
         if now - self.late_since >= timedelta(seconds=self.pace.end):
             self._end()
+
+    def _be_taken_back(self, now: datetime) -> None:
+        said_at = self.since + timedelta(seconds=self.pace.taken_back)
+        if self.pace.fault is not Fault.TAKEN_BACK or now < said_at or not self.alive:
+            return
+        if now >= said_at + TAKEN_BACK_IN:
+            self._end()
+        elif self.taken_back_at is None:
+            self.taken_back_at = said_at + TAKEN_BACK_IN
+            self._report(now)
+
+    @property
+    def original_modes(self) -> bool:
+        """Whether it writes where the original action reads."""
+        settings = self.pool.table.items.get(("TYPE#SETTINGS", "ID#doors"), {})
+        return records.truth(records.mapping(settings, "value"), "originalModes") is not False
 
     @property
     def _now(self) -> datetime:
@@ -228,6 +228,29 @@ class Agent:
     def _later(self, seconds: float) -> None:
         self.due = self._now + timedelta(seconds=seconds)
 
+    @property
+    def _last_report(self) -> Report:
+        """What it has written itself, where only it can write; an older one has only the original action's items."""
+        places = [signals.agent_entity(ROLE_ID, self.id)]
+        if self.pace.fault is Fault.OLD or not self._item(*places):
+            places = [records.HEARTBEAT, records.SIGNAL]
+        found = {(each, self.id): self._item(each) for each in places if self._item(each)}
+        return signals.read_reports(found).get(self.id, Report())
+
     def _signal(self, state: str, run: str) -> None:
-        value = {"state": state, "runId": run}
-        self.pool.table.put(records.item(records.SIGNAL, self.id, self._now, value=value))
+        self.signal = Signal(state, run, self._now)
+        if self.original_modes:
+            self.pool.table.put(instance_items.signal(self.id, self._now, state, run))
+        self._report(self._now)
+
+    def _report(self, beat: datetime) -> None:
+        """Write the item that only this agent can write: beat and signal together."""
+        self.beaten = beat
+        if self.pace.fault is Fault.OLD:
+            return
+        last = self.signal or Signal("")
+        self.pool.table.put(
+            instance_items.report(
+                self.id, beat, last.state, last.run_id, signalled_at=last.at, reclaimed_at=self.taken_back_at
+            )
+        )

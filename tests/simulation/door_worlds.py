@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from refresh.pool import names, records, settings
+from refresh.pool import names, records, settings, signals
 from refresh.pool.ownership import PROTECTION_TAG
 from refresh.ports import WorkflowJob
+from tests.fakes import instance_items
 from tests.fakes.desired import REPOSITORY, TEMPLATE
 from tests.fakes.memory.account import Account
-from tests.simulation.agents import USUAL, Pace
+from tests.fakes.runner_role import ROLE_ID
 from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
 from tests.simulation.invariants import STRANGER
+from tests.simulation.paces import USUAL, Pace
 from tests.simulation.pool import Pool
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build as build_pool
@@ -62,6 +64,7 @@ def write_settings(pool: Pool, **changes: Any) -> None:
         max_runtime=pool.desired.max_runtime,
         token_valid_until=None,
         original_modes=True,
+        runner_role_id=ROLE_ID,
     )
     value = settings.to_value(evolve(known, **changes))
     pool.table.put(records.item(records.SETTINGS, names.SETTINGS_IDENTIFIER, pool.account.clock.now(), value=value))
@@ -70,7 +73,9 @@ def write_settings(pool: Pool, **changes: Any) -> None:
 def _machine(pool: Pool, state: str, run: str = RUN, seconds: float = AHEAD, **written: Any) -> str:
     """Launch and record a machine."""
     instance = pool.launch(tags={"InitialRunId": run or "42"})
-    pool.record(instance, state=state, runId=run, threshold=pool.in_time(seconds), **written)
+    pool.record(instance, artifacts=False, state=state, runId=run, threshold=pool.in_time(seconds), **written)
+    for item in instance_items.reports(instance.id, pool.account.clock.now(), signals.REGISTERED, "42"):
+        pool.table.put(item)
     return instance.id
 
 

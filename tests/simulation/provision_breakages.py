@@ -11,7 +11,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh.dynamodb import items
-from refresh.pool import launch, lifecycle, ownership, runs
+from refresh.pool import launch, lifecycle, ownership, runs, signals
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.lifecycle import Threshold
 from refresh.pool.signals import LEFT, REGISTERED, Signal
@@ -35,10 +35,24 @@ def claim_on_the_state_alone() -> AbstractContextManager[object]:
     return wrapped(lifecycle, "update", wrap)
 
 
+def believe_what_every_machine_can_write() -> AbstractContextManager[object]:
+    """Read the items of the original action although the role is known."""
+    return wrapped(signals, "keys", lambda original, _, identifiers: original("", identifiers))
+
+
+def overlook_what_ec2_takes_back() -> AbstractContextManager[object]:
+    """Read heartbeat and signal alone."""
+
+    def wrap(original: Any, found: Any) -> Any:
+        return {each: evolve(report, reclaimed_at=None) for each, report in original(found).items()}
+
+    return wrapped(signals, "read_reports", wrap)
+
+
 def take_idle_for_ready() -> AbstractContextManager[object]:
     """Look at the state alone, neither at the heartbeat nor at the signal."""
 
-    def wrap(_: Any, __: Any, record: Any, ___: Any) -> bool:
+    def wrap(_: Any, __: Any, record: Any) -> bool:
         return (record.state, record.run_id) == ("idle", "")
 
     return wrapped(candidates, "ready", wrap)
@@ -63,11 +77,11 @@ def claim_what_was_given_back_just_now() -> AbstractContextManager[object]:
 def claim_what_has_expired() -> Iterator[None]:
     """Forget that an agent ends itself after its threshold."""
 
-    def wrap(original: Any, actual: Any, record: Any, now: Any) -> Any:
-        return original(actual, record, now - lifecycle.CREATED_FOR)
+    def wrap(original: Any, desired: Any, known: Any, now: Any) -> Any:
+        return original(desired, known, now - lifecycle.CREATED_FOR)
 
     with ExitStack() as stack:
-        stack.enter_context(wrapped(candidates, "ready", wrap))
+        stack.enter_context(wrapped(candidates, "free", wrap))
         stack.enter_context(mock.patch.object(apply, "Threshold", SimpleNamespace(AHEAD=Threshold.ANY)))
         yield
 
@@ -167,7 +181,8 @@ def start_without_a_heartbeat() -> AbstractContextManager[object]:
 
 
 def _all_beating(actual: Any) -> Any:
-    return evolve(actual, beats={each: actual.seen_at(each) for each in actual.records})
+    beating = {each: evolve(actual.report(each), beat=actual.seen_at(each)) for each in actual.records}
+    return evolve(actual, reports=beating)
 
 
 def give_machines_too_much_time() -> AbstractContextManager[object]:
@@ -247,10 +262,11 @@ def judge_by_old_heartbeats() -> AbstractContextManager[object]:
     def wrap(original: Any, self: Any, identifiers: Any) -> Any:
         known = self._known()
         waiting = [each for each in identifiers if getattr(known.records.get(each), "state", "") != "running"]
-        before = {each: known.beats[each] for each in identifiers if each not in waiting and each in known.beats}
+        before = {each: known.report(each).beat for each in identifiers if each not in waiting}
         original(self, identifiers)
         found = self._known()
-        self._actual = evolve(found, beats={**found.beats, **before})
+        old = {each: evolve(found.report(each), beat=beat) for each, beat in before.items() if beat}
+        self._actual = evolve(found, reports={**found.reports, **old})
 
     return wrapped(component.Provisioning, "_read", wrap)
 
@@ -259,6 +275,8 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     re.sub("_", " ", breakage.__name__): breakage
     for breakage in (
         claim_on_the_state_alone,
+        believe_what_every_machine_can_write,
+        overlook_what_ec2_takes_back,
         take_idle_for_ready,
         claim_without_a_heartbeat,
         claim_what_has_not_left_its_run,

@@ -48,6 +48,7 @@ def check_world(world: World, run: Provided) -> None:
     origins = Counter(each.origin for each in run.ready)
     require(world.claimed in {None, origins["claimed"]}, "P2", run)
     require(world.launched in {None, origins["launched"]}, "P2", run)
+    require(world.within is None or run.report.duration <= world.within, "P2", run.report.duration)
 
 
 def crashed(stage: Stage, desired: DesiredProvision, seam: Seam, **more: Any) -> bool:

@@ -6,7 +6,8 @@ D2  After success enough machines run for the label: registered under it after t
     maximum runtime.
 D3  A launched machine is recorded with a threshold, or found by its template and the run in its tags.
 D4  Only a machine ends that EC2 has shown to be the pool's, that is not protected, and that no other label has.
-D5  Only a machine is claimed that waits for a run and is what was asked for.
+D5  Only a machine is claimed that waits for a run and is what was asked for, by the word of its own agent, and that EC2
+    does not take back.
 D6  A later attempt adds nothing to what is complete; in one attempt a label has one provision.
 D7  Nothing that the archived action reads changes its form, or changes at all where provision has no business.
 D8  An hour after the last refresh no machine of the label lives.
@@ -14,7 +15,7 @@ D9  No secret is in a request or in what is published.
 D10 Of simultaneous provisions on enough machines each gets what it wants, and none launches.
 
 P is for provision:
-P1  Only a machine that does not work ends, or goes back, unless the provision as a whole fails.
+P1  Only a machine that does not work, or that EC2 takes back, ends or goes back, unless the provision as a whole fails.
 P2  What can be had is got, and what cannot is a failure.
 P3  A client token is that of one request, and is sent again only while that has no answer.
 P4  No more is launched than is missing, nor more than the pool may have.
@@ -34,9 +35,10 @@ from refresh.pool import lifecycle, records, runs
 from refresh.pool.ownership import PROTECTION_TAG, TEMPLATE_TAG
 from tests.fakes.desired import TEMPLATE
 from tests.fakes.memory.account import Seam, Watch
-from tests.simulation.agents import BOOTING, EXITED, LEAVING, REFUSED, SERVING, WAITING
+from tests.simulation.agents import BOOTING, EXITED, LEAVING, REFUSED, SERVING, WAITING, Agent
 from tests.simulation.door_invariants import TEXTS, Seen, check_message, seen_in
 from tests.simulation.invariants import SECRET, STRANGER, require
+from tests.simulation.paces import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
 
 _KEPT = ("PK", "SK", "entityType", "identifier", "resourceClass", "instanceType", "usageClass")
 _STALLED = timedelta(seconds=5)
-_BEATING = timedelta(seconds=16)
-"""How old the heartbeat of a working machine may be: times are whole seconds."""
 
 
 @define
@@ -61,6 +61,8 @@ class ProvisionGuard:
     """Whether no other program touches the machines of the label meanwhile."""
     seen: dict[str, Seen] = field(factory=dict)
     """State, run and threshold of each record as this process read or wrote it last."""
+    taken_back: set[str] = field(factory=set)
+    """The machines of which this process has read that EC2 takes them back."""
     described: set[str] = field(factory=set)
     """The machines that EC2 has shown to this process, or launched for it."""
     answer: list[Any] = field(factory=list)
@@ -162,6 +164,8 @@ class ProvisionGuard:
             for item in _items_in(answer):
                 if records.text(item, "state"):
                     self.seen[records.identifier_of(item)] = seen_in(item)
+                if records.text(records.mapping(item, "value"), "reclaimedAt"):
+                    self.taken_back.add(records.identifier_of(item))
             for reservation in answer.get("Reservations", []):
                 self.described.update(each["InstanceId"] for each in reservation["Instances"])
 
@@ -266,8 +270,9 @@ class ProvisionGuard:
         pool = self.stage.pool
         expired = (seen_in(before)[2] or "") <= pool.in_time(-1)
         require(not expired or self._stalled, "D5", f"{identifier} had expired: {before}")
-        waits = agent is None or (agent.phase == WAITING and (self._beats(identifier) or self._stalled))
+        waits = agent is None or (agent.phase == WAITING and (agent.beats or self._stalled) and self._believed(agent))
         require(waits or identifier not in pool.alive, "D5", f"{identifier} was claimed as {agent}")
+        require(identifier not in self.taken_back, "D5", f"{identifier} was claimed while EC2 takes it back")
         kind = records.text(before, "usageClass") in {each.value for each in desired.usage_classes}
         kind = kind and records.text(before, "resourceClass") == desired.resource_class
         kind = kind and (records.text(before, "instanceType") or "")[0] in {each[0] for each in desired.instance_types}
@@ -285,7 +290,7 @@ class ProvisionGuard:
         if was[0] == "running":
             return
         agent = self.stage.agents[identifier]
-        served = agent.run == self.label and agent.phase in {SERVING, LEAVING}
+        served = agent.run == self.label and agent.phase in {SERVING, LEAVING} and self._believed(agent)
         require(served or not agent.alive, "D2", f"{identifier} is started as {agent}")
         since, registered = self.claimed_at.get(identifier), agent.registered_at
         require(since is None or registered is None or registered >= since, "D2", f"{identifier}: {registered}")
@@ -293,12 +298,14 @@ class ProvisionGuard:
     def _gave_up(self, identifier: str, how: str) -> None:
         """Note a machine that is given up although it works, or may still boot, and is needed."""
         agent = self.stage.agents.get(identifier)
-        if agent is None or not agent.alive or agent.pace.fault or agent.phase in {EXITED, REFUSED}:
+        if agent is None or not agent.alive or agent.phase in {EXITED, REFUSED}:
+            return
+        if agent.pace.fault and (agent.pace.fault is not Fault.TAKEN_BACK or agent.taken_back_at):
             return
         began = self.claimed_at.get(identifier)
         if began and self._now - began >= lifecycle.REGISTERS_WITHIN and not agent.serves(self.label):
             return
-        silent = agent.phase != BOOTING and not self._beats(identifier)
+        silent = agent.phase != BOOTING and not agent.beats
         if not silent and len(self._of_label()) < self.desired.count:
             self.given_up[identifier] = how
 
@@ -363,10 +370,10 @@ class ProvisionGuard:
             ending = records.text(item, "state") == records.TERMINATED
             require(late or ending, "D4", f"{identifier} has time left: {seen_in(item)}")
 
-    def _beats(self, identifier: str) -> bool:
-        item = self.stage.pool.table.of(records.HEARTBEAT).get(identifier, {})
-        beat = records.read_time(records.text(item, "updatedAt") or "")
-        return beat is not None and self._now - beat <= _BEATING
+    def _believed(self, agent: Agent) -> bool:
+        """Whether the agent says itself that its machine can be used, where no other machine can say it."""
+        settings = records.mapping(self.stage.pool.table.of(records.SETTINGS)["doors"], "value")
+        return not records.text(settings, "runnerRoleId") or agent.pace.fault is not Fault.OLD
 
     @property
     def _stalled(self) -> bool:
@@ -395,11 +402,7 @@ def working(stage: Stage, desired: DesiredProvision) -> list[str]:
         until = records.read_time(threshold or "")
         if (state, run) != ("running", desired.label) or until is None or not now < until <= now + longest:
             continue
-        beat = records.read_time(
-            records.text(stage.pool.table.of(records.HEARTBEAT).get(identifier, {}), "updatedAt") or ""
-        )
-        beats = beat is not None and now - beat <= _BEATING
-        if beats and stage.agents[identifier].serves(desired.label):
+        if stage.agents[identifier].beats and stage.agents[identifier].serves(desired.label):
             found.append(identifier)
     return found
 

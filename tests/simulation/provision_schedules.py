@@ -5,6 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
+from refresh.pool import records, signals
+from tests.fakes import instance_items
 from tests.fakes.memory.account import Watch
 from tests.simulation import door_invariants
 from tests.simulation.actors import run_another
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from refresh.desired import DesiredProvision
+    from tests.fakes.memory.account import Phase
     from tests.simulation.door_schedules import Point
     from tests.simulation.stage import Process, Stage
 
@@ -90,6 +95,22 @@ def overtaken(neighbour: str, world: str, schedule: tuple[int, int, int]) -> tup
     watched(stage, desired, seam, strict=neighbour in OF_ANOTHER_RUN)
     stage.until(process)
     return stage, desired
+
+
+@frozen
+class Forging(Watch):
+    """At every call, a job on another machine writes heartbeats and signals for all machines, where it can."""
+
+    stage: Stage
+    label: str
+
+    def at(self, number: int, operation: str, phase: Phase) -> None:  # noqa: ARG002 - the seam's shape
+        """Write them, each time another signal."""
+        table, now = self.stage.pool.table, self.stage.pool.account.clock.now()
+        forged = signals.REGISTERED, signals.REGISTRATION_FAILED, signals.LEFT, signals.SCRIPT_FAILED, signals.BOOTED
+        for identifier in table.of(records.INSTANCE):
+            for item in instance_items.artifacts(identifier, now, self.label, forged[number % len(forged)]):
+                table.put(item)
 
 
 def _aside(stage: Stage, act: Callable[[], object]) -> None:

@@ -12,12 +12,13 @@ from attrs import evolve, frozen
 from refresh.pool import names, records, runs
 from refresh.pool.ownership import PROTECTION_TAG
 from refresh.pool.usage import UsageClass
+from tests.fakes import instance_items
 from tests.fakes.desired import TABLE
 from tests.fakes.memory.account import Account
-from tests.simulation.agents import USUAL, Fault, Pace
 from tests.simulation.door_worlds import AHEAD, write_settings
 from tests.simulation.doors import OTHER_RUN, PROVISION, RUN
 from tests.simulation.invariants import STRANGER
+from tests.simulation.paces import USUAL, Fault, Pace
 from tests.simulation.pool import Pool
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build as build_pool
@@ -48,6 +49,12 @@ class World:
     """The same for the next attempt, if that differs."""
     steady: bool = True
     """Whether the next attempt gets the same, whatever happened to the one before."""
+    taken_back: float = 0
+    """After how many seconds EC2 takes back the machines with this fault."""
+    within: timedelta | None = None
+    """How long a run without faults may take; None for any time."""
+    role_known: bool = True
+    """Whether the pool's settings name the role of the machines, which the keys of agents' reports have."""
     claimed: int | None = None
     """How many machines a run without faults claims, whatever the order; None for any number."""
     launched: int | None = None
@@ -65,10 +72,11 @@ def build(name: str, pace: Pace = USUAL) -> tuple[Stage, DesiredProvision]:
     """Give the named world, and what is wanted in it."""
     world = WORLDS[name]
     pool = Pool(Account.restore(_snapshot(name)))
-    residents = [evolve(pace, fault=each) for each in (None, *world.residents)]
+    of_world = evolve(pace, taken_back=world.taken_back)
+    residents = [evolve(of_world, fault=each) for each in (None, *world.residents)]
     residents += [pace] * (len(pool.account.state.instances) - len(residents))
     stage = Stage(pool, pace, residents)
-    stage.newcomers = [evolve(pace, fault=each) for each in world.newcomers]
+    stage.newcomers = [evolve(of_world, fault=each) for each in world.newcomers]
     return stage, evolve(PROVISION, **world.wanted)
 
 
@@ -95,6 +103,10 @@ def _snapshot(name: str) -> bytes:
     pool = _pool()
     machine(pool, "running", OTHER_RUN, signal=REGISTERED, signal_of=OTHER_RUN)
     WORLDS[name].make(pool)
+    if not WORLDS[name].role_known:
+        item = pool.table.of(records.SETTINGS)[names.SETTINGS_IDENTIFIER]
+        known = {key: each for key, each in item["value"]["M"].items() if key != "runnerRoleId"}
+        pool.table.put({**item, "value": {"M": known}})
     return pool.account.snapshot()
 
 
@@ -108,10 +120,14 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
     signal_of: str = "42",
     beat: float = 2,
     written_ago: float = 30,
+    old: bool = False,
     tags: Mapping[str, str] = {},
     **written: Any,
 ) -> str:
-    """Launch and record a machine with its last signal ("" for none), and a heartbeat that is so many seconds old."""
+    """Launch and record a machine with its last signal ("" for none), and a heartbeat that is so many seconds old.
+
+    An `old` agent writes only where the original action reads.
+    """
     usage = written.get("usageClass", "on-demand")
     instance = pool.launch(tags={"InitialRunId": run or "42", **tags})
     instance.lifecycle, instance.type = usage, written.get("instanceType", "c5.large")
@@ -121,12 +137,13 @@ def machine(  # noqa: PLR0913 - a machine has that many sides
         instance, artifacts=False, written=-written_ago, state=state, runId=run, threshold=threshold, **attributes
     )
     now = pool.account.clock.now()
+    beaten, signalled = now - timedelta(seconds=beat), now - timedelta(seconds=30)
     if beat != NEVER:
-        heartbeat = records.item(records.HEARTBEAT, instance.id, now - timedelta(seconds=beat), value="PING")
-        pool.table.put(heartbeat)
+        pool.table.put(instance_items.heartbeat(instance.id, beaten))
     if signal:
-        value = {"state": signal, "runId": signal_of}
-        pool.table.put(records.item(records.SIGNAL, instance.id, now - timedelta(seconds=30), value=value))
+        pool.table.put(instance_items.signal(instance.id, signalled, signal, signal_of))
+    if beat != NEVER and not old:
+        pool.table.put(instance_items.report(instance.id, beaten, signal, signal_of, signalled_at=signalled))
     return instance.id
 
 
@@ -244,6 +261,27 @@ def _protected(pool: Pool) -> None:
     machine(pool, "claimed", RUN, 280, beat=NEVER, tags={PROTECTION_TAG: "true"})
 
 
+def _older(*states: str) -> Callable[[Pool], object]:
+    """Leave machines with older agents: one that works for another run, and those of this label or of none."""
+
+    def make(pool: Pool) -> None:
+        machine(pool, "running", OTHER_RUN, signal=REGISTERED, signal_of=OTHER_RUN, old=True)
+        for number, state in enumerate(states):
+            if state == "idle":
+                machine(pool, state, "", 300 + number, signal=LEFT, old=True)
+            else:
+                machine(pool, state, RUN, AHEAD, signal=REGISTERED, signal_of=RUN, old=True)
+
+    return make
+
+
+def _forged_reports(pool: Pool) -> None:
+    """Leave dead machines for which a job on another one writes what the original action believes."""
+    now = pool.account.clock.now()
+    for identifier in ready(pool, 2, beat=60):
+        pool.table.put(instance_items.heartbeat(identifier, now + timedelta(hours=1)))
+
+
 def _market(*calls: Callable[[Any], object], warm: int = 0) -> Callable[[Pool], object]:
     """Leave an EC2 that has not everything."""
 
@@ -296,6 +334,7 @@ _BOTH = (UsageClass.ON_DEMAND, UsageClass.SPOT)
 _LATER: dict[str, Any] = {"attempt": 2}
 _SOON: dict[str, Any] = {"timeout": timedelta(minutes=1)}
 _ONE_FAILS = (Fault.SCRIPT_FAILS,)
+_SPOT: dict[str, Any] = {"usage_classes": (UsageClass.SPOT,)}
 
 
 WORLDS: dict[str, World] = {
@@ -316,6 +355,9 @@ WORLDS: dict[str, World] = {
     "held, running": World(make=_held("running", seconds=AHEAD), wanted={"count": 2, **_LATER}, claimed=0, launched=0),
     "held, running and silent": World(
         make=_held("running", seconds=AHEAD, beat=60, number=1), residents=[Fault.SILENT], wanted=_LATER
+    ),
+    "held, claimed and silent": World(
+        make=_held("claimed", number=1, beat=60), residents=[Fault.SILENT], wanted=_LATER, launched=1
     ),
     "held, expired": World(make=_held("running", seconds=-20, number=1), wanted=_LATER, launched=1),
     "held, claimed": World(make=_held("claimed"), wanted={"count": 2, **_LATER}, launched=0),
@@ -392,4 +434,47 @@ WORLDS: dict[str, World] = {
     "registration hangs": World(make=_ready(1), residents=[Fault.HANGS], wanted={"count": 2}),
     "heart stops": World(newcomers=[Fault.SILENT], wanted={"count": 2}),
     "single use": World(make=_ready(1, freshFor=""), wanted={"reuse": False}, claimed=0, launched=1),
+    "taken back": World(
+        make=_ready(2, usageClass="spot"), residents=[Fault.TAKEN_BACK] * 2, wanted=_SPOT, claimed=0, launched=1
+    ),
+    "taken back once claimed": World(
+        make=_ready(1, usageClass="spot"),
+        residents=[Fault.TAKEN_BACK],
+        wanted=_SPOT,
+        taken_back=0.7,
+        claimed=0,
+        launched=1,
+        within=timedelta(seconds=75),
+    ),
+    "taken back while it boots": World(
+        newcomers=[Fault.TAKEN_BACK],
+        wanted=_SPOT,
+        taken_back=20,
+        claimed=0,
+        launched=1,
+        within=timedelta(seconds=100),
+    ),
+    "held, running and taken back": World(
+        make=_held("running", seconds=AHEAD, number=1, usageClass="spot"),
+        residents=[Fault.TAKEN_BACK],
+        wanted={**_SPOT, **_LATER},
+        claimed=0,
+        launched=1,
+    ),
+    "older agents": World(make=_older("idle", "idle"), residents=[Fault.OLD] * 3, claimed=0, launched=1),
+    "older agents, held": World(
+        make=_older("running", "idle"), residents=[Fault.OLD] * 3, wanted=_LATER, claimed=0, launched=1
+    ),
+    "forged reports": World(make=_forged_reports, residents=[Fault.SILENT] * 2, claimed=0, launched=1),
 }
+ROLE_UNKNOWN = (
+    "one ready",
+    "still registered",
+    "no heartbeat",
+    "held, running and silent",
+    "script fails",
+    "heart stops",
+)
+"""The worlds that are also tried with settings that do not name the role: then all machines may write each other's."""
+WORLDS |= {f"{name}, role unknown": evolve(WORLDS[name], role_known=False) for name in ROLE_UNKNOWN}
+WORLDS["older agents, role unknown"] = evolve(WORLDS["older agents"], role_known=False, claimed=1, launched=0)

@@ -13,7 +13,8 @@ from attrs import define, field
 
 from refresh.pool import records
 from refresh.pool.ownership import TEMPLATE_TAG
-from tests.simulation.agents import USUAL, Agent, Pace
+from tests.simulation.agents import Agent
+from tests.simulation.paces import USUAL, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

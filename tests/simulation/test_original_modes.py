@@ -8,9 +8,9 @@ import pytest
 
 from refresh.pool import records
 from tests.fakes.desired import LARGE_QUEUE
-from tests.simulation.agents import FAST, SLOW, USUAL, Pace
 from tests.simulation.original_provision import OriginalProvision
 from tests.simulation.original_release import OriginalRelease
+from tests.simulation.paces import FAST, SLOW, USUAL, Pace
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 

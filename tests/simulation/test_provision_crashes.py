@@ -10,8 +10,8 @@ from attrs import define
 from refresh import errors
 from refresh.provision.component import Patience
 from tests.fakes.memory.account import Watch
-from tests.simulation.agents import FAST, SLOW, USUAL, Pace
 from tests.simulation.figures import TALLY, Tally
+from tests.simulation.paces import FAST, SLOW, USUAL, Pace
 from tests.simulation.provision_ends import check_world, crashed, leave, settle, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_schedules import after_a_crash, calls_in, points_after, points_in

@@ -7,12 +7,15 @@ import itertools
 import pytest
 
 from refresh.desired import DesiredProvision
+from refresh.pool import records
+from tests.fakes.memory.account import Watch
 from tests.simulation import actors
 from tests.simulation.door_schedules import NEIGHBOURS, OF_ANOTHER_RUN, Overtaken
 from tests.simulation.figures import TALLY, Tally
 from tests.simulation.provision_ends import leave, settle, watched
 from tests.simulation.provision_invariants import later
 from tests.simulation.provision_schedules import (
+    Forging,
     calls_in,
     calls_of,
     numbers,
@@ -23,6 +26,7 @@ from tests.simulation.provision_schedules import (
     refresh_aside,
     release_aside,
 )
+from tests.simulation.provision_worlds import WORLDS as ALL_WORLDS
 from tests.simulation.provision_worlds import build, provides_later
 from tests.simulation.schedules import InterfereAt
 from tests.simulation.stage import Stage
@@ -103,6 +107,20 @@ def test_the_release_at_any_call_of_provision_is_harmless(world: str, tally: Tal
         watched(stage, desired, InterfereAt(number, lambda: release_aside(stage)), strict=False)  # noqa: B023 - it is used at once
         leave(stage, desired)
         tally.add("releases during a provision")
+
+
+def _came_to(world: str, *, forged: bool) -> tuple[list[str], dict[str, object]]:
+    """Provision, and give the calls and the items that it wrote."""
+    stage, desired = build(world)
+    watched(stage, desired, Forging(stage, desired.label) if forged else Watch())
+    return list(stage.pool.account.calls), dict(stage.pool.table.of(records.INSTANCE))
+
+
+@pytest.mark.parametrize("world", [each for each in ALL_WORLDS if ALL_WORLDS[each].role_known])
+def test_what_other_machines_report_of_a_machine_changes_nothing(world: str, tally: Tally) -> None:
+    """A job on one of them may write heartbeats and signals for all, at any call."""
+    assert _came_to(world, forged=True) == _came_to(world, forged=False)
+    tally.add("provisions with forged reports")
 
 
 @pytest.mark.parametrize("attempt", [0, 1], ids=["in the same attempt", "in the next attempt"])

@@ -8,11 +8,11 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
-from tests.simulation.agents import FAST, SLOW, USUAL
 from tests.simulation.door_invariants import crashed, failing, settle, watched
 from tests.simulation.door_schedules import after_a_crash, calls_in, points_after, points_in
 from tests.simulation.door_worlds import WORLDS, build
 from tests.simulation.figures import SINGLES, Tally
+from tests.simulation.paces import FAST, SLOW, USUAL
 from tests.simulation.schedules import PHASES, CrashAt, FailAlways, FailAt
 
 KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.CredentialsExpired, errors.Rejected)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refresh.pool import records
-from tests.simulation.agents import FAST, SLOW, USUAL, Pace
 from tests.simulation.door_invariants import settle
 from tests.simulation.door_schedules import messages
 from tests.simulation.door_worlds import build, write_settings
 from tests.simulation.doors import OTHER_RUN, RUN
 from tests.simulation.original_provision import OriginalProvision
 from tests.simulation.original_release import OriginalRelease
+from tests.simulation.paces import FAST, SLOW, USUAL, Pace
 
 if TYPE_CHECKING:
     from tests.simulation.stage import Stage

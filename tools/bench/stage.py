@@ -127,7 +127,8 @@ class Stage:
         # Past the proxy: what agents call is none of the measured calls.
         table = f"http://127.0.0.1:{self._emulators[1]}"
         behind = OnEndpoint(own_clients(self._aws.url, table).dynamodb, self.world.table)
-        self._agents = Agents(OnServer(self._aws, self.world.table) if self.lacking else behind)
+        table_of_agents = OnServer(self._aws, self.world.table) if self.lacking else behind
+        self._agents = Agents(table_of_agents, self.world.role_id())
         self._agents.__enter__()
 
     def remember(self, number: int) -> None:

@@ -88,6 +88,7 @@ def desired_payload(desired: DesiredState, release: Release) -> bytes:
             runner_url_arm64=release.arm64.url,
             runner_sha256_arm64=release.arm64.sha256,
             pre_runner_script=desired.pre_runner_script,
+            original_modes=desired.original_modes,
         )
     )
 

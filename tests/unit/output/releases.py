@@ -33,6 +33,11 @@ def retire(number: int = 0, reason: Reason = Reason.NEVER_RAN, **changed: Any) -
     return Retire(RUN, record(number, **{"state": "claimed", **changed}), NOW, reason)
 
 
+def taken_back(number: int = 0) -> Retire:
+    """Give the first step of an end of a machine that EC2 has taken back."""
+    return Retire(RUN, record(number, usage_class="spot"), NOW, Reason.TAKEN_BACK, NOW)
+
+
 def terminate(number: int = 0, reason: Reason | None = None) -> Terminate:
     """Give the second step of an end."""
     return Terminate(IDS[number], RUN, reason)

@@ -71,6 +71,10 @@ def test_what_did_no_harm_is_a_warning() -> None:
     )
 
 
+def test_a_machine_that_ec2_takes_back_is_named_although_the_jobs_can_start() -> None:
+    assert any(line.endswith("EC2 takes it back") for line in _lines(machine(), notes=("EC2 takes it back",)))
+
+
 @pytest.mark.parametrize("fields", [{}, {"mode": Mode.PLAN, "wanted": HOSTED}])
 def test_what_stops_the_jobs_stays_an_error(fields: dict[str, Any]) -> None:
     run = provisions.run(refusals=(SHORT,), error=DOWN, **fields)

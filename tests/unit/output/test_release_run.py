@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from refresh.desired import Mode
 from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.output.release_run import Machine, ReleaseRun
-from refresh.release.changes import Reason
+from refresh.release.changes import CUT_OFF, Reason
 from tests.unit.output import releases
-from tests.unit.output.releases import DOWN, MIXED, RACED, REFUSED, give_back, offer, retire, terminate
+from tests.unit.output.releases import DOWN, MIXED, RACED, REFUSED, give_back, offer, retire, taken_back, terminate
 from tests.unit.release.pools import IDS, RUN
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ NEVER_RAN = Reason.NEVER_RAN.value
     [
         ([Done(give_back()), Done(offer())], "released", ""),
         ([Done(give_back()), Failed(offer(), DOWN)], "released", ""),
+        ([Done(evolve(give_back(), cut_off=True)), Done(offer())], "released", CUT_OFF),
+        ([Done(taken_back()), Skipped(terminate(), "EC2 no longer knows it")], "ended", taken_back().remarks),
         ([Skipped(give_back(), RACED)], "skipped", RACED),
         ([Failed(give_back(), DOWN)], "failed", str(DOWN)),
         ([Postponed(give_back())], "not begun", ""),

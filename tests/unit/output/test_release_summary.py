@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from refresh.desired import Mode, Role
 from refresh.engine.change import Failed
@@ -17,7 +18,7 @@ from refresh.pool.records import wire_time
 from refresh.release.changes import Reason
 from tests.fakes.serial import NOW
 from tests.unit.output import releases
-from tests.unit.output.releases import DOWN, MIXED, give_back, retire, terminate
+from tests.unit.output.releases import DOWN, MIXED, give_back, retire, taken_back, terminate
 from tests.unit.release.pools import IDS, RUN
 
 REASON = Reason.NEVER_RAN.value
@@ -61,6 +62,13 @@ def test_each_machine_is_a_row_with_its_work_and_its_result() -> None:
     assert rows[0] == [IDS[0], RUN, "large", "c7i.large", "on-demand", "10 min", "released"]
     assert rows[1][5:] == ["", f"ended: {REASON}"]
     assert rows[3] == [IDS[3], RUN, "", "", "", "", f"ended: {Reason.UNRECORDED.value}"]
+
+
+def test_what_cut_off_a_job_stands_in_the_row_of_its_machine() -> None:
+    changes = releases.done(evolve(give_back(), cut_off=True), taken_back(1))
+    results = [line.strip("| ").split(" | ")[-1] for line in _lines(*changes) if line.startswith("| i-")]
+    assert results[0].startswith("released: a restart of the machine cut off its job")
+    assert results[1].startswith("ended: EC2 took it back at 2026-01-31T09")
 
 
 def test_types_are_summed_where_there_are_several() -> None:

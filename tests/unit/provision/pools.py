@@ -14,13 +14,14 @@ from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance, Shortfall
 from refresh.pool.records import InstanceRecord, wire_time
 from refresh.pool.runs import RunRequest
 from refresh.pool.settings import ClassSettings, Settings
-from refresh.pool.signals import BOOTED, LEFT, REGISTERED, Signal
+from refresh.pool.signals import BOOTED, LEFT, REGISTERED, Report, Signal, agent_entity
 from refresh.pool.usage import UsageClass
 from refresh.provision import component
 from refresh.provision.actual import Actual
 from tests.fakes.desired import REGION, REPOSITORY, RUN_URL, TEMPLATE
 from tests.fakes.memory import sqs
 from tests.fakes.memory.account import Watch
+from tests.fakes.runner_role import ROLE_ID
 from tests.fakes.serial import NOW, Serial
 from tests.simulation import door_worlds
 from tests.simulation.doors import clients_of
@@ -28,7 +29,7 @@ from tests.simulation.stage import Stage
 from tests.simulation.worlds import build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from refresh.pool.launch import Cause
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 RUN = "77"
+ROLE = ROLE_ID
+"""The id of the role that instances have."""
 IDS = [f"i-{number:08x}" for number in range(120)]
 RUNTIME = timedelta(minutes=30)
 AHEAD = wire_time(NOW + timedelta(minutes=20))
@@ -100,7 +103,17 @@ _SIGNALS = {"idle": Signal(LEFT, "42", NOW), "running": Signal(REGISTERED, RUN, 
 
 
 def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actual:
-    """Give the pool with these machines, which beat: idle ones are ready, running ones registered."""
+    """Give the pool with these machines, which beat: idle ones are ready, running ones registered.
+
+    `signals` and `beats` are what their agents report instead, by id; each replaces those of all machines.
+    """
+    signals = {
+        each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42", NOW))
+        for each in found
+        if isinstance(each, InstanceRecord)
+    }
+    beats = {each.id: NOW for each in found}
+    signals, beats = changed.pop("signals", signals), changed.pop("beats", beats)
     seen = Actual(
         label=RUN,
         holder="holder",
@@ -108,14 +121,17 @@ def actual(*found: InstanceRecord | records.Unreadable, **changed: Any) -> Actua
         began_at=NOW,
         looked_at=NOW,
         records={each.id: each for each in found},
-        signals={
-            each.id: _SIGNALS.get(each.state, Signal(BOOTED, "42", NOW))
-            for each in found
-            if isinstance(each, InstanceRecord)
-        },
-        beats={each.id: NOW for each in found},
+        reports=reports(signals, beats),
     )
     return evolve(seen, **changed)
+
+
+def reports(
+    signals: Mapping[str, Signal] | None = None, beats: Mapping[str, datetime] | None = None, **changed: Any
+) -> dict[str, Report]:
+    """Give what agents report, by id: their last signals and heartbeats, and what all of them report besides."""
+    signals, beats = signals or {}, beats or {}
+    return {each: Report(signal=signals.get(each), beat=beats.get(each), **changed) for each in {*signals, *beats}}
 
 
 def registered(*found: InstanceRecord) -> dict[str, Signal]:
@@ -227,6 +243,29 @@ class At(Watch):
         if self.skip < 0 < self.times:
             self.times -= 1
             self.do()
+
+
+class Reporting(Watch):
+    """Lets machines without an agent report, before that is read; `taken` are what EC2 takes back, and when."""
+
+    def __init__(self, pool: Pool, taken: Mapping[str, datetime] | None = None) -> None:
+        self.pool = pool
+        self.taken = {} if taken is None else taken
+
+    def at(self, _number: int, operation: str, phase: Phase) -> None:
+        """Write what each agent has reported in the items that the original action reads."""
+        if (operation, phase) != ("dynamodb:BatchGetItem", "before"):
+            return
+        for identifier, beat in self.pool.table.of(records.HEARTBEAT).items():
+            if identifier not in self.taken and self.pool.table.of(agent_entity(ROLE, identifier)):
+                continue
+            signal = records.mapping(self.pool.table.of(records.SIGNAL).get(identifier, {}), "value")
+            value = {name: records.text(signal, name) or "" for name in ("state", "runId")}
+            value["signalledAt"] = wire_time(self.pool.account.clock.now())
+            if identifier in self.taken:
+                value["reclaimedAt"] = wire_time(self.taken[identifier])
+            at = records.read_time(records.text(beat, "updatedAt") or "") or NOW
+            self.pool.table.put(records.item(agent_entity(ROLE, identifier), identifier, at, value=value))
 
 
 def raising(error: Exception) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from refresh.pool.usage import UsageClass
 from refresh.provision import candidates
 from tests.fakes.serial import NOW
 from tests.unit.provision import pools
-from tests.unit.provision.pools import AHEAD, IDS, after, record
+from tests.unit.provision.pools import AHEAD, IDS, ROLE, after, record
 
 OLD = wire_time(NOW - SIGNAL_LIFETIME - timedelta(minutes=1))
 
@@ -83,10 +83,10 @@ def test_a_signal_of_before_the_record_says_little_for_two_minutes(
 ) -> None:
     """The agent of a claim that was given back may not have noticed it, or be about to register."""
     now = after(seconds)
-    seen = pools.actual(record(last_run_id=last_run), looked_at=now, beats={IDS[0]: now})
-    seen = evolve(seen, signals={IDS[0]: Signal(LEFT, "42", after(-before))})
+    signal = Signal(LEFT, "42", after(-before))
+    seen = pools.actual(record(last_run_id=last_run), looked_at=now, beats={IDS[0]: now}, signals={IDS[0]: signal})
     assert bool(candidates.ordered(pools.desired(), seen, now)) is there
-    unread = evolve(seen, signals={IDS[0]: Signal(LEFT, "42")})
+    unread = evolve(seen, reports=pools.reports({IDS[0]: Signal(LEFT, "42")}, {IDS[0]: now}))
     assert bool(candidates.ordered(pools.desired(), unread, now)) is (last_run == "42" or seconds > 120)
 
 
@@ -94,6 +94,20 @@ def test_a_machine_without_a_recent_heartbeat_is_not_claimed() -> None:
     assert _listed(record(), beats={}) == []
     assert _listed(record(), beats={IDS[0]: NOW - timedelta(seconds=16)}) == []
     assert _listed(record(), beats={IDS[0]: NOW - timedelta(seconds=15)}) == [IDS[0]]
+
+
+@pytest.mark.parametrize("updated_at", [wire_time(NOW), OLD])
+def test_a_signal_in_an_item_of_its_own_does_not_expire(updated_at: str) -> None:
+    """An agent that beats keeps it there, so an absent one was never given."""
+    own = evolve(pools.SETTINGS, runner_role_id=ROLE)
+    assert _listed(record(updated_at=updated_at), signals={}, settings=own) == []
+    assert _listed(record(updated_at=updated_at, last_run_id="42"), settings=own) == [IDS[0]]
+
+
+def test_a_machine_that_ec2_takes_back_is_not_claimed() -> None:
+    ready = pools.actual(record()).reports[IDS[0]]
+    assert _listed(record(), reports={IDS[0]: ready}) == [IDS[0]]
+    assert _listed(record(), reports={IDS[0]: evolve(ready, reclaimed_at=after(120))}) == []
 
 
 def test_what_others_took_or_this_run_gave_up_is_not_claimed_again() -> None:

@@ -16,18 +16,31 @@ from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Failed
 from refresh.pool import names, records
-from refresh.pool.signals import SCRIPT_FAILED
+from refresh.pool.signals import REGISTERED, SCRIPT_FAILED
 from refresh.pool.usage import UsageClass
 from refresh.provision import apply, component, findings, look
 from refresh.provision.changes import Claim, Launch
 from refresh.provision.component import Patience
+from tests.fakes import instance_items
 from tests.fakes.desired import ACCOUNT_ID
 from tests.fakes.memory.account import refused
 from tests.fakes.serial import Serial
-from tests.simulation.agents import BOOTING, Pace
+from tests.simulation.agents import BOOTING
 from tests.simulation.doors import clients_of
+from tests.simulation.paces import Pace
 from tests.unit.provision import pools
-from tests.unit.provision.pools import At, Passing, attributes, provide, raising, result, warm, world
+from tests.unit.provision.pools import (
+    ROLE,
+    At,
+    Passing,
+    Reporting,
+    attributes,
+    provide,
+    raising,
+    result,
+    warm,
+    world,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +49,7 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
     from tests.simulation.stage import Stage
 
-FIRST = ["dynamodb:GetItem", *["dynamodb:Query"] * 3, "dynamodb:PutItem"]
+FIRST = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
 UPDATE, TRANSACT, POLL = "dynamodb:UpdateItem", "dynamodb:TransactWriteItems", "dynamodb:BatchGetItem"
 DOWN = errors.Unavailable(TRANSACT, "InternalServerError", "down.")
 DENIED = errors.PermissionDenied(TRANSACT, "AccessDeniedException", "no.")
@@ -82,17 +95,19 @@ def _slow(stage: Stage, seconds: float) -> Stage:
 def _silent(stage: Stage) -> str:
     """Add a machine that works for the run, and whose agent has died."""
     (machine,) = _held(stage)
-    stage.pool.table.put(records.item(records.HEARTBEAT, machine, pools.after(-100), value="PING"))
+    stage.pool.table.put(instance_items.report(machine, pools.after(-100), REGISTERED, pools.RUN))
     stage.agents[machine].phase = BOOTING
     return machine
 
 
-def test_a_warm_machine_takes_seven_calls_and_no_other_service() -> None:
-    stage = world(1)
+@pytest.mark.parametrize("role_id", ["", ROLE])
+def test_a_warm_machine_takes_six_calls_and_no_other_service(role_id: str) -> None:
+    stage = world(1, runner_role_id=role_id, original_modes=not role_id)
     provided = provide(stage)
     assert (provided.available, _origins(provided), provided.report.failed) == (True, {"claimed": 1}, False)
     calls = stage.pool.account.calls
-    assert [each for each in calls if each != POLL] == [*FIRST, UPDATE, TRANSACT]
+    assert (calls[:5], calls[-1]) == ([*FIRST, POLL, UPDATE], TRANSACT)
+    assert set(calls[5:-1]) == {POLL}
     (machine,) = provided.ready
     assert attributes(stage.pool, machine.id)["threshold"] == records.wire_time(
         machine.record.expires or stage.pool.account.clock.now()
@@ -113,7 +128,7 @@ def test_a_later_attempt_finds_what_the_label_holds_and_adds_nothing() -> None:
     second = provide(stage, count=2, attempt=2)
     assert {each.id for each in second.ready} == {each.id for each in first.ready}
     assert (second.available, _origins(second)) == (True, {"held": 2})
-    assert stage.pool.account.calls == [*FIRST, TRANSACT]
+    assert stage.pool.account.calls == [*FIRST, POLL, TRANSACT]
 
 
 def test_of_two_provisions_of_a_label_in_one_attempt_one_is_refused() -> None:
@@ -254,7 +269,7 @@ def test_claims_that_fail_leave_their_machines_to_others_and_new_ones_are_launch
 
 def test_two_polls_without_an_answer_stop_nothing() -> None:
     stage = world(1)
-    stage.pool.account.seam = At(POLL, raising(errors.Throttled(POLL, "ThrottlingException")), times=2)
+    stage.pool.account.seam = At(POLL, raising(errors.Throttled(POLL, "ThrottlingException")), times=2, skip=1)
     assert provide(stage).available
 
 
@@ -347,14 +362,35 @@ def test_a_failed_script_is_noticed_at_once() -> None:
     def fail() -> None:
         for item in stage.pool.table.of(records.INSTANCE).values():
             if records.text(item, "runId") == "77":
-                value = {"state": SCRIPT_FAILED, "runId": "77"}
                 now, identifier = stage.pool.account.clock.now(), records.identifier_of(item)
-                stage.pool.table.put(records.item(records.SIGNAL, identifier, now, value=value))
+                stage.pool.table.put(instance_items.report(identifier, now, SCRIPT_FAILED, "77"))
 
     stage.pool.account.seam = At(POLL, fail, times=math.inf)
     provided = provide(stage)
     assert findings.SCRIPT_FAILED in provided.report.refusals[0]
     assert provided.report.duration < timedelta(minutes=1)
+
+
+def test_a_machine_that_ec2_takes_back_is_not_claimed_and_one_of_the_label_is_replaced_and_named() -> None:
+    stage = world(runner_role_id=ROLE)
+    (held,), free = _held(stage), warm(stage.pool)
+    soon = stage.pool.account.clock.now() + timedelta(minutes=2)
+    stage.pool.account.seam = Reporting(stage.pool, {held: soon, free: soon})
+    provided = provide(stage, attempt=2)
+    assert (provided.available, _origins(provided)) == (True, {"launched": 1})
+    assert (held in stage.pool.alive, attributes(stage.pool, free)["state"]) == (False, "idle")
+    (note,) = provided.report.notes
+    assert note.startswith(f"{held}: EC2 takes the spot instance back at {records.wire_time(soon)}")
+
+
+def test_a_shortage_names_what_ec2_takes_back_once() -> None:
+    stage = world(1, runner_role_id=ROLE)
+    (held,) = _held(stage)
+    stage.pool.account.state.market.capacity(0)
+    stage.pool.account.seam = Reporting(stage.pool, {held: stage.pool.account.clock.now()})
+    provided = provide(stage, count=2, min_count=1, attempt=2)
+    (warning,) = provided.report.warnings
+    assert (provided.available, held in warning, provided.report.notes) == (True, True, ())
 
 
 def test_machines_that_boot_slowly_cost_the_ready_ones_nothing() -> None:
@@ -392,7 +428,7 @@ def test_surplus_machines_of_an_earlier_attempt_go_back() -> None:
 def test_a_give_back_that_is_refused_fails_nothing(operation: str) -> None:
     stage = world()
     _held(stage, 2)
-    stage.pool.account.seam = At(operation, raising(DENIED))
+    stage.pool.account.seam = At(operation, raising(DENIED), skip=operation == POLL)  # the first one is the look
     provided = provide(stage, attempt=2)
     assert (provided.available, len(provided.ready), provided.report.error) == (True, 1, None)
     failed = [each for each in provided.report.outcomes if isinstance(each, Failed)]
@@ -406,7 +442,7 @@ def test_what_ec2_has_launched_is_recorded_although_an_error_ends_the_run(error:
     _silent(stage)
     excepted: list[bool] = []
     patience = Patience(write_anyway=lambda: excepted.append(True))
-    stage.pool.account.seam = At(POLL, raising(error))
+    stage.pool.account.seam = At(POLL, raising(error), skip=1)
     provided = provide(stage, attempt=2, patience=patience)
     assert (provided.available, provided.report.error, excepted) == (False, error, [True])
     (item,) = [

@@ -23,14 +23,15 @@ def _capped(cap: int, **changed: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("state", "silent", "text"),
+    ("state", "silent", "unheard", "text"),
     [
-        (lifecycle.CLAIMED, False, "it did not register within 60 s"),
-        (lifecycle.CREATED, True, "it did not boot and register within 60 s, and has no heartbeat"),
+        (lifecycle.CLAIMED, False, False, "it did not register within 60 s"),
+        (lifecycle.CLAIMED, True, False, f"it did not register within 60 s, and {findings.SILENT}"),
+        (lifecycle.CREATED, True, True, "it did not boot and register within 60 s, and its agent never reported"),
     ],
 )
-def test_a_late_machine_says_what_it_did_not_do(state: str, text: str, *, silent: bool) -> None:
-    assert findings.late(state, timedelta(minutes=1), silent=silent) == text
+def test_a_late_machine_says_what_it_did_not_do(state: str, text: str, *, silent: bool, unheard: bool) -> None:
+    assert findings.late(state, timedelta(minutes=1), silent=silent, unheard=unheard) == text
 
 
 def test_without_a_token_no_time_is_left_to_register() -> None:
@@ -106,6 +107,28 @@ def test_each_failure_is_named_once_with_its_machines_and_a_remedy() -> None:
     assert f"{IDS[5]}: {findings.SILENT}. Read the machine's log (" in text
     assert [each in text for each in (IDS[3], IDS[4])] == [False, False]
     assert text.count("check its network") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "unheard", "words"),
+    [
+        ("created", True, ["pre-runner-script", "Python", "DynamoDB", "instance profile", "docs/instance.md"]),
+        ("created", False, ["check its network"]),
+    ],
+)
+def test_the_likely_reasons_of_a_machine_that_never_reported_are_named(
+    state: str, words: list[str], *, unheard: bool
+) -> None:
+    why = findings.late(state, timedelta(minutes=4), silent=True, unheard=unheard)
+    text = _shortage(given_up={IDS[0]: why})
+    assert [each for each in words if each not in text] == []
+
+
+def test_a_machine_that_ec2_takes_back_is_named_with_the_time_and_a_remedy() -> None:
+    known = pools.actual(given_up={IDS[0]: findings.reclaimed(NOW), IDS[1]: findings.SILENT})
+    (text,) = findings.taken_back(known)
+    assert text.startswith(f"{IDS[0]}: EC2 takes the spot instance back at {wire_time(NOW)}; ")
+    assert "usage-class: on-demand" in findings.shortage(desired(), known, 0, NOW)
 
 
 def test_what_ec2_did_not_launch_is_explained() -> None:

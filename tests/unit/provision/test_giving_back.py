@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +14,14 @@ from refresh.provision.changes import GiveUp
 from tests.fakes.serial import Serial
 from tests.simulation.doors import clients_of
 from tests.unit.provision import pools
-from tests.unit.provision.pools import RUN, attributes, warm, world
+from tests.unit.provision.pools import ROLE, RUN, Reporting, attributes, warm, world
 
 if TYPE_CHECKING:
     from refresh.engine.report import ComponentReport
     from tests.simulation.pool import Pool
+
+
+POLL = "dynamodb:BatchGetItem"
 
 
 def _give_up(pool: Pool, *changes: GiveUp, **wanted: Any) -> list[ComponentReport]:
@@ -62,6 +66,17 @@ def test_both_kinds_are_given_up_at_once() -> None:
     good, bad = _mine(pool, "claimed"), _mine(pool, "claimed")
     reports = _give_up(pool, GiveUp(good, back=True, why=""), GiveUp(bad, back=False, why=""))
     assert (len(reports), good in pool.alive, bad in pool.alive) == (2, True, False)
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_what_ec2_takes_back_ends_and_the_reason_says_so(*, back: bool) -> None:
+    pool = world(runner_role_id=ROLE).pool
+    machine = _mine(pool)
+    Reporting(pool, {machine: pool.account.clock.now() + timedelta(minutes=2)}).at(0, POLL, "before")
+    (report,) = _give_up(pool, GiveUp(machine, back=back, why=""))
+    assert machine not in pool.alive
+    assert pool.account.calls.count(POLL) == 1
+    assert str(report.done[0].facts["reason"]).startswith("EC2 takes it back at ")
 
 
 @pytest.mark.parametrize("changed", [{"runId": "88"}, {"state": "terminated"}, {"runId": "88", "lastRunId": RUN}])

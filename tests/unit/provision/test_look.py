@@ -15,7 +15,7 @@ from tests.fakes.desired import TABLE
 from tests.fakes.serial import Serial
 from tests.simulation.doors import clients_of
 from tests.unit.provision import pools
-from tests.unit.provision.pools import At, raising, warm, world
+from tests.unit.provision.pools import ROLE, At, raising, warm, world
 
 if TYPE_CHECKING:
     from tests.simulation.pool import Pool
@@ -26,13 +26,13 @@ def _first(pool: Pool, **wanted: Any) -> look.First:
     return look.first(pools.desired(**wanted), clients_of(pool), pool.account.clock, Serial())
 
 
-def test_the_first_calls_are_five_and_one_of_them_takes_the_label() -> None:
-    pool = world(1).pool
+def test_the_first_calls_are_three_and_one_of_them_takes_the_label() -> None:
+    stage = world()
+    pool, machine = stage.pool, warm(stage.pool)
     known = _first(pool)
-    assert pool.account.calls == ["dynamodb:GetItem", *["dynamodb:Query"] * 3, "dynamodb:PutItem"]
-    settings, machines = look.read(pools.desired(), known.reads)
-    (machine,) = [each for each in machines.records if each in machines.beats]
-    assert (machines.signals[machine].run_id, settings.classes["large"].cpu) == ("42", 2)
+    assert pool.account.calls == ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
+    settings, found = look.read(pools.desired(), known.reads)
+    assert (machine in found, settings.classes["large"].cpu) == (True, 2)
     assert pool.table.of(records.RUN).keys() == {"77"}
 
 
@@ -95,7 +95,10 @@ def test_single_machines_are_read_as_they_are_now() -> None:
     machine, silent = warm(pool), warm(pool)
     pool.table.put(records.item(records.HEARTBEAT, silent, pool.account.clock.now()) | {"updatedAt": {"S": "soon"}})
     pool.account.calls.clear()
-    found = look.machines(pools.desired(), clients_of(pool), pool.account.clock, [machine, silent, pools.IDS[9]])
+    ids = [machine, silent, pools.IDS[9]]
+    found = look.machines(pools.desired(), clients_of(pool), pool.account.clock, "", ids)
     assert pool.account.calls == ["dynamodb:BatchGetItem"]
-    assert found.records.keys() == found.signals.keys() == {machine, silent}
-    assert found.beats.keys() == {machine}
+    assert found.records.keys() == found.reports.keys() == {machine, silent}
+    assert [found.reports[each].beat is None for each in (machine, silent)] == [False, True]
+    own = look.machines(pools.desired(), clients_of(pool), pool.account.clock, ROLE, ids)
+    assert (own.records, own.reports) == (found.records, {})

@@ -15,7 +15,6 @@ from refresh.pool import lifecycle
 from refresh.pool.launch import Cause
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.runs import FAILED, PROVIDED
-from refresh.pool.signals import BOOTED, LEFT, REGISTERED, REGISTRATION_FAILED, SCRIPT_FAILED, Signal
 from refresh.pool.usage import UsageClass
 from refresh.provision import findings, policy
 from refresh.provision.actual import Launches
@@ -243,7 +242,7 @@ def test_a_replacement_is_claimed_by_heartbeats_that_are_not_old(looked: float, 
     """Machines that worked at the last look may have ended together with the one that failed."""
     late = record(0, "claimed", updated_at=wire_time(after(-1)))
     known = pools.actual(late, record(1), looked_at=after(looked), read_at={IDS[0]: after(60)})
-    known = evolve(known, beats={IDS[1]: after(looked)})
+    known = evolve(known, reports={IDS[1]: evolve(known.report(IDS[1]), beat=after(looked))})
     assert [type(each) for each in _plan(known, 60).changes] == kinds
     assert _plan(pools.actual(record(1), failed_since_look=True)).look
 
@@ -255,86 +254,41 @@ def test_the_machines_of_others_are_left_alone() -> None:
     assert list(policy.of_label(pools.desired(), mine)) == []
 
 
-def _judged(found: Any, seconds: float = 0, wanted: dict[str, Any] | None = None, **changed: Any) -> str | None:
-    seen = pools.actual(found, **{"looked_at": after(seconds), "beats": {IDS[0]: after(seconds)}, **changed})
-    return policy.judge(pools.desired(**(wanted or {})), seen, found, after(seconds))
+@pytest.mark.parametrize("state", ["created", "claimed", "running"])
+def test_a_machine_that_ec2_takes_back_is_given_up_at_once(state: str) -> None:
+    """Also one that works: it would be gone in a minute, so a renewal makes no sense."""
+    spot = record(0, state, usage_class="spot", threshold=RENEWED)
+    report = evolve(pools.actual(spot, signals=registered(spot)).reports[IDS[0]], reclaimed_at=after(90))
+    step = _plan(pools.actual(spot, reports={IDS[0]: report}), usage_classes=(SPOT,))
+    assert step.changes[0] == GiveUp(IDS[0], back=False, why="")
+    assert isinstance(step.changes[0], GiveUp)
+    assert not step.changes[0].back
+    assert step.changes[0].why == f"EC2 takes the spot instance back at {wire_time(after(90))}"
 
 
-@pytest.mark.parametrize(
-    ("changed", "wanted", "why"),
-    [
-        ({}, {}, None),
-        ({"resource_class": "xlarge"}, {}, findings.ASKED_OTHERWISE),
-        ({"usage_class": "spot"}, {}, findings.ASKED_OTHERWISE),
-        ({"usage_class": "on-demand"}, {"usage_classes": (SPOT,)}, findings.ASKED_OTHERWISE),
-        ({"usage_class": "on-demand"}, {"usage_classes": (SPOT,), "fallback": True}, None),
-        ({"instance_type": ""}, {}, findings.ASKED_OTHERWISE),
-        ({"threshold": wire_time(NOW)}, {}, findings.EXPIRED),
-        ({"threshold": "soon"}, {}, findings.EXPIRED),
-    ],
-)
-def test_a_machine_that_a_job_cannot_use_is_given_up(
-    changed: dict[str, Any], wanted: dict[str, Any], why: str | None
-) -> None:
-    assert _judged(record(0, "running", **changed), wanted=wanted) == why
+def test_what_ec2_takes_back_does_not_go_back_to_the_pool_although_it_does_not_fit() -> None:
+    report = evolve(pools.actual(record(0, "running")).reports[IDS[0]], reclaimed_at=NOW)
+    first = _plan(pools.actual(record(0, "running"), reports={IDS[0]: report}), usage_classes=(SPOT,)).changes[0]
+    assert isinstance(first, GiveUp)
+    assert not first.back
 
 
-def test_a_machine_of_this_run_may_be_of_a_type_that_ec2_did_not_say() -> None:
-    made = Launches(answers=(answer(launched(0)),))
-    assert _judged(record(0, "created", instance_type=""), launches=made) is None
-
-
-@pytest.mark.parametrize(
-    ("signal", "beat", "why"),
-    [
-        (Signal(REGISTERED, RUN), 0, None),
-        (None, 0, None),
-        (Signal(REGISTERED, "42"), 0, findings.NOT_REGISTERED),
-        (Signal(LEFT, RUN), 0, findings.NOT_REGISTERED),
-        (Signal(REGISTERED, RUN), -16, findings.SILENT),
-    ],
-)
-def test_a_running_machine_beats_and_is_registered(signal: Signal | None, beat: float, why: str | None) -> None:
-    signals = {IDS[0]: signal} if signal else {}
-    assert _judged(record(0, "running"), signals=signals, beats={IDS[0]: after(beat)}) == why
-
-
-@pytest.mark.parametrize(
-    ("signal", "why"),
-    [
-        (Signal(SCRIPT_FAILED, RUN), findings.SCRIPT_FAILED),
-        (Signal(REGISTRATION_FAILED, RUN), findings.NOT_REGISTERED),
-        (Signal("UD_REMOVE_REG_FAILED", RUN), "its agent reported UD_REMOVE_REG_FAILED"),
-        (Signal(SCRIPT_FAILED, "42"), None),
-        (Signal(BOOTED, RUN), None),
-    ],
-)
-def test_a_failure_that_the_agent_reports_ends_the_wait(signal: Signal, why: str | None) -> None:
-    assert _judged(record(0, "created"), signals={IDS[0]: signal}) == why
-
-
-@pytest.mark.parametrize(
-    ("state", "seconds", "signal", "beats", "why"),
-    [
-        ("claimed", 60, BOOTED, True, None),
-        ("claimed", 61, BOOTED, True, "it did not register within 60 s"),
-        ("claimed", 61, BOOTED, False, "it did not register within 60 s, and has no heartbeat"),
-        ("claimed", 61, REGISTERED, True, None),
-        ("claimed", 61, REGISTERED, False, "it did not register within 60 s, and has no heartbeat"),
-        ("created", 240, BOOTED, False, None),
-        ("created", 241, BOOTED, False, "it did not boot and register within 4 min, and has no heartbeat"),
-    ],
-)
-def test_each_machine_has_its_own_time_to_register(
-    state: str, seconds: float, signal: str, why: str | None, *, beats: bool
-) -> None:
-    found = record(0, state)
-    changed = {"signals": {IDS[0]: Signal(signal, RUN)}, **({} if beats else {"beats": {}})}
-    assert _judged(found, seconds, **changed) == why
-
-
-def test_a_record_that_does_not_say_since_when_has_no_time_left() -> None:
-    assert _judged(record(0, "claimed", updated_at="")) == "it did not register within 60 s"
+def test_the_reports_that_matter_are_those_of_the_label_and_of_what_can_be_claimed() -> None:
+    found = (
+        record(0, "running"),
+        record(1),
+        record(2, "created", ""),
+        record(3, "running", "88"),
+        record(4, resource_class="xlarge"),
+        record(5, threshold=wire_time(NOW)),
+        record(6),
+        record(7),
+        record(8, "claimed"),
+        Unreadable("?", "its state is unknown"),
+    )
+    seen = pools.actual(*found, lost=frozenset({IDS[6]}), given_up={IDS[7]: "it failed"}, reports={})
+    assert policy.judged(pools.desired(), seen, NOW) == [IDS[each] for each in (0, 8, 1, 2)]
+    assert policy.judged(pools.desired(reuse=False), seen, NOW) == [IDS[each] for each in (0, 8, 2)]
 
 
 @pytest.mark.parametrize(

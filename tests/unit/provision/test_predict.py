@@ -180,10 +180,10 @@ def test_subnets_of_one_zone_are_asked_for_one_by_one() -> None:
 
 def test_machines_are_known_as_they_were_read() -> None:
     seen = pools.actual(record(0, "claimed"), record(1), record(2, "claimed"))
-    found = Machines(records={IDS[0]: record(0, "running")}, signals={IDS[0]: Signal(REGISTERED, RUN)}, beats={})
+    found = Machines(records={IDS[0]: record(0, "running")}, reports=pools.reports({IDS[0]: Signal(REGISTERED, RUN)}))
     known = predict.read(seen, found, [IDS[0], IDS[2]], after(3))
     assert {**known.records} == {IDS[0]: record(0, "running"), IDS[1]: record(1)}
-    assert (known.signals[IDS[0]].state, *known.beats) == (REGISTERED, IDS[1])
+    assert known.reports == {**found.reports, IDS[1]: seen.reports[IDS[1]]}
     assert known.read_at == dict.fromkeys((IDS[0], IDS[2]), after(3))
 
 
@@ -199,5 +199,5 @@ def test_machines_are_known_as_they_were_read() -> None:
 def test_a_lost_claim_that_has_the_label_was_this_run_s(found: Any, *, mine: bool) -> None:
     """Its answer was lost, so the client sent it again, and that was refused."""
     seen = pools.actual(record(), lost=frozenset({IDS[0]}))
-    known = predict.read(seen, Machines(records={IDS[0]: found}, signals={}, beats={}), [IDS[0]], NOW)
+    known = predict.read(seen, Machines(records={IDS[0]: found}, reports={}), [IDS[0]], NOW)
     assert (known.claimed == {IDS[0]}, known.lost == {IDS[0]}) == (mine, not mine)

@@ -14,6 +14,7 @@ from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG
 from refresh.pool.records import InstanceRecord, wire_time
 from refresh.pool.settings import ClassSettings, Settings, to_value
+from refresh.pool.signals import agent_entity
 from refresh.ports import DoorClients, WorkflowJob
 from refresh.release.actual import Actual, Labelled
 from tests.fakes.desired import LARGE_QUEUE, REGION, REPOSITORY, RUN_URL, TEMPLATE
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 RUN = "77"
+ROLE = "AROAEXAMPLE"
+"""The id of the role that instances have."""
 IDLE_TIME = timedelta(minutes=7)
 IDS = [f"i-{number:08x}" for number in range(12)]
 AHEAD, PAST = wire_time(NOW + timedelta(minutes=20)), wire_time(NOW - timedelta(minutes=5))
@@ -144,6 +147,11 @@ def runs(pool: Pool, **changed: Any) -> str:
 def told(pool: Pool, label: str = RUN, **value: Any) -> None:
     """Write the item of what provision was asked for."""
     pool.table.put(records.item(records.RUN, label, NOW, value=value))
+
+
+def reported(pool: Pool, identifier: str, **value: str) -> None:
+    """Write what the agent of a machine reports."""
+    pool.table.put(records.item(agent_entity(ROLE, identifier), identifier, NOW, value=value))
 
 
 def clients(pool: Pool, skew: timedelta = timedelta()) -> DoorClients:

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from refresh.pool.records import InstanceRecord, wire_time
-from refresh.release.changes import GiveBack, Offer, Reason, Retire, Terminate
+from refresh.release.changes import CUT_OFF, GiveBack, Offer, Reason, Retire, Terminate
 from tests.fakes.serial import NOW
 from tests.unit.release.pools import IDS, RUN, record
 
@@ -37,6 +37,26 @@ def test_facts_and_note_describe_the_machine_and_how_long_the_run_had_it() -> No
     assert "10 min" in GIVE_BACK.note
     assert RETIRE.facts == {**facts, "reason": Reason.NOT_REUSED.value}
     assert RETIRE.note == f"{GIVE_BACK.note}, {Reason.NOT_REUSED.value}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.RECLAIMED, "EC2 takes it back at 2026-01-31T09:05:00Z"),
+        (Reason.TAKEN_BACK, "EC2 took it back at 2026-01-31T09:05:00Z; a job that ran on it was cut off"),
+    ],
+)
+def test_what_ec2_takes_back_is_said_with_the_time(reason: Reason, words: str) -> None:
+    change = Retire(RUN, record(), NOW, reason, NOW)
+    assert (change.facts["reason"], change.note.endswith(f", {words}")) == (words, True)
+    assert evolve(change, cut_off=True).facts["reason"] == f"{words}; {CUT_OFF}"
+
+
+def test_a_restart_that_cut_off_the_job_is_said_of_a_machine_that_goes_back() -> None:
+    change = evolve(GIVE_BACK, cut_off=True)
+    assert (change.facts["reason"], change.note) == (CUT_OFF, f"{GIVE_BACK.note}, {CUT_OFF}")
+    assert change == GIVE_BACK
+    assert evolve(RETIRE, cut_off=True).facts["reason"] == f"{Reason.NOT_REUSED.value}; {CUT_OFF}"
 
 
 @pytest.mark.parametrize(

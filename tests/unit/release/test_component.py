@@ -18,7 +18,7 @@ from tests.fakes.desired import ACCOUNT_ID, LARGE_QUEUE
 from tests.fakes.memory.account import Watch, refused
 from tests.fakes.serial import NOW, Serial
 from tests.unit.release import pools
-from tests.unit.release.pools import RUN, attributes
+from tests.unit.release.pools import ROLE, RUN, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +145,29 @@ def test_a_spot_machine_that_ec2_has_reclaimed_ends_and_another_goes_back() -> N
     assert _kinds(_release(pool)) == [Retire, GiveBack, Offer]
     assert _messages(pool) == [here]
     assert attributes(pool, gone)["threshold"] < pool.in_time(0)
+
+
+def test_what_ec2_takes_back_ends_and_a_job_that_a_restart_cut_off_is_named() -> None:
+    pool = pools.made(runner_role_id=ROLE)
+    spot, restarted, quiet = pools.runs(pool, usageClass="spot"), pools.runs(pool), pools.runs(pool)
+    pools.reported(pool, spot, reclaimedAt=pool.in_time(90))
+    pools.reported(pool, restarted, cutOff=RUN)
+    report = _release(pool)
+    assert _kinds(report) == [Retire, GiveBack, GiveBack, Offer, Offer, Terminate]
+    assert (spot in pool.alive, sorted(_messages(pool))) == (False, sorted([restarted, quiet]))
+    assert report.done[0].facts["reason"] == f"EC2 takes it back at {pool.in_time(90)}"
+    assert [each.startswith(f"{restarted}: a restart") for each in report.warnings] == [True]
+    assert _release(pool).warnings == ()
+
+
+def test_a_machine_that_ec2_took_back_under_a_job_is_closed_with_the_time() -> None:
+    pool = pools.made(runner_role_id=ROLE)
+    spot = pools.runs(pool, usageClass="spot")
+    pools.reported(pool, spot, reclaimedAt=pool.in_time(90))
+    pool.ec2.terminate_instances(InstanceIds=[spot])
+    report = _release(pool)
+    assert _kinds(report) == [Retire]
+    assert str(report.done[0].facts["reason"]).startswith(f"EC2 took it back at {pool.in_time(90)}; ")
 
 
 def test_each_pool_of_a_run_is_released_by_its_own_name() -> None:

@@ -12,6 +12,7 @@ from attrs import evolve
 from refresh import errors
 from refresh.pool import names, records
 from refresh.pool.ec2_instances import Ec2State
+from refresh.pool.signals import Report
 from refresh.ports import WorkflowJob
 from refresh.release import observe
 from tests.fakes.desired import TABLE
@@ -20,7 +21,7 @@ from tests.fakes.memory.dynamodb import Table
 from tests.fakes.serial import NOW, Serial
 from tests.unit.reconciler.pools import TEMPLATE_ID
 from tests.unit.release import pools
-from tests.unit.release.pools import IDS, RUN, SETTINGS
+from tests.unit.release.pools import IDS, ROLE, RUN, SETTINGS
 
 if TYPE_CHECKING:
     from refresh.release.actual import Actual
@@ -32,7 +33,7 @@ READS = ["dynamodb:BatchGetItem", "dynamodb:Query", "ec2:DescribeInstances", "gi
 
 def _observed(pool: Pool, *, skew: timedelta = timedelta(), **wanted: Any) -> Actual:
     desired, clients, clock = pools.desired(**wanted), pools.clients(pool, skew), pool.account.clock
-    return observe.read(desired, clients, clock, observe.start(desired, clients, clock, Serial()))
+    return observe.read(desired, clients, clock, Serial(), observe.start(desired, clients, clock, Serial()))
 
 
 def _found(actual: Actual) -> dict[str, str]:
@@ -143,6 +144,58 @@ def test_what_provision_was_asked_for_is_not_read_where_the_input_decides(wanted
     assert pool.account.calls == READS
 
 
+@pytest.mark.parametrize(("name", "calls"), [("", 1), ("*", 2)])
+def test_what_the_agents_of_machines_with_the_label_report_is_read_in_one_call(name: str, calls: int) -> None:
+    pool = pools.made(runner_role_id=ROLE)
+    held, silent = pools.runs(pool), pools.runs(pool)
+    gone, other = pools.runs(pool, state="idle", runId="", lastRunId=RUN), pools.runs(pool, runId="78")
+    for each in (held, gone, other):
+        pools.reported(pool, each, reclaimedAt=pools.AHEAD, cutOff=RUN)
+    actual = _observed(pool, name=name)
+    assert actual.reports.keys() == {held}
+    assert (actual.report(held).reclaimed_at, actual.report(held).cut_off) == (records.read_time(pools.AHEAD), RUN)
+    assert (actual.report(silent), actual.reports_error) == (Report(), None)
+    assert pool.account.calls == [*READS, *["dynamodb:BatchGetItem"] * calls]
+
+
+@pytest.mark.parametrize(("role_id", "machines"), [("", [{}]), (ROLE, []), (ROLE, [{"state": "idle", "runId": ""}])])
+def test_reports_are_not_read_without_a_machine_or_an_agent_that_writes_them(
+    role_id: str, machines: list[dict[str, Any]]
+) -> None:
+    pool = pools.made(runner_role_id=role_id)
+    for each in machines:
+        pools.runs(pool, lastRunId=RUN, **each)
+    assert _observed(pool).reports == {}
+    assert pool.account.calls == READS
+
+
+class _Second(Watch):
+    """Refuses the second call for items, which is that for reports."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.met = 0
+
+    def at(self, _number: int, operation: str, phase: Phase) -> None:
+        """Refuse it before its effect."""
+        self.met += (operation, phase) == ("dynamodb:BatchGetItem", "before")
+        if self.met == 2:
+            raise self.error
+
+
+def test_without_the_reports_machines_are_found_all_the_same() -> None:
+    """As with a policy of before there were such items."""
+    pool = pools.made(runner_role_id=ROLE)
+    machine = pools.runs(pool)
+    denied = errors.PermissionDenied("dynamodb:BatchGetItem", "AccessDeniedException", "no.")
+    pool.account.seam = _Second(denied)
+    actual = _observed(pool)
+    assert (set(_found(actual)), actual.reports, actual.reports_error) == ({machine}, {}, denied)
+    pool.account.seam = _Second(errors.CredentialsExpired("dynamodb:BatchGetItem", "ExpiredToken"))
+    with pytest.raises(errors.CredentialsExpired):
+        _observed(pool)
+
+
 def test_only_jobs_that_are_not_completed_are_open() -> None:
     pool = pools.made()
     pool.account.state.jobs[RUN] = [pools.job("done", completed=True), pools.job("open")]
@@ -183,7 +236,7 @@ def test_github_is_not_waited_for_longer_than_it_is_worth(monkeypatch: pytest.Mo
     monkeypatch.setattr(observe, "JOBS_SECONDS", 0)
     clients, clock = pools.clients(pool), pool.account.clock
     reads = evolve(observe.start(pools.desired(), clients, clock, Serial()), jobs=Future())
-    actual = observe.read(pools.desired(), clients, clock, reads)
+    actual = observe.read(pools.desired(), clients, clock, Serial(), reads)
     assert isinstance(actual.jobs_error, errors.Unavailable)
     assert len(actual.machines) == 1
 

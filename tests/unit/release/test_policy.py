@@ -16,6 +16,7 @@ from refresh.pool import lifecycle, ownership, records
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.ownership import TEMPLATE_TAG
 from refresh.pool.records import InstanceRecord, Unreadable, wire_time
+from refresh.pool.signals import Report
 from refresh.ports import WorkflowJob
 from refresh.release import policy, predict
 from refresh.release.actual import Actual, Labelled
@@ -63,6 +64,59 @@ def test_a_machine_goes_back_unless_there_is_a_reason_to_end_it(
     given = record(**changed)
     plan = _plan(pools.actual(given, instances=[instance(0, seen)] if seen else None))
     assert plan == Plan((Retire(RUN, given, NOW, reason) if reason else _give_back(given),))
+
+
+SOON = pools.after(90)
+
+
+@pytest.mark.parametrize("state", ["running", "created", "claimed"])
+@pytest.mark.parametrize(
+    ("at", "seen", "reason"),
+    [
+        (SOON, Ec2State.RUNNING, Reason.RECLAIMED),
+        (NOW, Ec2State.RUNNING, Reason.TAKEN_BACK),
+        (SOON, Ec2State.SHUTTING_DOWN, Reason.TAKEN_BACK),
+        (SOON, Ec2State.TERMINATED, Reason.TAKEN_BACK),
+    ],
+)
+def test_a_machine_that_ec2_takes_back_ends_instead_of_going_back(
+    state: str, at: datetime, seen: Ec2State, reason: Reason
+) -> None:
+    for known in (record(state=state, usage_class="spot"), record(state=state, threshold=PAST)):
+        seen_now = pools.actual(known, instances=[instance(0, seen)], reports={IDS[0]: Report(reclaimed_at=at)})
+        (change,) = _plan(seen_now).changes
+        assert change == Retire(RUN, known, NOW, reason)
+        assert change.reclaimed_at == at
+
+
+def test_ec2_is_asked_for_a_machine_that_it_takes_back_whatever_its_record_says() -> None:
+    reports = {IDS[0]: Report(reclaimed_at=SOON), IDS[1]: Report(beat=NOW)}
+    assert policy.questionable(pools.desired(), pools.actual(record(), record(1), reports=reports), NOW) == [IDS[0]]
+
+
+def test_what_ec2_takes_back_is_not_ended_without_proof() -> None:
+    foreign = evolve(instance(), tags={TEMPLATE_TAG: "lt-foreign"})
+    plan = _plan(pools.actual(record(), instances=[foreign], reports={IDS[0]: Report(reclaimed_at=SOON)}))
+    assert (plan.changes, len(plan.warnings)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "told"),
+    [(record(), RUN, True), (record(), "42", False), (record(), "", False), (record(threshold=PAST), RUN, True)],
+)
+def test_a_restart_that_cut_off_a_job_of_the_label_is_a_warning(
+    given: InstanceRecord, label: str, *, told: bool
+) -> None:
+    plan = _plan(pools.actual(given, instances=[instance()], reports={IDS[0]: Report(cut_off=label)}))
+    (change,) = plan.changes
+    assert change.cut_off is told
+    assert [each.startswith(f"{IDS[0]}: a restart of the machine cut off") for each in plan.warnings] == [True] * told
+
+
+def test_reports_that_were_not_read_are_a_warning_and_machines_go_back() -> None:
+    plan = _plan(pools.actual(record(), reports_error=DOWN))
+    assert plan.changes == (_give_back(record()),)
+    assert [str(DOWN) in each for each in plan.warnings] == [True]
 
 
 @pytest.mark.parametrize("state", ["running", "created", "claimed"])

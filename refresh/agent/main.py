@@ -1,0 +1,168 @@
+"""The agent: turns the machine into a runner that serves one workflow run after another."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from refresh.agent.aws import Aws
+from refresh.agent.clock import Clock
+from refresh.agent.credentials import Credentials
+from refresh.agent.imds import Metadata
+from refresh.agent.installation import NotInstalled, install
+from refresh.agent.lifetime import Lifetime
+from refresh.agent.link import Link
+from refresh.agent.log import say
+from refresh.agent.processes import Session
+from refresh.agent.runner import Runner
+from refresh.agent.script import Script
+from refresh.agent.serving import Serving
+from refresh.agent.settings import Settings
+from refresh.agent.state import BOOTED, FAILED, INSTALLED, SCRIPT, State
+from refresh.agent.table import RUN, Table, insist
+from refresh.agent.users import add_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refresh.agent.users import User
+
+EXIT_CODE = "/opt/refresh-agent/booted"
+"""The file for the exit code of the boot, which cloud-init reports."""
+_ID = "instance-id"
+
+
+class BootFailed(Exception):
+    """The machine cannot serve; its threshold ends it."""
+
+
+class Agent:
+    """One machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.metadata = Metadata()
+        self.state = State(self.clock.boot_id())
+        self.lifetime = Lifetime(self.metadata, self.clock, self.state)
+
+    def main(self) -> None:
+        """Boot, then serve; after a failure only the threshold is watched."""
+        in_background(self.lifetime.run)
+        try:
+            link = self._connect(self._identify())
+            user, folder = self._boot(link)
+        except BootFailed as failure:
+            say(str(failure))
+            self.state.save(stage=FAILED)
+            _exit_code(1)
+            threading.Event().wait()
+        else:
+            _exit_code(0)
+            link.beating = True
+            runner = Runner(self.settings, user, folder)
+            Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
+
+    def _identify(self) -> str:
+        """Learn which machine this is."""
+        before = self.state.get(_ID)
+        instance_id = self._insist_on(_ID)
+        if not re.fullmatch("i-[0-9a-f]{8,17}", instance_id):
+            raise BootFailed(f"instance.refused id={instance_id!r}")
+        if before not in (None, instance_id):
+            # The image was made from another machine: the machine's own user data starts the agent anew.
+            raise BootFailed(f"instance.copied from={before!r}")
+        return instance_id
+
+    def _connect(self, instance_id: str) -> Link:
+        """Watch the machine's record, whether it can serve or not."""
+        domain = self._insist_on("services/domain")
+        aws = Aws(self.settings.region, domain, Credentials(self.metadata, self.clock), self.clock)
+        table = Table(aws, self.clock, self.settings.table, instance_id, shared=self.settings.original_modes)
+        link = Link(table, self.state)
+        self.lifetime.instance_id, self.lifetime.aws, self.lifetime.link = instance_id, aws, link
+        in_background(link.run)
+        return link
+
+    def _insist_on(self, path: str) -> str:
+        """Return a value of the metadata service. It is asked once for each start of the machine."""
+        if self.state.restarted or path not in self.state:
+            self.state.save(**{path: insist(path, lambda: self.metadata.get(path)) or ""})
+        return str(self.state[path])
+
+    def _boot(self, link: Link) -> tuple[User, str]:
+        """Run the script and install the runner, once in the life of the machine."""
+        run = self._insist_on("tags/instance/InitialRunId")
+        if not RUN.fullmatch(run):
+            raise BootFailed(f"instance.refused run={run!r}")
+        stage = self.state.get("stage")
+        if stage == FAILED:
+            raise BootFailed("instance.failed_before")
+        say(f"instance.started id={self.lifetime.instance_id} run={run} runner={self.settings.runner_version}")
+        signal = "UD_FAILED"
+        try:
+            user = add_user(self.settings.runner_user)
+            if stage in (None, SCRIPT):
+                self._run_script(stage)
+                link.signal("UD_OK", run)
+                self.state.save(stage=BOOTED)
+            signal = "UD_REG_FAILED"
+            if stage != INSTALLED:
+                self.state.save(folder=install(self.settings, user), stage=INSTALLED)
+        except (BootFailed, NotInstalled, OSError) as failure:
+            link.signal(signal, run)
+            raise BootFailed(str(failure)) from None
+        return user, self.state["folder"]
+
+    def _run_script(self, stage: str | None) -> None:
+        """Run it, or wait for the one that is running already. A restart of the machine cuts it off."""
+        script = Script()
+        saved = self.state.get("script")
+        session = Session.from_list(saved) if saved else None
+        if stage is None:
+            self.state.save(stage=SCRIPT)
+            session = script.start(self.settings.pre_runner_script)
+            self.state.save(script=session.to_list())
+        while session and session.running():
+            time.sleep(0.1)
+        code = script.exit_code()
+        if code != 0:
+            raise BootFailed("script.cut_off" if code is None else f"script.failed exit={code}")
+
+
+def in_background(work: Callable[[], None]) -> threading.Thread:
+    """Start a thread. If it fails, the whole process ends and is restarted: half an agent would go unnoticed."""
+    thread = threading.Thread(target=_or_die, args=(work,), daemon=True)
+    thread.start()
+    return thread
+
+
+def _or_die(work: Callable[[], None]) -> None:
+    """Do this; if it fails, log where and end the process. The text of an error could hold a secret."""
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        trace, lines = error.__traceback__, []
+        while trace:
+            lines.append(trace.tb_lineno)
+            trace = trace.tb_next
+        say(f"agent.failed {type(error).__name__} lines={lines}")
+        os._exit(70)
+
+
+def _exit_code(code: int) -> None:
+    with open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
+        print(code, file=file)
+
+
+def run_agent() -> None:
+    """Run the agent; it ends only if it fails."""
+    os.umask(0o22)
+    _or_die(lambda: Agent(Settings(os.environ)).main())
+
+
+if __name__ == "__main__":
+    run_agent()
