@@ -129,7 +129,7 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_costs_two_calls(world: Wor
     world.forget_calls()
     assert world.run(_oidc(world), role_to_assume=ROLE)[0] == 0
     assert world.aws.counted()[ASSUME] == 1
-    assert len(world.aws.calls) == 13 + 1
+    assert len(world.aws.calls) == 14 + 1
     assert len(world.github.calls) == 1
     assert b"RoleSessionName=refresh-action-77" in world.aws.bodies[0]
 
