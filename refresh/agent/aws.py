@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import http
 import http.client
 import io
 import json
@@ -27,9 +26,9 @@ _READ_SECONDS = 5
 _TOTAL_SECONDS = 10
 
 _REFUSED_KEYS = re.compile("ExpiredToken|UnrecognizedClient|InvalidClientTokenId|AuthFailure|RequestExpired")
-"""Codes that new keys may cure. EC2 says RequestExpired of the clock as well."""
+"""New keys may cure these codes. EC2 says RequestExpired of the clock as well."""
 _REFUSED_TIME = re.compile("InvalidSignature|SignatureDoesNotMatch|RequestTimeTooSkewed")
-"""Codes that a corrected clock may cure."""
+"""A corrected clock may cure these."""
 _BUSY = re.compile("Throttl|LimitExceeded$|ThroughputExceeded")
 _XML_CODE = re.compile(rb"<Code>\s*([\w.]+)\s*</Code>")
 _XML_USER_ID = re.compile(rb"<UserId>\s*([\w:.@=,+-]+)\s*</UserId>")
@@ -104,10 +103,14 @@ class Connection:
                 try:
                     return self._exchange(method, path, headers, body)
                 except (OSError, http.client.HTTPException) as error:
-                    if self._line:
-                        self._line.close()
+                    self.close()
                     if not kept or not isinstance(error, (ConnectionError, ssl.SSLError)):
                         raise Unanswered(f"{self.host}: {type(error).__name__}: {error}") from None
+
+    def close(self) -> None:
+        """Close the connection; the next request opens it again."""
+        if self._line:
+            self._line.close()
 
     def left(self) -> float:
         """Return the seconds until the limit of the exchange.
@@ -129,16 +132,14 @@ class Connection:
         return answer.status, answer.headers, answer.read()
 
     def _new_line(self) -> http.client.HTTPConnection:
-        host = self._url.hostname or ""
+        host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "http":
-            line = http.client.HTTPConnection(host, self._url.port)
+            line = http.client.HTTPConnection(host, port)
+        elif proxy := _proxy_of(host):
+            line = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 80, context=_tls())
+            line.set_tunnel(host, port or 443, _authorization(proxy))
         else:
-            proxy = _proxy_of(host)
-            if proxy is None:
-                line = http.client.HTTPSConnection(host, self._url.port, context=_tls())
-            else:
-                line = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 80, context=_tls())
-                line.set_tunnel(host, self._url.port or 443, _authorization(proxy))
+            line = http.client.HTTPSConnection(host, port, context=_tls())
         line._create_connection = self._dial  # type: ignore[attr-defined]  # noqa: SLF001 - no other way to limit it
         line.response_class = self._answer  # type: ignore[assignment]
         return line

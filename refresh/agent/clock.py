@@ -6,18 +6,17 @@ import calendar
 import time
 
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-_WIRE_FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def wire(seconds: float) -> str:
     """Write seconds since 1970 as the table has times: `2026-01-31T09:05:00Z`."""
-    return time.strftime(_WIRE_FORM, time.gmtime(seconds))
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*time.gmtime(seconds))
 
 
 def read_wire(text: str) -> float | None:
     """Read the form of `wire`; None for any other text."""
     try:
-        seconds = calendar.timegm(time.strptime(text, _WIRE_FORM))
+        seconds = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
     except ValueError:
         return None
     return float(seconds) if wire(seconds) == text else None

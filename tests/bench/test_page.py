@@ -37,7 +37,11 @@ def _rows(page: str) -> Iterator[dict[str, str]]:
 
 
 LOOK = "dynamodb:BatchGetItem"
-"""With which a provision reads what agents report: before its claims, and to see whether its machines have registered."""
+<<<<<<< HEAD
+"""Reads what agents report: before a claim, and until the machines have registered."""
+=======
+"""With which a provision reads what agents report: before its claims, and until its machines have registered."""
+>>>>>>> doors
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 COUNTED = ("calls", "writes", "chain")
 ROWS = {row["case"]: row for row in _rows(PAGE) if row.keys() >= {"case", *COUNTED}}
