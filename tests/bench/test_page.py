@@ -37,11 +37,7 @@ def _rows(page: str) -> Iterator[dict[str, str]]:
 
 
 LOOK = "dynamodb:BatchGetItem"
-<<<<<<< HEAD
 """Reads what agents report: before a claim, and until the machines have registered."""
-=======
-"""With which a provision reads what agents report: before its claims, and until its machines have registered."""
->>>>>>> doors
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 COUNTED = ("calls", "writes", "chain")
 ROWS = {row["case"]: row for row in _rows(PAGE) if row.keys() >= {"case", *COUNTED}}
