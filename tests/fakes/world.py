@@ -222,6 +222,11 @@ class World:
         ):
             clients.dynamodb.put_item(TableName=self.table, Item=item)
 
+    def role_id(self) -> str:
+        """Read the id of the role that the pool's instances have."""
+        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=PROFILE)
+        return str(found["InstanceProfile"]["Roles"][0]["RoleId"])
+
     def write(self, clients: Clients, items: list[records.Item]) -> None:
         """Write many items, as many at once as DynamoDB takes."""
         for some in batches(items, 25):
