@@ -102,8 +102,8 @@ class Agent:
         if stage == FAILED:
             raise BootFailed("instance.failed_before")
         say(f"instance.started id={self.lifetime.instance_id} run={run} runner={self.settings.runner_version}")
+        signal = "UD_FAILED"
         try:
-            signal = "UD_FAILED"
             user = add_user(self.settings.runner_user)
             if stage in (None, SCRIPT):
                 self._run_script(stage)

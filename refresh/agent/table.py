@@ -98,7 +98,8 @@ class Table:
 
     def _get(self, entity: str, identifier: str) -> dict[str, Any] | None:
         asked = {"TableName": self._name, "Key": _key(entity, identifier), "ConsistentRead": True}
-        return self._aws.dynamodb("GetItem", asked).get("Item")
+        item: dict[str, Any] | None = self._aws.dynamodb("GetItem", asked).get("Item")
+        return item
 
     def _put(self, entity: str, kind: str, value: dict[str, Any]) -> None:
         now = self._clock.now()

@@ -39,4 +39,4 @@ def _created(name: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(name)
     except KeyError:
-        raise OSError(f"user {name}: useradd exited with {code} and did not create it") from None
+        raise OSError(f"user.failed name={name} exit={code}") from None

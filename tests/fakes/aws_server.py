@@ -22,14 +22,11 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 from attrs import frozen
 from moto.backends import get_backend
 from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.ec2.models.core import TaggedEC2Resource
-from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
-from moto.ec2.models.tags import TagBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.sqs.models import Message
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.fakes import canaries, fleet_server, operations, outgoing
+from tests.fakes import canaries, fleet_server, moto_fixes, operations, outgoing
+from tests.fakes.role_sessions import Sessions
 from tests.fakes.serving import Serving
 
 if TYPE_CHECKING:
@@ -39,54 +36,6 @@ if TYPE_CHECKING:
 
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
-
-
-def _own_tags(resource: Any) -> list[dict[str, str]]:
-    """Read a resource's own tags; moto searches the tags of all resources, which takes minutes among thousands."""
-    own = TagBackend()
-    own.tags[resource.id] = resource.ec2_backend.tags.get(resource.id, {})
-    return own.describe_tags()
-
-
-TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment] # fixed, as the module says
-
-
-class _Tags:
-    """A template's tags as they are; moto keeps those that it was made with."""
-
-    def __get__(self, template: Any, _: object = None) -> list[dict[str, str]]:
-        return _own_tags(template)
-
-    def __set__(self, template: Any, _: object) -> None:
-        """Forget what moto would keep."""
-
-
-LaunchTemplate.tags = _Tags()  # type: ignore[assignment] # fixed likewise
-_create_template = LaunchTemplateBackend.create_launch_template
-
-
-def _without_its_own_tags(backend: Any, name: str, description: str, data: dict[str, Any], tags: Any) -> Any:
-    """Keep a new template's own tags out of what instances are launched with, where moto puts them as well."""
-    kept = [each for each in data.get("TagSpecifications", []) if each["ResourceType"] != "launch-template"]
-    content = {name: each for name, each in data.items() if name != "TagSpecifications"}
-    return _create_template(
-        backend, name, description, {**content, "TagSpecifications": kept} if kept else content, tags
-    )
-
-
-LaunchTemplateBackend.create_launch_template = _without_its_own_tags  # type: ignore[method-assign, assignment] # fixed likewise
-
-
-_mark_sent = Message.mark_sent
-
-
-def _with_its_delay(message: Any, delay_seconds: int | None = None) -> None:
-    """Keep the delay with which a message was sent; moto keeps the moment at which it ends."""
-    message.asked_delay = int(delay_seconds or 0)
-    _mark_sent(message, delay_seconds)
-
-
-Message.mark_sent = _with_its_delay  # type: ignore[method-assign, assignment] # for `AwsServer.messages`
 
 
 @frozen
@@ -114,15 +63,22 @@ class AwsServer(Serving):
         """The access keys with which calls were signed."""
         self.before_call: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         """Asked with the operation before moto sees it; a (status, body) is answered instead."""
+        self.instead_of: Callable[[Arrival], tuple[int, bytes] | None] = lambda _: None
+        """The same for the whole call; it may wait, as a server does that does not answer."""
         self.after_call: Callable[[str], None] = lambda _: None
         """Called with the operation after its effect and before its answer, which a ConnectionError loses."""
         self.enforcement: Enforcement | None = None
         """IAM for some of the callers."""
         self.market = fleet_server.MARKET
         """What the launches of fleets meet."""
+        self.sessions = Sessions()
+        """Those of the role of instances."""
         self._lock = threading.RLock()
+        moto_fixes.apply()
         self._moto = DomainDispatcherApplication(create_backend_app)
-        super().__init__(make_server(host, port, self._answer, threaded=True, request_handler=_Silent))
+        server = make_server(host, port, self._answer, threaded=True, request_handler=_Silent)
+        server.sessions = self.sessions  # type: ignore[attr-defined] # for the header Date
+        super().__init__(server)
 
     def __enter__(self) -> Self:
         self.forget_everything()
@@ -199,14 +155,15 @@ class AwsServer(Serving):
         outgoing.aws_request(operation, _headers(environ), body)
         signed = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
         signer, at = signed[1] if signed else "", time.monotonic()
+        arrival = Arrival(operation, body, at, signer, ours=not counts)
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)
-            self.arrivals.append(Arrival(operation, body, at, signer, ours=not counts))
+            self.arrivals.append(arrival)
             if signed:
                 self.signers.add(signer)
         refusal = self.enforcement and self.enforcement.answer(operation, body, signer)
-        if (instead := refusal or self.before_call(operation)) is not None:
+        if (instead := refusal or self._instead_of(arrival, environ)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]
@@ -224,6 +181,13 @@ class AwsServer(Serving):
         start_response(*began[-1])
         return answer
 
+    def _instead_of(self, arrival: Arrival, environ: dict[str, Any]) -> tuple[int, bytes] | None:
+        if (instead := self.before_call(arrival.operation)) is not None:
+            return instead
+        if (instead := self.instead_of(arrival)) is not None:
+            return instead
+        return self.sessions.answer(arrival.operation, arrival.signer, _headers(environ))
+
 
 def _tables(name: str) -> list[Any]:
     """Give the table of this name in all accounts and regions."""
@@ -234,6 +198,11 @@ def _tables(name: str) -> list[Any]:
 class _Silent(WSGIRequestHandler):
     # Keeps connections open, as AWS does; without it every call pays a new one.
     protocol_version = "HTTP/1.1"
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send AWS's time as the date."""
+        sessions: Sessions = self.server.sessions  # type: ignore[attr-defined] # given above
+        super().send_header(keyword, self.date_time_string(sessions.now()) if keyword.lower() == "date" else value)
 
     def log(self, *_: object, **__: object) -> None:
         """Say nothing: the calls are counted."""

@@ -92,9 +92,9 @@ class Cloud:
 
     def _boot(self, instance: Any) -> None:
         identifier: str = instance["InstanceId"]
-        own = self._open.enter_context(Surroundings())
-        own.instance_id = identifier
-        own.tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+        own = self._open.enter_context(Surroundings(self.world.aws.sessions))
+        own.metadata.instance_id = identifier
+        own.metadata.tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
         machine = Machine(self.folder / identifier, self.contained)
         boot(self.world, self.clients, own, machine, {})
         self._running.add(identifier)

@@ -62,14 +62,14 @@ class Instance:
 @pytest.fixture
 def instance(*, contained: bool, world: ReleaseWorld, clients: Clients, tmp_path: Path) -> Iterator[Instance]:
     """Give an instance that was launched and recorded for run 42, and has not booted yet."""
-    with Surroundings() as surroundings:
+    with Surroundings(world.aws.sessions) as surroundings:
         # As on a GitHub Enterprise Server, which keeps the archives itself.
         world.server_url = surroundings.url
         world.github.answers["downloads"] = surroundings.offered()
         assert world.refresh().exit_code == 0
         (instance_id,) = world.launch(clients)
-        surroundings.instance_id = instance_id
-        surroundings.tags = dict(instance_items.PROVISION_TAGS)
+        surroundings.metadata.instance_id = instance_id
+        surroundings.metadata.tags = dict(instance_items.PROVISION_TAGS)
         driver = Driver(world, clients, instance_id)
         driver.create()
         launched = Machine(tmp_path / "machine", contained)

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import define, field
-
-from tests.fakes.world import ROOT
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 IMAGE = "refresh-instance-under-test"
+WITHOUT_PYTHON = "without-python"
+"""The target of the Dockerfile that lacks Python."""
+_HERE = Path(__file__).parent
 _FOLDERS = {"log": "/var/log", "opt": "/opt", "record": "/record", "bin": "/stubs"}
-_SHUTDOWN = '#!/bin/sh\necho "$@" >>"$RECORD/shutdown"\n'
-_BOOT = 'bash "$USER_DATA"; echo $? >"$RECORD/booted"; exec sleep infinity'
-_NEEDED = ("aws", "curl", "setpriv", "pkill", "setsid", "unshare", "mount")
+_BOOT = "/stubs/boot"
+_NEEDED = ("python3", "setsid", "unshare", "mount")
+_LISTED = r"""
+for each in /proc/[0-9]*; do
+    # shellcheck disable=SC2207
+    status=($(sed -nE 's/^(State|Uid|NSsid):\s+([^ \t]+).*/\2/p' "$each/status" 2>/dev/null)) || continue
+    words=$(tr '\0\n' '  ' <"$each/cmdline" 2>/dev/null)
+    echo "${each#/proc/}|${status[0]}|${status[1]}|${status[2]}|$(cat "$each/comm" 2>/dev/null)|$words"
+done"""
 
 
-def build() -> None:
-    """Build the image of a machine that has what the agent needs."""
-    command = ["docker", "build", "--quiet", "--network", "host", "-t", IMAGE, str(ROOT / "tests" / "instance")]
+def build(image: str = IMAGE, folder: Path = _HERE, target: str = "") -> None:
+    """Build the image of a machine, from the Dockerfile in a folder, or a target of it."""
+    chosen = ("--target", target) if target else ()
+    command = ["docker", "build", "--quiet", "--network", "host", "-t", image, *chosen, str(folder)]
     built = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - docker
     assert built.returncode == 0, built.stdout + built.stderr
 
@@ -36,10 +43,6 @@ def lacking() -> str:
     """Say what is missing to do without Docker; empty where nothing is."""
     if absent := [name for name in _NEEDED if not shutil.which(name)]:
         return f"{', '.join(absent)} not found"
-    printed = subprocess.run(["aws", "--version"], check=False, capture_output=True, text=True).stdout  # noqa: S607 - the user's
-    found = re.match(r"aws-cli/(\d+)\.(\d+)", printed)
-    if not found or (int(found[1]), int(found[2])) < ((2, 13) if found[1] == "2" else (1, 29)):
-        return f"an AWS CLI that knows AWS_ENDPOINT_URL is needed, not {printed.strip() or 'none'}"
     tried = subprocess.run([*_unshare(), "true"], check=False, capture_output=True, text=True)  # noqa: S603 - unshare
     return f"unshare: {tried.stderr.strip()}" if tried.returncode else ""
 
@@ -49,6 +52,18 @@ def _unshare() -> list[str]:
     return ["unshare", *as_root, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
+@frozen
+class Process:
+    """A process of a container."""
+
+    pid: int
+    state: str
+    uid: str
+    session: str
+    name: str
+    command: str
+
+
 @define
 class Machine:
     """One instance: its folders on the host and the process that is its boot."""
@@ -56,6 +71,7 @@ class Machine:
     folder: Path
     contained: bool
     """In a container; otherwise in namespaces."""
+    image: str = IMAGE
     name: str = field(factory=lambda: f"instance-{uuid.uuid4().hex[:12]}")
     _child: subprocess.Popen[bytes] | None = None
     _replaced: dict[str, Path] = field(factory=dict)
@@ -64,9 +80,9 @@ class Machine:
         for each in _FOLDERS:
             (self.folder / each).mkdir(parents=True)
         self.record.chmod(0o777)
-        shutdown = self.folder / "bin" / "shutdown"
-        shutdown.write_text(_SHUTDOWN)
-        shutdown.chmod(0o755)
+        for path in (_HERE / "system").iterdir():
+            shutil.copyfile(path, self.folder / "bin" / path.name)
+            (self.folder / "bin" / path.name).chmod(0o755)
 
     @property
     def record(self) -> Path:
@@ -85,34 +101,47 @@ class Machine:
         path = self.record / "user-data"
         path.write_bytes(user_data)
         start = self._docker if self.contained else self._namespaces
-        with (self.folder / "console").open("wb") as console:
-            self._child = subprocess.Popen(  # noqa: S603 - docker or unshare
-                start(variables), stdout=console, stderr=console, start_new_session=True
-            )
+        self._start(start(variables))
+
+    def reboot(self) -> None:
+        """End every process of a container and start it again, with its files and another boot's id."""
+        self.record.joinpath("boot_id").write_text(f"{uuid.uuid4()}\n")
+        self._docker_does("kill", self.name)
+        assert self._child is not None, "boot it first"
+        self._child.wait(30)
+        self._start(["docker", "start", "--attach", self.name])
+
+    def _start(self, command: list[str]) -> None:
+        with (self.folder / "console").open("ab") as console:
+            self._child = subprocess.Popen(command, stdout=console, stderr=console, start_new_session=True)  # noqa: S603 - docker or unshare
 
     def _docker(self, variables: Mapping[str, str]) -> list[str]:
         inside = {**variables, "RECORD": "/record", "USER_DATA": "/record/user-data"}
         return [
-            *("docker", "run", "--rm", "--init", "--name", self.name, "--network", "host"),
+            *("docker", "run", "--init", "--name", self.name, "--network", "host"),
+            # To replace the id of the boot.
+            *("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"),
             *(word for name, value in inside.items() for word in ("-e", f"{name}={value}")),
             *("-e", "PATH=/stubs:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
             *(word for each, path in _FOLDERS.items() for word in ("-v", f"{self.folder / each}:{path}")),
             *(word for path, ours in self._replaced.items() for word in ("-v", f"{ours}:{path}")),
-            *(IMAGE, "bash", "-c", _BOOT),
+            *(self.image, _BOOT),
         ]
 
     def _namespaces(self, variables: Mapping[str, str]) -> list[str]:
         inside = {**variables, "RECORD": str(self.record), "USER_DATA": str(self.record / "user-data")}
         mounts = "".join(f'mount --bind "{self.folder / each}" {_FOLDERS[each]} && ' for each in ("log", "opt"))
         mounts += "".join(f'mount --bind "{ours}" {path} && ' for path, ours in self._replaced.items())
+        # The agent must not find the systemd of the machine of the tests.
+        mounts += f'{{ [[ ! -e /run/systemd ]] || mount --bind "{self.record}" /run/systemd; }} && '
         given = [f"{name}={value}" for name, value in inside.items()]
         path = f"PATH={self.folder / 'bin'}:{os.environ['PATH']}"
-        return [*_unshare(), "env", "-i", path, *given, "bash", "-c", mounts + _BOOT]
+        return [*_unshare(), "env", "-i", path, *given, "bash", "-c", f'{mounts}exec "{self.folder}/bin/boot"']
 
     def end(self) -> None:
         """Take it off the network."""
         if self.contained:
-            subprocess.run(["docker", "kill", self.name], check=False, capture_output=True)  # noqa: S603, S607 - docker
+            self._docker_does("rm", "--force", self.name)
         if self._child is not None:
             if not self.contained and self._child.poll() is None:
                 os.killpg(self._child.pid, signal.SIGKILL)
@@ -122,6 +151,20 @@ class Machine:
         """Run a command on it as root, where it is a container, and give what it prints."""
         words = ["docker", "exec", self.name, "bash", "-c", command]
         return subprocess.run(words, check=False, capture_output=True, text=True).stdout  # noqa: S603 - docker
+
+    def processes(self) -> list[Process]:
+        """List the processes of a container, zombies included, without those that list them."""
+        found = [line.split("|", 5) for line in self.run(_LISTED).splitlines()]
+        return [Process(int(pid), *rest) for pid, *rest in found if len(rest) == 5 and "NSsid" not in rest[-1]]
+
+    def kill(self, name: str, signal_name: str = "KILL") -> list[int]:
+        """Signal all processes whose name contains this, as `pkill` does, and give their ids."""
+        found = [each.pid for each in self.processes() if name in each.name and each.state != "Z"]
+        self.run(f"kill -{signal_name} {' '.join(map(str, found))}")
+        return found
+
+    def _docker_does(self, *words: str) -> None:
+        subprocess.run(["docker", *words], check=False, capture_output=True)  # noqa: S603, S607 - docker
 
     def read(self, name: str) -> str:
         """Read one of the record's files; empty while there is none."""
@@ -137,6 +180,11 @@ class Machine:
     def calls(self) -> list[str]:
         """How the runner's scripts were called."""
         return self.read("calls").splitlines()
+
+    @property
+    def console(self) -> str:
+        """What the boots have printed, which EC2 keeps."""
+        return (self.folder / "console").read_text()
 
     @property
     def log(self) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from tests.instance.metadata import AGENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tests.fakes.aws_server import Arrival
-
-AGENT = "ASIAROLE"
-"""The access key of the instance's role."""
 
 
 @frozen
@@ -28,7 +27,7 @@ class _Call:
     def matches(self, arrival: Arrival, label: str) -> bool:
         """Whether it is this call, for the label."""
         found = (each.replace("LABEL", label).encode() in arrival.body for each in self.parts)
-        return (arrival.signer == AGENT) is self.by_agent and arrival.operation == self.operation and all(found)
+        return arrival.signer.startswith(AGENT) is self.by_agent and arrival.operation == self.operation and all(found)
 
 
 _READS_RECORD = _Call(True, "dynamodb:GetItem", ("TYPE#INSTANCE",))
@@ -47,7 +46,7 @@ _MOMENTS = {
 
 def calls(arrivals: Iterable[Arrival], *, of_agents: bool = False) -> dict[str, int]:
     """Count the calls of the action, or those of the agents; never the test's own."""
-    made = (each.operation for each in arrivals if not each.ours and (each.signer == AGENT) is of_agents)
+    made = (each.operation for each in arrivals if not each.ours and each.signer.startswith(AGENT) is of_agents)
     return dict(sorted(Counter(made).items()))
 
 

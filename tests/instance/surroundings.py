@@ -4,39 +4,62 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import subprocess
 import tarfile
-from datetime import UTC, datetime, timedelta
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.role_sessions import Sessions
 from tests.fakes.serving import Serving
+from tests.instance.metadata import Metadata
 
 VERSION = "2.335.1"
 STUBS = Path(__file__).parent / "stubs"
 _TOKEN = "IMDS-TOKEN"
-_ROLE = "runner-role"
 
 
 class Surroundings(Serving):
     """A server for both; what it answers can be changed while an instance runs."""
 
-    def __init__(self) -> None:
-        self.instance_id = ""
-        self.tags: dict[str, str] = {}
+    def __init__(self, sessions: Sessions | None = None) -> None:
+        self.metadata = Metadata(sessions or Sessions())
         self.archive = archive(VERSION)
         self.refusals = 0
         """How often the archive is refused from now on."""
         self.downloads = 0
-        self.asked: list[str] = []
-        """Paths of metadata that were asked for."""
+        self.requests = 0
+        """How many requests for metadata have arrived."""
         self.without_token: list[str] = []
         """Paths that were asked for without a session's token."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        server.daemon_threads = True
+        self.archives = threading.Event()
+        """Until it is set, a download waits."""
+        self.archives.set()
+        self._serve(0)
+
+    def _serve(self, port: int) -> None:
+        server = _Server(("127.0.0.1", port), _handler(self))
         super().__init__(server)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The instance's tags, as the template lets EC2 show them."""
+        return self.metadata.tags
+
+    @property
+    def asked(self) -> list[str]:
+        """Paths of metadata that were asked for."""
+        return self.metadata.asked
+
+    def vanish(self) -> None:
+        """Refuse every connection."""
+        self.__exit__()
+
+    def return_(self) -> None:
+        """Answer again, at the same address."""
+        self._serve(self.port)
+        self.__enter__()
 
     def offered(self, checksum: str | None = None) -> list[dict[str, str]]:
         """List the runner applications as GitHub does."""
@@ -61,32 +84,14 @@ class Surroundings(Serving):
         """Answer a GET."""
         if path.endswith(".tar.gz"):
             self.downloads += 1
+            self.archives.wait()
             self.refusals -= 1
             return (503, b"") if self.refusals >= 0 else (200, self.archive)
+        self.requests += 1
         if token != _TOKEN:
             self.without_token.append(path)
             return 401, b""
-        name = path.removeprefix("/latest/meta-data/")
-        self.asked.append(name)
-        found = self._metadata().get(name)
-        return (404, b"not found") if found is None else (200, found.encode())
-
-    def _metadata(self) -> dict[str, str]:
-        expires = datetime.now(UTC) + timedelta(hours=1)
-        credentials = {
-            "Code": "Success",
-            "Type": "AWS-HMAC",
-            "AccessKeyId": "ASIAROLE",
-            "SecretAccessKey": "role",
-            "Token": "session",
-            "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        return {
-            "instance-id": self.instance_id,
-            "iam/security-credentials/": _ROLE,
-            f"iam/security-credentials/{_ROLE}": json.dumps(credentials),
-            **{f"tags/instance/{name}": value for name, value in self.tags.items()},
-        }
+        return self.metadata.answer(path.removeprefix("/latest/meta-data/"))
 
 
 def archive(version: str) -> bytes:
@@ -107,9 +112,20 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that hang up."""
+
+
 def _handler(surroundings: Surroundings) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
+            surroundings.requests += 1
+            if instead := surroundings.metadata.trouble():
+                self._send(*instead)
+                return
             asked_well = self.path == "/latest/api/token" and "X-aws-ec2-metadata-token-ttl-seconds" in self.headers
             self._send(*((200, _TOKEN.encode()) if asked_well else (400, b"")))
 

@@ -65,7 +65,7 @@ def test_a_hostile_token_starts_no_command(instance: Instance) -> None:
 @pytest.mark.parametrize(("instance_id", "run"), [("i-zzz", "42"), (HOSTILE, "42"), ("", HOSTILE), ("", "42},x={S=1")])
 def test_malformed_metadata_is_refused(instance: Instance, instance_id: str, run: str) -> None:
     """Both are part of what the agent writes."""
-    instance.surroundings.instance_id = instance_id or instance.driver.instance_id
+    instance.surroundings.metadata.instance_id = instance_id or instance.driver.instance_id
     instance.surroundings.tags["InitialRunId"] = run
     instance.boot(pre_runner_script="touch $RECORD/ran")
     eventually(lambda: instance.machine.booted == "1", 30, lambda: instance.machine.log)

@@ -14,6 +14,8 @@ trap end TERM
 [[ ! -e $RECORD/stubborn ]] || trap '' TERM
 # GitHub's service may give a runner that listens other settings and credentials.
 [[ ! -e $RECORD/migrated ]] || touch .runner_migrated .credentials_migrated
+# Costs no time of the processor.
+[[ ! -e $RECORD/quiet ]] || { sleep infinity & wait; }
 [[ ! -e $RECORD/job.sh ]] || bash "$RECORD/job.sh" >>"$RECORD/job" 2>&1
 while [[ ! -e $RECORD/crash ]]; do sleep 0.1; done
 rm -f "$RECORD/crash"

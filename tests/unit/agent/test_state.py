@@ -13,7 +13,7 @@ def test_values_outlive_the_process_and_only_another_boot_is_a_restart(tmp_path:
     path = str(tmp_path / "state.json")
     first = State("boot-1", path)
     assert not first.restarted
-    assert first.get("stage") == ""
+    assert first.get("stage") is None
     first.save(stage="booted", session=[7, 9])
     again = State("boot-1", path)
     assert not again.restarted

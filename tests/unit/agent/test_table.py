@@ -163,7 +163,7 @@ def test_an_unknown_user_id_stops_only_a_pool_without_the_original(
     table.signal(signals.BOOTED, "42")
     table.beat()
     assert [call for call, _ in machine.aws.calls].count("GetCallerIdentity") == 1
-    assert "identity.unknown" in capfd.readouterr().err
+    assert "report.refused key=TYPE# sts" in capfd.readouterr().err
     machine.aws.refuses = lambda *_: None
     machine.clock.uptime_now += 60
     table.beat()

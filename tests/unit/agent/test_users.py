@@ -46,7 +46,7 @@ def test_a_user_that_cannot_be_created_is_an_error_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool(tmp_path, monkeypatch, "useradd", "exit 9")
-    with pytest.raises(OSError, match=r"^user no-such-user: useradd exited with 9 "):
+    with pytest.raises(OSError, match=r"^user.failed name=no-such-user exit=9$"):
         add_user("no-such-user")
 
 
