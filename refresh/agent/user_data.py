@@ -3,6 +3,8 @@
 Nothing is interpolated into shell. The user's script is the last value, as JSON, and arrives byte for byte. It must not
 be near the top: cloud-init takes a text with `mime-version:` in its first 4,096 bytes for a MIME message, see
 https://github.com/canonical/cloud-init/blob/main/cloudinit/user_data.py.
+
+A script for which the user data has no room is stored in the table, and the header has its SHA-256 instead.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.errors import RefreshError
+from refresh.pool import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,19 +47,11 @@ _LONGEST_USER = "u" * 32
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_UNPACKED = 1024 * SIZE_LIMIT
 _SCRIPT = "PRE_RUNNER_SCRIPT"
+_SCRIPT_SHA256 = "PRE_RUNNER_SCRIPT_SHA256"
 _LONGEST_VARIABLE = 131072
 """Bytes of `NAME=value` and a NUL: MAX_ARG_STRLEN of https://man7.org/linux/man-pages/man2/execve.2.html."""
 _COMMENT_OR_BLANK = re.compile(r"^\s*(#.*)?\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
-
-
-class TooLarge(RefreshError):
-    """The user data exceeds EC2's limit even though it is compressed, or the script exceeds that of Linux."""
-
-    def __init__(self, found: str, excess: int, limit: int) -> None:
-        super().__init__(
-            f"{found}, {excess} above the limit of {limit}; shorten pre-runner-script or have it fetch the rest"
-        )
 
 
 @frozen(kw_only=True)
@@ -94,21 +88,36 @@ class Settings:
         )
 
 
-def render(settings: Settings) -> bytes:
-    """Render the user data, compressed: the same settings give the same bytes. cloud-init unpacks them.
+@frozen
+class StoredScript:
+    """A script that an instance reads in the table, where it is a METADATA item."""
 
-    Raises `TooLarge` if they exceed the limit of EC2, or the script that of a variable.
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Its SHA-256 in hexadecimal, by which the user data names it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def identifier(self) -> str:
+        """The identifier of its item. Another script has another one, so an older instance still finds its own."""
+        return names.stored_script(self.sha256)
+
+
+def stored_script(region: str, table: str, script: str) -> StoredScript | None:
+    """Return the script if the table must have it; None if it fits into the user data, or if there is none.
+
+    That depends on the arguments alone: with another release of the runner it must not move.
     """
-    plain = rendered(settings)
-    packed = _packed(plain)
-    if len(packed) > SIZE_LIMIT:
-        found = f"the user data has {len(plain)} bytes and {len(packed)} when compressed"
-        raise TooLarge(found, len(packed) - SIZE_LIMIT, SIZE_LIMIT)
-    variable = len(f"{_SCRIPT}={_as_json(settings.pre_runner_script)}\0")
-    if variable > _LONGEST_VARIABLE:
-        found = f"the script has {variable} bytes as a variable in JSON"
-        raise TooLarge(found, variable - _LONGEST_VARIABLE, _LONGEST_VARIABLE)
-    return packed
+    if not script or _fits(Settings.at_their_longest(region, table, script)):
+        return None
+    return StoredScript(script)
+
+
+def render(settings: Settings) -> bytes:
+    """Render the user data, compressed: the same settings give the same bytes. cloud-init unpacks them."""
+    return _packed(rendered(settings))
 
 
 def unpack(payload: bytes) -> bytes:
@@ -125,10 +134,23 @@ def unpack(payload: bytes) -> bytes:
 
 def rendered(settings: Settings) -> bytes:
     """Render the user data as `unpack` returns it."""
-    header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in _header(settings).items())
+    stored = stored_script(settings.region, settings.table, settings.pre_runner_script)
+    return _text(settings, stored.sha256) if stored else _text(settings)
+
+
+def _text(settings: Settings, sha256: str = "") -> bytes:
+    """Write the program with the script, or with the SHA-256 of one that is stored."""
+    values = {**_header(settings), _SCRIPT_SHA256: sha256}
+    header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
     program = f"program() {{\ncat <<'{END_OF_PROGRAM}'\n{_program()}{END_OF_PROGRAM}\n}}\n"
-    script = f"export {_SCRIPT}='{_as_json(settings.pre_runner_script)}'\n"
+    script = f"export {_SCRIPT}='{_as_json('' if sha256 else settings.pre_runner_script)}'\n"
     return f'#!/usr/bin/env bash\n{header}{_wrapper()}{program}{script}main "$@"\n'.encode()
+
+
+def _fits(settings: Settings) -> bool:
+    """Whether EC2 takes the user data with the script in it, and Linux the script as a variable."""
+    variable = f"{_SCRIPT}={_as_json(settings.pre_runner_script)}\0"
+    return len(variable) <= _LONGEST_VARIABLE and len(_packed(_text(settings))) <= SIZE_LIMIT
 
 
 def _as_json(script: str) -> str:
