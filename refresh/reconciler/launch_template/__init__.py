@@ -122,8 +122,8 @@ COMPONENT: Registration[Dependencies] = Registration(
     kept_in="EC2 `OWNER-REPO-ci-launch-template`",
     keeps="every field of the `$Default` version: image, profile, security groups, user data, IMDSv2; never deleted; "
     "the newest 10 versions are kept; a large script is an item of the table",
-    changes="stores a large script, creates a version, makes it the default if EC2 reports no errors in it, deletes all "
-    "but the newest ten",
+    changes="stores a large script, creates a version, makes it the default if EC2 reports no errors in it, deletes "
+    "all but the newest ten",
     calls={
         "ec2:DescribeLaunchTemplateVersions": Needs("always", EC2),
         "ec2:DescribeLaunchTemplates": Needs("the launch template's tags", EC2, only_with="tags"),
@@ -160,8 +160,8 @@ COMPONENT: Registration[Dependencies] = Registration(
             names.STORED_SCRIPTS,
             "S",
             "a `pre-runner-script` for which the user data has no room; the digits are the first 16 of its SHA-256 in "
-            "hexadecimal. Another script is another item, so instances of an older version of the template find theirs. "
-            "None is ever deleted; each has as many bytes as its script",
+            "hexadecimal. Another script is another item, so instances of an older version of the template find "
+            "theirs. None is ever deleted; each has as many bytes as its script",
             "the instances: no item, or another SHA-256 than the one in their user data",
         ),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import shlex
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refresh.agent import user_data
-from refresh.agent.user_data import END_OF_PROGRAM, SIZE_LIMIT, Settings
+from refresh.agent.user_data import END_OF_PROGRAM, SIZE_LIMIT, Settings, StoredScript
 
 GOLDEN = Path(__file__).parent / "golden"
 PROGRAM = "import sys\nsys.exit()\n"
@@ -144,32 +145,45 @@ def test_the_same_settings_give_the_same_bytes() -> None:
     assert user_data.unpack(packed) == gzip.decompress(packed) == user_data.rendered(SETTINGS)
 
 
-def test_user_data_above_the_limit_is_refused_with_the_excess_and_exactly_at_it_is_not(
+def test_a_script_is_in_the_user_data_as_long_as_it_fits_with_every_value_at_its_longest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """It must not move because of a release of tomorrow, which would be drift."""
     assert SIZE_LIMIT == 16384
-    packed = user_data.render(SETTINGS)
-    monkeypatch.setattr(user_data, "SIZE_LIMIT", len(packed))
-    assert user_data.render(SETTINGS) == packed
-    monkeypatch.setattr(user_data, "SIZE_LIMIT", len(packed) - 1)
-    sizes = f"{len(gzip.decompress(packed))} bytes and {len(packed)} when compressed"
-    expected = f"{sizes}, 1 above the limit of {len(packed) - 1}; shorten pre-runner-script"
-    with pytest.raises(user_data.TooLarge, match=expected):
-        user_data.render(SETTINGS)
+    script = "echo ready\n"
+    longest = Settings.at_their_longest(SETTINGS.region, SETTINGS.table, script)
+    limit = len(user_data.render(longest))
+    assert limit > len(user_data.render(evolve(SETTINGS, pre_runner_script=script)))
+    monkeypatch.setattr(user_data, "SIZE_LIMIT", limit)
+    assert user_data.stored_script(SETTINGS.region, SETTINGS.table, script) is None
+    monkeypatch.setattr(user_data, "SIZE_LIMIT", limit - 1)
+    assert user_data.stored_script(SETTINGS.region, SETTINGS.table, script) == StoredScript(script)
+    for each in (evolve(SETTINGS, pre_runner_script=script), longest):
+        assert b"PRE_RUNNER_SCRIPT_SHA256=''" not in user_data.rendered(each)
+    assert user_data.stored_script(SETTINGS.region, SETTINGS.table, "") is None
+
+
+@pytest.mark.parametrize("script", ["#" + user_data._noise("", 262_143), "\u00e9" * 131_072], ids=["noise", "accents"])
+def test_user_data_always_has_room_for_the_sum_of_a_script(script: str) -> None:
+    """It names the item that has the script, and is within EC2's limit whatever the script is."""
+    stored = user_data.stored_script(LONGEST.region, LONGEST.table, script)
+    assert stored
+    assert stored.sha256 == hashlib.sha256(script.encode()).hexdigest()
+    assert stored.identifier == f"pre_runner_script_{stored.sha256[:16]}"
+    with_script = evolve(LONGEST, pre_runner_script=script)
+    assert len(user_data.render(with_script)) <= SIZE_LIMIT
+    values = _values(with_script)
+    assert (values["PRE_RUNNER_SCRIPT"], values["PRE_RUNNER_SCRIPT_SHA256"]) == ('""', stored.sha256)
 
 
 @pytest.mark.usefixtures("_short_program")
 @pytest.mark.parametrize(("letter", "bytes_each"), [("a", 1), ("\n", 2), ("\u00e9", 6)])
-def test_a_script_that_linux_cannot_pass_in_a_variable_is_refused(letter: str, bytes_each: int) -> None:
+def test_a_script_that_linux_cannot_pass_in_a_variable_is_stored(letter: str, bytes_each: int) -> None:
     """However well it is compressed: the agent would never start."""
-    most = (131072 - len('PRE_RUNNER_SCRIPT=""') - 1) // bytes_each
-    largest = evolve(SETTINGS, pre_runner_script=letter * most)
-    user_data.render(largest)
-    assert _values(largest)["PRE_RUNNER_SCRIPT"] == json.dumps(letter * most)
-    with pytest.raises(
-        user_data.TooLarge, match=rf"the script has \d+ bytes .* {bytes_each - 131051 % bytes_each} above"
-    ):
-        user_data.render(evolve(SETTINGS, pre_runner_script=letter * (most + 1)))
+    most = letter * ((131072 - len('PRE_RUNNER_SCRIPT=""') - 1) // bytes_each)
+    values = _values(evolve(SETTINGS, pre_runner_script=most))
+    assert (values["PRE_RUNNER_SCRIPT"], values["PRE_RUNNER_SCRIPT_SHA256"]) == (json.dumps(most), "")
+    assert user_data.stored_script(SETTINGS.region, SETTINGS.table, most + letter) == StoredScript(most + letter)
 
 
 @pytest.mark.shows("A59")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from refresh.agent import user_data
 from refresh.desired import RootVolume
 from refresh.engine.change import Difference
 from refresh.preflight.image_lookup import RootDevice
@@ -41,7 +42,7 @@ RIGHT = content.comparable(_data())
 def test_the_template_has_no_type_and_no_subnet_and_requires_imdsv2_with_one_hop() -> None:
     """Provision chooses type and subnet; a shutdown terminates."""
     data = _data(desired(metadata_hop_limit=2))
-    payload = base64.b64decode(data.pop("UserData"))
+    program = user_data.unpack(base64.b64decode(data.pop("UserData"))).decode()
     assert data == {
         "ImageId": IMAGE,
         "IamInstanceProfile": {"Name": "runner-profile"},
@@ -62,7 +63,7 @@ def test_the_template_has_no_type_and_no_subnet_and_requires_imdsv2_with_one_hop
         f"RUNNER_SHA256_X64={'a' * 64}",
         f"RUNNER_SHA256_ARM64={'b' * 64}",
     ):
-        assert f"{line}\n".encode() in payload
+        assert f"\nexport {line}\n" in program
 
 
 @pytest.mark.shows("B26")
