@@ -171,10 +171,13 @@ def _unpack(archive: str) -> None:
             member.uid = member.gid = 0
             yield member
 
-    with tarfile.open(archive) as packed:
+    with tarfile.open(archive, "r:gz") as packed:
         # It refuses files outside the folder. Python has it since 3.9.17.
         packed.extraction_filter = getattr(tarfile, "tar_filter", None)
         packed.extractall(UNPACKED, of_root(packed), numeric_owner=True)  # noqa: S202 - see the filter
+        # The archive's own checksum comes last, after what tarfile reads.
+        while packed.fileobj.read(_BLOCK_BYTES):
+            pass
 
 
 def _run_tool(*arguments: str, **how: Any) -> subprocess.CompletedProcess[Any]:

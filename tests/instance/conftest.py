@@ -11,7 +11,7 @@ from attrs import define
 from tests import suites
 from tests.fakes import instance_items
 from tests.instance import cloud, machine
-from tests.instance.driver import Driver
+from tests.instance.driver import CREATION_SECONDS, RELEASE_SECONDS, Driver, eventually
 from tests.instance.machine import Machine
 from tests.instance.surroundings import Surroundings
 
@@ -35,7 +35,7 @@ def contained() -> bool:
     elif suites.ALL:
         suites.leave_out("the suite of the instance needs a Docker engine, and none answers")
     elif absent := machine.lacking():
-        suites.leave_out(f"the suite of the instance needs a Docker engine, or root and the AWS CLI: {absent}")
+        suites.leave_out(f"the suite of the instance needs a Docker engine, or root and Python: {absent}")
     return engine
 
 
@@ -53,6 +53,27 @@ class Instance:
         """Refresh the pool with these inputs, then boot with what its launch template has."""
         self.world.settle(**inputs)
         cloud.boot(self.world, self.clients, self.surroundings, self.machine, variables or {})
+
+    def serve(self, run: str = "42") -> None:
+        """Wait until the runner works for the run."""
+        self.awaits("UD_REG_OK", run, CREATION_SECONDS)
+        eventually(lambda: self.machine.calls[-1].startswith("run.sh as"), 60, lambda: self.machine.calls)
+
+    def give_back(self, run: str = "42") -> None:
+        """Release the machine and wait until its runner is gone."""
+        self.driver.release(run)
+        self.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", run, RELEASE_SECONDS)
+
+    def require_next_run(self, run: str = "43") -> None:
+        """Have it serve another run."""
+        self.driver.claim(run)
+        self.serve(run)
+        self.give_back(run)
+
+    def require_end(self) -> None:
+        """Have its threshold pass, and wait until it ends itself."""
+        self.driver.expire()
+        eventually(self.driver.ended, 90, lambda: self.machine.log)
 
     def awaits(self, state: str, run: str, seconds: float) -> float:
         """Wait for a signal; a failure shows the agent's log."""
@@ -77,3 +98,5 @@ def instance(*, contained: bool, world: ReleaseWorld, clients: Clients, tmp_path
             yield Instance(world, clients, surroundings, launched, driver)
         finally:
             launched.end()
+            surroundings.metadata.end()
+            world.aws.sessions.ahead = 0

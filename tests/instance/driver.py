@@ -6,8 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from refresh.pool import records
+from refresh.pool import records, signals
 from tests.fakes import instance_items
+from tests.fakes.runner_role import ROLE_ID
 from tests.fakes.world import in_minutes
 
 if TYPE_CHECKING:
@@ -39,9 +40,13 @@ class Driver:
         self.clients = clients
         self.instance_id = instance_id
 
+    def in_minutes(self, minutes: float) -> str:
+        """Write the time in some minutes, on AWS's clock, as the table holds it."""
+        return in_minutes(minutes + self.world.aws.sessions.ahead / 60)
+
     def create(self, run: str = "42", **changed: str) -> None:
         """Record it as provision does when it has launched it."""
-        created = {"state": "created", "runId": run, "threshold": in_minutes(10), **changed}
+        created = {"state": "created", "runId": run, "threshold": self.in_minutes(10), **changed}
         item = instance_items.record(self.instance_id, datetime.now(UTC), **created)
         self.clients.dynamodb.put_item(TableName=self.world.table, Item=item)
 
@@ -65,7 +70,7 @@ class Driver:
 
     def expire(self) -> None:
         """Have its threshold pass so long ago that it ends itself."""
-        self.set("threshold", in_minutes(-2))
+        self.set("threshold", self.in_minutes(-2))
 
     def set(self, attribute: str, value: str) -> None:
         """Write an attribute of its record by hand."""
@@ -82,10 +87,24 @@ class Driver:
         return self.world.item(self.clients, entity, self.instance_id)
 
     @property
+    def report(self) -> dict[str, Any]:
+        """Its report: the item that it alone may write."""
+        return self.item(signals.agent_entity(ROLE_ID, self.instance_id))
+
+    def reported(self, name: str) -> str:
+        """Read what it reports under this name; empty if there is nothing."""
+        return records.text(records.mapping(self.report, "value"), name) or ""
+
+    @property
     def signalled(self) -> tuple[str, str]:
-        """Its last signal: state and run."""
+        """Its last signal, state and run, as the original action reads it."""
         value = records.mapping(self.item(records.SIGNAL), "value")
         return records.text(value, "state") or "", records.text(value, "runId") or ""
+
+    @property
+    def signalled_to_us(self) -> tuple[str, str]:
+        """Its last signal, state and run, as our actions read it."""
+        return self.reported("state"), self.reported("runId")
 
     def await_signal(self, state: str, run: str, seconds: float, log: Callable[[], str]) -> float:
         """Wait for a signal as provision and release do, and give the seconds that it took."""
@@ -111,7 +130,7 @@ class Driver:
                 ":state": {"S": state},
                 ":run": {"S": run},
                 ":judged": {"S": judged_run},
-                ":threshold": {"S": in_minutes(minutes)},
-                ":now": {"S": in_minutes(0)},
+                ":threshold": {"S": self.in_minutes(minutes)},
+                ":now": {"S": self.in_minutes(0)},
             },
         )

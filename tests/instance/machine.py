@@ -32,7 +32,7 @@ done"""
 
 
 def build(image: str = IMAGE, folder: Path = _HERE, target: str = "") -> None:
-    """Build the image of a machine, from the Dockerfile in a folder, or a target of it."""
+    """Build the image of a machine: a target of the Dockerfile in a folder, or the last one."""
     chosen = ("--target", target) if target else ()
     command = ["docker", "build", "--quiet", "--network", "host", "-t", image, *chosen, str(folder)]
     built = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - docker

@@ -63,7 +63,7 @@ class Container:
         return int(found["usage_usec"]) / 1e6
 
     def _is_agent(self, process: _Process) -> bool:
-        if process.command in ("sleep infinity", "") or process.command.startswith(("/sbin/docker-init", "bash -c ")):
+        if process.command in ("tail -f /dev/null", "") or process.command.startswith(("/sbin/docker-init", "bash /stubs/boot")):
             return False
         return process.session not in {each.session for each in self._processes() if "run.sh" in each.command}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests import suites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from refresh.agent.processes import Session
 
 UNUSED_ID = 61_234
 """The number of a user and of a group that own nothing here."""
@@ -47,6 +50,16 @@ def until(condition: Callable[[], object]) -> None:
     """Wait until it is so, as long as it takes."""
     while not condition():
         time.sleep(0.01)
+
+
+def end(session: Session) -> None:
+    """Kill all of a session. A single pass may miss a process that is forked during it."""
+
+    def ended() -> bool:
+        session.kill(signal.SIGKILL)
+        return not session.alive()
+
+    until(ended)
 
 
 def settings(**values: str) -> Settings:
