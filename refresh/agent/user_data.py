@@ -4,7 +4,7 @@ Nothing is interpolated into shell. The user's script is the last value, as JSON
 be near the top: cloud-init takes a text with `mime-version:` in its first 4,096 bytes for a MIME message, see
 https://github.com/canonical/cloud-init/blob/main/cloudinit/user_data.py.
 
-A script for which the user data has no room is stored in the table, and the header has its SHA-256 instead.
+A large script is stored in the table, and the header has its SHA-256 instead.
 """
 
 from __future__ import annotations
@@ -40,16 +40,15 @@ LONGEST_URL = LONGEST_SERVER_URL + 92
 
 `/_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-arm64/` and a version.
 """
+LONGEST_SCRIPT = 1000
+"""Bytes in JSON of a script in the user data. They fit whatever the other values are and however well zlib compresses.
 
-_LONGEST_REGISTRATION_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
-_LONGEST_VERSION = "9999.9999.9999"
-_LONGEST_USER = "u" * 32
+How well differs between machines: a limit for what is compressed would move a script in some runs and back in others.
+"""
+
 _GZIP_MAGIC = b"\x1f\x8b"
-_MOST_UNPACKED = 1024 * SIZE_LIMIT
 _SCRIPT = "PRE_RUNNER_SCRIPT"
-_SCRIPT_SHA256 = "PRE_RUNNER_SCRIPT_SHA256"
-_LONGEST_VARIABLE = 131072
-"""Bytes of `NAME=value` and a NUL: MAX_ARG_STRLEN of https://man7.org/linux/man-pages/man2/execve.2.html."""
+_MOST_UNPACKED = 1024 * SIZE_LIMIT
 _COMMENT_OR_BLANK = re.compile(r"^\s*(#.*)?\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
@@ -70,23 +69,6 @@ class Settings:
     pre_runner_script: str
     original_modes: bool
 
-    @classmethod
-    def at_their_longest(cls, region: str, table: str, pre_runner_script: str) -> Settings:
-        """Return settings whose other values are as long as any and incompressible, to check the size in advance."""
-        return cls(
-            region=region,
-            table=table,
-            registration_url=_noise("https://", _LONGEST_REGISTRATION_URL),
-            runner_user=_LONGEST_USER,
-            runner_version=_LONGEST_VERSION,
-            runner_url_x64=_noise("https://x", LONGEST_URL),
-            runner_sha256_x64=_noise("", 64),
-            runner_url_arm64=_noise("https://a", LONGEST_URL),
-            runner_sha256_arm64=_noise("0", 64),
-            pre_runner_script=pre_runner_script,
-            original_modes=False,
-        )
-
 
 @frozen
 class StoredScript:
@@ -105,14 +87,9 @@ class StoredScript:
         return names.stored_script(self.sha256)
 
 
-def stored_script(region: str, table: str, script: str) -> StoredScript | None:
-    """Return the script if the table must have it; None if it fits into the user data, or if there is none.
-
-    That depends on the arguments alone: with another release of the runner it must not move.
-    """
-    if not script or _fits(Settings.at_their_longest(region, table, script)):
-        return None
-    return StoredScript(script)
+def stored_script(script: str) -> StoredScript | None:
+    """Return a script that the table must have; None for one that the user data has."""
+    return StoredScript(script) if len(_as_json(script)) > LONGEST_SCRIPT else None
 
 
 def render(settings: Settings) -> bytes:
@@ -134,23 +111,12 @@ def unpack(payload: bytes) -> bytes:
 
 def rendered(settings: Settings) -> bytes:
     """Render the user data as `unpack` returns it."""
-    stored = stored_script(settings.region, settings.table, settings.pre_runner_script)
-    return _text(settings, stored.sha256) if stored else _text(settings)
-
-
-def _text(settings: Settings, sha256: str = "") -> bytes:
-    """Write the program with the script, or with the SHA-256 of one that is stored."""
-    values = {**_header(settings), _SCRIPT_SHA256: sha256}
+    stored = stored_script(settings.pre_runner_script)
+    values = {**_header(settings), f"{_SCRIPT}_SHA256": stored.sha256 if stored else ""}
     header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
     program = f"program() {{\ncat <<'{END_OF_PROGRAM}'\n{_program()}{END_OF_PROGRAM}\n}}\n"
-    script = f"export {_SCRIPT}='{_as_json('' if sha256 else settings.pre_runner_script)}'\n"
+    script = f"export {_SCRIPT}='{_as_json('' if stored else settings.pre_runner_script)}'\n"
     return f'#!/usr/bin/env bash\n{header}{_wrapper()}{program}{script}main "$@"\n'.encode()
-
-
-def _fits(settings: Settings) -> bool:
-    """Whether EC2 takes the user data with the script in it, and Linux the script as a variable."""
-    variable = f"{_SCRIPT}={_as_json(settings.pre_runner_script)}\0"
-    return len(variable) <= _LONGEST_VARIABLE and len(_packed(_text(settings))) <= SIZE_LIMIT
 
 
 def _as_json(script: str) -> str:
@@ -192,8 +158,3 @@ def _wrapper() -> str:
 def _program() -> str:
     """Read the agent once."""
     return Path(__file__).with_name(PROGRAM).read_text(encoding="utf-8").partition("\n")[2]
-
-
-def _noise(prefix: str, length: int) -> str:
-    digits = "".join(hashlib.sha256(f"{prefix}{number}".encode()).hexdigest() for number in range(length // 64 + 1))
-    return (prefix + digits)[:length]

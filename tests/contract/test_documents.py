@@ -13,7 +13,7 @@ import yaml
 
 from refresh import inputs
 from refresh.agent import user_data
-from refresh.inputs import table
+from refresh.inputs import scripts, table
 from tests import pages
 from tests.fakes import operations
 
@@ -90,9 +90,7 @@ def test_paths_on_the_page_of_the_architecture_exist() -> None:
     assert missing == []
 
 
-def test_page_of_the_instance_has_the_room_that_is_left_for_a_script() -> None:
-    """With every other value at its longest."""
-    (shown,) = re.findall(r"about ([0-9,]+) bytes of\s+script", pages.page("docs/instance.md"))
-    longest = user_data.Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
-    room = (user_data.SIZE_LIMIT - len(user_data.render(longest))) // 4 * 3
-    assert 0 <= room - int(shown.replace(",", "")) < 200
+def test_page_of_the_instance_has_the_sizes_of_scripts() -> None:
+    section = pages.page("docs/instance.md").partition("\n## Your script\n")[2].partition("\n## ")[0]
+    sizes = {int(each.replace(",", "")) for each in re.findall(r"([0-9,]+)\s+bytes", section)}
+    assert {scripts.SIZE_LIMIT, user_data.LONGEST_SCRIPT} <= sizes

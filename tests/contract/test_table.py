@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
+from refresh.agent.user_data import StoredScript
 from refresh.desired import RunnerScope
 from refresh.pool import lifecycle, names, ownership, records, runs, transitions
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
@@ -103,10 +104,12 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
 def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
     refreshed: World, clients: Clients
 ) -> None:
-    refreshed.refresh(max_instances='{"large": 20}')
+    script = "#" * 2000
+    refreshed.refresh(max_instances='{"large": 20}', pre_runner_script=script)
     rows = _rows("METADATA")
-    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
+    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
+    stored[names.STORED_SCRIPTS] = stored.pop(StoredScript(script).identifier)
     (settings,) = _rows("SETTINGS")
     assert [*map(_quoted, settings[:2])] == [["doors"], [_shape(stored.pop("doors"))]]
     assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {

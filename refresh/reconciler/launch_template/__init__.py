@@ -159,9 +159,9 @@ COMPONENT: Registration[Dependencies] = Registration(
         Item(
             names.STORED_SCRIPTS,
             "S",
-            "a `pre-runner-script` for which the user data has no room; the digits are the first 16 of its SHA-256 in "
-            "hexadecimal. Another script is another item, so instances of an older version of the template find "
-            "theirs. None is ever deleted; each has as many bytes as its script",
+            "a large `pre-runner-script`; the digits are the first 16 of its SHA-256 in hexadecimal. Another script is "
+            "another item, so instances of an older version of the template find theirs. None is ever deleted; each "
+            "has as many bytes as its script",
             "the instances: no item, or another SHA-256 than the one in their user data",
         ),
     ),

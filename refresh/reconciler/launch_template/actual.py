@@ -53,7 +53,7 @@ class Actual:
     fault: str = ""
     """What EC2 found wrong with the template that this run created; its first version is its default at once."""
     stored: StoredScript | None = None
-    """What the item of the desired script has; None if there is none, or if the script fits into the user data."""
+    """What the item of the desired script has; None if there is none, or if the user data has the script."""
 
     @property
     def proven(self) -> bool:

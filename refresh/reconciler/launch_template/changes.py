@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @frozen
 class StoreScript(Change):
-    """Store a script for which the user data has no room, before a version names it."""
+    """Store a large script, before a version names it."""
 
     noun: ClassVar[str] = "script"
     verb: ClassVar[str] = "store"

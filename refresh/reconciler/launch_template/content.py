@@ -75,11 +75,6 @@ def desired_data(
     return data
 
 
-def stored_script(desired: DesiredState) -> StoredScript | None:
-    """Return the script if the table must have it."""
-    return user_data.stored_script(desired.region, names.table(desired.repository), desired.pre_runner_script)
-
-
 def script_summary(script: StoredScript) -> str:
     """Describe a script without its words."""
     return f"{len(script.text.encode())} bytes, sha256 {script.sha256[:12]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.agent.user_data import StoredScript
+from refresh.agent.user_data import StoredScript, stored_script
 from refresh.engine import tagging
 from refresh.pool import names, records
 from refresh.reconciler.launch_template import content
@@ -35,8 +35,8 @@ def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:
 
 
 def stored(metadata: MetadataItems, desired: DesiredState) -> StoredScript | None:
-    """Read the desired script in its item; None if there is no text in it, or if the user data has the script."""
-    script = content.stored_script(desired)
+    """Read the desired script in its item; None without a text in it, or if the user data has the script."""
+    script = stored_script(desired.pre_runner_script)
     text = records.text(metadata.read(script.identifier), "value") if script else None
     return None if text is None else StoredScript(text)
 

@@ -99,7 +99,7 @@ def _version(items: Items) -> int | None:
 def _refresh(ec2: _Ec2, items: Items, mode: Mode = Mode.APPLY, **wanted: Any) -> ComponentReport:
     client, wish = cast("EC2Client", ec2), desired(**wanted)
     versions = SharedRead(Serial(), partial(list_template_versions, client, TEMPLATE))
-    script = content.stored_script(wish)
+    script = user_data.stored_script(wish.pre_runner_script)
     known = metadata(items, others=(script.identifier,) if script else ())
     component = LaunchTemplate(wish, client, known, versions, lambda: RELEASE, lambda: None)
     return converge(component, Run(mode=mode, clock=StillClock()), lambda: None).report
