@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
@@ -106,7 +107,7 @@ class Agent:
         try:
             user = add_user(self.settings.runner_user)
             if stage in (None, SCRIPT):
-                self._run_script(stage)
+                self._run_script(stage, link)
                 link.signal("UD_OK", run)
                 self.state.save(stage=BOOTED)
             signal = "UD_REG_FAILED"
@@ -117,20 +118,31 @@ class Agent:
             raise BootFailed(str(failure)) from None
         return user, self.state["folder"]
 
-    def _run_script(self, stage: str | None) -> None:
+    def _run_script(self, stage: str | None, link: Link) -> None:
         """Run it, or wait for the one that is running already. A restart of the machine cuts it off."""
         script = Script()
         saved = self.state.get("script")
         session = Session.from_list(saved) if saved else None
         if stage is None:
+            text = self._text_of_script(link.table)
             self.state.save(stage=SCRIPT)
-            session = script.start(self.settings.pre_runner_script)
+            session = script.start(text)
             self.state.save(script=session.to_list())
         while session and session.running():
             time.sleep(0.1)
         code = script.exit_code()
         if code != 0:
             raise BootFailed("script.cut_off" if code is None else f"script.failed exit={code}")
+
+    def _text_of_script(self, table: Table) -> str:
+        """Return the script; a large one is in the table. A job that can write there cannot change its sum."""
+        sha256 = self.settings.pre_runner_script_sha256
+        if not sha256:
+            return self.settings.pre_runner_script
+        text: str = insist("script", lambda: table.script(sha256))
+        if hashlib.sha256(text.encode()).hexdigest() != sha256:
+            raise BootFailed(f"script.refused sha256={sha256}")
+        return text
 
 
 def in_background(work: Callable[[], None]) -> threading.Thread:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from refresh.agent.users import User
 
-_TERM_SECONDS = 30
-_KILL_SECONDS = 5
 _PASS_SECONDS = 0.2
+_TERM_PASSES = 150
+_KILL_PASSES = 25
 # Fields of /proc/<pid>/stat after the name, from 0.
 _STATE, _SESSION, _THREADS, _BEGAN = 0, 3, 17, 19
 
@@ -77,7 +77,6 @@ class Session:
                 os.kill(pid, number)
 
     def _processes(self, user_id: int | None) -> Iterator[int]:
-        self.running()
         first = _stat_fields(self.pid)
         # The number is free for another process only when the last of the session has ended.
         same = _began(first) == self.began if first else self.began.endswith(_boot())
@@ -87,6 +86,7 @@ class Session:
                 continue
             if (same and int(fields[_SESSION]) == self.pid) or (user_id is not None and _user_of(pid) == user_id):
                 yield pid
+        self.running()  # Reaps it.
 
 
 def start(arguments: list[str], **how: Any) -> Session:
@@ -108,7 +108,7 @@ def finishes(arguments: list[str], seconds: float, **how: Any) -> bool:
         return child.wait(seconds) == 0
     except subprocess.TimeoutExpired:
         say(f"process.killed program={arguments[0]} seconds={seconds}")
-        session.kill(signal.SIGKILL)
+        _killed(session, None)
         child.wait()
         return False
 
@@ -116,17 +116,36 @@ def finishes(arguments: list[str], seconds: float, **how: Any) -> bool:
 def stop(session: Session | None, user: User) -> bool:
     """End the session if there is one, and every process of the user unless that is root; whether none is left.
 
-    Processes that a job left must not see the next registration. Those that they fork meanwhile are found by the next
-    pass. It takes at most 35 seconds.
+    Processes that a job left must not see the next registration. It takes at most 35 seconds.
     """
     user_id = user.uid or None
     session = session or Session(0, "")
     session.kill(signal.SIGTERM)
-    for _ in range(round(_TERM_SECONDS / _PASS_SECONDS)):
+    for _ in range(_TERM_PASSES):
         if not session.alive():
             break
         time.sleep(_PASS_SECONDS)
-    for _ in range(round(_KILL_SECONDS / _PASS_SECONDS)):
+    return _killed(session, user_id)
+
+
+def end_all_in(folder: str) -> None:
+    """Kill what a killed agent had started in this folder, for at most 5 seconds.
+
+    What jobs leave running for later ones has working directories below it.
+    """
+    for _ in range(_KILL_PASSES):
+        found = _working_in(os.path.realpath(folder))
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(_PASS_SECONDS)
+
+
+def _killed(session: Session, user_id: int | None) -> bool:
+    """Kill all until none is left, since each pass may miss what was forked during it."""
+    for _ in range(_KILL_PASSES):
         session.kill(signal.SIGKILL, user_id)
         if not session.alive(user_id):
             return True
@@ -134,13 +153,14 @@ def stop(session: Session | None, user: User) -> bool:
     return False
 
 
-def end_all_in(folder: str) -> None:
-    """Kill what a killed agent had started in this folder; what jobs keep running has folders below it."""
-    real = os.path.realpath(folder)
+def _working_in(real: str) -> list[int]:
+    found = []
     for pid in _all_processes():
+        # It may have ended, or belong to the kernel.
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/cwd") == real:
-                os.kill(pid, signal.SIGKILL)
+                found.append(pid)
+    return found
 
 
 def _launched(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:

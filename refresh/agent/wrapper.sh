@@ -7,9 +7,10 @@ readonly LOG=/var/log/user-data.log RUNNER_LOG=/var/log/actions-runner.log
 export HOME=/root PATH="$PATH:/usr/local/bin:/snap/bin"
 
 # prepare: write the agent's files, for root alone. Jobs must not get this umask, so it is that of a subshell. An image that was made
-# from an instance has that one's state.
+# from an instance has the state of that one, and starts its agent.
 prepare() (
     umask 077
+    systemctl stop refresh-agent.service &>/dev/null
     touch "$LOG" "$RUNNER_LOG" && chmod 600 "$LOG" "$RUNNER_LOG" || exit
     mkdir -p "$FOLDER" && chmod 700 "$FOLDER" && rm -f "$FOLDER"/{booted,state.json} || exit
     cp "$0" "$FOLDER/start" && program >"$FOLDER/agent.py"

@@ -108,27 +108,36 @@ def stripped(name: str, source: str) -> Module:
     own: dict[str, list[str]] = {}
     foreign: list[tuple[str, str]] = []
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            own[(node.module or "").removeprefix(f"{PACKAGE}.")] = [_plain(name, each) for each in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            foreign += [(each.asname or each.name, f"from {node.module} import {_as(each)}\n") for each in node.names]
-        elif isinstance(node, ast.Import):
-            foreign += [(each.asname or each.name.partition(".")[0], f"import {_as(each)}\n") for each in node.names]
-    module = Module(name, own, foreign, _text(source, tree))
-    for left in ast.walk(ast.parse(module.text)):
-        imported = [getattr(left, "module", None) or "", *(each.name for each in getattr(left, "names", []))]
-        if isinstance(left, ast.Import | ast.ImportFrom) and any(
-            f"{each}.".startswith("refresh.") for each in imported
-        ):
-            raise Unfit(f"{name}: imports {imported[0] or imported[1]} inside a block; do so at the top")
-    if any(line.split()[1].startswith((".", "refresh")) for _, line in foreign):
-        raise Unfit(f"{name}: imports of our own only as `from {PACKAGE}.x import a, b`")
-    return module
+        match node:
+            case ast.ImportFrom(module=str() as module) if module.startswith(f"{PACKAGE}."):
+                own[module.removeprefix(f"{PACKAGE}.")] = [_plain(name, each) for each in node.names]
+            case ast.ImportFrom(module="__future__"):
+                pass
+            case ast.ImportFrom(module=module, names=names):
+                foreign += [(each.asname or each.name, f"from {module} import {_as(each)}\n") for each in names]
+            case ast.Import(names=names):
+                foreign += [(each.asname or each.name.partition(".")[0], f"import {_as(each)}\n") for each in names]
+            case _:
+                pass
+    text = _text(source, tree)
+    kept = [*ast.parse("".join(line for _, line in foreign).replace("from None", "from .")).body, ast.parse(text)]
+    for left in (node for each in kept for node in ast.walk(each)):
+        if isinstance(left, ast.Import | ast.ImportFrom) and (found := _ours(left)):
+            raise Unfit(f"{name}: imports {found}; import our own only as `from {PACKAGE}.x import a, b`, at the top")
+    return Module(name, own, foreign, text)
+
+
+def _ours(node: ast.Import | ast.ImportFrom) -> str:
+    """Return which module of ours is imported; "" for another."""
+    named = [each.name for each in node.names]
+    if isinstance(node, ast.ImportFrom):
+        named = ["." * node.level + (node.module or "")]
+    return next((each for each in named if each.partition(".")[0] in ("", PACKAGE.partition(".")[0])), "")
 
 
 def _plain(module: str, alias: ast.alias) -> str:
     if alias.asname or alias.name == "*":
-        raise Unfit(f"{module}: imports `{_as(alias)}`; import own names one by one, without `as`")
+        raise Unfit(f"{module}: imports `{_as(alias)}`; import our own names one by one, without `as`")
     return alias.name
 
 

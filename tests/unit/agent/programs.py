@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests import suites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from refresh.agent.processes import Session
 
 UNUSED_ID = 61_234
 """The number of a user and of a group that own nothing here."""
@@ -49,11 +52,21 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def end(session: Session) -> None:
+    """Kill all of a session. A single pass may miss a process that is forked during it."""
+
+    def ended() -> bool:
+        session.kill(signal.SIGKILL)
+        return not session.alive()
+
+    until(ended)
+
+
 def settings(**values: str) -> Settings:
     """Return the header's values."""
     names = "AWS_REGION TABLE_NAME REGISTRATION_URL RUNNER_USER RUNNER_VERSION RUNNER_URL_X64 RUNNER_SHA256_X64"
     header = dict.fromkeys([*names.split(), "RUNNER_URL_ARM64", "RUNNER_SHA256_ARM64", "ORIGINAL_MODES"], "")
-    return Settings({**header, "PRE_RUNNER_SCRIPT": '""', **values})
+    return Settings({**header, "PRE_RUNNER_SCRIPT": '""', "PRE_RUNNER_SCRIPT_SHA256": "", **values})
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from attrs import define, field
@@ -13,6 +14,9 @@ from refresh.agent.clock import wire
 from refresh.agent.credentials import Credentials, Keys
 from tests.fakes.canaries import AWS_SECRET_KEY, AWS_SESSION_TOKEN
 from tests.unit.agent.stand_ins import FakeClock, FakeMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROLE = "iam/security-credentials/"
 HOUR, MINUTE = 3600, 60
@@ -52,6 +56,13 @@ class Instance:
         return self.metadata.asked.count(ROLE)
 
 
+@define
+class SlowMetadata:
+    """A metadata service that answers as a test says."""
+
+    get: Callable[[str], str | None]
+
+
 @pytest.fixture
 def instance() -> Instance:
     return Instance()
@@ -73,10 +84,22 @@ def test_keys_are_asked_for_once(instance: Instance) -> None:
     assert instance.asked == 1
 
 
-def test_many_threads_ask_once(instance: Instance) -> None:
-    threads = [threading.Thread(target=instance.current) for _ in range(16)]
-    for thread in threads:
-        thread.start()
+def test_a_thread_waits_for_the_keys_that_another_asks_for(instance: Instance) -> None:
+    first_asks, second_asks = threading.Event(), threading.Event()
+    found = instance.metadata.get
+
+    def get(path: str) -> str | None:
+        if first_asks.is_set():
+            second_asks.set()
+        first_asks.set()
+        second_asks.wait(0.1)
+        return found(path)
+
+    instance.credentials = Credentials(SlowMetadata(get), instance.clock)  # type: ignore[arg-type]
+    threads = [threading.Thread(target=instance.current) for _ in range(2)]
+    threads[0].start()
+    first_asks.wait()
+    threads[1].start()
     for thread in threads:
         thread.join()
     assert instance.asked == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from refresh.agent import processes
 from refresh.agent.processes import Session, end_all_in, finishes, start, stop
-from tests.unit.agent.programs import BUILDER, ROOT, UNUSED_ID, needs_root, until
+from tests.unit.agent.programs import BUILDER, ROOT, UNUSED_ID, end, needs_root, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ def started() -> Iterator[Callable[..., Session]]:
 
     yield begin
     for session in sessions:
-        _end(session)
+        end(session)
 
 
 class Waits:
@@ -50,11 +49,6 @@ class Waits:
                 sleep(0.01)
 
         monkeypatch.setattr(time, "sleep", record)
-
-
-def _end(session: Session) -> None:
-    session.kill(signal.SIGKILL)
-    until(lambda: not session.alive())
 
 
 def _read(path: Path) -> str:
@@ -84,15 +78,14 @@ def test_a_restarted_agent_knows_the_session_by_what_it_stored(started: Callable
     adopted = Session.from_list(json.loads(json.dumps(session.to_list())))
     assert adopted.running()
     assert adopted.alive()
-    _end(adopted)
+    end(adopted)
     assert not session.running()
 
 
 def test_the_session_of_a_process_can_be_looked_up(started: Callable[..., Session]) -> None:
     session = started("sleep 1000")
     assert Session.of(session.pid).to_list() == session.to_list()
-    _end(session)
-    until(lambda: not session.running())
+    end(session)
     with pytest.raises(ProcessLookupError):
         Session.of(session.pid)
 
@@ -126,7 +119,7 @@ def test_a_process_may_have_any_name(tmp_path: Path, name: str) -> None:
     session = start([str(tmp_path / name), "1000"])
     assert session.running()
     assert session.alive()
-    _end(session)
+    end(session)
 
 
 def test_processes_of_a_session_count_after_its_first_has_ended(started: Callable[..., Session]) -> None:
@@ -135,6 +128,12 @@ def test_processes_of_a_session_count_after_its_first_has_ended(started: Callabl
     assert session.alive()
     assert stop(session, ROOT)
     assert not session.alive()
+
+
+def test_a_stop_leaves_no_zombie(started: Callable[..., Session]) -> None:
+    session = started("sleep 1000")
+    assert stop(session, ROOT)
+    assert _gone(session.pid)
 
 
 _NEGLIGENT = """
@@ -185,9 +184,8 @@ def test_a_process_that_ends_while_it_is_looked_at_is_not_there(
     # It ends between the two looks at it.
     monkeypatch.setattr(processes, "_stat_fields", lambda pid: read(os.getpid() if pid == gone else pid))
     assert session.alive(UNUSED_ID)
-    session.kill(signal.SIGKILL, UNUSED_ID)
-    end_all_in("/no/such/folder")
-    until(lambda: not session.alive(UNUSED_ID))
+    session.kill(0, UNUSED_ID)
+    assert session.running()
 
 
 def test_programs_start_without_input_in_their_own_session_and_share_their_files(tmp_path: Path) -> None:
@@ -293,7 +291,7 @@ def test_without_a_session_there_is_nothing_of_root_to_stop(started: Callable[..
     assert other.running()
 
 
-def test_all_in_a_folder_ends_and_nothing_elsewhere(started: Callable[..., Session], tmp_path: Path) -> None:
+def test_what_works_in_a_folder_ends_and_nothing_elsewhere(started: Callable[..., Session], tmp_path: Path) -> None:
     """An agent that was killed may have left them without storing their session."""
     folder, beside = tmp_path / "runner", tmp_path / "runner2"
     for path in (folder / "bin", folder / "_work", beside):
@@ -310,3 +308,12 @@ def test_all_in_a_folder_ends_and_nothing_elsewhere(started: Callable[..., Sessi
     end_all_in(str(tmp_path / "link"))
     until(lambda: not any(each.running() for each in ended))
     assert all(each.running() for each in others)
+
+
+def test_what_cannot_be_killed_in_a_folder_holds_the_agent_up_for_five_seconds_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_working_in", lambda _: [2**22 + 1])
+    waits = Waits(monkeypatch, lambda _: True)
+    end_all_in("/opt/actions-runner")
+    assert sum(waits.seconds) == pytest.approx(5)

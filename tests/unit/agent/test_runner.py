@@ -1,128 +1,195 @@
-"""How the agent starts a runner: as which user, with which variables, and which files of the image it leaves alone."""
+"""How the agent configures and starts the runner: as which user, with which variables, and who sees the token."""
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh.agent import user_data
+from refresh.agent import environment, runner
+from refresh.agent.runner import Runner
+from tests.unit.agent.programs import BUILDER, ROOT, end, needs_root, program, public_path, settings, until
 
-SOURCE = Path(user_data.__file__).with_name("runner.sh").read_text()
+if TYPE_CHECKING:
+    from pathlib import Path
 
+    from refresh.agent.users import User
 
-def _run(folder: Path, program: str, user: str = "builder", **tools: str) -> str:
-    """Run the agent's functions with stand-ins for the tools that need root, and return what they print."""
-    (folder / "environment").touch()
-    tools = {"getent": 'echo "$2:x:1000:1000::/home/$2:/bin/sh"', "id": "echo 1000", **tools}
-    (folder / "tools").mkdir()
-    for name, script in tools.items():
-        (folder / "tools" / name).write_text(f"#!/bin/bash\n{script}\n")
-        (folder / "tools" / name).chmod(0o755)
-    source = SOURCE.replace("/etc/environment", str(folder / "environment"))
-    source = source.replace("/opt/refresh-runner", str(folder / "unpacked"))
-    environ = {"PATH": f"{folder}/tools:/usr/bin:/bin", "RUNNER_USER": user, "RUNNER_LOG": str(folder / "log")}
-    command = ["bash", "-uc", f"{source}\nreadonly AWS_REGION=eu-west-1\n{program}"]
-    return subprocess.check_output(command, env=environ, text=True).strip()  # noqa: S603 - our own program
+__all__ = ["public_path"]
+
+URL = "https://github.com/owner/repo"
+PRINT = 'printf "argument=%s\\n" "$@"; env'
 
 
-def _runner(folder: Path, script: str) -> None:
-    folder.mkdir(exist_ok=True)
-    for name in ("run.sh", "config.sh"):
-        (folder / name).write_text(f"#!/bin/bash\n{script}\n")
-        (folder / name).chmod(0o755)
+@pytest.fixture(autouse=True)
+def _machine(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "ENVIRONMENT_FILE", str(public_path / "environment"))
+    monkeypatch.setattr(runner, "RUNNER_LOG", str(public_path / "log"))
 
 
-@pytest.mark.parametrize(
-    ("user", "switched"), [("root", []), ("builder", ["--reuid builder --regid 1000 --init-groups"])]
-)
-def test_the_runner_starts_as_its_user_in_the_process_that_the_agent_knows(
-    tmp_path: Path, user: str, switched: list[str]
-) -> None:
+def _runner(folder: Path, user: User = ROOT, *, run: str = "exit 0", config: str = "exit 0") -> Runner:
+    program(folder / "runner" / "run.sh", run)
+    program(folder / "runner" / "config.sh", config)
+    return Runner(settings(REGISTRATION_URL=URL), user, str(folder / "runner"))
+
+
+def _log(folder: Path) -> list[str]:
+    return (folder / "log").read_text().splitlines()
+
+
+def _run(it: Runner) -> int:
+    """Start the runner, wait for its end and return the number of its process."""
+    session = it.start()
+    until(lambda: not session.running())
+    return session.pid
+
+
+@pytest.mark.parametrize("user", [ROOT, BUILDER], ids=lambda each: each.name)
+def test_the_runner_starts_as_its_user_in_the_process_that_the_agent_knows(public_path: Path, user: User) -> None:
     """A process before it would hide its session; jobs read the user from variables."""
-    _runner(tmp_path / "runner", 'echo "$$ $USER $LOGNAME $HOME"')
-    program = f'add_user; folder={tmp_path}/runner; exec_runner ./run.sh & echo "$!"; wait'
-    known = _run(tmp_path, program, user, setpriv='echo "${@:1:5}"; shift 5; exec "$@"')
-    assert (tmp_path / "log").read_text().splitlines() == [*switched, f"{known} {user} {user} /home/{user}"]
-
-
-LINES = {
-    "ImageOS=ubuntu24": "ubuntu24",
-    "  export\tJAVA_HOME_17_X64=/usr/lib/jvm/temurin-17  ": "/usr/lib/jvm/temurin-17",
-    "XDG_CONFIG_HOME=$HOME/.config": "/home/builder/.config",
-    "HOMES=${HOME}:$HOMEBREW_PREFIX:$HOME": "/home/builder:$HOMEBREW_PREFIX:/home/builder",
-    "QUOTED='a \"b\" # c'  # a comment": 'a "b" # c',
-    'DOUBLE="it\'s"': "it's",
-    "ANCHOR=https://x/#part # a comment": "https://x/#part",
-    "EMPTY=": "",
-    "NOTHING= # a comment": "",
-    "SHELL_CODE=$(echo run) `echo run` ; echo run \\": "$(echo run) `echo run` ; echo run \\",
-    # Readonly in the agent's shell, but the runner may have another value.
-    "AWS_REGION=eu-north-1": "eu-north-1",
-    "UID=7": "7",
-    'PATH="$HOME/.local/bin:/opt/tools"': "/home/builder/.local/bin:/opt/tools:{agent}/tools:/usr/bin:/bin",
-    "LAST=without an end": "without an end",
-}
+    if user.uid:
+        needs_root()
+    script = 'echo "$$ $(cut -d" " -f6 /proc/self/stat) $USER $LOGNAME $HOME $PWD $(umask) $(cat)"; id -u; id -g; id -G'
+    pid = _run(_runner(public_path, user, run=script))
+    groups = os.getgroups() if user is ROOT else user.groups
+    first, uid, gid, listed = _log(public_path)
+    assert first == f"{pid} {pid} {user.name} {user.name} {user.home} {public_path}/runner 0022 "
+    assert (int(uid), int(gid)) == ((os.geteuid(), os.getegid()) if user is ROOT else (user.uid, user.gid))
+    assert set(map(int, listed.split())) == {int(gid), *groups}
 
 
 @pytest.mark.shows("A24")
-def test_a_job_sees_what_logins_get_from_etc_environment(tmp_path: Path) -> None:
-    """As text, with the home of the runner's user; the agent itself gets none of it."""
-    ignored = ["# HIDDEN=1", "", "9LIVES=1", "no assignment", "two words=1", "=1"]
-    (tmp_path / "environment").write_text("\n".join([*ignored, *LINES]))
-    _runner(tmp_path / "runner", "env -0")
-    program = f'add_user; folder={tmp_path}/runner; (exec_runner ./run.sh); echo "$PATH $AWS_REGION ${{ImageOS-unset}}"'
-    agent = _run(tmp_path, program, setpriv='shift 5; exec "$@"')
-    jobs = dict(each.split("=", 1) for each in (tmp_path / "log").read_text().split("\0")[:-1])
-    for line, value in LINES.items():
-        name = line.split("=")[0].split()[-1]
-        assert jobs[name] == value.format(agent=tmp_path), line
-    assert not {"HIDDEN", "9LIVES", "words", ""} & set(jobs)
-    assert agent == f"{tmp_path}/tools:/usr/bin:/bin eu-west-1 unset"
+def test_a_job_sees_what_logins_get_from_etc_environment(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the home of the runner's user; the agent itself gets none of it."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    (public_path / "environment").write_text("ImageOS=ubuntu24\nPATH=$HOME/bin\nAWS_REGION=eu-north-1\n")
+    before = dict(os.environ)
+    _run(_runner(public_path, BUILDER if not os.geteuid() else ROOT, run="env"))
+    home = BUILDER.home if not os.geteuid() else ROOT.home
+    expected = {"ImageOS=ubuntu24", f"PATH={home}/bin:/usr/bin:/bin", "AWS_REGION=eu-north-1", "LANG=C.UTF-8"}
+    assert expected <= set(_log(public_path))
+    assert dict(os.environ) == before
 
 
-def test_etc_environment_cannot_break_what_the_runner_needs(tmp_path: Path) -> None:
-    own = ("HOME", "USER", "LOGNAME", "RUNNER_ALLOW_RUNASROOT", "ACTIONS_RUNNER_INPUT_TOKEN")
-    (tmp_path / "environment").write_text("".join(f"{name}=broken\n" for name in own))
-    _runner(tmp_path / "runner", "env")
-    program = f"registration_token() {{ echo REG; }}; add_user; folder={tmp_path}/runner; configure"
-    _run(tmp_path, program, user="root")
-    jobs = (tmp_path / "log").read_text()
-    assert "broken" not in jobs
-    assert "ACTIONS_RUNNER_INPUT_TOKEN=REG\n" in jobs
+def test_each_start_reads_etc_environment_anew(public_path: Path) -> None:
+    it = _runner(public_path, run="echo $ImageOS")
+    for value in ("one", "two"):
+        (public_path / "environment").write_text(f"ImageOS={value}")
+        _run(it)
+    assert _log(public_path) == ["one", "two"]
 
 
-def _install(folder: Path, image: Path, **tools: str) -> str:
-    """Install the runner that an image has, and return the folder it runs in."""
-    settings = f"RUNNER_HOME={image} RUNNER_VERSION=2.335.1; say() {{ :; }}"
-    return _run(folder, f"{settings}; add_user; install_runner; echo $folder", **tools)
+@pytest.mark.parametrize("name", ["HOME", "USER", "LOGNAME", "RUNNER_ALLOW_RUNASROOT", "ACTIONS_RUNNER_INPUT_TOKEN"])
+def test_etc_environment_cannot_break_what_the_runner_needs(public_path: Path, name: str) -> None:
+    (public_path / "environment").write_text(f"{name}=broken\n")
+    assert _runner(public_path, config=PRINT).register("42", "i-1-1", "REG")
+    own = {
+        "HOME": "/root",
+        "USER": "root",
+        "LOGNAME": "root",
+        "RUNNER_ALLOW_RUNASROOT": "1",
+        "ACTIONS_RUNNER_INPUT_TOKEN": "REG",
+    }
+    assert f"{name}={own[name]}" in _log(public_path)
+    assert "broken" not in "".join(_log(public_path))
 
 
-@pytest.mark.parametrize("home", ["images/runner", "images/runner/of", "linked/runner", "images"])
-def test_a_runner_in_a_home_is_copied_out_and_the_home_keeps_its_owner(tmp_path: Path, home: str) -> None:
-    """Its owner could not log in any more, and a job could read private files."""
-    image = tmp_path / "images" / "runner"
-    image.parent.mkdir()
-    (tmp_path / "linked").symlink_to("images")
-    _runner(image, "echo 2.335.1")
-    for name in ("bin", ".ssh"):
-        (image / name).mkdir()
-    listed = f'echo "somebody:x:1001:1001:,:{tmp_path / home}:/bin/sh"'
-    folder = _install(tmp_path, image, chown=f'echo "$@" >>{tmp_path}/owned', getent=listed)
-    owned = (tmp_path / "owned").read_text()
-    if home == "images":  # The home contains the runner's folder, and may stay as it is.
-        assert folder == str(image)
-        assert f"root {image}\n" in owned
-    else:
-        assert folder == str(tmp_path / "unpacked")
-        assert {each.name for each in Path(folder).iterdir()} == {"bin", "config.sh", "run.sh"}
-        assert str(image) not in owned
+def test_a_registration_has_the_label_alone_and_replaces_one_of_its_name(public_path: Path) -> None:
+    assert _runner(public_path, config=PRINT).register("42-name", "i-1-3", "REG")
+    given = [each.removeprefix("argument=") for each in _log(public_path) if each.startswith("argument=")]
+    flags = ["--unattended", "--replace", "--disableupdate", "--no-default-labels"]
+    assert given == [*flags, "--labels", "42-name", "--url", URL, "--name", "i-1-3"]
 
 
-def test_the_home_of_a_user_that_no_list_shows_is_left_alone_too(tmp_path: Path) -> None:
-    """Directories such as LDAP answer for one user, and list none."""
-    image = tmp_path / "image"
-    _runner(image, "echo 2.335.1")
-    answered = f'[[ -z ${{2-}} ]] || echo "builder:x:1000:1000::{image}:/bin/sh"'
-    assert _install(tmp_path, image, chown=":", getent=answered) == str(tmp_path / "unpacked")
+@pytest.mark.parametrize("configure", [lambda it: it.register("42", "i-1-1", "REG"), lambda it: it.unregister("REG")])
+def test_only_the_configuration_gets_the_token_and_not_as_an_argument(public_path: Path, configure: object) -> None:
+    """Processes can list arguments."""
+    assert callable(configure)
+    it = _runner(public_path, config=PRINT, run=PRINT)
+    assert configure(it)
+    assert [each for each in _log(public_path) if "REG" in each] == ["ACTIONS_RUNNER_INPUT_TOKEN=REG"]
+    (public_path / "log").unlink()
+    assert it.remove_locally()
+    _run(it)
+    assert "RUNNER_ALLOW_RUNASROOT=1" in _log(public_path)
+    assert not [each for each in _log(public_path) if "REG" in each or "TOKEN" in each]
+    assert "ACTIONS_RUNNER_INPUT_TOKEN" not in os.environ
+
+
+def test_a_removal_on_github_and_a_local_one_differ(public_path: Path) -> None:
+    it = _runner(public_path, config='echo "$@"')
+    assert it.unregister("REG")
+    assert it.remove_locally()
+    assert _log(public_path) == ["remove", "remove --local"]
+
+
+@pytest.mark.parametrize("token", ["", None])
+def test_without_a_token_nothing_is_configured(public_path: Path, token: str | None) -> None:
+    it = _runner(public_path, config='echo "$@"')
+    assert not it.register("42", "i-1-1", token)
+    assert not it.unregister(token)
+    assert not (public_path / "log").exists()
+
+
+def test_a_refused_configuration_is_a_failure(public_path: Path) -> None:
+    it = _runner(public_path, config="exit 1")
+    assert not it.register("42", "i-1-1", "REG")
+    assert not it.unregister("REG")
+    assert not it.remove_locally()
+
+
+def test_a_configuration_that_hangs_ends_after_its_limit(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 seconds with GitHub and 15 without."""
+    it = _runner(public_path)
+    limits: list[float] = []
+    monkeypatch.setattr(runner, "finishes", lambda _, seconds, **__: limits.append(seconds))
+    assert not it.register("42", "i-1-1", "REG")
+    assert not it.unregister("REG")
+    assert not it.remove_locally()
+    assert limits == [30, 30, 15]
+
+
+def test_a_registration_removes_what_an_earlier_one_left(public_path: Path) -> None:
+    """GitHub may have migrated it to files of other names. A job may have put a folder in a file's place."""
+    it = _runner(public_path, config="ls -A")
+    folder = public_path / "runner"
+    for each in (".credentials", ".credentials_migrated", ".credentials_rsaparams", ".runner_migrated", ".env"):
+        (folder / each).touch()
+    (folder / ".runner").mkdir()
+    assert it.register("42", "i-1-1", "REG")
+    assert _log(public_path) == [".env", ".runner", "config.sh", "run.sh"]
+    (folder / ".runner").rmdir()
+    (folder / ".runner").touch()
+    assert it.register("42", "i-1-1", "REG")
+    assert not (folder / ".runner").exists()
+
+
+def test_configuration_and_runner_write_to_the_same_log_which_only_root_can_read(public_path: Path) -> None:
+    it = _runner(public_path, config="echo configured; echo wrong >&2", run="echo ran; echo odd >&2")
+    assert it.register("42", "i-1-1", "REG")
+    _run(it)
+    assert _log(public_path) == ["configured", "wrong", "ran", "odd"]
+    assert (public_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_configuration_has_a_session_of_its_own(public_path: Path) -> None:
+    it = _runner(public_path, config='echo "$$ $(cut -d" " -f6 /proc/self/stat)"')
+    assert it.register("42", "i-1-1", "REG")
+    pid, session = _log(public_path)[0].split()
+    assert pid == session
+
+
+def test_the_runner_goes_on_until_it_is_stopped(public_path: Path) -> None:
+    session = _runner(public_path, run="sleep 1000").start()
+    assert session.running()
+    end(session)
+    assert not session.running()
+
+
+def test_a_runner_that_is_missing_is_an_error_to_start_and_a_failure_to_configure(public_path: Path) -> None:
+    it = Runner(settings(), ROOT, str(public_path / "missing"))
+    assert not it.register("42", "i-1-1", "REG")
+    with pytest.raises(OSError, match="missing"):
+        it.start()

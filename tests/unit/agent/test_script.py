@@ -12,7 +12,7 @@ import pytest
 
 from refresh.agent.processes import Session
 from refresh.agent.script import Script
-from tests.unit.agent.programs import program, until
+from tests.unit.agent.programs import end, program, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def test_there_is_no_exit_code_while_it_runs_whatever_another_left(tmp_path: Pat
         (tmp_path / "script.exit").touch()  # The shell creates the file before it writes the code.
         assert script.exit_code() is None
     finally:
-        session.kill(signal.SIGKILL)
+        end(session)
 
 
 _AGENT = """
@@ -110,4 +110,4 @@ def test_programs_that_it_leaves_behind_go_on(tmp_path: Path) -> None:
     until(lambda: not session.running())
     assert script.exit_code() == 0
     assert session.alive()
-    session.kill(signal.SIGKILL)
+    end(session)

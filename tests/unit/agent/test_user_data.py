@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import random
 import re
+import shlex
+import string
 import subprocess
 from pathlib import Path
 
@@ -13,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refresh.agent import user_data
-from refresh.agent.user_data import SIZE_LIMIT, Settings
+from refresh.agent.user_data import END_OF_PROGRAM, LONGEST_SCRIPT, SIZE_LIMIT, Settings, StoredScript
+from tests.fakes import largest
 
-FOLDER = Path(user_data.__file__).parent
 GOLDEN = Path(__file__).parent / "golden"
+PROGRAM = "import sys\nsys.exit()\n"
 SETTINGS = Settings(
     region="eu-west-1",
     table="octo-widgets-ci-table",
@@ -28,93 +34,128 @@ SETTINGS = Settings(
     runner_url_arm64="https://github.com/arm64.tar.gz",
     runner_sha256_arm64="",
     pre_runner_script="",
+    original_modes=True,
 )
-HOSTILE = "$(touch owned) `touch owned` ' \" \\ ; touch owned\n# EOF\nEOF\n"
-TRAPS = [HOSTILE, "EOF\n", "'", "\r\n", "\x01", "no final newline", "a\n\n\n", "é🐎", "%s %d \\n", "!!", "$HOME"]
-IN_EVERY_FIELD = Settings(**dict.fromkeys((field.name for field in Settings.__attrs_attrs__), HOSTILE))
-LONGEST = Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
-PACKED = evolve(SETTINGS, pre_runner_script="#" * 20_000)
+HOSTILE = "$(touch owned) `touch owned` ' \" \\ ; touch owned\n# EOF\nEND_OF_AGENT\n"
+TRAPS = [
+    HOSTILE,
+    "EOF\n",
+    "'",
+    "\\'",
+    "\\",
+    "\r\n",
+    "\x01",
+    "no final newline",
+    "a\n\n\n",
+    "\u00e9\U0001f40e",
+    "%s %d \\n",
+    "!!",
+    "$HOME",
+]
+TEXTS = [name for name, value in asdict(SETTINGS).items() if isinstance(value, str)]
+IN_EVERY_FIELD = evolve(SETTINGS, **dict.fromkeys(TEXTS, HOSTILE))  # type: ignore[arg-type]
+LETTERS = {
+    "noise": string.printable[:94],
+    "letters": "abcdefgh",
+    "accents": [chr(each) for each in range(0xC0, 0x800)],
+    "controls": [chr(each) for each in range(1, 32)],
+    "horses": [chr(each) for each in range(0x1F300, 0x1F700)],
+}
+SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
-def _parts(given_settings: Settings) -> tuple[str, str]:
-    """Return the header and the rest of the rendered program."""
-    header, _, constant = user_data.unpack(user_data.render(given_settings)).decode().partition("\nset -u\n")
-    return header, constant
+@pytest.fixture
+def _short_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put another program in the place of the agent, which changes often."""
+    monkeypatch.setattr(user_data, "_program", lambda: PROGRAM)
 
 
-def test_the_rendered_program_is_as_it_was_reviewed() -> None:
-    """A changed program is reviewed as a whole: replace the file by what is rendered. `make lint` checks its shell."""
-    assert user_data.render(SETTINGS) == (GOLDEN / "plain.sh").read_bytes()
-    assert _parts(IN_EVERY_FIELD)[0] == (GOLDEN / "hostile-header.sh").read_text()
+def _values(given_settings: Settings) -> dict[str, str]:
+    """Return what the rendered lines export, as a Python that bash starts sees it."""
+    text = user_data.rendered(given_settings).decode()
+    before, _, after = text.partition("\nset -u\n")
+    exports = f"{before}\n{after[after.rindex('export PRE_RUNNER_SCRIPT=') : after.rindex('main ')]}"
+    shown = f"{exports}\nexec python3 -I -c {shlex.quote(SHOW)}"
+    printed = subprocess.check_output(["bash"], env={"PATH": "/usr/bin:/bin"}, input=shown.encode())  # noqa: S607 - our own header
+    return dict(json.loads(printed))
+
+
+@pytest.mark.usefixtures("_short_program")
+def test_the_rendered_shell_is_as_it_was_reviewed() -> None:
+    """A changed wrapper is reviewed as a whole: replace the file by what is rendered. `make lint` checks its shell."""
+    assert user_data.rendered(SETTINGS) == (GOLDEN / "plain.sh").read_bytes()
+    hostile = user_data.rendered(IN_EVERY_FIELD).decode()
+    assert hostile.partition("\nset -u\n")[0] == (GOLDEN / "hostile-header.sh").read_text()
 
 
 @pytest.mark.shows("A13", "A33")
-def test_hostile_values_stay_values_and_change_the_header_alone() -> None:
-    header, constant = _parts(IN_EVERY_FIELD)
-    assert constant == _parts(SETTINGS)[1]
-    names = re.findall(r"^readonly (\w+)=", _parts(SETTINGS)[0], re.MULTILINE)
-    show = "".join(f'printf "%s\\0" "${name}"\n' for name in names)
-    printed = subprocess.check_output(["bash", "-c", f"{header}\n{show}"], env={"PATH": "/bin"}, text=True)  # noqa: S603, S607 - our own header
-    values = dict(zip(names, printed.split("\0"), strict=False))
-    assert len(names) == len(SETTINGS.__attrs_attrs__)
-    assert {value for name, value in values.items() if not name.endswith("_BASE64")} == {HOSTILE}
+def test_hostile_values_stay_values_and_change_the_header_and_the_script_alone() -> None:
+    constant = re.compile("\nset -u\n.*\nexport PRE_RUNNER_SCRIPT=", re.DOTALL)
+    hostile, usual = (user_data.rendered(each).decode() for each in (IN_EVERY_FIELD, SETTINGS))
+    (part,) = constant.findall(hostile)
+    assert [part] == constant.findall(usual)
+    values = _values(IN_EVERY_FIELD)
+    assert json.loads(values.pop("PRE_RUNNER_SCRIPT")) == HOSTILE
+    assert list(values.values()).count(HOSTILE) == len(TEXTS) - 1
+    assert values["ORIGINAL_MODES"] == "true"
+    assert _values(evolve(SETTINGS, original_modes=False))["ORIGINAL_MODES"] == "false"
 
 
-def test_every_shell_file_is_rendered_without_comments_and_indentation_alone() -> None:
-    """A here-document, or a line of text that begins with `#`, would lose something else."""
-    source = "".join((FOLDER / name).read_text() for name in user_data.PARTS)
+def test_the_agent_is_in_the_rendered_program_as_it_is_generated() -> None:
+    """Nothing ends its here-document early."""
+    text = user_data.rendered(IN_EVERY_FIELD).decode()
+    (agent,) = re.findall(rf"^cat <<'{END_OF_PROGRAM}'\n(.*?)^{END_OF_PROGRAM}\n", text, re.DOTALL | re.MULTILINE)
+    generated = Path(user_data.__file__).with_name(user_data.PROGRAM).read_text()
+    assert generated == generated.partition("\n")[0] + "\n" + agent
+    assert agent.endswith("\n")
+
+
+def test_the_script_stays_out_of_what_cloud_init_takes_for_a_mime_message() -> None:
+    """cloud-init searches the first 4,096 bytes, in any case."""
+    script = "# MIME-Version: 1.0\n"
+    text = user_data.rendered(evolve(SETTINGS, pre_runner_script=script))
+    assert text.lower().index(b"mime-version:") > 4096
+    assert user_data.rendered(evolve(SETTINGS, pre_runner_script="a\r\n")).count(b"\r") == 0
+
+
+def test_the_wrapper_is_rendered_without_comments_and_indentation_alone() -> None:
+    """A line of text that begins with `#` would be lost."""
+    source = Path(user_data.__file__).with_name("wrapper.sh").read_text()
     kept = [line.strip() for line in source.splitlines() if line.strip() and not line.strip().startswith("#")]
-    assert _parts(SETTINGS)[1].splitlines() == kept[1:]
-    assert not re.search("<<-|<<E", source)
-    assert sorted(user_data.PARTS) == sorted(path.name for path in FOLDER.glob("*.sh"))
+    assert user_data._wrapper().splitlines() == kept
+    assert "<<-" not in source
 
 
-def test_a_script_of_4700_bytes_fits_uncompressed_with_every_value_at_its_longest() -> None:
-    assert len(user_data.render(LONGEST)) <= SIZE_LIMIT - 4700 // 3 * 4
-
-
-def test_the_size_is_judged_with_values_that_are_as_long_as_any_and_hard_to_compress() -> None:
-    """A release of tomorrow must fit where today's did."""
-    url = "https://" + "u" * (user_data.LONGEST_URL - len("https://"))
-    release = evolve(
-        LONGEST,
-        registration_url="https://" + "s" * (user_data.LONGEST_SERVER_URL - 8) + "/" + "o" * 39 + "/" + "r" * 100,
-        runner_user="u" * 32,
-        runner_version="9999.9999.9999",
-        runner_url_x64=url,
-        runner_url_arm64=url,
-        runner_sha256_x64="f" * 64,
-        runner_sha256_arm64="f" * 64,
-    )
-    assert len(user_data.render(release)) == len(user_data.render(LONGEST))
-    assert (LONGEST.region, LONGEST.pre_runner_script) == ("ap-southeast-99", "")
-    noise = [value for name, value in asdict(LONGEST).items() if "url" in name or "sha256" in name]
-    assert all(re.fullmatch("(https://[xa]?)?[0-9a-f]{64,}", each) for each in noise)
-    assert len({each[-32:] for each in noise}) == len(noise) == 5
-
-
-def test_user_data_is_compressed_from_one_byte_above_the_limit_on() -> None:
-    """cloud-init unpacks it, but no one can read it on the console."""
-    exactly = evolve(SETTINGS, region=SETTINGS.region + "r" * (SIZE_LIMIT - len(user_data.render(SETTINGS))))
-    plain, packed = user_data.render(exactly), user_data.render(evolve(exactly, region=exactly.region + "r"))
-    assert (len(plain), plain[:2], packed[:2]) == (SIZE_LIMIT, b"#!", b"\x1f\x8b")
-    assert len(packed) < SIZE_LIMIT
-    assert user_data.unpack(packed) == gzip.decompress(packed)
-    assert len(gzip.decompress(packed)) == SIZE_LIMIT + 1
-
-
-def test_the_same_settings_give_the_same_bytes_compressed_or_not() -> None:
+def test_the_same_settings_give_the_same_bytes() -> None:
     """Bytes 3 to 7 of gzip are flags, such as that of a name, and the time: https://www.rfc-editor.org/rfc/rfc1952."""
-    for each in (SETTINGS, PACKED):
-        assert user_data.render(each) == user_data.render(evolve(each))
-    assert user_data.render(PACKED)[3:8] == b"\0" * 5
+    packed = user_data.render(SETTINGS)
+    assert packed == user_data.render(evolve(SETTINGS))
+    assert packed[:8] == b"\x1f\x8b\x08" + b"\0" * 5
+    assert user_data.unpack(packed) == gzip.decompress(packed) == user_data.rendered(SETTINGS)
 
 
-def test_user_data_above_the_limit_even_when_compressed_is_refused_with_the_excess() -> None:
-    large = evolve(SETTINGS, pre_runner_script=user_data._noise("", 40_000))
-    excess = len(gzip.compress(user_data._plain(large), mtime=0)) - SIZE_LIMIT
-    with pytest.raises(user_data.TooLarge, match=rf"\b{excess}\b.*\b{SIZE_LIMIT}\b"):
-        user_data.render(large)
+@pytest.mark.parametrize("kind", ["noise", "letters", "accents", "controls", "horses"])
+def test_a_short_script_is_in_the_user_data_and_fits_however_well_it_is_compressed(kind: str) -> None:
+    """Some hundred bytes are left for another zlib, and for an agent that grows."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    script = ""
+    while user_data.stored_script(longer := script + chance.choice(LETTERS[kind])) is None:
+        script = longer
+    assert 900 < len(json.dumps(script)) <= LONGEST_SCRIPT == 1000
+    assert len(user_data.render(largest.settings(script))) <= SIZE_LIMIT - 300 == 16384 - 300
+    values = _values(evolve(SETTINGS, pre_runner_script=script))
+    assert (json.loads(values["PRE_RUNNER_SCRIPT"]), values["PRE_RUNNER_SCRIPT_SHA256"]) == (script, "")
+
+
+@pytest.mark.parametrize("script", ["#" * 999, "#" + "\n" * 262_143], ids=["one byte more", "the largest"])
+def test_the_user_data_has_the_sum_of_a_large_script_and_the_name_of_its_item(script: str) -> None:
+    stored = StoredScript(script)
+    assert user_data.stored_script(script) == stored
+    assert stored.sha256 == hashlib.sha256(script.encode()).hexdigest()
+    assert stored.identifier == f"pre_runner_script_{stored.sha256[:16]}"
+    values = _values(evolve(SETTINGS, pre_runner_script=script))
+    assert (values["PRE_RUNNER_SCRIPT"], values["PRE_RUNNER_SCRIPT_SHA256"]) == ('""', stored.sha256)
+    assert len(user_data.render(largest.settings(script))) <= SIZE_LIMIT - 300
 
 
 @pytest.mark.shows("A59")
@@ -129,43 +170,12 @@ def test_user_data_that_cannot_be_unpacked_is_compared_as_it_is(payload: bytes) 
     assert user_data.unpack(payload) == payload
 
 
-@pytest.fixture(scope="session")
-def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the agent's own functions, where `bash` keeps the script instead of running it."""
-    folder = tmp_path_factory.mktemp("decoder")
-    # Without `read` no first line counts: whatever the script is, nothing of it is run.
-    kept = 'read() { :; }\nbash() { cp "$1" arrived; }\nrun_script\n'
-    (folder / "decode.sh").write_text(f"{user_data._shell('agent.sh')}\n{kept}")
-    return folder
-
-
 @pytest.mark.shows("B70")
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.text(st.characters(blacklist_characters="\0", codec="utf-8")) | st.sampled_from(TRAPS))
-def test_a_script_arrives_on_disk_byte_for_byte(decoder: Path, script: str) -> None:
-    header, _ = _parts(evolve(SETTINGS, pre_runner_script=script))
-    (decoder / "boot.sh").write_text(f"{header}\n. ./decode.sh\n", newline="")
-    subprocess.run(["bash", "boot.sh"], cwd=decoder, check=True)  # noqa: S607 - our own script
-    assert (decoder / "arrived").read_bytes() == script.encode()
-
-
-@pytest.mark.parametrize(
-    ("script", "printed", "code"),
-    [
-        ("[[ -n $BASH ]] && false; echo bash", "bash", 0),
-        ("#!/bin/bash\nfalse; echo went on", "went on", 0),
-        ("#!/bin/bash -e\nfalse; echo went on", "", 1),
-        ("#! /usr/bin/env -S bash -e -o pipefail  \nfalse | true; echo went on", "", 1),
-        ("#!/bin/sh -e\necho ${BASH_VERSION+bash}; (exit 3)", "", 3),
-        ("# a comment\n#!/bin/bash -e\nfalse; echo went on", "went on", 0),
-        ("#!/no/such/shell\necho went on", "", 127),
-    ],
-)
-def test_a_script_runs_by_the_shell_and_option_of_its_first_line(
-    script: str, printed: str, code: int, tmp_path: Path
-) -> None:
-    """As Linux would run it; by bash where the first line names none."""
-    header, _ = _parts(evolve(SETTINGS, pre_runner_script=script))
-    (tmp_path / "boot.sh").write_text(f"set -u\n{header}\n{user_data._shell('agent.sh')}\nrun_script\n", newline="")
-    ran = subprocess.run(["bash", "boot.sh"], cwd=tmp_path, check=False, capture_output=True, text=True)  # noqa: S607 - our own script
-    assert (ran.stdout.strip(), ran.returncode) == (printed, code), ran.stderr
+def test_a_script_reaches_the_agent_byte_for_byte(script: str) -> None:
+    line = user_data.rendered(evolve(SETTINGS, pre_runner_script=script)).splitlines()[-2]
+    shown = line + b'\nprintf %s "$PRE_RUNNER_SCRIPT"'
+    arrived = subprocess.check_output(["bash"], env={"PATH": "/bin"}, input=shown)  # noqa: S607 - our own line
+    assert arrived.isascii()
+    assert json.loads(arrived).encode() == script.encode()

@@ -1,38 +1,39 @@
 #!/usr/bin/env bash
-readonly AWS_REGION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export AWS_REGION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly TABLE_NAME='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export TABLE_NAME='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly REGISTRATION_URL='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export REGISTRATION_URL='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_USER='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_USER='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_VERSION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_VERSION='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_URL_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_URL_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_SHA256_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_SHA256_X64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_URL_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_URL_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly RUNNER_SHA256_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
+export RUNNER_SHA256_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 # EOF
-EOF
+END_OF_AGENT
 '
-readonly PRE_RUNNER_SCRIPT_BASE64=JCh0b3VjaCBvd25lZCkgYHRvdWNoIG93bmVkYCAnICIgXCA7IHRvdWNoIG93bmVkCiMgRU9GCkVPRgo=
+export ORIGINAL_MODES=true
+export PRE_RUNNER_SCRIPT_SHA256=''
