@@ -37,7 +37,7 @@ def _rows(page: str) -> Iterator[dict[str, str]]:
 
 
 LOOK = "dynamodb:BatchGetItem"
-"""With which a provision reads what agents report: before its claims, and to see whether its machines have registered."""
+"""Reads what agents report: before a claim, and until the machines have registered."""
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 COUNTED = ("calls", "writes", "chain")
 ROWS = {row["case"]: row for row in _rows(PAGE) if row.keys() >= {"case", *COUNTED}}

@@ -94,7 +94,7 @@ def _shape(wire: Mapping[str, Any]) -> str:
 def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert {_quoted(row[0])[0] for row in _rows("Keys")} == set(records.item("X", "x", NOW)) == COMMON
     kinds = [_quoted(row[0])[0] for row in _rows("Keys", 1)]
-    known = [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
+    known = [records.METADATA, records.INSTANCE, records.AGENT, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
     assert kinds == [*known, records.SETTINGS, records.RUN]
     for kind in kinds:
         assert re.search(rf"^## .*\b{kind}\b", PAGE, re.MULTILINE), kind

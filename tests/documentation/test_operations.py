@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from refresh.agent.link import IDLE_SECONDS, TOKEN_SECONDS, WORKING_SECONDS
 from refresh.pool import names, records
 from tests import pages
 from tests.fakes import instance_items
-from tests.fakes.world import ROOT
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
@@ -23,32 +22,19 @@ def _shell(page: str, heading: str) -> str:
 
 
 def test_cost_of_the_agents_follows_from_their_pauses() -> None:
-    """A call adds the time that the AWS CLI takes."""
-    agent = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
-    for pause in (
-        r"is_run \"\$found\" && break\s+sleep 0\.25\n",
-        r"sleep 10\n",
-        r"pause=15\n",
-        r"sleep 5 &\n\s+put HEARTBEAT",
-    ):
-        assert re.search(pause, agent), pause
-    page, call, cpu = pages.page("docs/operations.md"), 0.77, 0.69
-    idle, working, watch, beats = (round(3600 / each) for each in (0.25 + call, 10 + call, 15 + call, 5))
-    assert f"| 0.25 s, 10 s | {idle:,} | {working} |" in page
-    assert f"| 15 s | {watch} | {watch} |" in page
-    assert f"| every 5 s | {beats} | {beats} |" in page
-    for reads, heading in ((idle + watch, "idles"), (working + watch, "works")):
+    page = pages.page("docs/operations.md")
+    idle, working = (round(3600 / each) for each in (IDLE_SECONDS, WORKING_SECONDS))
+    beats, tokens = 2 * working, round(3600 / TOKEN_SECONDS)
+    assert f"| 0.5 s, 5 s | {idle:,} | {working} |" in page
+    assert f"| 60 s, none | {tokens} | 0 |" in page
+    assert f"| 5 s | {beats:,} | {beats:,} |" in page
+    assert f"**{idle + tokens + beats:,}** | **{working + beats:,}**" in page
+    for reads, heading in ((idle + tokens, "idles"), (working, "works")):
         price = (reads * 0.125 + beats * 0.625) / 1e6
-        assert f"{(reads + beats) * cpu / 3600:.2f} of a core" in page, heading
-        assert f"**{reads + beats:,}**" in page, heading
         assert f"**${price:.4f}**" in page, heading
-        assert (
-            f"{heading} all month costs ${price * 730:.2f}" in page or f"{heading} all month ${price * 730:.2f}" in page
-        ), heading
-    for seconds, instances in ((0.6, 2400), (0.77, 2900), (0.5, 2100)):
-        a_second = 1 / (0.25 + seconds) + 1 / (15 + seconds)
-        assert round(3000 / a_second, -2) == instances
-        assert f"{instances:,}" in page
+        month = f"{price * 730:.2f}"
+        assert f"{heading} all month costs ${month}" in page or f"{heading} all month ${month}" in page, heading
+    assert f"about {round(3000 * IDLE_SECONDS):,}. Their records" in page
 
 
 def test_deleting_a_pool_deletes_all_of_it_and_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:

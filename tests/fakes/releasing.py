@@ -11,7 +11,7 @@ from refresh.desired import DEFAULT_RESOURCE_CLASSES
 from refresh.inputs import table
 from refresh.pool import names, records, settings, signals
 from tests.fakes import canaries, instance_items
-from tests.fakes.desired import PROFILE, REGION
+from tests.fakes.desired import REGION
 from tests.fakes.world import World, child, inherited
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ class ReleaseWorld(World):
             items += instance_items.reports(identifier, now, signals.REGISTERED, label, role_id)
             items.append(instance_items.record(identifier, now, **{**attributes, **changed}))
         self.write(clients, items)
-
-    def role_id(self) -> str:
-        """Read the id of the role that the pool's instances have."""
-        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=PROFILE)
-        return str(found["InstanceProfile"]["Roles"][0]["RoleId"])
 
     def start_release(self, environ: Mapping[str, str] | None = None, **inputs: str) -> subprocess.Popen[str]:
         """Start release as a child process, as its action does; `inputs` are named with `_` for `-`."""

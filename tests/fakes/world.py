@@ -17,6 +17,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh import errors, inputs
+from refresh.agent import user_data
 from refresh.clients import aws, connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
@@ -221,6 +222,11 @@ class World:
         ):
             clients.dynamodb.put_item(TableName=self.table, Item=item)
 
+    def role_id(self) -> str:
+        """Read the id of the role that the pool's instances have."""
+        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=PROFILE)
+        return str(found["InstanceProfile"]["Roles"][0]["RoleId"])
+
     def write(self, clients: Clients, items: list[records.Item]) -> None:
         """Write many items, as many at once as DynamoDB takes."""
         for some in batches(items, 25):
@@ -278,7 +284,8 @@ class World:
 
     def user_data(self, clients: Clients) -> str:
         """Read the program with which instances start."""
-        return base64.b64decode(self.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
+        encoded = self.default_version(clients)["LaunchTemplateData"]["UserData"]
+        return user_data.unpack(base64.b64decode(encoded)).decode()
 
     def queues(self, clients: Clients) -> dict[str, dict[Any, str]]:
         """Read every queue's attributes, by name."""

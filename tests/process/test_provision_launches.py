@@ -135,9 +135,7 @@ def test_a_claimed_machine_of_an_earlier_attempt_that_never_registers_ends(
 ) -> None:
     """Its time is over already: the next attempt takes another one."""
     agents.fate = lambda _: NEVER
-    (late,) = refreshed.occupy(clients, state="claimed", instanceType="m7i.large", threshold=in_minutes(2))
-    old = {"PK": {"S": "TYPE#WS"}, "SK": {"S": f"ID#{late}"}}
-    clients.dynamodb.delete_item(TableName=refreshed.table, Key=old)
+    (late,) = refreshed.ready(clients, state="claimed", runId=RUN, threshold=in_minutes(2))
     clients.dynamodb.update_item(
         TableName=refreshed.table,
         Key={"PK": {"S": "TYPE#INSTANCE"}, "SK": {"S": f"ID#{late}"}},

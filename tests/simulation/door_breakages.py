@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from attrs import evolve
+
 from refresh.desired import DesiredRelease
 from refresh.dynamodb import items
 from refresh.engine.change import Done
-from refresh.pool import lifecycle, ownership
+from refresh.pool import lifecycle, ownership, signals
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.release import apply, messages, policy
 from refresh.release.changes import GiveBack, Offer, Reason, Retire, Terminate
@@ -95,6 +97,15 @@ def swallow_refusals_of_messages() -> AbstractContextManager[object]:
             yield Done(outcome.change)
 
     return wrapped(messages, "send", wrap)
+
+
+def give_back_what_ec2_takes_back() -> AbstractContextManager[object]:
+    """Read nothing of it in what agents report."""
+
+    def wrap(original: Any, found: Any) -> Any:
+        return {each: evolve(report, reclaimed_at=None) for each, report in original(found).items()}
+
+    return wrapped(signals, "read_reports", wrap)
 
 
 def offer_whatever_was_released_once() -> AbstractContextManager[object]:
@@ -187,6 +198,7 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         delay_the_message_as_the_original,
         note_the_message_before_it_is_sent,
         swallow_refusals_of_messages,
+        give_back_what_ec2_takes_back,
         offer_whatever_was_released_once,
         forget_what_an_earlier_release_left,
         believe_the_record_alone,

@@ -14,7 +14,7 @@ R2  A message is sent only for a machine that this process knows to be idle, wit
 R3  Only a machine whose threshold is ahead is given back.
 R4  A release without faults leaves nothing to do: no machine has the label, each is offered or ended.
 R5  No machine is offered twice, or after another run had it.
-R6  Only a machine that cannot or must not be used again ends.
+R6  Only a machine that cannot or must not be used again ends: EC2 takes it back, for example.
 R7  A release that leaves something to do fails.
 """
 
@@ -69,6 +69,10 @@ class DoorGuard:
     """State, run and threshold of each record as this process read or wrote it last."""
     foreign: set[str] = field(factory=set)
     """The machines that another run had last when this process read them."""
+    taken_back: set[str] = field(factory=set)
+    """The machines of which this process has read that EC2 takes them back."""
+    answered_back: set[str] = field(factory=set)
+    """The same, in an answer that may be lost on its way."""
     described: dict[str, bool] = field(factory=dict)
     """Whether a machine lives, by what EC2 said to this process."""
     answer: dict[str, bool] = field(factory=dict)
@@ -93,6 +97,10 @@ class DoorGuard:
                 self.seen[identifier] = seen_in(item)
                 if not asked_for(self.desired, self.stage.last_run.get(identifier, self.desired.run_id)):
                     self.foreign.add(identifier)
+        if operation == "dynamodb:BatchGetItem":
+            for item in (each for items in answer["Responses"].values() for each in items):
+                if records.text(records.mapping(item, "value"), "reclaimedAt"):
+                    self.answered_back.add(records.identifier_of(item))
         if operation == "ec2:DescribeInstances":
             for reservation in answer["Reservations"]:
                 for instance in reservation["Instances"]:
@@ -101,6 +109,7 @@ class DoorGuard:
     def before(self, number: int, operation: str) -> None:
         """Let the others act, and keep what is compared with after the effect."""
         self.answer.clear()
+        self.answered_back.clear()
         self.inner.before(number, operation)
         self.stage.catch_up()
         self.before_it = dict(self.stage.pool.table.items)
@@ -125,6 +134,7 @@ class DoorGuard:
         self.stage.catch_up()
         self.inner.after(number, operation)
         self.described.update(self.answer)
+        self.taken_back |= self.answered_back
 
     def _check_writes(self) -> None:
         after = self.stage.pool.table.items
@@ -162,8 +172,10 @@ class DoorGuard:
             require(threshold and threshold <= moment + longest, "D3", f"{identifier} is idle until {now[2]}")
             require(wanted(self.stage, self.desired, before), "R6", f"{identifier} must not be used again")
             require(self.described.get(identifier, True), "R6", f"{identifier} is given back, and was dead")
+            require(identifier not in self.taken_back, "R6", f"{identifier} is given back, and EC2 takes it back")
         else:
             able = wanted(self.stage, self.desired, before) and identifier in self.stage.pool.alive
+            able = able and identifier not in self.taken_back
             able = able and (was[2] or "") > self.stage.pool.in_time(-1)
             require(not able, "R6", f"{identifier} was {was}, and could be used again")
 

@@ -16,7 +16,7 @@ from tests.fakes.memory.account import Account
 from tests.fakes.runner_role import ROLE_ID
 from tests.simulation.doors import OTHER_RUN, RELEASE, RUN
 from tests.simulation.invariants import STRANGER
-from tests.simulation.paces import USUAL, Pace
+from tests.simulation.paces import USUAL, Fault, Pace
 from tests.simulation.pool import Pool
 from tests.simulation.stage import Stage
 from tests.simulation.worlds import build as build_pool
@@ -31,7 +31,10 @@ AHEAD = 1200
 
 def build(name: str, pace: Pace = USUAL) -> tuple[Stage, DesiredRelease]:
     """Give the named world, and what is wanted in it."""
-    return Stage(Pool(Account.restore(_snapshot(name))), pace), evolve(RELEASE, **WANTED.get(name, {}))
+    pool = Pool(Account.restore(_snapshot(name)))
+    return Stage(pool, pace, [evolve(pace, fault=each) for each in FAULTS.get(name, ())]), evolve(
+        RELEASE, **WANTED.get(name, {})
+    )
 
 
 @functools.cache
@@ -107,6 +110,11 @@ def _reclaimed_spot(pool: Pool) -> None:
             pool.account.clock.sleep(seconds)
 
 
+def _without_role(pool: Pool) -> None:
+    _machine(pool, "running")
+    write_settings(pool, runner_role_id="")
+
+
 def _unrecorded(pool: Pool) -> None:
     for run in (RUN, RUN, OTHER_RUN):
         pool.launch(tags={"InitialRunId": run})
@@ -173,6 +181,9 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "asked for single use": _asked_for_single_use,
     "not to be used again": _running(2),
     "reclaimed spot": _reclaimed_spot,
+    "being taken back": lambda pool: [_machine(pool, "running", usageClass=each) for each in ("spot", "on-demand")],
+    "older agents": _running(2),
+    "role unknown": _without_role,
     "unrecorded": _unrecorded,
     "two names": _two_names,
     "all names": _two_names,
@@ -185,6 +196,11 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "forged": _forged,
     "used by another run": _used_by_another_run,
 }
+FAULTS: dict[str, tuple[Fault | None, ...]] = {
+    "being taken back": (None, None, Fault.TAKEN_BACK),
+    "older agents": (Fault.OLD,) * 4,
+}
+"""What goes wrong on the machines of a world, in their order."""
 WANTED: dict[str, dict[str, Any]] = {
     "not to be used again": {"reuse": False},
     "two names": {"name": "build"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 RUN = "77"
 LOOK = {"dynamodb:BatchGetItem": 1, "dynamodb:Query": 1, "ec2:DescribeInstances": 1, "github:ListJobs": 1}
 """What every release reads."""
+_REPORTS_A_CALL = 100
 ASK_AGAIN = {"ec2:DescribeInstances": 2}
 """EC2 is asked for machines that may have to end and were not launched for the run."""
 
@@ -35,6 +37,11 @@ def _pool(number: int, **changed: Any) -> Pool:
         pool.record(pool.launch(), written=-60, **record)
     pool.account.calls.clear()
     return pool
+
+
+def _look(machines: int) -> dict[str, int]:
+    """Give what a release reads if the label has so many machines: the reports of their agents as well."""
+    return {**LOOK, "dynamodb:BatchGetItem": 1 + math.ceil(machines / _REPORTS_A_CALL)}
 
 
 def _released(pool: Pool, **changed: Any) -> tuple[Counter[str], ComponentReport]:
@@ -56,7 +63,8 @@ def _released(pool: Pool, **changed: Any) -> tuple[Counter[str], ComponentReport
 def test_machines_go_back_in_the_fewest_calls(machines: int, transactions: int, messages: int) -> None:
     """A transaction has a hundred records, a call to SQS ten messages; each record is written twice."""
     calls, report = _released(_pool(machines))
-    assert calls == {**LOOK, "dynamodb:TransactWriteItems": 2 * transactions, "sqs:SendMessageBatch": messages}
+    writes = {"dynamodb:TransactWriteItems": 2 * transactions, "sqs:SendMessageBatch": messages}
+    assert calls == {**_look(machines), **writes}
     assert len(report.outcomes) == 2 * machines
 
 
@@ -71,7 +79,7 @@ def test_without_the_original_s_modes_a_record_is_written_once() -> None:
     pool = _pool(20)
     pool.run(original_modes=False)
     calls, _ = _released(pool)
-    assert calls == {**LOOK, "dynamodb:TransactWriteItems": 1}
+    assert calls == {**_look(20), "dynamodb:TransactWriteItems": 1}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +88,7 @@ def test_without_the_original_s_modes_a_record_is_written_once() -> None:
 def test_machines_end_in_the_fewest_calls(changed: dict[str, Any], wanted: dict[str, Any]) -> None:
     """EC2 is asked whether they are the pool's, and ends them in one call."""
     calls, _ = _released(_pool(20, **changed), **wanted)
-    assert calls == {**LOOK, **ASK_AGAIN, "dynamodb:TransactWriteItems": 1, "ec2:TerminateInstances": 1}
+    assert calls == {**_look(20), **ASK_AGAIN, "dynamodb:TransactWriteItems": 1, "ec2:TerminateInstances": 1}
 
 
 @pytest.mark.parametrize("others", [0, 20])
@@ -93,5 +101,5 @@ def test_without_machines_of_the_run_it_only_reads(others: int) -> None:
 @pytest.mark.parametrize(("wanted", "more"), [({}, {}), ({"reuse": False}, ASK_AGAIN)])
 def test_a_plan_only_reads(wanted: dict[str, Any], more: dict[str, int]) -> None:
     calls, report = _released(_pool(20), mode=Mode.PLAN, **wanted)
-    assert calls == {**LOOK, **more}
+    assert calls == {**_look(20), **more}
     assert len(report.planned) == 20

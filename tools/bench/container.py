@@ -63,7 +63,8 @@ class Container:
         return int(found["usage_usec"]) / 1e6
 
     def _is_agent(self, process: _Process) -> bool:
-        if process.command in ("tail -f /dev/null", "") or process.command.startswith(("/sbin/docker-init", "bash /stubs/boot")):
+        around = ("/sbin/docker-init", "bash /stubs/boot")
+        if process.command in ("tail -f /dev/null", "") or process.command.startswith(around):
             return False
         return process.session not in {each.session for each in self._processes() if "run.sh" in each.command}
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _READS = ("Describe", "Get", "List", "BatchGet")
-_PLAYED = (b"TYPE#INSTANCE", b"TYPE#HEARTBEAT", b"TYPE#WS")
+_PLAYED = (b"TYPE#INSTANCE", b"TYPE#HEARTBEAT", b"TYPE#WS", b"TYPE#AGENT#")
 
 
 class Responder:

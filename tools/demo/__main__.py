@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from refresh import inputs
 from refresh.pool import names, records
+from tests.fakes import instance_items
 from tests.fakes.aws_server import AwsServer
 from tests.fakes.desired import REGION, REPOSITORY, TEMPLATE
 from tests.fakes.github_server import GitHubServer
@@ -125,6 +126,8 @@ def _fill_pool(world: World, clients: Clients) -> None:
         world.record(clients, each)
     later = records.wire_time(datetime.now(UTC) + timedelta(minutes=20))
     world.record(clients, at_work, state="running", runId="4711", threshold=later)
+    role_id, now = world.role_id(), datetime.now(UTC)
+    world.write(clients, [instance_items.report(each, now, role_id=role_id) for each in (*expired, at_work)])
 
 
 def _collected(world: World, clients: Clients) -> None:
@@ -133,8 +136,10 @@ def _collected(world: World, clients: Clients) -> None:
     print(f"    Instances in EC2: {', '.join(states)}")
     print("    Items in the table besides METADATA: " + "".join(f"\n      {key}" for key in sorted(items)))
     _require(states == ["running", *["terminated"] * EXPIRED], f"instances are {states}")
-    kinds = [sum(kind in key for key in items) for kind in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY")]
-    _require(kinds == [1, 1, 1, EXPIRED], f"records, heartbeats, signals and history items are {kinds}")
+    kinds = [sum(kind in key for key in items) for kind in ("INSTANCE", "HEARTBEAT", "WS", "HISTORY", "AGENT")]
+    # DynamoDB deletes reports a day after the last one.
+    expected = [1, 1, 1, EXPIRED, EXPIRED + 1]
+    _require(kinds == expected, f"records, heartbeats, signals, history items and reports are {kinds}")
 
 
 def _default_image(clients: Clients) -> str:
