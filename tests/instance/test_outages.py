@@ -1,4 +1,4 @@
-"""DynamoDB, STS or the metadata service refuse, fail, are silent or gone: no machine ends early or outlives its time."""
+"""DynamoDB, STS or the metadata service refuse, fail or are silent: no machine ends early or outlives its time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.instance.troubles import ERRORS, GONE, KINDS, SILENT, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from tests.instance.conftest import Instance
 
 pytestmark = pytest.mark.timeout(400)
