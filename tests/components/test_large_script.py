@@ -26,7 +26,7 @@ def test_the_largest_script_is_stored_byte_for_byte_before_the_template_names_it
     assert refreshed.aws.writes == [PUT, *VERSION, PUT, PUT]
     assert refreshed.metadata(clients, STORED.identifier) == {"S": LARGE}
     assert f"PRE_RUNNER_SCRIPT_SHA256={STORED.sha256}\n" in refreshed.user_data(clients)
-    assert "####" not in markdown(report)
+    assert "#" * 20 not in markdown(report)
 
 
 def test_a_stored_script_costs_no_call_of_a_run_that_changes_nothing(refreshed: World) -> None:
