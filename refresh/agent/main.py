@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -16,7 +17,7 @@ from refresh.agent.imds import Metadata
 from refresh.agent.installation import NotInstalled, install
 from refresh.agent.lifetime import Lifetime
 from refresh.agent.link import Link
-from refresh.agent.log import say
+from refresh.agent.log import LOG, say
 from refresh.agent.processes import Session
 from refresh.agent.runner import Runner
 from refresh.agent.script import Script
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = "/opt/refresh-agent/booted"
 """The file for the exit code of the boot, which cloud-init reports."""
+CONSOLE = "/dev/console"
 _ID = "instance-id"
 
 
@@ -58,6 +60,7 @@ class Agent:
             user, folder = self._boot(link)
         except BootFailed as failure:
             say(str(failure))
+            _show(f"refresh-action: {failure} (see {LOG})")
             self.state.save(stage=FAILED)
             _exit_code(1)
             threading.Event().wait()
@@ -163,6 +166,12 @@ def _or_die(work: Callable[[], None]) -> None:
             trace = trace.tb_next
         say(f"agent.failed {type(error).__name__} lines={lines}")
         os._exit(70)
+
+
+def _show(line: str) -> None:
+    """Write a line to the console, which EC2 keeps. The log itself may hold secrets that the script has printed."""
+    with contextlib.suppress(OSError), open(CONSOLE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
+        print(line, file=file)
 
 
 def _exit_code(code: int) -> None:

@@ -133,7 +133,7 @@ def text_of(members: dict[str, Any], name: str) -> str:
 
 
 def _key(entity: str, identifier: str) -> dict[str, Any]:
-    return _members({"PK": f"TYPE#{entity}", "SK": f"ID#{identifier}"})["M"]
+    return {"PK": {"S": f"TYPE#{entity}"}, "SK": {"S": f"ID#{identifier}"}}
 
 
 def _members(texts: dict[str, str]) -> dict[str, Any]:

@@ -189,13 +189,6 @@ def test_the_page_has_the_items_that_the_agent_writes() -> None:
     assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
 
 
-def _shape(value: Mapping[str, Any]) -> str:
-    ((kind, content),) = value.items()
-    if kind != "M":
-        return kind
-    return f"M {{{', '.join(f'{name}: {_shape(member)}' for name, member in content.items())}}}"
-
-
 def test_the_page_has_the_names_of_everything_and_where_they_are_cut() -> None:
     repository = Repository("OWNER", "REPO")
     table, template, queue = _rows("Names in AWS")

@@ -1,4 +1,4 @@
-"""DynamoDB, STS or the metadata service refuse, fail, are silent or gone: no machine ends early, or too late."""
+"""DynamoDB, STS or the metadata service refuse, fail or are silent: no machine ends early or outlives its time."""
 
 from __future__ import annotations
 

@@ -160,6 +160,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(main, "Runner", lambda _, user, folder: f"the runner in {folder} of {user}")
     monkeypatch.setattr(main, "Serving", FakeServing)
     monkeypatch.setattr(main, "EXIT_CODE", str(tmp_path / "booted"))
+    monkeypatch.setattr(main, "CONSOLE", str(tmp_path / "console"))
     monkeypatch.setattr(main, "in_background", lambda work: made.background.append(work.__qualname__))
     monkeypatch.setattr("refresh.agent.main.time.sleep", lambda _: None)
     monkeypatch.setattr(threading.Event, "wait", waits)
@@ -189,6 +190,7 @@ def test_a_failing_script_is_reported_and_nothing_is_installed(
     assert world.did == [BOOTS[0], "Waits"]
     assert world.signals == ["UD_FAILED 42"]
     assert f"{said}\n" in capfd.readouterr().err
+    assert (world.folder / "console").read_text() == f"refresh-action: {said} (see /var/log/user-data.log)\n"
     assert world.background == ["Lifetime.run", "Link.run"]
 
 
