@@ -87,6 +87,7 @@ lint-python: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.9- refresh/agent/program.txt
 
 generated: $(INSTALLED)
 	@$(BIN)/python -m tools.generated

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from refresh.output.job_summary import markdown
 from tests import suites
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 # An example that a busy machine takes long for has not failed.
-settings.register_profile("any-load", deadline=None)
+settings.register_profile("any-load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-load")
 
 pytest_plugins = ["tests.simulation.figures", "tests.composite.jobs", "tests.iam.recorded", "tests.canaries.watched"]

@@ -53,7 +53,8 @@ locals {
       {
         Statement = [
           for statement in jsondecode(local.texts[document]).Statement : statement
-          if var.ami_parameter != null || statement.Sid != "ImageParameter"
+          if(var.ami_parameter != null || statement.Sid != "ImageParameter") &&
+          (var.original_modes || statement.Sid != "ReportToTheOriginal")
         ]
       }
     ))

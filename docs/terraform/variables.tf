@@ -90,6 +90,12 @@ variable "launch_template_id" {
   }
 }
 
+variable "original_modes" {
+  description = "Whether instances may write what the original action reads; false once original-modes is false and older instances have ended, see docs/iam."
+  type        = bool
+  default     = true
+}
+
 variable "create_oidc_provider" {
   description = "Whether to make GitHub's identity provider, of which an account can have only one."
   type        = bool

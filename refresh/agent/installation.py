@@ -168,11 +168,13 @@ def _unpack(archive: str) -> None:
 
     def of_root(packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         for member in packed:
+            if member.name.startswith("/") or ".." in member.name.split("/"):
+                raise ValueError(f"the archive has a file outside its folder: {member.name!r}")
             member.uid = member.gid = 0
             yield member
 
     with tarfile.open(archive, "r:gz") as packed:
-        # It refuses files outside the folder. Python has it since 3.9.17.
+        # It also refuses ways out of the folder over links. Python has it since 3.9.17.
         packed.extraction_filter = getattr(tarfile, "tar_filter", None)
         packed.extractall(UNPACKED, of_root(packed), numeric_owner=True)  # noqa: S202 - see the filter
         # The archive's own checksum comes last, after what tarfile reads.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import threading
@@ -15,7 +17,7 @@ from refresh.agent.imds import Metadata
 from refresh.agent.installation import NotInstalled, install
 from refresh.agent.lifetime import Lifetime
 from refresh.agent.link import Link
-from refresh.agent.log import say
+from refresh.agent.log import LOG, say
 from refresh.agent.processes import Session
 from refresh.agent.runner import Runner
 from refresh.agent.script import Script
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = "/opt/refresh-agent/booted"
 """The file for the exit code of the boot, which cloud-init reports."""
+CONSOLE = "/dev/console"
 _ID = "instance-id"
 
 
@@ -57,6 +60,7 @@ class Agent:
             user, folder = self._boot(link)
         except BootFailed as failure:
             say(str(failure))
+            _show(f"refresh-action: {failure} (see {LOG})")
             self.state.save(stage=FAILED)
             _exit_code(1)
             threading.Event().wait()
@@ -106,7 +110,7 @@ class Agent:
         try:
             user = add_user(self.settings.runner_user)
             if stage in (None, SCRIPT):
-                self._run_script(stage)
+                self._run_script(stage, link)
                 link.signal("UD_OK", run)
                 self.state.save(stage=BOOTED)
             signal = "UD_REG_FAILED"
@@ -117,20 +121,31 @@ class Agent:
             raise BootFailed(str(failure)) from None
         return user, self.state["folder"]
 
-    def _run_script(self, stage: str | None) -> None:
+    def _run_script(self, stage: str | None, link: Link) -> None:
         """Run it, or wait for the one that is running already. A restart of the machine cuts it off."""
         script = Script()
         saved = self.state.get("script")
         session = Session.from_list(saved) if saved else None
         if stage is None:
+            text = self._text_of_script(link.table)
             self.state.save(stage=SCRIPT)
-            session = script.start(self.settings.pre_runner_script)
+            session = script.start(text)
             self.state.save(script=session.to_list())
         while session and session.running():
             time.sleep(0.1)
         code = script.exit_code()
         if code != 0:
             raise BootFailed("script.cut_off" if code is None else f"script.failed exit={code}")
+
+    def _text_of_script(self, table: Table) -> str:
+        """Return the script; a large one is in the table. A job that can write there cannot change its sum."""
+        sha256 = self.settings.pre_runner_script_sha256
+        if not sha256:
+            return self.settings.pre_runner_script
+        text: str = insist("script", lambda: table.script(sha256))
+        if hashlib.sha256(text.encode()).hexdigest() != sha256:
+            raise BootFailed(f"script.refused sha256={sha256}")
+        return text
 
 
 def in_background(work: Callable[[], None]) -> threading.Thread:
@@ -151,6 +166,12 @@ def _or_die(work: Callable[[], None]) -> None:
             trace = trace.tb_next
         say(f"agent.failed {type(error).__name__} lines={lines}")
         os._exit(70)
+
+
+def _show(line: str) -> None:
+    """Write a line to the console, which EC2 keeps. The log itself may hold secrets that the script has printed."""
+    with contextlib.suppress(OSError), open(CONSOLE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
+        print(line, file=file)
 
 
 def _exit_code(code: int) -> None:

@@ -77,7 +77,6 @@ class Session:
                 os.kill(pid, number)
 
     def _processes(self, user_id: int | None) -> Iterator[int]:
-        self.running()
         first = _stat_fields(self.pid)
         # The number is free for another process only when the last of the session has ended.
         same = _began(first) == self.began if first else self.began.endswith(_boot())
@@ -87,6 +86,7 @@ class Session:
                 continue
             if (same and int(fields[_SESSION]) == self.pid) or (user_id is not None and _user_of(pid) == user_id):
                 yield pid
+        self.running()  # Reaps it.
 
 
 def start(arguments: list[str], **how: Any) -> Session:

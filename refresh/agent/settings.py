@@ -25,3 +25,5 @@ class Settings:
         self.original_modes = environ.pop("ORIGINAL_MODES") == "true"
         """Whether the items that the original action reads are written as well."""
         self.pre_runner_script: str = json.loads(environ.pop("PRE_RUNNER_SCRIPT"))
+        self.pre_runner_script_sha256 = environ.pop("PRE_RUNNER_SCRIPT_SHA256")
+        """Of the script in the table, in hexadecimal; "" if the header has the script, or there is none."""

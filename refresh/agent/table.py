@@ -67,6 +67,10 @@ class Table:
             self._token, self._token_at = text_of(item.get("value", {}).get("M", {}), "token"), now
         return self._token
 
+    def script(self, sha256: str) -> str:
+        """Read the script that is stored under its SHA-256; "" if there is none."""
+        return text_of(self._get("METADATA", f"pre_runner_script_{sha256[:16]}") or {}, "value")
+
     def beat(self) -> None:
         """Write the heartbeat, which repeats the last signal."""
         if self._shared:
@@ -129,7 +133,7 @@ def text_of(members: dict[str, Any], name: str) -> str:
 
 
 def _key(entity: str, identifier: str) -> dict[str, Any]:
-    return _members({"PK": f"TYPE#{entity}", "SK": f"ID#{identifier}"})["M"]
+    return {"PK": {"S": f"TYPE#{entity}"}, "SK": {"S": f"ID#{identifier}"}}
 
 
 def _members(texts: dict[str, str]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 Nothing is interpolated into shell. The user's script is the last value, as JSON, and arrives byte for byte. It must not
 be near the top: cloud-init takes a text with `mime-version:` in its first 4,096 bytes for a MIME message, see
 https://github.com/canonical/cloud-init/blob/main/cloudinit/user_data.py.
+
+A large script is stored in the table, and the header has its SHA-256 instead.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.errors import RefreshError
+from refresh.pool import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,26 +40,17 @@ LONGEST_URL = LONGEST_SERVER_URL + 92
 
 `/_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-arm64/` and a version.
 """
+LONGEST_SCRIPT = 1000
+"""Bytes in JSON of a script in the user data. They fit whatever the other values are and however well zlib compresses.
 
-_LONGEST_REGISTRATION_URL = LONGEST_SERVER_URL + len("/") + 39 + len("/") + 100
-_LONGEST_VERSION = "9999.9999.9999"
-_LONGEST_USER = "u" * 32
+How well differs between machines: a limit for what is compressed would move a script in some runs and back in others.
+"""
+
 _GZIP_MAGIC = b"\x1f\x8b"
-_MOST_UNPACKED = 1024 * SIZE_LIMIT
 _SCRIPT = "PRE_RUNNER_SCRIPT"
-_LONGEST_VARIABLE = 131072
-"""Bytes of `NAME=value` and a NUL: MAX_ARG_STRLEN of https://man7.org/linux/man-pages/man2/execve.2.html."""
+_MOST_UNPACKED = 1024 * SIZE_LIMIT
 _COMMENT_OR_BLANK = re.compile(r"^\s*(#.*)?\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
-
-
-class TooLarge(RefreshError):
-    """The user data exceeds EC2's limit even though it is compressed, or the script exceeds that of Linux."""
-
-    def __init__(self, found: str, excess: int, limit: int) -> None:
-        super().__init__(
-            f"{found}, {excess} above the limit of {limit}; shorten pre-runner-script or have it fetch the rest"
-        )
 
 
 @frozen(kw_only=True)
@@ -76,39 +69,32 @@ class Settings:
     pre_runner_script: str
     original_modes: bool
 
-    @classmethod
-    def at_their_longest(cls, region: str, table: str, pre_runner_script: str) -> Settings:
-        """Return settings whose other values are as long as any and incompressible, to check the size in advance."""
-        return cls(
-            region=region,
-            table=table,
-            registration_url=_noise("https://", _LONGEST_REGISTRATION_URL),
-            runner_user=_LONGEST_USER,
-            runner_version=_LONGEST_VERSION,
-            runner_url_x64=_noise("https://x", LONGEST_URL),
-            runner_sha256_x64=_noise("", 64),
-            runner_url_arm64=_noise("https://a", LONGEST_URL),
-            runner_sha256_arm64=_noise("0", 64),
-            pre_runner_script=pre_runner_script,
-            original_modes=False,
-        )
+
+@frozen
+class StoredScript:
+    """A script that an instance reads in the table, where it is a METADATA item."""
+
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Its SHA-256 in hexadecimal, by which the user data names it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def identifier(self) -> str:
+        """The identifier of its item. Another script has another one, so an older instance still finds its own."""
+        return names.stored_script(self.sha256)
+
+
+def stored_script(script: str) -> StoredScript | None:
+    """Return a script that the table must have; None for one that the user data has."""
+    return StoredScript(script) if len(_as_json(script)) > LONGEST_SCRIPT else None
 
 
 def render(settings: Settings) -> bytes:
-    """Render the user data, compressed: the same settings give the same bytes. cloud-init unpacks them.
-
-    Raises `TooLarge` if they exceed the limit of EC2, or the script that of a variable.
-    """
-    plain = rendered(settings)
-    packed = _packed(plain)
-    if len(packed) > SIZE_LIMIT:
-        found = f"the user data has {len(plain)} bytes and {len(packed)} when compressed"
-        raise TooLarge(found, len(packed) - SIZE_LIMIT, SIZE_LIMIT)
-    variable = len(f"{_SCRIPT}={_as_json(settings.pre_runner_script)}\0")
-    if variable > _LONGEST_VARIABLE:
-        found = f"the script has {variable} bytes as a variable in JSON"
-        raise TooLarge(found, variable - _LONGEST_VARIABLE, _LONGEST_VARIABLE)
-    return packed
+    """Render the user data, compressed: the same settings give the same bytes. cloud-init unpacks them."""
+    return _packed(rendered(settings))
 
 
 def unpack(payload: bytes) -> bytes:
@@ -125,9 +111,11 @@ def unpack(payload: bytes) -> bytes:
 
 def rendered(settings: Settings) -> bytes:
     """Render the user data as `unpack` returns it."""
-    header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in _header(settings).items())
+    stored = stored_script(settings.pre_runner_script)
+    values = {**_header(settings), f"{_SCRIPT}_SHA256": stored.sha256 if stored else ""}
+    header = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
     program = f"program() {{\ncat <<'{END_OF_PROGRAM}'\n{_program()}{END_OF_PROGRAM}\n}}\n"
-    script = f"export {_SCRIPT}='{_as_json(settings.pre_runner_script)}'\n"
+    script = f"export {_SCRIPT}='{_as_json('' if stored else settings.pre_runner_script)}'\n"
     return f'#!/usr/bin/env bash\n{header}{_wrapper()}{program}{script}main "$@"\n'.encode()
 
 
@@ -170,8 +158,3 @@ def _wrapper() -> str:
 def _program() -> str:
     """Read the agent once."""
     return Path(__file__).with_name(PROGRAM).read_text(encoding="utf-8").partition("\n")[2]
-
-
-def _noise(prefix: str, length: int) -> str:
-    digits = "".join(hashlib.sha256(f"{prefix}{number}".encode()).hexdigest() for number in range(length // 64 + 1))
-    return (prefix + digits)[:length]

@@ -14,7 +14,7 @@ from refresh.dynamodb import items
 from refresh.pool import names, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
 
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Key = tuple[str, str]
 
 SETTINGS = records.SETTINGS, names.SETTINGS_IDENTIFIER
-_KEYS = (*((records.METADATA, identifier) for identifier in names.METADATA_IDENTIFIERS), SETTINGS)
-"""Every item, by entity and identifier."""
 
 
 class MetadataItems:
@@ -34,15 +32,23 @@ class MetadataItems:
     An item is named by its identifier, and by its entity if that is not METADATA.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where, with what, and two things that only a run knows
         self,
         dynamodb: DynamoDBClient,
         table: str,
         clock: Clock,
         executor: Executor,
         gone: Callable[[], bool] = lambda: False,
+        *,
+        others: Iterable[str] = (),
     ) -> None:
-        """`gone` returns whether the table is being deleted; DynamoDB may still answer for it."""
+        """`gone` returns whether the table is being deleted; DynamoDB may still answer for it.
+
+        `others` are identifiers of METADATA items that only this pool has.
+        """
+        metadata = (*names.METADATA_IDENTIFIERS, *others)
+        self._keys = (*((records.METADATA, identifier) for identifier in metadata), SETTINGS)
+        """Every item that is read, by entity and identifier."""
         self._dynamodb = dynamodb
         self._gone = gone
         self._table = table
@@ -89,7 +95,7 @@ class MetadataItems:
     def read_again(self) -> None:
         """Have every item read again when it is needed next: another process has changed some of them."""
         with self._lock:
-            self._doubtful.update(_KEYS)
+            self._doubtful.update(self._keys)
 
     def _settle(self, key: Key, item: records.Item) -> None:
         with self._lock:
@@ -105,7 +111,7 @@ class MetadataItems:
 
     def _read_all(self) -> dict[Key, records.Item]:
         try:
-            found = items.by_key(self._dynamodb, self._clock, self._table, _KEYS)
+            found = items.by_key(self._dynamodb, self._clock, self._table, self._keys)
         except errors.NotFound:
             return {}
         return {} if self._gone() else found

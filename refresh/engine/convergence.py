@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from refresh.engine.change import Change, Outcome, Plan
 
 MAX_PASSES = 6
-"""Passes that repeat a change. The longest regular chain is four (create, move the default, record, check again); more
-mean that AWS or another process disagrees."""
+"""Passes that repeat a change. The longest regular chain is five (store a script, create, move the default, record,
+check again); more mean that AWS or another process disagrees."""
 MOST_PASSES = 100
 """All passes, such as those that each find something new while thousands of instances end one by one."""
 

@@ -53,7 +53,7 @@ def load(environ: Mapping[str, str]) -> Inputs:
     github = access.github(reader, given)
     checks.repeated_ids(reader, given)
     checks.limited_classes(reader, given)
-    checks.script(reader, pool.repository, pool.region, given["pre-runner-script"] or "")
+    checks.script(reader, given["pre-runner-script"] or "")
     checks.checksums(reader, given["actions-runner-sha256"], given["actions-runner-version"])
     if github is None:
         raise InputErrors(reader.problems)

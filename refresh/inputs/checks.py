@@ -6,7 +6,6 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
-from refresh.agent import user_data
 from refresh.desired import DEFAULT_RESOURCE_CLASSES, DesiredState
 from refresh.inputs import bash, durations, regions, scripts
 from refresh.inputs.parsers import LONGEST_SHOWN, Problem, cut
@@ -88,8 +87,8 @@ def limited_classes(reader: Reader, given: Mapping[str, Any]) -> None:
         reader.refuse("max-instances", problem, reader.text("max-instances"))
 
 
-def script(reader: Reader, repository: names.Repository | None, region: str | None, text: str) -> None:
-    """Refuse a script that bash cannot read, or that makes the user data larger than EC2 takes."""
+def script(reader: Reader, text: str) -> None:
+    """Refuse a script that bash cannot read."""
     if not text:
         return
     scripts.mentions(reader, text)
@@ -100,13 +99,6 @@ def script(reader: Reader, repository: names.Repository | None, region: str | No
         )
     if found.warning:
         reader.warnings.append(f"pre-runner-script: {found.warning}; put its closing word at the start of a line")
-    if repository is None or region is None:
-        return
-    longest = user_data.Settings.at_their_longest(region, names.table(repository), text)
-    try:
-        user_data.render(longest)
-    except user_data.TooLarge as error:
-        reader.problems.append(f"pre-runner-script: is too long: {error}")
 
 
 def checksums(reader: Reader, given: tuple[tuple[str, str], ...] | None, version: str | None) -> None:

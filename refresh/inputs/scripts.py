@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from refresh.inputs.reader import Reader
 
 NAME = "pre-runner-script"
+SIZE_LIMIT = 262144
+"""Bytes in UTF-8. A script that is larger than the user data is an item, which has 400 KB at most:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html."""
 _SHELLS = ("bash", "sh", "dash")
 _WRITE = "write a bash script that does the same"
 _CMDLET = r"(?:Add|Copy|Enable|Get|Import|Install|Invoke|New|Out|Remove|Set|Start|Stop|Test|Update|Write)-[A-Z]\w+"
@@ -94,6 +97,11 @@ def script(value: str) -> str:
         raise Problem(f"a bash script expected, not {found[0]}", found[1])
     if (left := _LEFT_OVER.search(f"\n{text}")) and not re.search(rf"<<[-~]?\s*\W{{0,2}}{left[1]}\b", text):
         raise Problem(f"its last line is {left[1]}, which closes no here-document", "remove that line")
+    if (size := len(text.encode())) > SIZE_LIMIT:
+        raise Problem(
+            f"{size} bytes, {size - SIZE_LIMIT} above the limit of {SIZE_LIMIT}",
+            "shorten it, or have it download the rest",
+        )
     return text
 
 

@@ -84,6 +84,15 @@ def label(run_id: str, name: str = "") -> str:
     return f"{run_id}-{name}" if name else run_id
 
 
+def stored_script(sha256: str) -> str:
+    """Name the METADATA item with the script that has this SHA-256, in hexadecimal."""
+    return f"pre_runner_script_{sha256[:_HASH_LENGTH]}"
+
+
+STORED_SCRIPTS = stored_script("<digits>")
+"""The identifier of every such item, as pages write it."""
+
+
 def partition_key(entity: str) -> str:
     """Return the partition key of an entity's items."""
     return f"TYPE#{entity}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
+from refresh.agent.user_data import stored_script
 from refresh.dynamodb.metadata_items import MetadataItems
 from refresh.engine.shared_read import SharedRead
 from refresh.pool import ec2_instances, names, ownership
@@ -52,7 +53,11 @@ def start(desired: DesiredState, clients: Clients, clock: Clock, executor: Execu
     began_at = clock.now()
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
     description = SharedRead(executor, partial(describe_table, clients.dynamodb, table))
-    metadata = MetadataItems(clients.dynamodb, table, clock, executor, partial(_table_is_gone, description))
+    script = stored_script(desired.pre_runner_script)
+    others = (script.identifier,) if script else ()
+    metadata = MetadataItems(
+        clients.dynamodb, table, clock, executor, partial(_table_is_gone, description), others=others
+    )
     versions = SharedRead(executor, partial(list_template_versions, clients.ec2, template))
     launched = SharedRead(executor, lambda: ec2_instances.launched_from(clients.ec2, _template_ids(metadata, versions)))
     return Prefetch(began_at, metadata, description, versions, launched)

@@ -53,7 +53,7 @@ def test_living_instances_and_history_add_no_call_to_a_run_that_changes_nothing(
     refreshed.forget_calls()
     refreshed.refresh()
     assert refreshed.aws.counted() == empty
-    assert len(refreshed.aws.calls) == 13
+    assert len(refreshed.aws.calls) == 14
     assert refreshed.aws.writes == []
 
 

@@ -36,10 +36,10 @@ def _answer(world: World, operation: str, status: int, content: bytes) -> None:
     world.aws.before_call = lambda call: (status, content) if call == operation else None
 
 
-def test_a_run_that_changes_nothing_checks_nothing(refreshed: World) -> None:
+def test_a_run_that_changes_nothing_reads_the_profile_and_checks_nothing(refreshed: World) -> None:
     refreshed.refresh(allowed_account_ids=ACCOUNT_ID)
-    assert len(refreshed.aws.calls) == 13
-    assert not {*LOOKS, "sts:GetCallerIdentity"} & set(refreshed.aws.calls)
+    assert len(refreshed.aws.calls) == 14
+    assert {*LOOKS, "sts:GetCallerIdentity"} & set(refreshed.aws.calls) == {"iam:GetInstanceProfile"}
 
 
 def test_each_resource_is_read_once_before_it_is_written_of(world: World) -> None:

@@ -148,10 +148,10 @@ def test_a_resource_whose_tags_are_not_listed_yet_is_no_failure(world: World, op
 @pytest.mark.parametrize(
     ("given", "calls"),
     [
-        ({}, 13),
-        ({"tags": WRITTEN}, 13 + 2 + CLASSES),
-        ({"root_volume_size": "50"}, 14),
-        ({"root_volume_size": "50", "ami": "resolve:ssm:/runners/image"}, 15),
+        ({}, 14),
+        ({"tags": WRITTEN}, 14 + 2 + CLASSES),
+        ({"root_volume_size": "50"}, 15),
+        ({"root_volume_size": "50", "ami": "resolve:ssm:/runners/image"}, 16),
     ],
 )
 def test_tags_and_the_root_volume_cost_few_calls_in_a_run_that_changes_nothing(

@@ -13,7 +13,8 @@ import yaml
 
 from refresh import inputs
 from refresh.agent import user_data
-from refresh.inputs import table
+from refresh.agent.calls import CALLS
+from refresh.inputs import scripts, table
 from tests import pages
 from tests.fakes import operations
 
@@ -72,14 +73,14 @@ def test_the_calls_in_the_code_are_those_that_it_declares() -> None:
 
 @pytest.mark.shows("A20")
 def test_policy_of_instances_allows_exactly_the_calls_of_the_agent() -> None:
-    """Every call of the agent goes through one function."""
-    shell = "".join(path.read_text() for path in (ROOT / "refresh" / "agent").glob("*.sh"))
-    called = {
-        f"{service}:{''.join(map(str.capitalize, operation.split('-')))}"
-        for service, operation in re.findall(r"call_aws ([a-z0-9]+) ([a-z-]+)", shell)
-    }
+    folder = ROOT / "refresh" / "agent"
+    items = re.findall(r"\bdynamodb\(\"(\w+)\"", (folder / "table.py").read_text())
+    others = re.findall(r"\b_query\(\"(\w+)\", \"(\w+)\"", (folder / "aws.py").read_text())
+    called = {f"dynamodb:{each}" for each in items} | {":".join(each) for each in others}
     policy = json.loads(pages.blocks(pages.page("docs/instance.md"), "json")[0])
-    assert {statement["Action"] for statement in policy["Statement"]} == called
+    # STS needs no policy to tell a caller who it is.
+    assert {statement["Action"] for statement in policy["Statement"]} == called - {"sts:GetCallerIdentity"}
+    assert called == {*CALLS}
 
 
 def test_paths_on_the_page_of_the_architecture_exist() -> None:
@@ -90,9 +91,7 @@ def test_paths_on_the_page_of_the_architecture_exist() -> None:
     assert missing == []
 
 
-def test_page_of_the_instance_has_the_room_that_is_left_for_a_script() -> None:
-    """With every other value at its longest."""
-    (shown,) = re.findall(r"about ([0-9,]+) bytes of\s+script", pages.page("docs/instance.md"))
-    longest = user_data.Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
-    room = (user_data.SIZE_LIMIT - len(user_data.render(longest))) // 4 * 3
-    assert 0 <= room - int(shown.replace(",", "")) < 200
+def test_page_of_the_instance_has_the_sizes_of_scripts() -> None:
+    section = pages.page("docs/instance.md").partition("\n## Your script\n")[2].partition("\n## ")[0]
+    sizes = {int(each.replace(",", "")) for each in re.findall(r"([0-9,]+)\s+bytes", section)}
+    assert {scripts.SIZE_LIMIT, user_data.LONGEST_SCRIPT} <= sizes

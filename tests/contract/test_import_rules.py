@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "refresh"
+BESIDE_THE_AGENT = {"__init__.py", "calls.py", "user_data.py"}
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 FOREIGN = {"boto3", "botocore", "github", "requests", "urllib3"}
 LAYERS = (
@@ -50,6 +51,10 @@ FORBIDDEN = {
     "output": {"reconciler", "provision", "release", "preflight", "dynamodb", "ec2", "clients"},
 }
 """What a part must not import although it lies below: components are given it, and outputs know no component."""
+AGENT = {
+    path for path in MODULES if path.startswith("refresh/agent/") and path.rpartition("/")[2] not in BESIDE_THE_AGENT
+}
+"""What runs on an instance."""
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("time", "time"), ("time", "sleep")}
 
 
@@ -105,9 +110,9 @@ def test_components_know_no_process_and_outputs_no_component(path: str) -> None:
     assert not imported & FORBIDDEN[_part(path)]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path != "refresh/actions/surroundings.py"])
+@pytest.mark.parametrize("path", [path for path in MODULES if path not in {"refresh/actions/surroundings.py", *AGENT}])
 def test_only_the_entry_reads_the_clock(path: str) -> None:
-    """Time is an argument, so tests and simulations own it."""
+    """Time is an argument, so tests and simulations own it; on an instance, nothing else than the agent waits."""
     calls = [node.func for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Call)]
     read = {
         (function.value.id, function.attr)
@@ -115,6 +120,15 @@ def test_only_the_entry_reads_the_clock(path: str) -> None:
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
     }
     assert not read & CLOCKS
+
+
+@pytest.mark.parametrize("path", sorted(AGENT))
+def test_the_agent_needs_nothing_but_python_and_itself(path: str) -> None:
+    """An instance has no other packages."""
+    imported = _imports(path, typing=True)
+    agent = {each.removesuffix(".py").replace("/", ".") for each in AGENT}
+    foreign = {each for each in imported if each.split(".")[0] not in sys.stdlib_module_names}
+    assert {each for each in foreign if not any(f"{each}.".startswith(f"{own}.") for own in agent)} == set()
 
 
 def test_no_module_loads_aws_or_github_by_being_imported() -> None:

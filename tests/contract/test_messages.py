@@ -21,6 +21,12 @@ FEWEST_WORDS = 3
 VARIES = "..."
 """Stands in a text for what differs from run to run."""
 
+AGENT = {
+    f"agent/{path.name}"
+    for path in (PROGRAM / "agent").glob("*.py")
+    if path.name not in {"__init__.py", "calls.py", "user_data.py"}
+}
+"""Its lines are events, see that test."""
 UNDOCUMENTED_FILES = {
     "inputs/command_line/__init__.py": "shown with the usage",
     "inputs/command_line/options.py": "shown by --help",
@@ -113,6 +119,17 @@ def test_undocumented_texts_and_files_still_exist() -> None:
     assert [each for each in UNDOCUMENTED_FILES if not (PROGRAM / each).exists()] == []
 
 
+def test_every_line_of_the_agents_log_is_documented() -> None:
+    """By its event: what follows are values."""
+    sources = [path.read_text() for path in (PROGRAM / "agent").glob("*") if path.suffix in {".py", ".sh"}]
+    event = r'(?:say\(|BootFailed\(|OSError\(|NotInstalled\(|%s )f?"?((?:[a-z]+\.[a-z_]+|retried:|unanswered:))(?=[ "])'
+    logged = {each for source in sources for each in re.findall(event, source)}
+    logged |= {each for source in sources for each in re.findall(r'else f?"(script\.[a-z_]+)', source)}
+    documented = {word for row in _rows() for text in re.findall(r"`([^`]+)`", row[0]) for word in text.split()[:1]}
+    assert len(logged) > 20
+    assert logged <= documented
+
+
 def test_documented_messages_have_a_meaning_and_a_remedy() -> None:
     assert [row for row in _rows() if len(row) != 3 or not all(row)] == []
 
@@ -157,15 +174,14 @@ def _texts_of_the_program() -> Iterator[str]:
         documentation = _documentation(tree)
         yield from (_text(node) for node in ast.walk(tree) if id(node) not in documentation)
         yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    for path in (PROGRAM / "agent").glob("*.sh"):
-        yield from path.read_text().splitlines()
+    yield from (PROGRAM / "agent" / "wrapper.sh").read_text().splitlines()
     yield from _errors_of_the_composite_form()
 
 
 def _messages() -> Iterator[tuple[str, str]]:
     """Return every text for people with its place, except for the problems of inputs."""
     for name, tree in _modules():
-        if name in UNDOCUMENTED_FILES:
+        if name in UNDOCUMENTED_FILES or name in AGENT:
             continue
         left = _documentation(tree) | _pieces(tree)
         left |= {id(each) for call in (*_calls_of_problem(tree), *_patterns(tree)) for each in ast.walk(call)}
@@ -197,7 +213,7 @@ def _documentation(tree: ast.AST) -> set[int]:
     """Return the docstrings, and what registrations say for the pages."""
     found = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS"}:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS", "ORIGINAL_CALLS"}:
             found |= {id(each) for each in ast.walk(node)}
     return found
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
+from refresh.agent.table import Table
+from refresh.agent.user_data import StoredScript
 from refresh.desired import RunnerScope
 from refresh.pool import lifecycle, names, ownership, records, runs, transitions
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
@@ -22,6 +24,7 @@ from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Rea
 from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
 from tests.fakes.desired import desired
 from tests.fakes.serial import NOW
+from tests.unit.agent.stand_ins import FakeAws, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "table.md").read_text()
-HOOKS = "".join(path.read_text() for path in sorted((ROOT / "refresh" / "agent").glob("*.sh")))
 COMMON = {"PK", "SK", "entityType", "identifier", "updatedAt"}
 ID = "i-0123456789abcdef0"
 RECORD = InstanceRecord(id=ID, state="running", run_id="7", threshold="2020-01-31T09:05:00Z")
@@ -93,7 +95,7 @@ def _shape(wire: Mapping[str, Any]) -> str:
 def test_the_page_has_every_kind_of_item_with_its_key() -> None:
     assert {_quoted(row[0])[0] for row in _rows("Keys")} == set(records.item("X", "x", NOW)) == COMMON
     kinds = [_quoted(row[0])[0] for row in _rows("Keys", 1)]
-    known = [records.METADATA, records.INSTANCE, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
+    known = [records.METADATA, records.INSTANCE, records.AGENT, records.HEARTBEAT, records.SIGNAL, records.HISTORY]
     assert kinds == [*known, records.SETTINGS, records.RUN]
     for kind in kinds:
         assert re.search(rf"^## .*\b{kind}\b", PAGE, re.MULTILINE), kind
@@ -103,10 +105,12 @@ def test_the_page_has_every_kind_of_item_with_its_key() -> None:
 def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
     refreshed: World, clients: Clients
 ) -> None:
-    refreshed.refresh(max_instances='{"large": 20}')
+    script = "#" * 2000
+    refreshed.refresh(max_instances='{"large": 20}', pre_runner_script=script)
     rows = _rows("METADATA")
-    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS]
+    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
+    stored[names.STORED_SCRIPTS] = stored.pop(StoredScript(script).identifier)
     (settings,) = _rows("SETTINGS")
     assert [*map(_quoted, settings[:2])] == [["doors"], [_shape(stored.pop("doors"))]]
     assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {
@@ -167,13 +171,20 @@ def test_our_provision_writes_what_the_page_says_that_it_sets() -> None:
 
 
 def test_the_page_has_the_items_that_the_agent_writes() -> None:
-    written = dict(re.findall(r"put ([A-Z]+) [\"']\{(.*)\}[\"']", HOOKS))
-    shapes = {kind: re.sub(r"=[^=,{}]+", "", value).replace("={", " {") for kind, value in written.items()}
-    assert shapes == {"HEARTBEAT": "S", "WS": "M {state {S},runId {S}}"}
+    aws = FakeAws()
+    table = Table(aws, FakeClock(), "table", ID, shared=True)  # type: ignore[arg-type]
+    table.report.update(reclaimedAt="2027-01-15T08:00:00Z", cutOff="7")
+    table.signal("UD_OK", "7")
+    table.beat()
+    shapes = {item["entityType"]["S"]: _shape(item["value"]) for item in aws.items.values()}
+    assert {frozenset(item) for item in aws.items.values()} == {frozenset({*COMMON, "value", "expiresAt"})}
     listed = {_quoted(row[0])[0]: _quoted(row[1])[0] for row in _rows("HEARTBEAT and WS")}
-    assert listed == {"HEARTBEAT": "S", "WS": "M {state: S, runId: S}"}
-    signals = set(re.findall(r"(?:signal|fail) (UD_[A-Z_]+[A-Z])\b", HOOKS))
-    for stem in re.findall(r'signal "(UD_[A-Z_]+)\$(?:removed|stopped)"', HOOKS):
+    assert listed == {"HEARTBEAT": shapes["HEARTBEAT"], "WS": shapes["WS"]}
+    members = ", ".join(f"{_quoted(row[0])[0]}: {row[1]}" for row in _rows("AGENT"))
+    assert sorted(members.split(", ")) == sorted(shapes["AGENT"].removeprefix("M {").removesuffix("}").split(", "))
+    program = "".join(path.read_text() for path in (ROOT / "refresh" / "agent").glob("*.py"))
+    signals = set(re.findall(r'"(UD_(?:[A-Z]+_)*(?:OK|FAILED))"', program))
+    for stem in re.findall(r'"(UD_[A-Z_]+_)" \+ \("OK" if', program):
         signals |= {f"{stem}OK", f"{stem}FAILED"}
     assert {state for row in _rows("HEARTBEAT and WS", 1) for state in _quoted(row[0])} == signals
 

@@ -80,7 +80,13 @@ def test_nothing_that_the_original_reads_depends_on_its_modes(
     refreshed.refresh(original_modes="false")
     settings = refreshed.item(clients, records.SETTINGS, names.SETTINGS_IDENTIFIER)
     assert settings["value"]["M"]["originalModes"] == {"BOOL": False}
-    assert {identifier: refreshed.item(clients, records.METADATA, identifier) for identifier in items} == items
+    after = {identifier: refreshed.item(clients, records.METADATA, identifier) for identifier in items}
+    for each in (items, after):
+        # The instances write less then, so the template has another version; the original reads the name alone.
+        del each[names.LAUNCH_TEMPLATE_IDENTIFIER]["updatedAt"]
+        for member in ("version", "userDataHash"):
+            del each[names.LAUNCH_TEMPLATE_IDENTIFIER]["value"]["M"][member]
+    assert after == items
 
 
 def test_a_record_of_our_release_has_all_that_the_original_reads_in_its_form(

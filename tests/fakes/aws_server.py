@@ -162,8 +162,7 @@ class AwsServer(Serving):
             self.arrivals.append(arrival)
             if signed:
                 self.signers.add(signer)
-        refusal = self.enforcement and self.enforcement.answer(operation, body, signer)
-        if (instead := refusal or self._instead_of(arrival, environ)) is not None:
+        if (instead := self._instead_of(arrival, environ)) is not None:
             status, content = instead
             start_response(f"{status} Injected", [("Content-Type", "application/x-amz-json-1.0")])
             return [content]
@@ -186,7 +185,9 @@ class AwsServer(Serving):
             return instead
         if (instead := self.instead_of(arrival)) is not None:
             return instead
-        return self.sessions.answer(arrival.operation, arrival.signer, _headers(environ))
+        if (instead := self.sessions.answer(arrival.operation, arrival.signer, _headers(environ))) is not None:
+            return instead
+        return self.enforcement.answer(arrival) if self.enforcement else None
 
 
 def _tables(name: str) -> list[Any]:

@@ -1,6 +1,8 @@
 """IAM in front of the stand-in for AWS: a key's requests are judged by a published policy, as its user's.
 
-moto's own IAM knows neither conditions nor the variables of policies. `AwsServer.enforcement` is asked before moto.
+moto's own IAM knows neither conditions nor the variables of policies. `AwsServer.enforcement` is asked before moto:
+
+    aws.enforcement = Enforcement(policies.filled("instance-profile"), UserIds(aws.sessions))
 """
 
 from __future__ import annotations
@@ -19,12 +21,11 @@ from tests.iam import policies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fakes.aws_server import Arrival
+    from tests.fakes.role_sessions import Sessions
+
 _FREE = "sts:GetCallerIdentity"
 """Needs no permission."""
-_IDENTITY = (
-    "<GetCallerIdentityResponse><GetCallerIdentityResult><UserId>{}</UserId><Account>{}</Account><Arn>{}</Arn>"
-    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
-)
 _REFUSED = (
     "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{}</Message></Error></Errors></Response>"
 )
@@ -34,6 +35,22 @@ def _tags(instance_id: str) -> Mapping[str, str]:
     """Return the tags of an instance of moto's."""
     found: Mapping[str, str] = get_backend("ec2")[ACCOUNT_ID][REGION].tags.get(instance_id, {})
     return found
+
+
+@frozen
+class UserIds(Mapping[str, str]):
+    """What IAM calls `aws:userid`, by access key, of the sessions as they are opened."""
+
+    sessions: Sessions
+
+    def __getitem__(self, access_key: str) -> str:
+        return self.sessions.opened[access_key].user_id
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sessions.opened)
+
+    def __len__(self) -> int:
+        return len(self.sessions.opened)
 
 
 @frozen
@@ -57,16 +74,13 @@ class Enforcement:
             for action, arn, context in self._asked(call, body)
         )
 
-    def answer(self, call: str, body: bytes, access_key: str) -> tuple[int, bytes] | None:
-        """Return the refusal, or who the caller is if that was asked; otherwise None."""
-        if access_key not in self.users:
+    def answer(self, arrival: Arrival) -> tuple[int, bytes] | None:
+        """Return the refusal of a call; None if it is allowed."""
+        call = arrival.operation
+        if not self.refuses(call, arrival.body, arrival.signer):
             return None
-        user_id = self.users[access_key]
-        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/runner/{user_id.partition(':')[2]}"
-        if call == _FREE:
-            return 200, _IDENTITY.format(user_id, ACCOUNT_ID, arn).encode()
-        if not self.refuses(call, body, access_key):
-            return None
+        session = self.users[arrival.signer].partition(":")[2]
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/runner/{session}"
         words = f"User: {arn} is not authorized to perform: {call} because no identity-based policy allows it"
         if call.startswith("dynamodb:"):
             return 400, json.dumps({"__type": "#AccessDeniedException", "Message": words}).encode()

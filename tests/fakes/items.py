@@ -10,7 +10,7 @@ from tests.fakes.desired import TABLE
 from tests.fakes.serial import NOW, Serial, StillClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -54,9 +54,9 @@ class Items:
         return {}
 
 
-def metadata(items: object, clock: Clock | None = None) -> MetadataItems:
+def metadata(items: object, clock: Clock | None = None, others: Iterable[str] = ()) -> MetadataItems:
     """Read and write these items as the components do."""
-    return MetadataItems(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial())
+    return MetadataItems(cast("DynamoDBClient", items), TABLE, clock or StillClock(), Serial(), others=others)
 
 
 def _entity(identifier: str) -> str:

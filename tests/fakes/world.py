@@ -17,6 +17,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh import errors, inputs
+from refresh.agent import user_data
 from refresh.clients import aws, connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
@@ -283,7 +284,8 @@ class World:
 
     def user_data(self, clients: Clients) -> str:
         """Read the program with which instances start."""
-        return base64.b64decode(self.default_version(clients)["LaunchTemplateData"]["UserData"]).decode()
+        encoded = self.default_version(clients)["LaunchTemplateData"]["UserData"]
+        return user_data.unpack(base64.b64decode(encoded)).decode()
 
     def queues(self, clients: Clients) -> dict[str, dict[Any, str]]:
         """Read every queue's attributes, by name."""

@@ -33,6 +33,8 @@ REPOSITORY_ID = "5678"
 ISSUER = "token.actions.githubusercontent.com"
 JOB = "ref:refs/heads/main"
 RUNNER_ROLE = "runner-pool-octo-widgets-instance"
+OF_THE_ORIGINAL = "ReportToTheOriginal"
+"""The statement that instances can do without then."""
 TEMPLATE_ID = "lt-0123456789abcdef0"
 _KNOWN = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())["partitions"]
 PARTITIONS = {each["id"]: next(name for name in each["regions"] if not name.endswith("-global")) for each in _KNOWN}
@@ -71,6 +73,12 @@ def filled(
         text = text.replace(placeholder, value)
     parsed: Document = json.loads(text)
     return parsed
+
+
+def without_the_original(repository: names.Repository = REPOSITORY) -> Document:
+    """Return the instances' policy as it can be once `original-modes` is false."""
+    policy = filled("instance-profile", repository)
+    return {**policy, "Statement": [each for each in policy["Statement"] if each["Sid"] != OF_THE_ORIGINAL]}
 
 
 def trust(repository: names.Repository = REPOSITORY, job: str = JOB, issuer: str = ISSUER) -> Document:

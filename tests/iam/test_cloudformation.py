@@ -71,7 +71,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     aws: AwsServer, repository: names.Repository
 ) -> None:
     prefix = policies.queue_pattern(repository).removesuffix("*-ci-pool*")
-    given = {"CreateReleaseRole": "no", "CreateProvisionRole": "no"}
+    given = {"CreateReleaseRole": "no", "CreateProvisionRole": "no", "OriginalModes": "no"}
     given |= {} if repository == REPOSITORY else {"QueuePrefix": prefix}
     outputs = _create(aws, repository, Job="ref:refs/heads/trunk", OidcIssuer=DATA_RESIDENCY, **given)
     roles = applied.roles(aws)
@@ -81,6 +81,7 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     role, policy = roles["refresh"]
     assert policy["Statement"] == [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert role["AssumeRolePolicyDocument"] == policies.trust(repository, "ref:refs/heads/trunk", DATA_RESIDENCY)
+    assert roles["instance-profile"][1] == policies.without_the_original(repository)
 
 
 def test_provision_may_use_every_template_and_all_jobs_may_take_its_role_unless_narrowed(aws: AwsServer) -> None:

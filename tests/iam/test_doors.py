@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from refresh.pool import names, records
+from refresh.pool import names, records, signals
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
+from tests.fakes.runner_role import ROLE_ID
 from tests.iam import policies
 
 KEYS = "dynamodb:LeadingKeys"
+REPORT = signals.agent_entity(ROLE_ID, "i-0123456789abcdef0")
 ENTITIES = (
     records.METADATA,
     records.INSTANCE,
@@ -17,6 +19,9 @@ ENTITIES = (
     records.HISTORY,
     records.SETTINGS,
     records.RUN,
+    records.AGENT,
+    REPORT,
+    f"{records.METADATA}#{REPORT}",
 )
 
 
@@ -43,7 +48,7 @@ UNCHANGED = {"ec2:LaunchTemplate": OWN_TEMPLATE, "ec2:IsLaunchTemplateResource":
         (
             "release",
             {
-                "BatchGetItem": {"RUN", "SETTINGS"},
+                "BatchGetItem": {REPORT, "RUN", "SETTINGS"},
                 "Query": {"INSTANCE"},
                 "UpdateItem": {"INSTANCE"},
             },
@@ -51,9 +56,9 @@ UNCHANGED = {"ec2:LaunchTemplate": OWN_TEMPLATE, "ec2:IsLaunchTemplateResource":
         (
             "provision",
             {
-                "BatchGetItem": {"HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
-                "GetItem": {"HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
-                "Query": {"HEARTBEAT", "INSTANCE", "WS"},
+                "BatchGetItem": {REPORT, "HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
+                "GetItem": {REPORT, "HEARTBEAT", "INSTANCE", "RUN", "SETTINGS", "WS"},
+                "Query": {"INSTANCE"},
                 "PutItem": {"INSTANCE", "RUN"},
                 "UpdateItem": {"INSTANCE", "RUN"},
             },
@@ -73,7 +78,7 @@ def test_roles_of_every_branch_reach_only_their_kinds_of_items(name: str, expect
     }
     assert reached == expected
     # One key of the request is enough to refuse it, and so is a request that has none.
-    keys = [*map(names.partition_key, (records.SETTINGS, records.METADATA))]
+    keys = [*map(names.partition_key, (records.SETTINGS, REPORT, records.METADATA))]
     assert not any(policies.allowed(document, action, TABLE, {KEYS: keys}) for action in tried)
     assert not any(policies.allowed(document, action, TABLE) for action in tried)
 

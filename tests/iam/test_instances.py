@@ -13,8 +13,6 @@ from tools.generated.roles import AGENT
 OWN, OTHER = f"{ROLE_ID}:i-0123456789abcdef0", f"{ROLE_ID}:i-0fedcba9876543210"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{names.table(REPOSITORY)}"
 KEYS = "dynamodb:LeadingKeys"
-OF_THE_ORIGINAL = "ReportToTheOriginal"
-"""The statement that the page says to leave out without the original's modes."""
 
 
 def _entity(user_id: str) -> str:
@@ -24,11 +22,6 @@ def _entity(user_id: str) -> str:
 def _allowed(document: policies.Document, action: str, *entities: str, **context: str) -> bool:
     keys = {KEYS: [*map(names.partition_key, entities)]} if entities else {}
     return policies.allowed(document, action, TABLE, {"aws:userid": OWN, **context, **keys})
-
-
-def _without(sid: str) -> policies.Document:
-    document = policies.filled("instance-profile")
-    return {"Statement": [each for each in document["Statement"] if each["Sid"] != sid]}
 
 
 def test_the_policy_has_exactly_the_actions_of_the_agent_s_calls() -> None:
@@ -41,7 +34,7 @@ def test_the_policy_has_exactly_the_actions_of_the_agent_s_calls() -> None:
 @pytest.mark.shows("A1")
 @pytest.mark.parametrize("original", [True, False])
 def test_an_instance_can_read_and_write_only_its_kinds_of_items(*, original: bool) -> None:
-    document = policies.filled("instance-profile") if original else _without(OF_THE_ORIGINAL)
+    document = policies.filled("instance-profile") if original else policies.without_the_original()
     expected = {
         records.INSTANCE: ["GetItem"],
         records.METADATA: ["GetItem"],
@@ -84,7 +77,7 @@ def test_an_identity_is_no_pattern() -> None:
 
 def test_the_page_names_the_statement_that_can_be_left_out() -> None:
     (statement,) = (
-        each for each in policies.document("instance-profile")["Statement"] if each["Sid"] == OF_THE_ORIGINAL
+        each for each in policies.document("instance-profile")["Statement"] if each["Sid"] == policies.OF_THE_ORIGINAL
     )
     assert statement["Condition"]["ForAllValues:StringEquals"] == {KEYS: ["TYPE#HEARTBEAT", "TYPE#WS"]}
-    assert f"`{OF_THE_ORIGINAL}`" in (policies.FOLDER / "README.md").read_text()
+    assert f"`{policies.OF_THE_ORIGINAL}`" in (policies.FOLDER / "README.md").read_text()

@@ -155,7 +155,12 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
 def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform: Terraform, aws: AwsServer) -> None:
     repository = names.Repository("octo", f"widgets.{'js' * 30}")
     job, issuer = "ref:refs/heads/trunk", "token.actions.octo.ghe.com"
-    none = {"create_oidc_provider": False, "create_provision_role": False, "create_release_role": False}
+    none = {
+        "original_modes": False,
+        "create_oidc_provider": False,
+        "create_provision_role": False,
+        "create_release_role": False,
+    }
     terraform.use(aws, repository, {"pool": REGION}, job=job, oidc_issuer=issuer, **none)
     terraform("validate", "-no-color")
     made = {address.removeprefix("module.pool.aws_iam_"): values for address, values in terraform.planned().items()}
@@ -170,6 +175,7 @@ def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform:
     kept = [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert json.loads(made["role_policy.refresh"]["policy"])["Statement"] == kept
     assert json.loads(made["role.refresh"]["assume_role_policy"]) == policies.trust(repository, job, issuer)
+    assert json.loads(made["role_policy.instance"]["policy"]) == policies.without_the_original(repository)
 
 
 def test_the_module_trusts_the_action_in_other_partitions(terraform: Terraform, aws: AwsServer) -> None:

@@ -39,6 +39,10 @@ def contained() -> bool:
     return engine
 
 
+_LOOKS = 3
+"""Of an agent for a notice of EC2, between two judgements of its time."""
+
+
 @define
 class Instance:
     """An instance and all around it."""
@@ -51,7 +55,15 @@ class Instance:
 
     def boot(self, variables: dict[str, str] | None = None, **inputs: str) -> None:
         """Refresh the pool with these inputs, then boot with what its launch template has."""
+        self.refresh(**inputs)
+        self.start(variables)
+
+    def refresh(self, **inputs: str) -> None:
+        """Bring the pool's launch template to these inputs."""
         self.world.settle(**inputs)
+
+    def start(self, variables: dict[str, str] | None = None) -> None:
+        """Boot with what the pool's launch template has."""
         cloud.boot(self.world, self.clients, self.surroundings, self.machine, variables or {})
 
     def serve(self, run: str = "42") -> None:
@@ -74,6 +86,15 @@ class Instance:
         """Have its threshold pass, and wait until it ends itself."""
         self.driver.expire()
         eventually(self.driver.ended, 90, lambda: self.machine.log)
+
+    def judges_again(self) -> None:
+        """Wait until a spot machine has surely judged its time again: it does so at every third look for a notice."""
+        asked = len(self.surroundings.asked)
+
+        def looks() -> int:
+            return self.surroundings.asked[asked:].count("spot/instance-action")
+
+        eventually(lambda: looks() > _LOOKS, 120, lambda: self.machine.log)
 
     def awaits(self, state: str, run: str, seconds: float) -> float:
         """Wait for a signal; a failure shows the agent's log."""

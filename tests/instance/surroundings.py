@@ -56,7 +56,7 @@ class Surroundings(Serving):
         """Refuse every connection."""
         self.__exit__()
 
-    def return_(self) -> None:
+    def come_back(self) -> None:
         """Answer again, at the same address."""
         self._serve(self.port)
         self.__enter__()

@@ -101,7 +101,7 @@ def test_an_app_for_an_organization_on_ghes_with_a_role(world: World, tmp_path: 
     }
     assert all(" /api/v3/" in call for call in world.github.calls[1:])
     assert world.github.asked == [{"permissions": {"organization_self_hosted_runners": "write"}}]
-    assert "\nreadonly REGISTRATION_URL=https://github.example.com/octo\n" in world.user_data(world.clients())
+    assert "\nexport REGISTRATION_URL=https://github.example.com/octo\n" in world.user_data(world.clients())
     report = json.loads((tmp_path / "refresh-report.json").read_text())
     assert (report["runner_scope"], report["github_app_id"], report["aws_role"]) == ("organization", app.APP_ID, ROLE)
     summary = (tmp_path / "summary").read_text()
@@ -129,7 +129,7 @@ def test_a_role_is_taken_with_the_job_s_own_token_and_costs_two_calls(world: Wor
     world.forget_calls()
     assert world.run(_oidc(world), role_to_assume=ROLE)[0] == 0
     assert world.aws.counted()[ASSUME] == 1
-    assert len(world.aws.calls) == 13 + 1
+    assert len(world.aws.calls) == 14 + 1
     assert len(world.github.calls) == 1
     assert b"RoleSessionName=refresh-action-77" in world.aws.bodies[0]
 

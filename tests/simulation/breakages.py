@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from attrs import evolve
+
 from refresh import errors
 from refresh.dynamodb import items
 from refresh.engine.change import Done, Plan
@@ -18,7 +20,7 @@ from refresh.reconciler.garbage_collector.restores import Restore
 from refresh.reconciler.launch_template import apply as template_apply
 from refresh.reconciler.launch_template import policy as template_policy
 from refresh.reconciler.launch_template.actual import Actual as Template
-from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion
+from refresh.reconciler.launch_template.changes import CreateVersion, SetDefaultVersion, StoreScript
 from refresh.reconciler.registration_token import apply as token_apply
 from refresh.reconciler.resource_pools import policy as queue_policy
 from refresh.reconciler.resource_pools.changes import CreateQueue, RecordPools
@@ -191,6 +193,18 @@ def move_the_default_before_the_version_exists() -> AbstractContextManager[objec
     return wrapped(template_policy, "plan", wrap)
 
 
+def store_a_script_last() -> AbstractContextManager[object]:
+    """Make the template right first, since that is the longer chain."""
+
+    def wrap(original: Any, desired: Any, actual: Any) -> Any:
+        plan = original(desired, actual)
+        scripts = [change.script for change in plan.changes if isinstance(change, StoreScript)]
+        sooner = original(desired, evolve(actual, stored=scripts[0])) if scripts else plan
+        return sooner if sooner.changes else plan
+
+    return wrapped(template_policy, "plan", wrap)
+
+
 def move_the_default_to_an_equal_version_that_was_found() -> AbstractContextManager[object]:
     """Save a version: take one for good because it is there."""
 
@@ -270,6 +284,7 @@ BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         record_queues_before_they_exist,
         move_the_default_before_the_version_exists,
         move_the_default_to_an_equal_version_that_was_found,
+        store_a_script_last,
         record_a_template_that_was_found,
         pass_over_what_ec2_finds_wrong,
         record_a_template_that_was_deleted,

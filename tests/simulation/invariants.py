@@ -5,7 +5,8 @@ S1  Only an instance that this process read as `terminated` is ended, and only w
 S2  A record is marked only as this process judged it, for a reason that holds; one that is adopted is past its grace.
     No living instance is marked by a record that comes from a backup.
 S3  An instance that is not the pool's, or not due, is not ended.
-S4  A write to a parameter leaves the others alone, and what a parameter names is there.
+S4  A write to a parameter leaves the others alone, and what a parameter names is there. The template's default version
+    moves to none that names a script which is not stored.
 S5  No heartbeat or signal is deleted while its instance has not ended.
 S6  The template's default version is there and complete. It moves to none that EC2 finds fault with, and no such
     template is recorded.
@@ -21,6 +22,9 @@ L4  The stored registration token lives long enough.
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import re
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -35,7 +39,9 @@ from tests.fakes import canaries
 from tests.fakes.desired import REPOSITORY, TABLE, TEMPLATE
 from tests.fakes.memory.account import Crash, Seam, Watch
 from tests.fakes.memory.ec2 import ALIVE
+from tests.fakes.runner_role import ROLE_ID
 from tests.simulation.pool import Pool
+from tests.simulation.worlds import LARGE_SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +145,8 @@ class Guard:
                     self._check_metadata(request)
                 case "ec2:ModifyLaunchTemplate" | "ec2:CreateLaunchTemplate" | "ec2:DeleteLaunchTemplateVersions":
                     self._check_template()
+                    if operation != "ec2:DeleteLaunchTemplateVersions":
+                        _check_script(self.pool, "S4")
                     if operation == "ec2:ModifyLaunchTemplate":
                         self._check_fault()
                     require(not SECRET.search(repr(request)), "S8", operation)
@@ -252,7 +260,11 @@ def _check_result(pool: Pool) -> None:
     """Look at what is there with eyes of our own: an empty plan could be a mistake of the plan."""
     state, wanted = pool.account.state, pool.desired
     metadata = pool.table.of(records.METADATA)
-    require(set(metadata) == set(names.METADATA_IDENTIFIERS), "L3", set(metadata))
+    parameters = {each for each in metadata if not each.startswith("pre_runner_script_")}
+    require(parameters == set(names.METADATA_IDENTIFIERS), "L3", set(metadata))
+    script = _check_script(pool, "L3")
+    require(not script or script == wanted.pre_runner_script, "L3", script)
+    require(script or wanted.pre_runner_script != LARGE_SCRIPT, "L3", "the script is not named")
     require(pool.table.time_to_live and pool.table.time_to_live[0] == "expiresAt", "L3", "time-to-live is off")
     template = state.templates.get(TEMPLATE)
     require(template and template.versions[template.default]["ImageId"] == wanted.image, "L3", "the template")
@@ -266,6 +278,19 @@ def _check_result(pool: Pool) -> None:
         require(queue and queue.attributes["MessageRetentionPeriod"] == "3600", "L3", f"the queue of {each.name}")
         require(queue and queue.tags == tags, "L3", f"the tags of the queue of {each.name}")
         require(recorded["queueUrl"]["S"].endswith(names.queue(wanted.repository, each.name)), "L3", recorded)
+
+
+def _check_script(pool: Pool, promise: str) -> str:
+    """Return the stored script that the default version names; "" if it names none."""
+    template = pool.account.state.templates[TEMPLATE]
+    program = gzip.decompress(base64.b64decode(template.versions[template.default]["UserData"]))
+    named = re.findall(rb"^export PRE_RUNNER_SCRIPT_SHA256=(\w+)$", program, re.MULTILINE)
+    if not named:
+        return ""
+    texts = [item["value"]["S"] for item in pool.table.of(records.METADATA).values() if "S" in item["value"]]
+    found = [each for each in texts if hashlib.sha256(each.encode()).hexdigest().encode() == named[0]]
+    require(found, promise, "a script is named that is not stored")
+    return str(found[0])
 
 
 def _check_settings(metadata: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -284,6 +309,7 @@ def _check_settings(metadata: dict[str, Any], settings: dict[str, Any]) -> None:
         "tokenValidUntil": metadata["gh_registration_token"]["value"]["M"]["expires_at"],
         "maxInstances": {"M": {}},
         "originalModes": {"BOOL": True},
+        "runnerRoleId": {"S": ROLE_ID},
     }
     require(settings == repeated, "L3", settings)
 

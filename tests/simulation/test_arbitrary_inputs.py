@@ -8,12 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from refresh import inputs
-from refresh.agent import user_data
 from refresh.desired import DesiredState
 from refresh.errors import InputErrors
 from refresh.inputs import provision, release
 from refresh.inputs.table import SECRETS
-from tests.fakes import arbitrary
+from tests.fakes import arbitrary, largest
 from tests.fakes.literals import good_provision, good_release
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def _told(environ: dict[str, str]) -> tuple[str, ...]:
         return error.problems or ("no problem at all",)
     assert isinstance(loaded.desired, DesiredState)
     assert all(secret.reveal() for secret in loaded.secrets.all)
-    assert len(loaded.desired.registration_url) <= user_data._LONGEST_REGISTRATION_URL
+    assert len(loaded.desired.registration_url) <= largest.LONGEST_REGISTRATION_URL
     return ()
 
 

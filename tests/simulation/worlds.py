@@ -17,6 +17,8 @@ from tests.simulation.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LARGE_SCRIPT = "#!/bin/bash\n" + "# " * 500
+"""Just large enough to be stored."""
 LATER = UNKNOWN_GRACE + timedelta(minutes=1)
 """By then AWS shows everything that it shows late, and an instance that EC2 does not know counts as gone."""
 
@@ -73,6 +75,13 @@ def _deleted_template(pool: Pool) -> None:
     """Delete the template while its instances live."""
     pool.record(pool.launch())
     del pool.account.state.templates[TEMPLATE]
+
+
+def _lost_script(pool: Pool) -> None:
+    """Delete the script that the template names."""
+    pool.run(pre_runner_script=LARGE_SCRIPT)
+    (key,) = (each for each in pool.table.items if each[1].startswith("ID#pre_runner_script_"))
+    pool.table.delete(key)
 
 
 def _without_template_record(pool: Pool) -> None:
@@ -138,6 +147,8 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "drifted template": _drifted_template,
     "outdated template": _outdated_template,
     "deleted template": _deleted_template,
+    "large script wanted": lambda _: None,
+    "large script lost": _lost_script,
     "template record missing": _without_template_record,
     "settings outdated": _outdated_settings,
     "queue deleted": _deleted_queue,
@@ -148,7 +159,14 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "terminated, not cleaned": _terminated,
 }
 _TAGS_AND_VOLUME = {"tags": (("cost-center", "42"), ("team", "ci")), "root_volume": RootVolume(50, "gp3")}
-_WANTED: dict[str, dict[str, Any]] = {"table creating": _TAGS_AND_VOLUME, "outdated template": _TAGS_AND_VOLUME}
+_SCRIPT = {"pre_runner_script": LARGE_SCRIPT}
+_WANTED: dict[str, dict[str, Any]] = {
+    "table creating": _TAGS_AND_VOLUME,
+    "outdated template": _TAGS_AND_VOLUME,
+    "deleted template": _SCRIPT,
+    "large script wanted": _SCRIPT,
+    "large script lost": _SCRIPT,
+}
 """What the owner wants in a world, other than usual: all is made with tags, but for a table that others made; and a
-pool that was made without any gets them."""
+pool that was made without any gets them. A script that is stored is named by a new template and by a new version."""
 _BEFORE_REFRESH = ("empty account", "table only", "table creating")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _EVERY_SECONDS = 0.2
+_OF_THE_BOOT = ("tail -f /dev/null", "/sbin/docker-init", "bash /stubs/boot")
 
 
 @frozen
@@ -63,8 +64,7 @@ class Container:
         return int(found["usage_usec"]) / 1e6
 
     def _is_agent(self, process: _Process) -> bool:
-        around = ("/sbin/docker-init", "bash /stubs/boot")
-        if process.command in ("tail -f /dev/null", "") or process.command.startswith(around):
+        if process.command.startswith(_OF_THE_BOOT) or not process.command:
             return False
         return process.session not in {each.session for each in self._processes() if "run.sh" in each.command}
 

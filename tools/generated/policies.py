@@ -23,7 +23,7 @@ _IN_CLOUDFORMATION = {
     "AMI-PARAMETER": "${AmiParameter}",
     "LAUNCH-TEMPLATE": "${LaunchTemplateId}",
 }
-_OPTIONAL = {"ImageParameter": "WithImageParameter"}
+_OPTIONAL = {"ImageParameter": "WithImageParameter", "ReportToTheOriginal": "WithOriginalModes"}
 """Statements that the template has on a condition only, outside the policy of the same purpose."""
 _RESOURCES = {
     "Queues": (

@@ -19,7 +19,7 @@ _STATES = {*lifecycle.LIVING_STATES, lifecycle.TERMINATED}
 def pieces() -> Iterator[Piece]:
     """Write the items that components keep, and the transitions."""
     for section, entity, identifiers in (
-        ("metadata", records.METADATA, names.METADATA_IDENTIFIERS),
+        ("metadata", records.METADATA, (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS)),
         ("settings", records.SETTINGS, (names.SETTINGS_IDENTIFIER,)),
     ):
         items = {item.identifier: item for each in COMPONENTS for item in each.items if item.entity == entity}

@@ -45,15 +45,15 @@ _UNKNOWN = Settings(
 def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
     """Plan a write if the stored form differs.
 
-    Raises `Blocked` if the table does not record enough of the pool, and `Refused` if the doors could not see what any
+    Raises `Blocked` if the table does not record enough of the pool, and `Refused` if provision could not see what any
     instance reports.
     """
     wanted = projected(desired, actual)
     kept, unknown = wanted.runner_role_id, actual.role.unknown_because
     if not kept and not desired.original_modes:
         raise errors.Refused(
-            "not written: provision and release could see no report of an instance, because the id of the runners' "
-            f"role is unknown. {unknown}"
+            "not written: provision could see no report of an instance, because the id of the runners' role is "
+            f"unknown. {unknown}"
         )
     written = () if actual.stored == records.to_wire(to_value(wanted)) else (WriteSettings(actual.stored, wanted),)
     if not unknown:
@@ -61,8 +61,8 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[WriteSettings]:
     if kept:
         return Plan(written, notes=(f"the id of the runners' role stays {kept}, since it was not read. {unknown}",))
     warning = (
-        "the id of the runners' role is unknown, so provision and release believe heartbeats and signals that every "
-        f"instance of the pool can write for the others. {unknown}"
+        "the id of the runners' role is unknown, so provision believes heartbeats and signals that every instance of "
+        f"the pool can write for the others. {unknown}"
     )
     return Plan(written, warnings=(warning,))
 

@@ -29,6 +29,7 @@ from refresh.reconciler.launch_template.changes import (
     DeleteVersions,
     RecordTemplate,
     SetDefaultVersion,
+    StoreScript,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class LaunchTemplate:
             tags,
             accepted=self.verdicts.accepted.get(listing.template_id),
             fault=self.verdicts.faults.get(listing.template_id, ""),
+            stored=observe.stored(self.metadata, self.desired),
         )
 
     def plan(self, actual: Actual, now: datetime) -> Plan[TemplateChange]:  # noqa: ARG002 - the protocol's shape
@@ -86,9 +88,11 @@ class LaunchTemplate:
     def apply(self, changes: Sequence[TemplateChange]) -> Iterator[Outcome]:
         """Make the changes in order."""
         for change in changes:
-            if not isinstance(change, RecordTemplate | TagResource):
+            if not isinstance(change, StoreScript | RecordTemplate | TagResource):
                 self.versions.invalidate()
             match change:
+                case StoreScript(script=script):
+                    yield attempt(change, self.metadata.write, script.identifier, script.text)
                 case CreateTemplate():
                     yield attempt(change, apply.create, change, self.ec2, self.verdicts)
                 case CreateVersion():
@@ -117,8 +121,9 @@ COMPONENT: Registration[Dependencies] = Registration(
     name=LaunchTemplate.name,
     kept_in="EC2 `OWNER-REPO-ci-launch-template`",
     keeps="every field of the `$Default` version: image, profile, security groups, user data, IMDSv2; never deleted; "
-    "the newest 10 versions are kept",
-    changes="creates a version, makes it the default if EC2 reports no errors in it, deletes all but the newest ten",
+    "the newest 10 versions are kept; a large script is an item of the table",
+    changes="stores a large script, creates a version, makes it the default if EC2 reports no errors in it, deletes "
+    "all but the newest ten",
     calls={
         "ec2:DescribeLaunchTemplateVersions": Needs("always", EC2),
         "ec2:DescribeLaunchTemplates": Needs("the launch template's tags", EC2, only_with="tags"),
@@ -150,6 +155,14 @@ COMPONENT: Registration[Dependencies] = Registration(
             "userDataBase64: S, id: S, version: N, formerIds: L of S}",
             "what instances are launched from; both user data are empty, `id`, `version` and `formerIds` are ours",
             "`provision`: no `name`",
+        ),
+        Item(
+            names.STORED_SCRIPTS,
+            "S",
+            "a large `pre-runner-script`; the digits are the first 16 of its SHA-256 in hexadecimal. Another script is "
+            "another item, so instances of an older version of the template find theirs. None is ever deleted; each "
+            "has as many bytes as its script",
+            "the instances: no item, or another SHA-256 than the one in their user data",
         ),
     ),
     after=("state table", "runner release"),

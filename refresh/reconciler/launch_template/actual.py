@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from refresh.agent.user_data import StoredScript
 from refresh.engine import tagging
 from refresh.pool import records
 from refresh.preflight.image_lookup import RootDevice
@@ -51,6 +52,8 @@ class Actual:
     """The version that this run created and in which EC2 found no fault: only this one may become the default."""
     fault: str = ""
     """What EC2 found wrong with the template that this run created; its first version is its default at once."""
+    stored: StoredScript | None = None
+    """What the item of the desired script has; None if there is none, or if the user data has the script."""
 
     @property
     def proven(self) -> bool:

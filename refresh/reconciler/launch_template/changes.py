@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
+from refresh.agent.user_data import StoredScript
 from refresh.desired import Tags
 from refresh.engine.change import Change, Difference
 from refresh.engine.tagging import TagResource
@@ -13,6 +14,28 @@ from refresh.reconciler.launch_template import content
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import RequestLaunchTemplateDataTypeDef
+
+
+@frozen
+class StoreScript(Change):
+    """Store a large script, before a version names it."""
+
+    noun: ClassVar[str] = "script"
+    verb: ClassVar[str] = "store"
+    done: ClassVar[str] = "stored"
+    sign: ClassVar[str] = "+"
+    script: StoredScript = field(repr=False)
+    before: StoredScript | None = field(repr=False, eq=False)
+
+    @property
+    def subject(self) -> str:
+        return self.script.identifier
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Its size and sum alone: what it says could be long, and private."""
+        before = content.script_summary(self.before) if self.before else None
+        return (Difference("script", before, content.script_summary(self.script)),)
 
 
 @frozen
@@ -128,4 +151,6 @@ class DeleteVersions(Change):
         return f"{' '.join(map(str, self.versions))} of {self.template_id}"
 
 
-TemplateChange = CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions | TagResource
+TemplateChange = (
+    StoreScript | CreateTemplate | CreateVersion | SetDefaultVersion | RecordTemplate | DeleteVersions | TagResource
+)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.literals import VolumeTypeType
     from types_boto3_ec2.type_defs import LaunchTemplateEbsBlockDeviceRequestTypeDef, RequestLaunchTemplateDataTypeDef
 
+    from refresh.agent.user_data import StoredScript
     from refresh.desired import DesiredState
     from refresh.preflight.image_lookup import RootDevice
     from refresh.reconciler.runner_release.releases import Release
@@ -72,6 +73,11 @@ def desired_data(
             {"ResourceType": "volume", "Tags": tags},
         ]
     return data
+
+
+def script_summary(script: StoredScript) -> str:
+    """Describe a script without its words."""
+    return f"{len(script.text.encode())} bytes, sha256 {script.sha256[:12]}"
 
 
 def desired_payload(desired: DesiredState, release: Release) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from refresh.agent.user_data import StoredScript, stored_script
 from refresh.engine import tagging
-from refresh.pool import names
+from refresh.pool import names, records
 from refresh.reconciler.launch_template import content
 from refresh.reconciler.launch_template.actual import Listing, Version
 from refresh.reconciler.prefetch import template_id
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import LaunchTemplateVersionTypeDef
 
     from refresh.desired import DesiredState
+    from refresh.dynamodb.metadata_items import MetadataItems
 
 
 def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:
@@ -30,6 +32,13 @@ def listing(versions: Sequence[LaunchTemplateVersionTypeDef]) -> Listing:
         for each in versions
     )
     return Listing(template_id(versions), tuple(sorted(read, key=lambda version: -version.number)))
+
+
+def stored(metadata: MetadataItems, desired: DesiredState) -> StoredScript | None:
+    """Read the desired script in its item; None without a text in it, or if the user data has the script."""
+    script = stored_script(desired.pre_runner_script)
+    text = records.text(metadata.read(script.identifier), "value") if script else None
+    return None if text is None else StoredScript(text)
 
 
 def tags(ec2: EC2Client, desired: DesiredState) -> tagging.Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from refresh import errors
+from refresh.agent.user_data import stored_script
 from refresh.engine import tagging
 from refresh.engine.change import Plan
 from refresh.pool import names, ownership, records
@@ -15,6 +16,7 @@ from refresh.reconciler.launch_template.changes import (
     DeleteVersions,
     RecordTemplate,
     SetDefaultVersion,
+    StoreScript,
     TemplateChange,
 )
 
@@ -29,9 +31,13 @@ VERSIONS_KEPT = 10
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
-    """Plan the template in safe steps: first the version, then the default, then the record; tags at any time."""
+    """Plan the template in safe steps: the script, the version, the default, the record; tags at any time."""
     _require_bootable(desired, actual.root_device)
+    script = stored_script(desired.pre_runner_script)
     changes = _next_step(desired, actual)
+    if script and script != actual.stored:
+        # Instances of a version that names a script which is not stored would fail.
+        changes = (StoreScript(script, actual.stored),)
     if not actual.listing.template_id:
         return Plan(changes)
     resource = f"launch template {names.launch_template(desired.repository)}"

@@ -17,6 +17,7 @@ from refresh.reconciler.launch_template.changes import (
     DeleteVersions,
     RecordTemplate,
     SetDefaultVersion,
+    StoreScript,
     TemplateChange,
 )
 
@@ -34,6 +35,8 @@ def predict(desired: DesiredState, actual: Actual, changes: Sequence[TemplateCha
     for change in changes:
         listing = actual.listing
         match change:
+            case StoreScript(script=script):
+                actual = evolve(actual, stored=script)
             case CreateTemplate():
                 listing = Listing(_NEW_ID, (Version(1, default=True, fields=change.fields),))
                 actual = evolve(actual, tags=tagging.Found(change.tags), accepted=1)

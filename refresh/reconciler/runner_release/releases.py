@@ -16,7 +16,7 @@ from refresh.pool import records
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Neither is longer than what the limit of the user data is checked with (user_data.Settings.at_their_longest).
+# Neither is longer than what the size of the user data is tested with (tests/fakes/largest.py).
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 _FILENAME = re.compile(rf"actions-runner-linux-({'|'.join(ARCHITECTURES)})-({_VERSION.pattern})\.tar\.gz", re.ASCII)
 _URL = re.compile(rf"(?=.{{1,{user_data.LONGEST_URL}}}\Z)https?://[A-Za-z0-9._~:/?&=%+-]+")

@@ -66,7 +66,7 @@ def settings(**values: str) -> Settings:
     """Return the header's values."""
     names = "AWS_REGION TABLE_NAME REGISTRATION_URL RUNNER_USER RUNNER_VERSION RUNNER_URL_X64 RUNNER_SHA256_X64"
     header = dict.fromkeys([*names.split(), "RUNNER_URL_ARM64", "RUNNER_SHA256_ARM64", "ORIGINAL_MODES"], "")
-    return Settings({**header, "PRE_RUNNER_SCRIPT": '""', **values})
+    return Settings({**header, "PRE_RUNNER_SCRIPT": '""', "PRE_RUNNER_SCRIPT_SHA256": "", **values})
 
 
 @pytest.fixture

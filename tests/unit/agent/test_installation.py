@@ -368,8 +368,9 @@ class TestDownload:
         assert len(server.asked) == 4
 
     @pytest.mark.usefixtures("slept")
-    def test_an_archive_cannot_write_outside_its_folder(self, tmp_path: Path) -> None:
-        with Archives(_ok(_archive(**{"../outside": b"no"}))) as server, pytest.raises(NotInstalled):
+    @pytest.mark.parametrize("name", ["../outside", "./bin/../../outside", "{}/outside"])
+    def test_an_archive_cannot_write_outside_its_folder(self, tmp_path: Path, name: str) -> None:
+        with Archives(_ok(_archive(**{name.format(tmp_path): b"no"}))) as server, pytest.raises(NotInstalled):
             install(_wanted(server.url), ROOT)
         assert not (tmp_path / "outside").exists()
 

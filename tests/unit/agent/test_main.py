@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ import pytest
 from attrs import define, field
 
 from refresh.agent import main
+from refresh.agent.aws import Refused, Unanswered
 from refresh.agent.installation import NotInstalled
 from refresh.agent.main import Agent
 from refresh.agent.settings import Settings
 from refresh.agent.state import BOOTED, FAILED, INSTALLED, SCRIPT, State
+from refresh.pool import names, records
+from tests.fakes.serial import NOW
 from tests.unit.agent.stand_ins import INSTANCE, FakeAws, FakeClock, FakeMetadata
 from tests.unit.agent.test_settings import HEADER
 
@@ -73,6 +77,7 @@ class World:
     adds: bool = True
     kill_at: str = ""
     boot_id: str = "boot-1"
+    header: dict[str, str] = field(factory=lambda: dict(HEADER))
     background: list[str] = field(factory=list)
 
     def boot(self) -> str:
@@ -80,7 +85,7 @@ class World:
         self.did, self.background = [], []
         (self.folder / "booted").unlink(missing_ok=True)
         with pytest.raises((Serves, Waits, Killed)) as ended:
-            Agent(Settings(dict(HEADER))).main()
+            Agent(Settings(dict(self.header))).main()
         self.did.append(ended.type.__name__)
         booted = self.folder / "booted"
         return booted.read_text().strip() if booted.exists() else ""
@@ -155,6 +160,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(main, "Runner", lambda _, user, folder: f"the runner in {folder} of {user}")
     monkeypatch.setattr(main, "Serving", FakeServing)
     monkeypatch.setattr(main, "EXIT_CODE", str(tmp_path / "booted"))
+    monkeypatch.setattr(main, "CONSOLE", str(tmp_path / "console"))
     monkeypatch.setattr(main, "in_background", lambda work: made.background.append(work.__qualname__))
     monkeypatch.setattr("refresh.agent.main.time.sleep", lambda _: None)
     monkeypatch.setattr(threading.Event, "wait", waits)
@@ -184,7 +190,43 @@ def test_a_failing_script_is_reported_and_nothing_is_installed(
     assert world.did == [BOOTS[0], "Waits"]
     assert world.signals == ["UD_FAILED 42"]
     assert f"{said}\n" in capfd.readouterr().err
+    assert (world.folder / "console").read_text() == f"refresh-action: {said} (see /var/log/user-data.log)\n"
     assert world.background == ["Lifetime.run", "Link.run"]
+
+
+def _stored(world: World, *, as_value: dict[str, str] | None) -> None:
+    """Have the header name a script, and its item hold this."""
+    sha256 = hashlib.sha256(b"echo large\n").hexdigest()
+    world.header |= {"PRE_RUNNER_SCRIPT": '""', "PRE_RUNNER_SCRIPT_SHA256": sha256}
+    if as_value:
+        item = {**records.item(records.METADATA, names.stored_script(sha256), NOW), "value": as_value}
+        world.aws.items[item["PK"]["S"], item["SK"]["S"]] = item
+
+
+def test_a_large_script_is_read_in_the_table_for_as_long_as_it_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stored(world, as_value={"S": "echo large\n"})
+    world.aws.failures = [Unanswered("throttled"), Refused("denied", "AccessDeniedException")]
+    monkeypatch.setattr("refresh.agent.table.time.sleep", lambda _: None)
+    assert world.boot() == "0"
+    assert world.did == ["script 'echo large\\n'", *BOOTS[1:]]
+    assert world.signals == ["UD_OK 42"]
+
+
+@pytest.mark.shows("A71")
+@pytest.mark.parametrize("value", [{"S": "echo forged\n"}, {"S": ""}, {"N": "1"}, None])
+def test_a_stored_script_with_another_sum_does_not_run(
+    world: World, capfd: pytest.CaptureFixture[str], value: dict[str, str] | None
+) -> None:
+    """A job that can write METADATA could put it there. It is not shown either."""
+    _stored(world, as_value=value)
+    assert world.boot() == "1"
+    assert world.did == ["Waits"]
+    assert world.signals == ["UD_FAILED 42"]
+    log = capfd.readouterr().err
+    assert f"script.refused sha256={world.header['PRE_RUNNER_SCRIPT_SHA256']}\n" in log
+    assert "forged" not in log
 
 
 def test_a_user_that_cannot_be_created_is_reported(world: World, capfd: pytest.CaptureFixture[str]) -> None:

@@ -130,6 +130,12 @@ def test_processes_of_a_session_count_after_its_first_has_ended(started: Callabl
     assert not session.alive()
 
 
+def test_a_stop_leaves_no_zombie(started: Callable[..., Session]) -> None:
+    session = started("sleep 1000")
+    assert stop(session, ROOT)
+    assert _gone(session.pid)
+
+
 _NEGLIGENT = """
 import os, sys, time
 if os.fork():

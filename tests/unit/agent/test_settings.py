@@ -18,6 +18,7 @@ HEADER = {
     "RUNNER_SHA256_ARM64": "",
     "ORIGINAL_MODES": "true",
     "PRE_RUNNER_SCRIPT": json.dumps("echo 'é🐎'\r\n"),
+    "PRE_RUNNER_SCRIPT_SHA256": "",
 }
 
 

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from refresh.agent.aws import Refused, Unanswered
 from refresh.agent.table import Record, Table, insist
+from refresh.agent.user_data import StoredScript
 from refresh.pool import names, records, signals
 from refresh.pool.signals import Report, Signal
 from tests.fakes import instance_items
@@ -182,6 +183,14 @@ def test_the_token_is_read_again_only_when_it_is_too_old(machine: Machine) -> No
     assert table.token(120) == "REG-1"
     assert table.token(60) == "REG-2"
     assert [call for call, _ in machine.aws.calls] == ["GetItem"] * 3
+
+
+def test_a_script_is_read_consistently_by_its_sum_as_refresh_stores_it(machine: Machine) -> None:
+    stored = StoredScript("echo large\n")
+    assert machine.table().script(stored.sha256) == ""
+    machine.hold(records.item(records.METADATA, stored.identifier, NOW, value=stored.text))
+    assert machine.table().script(stored.sha256) == stored.text
+    assert machine.aws.calls[-1][1]["ConsistentRead"]
 
 
 def test_what_must_succeed_is_repeated_for_as_long_as_it_takes(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import random
 import re
 import shlex
+import string
 import subprocess
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refresh.agent import user_data
-from refresh.agent.user_data import END_OF_PROGRAM, SIZE_LIMIT, Settings
+from refresh.agent.user_data import END_OF_PROGRAM, LONGEST_SCRIPT, SIZE_LIMIT, Settings, StoredScript
+from tests.fakes import largest
 
 GOLDEN = Path(__file__).parent / "golden"
 PROGRAM = "import sys\nsys.exit()\n"
@@ -50,7 +54,13 @@ TRAPS = [
 ]
 TEXTS = [name for name, value in asdict(SETTINGS).items() if isinstance(value, str)]
 IN_EVERY_FIELD = evolve(SETTINGS, **dict.fromkeys(TEXTS, HOSTILE))  # type: ignore[arg-type]
-LONGEST = Settings.at_their_longest("ap-southeast-99", "o" * 39 + "r" * 100 + "-ci-table", "")
+LETTERS = {
+    "noise": string.printable[:94],
+    "letters": "abcdefgh",
+    "accents": [chr(each) for each in range(0xC0, 0x800)],
+    "controls": [chr(each) for each in range(1, 32)],
+    "horses": [chr(each) for each in range(0x1F300, 0x1F700)],
+}
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
@@ -116,26 +126,6 @@ def test_the_wrapper_is_rendered_without_comments_and_indentation_alone() -> Non
     assert "<<-" not in source
 
 
-def test_the_size_is_judged_with_values_that_are_as_long_as_any_and_hard_to_compress() -> None:
-    """A release of tomorrow must fit where today's did."""
-    url = "https://" + "u" * (user_data.LONGEST_URL - len("https://"))
-    release = evolve(
-        LONGEST,
-        registration_url="https://" + "s" * (user_data.LONGEST_SERVER_URL - 8) + "/" + "o" * 39 + "/" + "r" * 100,
-        runner_user="u" * 32,
-        runner_version="9999.9999.9999",
-        runner_url_x64=url,
-        runner_url_arm64=url,
-        runner_sha256_x64="f" * 64,
-        runner_sha256_arm64="f" * 64,
-    )
-    assert len(user_data.rendered(release)) == len(user_data.rendered(LONGEST))
-    assert (LONGEST.region, LONGEST.pre_runner_script) == ("ap-southeast-99", "")
-    noise = [value for name, value in asdict(LONGEST).items() if "url" in name or "sha256" in name]
-    assert all(re.fullmatch("(https://[xa]?)?[0-9a-f]{64,}", each) for each in noise)
-    assert len({each[-32:] for each in noise}) == len(noise) == 5
-
-
 def test_the_same_settings_give_the_same_bytes() -> None:
     """Bytes 3 to 7 of gzip are flags, such as that of a name, and the time: https://www.rfc-editor.org/rfc/rfc1952."""
     packed = user_data.render(SETTINGS)
@@ -144,32 +134,28 @@ def test_the_same_settings_give_the_same_bytes() -> None:
     assert user_data.unpack(packed) == gzip.decompress(packed) == user_data.rendered(SETTINGS)
 
 
-def test_user_data_above_the_limit_is_refused_with_the_excess_and_exactly_at_it_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert SIZE_LIMIT == 16384
-    packed = user_data.render(SETTINGS)
-    monkeypatch.setattr(user_data, "SIZE_LIMIT", len(packed))
-    assert user_data.render(SETTINGS) == packed
-    monkeypatch.setattr(user_data, "SIZE_LIMIT", len(packed) - 1)
-    sizes = f"{len(gzip.decompress(packed))} bytes and {len(packed)} when compressed"
-    expected = f"{sizes}, 1 above the limit of {len(packed) - 1}; shorten pre-runner-script"
-    with pytest.raises(user_data.TooLarge, match=expected):
-        user_data.render(SETTINGS)
+@pytest.mark.parametrize("kind", ["noise", "letters", "accents", "controls", "horses"])
+def test_a_short_script_is_in_the_user_data_and_fits_however_well_it_is_compressed(kind: str) -> None:
+    """Some hundred bytes are left for another zlib, and for an agent that grows."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    script = ""
+    while user_data.stored_script(longer := script + chance.choice(LETTERS[kind])) is None:
+        script = longer
+    assert 900 < len(json.dumps(script)) <= LONGEST_SCRIPT == 1000
+    assert len(user_data.render(largest.settings(script))) <= SIZE_LIMIT - 300 == 16384 - 300
+    values = _values(evolve(SETTINGS, pre_runner_script=script))
+    assert (json.loads(values["PRE_RUNNER_SCRIPT"]), values["PRE_RUNNER_SCRIPT_SHA256"]) == (script, "")
 
 
-@pytest.mark.usefixtures("_short_program")
-@pytest.mark.parametrize(("letter", "bytes_each"), [("a", 1), ("\n", 2), ("\u00e9", 6)])
-def test_a_script_that_linux_cannot_pass_in_a_variable_is_refused(letter: str, bytes_each: int) -> None:
-    """However well it is compressed: the agent would never start."""
-    most = (131072 - len('PRE_RUNNER_SCRIPT=""') - 1) // bytes_each
-    largest = evolve(SETTINGS, pre_runner_script=letter * most)
-    user_data.render(largest)
-    assert _values(largest)["PRE_RUNNER_SCRIPT"] == json.dumps(letter * most)
-    with pytest.raises(
-        user_data.TooLarge, match=rf"the script has \d+ bytes .* {bytes_each - 131051 % bytes_each} above"
-    ):
-        user_data.render(evolve(SETTINGS, pre_runner_script=letter * (most + 1)))
+@pytest.mark.parametrize("script", ["#" * 999, "#" + "\n" * 262_143], ids=["one byte more", "the largest"])
+def test_the_user_data_has_the_sum_of_a_large_script_and_the_name_of_its_item(script: str) -> None:
+    stored = StoredScript(script)
+    assert user_data.stored_script(script) == stored
+    assert stored.sha256 == hashlib.sha256(script.encode()).hexdigest()
+    assert stored.identifier == f"pre_runner_script_{stored.sha256[:16]}"
+    values = _values(evolve(SETTINGS, pre_runner_script=script))
+    assert (values["PRE_RUNNER_SCRIPT"], values["PRE_RUNNER_SCRIPT_SHA256"]) == ('""', stored.sha256)
+    assert len(user_data.render(largest.settings(script))) <= SIZE_LIMIT - 300
 
 
 @pytest.mark.shows("A59")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
-import random
-import re
-import string
 from typing import TYPE_CHECKING
 
 import pytest
 
 from refresh import inputs
-from refresh.agent import user_data
 from tests.fakes.literals import good
 from tests.unit.inputs.bad_inputs import environ, load, problems, row
 
@@ -105,34 +100,3 @@ def test_checksums_need_a_pinned_version(version: str) -> None:
     (problem,) = problems(environ({VERSION: version, SUMS: f"x64={'a' * 64}"}))
     assert problem.startswith(f"{SUMS}: ")
     assert VERSION in problem
-
-
-def _fits(script: str) -> bool:
-    try:
-        user_data.render(user_data.Settings.at_their_longest("eu-west-1", "octo-widgets-ci-table", script))
-    except user_data.TooLarge:
-        return False
-    return True
-
-
-NOISE = "#" + "".join(random.Random(7).choices(string.printable[:94], k=20_000))  # noqa: S311 - no secret
-
-
-@pytest.mark.shows("B74")
-@pytest.mark.parametrize("given", [row("B74", "noise", {SCRIPT: NOISE})])
-def test_script_that_makes_the_user_data_too_large_is_refused_by_how_much(given: Mapping[str, str]) -> None:
-    """Up to the last byte, judged with every other value at its longest and hard to compress."""
-    assert problems(environ(given))
-    longest = bisect.bisect_left(range(len(NOISE)), 1, key=lambda length: not _fits(NOISE[:length])) - 1
-    assert 9_000 < longest < 13_000
-    assert load(pre_runner_script=NOISE[:longest]).desired.pre_runner_script == NOISE[:longest]
-    (problem,) = problems(environ({SCRIPT: NOISE[: longest + 1]}))
-    size, packed, excess, limit = map(int, re.findall(r"[0-9]+", problem))
-    assert size > packed
-    assert 0 < excess == packed - limit < 8
-    assert limit == user_data.SIZE_LIMIT
-
-
-def test_script_is_not_measured_without_a_repository() -> None:
-    """Its size depends on the table's name."""
-    assert len(problems(environ({SCRIPT: NOISE, "GITHUB_REPOSITORY": ""}))) == 1

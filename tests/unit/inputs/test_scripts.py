@@ -43,6 +43,7 @@ TAKEN = {
     "B73-program-of-the-image": "/opt/setup.sh",
     "B73-assignment": "name=value\n",
     "B73-install": "add-apt-repository ppa:x/y\n",
+    "B74-longest": "#" + "\u00e9" * 131_071 + "\n",
     "B75-extglob": "shopt -s extglob\nrm -f !(a|b)\n",
     "B75-unknown-command": "no-such-command --at-all\n",
     "B75-not-run": "exit 7\n",
@@ -50,7 +51,7 @@ TAKEN = {
 }
 
 
-@pytest.mark.shows("B70", "B72", "B73")
+@pytest.mark.shows("B70", "B72", "B73", "B74")
 @pytest.mark.parametrize("script", TAKEN.values(), ids=TAKEN)
 def test_script_is_kept_byte_for_byte(script: str) -> None:
     loaded = load(pre_runner_script=script)
@@ -148,6 +149,19 @@ OTHERS = {
 def test_other_formats_are_named_and_refused(given: Mapping[str, str], key: str) -> None:
     """Bash would read much of them as comments or unknown programs, on every instance."""
     assert "a bash script expected, not" in refused(given, key)
+
+
+@pytest.mark.shows("B74")
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        row("B74", "letters", {NAME: "#" * 262_145}, "262145 bytes, 1 above the limit of 262144"),
+        row("B74", "accents", {NAME: "#" + "\u00e9" * 131_073}, "262147 bytes, 3 above the limit of 262144"),
+    ],
+)
+def test_script_above_the_limit_is_refused_by_how_much(given: Mapping[str, str], key: str) -> None:
+    """An item of the table has no room for it; counted in UTF-8."""
+    assert "download" in refused(given, key)
 
 
 @pytest.mark.shows("B73a")

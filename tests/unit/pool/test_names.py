@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refresh.agent.table import RUN
 from refresh.pool import names
 from refresh.pool.names import Repository
 
@@ -97,4 +98,4 @@ def test_a_name_of_the_longest_length_is_plain_and_a_longer_one_is_cut_to_it(
 def test_a_label_is_the_run_and_the_name_and_one_that_the_agent_takes(run: str, name: str) -> None:
     assert names.label(run) == names.label(run, "") == run
     assert names.label(run, name) == f"{run}-{name}"
-    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", names.label(run, name))
+    assert RUN.fullmatch(names.label(run, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from refresh import errors
-from refresh.pool import names
+from refresh.pool import names, records
 from refresh.pool.ownership import TemplateIds
 from refresh.reconciler.prefetch import start
 from tests.fakes.desired import desired
@@ -46,10 +47,9 @@ class _Aws(Items):
     def describe_instances(self, **_: Any) -> dict[str, Any]:
         return {}
 
-    @property
-    def started(self) -> Prefetch:
+    def started(self, **wanted: Any) -> Prefetch:
         self.dynamodb = self.ec2 = self
-        return start(desired(), cast("Clients", self), StillClock(), Serial())
+        return start(desired(**wanted), cast("Clients", self), StillClock(), Serial())
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,26 @@ class _Aws(Items):
 def test_a_table_that_is_being_deleted_counts_as_empty(table: str | errors.ApiError, item: Any) -> None:
     """DynamoDB may still answer for it: a run that believed it would leave the next table without its items."""
     aws = _Aws(table)
-    first = aws.started
+    first = aws.started()
     assert (first.began_at, first.metadata.read(names.POOL_IDENTIFIER).get("value")) == (NOW, item)
     assert sorted(aws.calls) == ["BatchGetItem", "DescribeTable"]
+
+
+def test_a_large_script_is_read_with_the_other_items() -> None:
+    """A run without changes makes no call for it."""
+    script = "\n" * 200_000
+    identifier = f"pre_runner_script_{hashlib.sha256(script.encode()).hexdigest()[:16]}"
+    aws = _Aws("ACTIVE")
+    aws.items[identifier] = records.item(records.METADATA, identifier, NOW, value=script)
+    found = aws.started(pre_runner_script=script).metadata.read(identifier)
+    assert (found["value"], sorted(aws.calls)) == ({"S": script}, ["BatchGetItem", "DescribeTable"])
 
 
 @pytest.mark.parametrize(("refusal", "unread"), [(ABSENT, False), (DENIED, True)])
 def test_a_recorded_template_that_ec2_does_not_confirm_counts_as_a_former_one(
     refusal: errors.ApiError, *, unread: bool
 ) -> None:
-    assert _Aws("ACTIVE", refusal).started.launched().template_ids == TemplateIds("", ("lt-1",), unread=unread)
+    assert _Aws("ACTIVE", refusal).started().launched().template_ids == TemplateIds("", ("lt-1",), unread=unread)
 
 
 def test_the_reads_start_before_the_components_are_loaded() -> None:

@@ -36,3 +36,4 @@ export RUNNER_SHA256_ARM64='$(touch owned) `touch owned` '"'"' " \ ; touch owned
 END_OF_AGENT
 '
 export ORIGINAL_MODES=true
+export PRE_RUNNER_SCRIPT_SHA256=''

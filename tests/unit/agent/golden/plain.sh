@@ -9,6 +9,7 @@ export RUNNER_SHA256_X64=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 export RUNNER_URL_ARM64=https://github.com/arm64.tar.gz
 export RUNNER_SHA256_ARM64=''
 export ORIGINAL_MODES=true
+export PRE_RUNNER_SCRIPT_SHA256=''
 set -u
 readonly FOLDER=/opt/refresh-agent
 readonly LOG=/var/log/user-data.log RUNNER_LOG=/var/log/actions-runner.log

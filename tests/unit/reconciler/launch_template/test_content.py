@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from refresh.agent import user_data
 from refresh.desired import RootVolume
 from refresh.engine.change import Difference
 from refresh.preflight.image_lookup import RootDevice
@@ -30,8 +31,8 @@ def _data(wanted: DesiredState | None = None, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in {**data, **changed}.items() if value is not None}
 
 
-def _encoded(user_data: bytes) -> str:
-    return base64.b64encode(user_data).decode()
+def _encoded(payload: bytes) -> str:
+    return base64.b64encode(payload).decode()
 
 
 RIGHT = content.comparable(_data())
@@ -41,7 +42,7 @@ RIGHT = content.comparable(_data())
 def test_the_template_has_no_type_and_no_subnet_and_requires_imdsv2_with_one_hop() -> None:
     """Provision chooses type and subnet; a shutdown terminates."""
     data = _data(desired(metadata_hop_limit=2))
-    payload = base64.b64decode(data.pop("UserData"))
+    program = user_data.unpack(base64.b64decode(data.pop("UserData"))).decode()
     assert data == {
         "ImageId": IMAGE,
         "IamInstanceProfile": {"Name": "runner-profile"},
@@ -61,8 +62,11 @@ def test_the_template_has_no_type_and_no_subnet_and_requires_imdsv2_with_one_hop
         "RUNNER_VERSION=2.335.1",
         f"RUNNER_SHA256_X64={'a' * 64}",
         f"RUNNER_SHA256_ARM64={'b' * 64}",
+        "ORIGINAL_MODES=true",
     ):
-        assert f"{line}\n".encode() in payload
+        assert f"\nexport {line}\n" in program
+    without = content.desired_payload(desired(original_modes=False), RELEASE)
+    assert b"\nexport ORIGINAL_MODES=false\n" in user_data.unpack(without)
 
 
 @pytest.mark.shows("B26")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,13 +10,21 @@ import pytest
 from attrs import define, field
 
 from refresh import errors
+from refresh.agent import user_data
+from refresh.agent.user_data import StoredScript
 from refresh.desired import Mode
 from refresh.engine.component import Run
 from refresh.engine.convergence import converge
 from refresh.engine.shared_read import SharedRead
 from refresh.pool import names, records
 from refresh.reconciler.launch_template import LaunchTemplate, apply, content, observe
-from refresh.reconciler.launch_template.changes import CreateVersion, RecordTemplate, SetDefaultVersion
+from refresh.reconciler.launch_template.changes import (
+    CreateTemplate,
+    CreateVersion,
+    RecordTemplate,
+    SetDefaultVersion,
+    StoreScript,
+)
 from refresh.reconciler.prefetch import list_template_versions
 from refresh.reconciler.runner_release.releases import Archive, Release
 from tests.fakes.desired import IMAGE, OTHER_IMAGE, TEMPLATE, desired
@@ -34,6 +43,9 @@ IDENTIFIER = names.LAUNCH_TEMPLATE_IDENTIFIER
 RELEASE = Release("2.335.1", Archive("https://x/x64.tar.gz", "a" * 64), Archive("https://x/arm64.tar.gz", ""))
 RIGHT: dict[str, Any] = {**content.desired_data(desired(), RELEASE, None)}
 WRONG = {**RIGHT, "ImageId": OTHER_IMAGE}
+SCRIPT = "#!/bin/bash\n" + "\n" * 200_000
+"""For which the user data has no room."""
+STORED = StoredScript(SCRIPT)
 FAULT = "The image id does not exist"
 CREATE, CREATE_VERSION = "ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion"
 MOVE, DELETE = "ec2:ModifyLaunchTemplate", "ec2:DeleteLaunchTemplateVersions"
@@ -84,11 +96,13 @@ def _version(items: Items) -> int | None:
     return records.number(records.mapping(items.items.get(IDENTIFIER, {}), "value"), "version")
 
 
-def _refresh(ec2: _Ec2, items: Items) -> ComponentReport:
-    client = cast("EC2Client", ec2)
+def _refresh(ec2: _Ec2, items: Items, mode: Mode = Mode.APPLY, **wanted: Any) -> ComponentReport:
+    client, wish = cast("EC2Client", ec2), desired(**wanted)
     versions = SharedRead(Serial(), partial(list_template_versions, client, TEMPLATE))
-    component = LaunchTemplate(desired(), client, metadata(items), versions, lambda: RELEASE, lambda: None)
-    return converge(component, Run(mode=Mode.APPLY, clock=StillClock()), lambda: None).report
+    script = user_data.stored_script(wish.pre_runner_script)
+    known = metadata(items, others=(script.identifier,) if script else ())
+    component = LaunchTemplate(wish, client, known, versions, lambda: RELEASE, lambda: None)
+    return converge(component, Run(mode=mode, clock=StillClock()), lambda: None).report
 
 
 def test_an_empty_account_gets_a_template_and_its_record_once() -> None:
@@ -103,6 +117,57 @@ def test_an_edited_template_is_repaired_version_first_then_default_then_record()
     report = _refresh(ec2, items)
     assert [type(change) for change in report.done] == [CreateVersion, SetDefaultVersion, RecordTemplate]
     assert (report.failed, ec2.account.writes, _version(items)) == (False, [CREATE_VERSION, MOVE], 2)
+
+
+def test_a_large_script_is_stored_once_and_before_the_version_that_names_it() -> None:
+    ec2, items = _with(RIGHT), _recorded()
+    report = _refresh(ec2, items, pre_runner_script=SCRIPT)
+    assert not report.failed
+    assert [type(change) for change in report.done] == [StoreScript, CreateVersion, SetDefaultVersion, RecordTemplate]
+    assert items.items[STORED.identifier]["value"] == {"S": SCRIPT}
+    sent = user_data.unpack(base64.b64decode(ec2.template.versions[2]["UserData"])).decode()
+    assert f"export PRE_RUNNER_SCRIPT_SHA256={STORED.sha256}\n" in sent
+    again = _refresh(ec2, items, pre_runner_script=SCRIPT)
+    assert (again.status, items.calls.count("GetItem")) == ("as desired", 0)
+
+
+def test_a_script_that_was_deleted_or_edited_is_stored_again_without_another_version() -> None:
+    ec2, items = _with(RIGHT), _recorded()
+    _refresh(ec2, items, pre_runner_script=SCRIPT)
+    edited: list[Any] = [{"S": "rm -rf /"}, {"N": "1"}, {}, None]
+    for value in edited:
+        del items.items[STORED.identifier]
+        if value is not None:
+            items.items[STORED.identifier] = {"value": value}
+        assert list(map(type, _refresh(ec2, items, pre_runner_script=SCRIPT).done)) == [StoreScript]
+        assert items.items[STORED.identifier]["value"] == {"S": SCRIPT}
+    assert ec2.account.writes == [CREATE_VERSION, MOVE]
+
+
+def test_a_template_never_names_a_script_that_could_not_be_stored() -> None:
+    """The default stays, and a later run goes on."""
+    ec2, items = _with(RIGHT), _recorded()
+    items.refusal = errors.PermissionDenied("dynamodb:PutItem", "AccessDeniedException")
+    (failure,) = _refresh(ec2, items, pre_runner_script=SCRIPT).failures
+    assert isinstance(failure.change, StoreScript)
+    assert ec2.account.writes == []
+    items.refusal = None
+    assert not _refresh(ec2, items, pre_runner_script=SCRIPT).failed
+
+
+def test_the_script_of_an_older_version_stays() -> None:
+    """Instances may still boot from that version."""
+    ec2, items = _with(RIGHT), _recorded()
+    for script in (SCRIPT, SCRIPT + "#", ""):
+        assert not _refresh(ec2, items, pre_runner_script=script).failed
+    former = StoredScript(SCRIPT + "#").identifier
+    assert {*items.items} == {IDENTIFIER, STORED.identifier, former}
+
+
+def test_the_plan_of_an_empty_account_has_the_script_and_the_template() -> None:
+    report = _refresh(_Ec2(), Items(), Mode.PLAN, pre_runner_script=SCRIPT)
+    assert list(map(type, report.planned)) == [StoreScript]
+    assert list(map(type, report.following)) == [CreateTemplate, RecordTemplate]
 
 
 def test_a_version_that_is_listed_late_becomes_the_default_all_the_same() -> None:

@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
+from refresh.agent.user_data import StoredScript
 from refresh.desired import RootVolume
 from refresh.engine import tagging
 from refresh.engine.change import Difference, Plan
@@ -22,6 +23,7 @@ from refresh.reconciler.launch_template.changes import (
     DeleteVersions,
     RecordTemplate,
     SetDefaultVersion,
+    StoreScript,
     TemplateChange,
 )
 from refresh.reconciler.runner_release.releases import Archive, Release
@@ -36,6 +38,8 @@ ROOT_DEVICE = RootDevice(IMAGE, "/dev/xvda", 8)
 TAGS = (("team", "ci"),)
 RIGHT = content.comparable(content.desired_data(desired(), RELEASE, None))
 WRONG = content.comparable(content.desired_data(desired(image=OTHER_IMAGE), RELEASE, None))
+SCRIPT = StoredScript("#!/bin/bash\n" + "\n" * 200_000)
+"""For which the user data has no room."""
 IMAGE_DIFFERS = Difference("ImageId", OTHER_IMAGE, IMAGE)
 
 
@@ -179,6 +183,31 @@ def test_a_template_is_created_with_its_tags_and_gets_lost_ones_back() -> None:
     unread = policy.plan(desired(tags=TAGS), evolve(actual, tags=tagging.Found(unread="no.")))
     assert [TEMPLATE in refusal and "no." in refusal for refusal in unread.refusals] == [True]
     assert [type(each) for each in unread.changes] == [CreateVersion]
+
+
+@pytest.mark.parametrize(
+    ("listing", "accepted"), [(Listing(), None), (_listing(WRONG), None), (_listing(RIGHT), None), (_listing(WRONG), 2)]
+)
+@pytest.mark.parametrize("stored", [None, StoredScript("edited")])
+def test_a_large_script_is_stored_before_a_version_names_it(
+    listing: Listing, accepted: int | None, stored: StoredScript | None
+) -> None:
+    """Even if the default names it already: the item may have been deleted or edited."""
+    wanted = desired(pre_runner_script=SCRIPT.text)
+    actual = Actual(listing, RECORDED, RELEASE, accepted=accepted, stored=stored)
+    (change,) = policy.plan(wanted, actual).changes
+    assert change == StoreScript(SCRIPT, None)
+    assert str(change) == f"store script {SCRIPT.identifier}"
+    before = "6 bytes, sha256 1fb9f4097256" if stored else None
+    assert change.differences == (Difference("script", before, f"200012 bytes, sha256 {SCRIPT.sha256[:12]}"),)
+    assert "\n\n" not in repr(change)
+    then = predict.predict(wanted, actual, [change])
+    assert then == evolve(actual, stored=SCRIPT)
+    assert not any(isinstance(each, StoreScript) for each in policy.plan(wanted, then).changes)
+
+
+def test_a_script_that_fits_into_the_user_data_is_not_stored() -> None:
+    assert isinstance(_change(_listing(RIGHT), pre_runner_script="true\n"), CreateVersion)
 
 
 def test_the_prediction_is_what_the_changes_lead_to() -> None:
