@@ -546,8 +546,8 @@ INPUTS = (
         absent="none",
         summary="shell script that runs on the instance as root before the runner; never put a secret in it",
         description=(
-            "Shell script that runs on the instance as root before the runner, unchanged to the byte. Never put a "
-            "secret in it."
+            "Shell script that runs on the instance as root before the runner, unchanged to the byte; 262,144 bytes at "
+            "most. Never put a secret in it."
         ),
     ),
     Input(

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
+from refresh.agent import user_data
 from refresh.desired import Mode
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
@@ -59,7 +60,7 @@ def _value(pool: Pool, identifier: str) -> Any:
 
 def _user_data(pool: Pool) -> str:
     template = pool.account.state.templates[TEMPLATE]
-    return base64.b64decode(template.versions[template.default]["UserData"]).decode()
+    return user_data.unpack(base64.b64decode(template.versions[template.default]["UserData"])).decode()
 
 
 def _poison_release(pool: Pool, url: str) -> None:
