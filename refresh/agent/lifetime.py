@@ -33,8 +33,8 @@ _SAVES_EVERY = 600
 class Lifetime:
     """Ends the machine, and learns when EC2 is going to.
 
-    Without a readable record the machine may go on for an hour after the boot, since it cannot serve, and for a day
-    after the last threshold that was read. Both are counted in seconds since the boot, which no clock changes.
+    Without a readable record the machine may go on for an hour, since it cannot serve, and for a day after the last
+    threshold that was read. Both are counted in seconds since the boot, which no clock changes, and saved.
     """
 
     def __init__(self, metadata: Metadata, clock: Clock, state: State) -> None:
@@ -44,9 +44,11 @@ class Lifetime:
         self._metadata = metadata
         self._clock = clock
         self._state = state
-        self._end = self._saved = state.get("end", HOUR)
-        if state.restarted and self._saved != HOUR:
-            self._end = clock.uptime() + DAY
+        self._seen = state.get("seen", False)
+        """Whether there ever was a record."""
+        if state.restarted or "end" not in state:
+            state.save(end=clock.uptime() + (DAY if self._seen else HOUR))
+        self._end = self._saved = state["end"]
         self._judged: Record | None = None
         self._reclaimed_at: float | None = None
         self._spot: bool | None = None
@@ -90,7 +92,7 @@ class Lifetime:
         threshold = read_wire(record.threshold)
         if threshold is None:
             # Refresh reports it by name.
-            if self._end == HOUR:
+            if not self._seen:
                 self._renew(record.read_at + DAY)
             return False
         left = min(threshold, self._reclaimed_at or threshold) - self._clock.now()
@@ -99,9 +101,9 @@ class Lifetime:
 
     def _renew(self, end: float) -> None:
         self._end = end
-        if abs(end - self._saved) > _SAVES_EVERY:
-            self._saved = end
-            self._state.save(end=end)
+        if not self._seen or abs(end - self._saved) > _SAVES_EVERY:
+            self._seen, self._saved = True, end
+            self._state.save(end=end, seen=True)
 
     def _terminated(self) -> bool:
         try:

@@ -69,12 +69,14 @@ class ReleaseWorld(World):
     def employ(self, clients: Clients, identifiers: Iterable[str], label: str = RUN, **changed: Any) -> None:
         """Write record and agents' reports of instances that work for a label from now on."""
         now = datetime.now(UTC)
-        attributes = {"state": "running", "runId": label, "threshold": records.wire_time(now + timedelta(minutes=30))}
+        threshold = records.wire_time(now + timedelta(minutes=30))
+        attributes = {"state": "running", "runId": label, "threshold": threshold, **changed}
+        last = signals.BOOTED if attributes["state"] == records.CREATED else signals.REGISTERED
         items: list[records.Item] = []
         role_id = self.role_id()
         for identifier in identifiers:
-            items += instance_items.reports(identifier, now, signals.REGISTERED, label, role_id)
-            items.append(instance_items.record(identifier, now, **{**attributes, **changed}))
+            items += instance_items.reports(identifier, now, last, label, role_id)
+            items.append(instance_items.record(identifier, now, **attributes))
         self.write(clients, items)
 
     def start_release(self, environ: Mapping[str, str] | None = None, **inputs: str) -> subprocess.Popen[str]:

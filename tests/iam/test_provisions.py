@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core.authorization import enable_iam_authentication
 
-from refresh.pool import lifecycle, names, records
+from refresh.pool import lifecycle, names, records, signals
 from tests.fakes import operations
 from tests.fakes.agents import NEVER, REGISTERS
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
@@ -54,7 +54,8 @@ def due(refreshed: ProvisionWorld, clients: Clients) -> Iterator[ProvisionWorld]
 
 def _written(world: ProvisionWorld, clients: Clients, identifier: str, at: str) -> None:
     """Have a record that was written then, by a machine that has not reported anything."""
-    clients.dynamodb.delete_item(TableName=world.table, Key=records.key(records.SIGNAL, identifier))
+    for entity in (records.SIGNAL, signals.agent_entity(world.role_id(), identifier)):
+        clients.dynamodb.delete_item(TableName=world.table, Key=records.key(entity, identifier))
     clients.dynamodb.update_item(
         TableName=world.table,
         Key=records.key(records.INSTANCE, identifier),

@@ -90,11 +90,19 @@ class Machine:
         return self.folder / "record"
 
     def replace(self, path: str, content: str) -> None:
-        """Have a file of the machine's hold this, from its boot on or, if it was replaced then, from now on."""
+        """Have a file of the machine's hold this, from its boot on or, if it was replaced then, from now on.
+
+        What replaces a longer text ends in spaces.
+        """
         ours = self.folder / "replaced" / path.strip("/").replace("/", "-")
         ours.parent.mkdir(exist_ok=True)
-        ours.write_text(content)
-        self._replaced[path] = ours
+        if path in self._replaced:
+            # In one write that never leaves it empty or in part.
+            with ours.open("r+") as file:
+                file.write(content.ljust(ours.stat().st_size))
+        else:
+            ours.write_text(content)
+            self._replaced[path] = ours
 
     def boot(self, user_data: bytes, variables: Mapping[str, str]) -> None:
         """Start it with what cloud-init would run."""

@@ -95,6 +95,11 @@ def test_a_hostile_script_arrives_byte_for_byte(instance: Instance) -> None:
     assert "oops\n" in instance.machine.log
 
 
+def _of_builder(instance: Instance) -> list[str]:
+    uid = instance.machine.run("id -u builder").strip()
+    return [each.command for each in instance.machine.processes() if each.uid == uid and each.state not in "ZX"]
+
+
 @pytest.mark.shows("A23")
 def test_jobs_of_another_user_cannot_write_files_of_the_agent_and_leave_no_process(instance: Instance) -> None:
     """A process left behind would see the next token."""
@@ -102,11 +107,12 @@ def test_jobs_of_another_user_cannot_write_files_of_the_agent_and_leave_no_proce
         suites.leave_out("a user is made, which needs a container of its own")
     job = """
 for path in /var/log/user-data.log /var/log/actions-runner.log /opt/refresh-runner/config.sh /opt/refresh-runner/bin/x \
-        /root/.bashrc /usr/local/bin/aws; do
+        /root/.bashrc /opt/refresh-agent/agent.py /opt/refresh-agent/state.json; do
     (echo owned >>"$path") 2>/dev/null && echo "wrote $path"
 done
 mv /opt/refresh-runner/config.sh /opt/refresh-runner/old 2>/dev/null && echo moved
 cat /var/log/user-data.log 2>/dev/null && echo read the log
+ls /opt/refresh-agent 2>/dev/null && echo read the state
 touch /opt/refresh-runner/_work.new && echo works
 id -Gn
 setsid sleep 1000 >/dev/null 2>&1 &
@@ -118,11 +124,11 @@ setsid sleep 1000 >/dev/null 2>&1 &
     assert instance.machine.read("job") == "works\nbuilder\n"
     assert any(call.startswith("config.sh as builder in /home/builder with REG-") for call in instance.machine.calls)
     assert "run.sh as builder with no token" in instance.machine.calls
-    assert instance.machine.run("pgrep -u builder sleep").strip()
+    assert _of_builder(instance)
     instance.driver.release("42")
     instance.awaits("UD_REMOVE_REG_REMOVE_RUN_OK", "42", RELEASE_SECONDS)
     assert "run.sh ended" in instance.machine.calls  # by request, not killed
-    assert not instance.machine.run("pgrep -u builder --runstates D,I,R,S,T").strip()
+    assert _of_builder(instance) == []
 
 
 @pytest.mark.shows("A24")
