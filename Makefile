@@ -62,7 +62,7 @@ mutants: $(INSTALLED)
 
 # SC2034 and SC2016: the rendered header is part of a program and holds text that must not be expanded.
 lint: lint-python
-	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh
+	$(BIN)/shellcheck --shell=bash --exclude=SC1091,SC2154 refresh/agent/*.sh tests/instance/stubs/*.sh tests/instance/system/*
 	$(BIN)/shellcheck --exclude=SC1091 tests/unit/agent/golden/plain.sh
 	$(BIN)/shellcheck --shell=bash --exclude=SC2016,SC2034 tests/unit/agent/golden/hostile-header.sh
 	$(BIN)/shellcheck .ci/run .ci/engine tools/image/environment.sh composite/launch.sh

@@ -67,6 +67,10 @@ class Lifetime:
             looks += 1
             time.sleep(_LOOKS_EVERY)
 
+    def spare(self) -> None:
+        """Do not end the machine for the lack of a record: it is another one than the state is of."""
+        self._end = float("inf")
+
     def judge(self) -> None:
         """End the machine if its time is over."""
         if self._overdue():

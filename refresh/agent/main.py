@@ -72,13 +72,9 @@ class Agent:
 
     def _identify(self) -> str:
         """Learn which machine this is."""
-        before = self.state.get(_ID)
         instance_id = self._insist_on(_ID)
         if not re.fullmatch("i-[0-9a-f]{8,17}", instance_id):
             raise BootFailed(f"instance.refused id={instance_id!r}")
-        if before not in (None, instance_id):
-            # The image was made from another machine: the machine's own user data starts the agent anew.
-            raise BootFailed(f"instance.copied from={before!r}")
         return instance_id
 
     def _connect(self, instance_id: str) -> Link:
@@ -93,9 +89,16 @@ class Agent:
 
     def _insist_on(self, path: str) -> str:
         """Return a value of the metadata service. It is asked once for each start of the machine."""
-        if self.state.restarted or path not in self.state:
-            self.state.save(**{path: insist(path, lambda: self.metadata.get(path)) or ""})
-        return str(self.state[path])
+        before, boot = self.state.get(path, (None, None))
+        if boot != self.state["boot"]:
+            value = insist(path, lambda: self.metadata.get(path)) or ""
+            if path == _ID and before not in (None, value):
+                # The image was made from another machine. A machine of the pool gets an agent of its own by its user
+                # data; any other is not ours to end.
+                self.lifetime.spare()
+                raise BootFailed(f"instance.copied from={before!r}")
+            self.state.save(**{path: [value, self.state["boot"]]})
+        return str(self.state[path][0])
 
     def _boot(self, link: Link) -> tuple[User, str]:
         """Run the script and install the runner, once in the life of the machine."""
@@ -175,8 +178,8 @@ def _show(line: str) -> None:
 
 
 def _exit_code(code: int) -> None:
-    """Let the user data script end with this code. Raises OSError."""
-    with open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
+    """Let the user data script end with this code. On a full disk an agent that is started again must go on: it was read before."""
+    with contextlib.suppress(OSError), open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
         print(code, file=file)
 
 

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from refresh.agent.environment import read_environment
-from refresh.agent.log import RUNNER_LOG
+from refresh.agent.log import RUNNER_LOG, say
 from refresh.agent.processes import finishes, start
 
 if TYPE_CHECKING:
@@ -60,8 +60,12 @@ class Runner:
         return bool(token) and self._config(_CONFIG_SECONDS, arguments, {"ACTIONS_RUNNER_INPUT_TOKEN": token})
 
     def _config(self, seconds: int, arguments: list[str], secrets: dict[str, Any]) -> bool:
-        with _runner_log() as log:
-            return finishes(["./config.sh", *arguments], seconds, **self._how(log, secrets))
+        try:
+            with _runner_log() as log:
+                return finishes(["./config.sh", *arguments], seconds, **self._how(log, secrets))
+        except OSError as error:
+            say(f"runner.log_failed error={error}")
+            return False
 
     def _how(self, log: Any, secrets: dict[str, Any]) -> dict[str, Any]:
         user = self._user

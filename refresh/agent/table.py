@@ -73,24 +73,35 @@ class Table:
 
     def beat(self) -> None:
         """Write the heartbeat, which repeats the last signal."""
-        if self._shared:
-            self._put("HEARTBEAT", "HEARTBEAT", {"S": "PING"})
-        self._put_own()
+        self._put_both("HEARTBEAT", {"S": "PING"})
 
     def signal(self, state: str, run: str) -> None:
         """Write a signal."""
         self.report.update(state=state, runId=run, signalledAt=wire(self._clock.now()))
-        if self._shared:
-            self._put("WS", "WS", _members({"state": state, "runId": run}))
-        self._put_own()
+        self._put_both("WS", _members({"state": state, "runId": run}))
 
-    def _put_own(self) -> None:
-        """Write the item that IAM lets this machine alone write.
+    def _put_both(self, shared: str, value: dict[str, Any]) -> None:
+        """Write an item that the original action reads, and the machine's own. One of them is enough.
+
+        A machine may be older than the end of `original-modes`, after which its role need not write the former.
+        """
+        refusal = None
+        if self._shared:
+            try:
+                self._put(shared, shared, value)
+            except Refused as error:
+                refusal = error
+        if self._put_own() or not refusal:
+            return
+        raise refusal
+
+    def _put_own(self) -> bool:
+        """Write the item that IAM lets this machine alone write; whether that succeeded.
 
         If that fails for another reason than an outage, the original action can still use the machine.
         """
         if self._clock.uptime() < self._asks_at:
-            return
+            return False
         try:
             self._own = self._own or f"AGENT#{self._aws.user_id()}"
             self._put(self._own, "AGENT", _members(self.report))
@@ -99,6 +110,8 @@ class Table:
                 raise
             self._asks_at = self._clock.uptime() + _ASKS_EVERY
             say(f"report.refused key=TYPE#{self._own} {error}; see the policy in docs/instance.md")
+            return False
+        return True
 
     def _get(self, entity: str, identifier: str) -> dict[str, Any] | None:
         asked = {"TableName": self._name, "Key": _key(entity, identifier), "ConsistentRead": True}

@@ -29,6 +29,13 @@ BUILD = "build"
 _SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"
 _CANCELLED = (("INT", 7.5), ("TERM", 2.5), ("KILL", 5))
 """The signals of a cancelled step, each with the seconds that it has to end."""
+_KILL = """
+for each in /proc/[0-9]*; do
+    [[ $(tr '\\0' ' ' <"$each/cmdline") == *"$2"* && ${each#/proc/} != $$ ]] && kill "-$1" "${each#/proc/}" && found=1
+done 2>/dev/null
+[[ ${found-} ]]
+"""
+"""As `pkill -f`, which the image lacks: signals the processes whose command line has a text; fails if there is none."""
 _RUNNING = {"provision": "entrypoint.py provision", BUILD: "sleep 600", "release": "entrypoint.py release"}
 """What is in the command line of the process of each job."""
 
@@ -124,7 +131,7 @@ class Acted:
         found = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603 - docker
         sent = [
             subprocess.run(  # noqa: S603 - docker
-                ["docker", "exec", each, "pkill", f"-{name}", "-f", _RUNNING[job]],  # noqa: S607 - the user's
+                ["docker", "exec", each, "bash", "-c", _KILL, "kill", name, _RUNNING[job]],  # noqa: S607 - the user's
                 check=False,
                 capture_output=True,
             )

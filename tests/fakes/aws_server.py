@@ -50,6 +50,8 @@ class Arrival:
     """The access key with which it was signed; empty where it was not."""
     ours: bool
     """Whether the test itself made it."""
+    port: int = 0
+    """The caller's end of the connection."""
 
 
 class AwsServer(Serving):
@@ -155,7 +157,7 @@ class AwsServer(Serving):
         outgoing.aws_request(operation, _headers(environ), body)
         signed = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
         signer, at = signed[1] if signed else "", time.monotonic()
-        arrival = Arrival(operation, body, at, signer, ours=not counts)
+        arrival = Arrival(operation, body, at, signer, not counts, int(environ["REMOTE_PORT"]))
         with self._lock:
             self.calls.append(operation)
             self.bodies.append(body)

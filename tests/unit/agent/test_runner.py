@@ -193,3 +193,12 @@ def test_a_runner_that_is_missing_is_an_error_to_start_and_a_failure_to_configur
     assert not it.register("42", "i-1-1", "REG")
     with pytest.raises(OSError, match="missing"):
         it.start()
+
+
+def test_a_log_that_cannot_be_written_is_a_failure_to_configure(
+    public_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The agent goes on: its machine beats and ends when its time is over."""
+    monkeypatch.setattr(runner, "RUNNER_LOG", str(public_path / "missing" / "log"))
+    assert not _runner(public_path).register("42", "i-1-1", "REG")
+    assert "runner.log_failed" in capfd.readouterr().err
