@@ -43,7 +43,7 @@ class BootFailed(Exception):
 
 
 class Agent:
-    """One machine."""
+    """The agent of one machine: it boots, then serves, while two threads watch the record and the threshold."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -178,7 +178,7 @@ def _show(line: str) -> None:
 
 
 def _exit_code(code: int) -> None:
-    """Tell cloud-init. On a full disk an agent that is started again must go on: cloud-init has read it before."""
+    """Let the user data script end with this code. On a full disk an agent that is started again must go on: it was read before."""
     with contextlib.suppress(OSError), open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
         print(code, file=file)
 

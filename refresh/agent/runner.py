@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from refresh.agent.settings import Settings
     from refresh.agent.users import User
 
-# GitHub may have migrated the runner to files of other names, which configure it too.
+# The files that hold a registration; GitHub may have migrated it to files of other names.
 _OLD_REGISTRATION = (".runner", ".runner_migrated", ".credentials", ".credentials_migrated", ".credentials_rsaparams")
 _CONFIG_SECONDS = 30
 _LOCAL_SECONDS = 15

@@ -60,7 +60,7 @@ class Table:
         return Record(self._get("INSTANCE", self._id), asked)
 
     def token(self, longest: float) -> str:
-        """Return the registration token; "" if there is none. One that was read so many seconds ago is good enough."""
+        """Return the registration token, read at most `longest` seconds ago; "" if there is none."""
         now = self._clock.uptime()
         if not self._token or now - self._token_at > longest:
             item = self._get("METADATA", "gh_registration_token") or {}
