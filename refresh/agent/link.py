@@ -73,7 +73,7 @@ class Link:
     def signal(self, state: str, run: str) -> None:
         """Report how far the machine is with a run, however long that takes."""
         insist(f"signal {state}", lambda: self.table.signal(state, run))
-        self._state.save(report=self.table.report)
+        self._state.save(report=dict(self.table.report))
         say(f"signal.written {state} run={run}")
 
     def signalled(self, state: str, run: str) -> bool:
@@ -84,7 +84,7 @@ class Link:
     def reclaimed(self, at: str) -> None:
         """Report at once that EC2 takes the machine back at this time."""
         self.table.report["reclaimedAt"] = at
-        self._state.save(report=self.table.report)
+        self._state.save(report=dict(self.table.report))
         self._try("notice", self.table.beat)
 
     def _read(self) -> None:

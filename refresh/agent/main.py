@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 EXIT_CODE = "/opt/refresh-agent/booted"
 """The file for the exit code of the boot, which cloud-init reports."""
 CONSOLE = "/dev/console"
+_FAILED_SECONDS = 20
 _ID = "instance-id"
 
 
@@ -67,8 +68,11 @@ class Agent:
         else:
             _exit_code(0)
             link.beating = True
-            runner = Runner(self.settings, user, folder)
-            Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
+            runner = Runner(self.settings, user, folder, self.state["variables"])
+            try:
+                Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
+            finally:
+                link.beating = False
 
     def _identify(self) -> str:
         """Learn which machine this is."""
@@ -79,7 +83,7 @@ class Agent:
 
     def _connect(self, instance_id: str) -> Link:
         """Watch the machine's record, whether it can serve or not."""
-        domain = self._insist_on("services/domain")
+        domain = self._insist_on("services/domain") or "amazonaws.com"
         aws = Aws(self.settings.region, domain, Credentials(self.metadata, self.clock), self.clock)
         table = Table(aws, self.clock, self.settings.table, instance_id, shared=self.settings.original_modes)
         link = Link(table, self.state)
@@ -118,7 +122,8 @@ class Agent:
                 self.state.save(stage=BOOTED)
             signal = "UD_REG_FAILED"
             if stage != INSTALLED:
-                self.state.save(folder=install(self.settings, user), stage=INSTALLED)
+                folder = install(self.settings, user)
+                self.state.save(folder=folder, variables=_text_of(f"{folder}/.env"), stage=INSTALLED)
         except (BootFailed, NotInstalled, OSError) as failure:
             link.signal(signal, run)
             raise BootFailed(str(failure)) from None
@@ -168,7 +173,18 @@ def _or_die(work: Callable[[], None]) -> None:
             lines.append(trace.tb_lineno)
             trace = trace.tb_next
         say(f"agent.failed {type(error).__name__} lines={lines}")
+        # If this fails in each start, the threshold is judged all the same.
+        time.sleep(_FAILED_SECONDS)
         os._exit(70)
+
+
+def _text_of(path: str) -> str | None:
+    """Read a file of the image; None if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - see state.py
+            return file.read()
+    except OSError:
+        return None
 
 
 def _show(line: str) -> None:
@@ -178,7 +194,7 @@ def _show(line: str) -> None:
 
 
 def _exit_code(code: int) -> None:
-    """Let the user data script end with this code. On a full disk an agent that is started again must go on: it was read before."""
+    """Let the user data script end with this code. Later starts go on without it, on a full disk for example."""
     with contextlib.suppress(OSError), open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
         print(code, file=file)
 

@@ -39,7 +39,7 @@ class Serving:
         if phase == SERVING and self._state.restarted:
             say(f"runner.cut_off run={run}")
             self._link.table.report["cutOff"] = run
-            self._state.save(report=self._link.table.report)
+            self._state.save(report=dict(self._link.table.report))
         if phase == REGISTERING:
             end_all_in(self._runner.folder)
         while True:
@@ -51,6 +51,9 @@ class Serving:
             elif phase == REFUSED:
                 self._signal_once("UD_REG_FAILED", run)
                 self._await_release(run, phase)
+                # Nothing of the run is left, so that others can claim the machine.
+                self._link.signal("UD_REMOVE_REG_REMOVE_RUN_OK", run)
+                self._state.save(phase="")
                 phase = ""
             elif phase == LEAVING:
                 self._leave(run)
@@ -90,8 +93,9 @@ class Serving:
 
     def _registered(self, run: str, name: str) -> bool:
         for attempt in range(_REGISTRATIONS):
-            # A machine that EC2 takes back serves no other run.
-            if "reclaimedAt" in self._link.table.report:
+            record = self._link.record
+            # A machine that EC2 takes back serves no other run, and a run that was given up needs no runner.
+            if "reclaimedAt" in self._link.table.report or (record and record.found and record.run != run):
                 return False
             token = self._token(0 if attempt else 2 * TOKEN_SECONDS)
             if token and self._runner.register(run, name, token):

@@ -6,6 +6,7 @@ docs/table.md has the form of all items.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ RUN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY = 86400
 _ASKS_EVERY = 60
 """Seconds between two attempts to write the machine's own item that AWS refused."""
+_SOON = 5
+"""The same if STS did not answer."""
 
 
 class Record:
@@ -51,6 +54,8 @@ class Table:
         self._own = ""
         self._asks_at = 0.0
         self._token, self._token_at = "", 0.0
+        self._reporting = threading.Lock()
+        """Keeps a heartbeat that is under way from being written after a newer signal."""
         self.report: dict[str, str] = {}
         """What the agent reports: the members of its item's value."""
 
@@ -104,11 +109,12 @@ class Table:
             return False
         try:
             self._own = self._own or f"AGENT#{self._aws.user_id()}"
-            self._put(self._own, "AGENT", _members(self.report))
+            with self._reporting:
+                self._put(self._own, "AGENT", _members(dict(self.report)))
         except (Unanswered, Refused) as error:
             if not self._shared or (self._own and isinstance(error, Unanswered)):
                 raise
-            self._asks_at = self._clock.uptime() + _ASKS_EVERY
+            self._asks_at = self._clock.uptime() + (_ASKS_EVERY if isinstance(error, Refused) else _SOON)
             say(f"report.refused key=TYPE#{self._own} {error}; see the policy in docs/instance.md")
             return False
         return True

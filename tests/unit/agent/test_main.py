@@ -161,7 +161,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(main, "Session", FakeSession)
     monkeypatch.setattr(main, "add_user", add_user)
     monkeypatch.setattr(main, "install", install)
-    monkeypatch.setattr(main, "Runner", lambda _, user, folder: f"the runner in {folder} of {user}")
+    monkeypatch.setattr(main, "Runner", lambda _, user, folder, __: f"the runner in {folder} of {user}")
     monkeypatch.setattr(main, "Serving", FakeServing)
     monkeypatch.setattr(main, "EXIT_CODE", str(tmp_path / "booted"))
     monkeypatch.setattr(main, "CONSOLE", str(tmp_path / "console"))
