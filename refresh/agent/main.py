@@ -178,7 +178,10 @@ def _show(line: str) -> None:
 
 
 def _exit_code(code: int) -> None:
-    """Let the user data script end with this code. On a full disk an agent that is started again must go on: it was read before."""
+    """Let the user data script end with this code.
+
+    An agent that is started again must go on with a full disk: the script has read the code before.
+    """
     with contextlib.suppress(OSError), open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
         print(code, file=file)
 
