@@ -46,8 +46,10 @@ else
 	@$(BIN)/python -m tests.suites
 endif
 
+# Instances mostly wait, so six of them run on two cores.
 test-all: $(INSTALLED)
-	$(COVERED)
+	$(COVERED) --ignore=tests/instance
+	$(PYTEST) --numprocesses=6 tests/instance
 
 simulate: $(INSTALLED)
 	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --dist=worksteal --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)

@@ -1,4 +1,4 @@
-"""AWS's time, whatever the clock of the machine says, and the time since the boot."""
+"""AWS's time, which does not depend on the machine's clock, and the time since the boot."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RENEWED_BEFORE = 600
 """Seconds before the end when new keys are first asked for. EC2 has them at least 300 s before."""
 _ASKED_EVERY = 60
-"""Seconds."""
+"""Seconds between two requests for new keys while the metadata service has none."""
 _ROLE = "iam/security-credentials/"
 
 

@@ -1,4 +1,4 @@
-"""The thread that ends the machine when its time is over, whatever else works."""
+"""The thread that ends the machine when its time is over, even if nothing else works."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ _OVERDUE = 60
 _LOOKS_EVERY, _JUDGES_EVERY = 5, 3
 """Seconds between two looks for a notice of EC2, and looks between two judgements of the threshold."""
 _REFUSALS = 5
+"""How many terminations EC2 may refuse, or not answer, before the machine shuts down."""
 _SILENCES = 60
 """How often the metadata service may be silent, a quarter of an hour, before the tag counts as absent."""
 _SAVES_EVERY = 600
+"""Seconds that the end moves before it is saved again."""
 
 
 class Lifetime:
@@ -56,7 +58,7 @@ class Lifetime:
         self._silences = self._refusals = 0
 
     def run(self) -> None:
-        """Look for ever."""
+        """Look for notices and judge the threshold, without an end. Raises nothing that AWS causes."""
         looks = 0
         while True:
             self._look_for_notice()
@@ -64,6 +66,10 @@ class Lifetime:
                 self.judge()
             looks += 1
             time.sleep(_LOOKS_EVERY)
+
+    def spare(self) -> None:
+        """Do not end the machine for the lack of a record: it is another one than the state is of."""
+        self._end = float("inf")
 
     def judge(self) -> None:
         """End the machine if its time is over."""

@@ -22,10 +22,11 @@ IDLE_SECONDS, WORKING_SECONDS = 0.5, 5.0
 TOKEN_SECONDS = 60
 """How old the token gets that is kept for the next run; it is read while the machine waits."""
 _SAYS_EVERY = 60
+"""Seconds between two lines of the log about calls without an answer."""
 
 
 class Link:
-    """What the other threads know of the table."""
+    """What the other threads know of the table, and how they report. One thread runs `run`."""
 
     def __init__(self, table: Table, state: State) -> None:
         self.table = table
@@ -42,7 +43,7 @@ class Link:
         self._said_at = -_SAYS_EVERY * 1.0
 
     def run(self) -> None:
-        """Read and write for ever. No pause depends on how long a call takes, and not all machines call at once."""
+        """Read and write without an end. Pauses do not depend on how long calls take; machines do not call at once."""
         read_at = beat_at = 0.0
         while True:
             now = time.monotonic()
@@ -61,7 +62,7 @@ class Link:
                     self._changed.wait(max(0.0, min(read_at, beat_at or read_at) - time.monotonic()))
 
     def next(self, known: Record | None, *, waiting: bool) -> Record | None:
-        """Wait for a record that was read after this one; return it, or the known one after some time without any."""
+        """Wait for a record that was read after `known` and return it; after 5 seconds without one return `known`."""
         with self._changed:
             self._hurry = waiting and not self.waiting
             self.waiting = waiting
@@ -72,7 +73,7 @@ class Link:
     def signal(self, state: str, run: str) -> None:
         """Report how far the machine is with a run, however long that takes."""
         insist(f"signal {state}", lambda: self.table.signal(state, run))
-        self._state.save(report=self.table.report)
+        self._state.save(report=dict(self.table.report))
         say(f"signal.written {state} run={run}")
 
     def signalled(self, state: str, run: str) -> bool:
@@ -83,7 +84,7 @@ class Link:
     def reclaimed(self, at: str) -> None:
         """Report at once that EC2 takes the machine back at this time."""
         self.table.report["reclaimedAt"] = at
-        self._state.save(report=self.table.report)
+        self._state.save(report=dict(self.table.report))
         self._try("notice", self.table.beat)
 
     def _read(self) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 EXIT_CODE = "/opt/refresh-agent/booted"
 """The file for the exit code of the boot, which cloud-init reports."""
 CONSOLE = "/dev/console"
+_FAILED_SECONDS = 20
 _ID = "instance-id"
 
 
@@ -43,7 +44,7 @@ class BootFailed(Exception):
 
 
 class Agent:
-    """One machine."""
+    """The agent of one machine: it boots, then serves, while two threads watch the record and the threshold."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -67,23 +68,22 @@ class Agent:
         else:
             _exit_code(0)
             link.beating = True
-            runner = Runner(self.settings, user, folder)
-            Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
+            runner = Runner(self.settings, user, folder, self.state["variables"])
+            try:
+                Serving(link, self.state, runner, user, self.lifetime.instance_id).forever()
+            finally:
+                link.beating = False
 
     def _identify(self) -> str:
         """Learn which machine this is."""
-        before = self.state.get(_ID)
         instance_id = self._insist_on(_ID)
         if not re.fullmatch("i-[0-9a-f]{8,17}", instance_id):
             raise BootFailed(f"instance.refused id={instance_id!r}")
-        if before not in (None, instance_id):
-            # The image was made from another machine: the machine's own user data starts the agent anew.
-            raise BootFailed(f"instance.copied from={before!r}")
         return instance_id
 
     def _connect(self, instance_id: str) -> Link:
         """Watch the machine's record, whether it can serve or not."""
-        domain = self._insist_on("services/domain")
+        domain = self._insist_on("services/domain") or "amazonaws.com"
         aws = Aws(self.settings.region, domain, Credentials(self.metadata, self.clock), self.clock)
         table = Table(aws, self.clock, self.settings.table, instance_id, shared=self.settings.original_modes)
         link = Link(table, self.state)
@@ -93,9 +93,16 @@ class Agent:
 
     def _insist_on(self, path: str) -> str:
         """Return a value of the metadata service. It is asked once for each start of the machine."""
-        if self.state.restarted or path not in self.state:
-            self.state.save(**{path: insist(path, lambda: self.metadata.get(path)) or ""})
-        return str(self.state[path])
+        before, boot = self.state.get(path, (None, None))
+        if boot != self.state["boot"]:
+            value = insist(path, lambda: self.metadata.get(path)) or ""
+            if path == _ID and before not in (None, value):
+                # The image was made from another machine. A machine of the pool gets an agent of its own by its user
+                # data; any other is not ours to end.
+                self.lifetime.spare()
+                raise BootFailed(f"instance.copied from={before!r}")
+            self.state.save(**{path: [value, self.state["boot"]]})
+        return str(self.state[path][0])
 
     def _boot(self, link: Link) -> tuple[User, str]:
         """Run the script and install the runner, once in the life of the machine."""
@@ -115,7 +122,8 @@ class Agent:
                 self.state.save(stage=BOOTED)
             signal = "UD_REG_FAILED"
             if stage != INSTALLED:
-                self.state.save(folder=install(self.settings, user), stage=INSTALLED)
+                folder = install(self.settings, user)
+                self.state.save(folder=folder, variables=_text_of(f"{folder}/.env"), stage=INSTALLED)
         except (BootFailed, NotInstalled, OSError) as failure:
             link.signal(signal, run)
             raise BootFailed(str(failure)) from None
@@ -165,7 +173,18 @@ def _or_die(work: Callable[[], None]) -> None:
             lines.append(trace.tb_lineno)
             trace = trace.tb_next
         say(f"agent.failed {type(error).__name__} lines={lines}")
+        # If this fails in each start, the threshold is judged all the same.
+        time.sleep(_FAILED_SECONDS)
         os._exit(70)
+
+
+def _text_of(path: str) -> str | None:
+    """Read a file of the image; None if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - see state.py
+            return file.read()
+    except OSError:
+        return None
 
 
 def _show(line: str) -> None:
@@ -175,7 +194,8 @@ def _show(line: str) -> None:
 
 
 def _exit_code(code: int) -> None:
-    with open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
+    """Let the user data script end with this code. Later starts go on without it, on a full disk for example."""
+    with contextlib.suppress(OSError), open(EXIT_CODE, "w", encoding="utf-8") as file:  # noqa: PTH123 - see state.py
         print(code, file=file)
 
 

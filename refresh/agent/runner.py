@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from refresh.agent.environment import read_environment
-from refresh.agent.log import RUNNER_LOG
+from refresh.agent.log import RUNNER_LOG, say
 from refresh.agent.processes import finishes, start
 
 if TYPE_CHECKING:
@@ -20,19 +20,20 @@ if TYPE_CHECKING:
     from refresh.agent.settings import Settings
     from refresh.agent.users import User
 
-# GitHub may have migrated the runner to files of other names, which configure it too.
+# The files that hold a registration; GitHub may have migrated it to files of other names.
 _OLD_REGISTRATION = (".runner", ".runner_migrated", ".credentials", ".credentials_migrated", ".credentials_rsaparams")
 _CONFIG_SECONDS = 30
 _LOCAL_SECONDS = 15
 
 
 class Runner:
-    """The runner in this folder, run as this user."""
+    """The runner in this folder, run as this user; `variables` is the text of the image's `.env`, if there is one."""
 
-    def __init__(self, settings: Settings, user: User, folder: str) -> None:
+    def __init__(self, settings: Settings, user: User, folder: str, variables: str | None) -> None:
         self._url = settings.registration_url
         self._user = user
         self.folder = folder
+        self._variables = variables
 
     def register(self, label: str, name: str, token: str | None) -> bool:
         """Register it on GitHub with this label alone, in one attempt of at most 30 seconds; whether it succeeds."""
@@ -60,8 +61,24 @@ class Runner:
         return bool(token) and self._config(_CONFIG_SECONDS, arguments, {"ACTIONS_RUNNER_INPUT_TOKEN": token})
 
     def _config(self, seconds: int, arguments: list[str], secrets: dict[str, Any]) -> bool:
-        with _runner_log() as log:
-            return finishes(["./config.sh", *arguments], seconds, **self._how(log, secrets))
+        try:
+            self._forget_variables()
+            with _runner_log() as log:
+                return finishes(["./config.sh", *arguments], seconds, **self._how(log, secrets))
+        except OSError as error:
+            say(f"runner.not_configured error={error}")
+            return False
+
+    def _forget_variables(self) -> None:
+        """Remove what a job may have left for the runner to read in each start, such as a proxy that sees the token."""
+        for name in (".env", ".path"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(f"{self.folder}/{name}")
+        if self._variables is not None:
+            path = f"{self.folder}/.env"
+            with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - see state.py
+                file.write(self._variables)
+            os.chown(path, self._user.uid, self._user.gid)
 
     def _how(self, log: Any, secrets: dict[str, Any]) -> dict[str, Any]:
         user = self._user

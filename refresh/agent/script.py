@@ -36,7 +36,7 @@ class Script:
         return start(command, cwd="/", env={**os.environ, "HOME": "/root"}, stdout=2)
 
     def exit_code(self) -> int | None:
-        """Return its exit code; none while it runs, and none after something killed its session."""
+        """Return its exit code; None while it runs, and None after something killed its session."""
         try:
             with open(self._code, encoding="ascii") as file:
                 return int(file.read())

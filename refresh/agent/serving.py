@@ -39,6 +39,7 @@ class Serving:
         if phase == SERVING and self._state.restarted:
             say(f"runner.cut_off run={run}")
             self._link.table.report["cutOff"] = run
+            self._state.save(report=dict(self._link.table.report))
         if phase == REGISTERING:
             end_all_in(self._runner.folder)
         while True:
@@ -50,6 +51,9 @@ class Serving:
             elif phase == REFUSED:
                 self._signal_once("UD_REG_FAILED", run)
                 self._await_release(run, phase)
+                # Nothing of the run is left, so that others can claim the machine.
+                self._link.signal("UD_REMOVE_REG_REMOVE_RUN_OK", run)
+                self._state.save(phase="")
                 phase = ""
             elif phase == LEAVING:
                 self._leave(run)
@@ -75,8 +79,7 @@ class Serving:
         while record is None or not record.found or record.run == run:
             if phase == SERVING and not (self._session and self._session.running()):
                 self._stop()
-                self._session = self._runner.start()
-                self._state.save(session=self._session.to_list())
+                self._start()
             record = self._link.next(record, waiting=False)
 
     def _join(self, run: str) -> str:
@@ -90,8 +93,9 @@ class Serving:
 
     def _registered(self, run: str, name: str) -> bool:
         for attempt in range(_REGISTRATIONS):
-            # A machine that EC2 takes back serves no other run.
-            if "reclaimedAt" in self._link.table.report:
+            record = self._link.record
+            # A machine that EC2 takes back serves no other run, and a run that was given up needs no runner.
+            if "reclaimedAt" in self._link.table.report or (record and record.found and record.run != run):
                 return False
             token = self._token(0 if attempt else 2 * TOKEN_SECONDS)
             if token and self._runner.register(run, name, token):
@@ -103,7 +107,6 @@ class Serving:
     def _leave(self, run: str) -> None:
         """Stop the runner, then remove its registration: without it the runner takes half a minute to exit."""
         stopped = self._stop()
-        end_all_in(self._runner.folder)
         # Processes that survived the stop must not see a token.
         token = self._token(TOKEN_SECONDS) if stopped else ""
         removed = bool(token) and self._runner.unregister(token)
@@ -115,8 +118,20 @@ class Serving:
         self._link.signal("UD_REMOVE_REG_REMOVE_RUN_" + ("OK" if stopped and removed else "FAILED"), run)
         self._state.save(phase="")
 
+    def _start(self) -> None:
+        """Start the runner; try again later if that fails: a job that runs as root can remove what it needs."""
+        try:
+            self._session = self._runner.start()
+        except OSError as error:
+            say(f"runner.not_started error={error}")
+        else:
+            self._state.save(session=self._session.to_list())
+
     def _stop(self) -> bool:
-        return self._session is None or stop(self._session, self._user)
+        """End the runner, and one that an agent had started that was killed before it could save that."""
+        stopped = self._session is None or stop(self._session, self._user)
+        end_all_in(self._runner.folder)
+        return stopped
 
     def _token(self, longest: float) -> str:
         try:

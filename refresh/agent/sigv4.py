@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @functools.lru_cache(maxsize=8)
 def _signing_key(secret: str, *scope: str) -> bytes:
+    """Derive the key of a day, region and service. It is the same for all requests of a day."""
     key = b"AWS4" + secret.encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")

@@ -20,7 +20,7 @@ REGISTERING, SERVING, REFUSED, LEAVING = "registering", "serving", "refused", "l
 
 
 class State(dict):  # type: ignore[type-arg] # its values have any type
-    """The values by name. An unreadable file counts as a boot that was cut off, since the script may have run."""
+    """The values by name. An unreadable file counts as a failed boot: a job may be running, which must go on."""
 
     def __init__(self, boot_id: str, path: str = STATE) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class State(dict):  # type: ignore[type-arg] # its values have any type
             pass
         except (OSError, TypeError, ValueError):
             say("state.unreadable")
-            self["stage"] = SCRIPT
+            self["stage"] = FAILED
         self.restarted = self.get("boot", boot_id) != boot_id
         """Whether the machine was restarted since the file was written."""
         self["boot"] = boot_id

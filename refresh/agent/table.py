@@ -6,6 +6,7 @@ docs/table.md has the form of all items.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ RUN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY = 86400
 _ASKS_EVERY = 60
 """Seconds between two attempts to write the machine's own item that AWS refused."""
+_SOON = 5
+"""The same if STS did not answer."""
 
 
 class Record:
@@ -51,6 +54,8 @@ class Table:
         self._own = ""
         self._asks_at = 0.0
         self._token, self._token_at = "", 0.0
+        self._reporting = threading.Lock()
+        """Keeps a heartbeat that is under way from being written after a newer signal."""
         self.report: dict[str, str] = {}
         """What the agent reports: the members of its item's value."""
 
@@ -60,7 +65,7 @@ class Table:
         return Record(self._get("INSTANCE", self._id), asked)
 
     def token(self, longest: float) -> str:
-        """Return the registration token; "" if there is none. One that was read so many seconds ago is good enough."""
+        """Return the registration token, read at most `longest` seconds ago; "" if there is none."""
         now = self._clock.uptime()
         if not self._token or now - self._token_at > longest:
             item = self._get("METADATA", "gh_registration_token") or {}
@@ -73,32 +78,46 @@ class Table:
 
     def beat(self) -> None:
         """Write the heartbeat, which repeats the last signal."""
-        if self._shared:
-            self._put("HEARTBEAT", "HEARTBEAT", {"S": "PING"})
-        self._put_own()
+        self._put_both("HEARTBEAT", {"S": "PING"})
 
     def signal(self, state: str, run: str) -> None:
         """Write a signal."""
         self.report.update(state=state, runId=run, signalledAt=wire(self._clock.now()))
-        if self._shared:
-            self._put("WS", "WS", _members({"state": state, "runId": run}))
-        self._put_own()
+        self._put_both("WS", _members({"state": state, "runId": run}))
 
-    def _put_own(self) -> None:
-        """Write the item that IAM lets this machine alone write.
+    def _put_both(self, shared: str, value: dict[str, Any]) -> None:
+        """Write an item that the original action reads, and the machine's own. One of them is enough.
+
+        A machine may be older than the end of `original-modes`, after which its role need not write the former.
+        """
+        refusal = None
+        if self._shared:
+            try:
+                self._put(shared, shared, value)
+            except Refused as error:
+                refusal = error
+        if self._put_own() or not refusal:
+            return
+        raise refusal
+
+    def _put_own(self) -> bool:
+        """Write the item that IAM lets this machine alone write; whether that succeeded.
 
         If that fails for another reason than an outage, the original action can still use the machine.
         """
         if self._clock.uptime() < self._asks_at:
-            return
+            return False
         try:
             self._own = self._own or f"AGENT#{self._aws.user_id()}"
-            self._put(self._own, "AGENT", _members(self.report))
+            with self._reporting:
+                self._put(self._own, "AGENT", _members(dict(self.report)))
         except (Unanswered, Refused) as error:
             if not self._shared or (self._own and isinstance(error, Unanswered)):
                 raise
-            self._asks_at = self._clock.uptime() + _ASKS_EVERY
+            self._asks_at = self._clock.uptime() + (_ASKS_EVERY if isinstance(error, Refused) else _SOON)
             say(f"report.refused key=TYPE#{self._own} {error}; see the policy in docs/instance.md")
+            return False
+        return True
 
     def _get(self, entity: str, identifier: str) -> dict[str, Any] | None:
         asked = {"TableName": self._name, "Key": _key(entity, identifier), "ConsistentRead": True}

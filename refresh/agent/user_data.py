@@ -40,7 +40,7 @@ LONGEST_URL = LONGEST_SERVER_URL + 92
 
 `/_services/pipelines/_apis/distributedtask/packagedownload/agent/linux-arm64/` and a version.
 """
-LONGEST_SCRIPT = 1000
+LONGEST_SCRIPT = 600
 """Bytes in JSON of a script in the user data. They fit whatever the other values are and however well zlib compresses.
 
 How well differs between machines: a limit for what is compressed would move a script in some runs and back in others.

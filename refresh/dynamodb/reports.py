@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from refresh.ports import Clock
 
 
-def read(  # noqa: PLR0913, PLR0917 - where, with what, and whose
+def read(  # noqa: PLR0913, PLR0917 - the clients, the table and the keys
     dynamodb: DynamoDBClient, clock: Clock, executor: Executor, table: str, role_id: str, identifiers: Iterable[str]
 ) -> dict[str, signals.Report]:
     """Read what the agents of these instances report, all at once; nothing of those that have not reported.
 
-    `role_id` is that of the role that the instances have, if it is known; see `signals.keys`. Raises as `items.by_key`.
+    `role_id` is the id of the instances' role, "" if it is unknown; see `signals.keys`. Raises as `items.by_key` does.
     """
     under_way = [
         executor.submit(items.by_key, dynamodb, clock, table, some)

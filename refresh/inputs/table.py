@@ -671,7 +671,7 @@ INPUTS = (
         description=(
             "Whether the original action's modes `provision` and `release` still use this pool, `true` or `false`. "
             "With `false`, release no longer sends the messages from which the original's `provision` learns of idle "
-            "machines."
+            "machines, and new instances no longer write the heartbeats and signals that the original reads."
         ),
     ),
     Input(

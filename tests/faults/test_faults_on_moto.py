@@ -67,7 +67,8 @@ def test_after_refused_credentials_nothing_is_sent_and_a_report_is_written(
     assert report.exit_code == 1
     assert f"CredentialsExpired: ec2:TerminateInstances: {code}" in reported(report)
     assert refreshed.aws.counted()["ec2:TerminateInstances"] == 1
-    assert refreshed.aws.calls[-1] == "ec2:TerminateInstances"
+    # A read that was under way may arrive later.
+    assert refreshed.aws.writes[-1] == "ec2:TerminateInstances"
 
 
 @pytest.mark.shows("F28")

@@ -75,3 +75,15 @@ def test_an_instance_that_may_not_terminate_itself_shuts_down(instance: Instance
     eventually(lambda: instance.machine.read("shutdown"), 120, lambda: instance.machine.log)
     assert instance.machine.read("shutdown").startswith("-h now\n")
     assert instance.world.aws.calls.count("ec2:TerminateInstances") >= 5
+
+
+def test_an_instance_whose_runner_a_job_removed_still_ends_itself(instance: Instance) -> None:
+    """Jobs run as root by default. An agent that failed in each start would judge nothing."""
+    instance.boot()
+    instance.serve()
+    instance.machine.run("rm /opt/refresh-runner/run.sh")
+    instance.machine.run(
+        "for p in /proc/[0-9]*; do [[ $(readlink $p/cwd) != /opt/refresh-runner ]] || kill -9 ${p#/proc/}; done"
+    )
+    eventually(lambda: "runner.not_started" in instance.machine.log, 60, lambda: instance.machine.log)
+    instance.require_end()

@@ -22,7 +22,7 @@ def test_a_registration_that_fails_three_times_is_signalled_and_the_next_claim_w
     assert sum(call.startswith("config.sh") for call in instance.machine.calls) == 3
     instance.driver.release("42")
     instance.driver.claim("43")
-    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)  # it looks every 10 seconds whether the run has ended
+    instance.awaits("UD_REG_OK", "43", CLAIM_SECONDS + 10)  # the end of the failed run is noticed first
 
 
 def test_without_a_token_no_registration_is_tried(instance: Instance) -> None:

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BUDGETS = {"short": 200, "push": 3, "nightly": 1}
+BUDGETS = {"short": 200, "push": 7, "nightly": 1}
 """Every how manyth schedule of the large sets is run: crash pairs by their first crash, and crashes during another run.
 
 Odd, so that crashes before and after a call's effect take turns.
 """
 SINGLES = {"short": 10, "push": 1, "nightly": 1}
 """The same for single faults, of which a push runs all."""
-INTERFERENCES = {"short": 401, "push": 9, "nightly": 1}
-"""The same for interferences, 126,000 in all, of which a push runs a ninth.
+INTERFERENCES = {"short": 401, "push": 19, "nightly": 1}
+"""The same for interferences, 126,000 in all, of which a push runs a nineteenth.
 
 Each is prime to the number of deeds, so that every deed has its turn.
 """

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from tests.simulation.figures import Tally
 
-EXAMPLES = {"short": 250, "push": 4_000, "nightly": 200_000}
+EXAMPLES = {"short": 250, "push": 1_000, "nightly": 200_000}
 """Of each kind and part."""
-ROUND_TRIPS = {"short": 25, "push": 500, "nightly": 20_000}
+ROUND_TRIPS = {"short": 25, "push": 125, "nightly": 20_000}
 PARTS = (1, 2)
 KNOWN = {*arbitrary.NAMED, *arbitrary.READ}
 DOORS = {"provision": (provision, good_provision()), "release": (release, good_release())}

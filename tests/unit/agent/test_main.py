@@ -13,6 +13,7 @@ from attrs import define, field
 from refresh.agent import main
 from refresh.agent.aws import Refused, Unanswered
 from refresh.agent.installation import NotInstalled
+from refresh.agent.lifetime import DAY
 from refresh.agent.main import Agent
 from refresh.agent.settings import Settings
 from refresh.agent.state import BOOTED, FAILED, INSTALLED, SCRIPT, State
@@ -79,13 +80,16 @@ class World:
     boot_id: str = "boot-1"
     header: dict[str, str] = field(factory=lambda: dict(HEADER))
     background: list[str] = field(factory=list)
+    clock: FakeClock = field(factory=FakeClock)
+    agent: Any = None
 
     def boot(self) -> str:
         """Start an agent; return the exit code that cloud-init sees."""
         self.did, self.background = [], []
         (self.folder / "booted").unlink(missing_ok=True)
+        self.agent = Agent(Settings(dict(self.header)))
         with pytest.raises((Serves, Waits, Killed)) as ended:
-            Agent(Settings(dict(self.header))).main()
+            self.agent.main()
         self.did.append(ended.type.__name__)
         booted = self.folder / "booted"
         return booted.read_text().strip() if booted.exists() else ""
@@ -147,7 +151,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def waits(_: threading.Event) -> None:
         raise Waits
 
-    clock = FakeClock()
+    clock = made.clock
     monkeypatch.setattr(clock.__class__, "boot_id", lambda _: made.boot_id, raising=False)
     monkeypatch.setattr(main, "Clock", lambda: clock)
     monkeypatch.setattr(main, "Metadata", lambda: made.metadata)
@@ -157,7 +161,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(main, "Session", FakeSession)
     monkeypatch.setattr(main, "add_user", add_user)
     monkeypatch.setattr(main, "install", install)
-    monkeypatch.setattr(main, "Runner", lambda _, user, folder: f"the runner in {folder} of {user}")
+    monkeypatch.setattr(main, "Runner", lambda _, user, folder, __: f"the runner in {folder} of {user}")
     monkeypatch.setattr(main, "Serving", FakeServing)
     monkeypatch.setattr(main, "EXIT_CODE", str(tmp_path / "booted"))
     monkeypatch.setattr(main, "CONSOLE", str(tmp_path / "console"))
@@ -331,6 +335,46 @@ def test_an_image_of_a_machine_does_not_go_on_as_that_machine(world: World, capf
     assert world.boot() == "1"
     assert world.did == ["Waits"]
     assert f"instance.copied from='{INSTANCE}'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("boot_id", ["boot-2", "boot-3"], ids=["agent", "machine"])
+def test_an_image_of_a_machine_is_not_ended_nor_taken_for_that_machine_after_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch, boot_id: str
+) -> None:
+    """Without the pool's user data it is not the pool's."""
+    world.boot()
+    world.boot_id, world.metadata.values["instance-id"] = "boot-2", "i-0fedcba9876543210"
+    monkeypatch.setattr("refresh.agent.lifetime.subprocess.run", lambda *_, **__: pytest.fail("it was shut down"))
+    for each in ("boot-2", boot_id):
+        world.boot_id = each
+        assert world.boot() == "1"
+        assert world.background == ["Lifetime.run"]
+        world.clock.uptime_now += 366 * DAY
+        world.agent.lifetime.judge()
+
+
+def test_an_agent_that_is_killed_while_it_learns_its_id_is_not_the_machine_that_its_image_was_made_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.boot()
+    world.boot_id, world.metadata.values["instance-id"] = "boot-2", "i-0fedcba9876543210"
+    world.metadata.silent = True
+
+    def die(_: float) -> None:
+        raise Killed
+
+    monkeypatch.setattr("refresh.agent.table.time.sleep", die)
+    world.boot()
+    world.metadata.silent = False
+    assert world.boot() == "1"
+    assert world.background == ["Lifetime.run"]
+
+
+def test_an_agent_that_is_started_again_on_a_full_disk_serves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.boot()
+    monkeypatch.setattr(main, "EXIT_CODE", "/dev/full")
+    world.boot()
+    assert world.did == SERVES
 
 
 def test_stages_are_saved_when_they_are_reached(world: World) -> None:

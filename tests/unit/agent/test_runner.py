@@ -28,10 +28,12 @@ def _machine(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RUNNER_LOG", str(public_path / "log"))
 
 
-def _runner(folder: Path, user: User = ROOT, *, run: str = "exit 0", config: str = "exit 0") -> Runner:
+def _runner(
+    folder: Path, user: User = ROOT, *, run: str = "exit 0", config: str = "exit 0", variables: str | None = None
+) -> Runner:
     program(folder / "runner" / "run.sh", run)
     program(folder / "runner" / "config.sh", config)
-    return Runner(settings(REGISTRATION_URL=URL), user, str(folder / "runner"))
+    return Runner(settings(REGISTRATION_URL=URL), user, str(folder / "runner"), variables)
 
 
 def _log(folder: Path) -> list[str]:
@@ -159,11 +161,37 @@ def test_a_registration_removes_what_an_earlier_one_left(public_path: Path) -> N
         (folder / each).touch()
     (folder / ".runner").mkdir()
     assert it.register("42", "i-1-1", "REG")
-    assert _log(public_path) == [".env", ".runner", "config.sh", "run.sh"]
+    assert _log(public_path) == [".runner", "config.sh", "run.sh"]
     (folder / ".runner").rmdir()
     (folder / ".runner").touch()
     assert it.register("42", "i-1-1", "REG")
     assert not (folder / ".runner").exists()
+
+
+@pytest.mark.shows("A72")
+@pytest.mark.parametrize("variables", [None, "ImageOS=ubuntu24\n\udcff"], ids=["no file", "the image's file"])
+def test_variables_that_a_job_left_for_the_runner_never_meet_the_token(
+    public_path: Path, variables: str | None
+) -> None:
+    """The runner reads both files in each start: a proxy in them would see the token."""
+    it = _runner(public_path, config="cat .env .path; exit 0", variables=variables)
+    folder = public_path / "runner"
+    (folder / ".path").write_text("/home/evil\n")
+    (folder / ".env").symlink_to(public_path / "evil")
+    (public_path / "evil").write_text("https_proxy=http://evil.example:8080\n")
+    for configured in (it.register("42", "i-1-1", "REG"), it.unregister("REG"), it.remove_locally()):
+        assert configured
+    log = (public_path / "log").read_text(errors="surrogateescape")
+    assert "evil" not in log
+    assert log.count("ImageOS=ubuntu24\n\udcff") == (3 if variables else 0)
+    assert (public_path / "evil").exists()
+
+
+def test_variables_that_cannot_be_removed_keep_the_token_away(public_path: Path) -> None:
+    it = _runner(public_path, config="touch configured")
+    (public_path / "runner" / ".env").mkdir()
+    assert not it.register("42", "i-1-1", "REG")
+    assert not (public_path / "runner" / "configured").exists()
 
 
 def test_configuration_and_runner_write_to_the_same_log_which_only_root_can_read(public_path: Path) -> None:
@@ -189,7 +217,16 @@ def test_the_runner_goes_on_until_it_is_stopped(public_path: Path) -> None:
 
 
 def test_a_runner_that_is_missing_is_an_error_to_start_and_a_failure_to_configure(public_path: Path) -> None:
-    it = Runner(settings(), ROOT, str(public_path / "missing"))
+    it = Runner(settings(), ROOT, str(public_path / "missing"), None)
     assert not it.register("42", "i-1-1", "REG")
     with pytest.raises(OSError, match="missing"):
         it.start()
+
+
+def test_a_log_that_cannot_be_written_is_a_failure_to_configure(
+    public_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The agent goes on: its machine beats and ends when its time is over."""
+    monkeypatch.setattr(runner, "RUNNER_LOG", str(public_path / "missing" / "log"))
+    assert not _runner(public_path).register("42", "i-1-1", "REG")
+    assert "runner.not_configured" in capfd.readouterr().err

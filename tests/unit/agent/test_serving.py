@@ -53,6 +53,7 @@ class World:
     """The runs that the next records name; None for no record."""
     alive: set[int] = field(factory=set)
     started: int = 0
+    startable: bool = True
     stubborn: bool = False
     """Whether processes survive the stop."""
     tokens: list[str] = field(factory=lambda: ["REG"] * 99)
@@ -118,6 +119,8 @@ class World:
 
     def start(self) -> FakeSession:
         """Start a runner."""
+        if not self.startable:
+            raise FileNotFoundError("./run.sh")
         self._do("start")
         self.started += 1
         self.alive.add(self.started)
@@ -180,10 +183,11 @@ class FakeSessions:
         return FakeSession(self.world, saved[0])
 
 
-JOINS = ["token 120", f"register 42 as {INSTANCE}-1 with REG", "UD_REG_OK 42", "start"]
+ENDS = "end all in /opt/refresh-runner"
+JOINS = ["token 120", f"register 42 as {INSTANCE}-1 with REG", "UD_REG_OK 42", ENDS, "start"]
 LEAVES = [
     "stop 1",
-    "end all in /opt/refresh-runner",
+    ENDS,
     "token 60",
     "unregister with REG",
     "UD_REMOVE_REG_OK 42",
@@ -216,7 +220,19 @@ def test_text_that_is_no_label_is_no_run_to_register_for(world: World) -> None:
 
 
 def test_a_crashed_runner_is_restarted_after_what_it_left_is_ended(world: World) -> None:
-    assert world.serve("42", "crash", "42") == [*JOINS, "stop 1", "start"]
+    assert world.serve("42", "crash", "42") == [*JOINS, "stop 1", ENDS, "start"]
+
+
+def test_a_runner_that_cannot_start_is_tried_again_and_its_run_ends_as_others_do(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A job that runs as root removed it. An agent that ended with it would neither beat nor judge its threshold."""
+    world.startable = False
+    world.serve("42", "42", "42")
+    assert "runner.not_started" in capfd.readouterr().err
+    assert world.serve("42", "")[-1] == "UD_REMOVE_REG_REMOVE_RUN_OK 42"
+    world.startable = True
+    assert world.serve("43")[-1] == "start"
 
 
 def test_a_registration_has_three_attempts_and_only_the_first_uses_a_token_that_was_kept(
@@ -225,7 +241,7 @@ def test_a_registration_has_three_attempts_and_only_the_first_uses_a_token_that_
     world.registers = iter([False, False, True])
     did = world.serve("42", "42")
     assert [each for each in did if each.startswith("token")] == ["token 120", "token 0", "token 0"]
-    assert did[-2:] == ["UD_REG_OK 42", "start"]
+    assert did[-3:] == ["UD_REG_OK 42", ENDS, "start"]
     assert "registration.failed attempt=2" in capfd.readouterr().err
 
 
@@ -233,7 +249,7 @@ def test_after_a_failed_registration_the_next_run_is_served(world: World) -> Non
     world.registers = iter([False, False, False, True])
     did = world.serve("42", "42", "43")
     assert "UD_REG_FAILED 42" in did
-    assert did[-2:] == ["UD_REG_OK 43", "start"]
+    assert did[-3:] == ["UD_REG_OK 43", ENDS, "start"]
     assert not [each for each in did if each.startswith("stop")]
 
 
@@ -263,7 +279,7 @@ def test_processes_that_survive_the_stop_see_no_token(world: World) -> None:
     did = world.serve("42", "")
     assert did[len(JOINS) :] == [
         "stop 1",
-        "end all in /opt/refresh-runner",
+        ENDS,
         "remove locally",
         "UD_REMOVE_REG_OK 42",
         "UD_REMOVE_REG_REMOVE_RUN_FAILED 42",
@@ -276,10 +292,10 @@ def test_a_machine_that_ec2_takes_back_serves_no_other_run(world: World) -> None
 
 
 STEPS: list[tuple[str, list[str]]] = [
-    ("token 120", ["end all in /opt/refresh-runner", "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
-    (JOINS[1], ["end all in /opt/refresh-runner", "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
-    ("UD_REG_OK 42", ["UD_REG_OK 42", "start"]),
-    ("start", ["start"]),
+    ("token 120", [ENDS, "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
+    (JOINS[1], [ENDS, "token 120", f"register 42 as {INSTANCE}-2 with REG"]),
+    ("UD_REG_OK 42", ["UD_REG_OK 42", ENDS, "start"]),
+    ("start", [ENDS, "start"]),
 ]
 
 
@@ -317,8 +333,9 @@ def test_a_restart_of_the_machine_is_reported_with_the_run_that_it_cut_off_and_t
     world.serve("42", "42")
     world.alive.clear()
     world.boot_id = "boot-2"
-    assert world.serve("42", "42") == ["stop 1", "start"]
+    assert world.serve("42", "42") == ["stop 1", ENDS, "start"]
     assert world.report["cutOff"] == "42"
+    assert State("boot-2", str(world.path))["report"]["cutOff"] == "42"  # for an agent that is started again
     assert "runner.cut_off run=42" in capfd.readouterr().err
     world.serve("", "43", "43")
     assert "cutOff" not in world.report

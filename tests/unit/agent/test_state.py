@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from refresh.agent.state import SCRIPT, State
+from refresh.agent.state import FAILED, State
 
 
 def test_values_outlive_the_process_and_only_another_boot_is_a_restart(tmp_path: Path) -> None:
@@ -22,13 +22,13 @@ def test_values_outlive_the_process_and_only_another_boot_is_a_restart(tmp_path:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "7"])
-def test_an_unreadable_file_counts_as_a_boot_that_was_cut_off(
+def test_an_unreadable_file_counts_as_a_failed_boot(
     tmp_path: Path, content: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The script may have run: it must not run twice."""
+    """A job may be running next to which no other runner may start, and the script may have run."""
     path = tmp_path / "state.json"
     path.write_text(content)
-    assert State("boot-1", str(path)).get("stage") == SCRIPT
+    assert State("boot-1", str(path)).get("stage") == FAILED
     assert "state.unreadable" in capfd.readouterr().err
 
 

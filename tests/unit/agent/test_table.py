@@ -126,6 +126,27 @@ def test_a_heartbeat_of_the_original_does_not_depend_on_the_own_item(machine: Ma
     assert machine.held(records.HEARTBEAT)
 
 
+@pytest.mark.parametrize("entity", [records.HEARTBEAT, records.SIGNAL])
+def test_a_role_that_may_not_write_for_the_original_any_more_does_not_silence_an_older_machine(
+    machine: Machine, entity: str
+) -> None:
+    """Its template was written before `original-modes` ended, and the statement left the policy."""
+    machine.aws.refuses = lambda _, request: DENIED if f"TYPE#{entity}" in str(request.get("Item")) else None
+    table = machine.table(shared=True)
+    table.signal(signals.REGISTERED, "42")
+    table.beat()
+    assert machine.report.signal == Signal(signals.REGISTERED, "42")
+    assert machine.report.beat is not None
+
+
+def test_a_role_that_may_write_neither_item_is_refused(machine: Machine) -> None:
+    machine.aws.refuses = lambda _, request: DENIED if request.get("Item") else None
+    table = machine.table(shared=True)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            table.beat()
+
+
 def test_a_role_that_may_not_write_the_own_item_is_named_once_a_minute_and_stops_nothing(
     machine: Machine, capfd: pytest.CaptureFixture[str]
 ) -> None:

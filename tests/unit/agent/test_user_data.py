@@ -141,7 +141,7 @@ def test_a_short_script_is_in_the_user_data_and_fits_however_well_it_is_compress
     script = ""
     while user_data.stored_script(longer := script + chance.choice(LETTERS[kind])) is None:
         script = longer
-    assert 900 < len(json.dumps(script)) <= LONGEST_SCRIPT == 1000
+    assert 500 < len(json.dumps(script)) <= LONGEST_SCRIPT == 600
     assert len(user_data.render(largest.settings(script))) <= SIZE_LIMIT - 300 == 16384 - 300
     values = _values(evolve(SETTINGS, pre_runner_script=script))
     assert (json.loads(values["PRE_RUNNER_SCRIPT"]), values["PRE_RUNNER_SCRIPT_SHA256"]) == (script, "")
@@ -172,7 +172,7 @@ def test_user_data_that_cannot_be_unpacked_is_compared_as_it_is(payload: bytes) 
 
 @pytest.mark.shows("B70")
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
-@given(st.text(st.characters(blacklist_characters="\0", codec="utf-8")) | st.sampled_from(TRAPS))
+@given(st.text(st.characters(blacklist_characters="\0", codec="utf-8"), max_size=40) | st.sampled_from(TRAPS))
 def test_a_script_reaches_the_agent_byte_for_byte(script: str) -> None:
     line = user_data.rendered(evolve(SETTINGS, pre_runner_script=script)).splitlines()[-2]
     shown = line + b'\nprintf %s "$PRE_RUNNER_SCRIPT"'

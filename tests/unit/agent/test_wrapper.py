@@ -168,10 +168,11 @@ def test_only_root_can_read_the_agent_s_files_and_the_logs(boot: Boot) -> None:
 
 def test_a_state_that_an_image_brings_is_removed_before_the_agent_starts(boot: Boot) -> None:
     boot.folder.mkdir()
-    for name in ("booted", "state.json"):
+    for name in ("booted", "script.exit", "state.json"):
         (boot.folder / name).write_text("0\n")
     assert boot.start().wait() == 3
     assert not (boot.folder / "state.json").exists()
+    assert not (boot.folder / "script.exit").exists()
 
 
 def test_systemd_keeps_the_agent_running_where_it_runs(boot: Boot) -> None:

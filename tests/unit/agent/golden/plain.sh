@@ -18,7 +18,7 @@ prepare() (
 umask 077
 systemctl stop refresh-agent.service &>/dev/null
 touch "$LOG" "$RUNNER_LOG" && chmod 600 "$LOG" "$RUNNER_LOG" || exit
-mkdir -p "$FOLDER" && chmod 700 "$FOLDER" && rm -f "$FOLDER"/{booted,state.json} || exit
+mkdir -p "$FOLDER" && chmod 700 "$FOLDER" && rm -f "$FOLDER"/{booted,script.exit,state.json} || exit
 cp "$0" "$FOLDER/start" && program >"$FOLDER/agent.py"
 )
 find_python() {
