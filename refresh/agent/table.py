@@ -114,8 +114,10 @@ class Table:
         except (Unanswered, Refused) as error:
             if not self._shared or (self._own and isinstance(error, Unanswered)):
                 raise
-            self._asks_at = self._clock.uptime() + (_ASKS_EVERY if isinstance(error, Refused) else _SOON)
-            say(f"report.refused key=TYPE#{self._own} {error}; see the policy in docs/instance.md")
+            refused = isinstance(error, Refused)
+            self._asks_at = self._clock.uptime() + (_ASKS_EVERY if refused else _SOON)
+            remedy = "; see the policy in docs/instance.md" if refused else ""
+            say(f"report.refused key=TYPE#{self._own} {error}{remedy}")
             return False
         return True
 
