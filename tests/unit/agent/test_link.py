@@ -32,10 +32,12 @@ class FakeTable:
     now: Callable[[], float] = lambda: 0.0
     failure: Exception | None = None
     run: str = ""
+    during_a_read: Callable[[], None] = lambda: None
 
     def record(self) -> Record:
         """See `Table`."""
         self._called("record")
+        self.during_a_read()
         return Record({"runId": {"S": self.run}}, self.now())
 
     def beat(self) -> None:
@@ -147,7 +149,13 @@ def test_a_machine_that_begins_to_wait_looks_at_once(tmp_path: Path) -> None:
     """The last look may be seconds old, and the next one seconds away."""
     table = FakeTable(run="42")
     link = Link(table, State("boot-1", str(tmp_path / "state.json")))  # type: ignore[arg-type]
-    threading.Thread(target=link.run, daemon=True).start()
+
+    def run() -> None:
+        with pytest.raises(OutOfTime):
+            link.run()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
     known = link.next(None, waiting=False)
     assert known
     assert known.run == "42"
@@ -155,6 +163,29 @@ def test_a_machine_that_begins_to_wait_looks_at_once(tmp_path: Path) -> None:
     found = link.next(known, waiting=True)
     assert found
     assert found.run == "43"
+    # It draws random numbers, which other tests would notice.
+    table.failure = OutOfTime()
+    thread.join()
+
+
+def test_waking_up_early_makes_no_call_earlier(linked: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Condition, "wait", lambda _, seconds: linked.pause(min(seconds, 1)))
+    linked.link.beating = True
+    linked.watch(59)
+    assert len(linked.table.times("record")) == len(linked.table.times("beat")) == 60 / WORKING_SECONDS
+
+
+def test_a_machine_that_begins_to_wait_during_a_call_looks_again_at_once(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begins_to_wait() -> None:
+        linked.table.during_a_read = lambda: None
+        linked.link.next(None, waiting=True)
+
+    monkeypatch.setattr(threading.Condition, "wait_for", lambda *_: False)
+    linked.table.during_a_read = begins_to_wait
+    linked.watch(0.2)
+    assert len(linked.table.times("record")) == 2
 
 
 def test_what_was_known_is_returned_when_no_answer_comes(linked: Linked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import define, field
@@ -21,9 +22,6 @@ from refresh.pool import names, records
 from tests.fakes.serial import NOW
 from tests.unit.agent.stand_ins import INSTANCE, FakeAws, FakeClock, FakeMetadata
 from tests.unit.agent.test_settings import HEADER
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RUN_TAG = "tags/instance/InitialRunId"
 METADATA = {"instance-id": INSTANCE, "services/domain": "amazonaws.com", RUN_TAG: "42"}
@@ -77,6 +75,7 @@ class World:
     installs: bool = True
     adds: bool = True
     kill_at: str = ""
+    runner: Path = Path("/opt/refresh-runner")
     boot_id: str = "boot-1"
     header: dict[str, str] = field(factory=lambda: dict(HEADER))
     background: list[str] = field(factory=list)
@@ -136,7 +135,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         made.do(f"install for {user}")
         if not made.installs:
             raise NotInstalled("runner.not_installed")
-        return "/opt/refresh-runner"
+        return str(made.runner)
 
     class FakeServing:
         """Serves runs."""
@@ -385,12 +384,23 @@ def test_stages_are_saved_when_they_are_reached(world: World) -> None:
     assert State("boot-1", str(world.folder / "state.json")).get("stage") == INSTALLED
 
 
+def test_variables_of_the_images_runner_are_kept(world: World) -> None:
+    """A job may replace them later."""
+    world.runner = world.folder / "runner"
+    world.runner.mkdir()
+    (world.runner / ".env").write_bytes(b"ImageOS=ubuntu24\n\xff")
+    world.boot()
+    assert State("boot-1", str(world.folder / "state.json"))["variables"] == "ImageOS=ubuntu24\n\udcff"
+
+
 def test_an_agent_that_fails_names_the_place_and_not_the_text_and_ends(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It is started again. A text could hold a secret."""
     codes: list[int] = []
+    pauses: list[float] = []
     monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr("refresh.agent.main.time.sleep", pauses.append)
     monkeypatch.setattr(os, "environ", {})
     main.run_agent()
 
@@ -399,6 +409,7 @@ def test_an_agent_that_fails_names_the_place_and_not_the_text_and_ends(
 
     main.in_background(fails).join()
     assert codes == [70, 70]
+    assert pauses == [20, 20]  # In which the threshold is judged, every 15 seconds.
     log = capfd.readouterr().err
     assert "agent.failed KeyError lines=" in log
     assert "agent.failed ValueError lines=" in log
