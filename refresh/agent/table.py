@@ -98,6 +98,8 @@ class Table:
                 refusal = error
         if self._put_own() or not refusal:
             return
+        # AWS refuses both, so the next attempt need not wait.
+        self._asks_at = 0.0
         raise refusal
 
     def _put_own(self) -> bool:

@@ -20,7 +20,7 @@ STORED = StoredScript(LARGE)
 def test_a_large_script_arrives_byte_for_byte(instance: Instance) -> None:
     assert len(LARGE.encode()) > 200_000
     instance.boot(pre_runner_script=LARGE)
-    instance.awaits("UD_OK", "42", CREATION_SECONDS)
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     assert (instance.machine.record / "arrived").read_bytes() == LARGE.encode()
 
 

@@ -90,7 +90,7 @@ def test_a_hostile_script_arrives_byte_for_byte(instance: Instance) -> None:
     """A line `EOF`, quotes, `$` and backticks do not end or extend the wrapper."""
     script = "cat >$RECORD/arrived <<'EOF'\n$(id) `id` \" ' \\ \\n\r\nEOF\necho oops >&2"
     instance.boot(pre_runner_script=script)
-    instance.awaits("UD_OK", "42", CREATION_SECONDS)
+    instance.awaits("UD_REG_OK", "42", CREATION_SECONDS)
     assert (instance.machine.record / "arrived").read_bytes() == b"$(id) `id` \" ' \\ \\n\r\n"
     assert "oops\n" in instance.machine.log
 
