@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from refresh.agent.processes import Session
 
-UNUSED_ID = 61_234
-"""The number of a user and of a group that own nothing here."""
+UNUSED_ID = 61_234 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The number of a user and of a group that own nothing here.
+
+Each worker has its own, since a stop ends every process of its user.
+"""
 ROOT = User("root", 0, 0, [0], "/root")
 BUILDER = User("builder", UNUSED_ID, UNUSED_ID, [UNUSED_ID, UNUSED_ID + 1], "/home/builder")
 
