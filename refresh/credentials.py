@@ -51,6 +51,8 @@ class Secrets:
     """A token, or the App that creates one; an empty token is none."""
     id_tokens: IdTokens | None = None
     """None if the run assumes no role."""
+    workflow: Secret = Secret("")
+    """The workflow's own token, which may read the runs of its repository; an empty one is none."""
 
     @property
     def token(self) -> Secret:
@@ -61,5 +63,5 @@ class Secrets:
     def all(self) -> tuple[Secret, ...]:
         """List every secret that must be masked."""
         given = self.github.private_key if isinstance(self.github, AppKey) else self.github
-        listed = (given, self.id_tokens.request_token) if self.id_tokens else (given,)
+        listed = (given, self.workflow, *((self.id_tokens.request_token,) if self.id_tokens else ()))
         return tuple(each for each in listed if each.reveal())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
+from decimal import Decimal
 from enum import Enum
 
 from attrs import frozen
@@ -216,6 +217,18 @@ class DesiredState(PoolAccess):
     """None for a fifth of the living instances, at least 1."""
     max_instances: tuple[tuple[str, int], ...] = ()
     """By resource class, how many machines the pool may have at most; without an entry as many as are asked for."""
+    min_idle: tuple[tuple[str, int], ...] = ()
+    """By resource class, how many machines wait for a run at least; without an entry none."""
+    min_idle_usage_class: UsageClass = UsageClass.ON_DEMAND
+    """How the machines of `min_idle` are launched, and which ones count."""
+    prices: tuple[tuple[str, Decimal], ...] = ()
+    """By resource class, what a machine costs per hour, in the owner's currency."""
+    rescue_stranded_jobs: bool = False
+    """Whether jobs of a later attempt get machines although no provision ran in it."""
+    daily_summary: time | None = None
+    """When, in UTC, the summary of a day is due; None for never."""
+    metrics: bool = False
+    """Whether the run sends metrics to CloudWatch."""
     clean_github_runners: bool = True
     timeout: timedelta = timedelta(minutes=8)
     original_modes: bool = True

@@ -104,13 +104,37 @@ class WorkflowJob:
     """What it asks for in `runs-on`."""
     completed: bool
     url: str = ""
+    queued_since: datetime | None = None
+    """Since when it waits for a runner; None if it does not, or GitHub does not say."""
 
 
-class WorkflowRuns(Protocol):
+@frozen(kw_only=True)
+class WorkflowRun:
+    """A workflow run as GitHub shows it."""
+
+    id: str
+    attempt: int
+    completed_at: datetime | None = None
+    """When its latest attempt was completed; None if it was not, or that is not clear."""
+
+
+class WorkflowJobs(Protocol):
     """GitHub as `release` needs it."""
 
     def jobs(self, repository: names.Repository, run_id: str) -> Iterable[WorkflowJob]:
         """List every job of the latest attempt of a run."""
+        ...
+
+
+class WorkflowRuns(WorkflowJobs, Protocol):
+    """GitHub's workflow runs, which the workflow's own token may read."""
+
+    def run(self, repository: names.Repository, run_id: str) -> WorkflowRun:
+        """Describe a run."""
+        ...
+
+    def unfinished(self, repository: names.Repository) -> Iterable[WorkflowRun]:
+        """List the runs of a repository that are queued or in progress."""
         ...
 
 
@@ -142,6 +166,14 @@ class Iam(Protocol):
         ...
 
 
+class CloudWatch(Protocol):
+    """CloudWatch."""
+
+    def put_metric_data(self, *, Namespace: str, MetricData: Sequence[Mapping[str, Any]]) -> object:  # noqa: N803 - botocore's names
+        """Send metrics, at most 1000 in one call."""
+        ...
+
+
 class OnDemand(Protocol):
     """Clients that not every action needs, created when they are needed."""
 
@@ -157,6 +189,10 @@ class OnDemand(Protocol):
         """Return the client of Systems Manager."""
         ...
 
+    def cloudwatch(self) -> CloudWatch:
+        """Return the client of CloudWatch."""
+        ...
+
 
 @frozen
 class Clients:
@@ -166,6 +202,7 @@ class Clients:
     ec2: EC2Client
     sqs: SQSClient
     github: GitHub
+    runs: WorkflowRuns
     on_demand: OnDemand
     skew: Callable[[], timedelta] = timedelta
     """Returns how far AWS's clock is ahead of ours, as its answers have shown."""
@@ -178,7 +215,7 @@ class DoorClients:
     dynamodb: DynamoDBClient
     ec2: EC2Client
     sqs: SQSClient
-    runs: WorkflowRuns
+    runs: WorkflowJobs
     on_demand: OnDemand
     skew: Callable[[], timedelta] = timedelta
     """Returns how far AWS's clock is ahead of ours, as its answers have shown."""

@@ -39,6 +39,7 @@ def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Cli
         sqs=clients.sqs,
         on_demand=clients.on_demand,
         github=GitHub(desired, secrets.github, hooks),
+        runs=WorkflowRuns(desired.github_api_url, secrets.workflow, hooks),
         skew=skew,
     )
 

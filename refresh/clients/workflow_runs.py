@@ -1,6 +1,7 @@
-"""GitHub's workflow runs, as `release` needs them.
+"""GitHub's workflow runs and their jobs.
 
-https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
+https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run,
+https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 from refresh import errors
 from refresh.clients import github_get, github_policies
 from refresh.desired import RunnerScope
-from refresh.ports import WorkflowJob
+from refresh.pool import records
+from refresh.ports import WorkflowJob, WorkflowRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from refresh.clients.github_get import Answer
     from refresh.clients.process_hooks import ProcessHooks
     from refresh.credentials import Secret
     from refresh.pool import names
 
-_JOBS_PER_PAGE = 100
+_PER_PAGE = 100
 _MOST_PAGES = 50
 _SECONDS = 5
 _RETRIES = 2
@@ -49,23 +51,46 @@ class WorkflowRuns:
     def jobs(self, repository: names.Repository, run_id: str) -> Iterator[WorkflowJob]:
         """List every job of the latest attempt of a run, page by page."""
         path = f"/repos/{repository}/actions/runs/{run_id}/jobs"
+        for job in self._listed(repository, path, "jobs", {"filter": "latest"}):
+            yield _job(f"GitHub GET {path}", job)
+
+    def run(self, repository: names.Repository, run_id: str) -> WorkflowRun:
+        """Describe a run."""
+        path = f"/repos/{repository}/actions/runs/{run_id}"
+        return _run(f"GitHub GET {path}", self._get(repository, path, {}))
+
+    def unfinished(self, repository: names.Repository) -> Iterator[WorkflowRun]:
+        """List the runs that are queued or in progress, page by page."""
+        path = f"/repos/{repository}/actions/runs"
+        for status in ("queued", "in_progress"):
+            for run in self._listed(repository, path, "workflow_runs", {"status": status}):
+                yield _run(f"GitHub GET {path}", run)
+
+    def _listed(
+        self, repository: names.Repository, path: str, member: str, parameters: Mapping[str, str]
+    ) -> Iterator[Any]:
+        """Yield every element of a list, page by page."""
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {**parameters, "per_page": str(_PER_PAGE), "page": str(page)}
+            content = self._get(repository, path, asked)
+            listed = content.get(member) if isinstance(content, dict) else None
+            if not isinstance(listed, list):
+                raise _unexpected(f"GitHub GET {path}", f"the answer has no list {member}")
+            yield from listed
+            if len(listed) < _PER_PAGE:
+                return
+        raise _unexpected(f"GitHub GET {path}", f"there are more than {_MOST_PAGES * _PER_PAGE} {member}")
+
+    def _get(self, repository: names.Repository, path: str, parameters: Mapping[str, str]) -> Any:
         operation = f"GitHub GET {path}"
         if not self._token.reveal():
             problem = "there is no token for GitHub."
             raise errors.PermissionDenied(operation, "NoToken", problem, remedy="Set github-token.")
-        for page in range(1, _MOST_PAGES + 1):
-            listed = self._page(repository, operation, path, page)
-            yield from (_job(operation, each) for each in listed)
-            if len(listed) < _JOBS_PER_PAGE:
-                return
-        raise _unexpected(operation, f"the run has more than {_MOST_PAGES * _JOBS_PER_PAGE} jobs")
-
-    def _page(self, repository: names.Repository, operation: str, path: str, page: int) -> list[Any]:
         request = github_get.Request(
             operation=operation,
             url=f"{self._api_url}{path}",
             token=self._token,
-            parameters={"filter": "latest", "per_page": str(_JOBS_PER_PAGE), "page": str(page)},
+            parameters=parameters,
             problem=f"no usable answer from {self._api_url}.",
             headers=_HEADERS,
             retries=_RETRIES,
@@ -74,10 +99,18 @@ class WorkflowRuns:
         answer = github_get.get(request, self._hooks)
         if not answer.ok:
             raise _refused(operation, repository, answer)
-        listed = answer.content.get("jobs") if isinstance(answer.content, dict) else None
-        if not isinstance(listed, list):
-            raise _unexpected(operation, "the answer is not a list of jobs")
-        return listed
+        return answer.content
+
+
+def _run(operation: str, run: Any) -> WorkflowRun:
+    """Read a run; one that is not clearly completed is not."""
+    identifier, attempt = (run.get(name) if isinstance(run, dict) else None for name in ("id", "run_attempt"))
+    if type(identifier) is not int or type(attempt) is not int or attempt < 1:
+        raise _unexpected(operation, "a run in the answer has no id or no attempt")
+    completed = run.get("status") == "completed"
+    # A run has no member for this; nothing of a completed run changes later, unless it begins another attempt.
+    completed_at = records.read_moment(run.get("updated_at")) if completed else None
+    return WorkflowRun(id=str(identifier), attempt=attempt, completed_at=completed_at)
 
 
 def _job(operation: str, job: Any) -> WorkflowJob:
@@ -89,6 +122,7 @@ def _job(operation: str, job: Any) -> WorkflowJob:
         name=str(job.get("name") or "a job without a name"),
         labels=tuple(each for each in labels if isinstance(each, str)) if isinstance(labels, list) else (),
         completed=job.get("status") == "completed",
+        queued_since=records.read_moment(job.get("created_at")) if job.get("status") == "queued" else None,
         url=url if isinstance(url, str) and url.startswith(("https://", "http://")) else "",
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from refresh.credentials import Secrets
+from refresh.credentials import Secret, Secrets
 from refresh.desired import DesiredState, RootVolume
 from refresh.errors import InputErrors
 from refresh.inputs import access, checks, pool_access, secrets, table, workflow
@@ -64,7 +64,9 @@ def load(environ: Mapping[str, str]) -> Inputs:
     )
     checks.odd_durations(reader, desired)
     as_json = bool(given["log-format"])
-    return Inputs(desired, Secrets(github, pool.id_tokens), tuple(reader.warnings), tuple(reader.notices), as_json)
+    workflow_token = Secret(given["workflow-token"] or "")
+    found = Secrets(github, pool.id_tokens, workflow_token)
+    return Inputs(desired, found, tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
 def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:

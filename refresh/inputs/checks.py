@@ -75,16 +75,23 @@ def accounts(reader: Reader, role: Role | None, allowed: tuple[str, ...] | None)
 
 
 def limited_classes(reader: Reader, given: Mapping[str, Any]) -> None:
-    """Refuse a limit for a resource class that the pool does not have; bad classes are reported by themselves."""
+    """Refuse numbers for resource classes that the pool does not have; bad classes are reported by themselves."""
     classes = given["resource-class-config"]
     if classes is None:
         classes = () if reader.given("resource-class-config") else DEFAULT_RESOURCE_CLASSES
     known = [each.name for each in classes]
-    unknown_names = [name for name, _ in given["max-instances"] or () if name not in known]
-    if known and unknown_names:
-        names_shown = ", ".join(map(cut, unknown_names))
-        problem = Problem(f"not in resource-class-config: {names_shown}", f"the classes are {', '.join(known)}")
-        reader.refuse("max-instances", problem, reader.text("max-instances"))
+    for limit in ("max-instances", "min-idle", "prices"):
+        unknown_names = [name for name, _ in given[limit] or () if name not in known]
+        if known and unknown_names:
+            names_shown = ", ".join(map(cut, unknown_names))
+            problem = Problem(f"not in resource-class-config: {names_shown}", f"the classes are {', '.join(known)}")
+            reader.refuse(limit, problem, reader.text(limit))
+    most = dict(given["max-instances"] or ())
+    above = [name for name, number in given["min-idle"] or () if number > most.get(name, number)]
+    if above:
+        names_shown = ", ".join(map(cut, above))
+        problem = Problem(f"above max-instances: {names_shown}", "lower it, or raise max-instances")
+        reader.refuse("min-idle", problem, reader.text("min-idle"))
 
 
 def script(reader: Reader, text: str) -> None:

@@ -1,9 +1,9 @@
-"""Durations as in inputs: `90s`, `30m`, `2h` or `7d`."""
+"""Durations as in inputs: `90s`, `30m`, `2h` or `7d`; and times of the day."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
 from refresh.inputs.parsers import Problem
@@ -31,6 +31,13 @@ def parser(smallest: timedelta, largest: timedelta, *, bare_seconds: bool = Fals
         return length
 
     return parse
+
+
+def time_of_day(value: str) -> time:
+    """Parse `07:00`."""
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise Problem("a time of the day expected, in UTC", "write 07:00")
+    return time.fromisoformat(value)
 
 
 def _length(value: str, *, bare_seconds: bool = False) -> timedelta | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from refresh.desired import Tags
 from refresh.inputs import json_objects
 from refresh.inputs.parsers import Problem, cut
 from refresh.pool import ownership
+from refresh.pool.usage import UsageClass
 
 VOLUME_TYPES = ("gp2", "gp3")
 """The types that can be booted from and need only a size: io1 and io2 need IOPS as well."""
@@ -20,8 +22,10 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
 """
 _LONGEST_TAG_VALUE = 256
 _IN_TAG_VALUES = " _.:/=+-@"
-MOST_INSTANCES = 10_000
+MOST_INSTANCES, MOST_IDLE = 10_000, 1_000
 _LIMITS = 'write {"large": 20}'
+_MINIMUM = 'write {"large": 2}'
+_PRICES = 'write {"large": 0.096}'
 
 
 def volume_type(value: str) -> str:
@@ -66,13 +70,42 @@ def _tag_problem(key: str, separator: str, value: str) -> str:
 
 def max_instances(value: str) -> tuple[tuple[str, int], ...]:
     """Parse `{"<class>": n}`, in the order given; digits in quotes are a number."""
-    return tuple((name, _limit(name, each)) for name, each in json_objects.parsed(value, _LIMITS).items())
+    parsed = json_objects.parsed(value, _LIMITS).items()
+    return tuple((name, _number(name, each, MOST_INSTANCES, _LIMITS)) for name, each in parsed)
 
 
-def _limit(name: str, value: object) -> int:
+def min_idle(value: str) -> tuple[tuple[str, int], ...]:
+    """Parse `{"<class>": n}`; a class with 0 is left out."""
+    parsed = json_objects.parsed(value, _MINIMUM).items()
+    found = tuple((name, _number(name, each, MOST_IDLE, _MINIMUM)) for name, each in parsed)
+    return tuple((name, number) for name, number in found if number)
+
+
+def prices(value: str) -> tuple[tuple[str, Decimal], ...]:
+    """Parse `{"<class>": 0.096}`; a number in quotes is a number."""
+    return tuple((name, _price(name, each)) for name, each in json_objects.parsed(value, _PRICES).items())
+
+
+def usage_class(value: str) -> UsageClass:
+    """Parse how instances are launched."""
+    try:
+        return UsageClass(value)
+    except ValueError:
+        raise Problem("on-demand or spot expected", "write one of them") from None
+
+
+def _number(name: str, value: object, most: int, example: str) -> int:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_INSTANCES:
-        expected = f"a whole number of machines from 0 to {MOST_INSTANCES} expected"
-        raise Problem(f"{cut(name)}: {expected}, not {json_objects.shown(value)}", _LIMITS)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        expected = f"a whole number of machines from 0 to {most} expected"
+        raise Problem(f"{cut(name)}: {expected}, not {json_objects.shown(value)}", example)
     return value
+
+
+def _price(name: str, value: object) -> Decimal:
+    text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
+    price = Decimal(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", text) else None
+    if price is None:
+        raise Problem(f"{cut(name)}: a price per hour expected, not {json_objects.shown(value)}", _PRICES)
+    return price

@@ -640,6 +640,80 @@ INPUTS = (
         ),
     ),
     Input(
+        name="min-idle",
+        field="min_idle",
+        parse=resources.min_idle,
+        readme=True,
+        absent="none",
+        summary='instances of each resource class that wait for a run at least, `{"<class>": n}`',
+        description=(
+            'Instances that wait for a run at least, by resource class, as JSON: `{"<class>": n}`, 0 to 1000 each. '
+            "Each run launches what is missing, within `max-instances`, and extends the time of those that wait. "
+            "Without a run they end within an hour. A class that is left out, or has 0, gets none."
+        ),
+    ),
+    Input(
+        name="min-idle-usage-class",
+        field="min_idle_usage_class",
+        parse=resources.usage_class,
+        choices=("on-demand", "spot"),
+        summary="whether the instances of min-idle are on-demand or spot",
+        description="Whether the instances of `min-idle` are `on-demand` or `spot`; only such ones count.",
+    ),
+    Input(
+        name="prices",
+        field="prices",
+        parse=resources.prices,
+        absent="no costs are shown",
+        summary='what an instance of each resource class costs per hour, `{"<class>": 0.096}`',
+        description=(
+            'What an instance costs per hour, by resource class, as JSON: `{"<class>": 0.096}`, in your currency. '
+            "With it, plans show what launches cost, and the history what was spent."
+        ),
+    ),
+    Input(
+        name="rescue-stranded-jobs",
+        field="rescue_stranded_jobs",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="get machines for jobs that were re-run without their provision job",
+        description=(
+            'Whether jobs get machines that were run again without their provision job, as "Re-run failed jobs" does, '
+            "`true` or `false`. Without it they wait for 24 hours. It needs `actions: read`."
+        ),
+    ),
+    Input(
+        name="workflow-token",
+        parse=parsers.github_token,
+        secret=True,
+        default="${{ github.token }}",
+        summary="token that may read the repository's workflow runs (`actions: read`)",
+        description=(
+            "Token that may read the workflow runs of the repository; the workflow's own is enough, with `permissions: "
+            "actions: read`. Without this permission, machines of runs that ended without a release stay until their "
+            "time is over."
+        ),
+    ),
+    Input(
+        name="daily-summary",
+        field="daily_summary",
+        parse=durations.time_of_day,
+        absent="never",
+        summary="time of the day, in UTC, after which a run shows what the pool did in 24 hours",
+        description=(
+            "Time of the day in UTC, such as `07:00`. The first run after it adds a section to its summary: what the "
+            "pool did in the last 24 hours. Without it, never."
+        ),
+    ),
+    Input(
+        name="metrics",
+        field="metrics",
+        parse=parsers.boolean,
+        type="boolean",
+        summary="send metrics to CloudWatch",
+        description="Whether each run sends metrics to CloudWatch, in one call, `true` or `false`.",
+    ),
+    Input(
         name="max-instance-age",
         field="max_instance_age",
         parse=durations.parser(timedelta(hours=1), timedelta(days=365)),

@@ -23,6 +23,11 @@ METADATA_IDENTIFIERS = (
 )
 """Every METADATA item, read together at the start of a run; the component that keeps it describes it."""
 
+WARM_POOL_IDENTIFIER = "warm_pool"
+DAILY_SUMMARY_IDENTIFIER = "daily_summary"
+OPTIONAL_IDENTIFIERS = (WARM_POOL_IDENTIFIER, DAILY_SUMMARY_IDENTIFIER)
+"""METADATA items that only some pools have; they are read with the others."""
+
 SETTINGS_IDENTIFIER = "doors"
 """The SETTINGS item, from which `provision` and `release` read what they need of the pool."""
 

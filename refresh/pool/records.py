@@ -161,6 +161,10 @@ class InstanceRecord:
     """The threshold for which a message to the original's `provision` was sent."""
     template_version: str = ""
     """The version of the launch template that the instance was launched from, by our `provision`."""
+    launched_at: str = ""
+    """When it was launched; written with its first record, but for machines of the original's `provision`."""
+    busy_seconds: int = 0
+    """For how long runs have had it, as far as they have released it."""
     ended: tuple[tuple[str, str], ...] = ()
     """What a mark recorded: `endedState`, `endedRunId`, `endedThreshold`, `endedReason`, `endedBy`."""
 
@@ -185,7 +189,10 @@ class Unreadable:
 
 
 ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason", "endedBy")
-DOOR_ATTRIBUTES = ("lastRunId", "releasedAt", "freshFor", "offeredFor", "templateVersion")
+DOOR_ATTRIBUTES = (
+    *("lastRunId", "releasedAt", "freshFor", "offeredFor", "templateVersion"),
+    *("launchedAt", "busySeconds"),
+)
 """Optional attributes that only our `provision` and `release` write and read."""
 INSTANCE_ATTRIBUTES = (
     *("SK", "state", "runId", "threshold", "updatedAt", "resourceClass", "instanceType", "usageClass"),
@@ -235,6 +242,8 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
         fresh_for=text(wire, "freshFor") or "",
         offered_for=text(wire, "offeredFor") or "",
         template_version=text(wire, "templateVersion") or "",
+        launched_at=text(wire, "launchedAt") or "",
+        busy_seconds=max(number(wire, "busySeconds") or 0, 0),
         ended=tuple((name, value) for name in ENDED_ATTRIBUTES if (value := text(wire, name)) is not None),
     )
 

@@ -54,7 +54,7 @@ def start(desired: DesiredState, clients: Clients, clock: Clock, executor: Execu
     table, template = names.table(desired.repository), names.launch_template(desired.repository)
     description = SharedRead(executor, partial(describe_table, clients.dynamodb, table))
     script = stored_script(desired.pre_runner_script)
-    others = (script.identifier,) if script else ()
+    others = (*names.OPTIONAL_IDENTIFIERS, *((script.identifier,) if script else ()))
     metadata = MetadataItems(
         clients.dynamodb, table, clock, executor, partial(_table_is_gone, description), others=others
     )

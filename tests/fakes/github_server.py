@@ -36,6 +36,8 @@ class GitHubServer(Serving):
         """As GitHub lists them: id, name, status, busy."""
         self.jobs: dict[str, list[dict[str, Any]]] = {}
         """By the run's id, as GitHub lists them; a run that is not among them does not exist."""
+        self.workflow_runs: dict[str, dict[str, Any]] = {}
+        """By id, as GitHub shows them; see `workflow_run`."""
         self.reads_actions = True
         """Whether the job's token has `actions: read`."""
         self.token_life = timedelta(hours=1)
@@ -60,7 +62,7 @@ class GitHubServer(Serving):
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": canaries.REQUEST,
         }
 
-    def answer(  # noqa: PLR0911 - one return an answer
+    def answer(  # noqa: C901, PLR0911 - one return an answer
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, bytes]:
         """Answer one request."""
@@ -84,8 +86,10 @@ class GitHubServer(Serving):
                 expires_at = datetime.now(UTC) + self.token_life
                 token = {"token": f"{canaries.REGISTRATION}{self._issued}", "expires_at": expires_at.isoformat()}
                 return 201, json.dumps(token).encode()
-            case "GET", "runners" | "jobs":
+            case "GET", "runners" | "jobs" | "runs":
                 return self._listed(plain, parse_qs(query))
+            case "GET", number if number.isdigit() and "/actions/runs/" in plain:
+                return self._run(number)
             case "DELETE", number if number.isdigit():
                 before = len(self.runners)
                 self.runners = [each for each in self.runners if each["id"] != int(number)]
@@ -117,14 +121,24 @@ class GitHubServer(Serving):
 
     def _listed(self, path: str, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
         *_, run_id, name = path.split("/")
-        if name == "jobs" and not self.reads_actions:
+        if name != "runners" and not self.reads_actions:
             return 403, b'{"message": "Resource not accessible by integration"}'
         listed = self.runners if name == "runners" else self.jobs.get(run_id)
+        if name == "runs":
+            status = query.get("status", [""])[0]
+            listed = [each for each in self.workflow_runs.values() if status in {"", each["status"]}]
+            name = "workflow_runs"
         if listed is None:
             return 404, b'{"message": "Not Found"}'
         size, page = (int(query.get(each, [default])[0]) for each, default in (("per_page", "30"), ("page", "1")))
         shown = listed[(page - 1) * size : page * size]
         return 200, json.dumps({"total_count": len(listed), name: shown}).encode()
+
+    def _run(self, run_id: str) -> tuple[int, bytes]:
+        if not self.reads_actions:
+            return 403, b'{"message": "Resource not accessible by integration"}'
+        found = self.workflow_runs.get(run_id)
+        return (200, json.dumps(found).encode()) if found else (404, b'{"message": "Not Found"}')
 
 
 class _Server(ThreadingHTTPServer):
@@ -143,6 +157,20 @@ def job(number: int, name: str, *labels: str, status: str = "queued") -> dict[st
         "status": status,
         "conclusion": "success" if status == "completed" else None,
         "html_url": f"https://github.com/octo/widgets/actions/runs/77/job/{number}",
+    }
+
+
+def workflow_run(
+    number: int, status: str = "completed", attempt: int = 1, updated_at: datetime | None = None
+) -> dict[str, Any]:
+    """Give a workflow run as GitHub shows it."""
+    return {
+        "id": number,
+        "run_attempt": attempt,
+        "status": status,
+        "conclusion": "success" if status == "completed" else None,
+        "updated_at": (updated_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "html_url": f"https://github.com/octo/widgets/actions/runs/{number}",
     }
 
 

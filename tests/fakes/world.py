@@ -22,6 +22,7 @@ from refresh.clients import aws, connect
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import ProcessHooks
+from refresh.clients.workflow_runs import WorkflowRuns
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.pool.batches import batches
@@ -138,7 +139,8 @@ class World:
     def _services(self, connect: Callable[..., Clients], **changed: str) -> Clients:
         given = inputs.load(self.environ(**changed))
         github = GitHub(given.desired, given.secrets.github, HOOKS)
-        return evolve(connect(self.aws.url, self.dynamodb_url), github=github)
+        runs = WorkflowRuns(given.desired.github_api_url, given.secrets.workflow, HOOKS)
+        return evolve(connect(self.aws.url, self.dynamodb_url), github=github, runs=runs)
 
     def _connected(self) -> Clients:
         return own_clients(self.aws.url, self.dynamodb_url)

@@ -71,7 +71,8 @@ class Pool:
     def clients(self) -> Clients:
         """The clients of a run."""
         dynamodb, ec2, sqs = (cast("Any", each) for each in (self.dynamodb, self.ec2, self.sqs))
-        return Clients(dynamodb, ec2, sqs, GitHub(self.account), cast("Any", OnDemand(self.account)))
+        github = GitHub(self.account)
+        return Clients(dynamodb, ec2, sqs, github, github, cast("Any", OnDemand(self.account)))
 
     def run(self, **changes: Any) -> Report:
         """Run refresh once, in one thread."""

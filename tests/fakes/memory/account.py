@@ -66,6 +66,10 @@ class State:
     market: Market = field(factory=Market)
     """What the launches of fleets meet."""
     runners: dict[int, Any] = field(factory=dict)
+    runs: dict[str, Any] = field(factory=dict)
+    """GitHub's workflow runs, by their ids; one that is not here is unknown to GitHub."""
+    metrics: list[Any] = field(factory=list)
+    """What was sent to CloudWatch, one entry a call."""
     jobs: dict[str, list[Any]] = field(factory=dict)
     """The jobs of workflow runs, by the run's id."""
     false_empty: int = 0

@@ -10,7 +10,7 @@ from attrs import define
 from refresh import errors
 from refresh.credentials import Secret
 from refresh.pool import names
-from refresh.ports import IssuedToken, RunnerRegistration, WorkflowJob
+from refresh.ports import IssuedToken, RunnerRegistration, WorkflowJob, WorkflowRun
 from tests.fakes import canaries
 from tests.fakes.memory.account import Account, operation
 
@@ -65,3 +65,16 @@ class GitHub:
     def jobs(self, _repository: names.Repository, run_id: str) -> list[WorkflowJob]:
         """List the jobs of a run."""
         return list(self.account.state.jobs.get(run_id, ()))
+
+    @operation("github:GetRun")
+    def run(self, _repository: names.Repository, run_id: str) -> WorkflowRun:
+        """Describe a run."""
+        found: WorkflowRun | None = self.account.state.runs.get(run_id)
+        if found is None:
+            raise errors.PermissionDenied("github:GetRun", "404", "Not Found")
+        return found
+
+    @operation("github:ListRuns")
+    def unfinished(self, _repository: names.Repository) -> list[WorkflowRun]:
+        """List the runs that are queued or in progress."""
+        return [each for each in self.account.state.runs.values() if each.completed_at is None]

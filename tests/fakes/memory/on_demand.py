@@ -29,6 +29,15 @@ class OnDemand:
         """Give Systems Manager's."""
         return self
 
+    def cloudwatch(self) -> OnDemand:
+        """Give CloudWatch's."""
+        return self
+
+    @operation("cloudwatch:PutMetricData", writes=True)
+    def put_metric_data(self, **request: Any) -> None:
+        """Keep what was sent."""
+        self.account.state.metrics.append(request)
+
     @operation("sts:GetCallerIdentity")
     def get_caller_identity(self) -> dict[str, Any]:
         """Give the account."""
