@@ -1,13 +1,16 @@
-"""The inputs about AWS resources: tags that every launch can carry, and a volume that can boot."""
+"""The inputs about AWS resources: tags, volumes, and how many instances there may and must be."""
 
 from __future__ import annotations
 
+from datetime import time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from refresh.desired import RootVolume
 from refresh.inputs import resources
+from refresh.pool.usage import UsageClass
 from tests.unit.inputs.bad_inputs import load, refused, row, rows
 
 if TYPE_CHECKING:
@@ -122,3 +125,52 @@ def test_bad_limits_are_refused(given: Mapping[str, str], key: str) -> None:
 def test_limits_are_not_compared_with_classes_that_cannot_be_read() -> None:
     """The classes alone are reported."""
     refused({"resource-class-config": "{}", LIMITS: '{"lage": 1}'}, "0 classes")
+
+
+IDLE, PRICES, DAILY, USAGE = "min-idle", "prices", "daily-summary", "min-idle-usage-class"
+
+
+@pytest.mark.shows("B112")
+def test_a_minimum_of_zero_is_none() -> None:
+    assert load(min_idle='{"large": 2, "xlarge": "1", "2xlarge": 0}').desired.min_idle == (("large", 2), ("xlarge", 1))
+    assert load(min_idle="{}").desired.min_idle == load().desired.min_idle == ()
+    assert load(min_idle='{"large": 2}', max_instances='{"large": 2}').desired.min_idle == (("large", 2),)
+
+
+def test_prices_are_exact() -> None:
+    given = '{"large": 0.096, "xlarge": "1.5", "2xlarge": 3}'
+    assert dict(load(prices=given).desired.prices) == {
+        "large": Decimal("0.096"),
+        "xlarge": Decimal("1.5"),
+        "2xlarge": Decimal(3),
+    }
+
+
+def test_what_waits_may_be_spot_and_a_summary_has_its_time() -> None:
+    desired = load(min_idle_usage_class="spot", daily_summary="07:05").desired
+    assert (desired.min_idle_usage_class, desired.daily_summary) == (UsageClass.SPOT, time(7, 5))
+    assert (load().desired.min_idle_usage_class, load().desired.daily_summary) == (UsageClass.ON_DEMAND, None)
+
+
+@pytest.mark.shows("B110", "B111", "B113", "B114", "B115")
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        *rows("B110", IDLE, "a JSON object expected", list="[2]", number="2"),
+        *rows("B110", IDLE, "a whole number of machines from 0 to 1000 expected", more='{"large": 1001}'),
+        *rows("B110", IDLE, "expected, not -1", negative='{"large": -1}'),
+        *rows("B110", IDLE, "expected, not true", truth='{"large": true}'),
+        *rows("B110", IDLE, "not in resource-class-config: 'lage'", word='{"lage": 1}'),
+        row("B111", "above", {IDLE: '{"large": 3}', LIMITS: '{"large": 2}'}, "above max-instances: 'large'"),
+        row("B111", "none", {IDLE: '{"large": 3}', LIMITS: '{"large": 0}'}, "above max-instances: 'large'"),
+        *rows("B113", USAGE, "on-demand or spot expected", any="any", case="Spot"),
+        *rows("B114", PRICES, "a price per hour expected", currency='{"large": "$1"}', negative='{"large": -1}'),
+        *rows("B114", PRICES, "a price per hour expected", huge='{"large": 1000000}', truth='{"large": true}'),
+        *rows("B114", PRICES, "a price per hour expected", list='{"large": [1]}', power='{"large": 1e-30}'),
+        *rows("B114", PRICES, "not in resource-class-config: 'lage'", word='{"lage": 1}'),
+        *rows("B115", DAILY, "a time of the day expected", short="7:00", late="24:00", seconds="07:00:00"),
+        *rows("B115", DAILY, "a time of the day expected", zone="07:00 CET", hour="7", word="noon"),
+    ],
+)
+def test_bad_minimums_prices_and_times_are_refused(given: Mapping[str, str], key: str) -> None:
+    refused(given, key)

@@ -37,7 +37,7 @@ def test_defaults_that_are_shown_of_provision_are_those_in_force() -> None:
 
 def test_every_secret_is_listed_once() -> None:
     """Although actions describe the token differently."""
-    assert table.SECRETS == ("github-token", "github-app-private-key")
+    assert table.SECRETS == ("github-token", "github-app-private-key", "workflow-token")
 
 
 @pytest.mark.parametrize("each", [each for each in table.INPUTS if each.words], ids=lambda each: each.name)
