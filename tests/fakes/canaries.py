@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MARKER = "CANARY"
 PAT = "PAT-CANARY-5e1f"
+WORKFLOW = "WORKFLOW-CANARY-5e1f"
 REGISTRATION = "REG-CANARY-"
 DOWNLOAD = "DOWNLOAD-CANARY"
 INSTALLATION = "INSTALLATION-CANARY-"
@@ -30,6 +31,7 @@ AWS_SECRET_KEY = "AWS/SECRET+CANARY/77aZ0123456789abcdef+/"
 AWS_SESSION_TOKEN = "AWS//SESSION+CANARY/77aZ+0123456789/abcdef=="
 PLANTED = {
     "personal access token": PAT,
+    "workflow's token": WORKFLOW,
     "registration token": REGISTRATION,
     "runner download token": DOWNLOAD,
     "App's installation token": INSTALLATION,

@@ -31,7 +31,8 @@ _MASK = re.compile(r"^(\[[^\n]*\] *\| )?::add-mask::.*$", re.MULTILINE)
 """`act` prefixes each line with the job's name."""
 _REGISTRATION = re.compile(re.escape(canaries.REGISTRATION) + r"[\w-]+")
 _FOR_GITHUB = re.compile(
-    rf"(token|bearer) ((ghs_)?{canaries.PAT}|ghs_{canaries.INSTALLATION}\d*|{canaries.REQUEST})", re.IGNORECASE
+    rf"(token|bearer) ((ghs_)?{canaries.PAT}|{canaries.WORKFLOW}|ghs_{canaries.INSTALLATION}\d*|{canaries.REQUEST})",
+    re.IGNORECASE,
 )
 _GIVEN_TO_JOB = re.compile(rb"ACTIONS_ID_TOKEN_REQUEST_TOKEN: \S+")
 """Workflows of tests contain what GitHub would give their job."""

@@ -55,6 +55,7 @@ INPUTS = {
     "ami": IMAGE,
     "iam-instance-profile": PROFILE,
     "github-token": canaries.PAT,
+    "workflow-token": canaries.WORKFLOW,
 }
 
 
