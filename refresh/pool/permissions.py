@@ -29,15 +29,21 @@ class Needs:
     why: str = ""
     statement: Statement | None = None
     """Allows the action that has the operation's name; None where IAM asks for no such action."""
-    also: Mapping[str, Statement] = field(factory=dict, kw_only=True)
-    """More actions that AWS asks for."""
+    also: Mapping[str, Statement | tuple[Statement, ...]] = field(factory=dict, kw_only=True)
+    """More actions that AWS asks for; several statements for an action on several kinds of resources."""
     only_with: str = field(default="", kw_only=True)
     """The input without which the operation is never called."""
     writes: bool = field(default=False, kw_only=True)
 
-    def actions(self, operation: str) -> dict[str, Statement]:
-        """Return each action with the statement that allows it."""
-        return {**({operation: self.statement} if self.statement else {}), **self.also}
+    def actions(self, operation: str) -> list[tuple[str, Statement]]:
+        """Return each action with a statement that allows it, more than once with several statements."""
+        own = [(operation, self.statement)] if self.statement else []
+        also = [
+            (action, each)
+            for action, allowed in self.also.items()
+            for each in (allowed if isinstance(allowed, tuple) else (allowed,))
+        ]
+        return own + also
 
 
 Calls = Mapping[str, Needs]
@@ -68,6 +74,58 @@ TAGGED_INSTANCES = Statement(
     {"StringEquals": {f"aws:ResourceTag/{ownership.SELF_TERMINATION_TAG}": "true"}},
 )
 
+_IN_REGION = "arn:aws:ec2:REGION:ACCOUNT"
+_IMAGES = "arn:aws:ec2:REGION::image/*"
+_TEMPLATE = f"{_IN_REGION}:launch-template/LAUNCH-TEMPLATE"
+_UNCHANGED = {"ArnLike": {"ec2:LaunchTemplate": _TEMPLATE}, "Bool": {"ec2:IsLaunchTemplateResource": "true"}}
+"""Only what the template names: no other image, snapshot or security group."""
+
+FLEETS = Statement(
+    "Fleets",
+    (
+        f"{_IN_REGION}:fleet/*",
+        _IMAGES,
+        f"{_IN_REGION}:instance/*",
+        f"{_IN_REGION}:launch-template/*",
+        f"{_IN_REGION}:subnet/*",
+        f"{_IN_REGION}:volume/*",
+    ),
+)
+"""A fleet alone starts nothing: EC2 also asks whether its caller may run instances."""
+FROM_TEMPLATE = Statement(
+    "LaunchFromTemplate",
+    (
+        _IMAGES,
+        _TEMPLATE,
+        f"{_IN_REGION}:security-group/*",
+        "arn:aws:ec2:REGION::snapshot/*",
+        f"{_IN_REGION}:volume/*",
+    ),
+    _UNCHANGED,
+)
+TAGGED = Statement(
+    "LaunchTaggedInstances",
+    (f"{_IN_REGION}:instance/*",),
+    {**_UNCHANGED, "StringEquals": {f"aws:RequestTag/{ownership.SELF_TERMINATION_TAG}": "true"}},
+)
+"""An instance without the tag could be ended by no role of the pool."""
+IN_SUBNETS = Statement(
+    "LaunchInSubnets",
+    (f"{_IN_REGION}:network-interface/*", f"{_IN_REGION}:spot-instances-request/*", f"{_IN_REGION}:subnet/*"),
+)
+"""The template names no subnet, and AWS has no such condition for requests of spot instances."""
+AT_LAUNCH = Statement(
+    "TagAtLaunch",
+    (f"{_IN_REGION}:fleet/*", f"{_IN_REGION}:instance/*", f"{_IN_REGION}:volume/*"),
+    {"StringEquals": {"ec2:CreateAction": ("CreateFleet", "RunInstances")}},
+)
+ON_LAUNCH: Mapping[str, Statement | tuple[Statement, ...]] = {
+    "ec2:CreateTags": AT_LAUNCH,
+    "iam:PassRole": RUNNER_ROLE,
+    "ssm:GetParameters": IMAGE_PARAMETER,
+    "ec2:RunInstances": (FROM_TEMPLATE, TAGGED, IN_SUBNETS),
+}
+"""What EC2 also checks for the caller of `CreateFleet`."""
 
 OWN_REPORT = f"{records.AGENT}#${{aws:userid}}"
 """The entity of the report that an instance writes itself; for IAM the variable is the role's id and the instance's.

@@ -4,67 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.pool import ownership, records
+from refresh.pool import records
 from refresh.pool.permissions import (
     ANY_REPORT,
     EC2,
-    IMAGE_PARAMETER,
+    FLEETS,
+    ON_LAUNCH,
     QUEUES,
-    RUNNER_ROLE,
     TAGGED_INSTANCES,
     Needs,
-    Statement,
     items,
 )
 
 if TYPE_CHECKING:
     from refresh.pool.permissions import Calls
-
-_IN_REGION = "arn:aws:ec2:REGION:ACCOUNT"
-_IMAGES = "arn:aws:ec2:REGION::image/*"
-_TEMPLATE = f"{_IN_REGION}:launch-template/LAUNCH-TEMPLATE"
-_UNCHANGED = {"ArnLike": {"ec2:LaunchTemplate": _TEMPLATE}, "Bool": {"ec2:IsLaunchTemplateResource": "true"}}
-"""Only what the template names: no other image, snapshot or security group."""
-
-FLEETS = Statement(
-    "Fleets",
-    (
-        f"{_IN_REGION}:fleet/*",
-        _IMAGES,
-        f"{_IN_REGION}:instance/*",
-        f"{_IN_REGION}:launch-template/*",
-        f"{_IN_REGION}:subnet/*",
-        f"{_IN_REGION}:volume/*",
-    ),
-)
-"""A fleet alone starts nothing: EC2 also asks whether its caller may run instances."""
-FROM_TEMPLATE = Statement(
-    "LaunchFromTemplate",
-    (
-        _IMAGES,
-        _TEMPLATE,
-        f"{_IN_REGION}:security-group/*",
-        "arn:aws:ec2:REGION::snapshot/*",
-        f"{_IN_REGION}:volume/*",
-    ),
-    _UNCHANGED,
-)
-TAGGED = Statement(
-    "LaunchTaggedInstances",
-    (f"{_IN_REGION}:instance/*",),
-    {**_UNCHANGED, "StringEquals": {f"aws:RequestTag/{ownership.SELF_TERMINATION_TAG}": "true"}},
-)
-"""An instance without the tag could be ended by no role of the pool."""
-IN_SUBNETS = Statement(
-    "LaunchInSubnets",
-    (f"{_IN_REGION}:network-interface/*", f"{_IN_REGION}:spot-instances-request/*", f"{_IN_REGION}:subnet/*"),
-)
-"""The template names no subnet, and AWS has no such condition for requests of spot instances."""
-AT_LAUNCH = Statement(
-    "TagAtLaunch",
-    (f"{_IN_REGION}:fleet/*", f"{_IN_REGION}:instance/*", f"{_IN_REGION}:volume/*"),
-    {"StringEquals": {"ec2:CreateAction": ("CreateFleet", "RunInstances")}},
-)
 
 _READ = items(
     "ReadPool",
@@ -99,11 +52,7 @@ CALLS: Calls = {
         "machines are missing; EC2 also checks `ec2:RunInstances` and the others for the caller, "
         "`ssm:GetParameters` with `ami: resolve:ssm:...`",
         FLEETS,
-        also={
-            "ec2:CreateTags": AT_LAUNCH,
-            "iam:PassRole": RUNNER_ROLE,
-            "ssm:GetParameters": IMAGE_PARAMETER,
-        },
+        also=ON_LAUNCH,
         writes=True,
     ),
     "ec2:DescribeInstances": Needs(
@@ -120,9 +69,3 @@ CALLS: Calls = {
         "before any write: the account of the credentials; no policy is needed", only_with="allowed-account-ids"
     ),
 }
-"""By operation; `ec2:RunInstances` has several statements, see `LAUNCHES`."""
-LAUNCHES: tuple[Calls, ...] = tuple(
-    {"ec2:CreateFleet": Needs(also={"ec2:RunInstances": statement}, writes=True)}
-    for statement in (FROM_TEMPLATE, TAGGED, IN_SUBNETS)
-)
-"""One action with a statement for each kind of resource."""

@@ -36,7 +36,7 @@ class Call:
 
     def actions(self) -> list[tuple[str, Statement]]:
         """Return its actions with the statements that allow them; two parts may need one for different resources."""
-        pairs = [pair for each in self.needs for pair in each.actions(self.operation).items()]
+        pairs = [pair for each in self.needs for pair in each.actions(self.operation)]
         return [pair for number, pair in enumerate(pairs) if pair not in pairs[:number]]
 
     def only_with(self, given: str) -> bool:
@@ -88,10 +88,9 @@ REFRESH = merged(_REFRESH)
 """What a run of refresh can call."""
 RELEASE = merged((refresh.release.calls.CALLS, refresh.clients.calls.CALLS))
 """What a run of release can call."""
-_PROVISION = (refresh.provision.calls.CALLS, *refresh.provision.calls.LAUNCHES)
-PROVISION = merged((*_PROVISION, refresh.clients.calls.CALLS))
+PROVISION = merged((refresh.provision.calls.CALLS, refresh.clients.calls.CALLS))
 """What a run of provision can call."""
-PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS, *_PROVISION))
+PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS, refresh.provision.calls.CALLS))
 """What the program can call, whichever action runs it."""
 AGENT = merged((refresh.agent.calls.CALLS, refresh.agent.calls.ORIGINAL_CALLS))
 """What the agent can call on an instance."""
