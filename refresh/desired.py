@@ -20,6 +20,10 @@ LONGEST_RUNTIME = timedelta(hours=120)
 """The maximum of max-runtime."""
 REGISTRATION_TOKEN_LIFE = timedelta(hours=1)
 """How long a registration token of GitHub is valid."""
+INSTANCE_TYPES = ("c*", "m*", "r*")
+"""Patterns of the instance types that are launched unless a run asks for others; `*` stands for any characters."""
+MAX_PRICE_OVER_LOWEST = 100
+"""By how many percent an on-demand type may cost more than the cheapest that fits, unless a run says otherwise."""
 
 
 ALL_NAMES = "*"
@@ -156,7 +160,7 @@ class DesiredProvision(PoolAccess):
     """Which machines of the pool may be claimed; new ones are launched as the first of them."""
     fallback: bool = False
     """Whether on-demand machines are launched if there are no spot machines."""
-    instance_types: tuple[str, ...] = ("c*", "m*", "r*")
+    instance_types: tuple[str, ...] = INSTANCE_TYPES
     """Patterns of EC2's instance types; `*` stands for any characters."""
     max_runtime: timedelta | None = None
     """How long the run may have the machines; None for the pool's maximum runtime."""
@@ -166,7 +170,7 @@ class DesiredProvision(PoolAccess):
     """The label of a hosted runner that takes the place of missing machines; "" if the run fails without them."""
     timeout: timedelta = timedelta(minutes=5)
     """How long machines are claimed and launched; one that boots then still has its time."""
-    max_price_over_lowest: int = 100
+    max_price_over_lowest: int = MAX_PRICE_OVER_LOWEST
     """For on-demand machines: by how many percent a type may cost more than the cheapest that fits."""
 
     @property

@@ -7,41 +7,10 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from refresh.pool.batches import batches
-from refresh.pool.launch import Fleet, FleetAnswer
+from refresh.pool.launches import Launches
 from refresh.pool.records import InstanceRecord, Unreadable
 from refresh.pool.settings import Settings
 from refresh.pool.signals import BEATS_WITHIN, Report, beating
-from refresh.pool.usage import UsageClass
-
-Attempt = tuple[UsageClass, int]
-"""A usage class, and which of the groups of subnets."""
-SUBNETS_PER_FLEET = 4
-"""EC2 takes so many overrides with requirements in one request, and each subnet is one."""
-
-
-@frozen(kw_only=True)
-class Launches:
-    """What this provision has asked EC2 for."""
-
-    answers: tuple[FleetAnswer, ...] = ()
-    under_way: Fleet | None = None
-    """The fleet that EC2 has not answered for yet."""
-    unanswered: Fleet | None = None
-    """The fleet whose answer was lost. It is asked for again, unchanged: the same client token gives the same fleet."""
-    refused: frozenset[Attempt] = frozenset()
-    """What EC2 refused for a reason that will not pass while this provision lasts."""
-    tried: frozenset[Attempt] = frozenset()
-    """What was tried in this round."""
-    requests: int = 0
-    """How many requests were answered, so that each has a client token of its own."""
-    one_by_one: bool = False
-    """Whether EC2 refused several subnets in one request, since they are in the same zone."""
-
-    @property
-    def launched(self) -> frozenset[str]:
-        """The ids of all launched machines."""
-        return frozenset(each.id for answer in self.answers for each in answer.launched)
 
 
 @frozen(kw_only=True)
@@ -98,9 +67,3 @@ class Actual:
     def seen_at(self, identifier: str) -> datetime:
         """Return when the machine was read last: when that was asked for, since the answer may take long."""
         return self.read_at.get(identifier, self.looked_at)
-
-    @property
-    def subnets(self) -> tuple[tuple[str, ...], ...]:
-        """The subnets in groups, each for one request."""
-        size = 1 if self.launches.one_by_one else SUBNETS_PER_FLEET
-        return tuple(map(tuple, batches(self.settings.subnet_ids, size)))

@@ -6,16 +6,15 @@ Idle is not ready: a record turns idle before its agent has left the run that ha
 from __future__ import annotations
 
 import fnmatch
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from refresh.pool import lifecycle
-from refresh.pool.records import InstanceRecord, read_time
-from refresh.pool.signals import BOOTED, LEFT, SIGNAL_LIFETIME
+from refresh.pool import lifecycle, readiness
+from refresh.pool.records import InstanceRecord
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from refresh.desired import DesiredProvision
     from refresh.pool.records import Unreadable
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 WINDOW = 4
 """Among how many of the first machines one is drawn: those at the end of the list may expire, and runs that claim at
 the same time do not all want the same one."""
-
-SETTLED_AFTER = timedelta(minutes=2)
-"""By then an agent whose claim was given back has registered and left again, or has never noticed the claim."""
 
 
 def chosen(
@@ -67,7 +63,7 @@ def free(
         if not isinstance(each, InstanceRecord) or each.state not in {lifecycle.IDLE, lifecycle.CREATED}:
             continue
         in_time = each.run_id == "" and each.expires is not None and each.expires > now
-        if in_time and fits(desired, each, desired.usage_classes) and (desired.reuse or never_served(each)):
+        if in_time and fits(desired, each, desired.usage_classes) and (desired.reuse or readiness.never_served(each)):
             yield each
 
 
@@ -80,28 +76,12 @@ def fits(desired: DesiredProvision, record: InstanceRecord, usage_classes: Itera
     )
 
 
-def never_served(record: InstanceRecord) -> bool:
-    """Whether no run has ever had the machine."""
-    return record.state == lifecycle.CREATED or (bool(record.fresh_for) and record.fresh_for == record.threshold)
-
-
 def ready(actual: Actual, record: InstanceRecord) -> bool:
-    """Whether a free machine's agent works and has left the last run, and EC2 does not take the machine back."""
-    reclaimed = actual.report(record.id).reclaimed_at is not None
-    return not reclaimed and actual.beats_on(record.id) and _has_left(actual, record)
-
-
-def _has_left(actual: Actual, record: InstanceRecord) -> bool:
-    """Whether the agent has reported that it left its last run, or that it waits for its first one.
-
-    A run that gives a claim back may do so before the agent has noticed the claim, or while it registers. Then the
-    signal is still that of the run before, and older than the record.
-    """
-    signal, since = actual.report(record.id).signal, read_time(record.updated_at)
-    if signal is None:
-        return actual.signals_expire and since is not None and actual.looked_at - since > SIGNAL_LIFETIME
-    if signal.state not in {LEFT, BOOTED}:
-        return False
-    newer = since is None or (signal.at is not None and signal.at >= since)
-    of_last_run = bool(record.last_run_id) and signal.run_id == record.last_run_id
-    return newer or of_last_run or (since is not None and actual.looked_at - since > SETTLED_AFTER)
+    """Whether a free machine can serve the run at once; see `readiness.ready`."""
+    return readiness.ready(
+        record,
+        actual.report(record.id),
+        looked_at=actual.looked_at,
+        seen_at=actual.seen_at(record.id),
+        signals_expire=actual.signals_expire,
+    )

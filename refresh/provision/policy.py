@@ -5,7 +5,6 @@ Machines are judged one by one, never as a fleet: one that does not become ready
 
 from __future__ import annotations
 
-import itertools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from refresh.desired import DesiredProvision
+    from refresh.pool.launches import Attempt
     from refresh.pool.runs import RunRequest
-    from refresh.provision.actual import Actual, Attempt
+    from refresh.provision.actual import Actual
     from refresh.provision.changes import ProvisionChange
 
 ROUND_EVERY, LATER_ROUND_EVERY = timedelta(seconds=10), timedelta(seconds=30)
@@ -206,15 +206,14 @@ def _possible(desired: DesiredProvision, actual: Actual, now: datetime) -> bool:
 
 
 def _attempts(desired: DesiredProvision, actual: Actual) -> Iterator[Attempt]:
-    return itertools.product(desired.launched_as, range(len(actual.subnets)))
+    return actual.launches.attempts(desired.launched_as, actual.settings.subnet_ids)
 
 
 def _next_attempt(desired: DesiredProvision, actual: Actual, now: datetime) -> Attempt | None:
     """Return what is to be launched next in this round, if anything can be."""
     if findings.token_left(actual, now) < findings.LAUNCH_NEEDS:
         return None
-    done = actual.launches.refused | actual.launches.tried
-    return next((each for each in _attempts(desired, actual) if each not in done), None)
+    return actual.launches.next_attempt(desired.launched_as, actual.settings.subnet_ids)
 
 
 def _fleet(desired: DesiredProvision, actual: Actual, attempt: Attempt, number: int) -> launch.Fleet:
@@ -226,7 +225,7 @@ def _fleet(desired: DesiredProvision, actual: Actual, attempt: Attempt, number: 
     table = names.table(desired.repository)
     return launch.Fleet(
         template_id=actual.settings.template_id,
-        subnet_ids=actual.subnets[group],
+        subnet_ids=actual.launches.groups(actual.settings.subnet_ids)[group],
         cpu=resource_class.cpu,
         memory_mib=resource_class.memory_mib,
         instance_types=desired.instance_types,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -11,7 +10,6 @@ from refresh.engine.change import Done, Skipped
 from refresh.pool import lifecycle, records
 from refresh.pool.records import InstanceRecord
 from refresh.pool.runs import PROVIDED
-from refresh.pool.usage import UsageClass
 from refresh.provision.changes import Claim, Conclude, Record, Renew, Start
 
 if TYPE_CHECKING:
@@ -20,11 +18,10 @@ if TYPE_CHECKING:
 
     from refresh.engine.change import Outcome
     from refresh.pool.launch import FleetAnswer
-    from refresh.provision.actual import Actual, Attempt
+    from refresh.provision.actual import Actual
     from refresh.provision.look import Machines
 
 T = TypeVar("T")
-_NONE: frozenset[Attempt] = frozenset()
 
 
 def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
@@ -41,37 +38,7 @@ def after(actual: Actual, outcomes: Iterable[Outcome]) -> Actual:
 
 def answered(actual: Actual, answer: FleetAnswer) -> Actual:
     """Return the pool after EC2 has answered for the fleet that was under way."""
-    launches = evolve(actual.launches, under_way=None, unanswered=None)
-    if _in_one_zone(answer) and not launches.one_by_one:
-        answers = (*launches.answers, answer) if answer.launched else launches.answers
-        separately = evolve(launches, one_by_one=True, requests=launches.requests + 1, tried=_NONE, refused=_NONE)
-        return evolve(actual, launches=evolve(separately, answers=answers))
-    tried, refused = _NONE, _NONE
-    if answer.missing and answer.shortfalls:
-        usage, every = answer.fleet.usage_class, range(len(actual.subnets))
-        # The pool's subnets may have changed since the request.
-        tried = frozenset((usage, group) for group in every if actual.subnets[group] == answer.fleet.subnet_ids)
-        if any(each.cause.of_account for each in answer.telling):
-            refused = frozenset((usage, group) for group in every)
-        elif not answer.worth_repeating:
-            refused = tried
-    if answer.lost:
-        # EC2 may have launched: the same is asked for in the next round, and nothing else in this one.
-        tried = frozenset(itertools.product(UsageClass, range(len(actual.subnets))))
-    launches = evolve(
-        launches,
-        answers=(*launches.answers, answer),
-        unanswered=answer.fleet if answer.lost else None,
-        requests=launches.requests if answer.lost else launches.requests + 1,
-        tried=launches.tried | tried,
-        refused=launches.refused | refused,
-    )
-    return evolve(actual, launches=launches)
-
-
-def _in_one_zone(answer: FleetAnswer) -> bool:
-    several = len(answer.fleet.subnet_ids) > 1
-    return several and any(each.same_zone for each in answer.shortfalls)
+    return evolve(actual, launches=actual.launches.answered(answer, actual.settings.subnet_ids))
 
 
 def read(actual: Actual, found: Machines, identifiers: Iterable[str], now: datetime) -> Actual:

@@ -11,7 +11,7 @@ from unittest import mock
 from attrs import evolve
 
 from refresh.dynamodb import items
-from refresh.pool import launch, lifecycle, ownership, runs, signals
+from refresh.pool import launch, lifecycle, ownership, readiness, runs, signals
 from refresh.pool.ec2_instances import Ec2Instance
 from refresh.pool.lifecycle import Threshold
 from refresh.pool.signals import LEFT, REGISTERED, Signal
@@ -65,12 +65,12 @@ def claim_without_a_heartbeat() -> AbstractContextManager[object]:
 
 def claim_what_has_not_left_its_run() -> AbstractContextManager[object]:
     """Look at the heartbeat alone."""
-    return mock.patch.object(candidates, "_has_left", return_value=True)
+    return mock.patch.object(readiness, "_has_left", return_value=True)
 
 
 def claim_what_was_given_back_just_now() -> AbstractContextManager[object]:
     """Believe a signal that is older than the record."""
-    return mock.patch.object(candidates, "SETTLED_AFTER", -lifecycle.CREATED_FOR)
+    return mock.patch.object(readiness, "SETTLED_AFTER", -lifecycle.CREATED_FOR)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def claim_any_kind() -> AbstractContextManager[object]:
 
 def claim_what_has_served() -> AbstractContextManager[object]:
     """Forget that only unused machines were asked for."""
-    return mock.patch.object(candidates, "never_served", return_value=True)
+    return mock.patch.object(readiness, "never_served", return_value=True)
 
 
 def send_one_client_token_in_all_rounds() -> AbstractContextManager[object]:

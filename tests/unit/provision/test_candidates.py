@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refresh.pool import readiness
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.signals import BOOTED, LEFT, REGISTERED, SIGNAL_LIFETIME, Signal
 from refresh.pool.usage import UsageClass
@@ -127,7 +128,7 @@ def test_what_others_took_or_this_run_gave_up_is_not_claimed_again() -> None:
 def test_without_reuse_only_machines_that_never_served_are_claimed(changed: dict[str, Any], *, there: bool) -> None:
     found = record(**{"run_id": "", **changed})
     assert bool(_listed(found, wanted={"reuse": False})) is there
-    assert not candidates.never_served(record(threshold=None))
+    assert not readiness.never_served(record(threshold=None))
 
 
 def test_the_current_template_comes_first_and_then_the_newest() -> None:

@@ -10,9 +10,9 @@ from attrs import evolve
 
 from refresh.pool import lifecycle
 from refresh.pool.launch import Cause
+from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.provision import findings
-from refresh.provision.actual import Launches
 from tests.fakes.serial import NOW
 from tests.unit.provision import pools
 from tests.unit.provision.pools import IDS, SETTINGS, after, answer, desired, record

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from refresh.pool.launches import Launches
 from refresh.pool.records import wire_time
 from refresh.pool.signals import BOOTED, LEFT, REGISTERED, REGISTRATION_FAILED, SCRIPT_FAILED, Signal
 from refresh.pool.usage import UsageClass
 from refresh.provision import findings
-from refresh.provision.actual import Launches
 from refresh.provision.judgement import judge
 from tests.fakes.serial import NOW
 from tests.unit.provision import pools

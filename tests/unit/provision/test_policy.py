@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from refresh.pool import lifecycle
 from refresh.pool.launch import Cause
+from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.runs import FAILED, PROVIDED
 from refresh.pool.usage import UsageClass
 from refresh.provision import findings, policy
-from refresh.provision.actual import Launches
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
 from refresh.provision.policy import LATER, SOON
 from tests.fakes.serial import NOW

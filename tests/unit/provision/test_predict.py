@@ -10,12 +10,12 @@ from attrs import evolve
 from refresh import errors
 from refresh.engine.change import Done, Failed, Postponed, Skipped
 from refresh.pool.launch import Cause, Shortfall
+from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.runs import FAILED, PROVIDED
 from refresh.pool.signals import REGISTERED, Signal
 from refresh.pool.usage import UsageClass
 from refresh.provision import predict
-from refresh.provision.actual import Launches
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
 from refresh.provision.look import Machines
 from tests.fakes.serial import NOW
