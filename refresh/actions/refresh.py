@@ -61,5 +61,9 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - everything that a run needs
     report = under_way.report(
         abandoned=shutdown.out_of_patience, finished=lambda component: publish.component(commands, component)
     )
+    if given.desired.metrics:
+        from refresh.actions import metrics  # noqa: PLC0415 - most runs send none
+
+        metrics.send(report, clients.on_demand, executor, commands, shutdown)
     publish.ending(commands, report)
     return report.exit_code

@@ -44,8 +44,12 @@ _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _EC2_READ_SECONDS = 30
 """EC2 may take longer to describe or terminate thousands of instances, and a retry is no faster."""
-_IAM_ATTEMPTS = 3
-"""IAM has no endpoint inside most networks; a run can do without its answer, and must not wait long for it."""
+_OPTIONAL = ("iam", "cloudwatch")
+"""Services without an endpoint inside most networks; a run can do without their answer."""
+_OPTIONAL_ATTEMPTS = 3
+"""A run must not wait long for these."""
+_AFTER_A_STOP = ("cloudwatch",)
+"""What a run may still ask once it was asked to stop: its metrics count that it was stopped."""
 _ALWAYS = ("dynamodb", "ec2", "sqs")
 """The services without which no run works."""
 _CONFIGURATION_REMEDY = "correct it in the step's env (AWS_ENDPOINT_URL and the like) or in AWS's configuration file"
@@ -130,8 +134,8 @@ def connect(desired: PoolAccess, id_tokens: IdTokens | None, hooks: ProcessHooks
         merged = shared.merge(config) if config else shared
         if service == "ec2":
             merged = merged.merge(Config(read_timeout=_EC2_READ_SECONDS))
-        if service == "iam":
-            merged = merged.merge(Config(retries={"mode": "standard", "total_max_attempts": _IAM_ATTEMPTS}))
+        if service in _OPTIONAL:
+            merged = merged.merge(Config(retries={"mode": "standard", "total_max_attempts": _OPTIONAL_ATTEMPTS}))
         # Any: the stubs do not know a client whose name is a variable.
         client: Any = chain.create_client(service, config=merged)
         skew.listen(client)
@@ -144,7 +148,8 @@ def connect(desired: PoolAccess, id_tokens: IdTokens | None, hooks: ProcessHooks
         if hooks.called:
             Trace(hooks.called).listen(client)
         give_up_early(client)  # registered after the trace, so that the attempt is logged
-        refuse_once_stopped(client, hooks)
+        if service not in _AFTER_A_STOP:
+            refuse_once_stopped(client, hooks)
         return client
 
     try:

@@ -126,6 +126,11 @@ ON_LAUNCH: Mapping[str, Statement | tuple[Statement, ...]] = {
     "ec2:RunInstances": (FROM_TEMPLATE, TAGGED, IN_SUBNETS),
 }
 """What EC2 also checks for the caller of `CreateFleet`."""
+LAUNCHES: Calls = {
+    "ec2:CreateFleet": Needs("instances are missing", FLEETS, also=ON_LAUNCH, only_with="min-idle", writes=True),
+}
+"""The calls with which refresh launches."""
+
 
 OWN_REPORT = f"{records.AGENT}#${{aws:userid}}"
 """The entity of the report that an instance writes itself; for IAM the variable is the role's id and the instance's.

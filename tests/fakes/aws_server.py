@@ -6,6 +6,7 @@ handler. Calls are counted by service and operation, which is exact where second
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from tests.fakes.iam_enforcement import Enforcement
 
 _CREDENTIALS = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]*)<")
+_NAMES = {"monitoring": "cloudwatch"}
+"""What IAM calls services that sign with another name."""
 _DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]*)</Message>")
 
 
@@ -102,7 +105,7 @@ class AwsServer(Serving):
 
     def forget_everything(self) -> None:
         """Empty the account."""
-        for service in ("ec2", "dynamodb", "sqs", "sts", "iam", "ssm"):
+        for service in ("ec2", "dynamodb", "sqs", "sts", "iam", "ssm", "cloudwatch"):
             for account in get_backend(service).values():
                 for region in account.values():
                     region.reset()
@@ -148,6 +151,8 @@ class AwsServer(Serving):
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        if environ.get("HTTP_CONTENT_ENCODING") == "gzip":
+            body = gzip.decompress(body)
         operation = _operation(environ, body)
         counts = operations.counts(environ)
         if counts:
@@ -224,7 +229,7 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
 def _operation(environ: dict[str, Any], body: bytes) -> str:
     """Name the call as IAM does: the service is in the signature's scope, but for an unsigned call of STS."""
     scope = re.search(r"Credential=[^/]+/[0-9]+/[^/]+/([a-z0-9-]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    service = scope[1] if scope else "sts"
+    service = _NAMES.get(scope[1], scope[1]) if scope else "sts"
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return f"{service}:{target.partition('.')[2]}"

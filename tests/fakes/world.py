@@ -61,7 +61,7 @@ INPUTS = {
 
 def refusal(operation: str, code: str, status: int = 400) -> tuple[int, bytes]:
     """Return AWS's refusal of an operation in the form of its service: some answer in JSON, the others in XML."""
-    if operation.startswith(("dynamodb:", "sqs:", "ssm:")):
+    if operation.startswith(("cloudwatch:", "dynamodb:", "sqs:", "ssm:")):
         return status, json.dumps({"__type": code, "message": "no."}).encode()
     error = f"<Error><Code>{code}</Code><Message>no.</Message></Error>"
     if operation.startswith("ec2:"):
@@ -344,7 +344,8 @@ def connected(environ: Mapping[str, str], hooks: ProcessHooks = HOOKS) -> Client
     given = inputs.load(environ)
     with mock.patch.dict(os.environ, environ):
         clients = connect(given.desired, given.secrets, hooks)
-        for create in (clients.on_demand.sts, clients.on_demand.iam, clients.on_demand.ssm):
+        later = clients.on_demand
+        for create in (later.sts, later.iam, later.ssm, later.cloudwatch):
             create()
     return clients
 
@@ -353,7 +354,8 @@ def connected(environ: Mapping[str, str], hooks: ProcessHooks = HOOKS) -> Client
 def own_clients(url: str, dynamodb_url: str) -> Clients:
     """Create the clients with which a test prepares and looks: what they call is not refresh's doing."""
     clients = _connect.__wrapped__(url, dynamodb_url)
-    for client in (clients.dynamodb, clients.ec2, clients.sqs, clients.on_demand.iam(), clients.on_demand.ssm()):
+    later = clients.on_demand
+    for client in (clients.dynamodb, clients.ec2, clients.sqs, later.iam(), later.ssm(), later.cloudwatch()):
         operations.mark(client)
     return clients
 

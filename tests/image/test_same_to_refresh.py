@@ -92,6 +92,11 @@ def test_every_request_is_the_same(data: str, service: str, operation: str) -> N
         ("dynamodb", "describe_time_to_live", {"TableName": TABLE}),
         ("dynamodb", "get_item", {"TableName": TABLE, "Key": {"PK": {"S": "TYPE#METADATA"}, "SK": {"S": "ID#pool"}}}),
         ("sts", "get_caller_identity", {}),
+        (
+            "cloudwatch",
+            "put_metric_data",
+            {"Namespace": "A", "MetricData": [{"MetricName": "B", "Values": [1.0], "Value": 1.0}]},
+        ),
     ],
 )
 def test_every_answer_is_read_the_same(

@@ -53,8 +53,8 @@ class Section(Piece):
     def placed(self, before: str) -> str:
         """Replace the lines between the two marks; raises `Misplaced` unless both are there once."""
         marks = re.compile(
-            rf"^(?P<first>[^\n]*\bgenerated: {re.escape(self.name)}\b[^\n]*\n).*?"
-            rf"(?P<last>^[^\n]*\bend of {re.escape(self.name)}\b[^\n]*$)",
+            rf"^(?P<first>[^\n]*\bgenerated: {re.escape(self.name)}(?![\w-])[^\n]*\n).*?"
+            rf"(?P<last>^[^\n]*\bend of {re.escape(self.name)}(?![\w-])[^\n]*$)",
             re.DOTALL | re.MULTILINE,
         )
         text = self.text.strip("\n")

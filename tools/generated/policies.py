@@ -35,6 +35,8 @@ _RESOURCES = {
     "RunnerRole": ("!GetAtt InstanceRole.Arn",),
 }
 """Resources that the template knows by other means than a name."""
+_POLICIES = {"image-parameter", "refresh-launches", "refresh-metrics"}
+"""What the template has as a policy by itself, outside a role."""
 _SERVICE_OF_EC2 = "ec2.amazonaws.com"
 
 
@@ -94,7 +96,7 @@ def _as_cloudformation(role: Role) -> str:
         if statement.sid in _OPTIONAL and len(statements) > 1:
             lines = ["!If", f"- {_OPTIONAL[statement.sid]}", *_listed(lines), "- !Ref AWS::NoValue"]
         blocks += _listed(lines)
-    indentation = " " * (10 if role.policy == "image-parameter" else 14)
+    indentation = " " * (10 if role.policy in _POLICIES else 14)
     return "\n".join(indentation + line for line in blocks)
 
 

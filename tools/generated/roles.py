@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+import refresh.actions.calls
 import refresh.agent.calls
 import refresh.clients.calls
 import refresh.dynamodb.calls
 import refresh.provision.calls
 import refresh.release.calls
 from refresh import preflight
-from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, STATE_TABLE, Needs, Statement
+from refresh.pool.permissions import IMAGE_PARAMETER, LAUNCHES, ORDER, STATE_TABLE, Needs, Statement
 from refresh.reconciler.registered import COMPONENTS
 
 if TYPE_CHECKING:
@@ -50,17 +51,36 @@ class Role:
 
     policy: str
     calls: Collection[Call]
+    added_to: Role | None = None
+    """The policy that whoever has this one has as well; what that allows is left out here."""
 
     def statements(self) -> list[tuple[Statement, list[str]]]:
-        """Return each statement with its actions."""
+        """Return each statement with its actions; an action that is allowed without a condition needs no other one."""
         found: list[tuple[Statement, set[str]]] = []
-        pairs = [pair for call in self.calls for pair in call.actions()]
-        for action, statement in sorted(pairs, key=lambda pair: pair[0]):
+        before = self.added_to.pairs if self.added_to else []
+        kept = [
+            pair
+            for pair in self.pairs
+            if pair not in before and not any(_covers(each, pair) for each in (*before, *self.pairs))
+        ]
+        for action, statement in sorted(kept, key=lambda pair: pair[0]):
             actions = next((actions for known, actions in found if known == statement), None)
             if actions is None:
                 found.append((statement, actions := set()))
             actions.add(action)
         return [(statement, sorted(actions)) for statement, actions in sorted(found, key=_place)]
+
+    @property
+    def pairs(self) -> list[tuple[str, Statement]]:
+        """Each action with each statement that allows it."""
+        return [pair for call in self.calls for pair in call.actions()]
+
+
+def _covers(wider: tuple[str, Statement], pair: tuple[str, Statement]) -> bool:
+    """Whether an action is allowed without a condition where the other has one, on the same resources."""
+    (action, statement), (other, narrow) = wider, pair
+    conditional = bool(narrow.condition) and not statement.condition
+    return action == other and statement.resources == narrow.resources and conditional
 
 
 def _place(found: tuple[Statement, set[str]]) -> int:
@@ -83,9 +103,29 @@ _REFRESH = (
     refresh.dynamodb.calls.CALLS,
     preflight.CALLS,
     refresh.clients.calls.CALLS,
+    refresh.actions.calls.CALLS,
+    LAUNCHES,
 )
 REFRESH = merged(_REFRESH)
 """What a run of refresh can call."""
+ADDITIONS = {"refresh-launches": ("min-idle", "rescue-stranded-jobs"), "refresh-metrics": ("metrics",)}
+"""Policies that refresh needs with these inputs only, next to its own; plan-only.json has all reads."""
+
+
+def _with(*given: str) -> Collection[Call]:
+    """Return what refresh calls only with these inputs; without any, all that it calls without those of `ADDITIONS`."""
+    optional = [each for inputs in ADDITIONS.values() for each in inputs]
+    parts: list[Calls] = [
+        {
+            operation: needs
+            for operation, needs in part.items()
+            if (needs.only_with in given if given else needs.only_with not in optional)
+        }
+        for part in _REFRESH
+    ]
+    return merged(parts).values()
+
+
 RELEASE = merged((refresh.release.calls.CALLS, refresh.clients.calls.CALLS))
 """What a run of release can call."""
 PROVISION = merged((refresh.provision.calls.CALLS, refresh.clients.calls.CALLS))
@@ -94,8 +134,10 @@ PROGRAM = merged((*_REFRESH, refresh.release.calls.CALLS, refresh.provision.call
 """What the program can call, whichever action runs it."""
 AGENT = merged((refresh.agent.calls.CALLS, refresh.agent.calls.ORIGINAL_CALLS))
 """What the agent can call on an instance."""
+_KEEPING = Role("refresh", _with())
 ROLES = (
-    Role("refresh", REFRESH.values()),
+    _KEEPING,
+    *(Role(policy, _with(*given), added_to=_KEEPING) for policy, given in ADDITIONS.items()),
     Role("plan-only", [call for call in REFRESH.values() if not call.writes]),
     Role("release", RELEASE.values()),
     Role("provision", PROVISION.values()),

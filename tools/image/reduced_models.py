@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # generated: operations (make generated)
 OPERATIONS = {
+    "cloudwatch": {"PutMetricData"},
     "dynamodb": {
         "BatchGetItem",
         "CreateTable",
@@ -180,8 +181,9 @@ def reduce_all(data: Path) -> None:
         for name, content in zip(_FILES, (small[service], rules[service]), strict=True):
             _write(folder / name, content)
     listed = json.loads((data / "endpoints.json").read_text(encoding="utf-8"))
+    prefixes = {model["metadata"]["endpointPrefix"] for model in small.values()}  # CloudWatch's is not its name
     for partition in listed["partitions"]:
-        partition["services"] = {name: each for name, each in partition["services"].items() if name in KEPT}
+        partition["services"] = {name: each for name, each in partition["services"].items() if name in prefixes}
     _write(data / "endpoints.json", listed)
     if operations(data) != KEPT:
         raise Changed("botocore does not have exactly the operations that were kept")
