@@ -14,6 +14,7 @@ from tests.container.stage import RemoteStage
 from tests.fakes.github_server import GitHubServer
 from tests.fakes.literals import lay
 from tests.fakes.world import ROOT, World
+from tests.instance import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +100,20 @@ def _answers(stage: RemoteStage) -> bool:
         return stage.calls == []
     except OSError:
         return False
+
+
+@pytest.fixture
+def checkout(engine: None, release: Path, tmp_path: Path) -> Callable[[], Path]:  # noqa: ARG001 - must be there
+    """Give a way to check a release of the actions out for `act`, and the image in which it runs jobs."""
+    if not shutil.which("act"):
+        suites.leave_out("workflows are run by act, and there is no act command")
+    machine.build()
+
+    def check_out() -> Path:
+        folder = tmp_path / f"checkout{len(list(tmp_path.glob('checkout*')))}"
+        return shutil.copytree(release, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    return check_out
 
 
 @pytest.fixture

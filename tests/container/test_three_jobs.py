@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,8 @@ import pytest
 import yaml
 
 from refresh.pool import lifecycle
-from tests import suites
 from tests.container import three_jobs, workflow
-from tests.container.three_jobs import Acted
+from tests.container.acted import Acted
 from tests.fakes import canaries
 from tests.fakes.agents import NEVER
 from tests.fakes.github_server import job
@@ -38,21 +36,16 @@ STARTS_SECONDS = 300
 
 
 @pytest.fixture
-def acted(engine: None, release: Path, world: ProvisionWorld, tmp_path: Path) -> Callable[..., Acted]:  # noqa: ARG001 - must be there
+def acted(checkout: Callable[[], Path], world: ProvisionWorld) -> Callable[..., Acted]:
     """Give a way to start the jobs with a release of the actions; the argument names steps that the build gets."""
-    if not shutil.which("act"):
-        suites.leave_out("the README's workflow is run by act, and there is no act command")
-    machine.build()
     done = [("provision", "ubuntu-slim"), ("build", RUN)]
     world.github.jobs[RUN] = [job(n, name, label, status="completed") for n, (name, label) in enumerate(done)]
     world.github.jobs[RUN].append(job(2, "release", "ubuntu-slim", status="in_progress"))
 
     def start(*steps: str) -> Acted:
-        folder = tmp_path / "checkout"
-        shutil.copytree(release, folder, ignore=shutil.ignore_patterns("__pycache__"))
         environ = {"AWS_ENDPOINT_URL": world.aws.url, **world.github.offered}
         made = three_jobs.adapted(three_jobs.of_the_readme(), environ, steps)
-        return Acted(folder, machine.IMAGE, world).start(made)
+        return Acted(checkout(), machine.IMAGE, world).start(made)
 
     return start
 

@@ -6,6 +6,7 @@ import copy
 import re
 import shutil
 import subprocess
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -48,6 +49,16 @@ def adapted(workflow: Mapping[Any, Any], environ: Mapping[str, str], inputs: Map
     return made
 
 
+def from_the_checkout(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the actions of a job from the checkout."""
+    made = copy.deepcopy(dict(job))
+    ours = [each for each in made["steps"] if "uses" in each]
+    for step in ours:
+        step["uses"] = step["uses"].replace("org/refresh-action", ".").partition("@")[0]
+    made["steps"] = [*[CHECKOUT for _ in ours], *made["steps"]]
+    return made
+
+
 def run(folder: Path, workflow: Mapping[Any, Any], repository: str, api_url: str) -> subprocess.CompletedProcess[str]:
     """Have `act` run a workflow of a repository in a checkout of its own, with GitHub's API where it is played."""
     folder.mkdir()
@@ -64,11 +75,17 @@ def run(folder: Path, workflow: Mapping[Any, Any], repository: str, api_url: str
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)  # noqa: S603 - act
 
 
+def unique() -> str:
+    """Give a workflow a name that no other has."""
+    return f"jobs-{uuid.uuid4().hex[:8]}"
+
+
 def commit(folder: Path, workflow: Mapping[Any, Any]) -> None:
     """Make a folder a repository that has this workflow."""
     written = folder / ".github" / "workflows" / "tested.yml"
     written.parent.mkdir(parents=True)
-    written.write_text(yaml.safe_dump(dict(workflow)).replace("true: push", "'on': push"))
+    # YAML 1.1 reads the key `on` as a boolean, and writes it so.
+    written.write_text(re.sub(r"^true:", "'on':", yaml.safe_dump(dict(workflow)), flags=re.MULTILINE))
     identity = ("-c", "user.name=octo", "-c", "user.email=octo@example.com")
     for words in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message=any")):
         subprocess.run(["git", "-C", str(folder), *words], check=True)  # noqa: S603, S607 - the user's own
