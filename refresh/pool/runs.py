@@ -15,6 +15,10 @@ from attrs import frozen
 from refresh.pool import records
 
 REUSE = "reuse"
+ASKED_AT, ANSWERED_AT = "askedAt", "answeredAt"
+HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
+"""Where a run's machine came from: an earlier attempt of the run, the pool, or EC2; and how many, in the item."""
+FAILURES, HOSTED = "failures", "hosted"
 VALUE = {
     "resourceClass": "S",
     "usageClass": "S",
@@ -30,8 +34,6 @@ VALUE = {
 }
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
-HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
-"""Where a run's machine came from: an earlier attempt of the run, the pool, or EC2."""
 _MINUTE = timedelta(minutes=1)
 
 
