@@ -77,9 +77,9 @@ COMPONENT: Registration[Dependencies] = Registration(
     changes="marks the instances, so that they end themselves",
     checked="a run that finds instances held for more than three minutes",
     calls={
-        "dynamodb:BatchGetItem": Needs("the records that it has marked", STATE_TABLE),
+        "dynamodb:BatchGetItem": Needs("records after a mark", STATE_TABLE),
         "dynamodb:TransactWriteItems": Needs(
-            "marks instances; IAM has no action of this name and checks that of the items",
+            "marks instances of runs that are over",
             also={"dynamodb:UpdateItem": STATE_TABLE},
             writes=True,
         ),
