@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from refresh.engine.change import INSTANCE, TERMINATED
+from refresh.engine.change import INSTANCE, MARKED, TERMINATED
 from refresh.engine.status import AS_DESIRED
 from refresh.output import change_list, pool_table
 from refresh.output.problems import causes
@@ -91,7 +91,7 @@ def _urgent(report: Report) -> Iterator[str]:
 
 
 def _to_be_ended(report: Report) -> list[Ended]:
-    return [each for each in report.touched if TERMINATED in each.steps or each.reason == ABANDONED]
+    return [each for each in report.touched if (MARKED if each.reason == ABANDONED else TERMINATED) in each.steps]
 
 
 def _remaining(component: ComponentReport) -> Iterator[str]:

@@ -35,7 +35,7 @@ WRITTEN_AFTER = timedelta(minutes=1)
 A record that was written later is held by something else than that run, such as a later attempt.
 """
 _HELD = frozenset((lifecycle.RUNNING, lifecycle.CLAIMED, lifecycle.CREATED))
-_LABEL = re.compile(r"([0-9]{1,20})(?:-.+)?", re.DOTALL)
+_LABEL = re.compile(r"([1-9][0-9]{0,19})(?:-[A-Za-z0-9_.]{1,40})?")
 
 
 def run_of(label: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.engine.change import INSTANCE, TERMINATED, Change, Difference
+from refresh.engine.change import INSTANCE, MARKED, TERMINATED, Change, Difference
 from refresh.pool import records
 from refresh.pool.snapshot import ABANDONED
 from refresh.text import lasting
@@ -30,7 +30,7 @@ class Mark(Change):
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "mark"
-    done: ClassVar[str] = "marked"
+    done: ClassVar[str] = MARKED
     sign: ClassVar[str] = "-"
     record: records.InstanceRecord
     reason: Reason
