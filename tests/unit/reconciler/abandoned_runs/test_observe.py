@@ -12,6 +12,7 @@ from refresh import errors
 from refresh.engine.change import Unchecked
 from refresh.ports import RunnerRegistration
 from refresh.reconciler.abandoned_runs import observe
+from refresh.reconciler.abandoned_runs.actual import Actual
 from tests.fakes.desired import REPOSITORY, TABLE
 from tests.fakes.memory.account import START, Watch
 from tests.unit.reconciler import pools
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from refresh.pool.records import InstanceRecord
     from refresh.ports import WorkflowRun
-    from refresh.reconciler.abandoned_runs.actual import Actual
     from tests.fakes.memory.account import Phase
     from tests.simulation.pool import Pool
 
@@ -164,7 +164,7 @@ def test_later_passes_read_the_records_of_runs_that_are_over_again() -> None:
     pool.record(ID, state="terminated", runId="", artifacts=False)
     pool.record("i-00000003", state=5, artifacts=False)
     pool.record("i-00000004", state="running", runId="77", artifacts=False)
-    before = observe.Actual(machines, {"77": over(), "78": under_way("78")}, frozenset(), {"77": over()})
+    before = Actual(machines, {"77": over(), "78": under_way("78")}, frozenset(), {"77": over()})
     actual = observe.read_again(pools.sender(pool), TABLE, before)
     assert [(each.id, each.state) for each in actual.held] == [(ID, "terminated"), ("i-00000004", "running")]
     assert evolve(actual, held=machines) == before
