@@ -14,6 +14,7 @@ from refresh.pool.batches import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -46,10 +47,23 @@ def by_key(
     return found
 
 
-def of_entity(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Iterable[str]) -> Iterator[records.Item]:
-    """Read these attributes of every item of an entity, page by page; nothing without a table."""
-    start: dict[str, Any] = {}
+def of_entity(
+    dynamodb: DynamoDBClient,
+    table: str,
+    entity: str,
+    attributes: Iterable[str],
+    since: tuple[str, datetime] | None = None,
+) -> Iterator[records.Item]:
+    """Read these attributes of every item of an entity, page by page; nothing without a table.
+
+    `since` is a time and one of the attributes: earlier items are left out, but DynamoDB reads and charges them.
+    """
+    more: dict[str, Any] = {}
     aliases = {f"#{name}": name for name in attributes}
+    values = {":entity": {"S": names.partition_key(entity)}}
+    if since:
+        more["FilterExpression"] = f"#{since[0]} >= :since"
+        values[":since"] = {"S": records.wire_time(since[1])}
     while True:
         try:
             page = dynamodb.query(
@@ -57,16 +71,16 @@ def of_entity(dynamodb: DynamoDBClient, table: str, entity: str, attributes: Ite
                 KeyConditionExpression="PK = :entity",
                 ProjectionExpression=", ".join(aliases),
                 ExpressionAttributeNames=aliases,
-                ExpressionAttributeValues={":entity": {"S": names.partition_key(entity)}},
+                ExpressionAttributeValues=values,
                 ConsistentRead=True,
-                **start,
+                **more,
             )
         except errors.NotFound:
             return
         yield from page["Items"]
         if not page.get("LastEvaluatedKey"):
             return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _read_batch(dynamodb: DynamoDBClient, clock: Clock, table: str, keys: list[records.Item]) -> Iterator[records.Item]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from refresh.pool import records, runs
+from refresh.pool import lifecycle, records, runs
 
 _NONE = timedelta(0)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,7 +64,7 @@ class Machine:
     launched_at: datetime | None = None
     """None if it is not known."""
     ended_at: datetime | None = None
-    """When it was marked to be ended; None while it is alive."""
+    """When it was marked to be ended, or soon after its threshold if that was earlier; None while it is alive."""
     busy: timedelta = _NONE
     """For how long runs had it, from claim or launch to release. The original's `release` does not add to it."""
     reason: str = ""
@@ -117,10 +117,10 @@ def build_from_item(item: Mapping[str, Any]) -> Build | None:
         resource_class=records.text(value, "resourceClass") or "",
         asked_at=asked_at,
         waited=waited,
-        held=_count(value, runs.HELD),
-        claimed=_count(value, runs.CLAIMED),
-        launched=_count(value, runs.LAUNCHED),
-        failures={cause: count for cause in failures if (count := _count(failures, cause))},
+        held=records.count(value, runs.HELD),
+        claimed=records.count(value, runs.CLAIMED),
+        launched=records.count(value, runs.LAUNCHED),
+        failures={cause: count for cause in failures if (count := records.count(failures, cause))},
         hosted=records.truth(value, runs.HOSTED) is True,
         result=records.text(value, "result") or "",
     )
@@ -138,8 +138,8 @@ def machine_from_history(item: Mapping[str, Any]) -> Machine | None:
         instance_type=records.text(item, "instanceType") or "",
         usage_class=records.text(item, "usageClass") or "",
         launched_at=records.read_time(records.text(item, "launchedAt") or ""),
-        ended_at=ended_at,
-        busy=timedelta(seconds=_count(item, "busySeconds")),
+        ended_at=_end(ended_at, reason, records.text(item, "endedThreshold")),
+        busy=timedelta(seconds=records.count(item, "busySeconds")),
         reason=reason,
         cut_off=bool(records.text(item, "cutOff")) or _ended_in_use(records.text(item, "endedState"), run_id, reason),
     )
@@ -156,27 +156,21 @@ def machine_from_record(record: records.InstanceRecord, launched_at: datetime | 
         instance_type=record.instance_type,
         usage_class=record.usage_class,
         launched_at=records.read_time(record.launched_at) or launched_at,
-        ended_at=(record.marked_at or now) if terminated else None,
-        busy=busy(record, now),
+        ended_at=_end(record.marked_at or now, reason, ended.get("endedThreshold")) if terminated else None,
+        busy=lifecycle.busy(record, now),
         reason=reason,
-        cut_off=terminated and _ended_in_use(ended.get("endedState"), ended.get("endedRunId"), reason),
+        cut_off=bool(record.cut_off) or _ended_in_use(ended.get("endedState"), ended.get("endedRunId"), reason),
     )
 
 
-def busy(record: records.InstanceRecord, now: datetime) -> timedelta:
-    """Return for how long runs have had a machine: what its record says, and the time since its last write if one has.
+def _end(marked_at: datetime, reason: str, threshold: str | None) -> datetime:
+    """Return when a machine ended.
 
-    Each write of a record that a run has adds the time since the one before.
+    One whose time is over ends itself, or is ended by a release, within minutes; refresh may mark it much later.
     """
-    until_then = timedelta(seconds=record.busy_seconds)
-    since = records.read_time(record.updated_at)
-    if not record.run_id or record.state == records.TERMINATED or since is None:
-        return until_then
-    return until_then + max(now - since, _NONE)
-
-
-def _count(container: Mapping[str, Any], name: str) -> int:
-    return max(records.number(container, name) or 0, 0)
+    expired_at = records.read_time(threshold or "") if reason == "expired" else None
+    late = expired_at is not None and marked_at - expired_at > lifecycle.EXPIRED_SINCE
+    return expired_at + lifecycle.EXPIRED_SINCE if expired_at and late else marked_at
 
 
 def _ended_in_use(state: str | None, run_id: str | None, reason: str) -> bool:

@@ -97,7 +97,7 @@ class Summary:
     failures: tuple[tuple[str, int], ...]
     """Launches that EC2 refused, by the value of `launch.Cause`; the most frequent first."""
     cut_off: int
-    """How many machines ended, or lost their runner, while a run had them."""
+    """How many of the machines that ended in the period had cut off a job, by a restart or by their end."""
     runner_minutes: int
     """Minutes of hosted runners for the jobs with `provision` and `release`, as GitHub bills: each started minute.
 
@@ -135,7 +135,7 @@ def summarize(period: Period, prices: Mapping[str, Decimal]) -> Summary:
         waits=_waits(each.waited for each in provided if each.waited is not None),
         classes=tuple(_classes(period, prices)),
         failures=tuple(sorted(failures.items(), key=lambda each: (-each[1], each[0]))),
-        cut_off=sum(each.cut_off and _lived_within(each, period) for each in period.machines),
+        cut_off=sum(each.cut_off and _ended_within(each, period) for each in period.machines),
         runner_minutes=sum(map(_runner_minutes, builds)),
         hours=tuple(_hours(period, builds)),
     )
@@ -160,6 +160,10 @@ def _runner_minutes(build: Build) -> int:
 def _lived_within(machine: Machine, period: Period) -> bool:
     launched_at = machine.launched_at or period.since
     return launched_at < period.until and (machine.ended_at is None or machine.ended_at >= period.since)
+
+
+def _ended_within(machine: Machine, period: Period) -> bool:
+    return machine.ended_at is not None and period.since <= machine.ended_at < period.until
 
 
 def _classes(period: Period, prices: Mapping[str, Decimal]) -> Iterable[ClassUse]:

@@ -21,6 +21,7 @@ from refresh.pool.usage import UsageClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import (
@@ -160,6 +161,8 @@ class LaunchedInstance:
     usage_class: str
     template_version: str
     """"" if the answer does not say."""
+    launched_at: datetime | None = None
+    """None if it was launched just now."""
 
 
 @frozen(kw_only=True)

@@ -47,10 +47,28 @@ def retired(state: str) -> str:
     return state if state == CREATED else IDLE
 
 
+def busy(record: records.InstanceRecord, until: datetime) -> timedelta:
+    """Return for how long runs have had a machine: what its record says, and the time since its last write if one has.
+
+    Each write of ours to a record that a run has adds the time since the write before. A threshold that is past has
+    ended the run's time.
+    """
+    known = timedelta(seconds=record.busy_seconds)
+    since = records.read_time(record.updated_at)
+    if not record.run_id or record.state == TERMINATED or since is None:
+        return known
+    return known + max(min(until, record.expires or until) - since, timedelta())
+
+
+def busy_seconds(record: records.InstanceRecord, until: datetime) -> int:
+    """Return `busy` as the attribute of a record."""
+    return busy(record, until) // timedelta(seconds=1)
+
+
 def update(  # noqa: PLR0913 - what is written, and on what conditions
     table: str,
     record: records.InstanceRecord,
-    written: Mapping[str, str],
+    written: Mapping[str, str | int],
     threshold: Threshold,
     now: datetime,
     *,
@@ -80,13 +98,13 @@ def update(  # noqa: PLR0913 - what is written, and on what conditions
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": {f"#{name}": name for name in (*judged, *attributes)},
         "ExpressionAttributeValues": {
-            name: {"S": value}
+            name: records.to_wire(value)
             for name, value in {**{f":{name}": value for name, value in attributes.items()}, **values}.items()
         },
     }
 
 
-def put(table: str, identifier: str, written: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def put(table: str, identifier: str, written: Mapping[str, str | int], now: datetime) -> dict[str, Any]:
     """Build the first record of an instance, on condition that there still is none."""
     item = records.item(records.INSTANCE, identifier, now, **written)
     return {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}

@@ -37,6 +37,8 @@ RUN_LIFETIME = timedelta(days=30)
 TERMINATED = "terminated"
 LIVING_STATES = frozenset((CREATED := "created", RUNNING := "running", IDLE := "idle", CLAIMED := "claimed"))
 
+LARGEST_COUNT = 10**9
+"""No number of machines or of seconds is larger; a larger one in the table cannot be computed with as a time."""
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 _WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _WIRE_TIME_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
@@ -99,6 +101,11 @@ def number(container: Mapping[str, Any], name: str) -> int | None:
     """Read a whole number; None if it is absent, of another type or not whole."""
     content = _content(container, name, "N")
     return int(content) if isinstance(content, str) and re.fullmatch(r"-?[0-9]{1,38}", content) else None
+
+
+def count(container: Mapping[str, Any], name: str) -> int:
+    """Read a whole number from 0 to `LARGEST_COUNT`; 0 if it is absent or of another type."""
+    return min(max(number(container, name) or 0, 0), LARGEST_COUNT)
 
 
 def truth(container: Mapping[str, Any], name: str) -> bool | None:
@@ -164,7 +171,9 @@ class InstanceRecord:
     launched_at: str = ""
     """When it was launched; written with its first record, but for machines of the original's `provision`."""
     busy_seconds: int = 0
-    """For how long runs have had it, as far as they have released it."""
+    """For how long runs had it, up to the last write of a record that a run had; see `lifecycle.busy`."""
+    cut_off: str = ""
+    """The label of a run whose job was cut off on it: its runner by a restart, or the machine by EC2."""
     ended: tuple[tuple[str, str], ...] = ()
     """What a mark recorded: `endedState`, `endedRunId`, `endedThreshold`, `endedReason`, `endedBy`."""
 
@@ -191,16 +200,21 @@ class Unreadable:
 ENDED_ATTRIBUTES = ("endedState", "endedRunId", "endedThreshold", "endedReason", "endedBy")
 DOOR_ATTRIBUTES = (
     *("lastRunId", "releasedAt", "freshFor", "offeredFor", "templateVersion"),
-    *("launchedAt", "busySeconds"),
+    *("launchedAt", "busySeconds", "cutOff"),
 )
-"""Optional attributes that only our `provision` and `release` write and read."""
+"""Optional attributes that the original action neither writes nor reads."""
 INSTANCE_ATTRIBUTES = (
     *("SK", "state", "runId", "threshold", "updatedAt", "resourceClass", "instanceType", "usageClass"),
     *DOOR_ATTRIBUTES,
     *ENDED_ATTRIBUTES,
 )
 """The attributes of a record: those that are judged or kept as history."""
-
+HISTORY_ATTRIBUTES = (
+    *("SK", "updatedAt", "endedAt", "resourceClass", "instanceType", "usageClass"),
+    *("launchedAt", "busySeconds", "templateVersion", "cutOff"),
+    *ENDED_ATTRIBUTES,
+)
+"""The attributes of a HISTORY item, but for `expiresAt`."""
 
 _ID = names.sort_key("")
 _LONGEST_SHOWN = 40
@@ -243,13 +257,19 @@ def read_instance(wire: Mapping[str, Any]) -> InstanceRecord | Unreadable:
         offered_for=text(wire, "offeredFor") or "",
         template_version=text(wire, "templateVersion") or "",
         launched_at=text(wire, "launchedAt") or "",
-        busy_seconds=max(number(wire, "busySeconds") or 0, 0),
+        busy_seconds=count(wire, "busySeconds"),
+        cut_off=text(wire, "cutOff") or "",
         ended=tuple((name, value) for name in ENDED_ATTRIBUTES if (value := text(wire, name)) is not None),
     )
 
 
 def history_item(instance: InstanceRecord, ended_at: datetime) -> Item:
     """Write the item that remains of a cleaned-up instance for 30 days."""
+    known = {
+        "launchedAt": instance.launched_at,
+        "templateVersion": instance.template_version,
+        "cutOff": instance.cut_off,
+    }
     return item(
         HISTORY,
         instance.id,
@@ -258,6 +278,8 @@ def history_item(instance: InstanceRecord, ended_at: datetime) -> Item:
         resourceClass=instance.resource_class,
         instanceType=instance.instance_type,
         usageClass=instance.usage_class,
+        busySeconds=instance.busy_seconds,
+        **{name: value for name, value in known.items() if value},
         endedAt=wire_time(instance.marked_at or ended_at),
         expiresAt=expiry(ended_at + HISTORY_LIFETIME),
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refresh.pool import records
 
@@ -19,6 +19,8 @@ ASKED_AT, ANSWERED_AT = "askedAt", "answeredAt"
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 """Where a run's machine came from: an earlier attempt of the run, the pool, or EC2; and how many, in the item."""
 FAILURES, HOSTED = "failures", "hosted"
+NEVER_READY = "never ready"
+"""A failure of a machine that EC2 has launched; the others are the values of `launch.Cause`."""
 VALUE = {
     "resourceClass": "S",
     "usageClass": "S",
@@ -31,6 +33,13 @@ VALUE = {
     "holder": "S",
     "deadline": "S",
     "result": "S",
+    ASKED_AT: "S",
+    ANSWERED_AT: "S",
+    HELD: "N",
+    CLAIMED: "N",
+    LAUNCHED: "N",
+    FAILURES: "M {<cause>: N}",
+    HOSTED: "BOOL",
 }
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
@@ -71,6 +80,27 @@ class RunRequest:
     """Distinguishes this process from every other."""
     deadline: datetime
     """When the lease ends, if the process was killed."""
+    asked_at: datetime
+    """By this machine's clock, as `deadline`."""
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What a provision has come to, for the history."""
+
+    held: int = 0
+    """How many of its machines an earlier attempt had left to the label; these three are 0 if it failed."""
+    claimed: int = 0
+    """How many came out of the pool."""
+    launched: int = 0
+    """How many EC2 launched for it."""
+    failures: Mapping[str, int] = field(factory=dict)
+    """How many requests to EC2 fell short by the value of `launch.Cause`, and how many launched machines never got
+    ready, as `NEVER_READY`."""
+    hosted: bool = False
+    """Whether a hosted runner takes the place of the machines."""
+    skew: timedelta = timedelta()
+    """How far AWS's clock is ahead of this machine's."""
 
 
 def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
@@ -98,7 +128,7 @@ def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
         "(#value.#result = :none AND #value.#deadline < :now)",
     )
     return {
-        **_put(table, request, "", now),
+        **_put(table, request, now, {"result": "", ASKED_AT: records.wire_time(request.asked_at)}),
         "ConditionExpression": " OR ".join(free),
         "ExpressionAttributeNames": _used("value", "attempt", "result", "deadline"),
         "ExpressionAttributeValues": {
@@ -110,10 +140,23 @@ def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
     }
 
 
-def conclusion(table: str, request: RunRequest, result: str, now: datetime) -> dict[str, Any]:
-    """Build the put of the result, on condition that this process still has the label."""
+def conclusion(
+    table: str, request: RunRequest, result: str, now: datetime, answer: Answer | None = None
+) -> dict[str, Any]:
+    """Build the put of the result, on condition that this process still has the label; `now` is AWS's time."""
+    answer = answer or Answer()
+    answered = {
+        "result": result,
+        ASKED_AT: records.wire_time(request.asked_at + answer.skew),
+        ANSWERED_AT: records.wire_time(now),
+        HELD: answer.held,
+        CLAIMED: answer.claimed,
+        LAUNCHED: answer.launched,
+        FAILURES: answer.failures,
+        HOSTED: answer.hosted,
+    }
     return {
-        **_put(table, request, result, now),
+        **_put(table, request, now, answered),
         "ConditionExpression": "#value.#holder = :holder",
         "ExpressionAttributeNames": _used("value", "holder"),
         "ExpressionAttributeValues": {":holder": {"S": request.holder}},
@@ -125,7 +168,7 @@ def _used(*names: str) -> dict[str, str]:
     return {f"#{name}": name for name in names}
 
 
-def _put(table: str, request: RunRequest, result: str, now: datetime) -> dict[str, Any]:
+def _put(table: str, request: RunRequest, now: datetime, state: Mapping[str, object]) -> dict[str, Any]:
     value = {
         "resourceClass": request.resource_class,
         "usageClass": request.usage_class,
@@ -137,7 +180,7 @@ def _put(table: str, request: RunRequest, result: str, now: datetime) -> dict[st
         "link": request.link,
         "holder": request.holder,
         "deadline": records.wire_time(request.deadline),
-        "result": result,
+        **state,
     }
     expiry = records.expiry(now + records.RUN_LIFETIME)
     return {"TableName": table, "Item": records.item(records.RUN, request.label, now, value=value, expiresAt=expiry)}

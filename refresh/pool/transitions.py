@@ -35,7 +35,9 @@ _RUN_READ = "`state` and `runId` as read, `threshold` ahead"
 _ALL_READ = "`state`, `runId` and `threshold` as read"
 _ALL_READ_AHEAD = f"{_ALL_READ}, `threshold` ahead"
 _NEW_RUNTIME = "`threshold`: in the maximum runtime"
-_RELEASED = "`lastRunId`: the run; `releasedAt`: now"
+_BUSY = "`busySeconds`"
+_OUR_RUNTIME = f"{_NEW_RUNTIME}; {_BUSY}"
+_RELEASED = f"`lastRunId`: the run; `releasedAt`: now; {_BUSY}; `cutOff`: the run, if its job was cut off"
 _GIVEN_BACK = f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}"
 _CLAIMED = f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes"
 _ENDING = f"`runId`: empty; `threshold`: {lifecycle.EXPIRED_SINCE // _MINUTE} minutes ago; {_RELEASED}"
@@ -53,7 +55,7 @@ TRANSITIONS = (
         after=CREATED,
         by=f"{_PROVIDES}, after the launch",
         condition="there is no record",
-        sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`",
+        sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`; `launchedAt`",
     ),
     Transition(
         before=CREATED,
@@ -74,14 +76,14 @@ TRANSITIONS = (
         after=RUNNING,
         by=f"{_PROVIDES}, registered on GitHub",
         condition=_ALL_READ_AHEAD,
-        sets=_NEW_RUNTIME,
+        sets=_OUR_RUNTIME,
     ),
     Transition(
         before=RUNNING,
         after=SAME,
         by=f"{_PROVIDES}, in a later attempt or after others booted",
         condition=_ALL_READ_AHEAD,
-        sets=_NEW_RUNTIME,
+        sets=_OUR_RUNTIME,
     ),
     Transition(
         before=RUNNING,
@@ -113,7 +115,7 @@ TRANSITIONS = (
     ),
     Transition(before=IDLE, after=CLAIMED, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_CLAIMED),
     Transition(before=CLAIMED, after=RUNNING, by="`provision`", condition=_RUN_READ, sets=_NEW_RUNTIME),
-    Transition(before=CLAIMED, after=RUNNING, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_NEW_RUNTIME),
+    Transition(before=CLAIMED, after=RUNNING, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_OUR_RUNTIME),
     Transition(
         before=CLAIMED,
         after=IDLE,
@@ -149,7 +151,7 @@ TRANSITIONS = (
         after=TERMINATED,
         by="refresh, `Mark`",
         condition=f"{_ALL_READ}; if it is for the `threshold`, that is past; if its run is over, `updatedAt` as read",
-        sets="`runId`: empty; `threshold`: now; the attributes `ended...`",
+        sets=f"`runId`: empty; `threshold`: now; the attributes `ended...`; {_BUSY}; `launchedAt`, if it is absent",
     ),
     Transition(
         before=NO_RECORD,

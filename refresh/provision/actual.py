@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from refresh.pool.launches import Launches
 from refresh.pool.records import InstanceRecord, Unreadable
+from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
 from refresh.pool.settings import Settings
 from refresh.pool.signals import BEATS_WITHIN, Report, beating
 
@@ -54,6 +55,12 @@ class Actual:
     def beats_on(self, identifier: str) -> bool:
         """Whether the agent worked when the machine was read last; other calls may have taken minutes since."""
         return beating(self.report(identifier).beat, self.seen_at(identifier))
+
+    def origin(self, identifier: str) -> str:
+        """Return where a machine of the label came from: `HELD`, `CLAIMED` or `LAUNCHED`."""
+        if identifier in self.launches.launched:
+            return LAUNCHED
+        return CLAIMED if identifier in self.claimed else HELD
 
     @property
     def signals_expire(self) -> bool:

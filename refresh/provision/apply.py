@@ -72,7 +72,11 @@ def _unrecorded(
         ours = ownership.proven(each, template_ids) and not each.protected
         if each.id not in recorded and each.state.alive and earlier and ours:
             yield LaunchedInstance(
-                id=each.id, instance_type=each.instance_type, usage_class=each.usage_class, template_version=""
+                id=each.id,
+                instance_type=each.instance_type,
+                usage_class=each.usage_class,
+                template_version="",
+                launched_at=each.launched_at,
             )
 
 
@@ -89,15 +93,18 @@ def _actions(table: str, version: str, change: Start | Renew | Record | Conclude
 
 
 def _conclusion(table: str, change: Conclude) -> Any:
-    return runs.conclusion(table, change.request, change.result, change.at)
+    return runs.conclusion(table, change.request, change.result, change.at, change.answer)
 
 
 def _update(table: str, change: Claim | Start | Renew) -> Any:
-    written = {
+    written: dict[str, str | int] = {
         "state": change.state,
         "runId": change.label,
         "threshold": records.wire_time(change.threshold),
     }
+    if not isinstance(change, Claim):
+        # Until now the label had the machine too: it booted or registered for it.
+        written["busySeconds"] = lifecycle.busy_seconds(change.record, change.at)
     return lifecycle.update(table, change.record, written, Threshold.AHEAD, change.at)
 
 
@@ -110,5 +117,6 @@ def _put(table: str, version: str, change: Record) -> Any:
         "instanceType": change.instance.instance_type,
         "usageClass": change.instance.usage_class,
         "templateVersion": change.instance.template_version or version,
+        "launchedAt": records.wire_time(change.launched_at),
     }
     return lifecycle.put(table, change.instance.id, written, change.at)

@@ -11,7 +11,7 @@ from refresh.engine.change import INSTANCE, Change, Difference
 from refresh.pool import lifecycle, records
 from refresh.pool.launch import Fleet, LaunchedInstance
 from refresh.pool.records import InstanceRecord
-from refresh.pool.runs import RunRequest
+from refresh.pool.runs import Answer, RunRequest
 
 Facts = dict[str, str | int]
 RUN = "run"
@@ -117,6 +117,11 @@ class Record(Change):
         return self.instance.id
 
     @property
+    def launched_at(self) -> datetime:
+        """When EC2 launched it: just now, unless an earlier provision did not record it."""
+        return self.instance.launched_at or self.at
+
+    @property
     def facts(self) -> Facts:
         return {"label": self.label, **_kind(self.resource_class, self.instance)}
 
@@ -157,6 +162,8 @@ class Conclude(Change):
     request: RunRequest
     result: str
     at: datetime = field(eq=False)
+    answer: Answer = field(factory=Answer, eq=False)
+    """What is kept of it for the history."""
 
     @property
     def subject(self) -> str:

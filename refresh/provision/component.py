@@ -19,7 +19,6 @@ from refresh.engine.component import defect
 from refresh.engine.report import ComponentReport
 from refresh.pool import lifecycle, names
 from refresh.pool.records import InstanceRecord
-from refresh.pool.runs import CLAIMED, HELD, LAUNCHED
 from refresh.provision import apply, findings, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
@@ -153,7 +152,7 @@ class Provisioning:
             if not isinstance(record, InstanceRecord) or record.run_id != self.desired.label:
                 continue
             if record.state == lifecycle.RUNNING and record.id not in known.given_up:
-                yield Machine(record=record, origin=_origin(known, record.id))
+                yield Machine(record=record, origin=known.origin(record.id))
 
     def _work(self) -> None:
         calls = self._first or look.first(self.desired, self._clients, self._clock, self._executor)
@@ -367,9 +366,3 @@ class Provisioning:
 def _uncertain(outcome: Outcome) -> bool:
     """Whether the record may be as it was to become: an answer was lost, perhaps that of a first try."""
     return not isinstance(outcome, (Done, Postponed)) and not isinstance(outcome.change, Conclude)
-
-
-def _origin(actual: Actual, identifier: str) -> str:
-    if identifier in actual.launches.launched:
-        return LAUNCHED
-    return CLAIMED if identifier in actual.claimed else HELD

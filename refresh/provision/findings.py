@@ -26,7 +26,8 @@ SURPLUS = "enough other machines are ready"
 TOO_FEW = "too few machines became ready"
 CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
 """How long the registration token has to be valid for a machine that is claimed, and for one that is launched."""
-_HARMLESS = {ASKED_OTHERWISE, SURPLUS, TOO_FEW}
+HARMLESS = {ASKED_OTHERWISE, SURPLUS, TOO_FEW}
+"""Why a machine is given up that works."""
 _UNLIMITED = 10_000
 """More machines than the inputs let anyone ask for."""
 
@@ -98,7 +99,7 @@ def _unexplained(desired: DesiredProvision, actual: Actual, now: datetime) -> st
 def _causes(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[str]:
     failed: dict[str, list[str]] = {}
     for identifier, why in actual.given_up.items():
-        if why not in _HARMLESS:
+        if why not in HARMLESS:
             failed.setdefault(why, []).append(identifier)
     for why, ids in failed.items():
         yield f"{enumerated(ids)}: {why}. {_remedy(why)}"

@@ -73,6 +73,7 @@ def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executo
         link=desired.run_url,
         holder=uuid.uuid4().hex,
         deadline=now + desired.timeout + _AFTER,
+        asked_at=now,
     )
     # Nothing may be written into an account that its user did not list; STS has not been asked yet.
     at_once = desired.mode is Mode.APPLY and not desired.allowed_account_ids

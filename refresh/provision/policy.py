@@ -13,7 +13,7 @@ from attrs import frozen
 from refresh.pool import launch, lifecycle, names
 from refresh.pool.records import InstanceRecord, read_time
 from refresh.pool.runs import FAILED, PROVIDED
-from refresh.provision import candidates, findings
+from refresh.provision import answers, candidates, findings
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
 from refresh.provision.judgement import judge
 
@@ -80,7 +80,8 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
         back = [
             GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in of_label(desired, actual) if each.id in mine
         ]
-        return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems, refused=True)
+        failed = Conclude(request, FAILED, now, answers.refused(actual))
+        return Step(changes=(*back, failed), problems=problems, refused=True)
     held = _held(desired, actual, now)
     changes: list[ProvisionChange] = [*held.failed, *recorded(desired, actual, now)]
     coming = actual.launches.under_way.count if actual.launches.under_way else 0
@@ -257,7 +258,7 @@ def _provided(
     for each in (*held.ready, *held.registered, *held.waiting):
         if each not in wanted:
             yield GiveUp(each.id, back=True, why=findings.SURPLUS)
-    yield Conclude(request, PROVIDED, now)
+    yield Conclude(request, PROVIDED, now, answers.provided(actual, [each.id for each in wanted]))
 
 
 def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime) -> Step:
@@ -267,7 +268,8 @@ def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, he
         return Step(changes=tuple(_provided(desired, request, actual, held, now)), problems=problems)
     every = (*held.ready, *held.registered, *held.waiting)
     back = [GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in every]
-    return Step(changes=(*back, Conclude(request, FAILED, now)), problems=problems)
+    failed = Conclude(request, FAILED, now, answers.failed(desired, actual))
+    return Step(changes=(*back, failed), problems=problems)
 
 
 def _runtime(desired: DesiredProvision, actual: Actual) -> timedelta:

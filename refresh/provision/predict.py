@@ -86,6 +86,7 @@ def _written(change: Claim | Start | Renew) -> InstanceRecord:
         run_id=change.label,
         threshold=records.wire_time(change.threshold),
         updated_at=records.wire_time(change.at),
+        busy_seconds=lifecycle.busy_seconds(change.record, change.at),
     )
 
 
@@ -99,4 +100,5 @@ def _recorded(change: Record) -> InstanceRecord:
         resource_class=change.resource_class,
         instance_type=change.instance.instance_type,
         usage_class=change.instance.usage_class,
+        launched_at=records.wire_time(change.launched_at),
     )

@@ -76,13 +76,16 @@ def _write(table: str, change: GiveBack | Retire) -> Actions:
     else:
         state, threshold = lifecycle.retired(change.record.state), change.at - lifecycle.EXPIRED_SINCE
         required = Threshold.ANY
-    written = {
+    written: dict[str, str | int] = {
         "state": state,
         "runId": "",
         "threshold": records.wire_time(threshold),
         "lastRunId": change.label,
         "releasedAt": records.wire_time(change.at),
+        "busySeconds": lifecycle.busy_seconds(change.record, change.at),
     }
+    if change.lost_job:
+        written["cutOff"] = change.label
     return _conditional(lifecycle.update(table, change.record, written, required, change.at))
 
 

@@ -50,6 +50,11 @@ class _OfMachine(Change):
         return CUT_OFF if self.cut_off else ""
 
     @property
+    def lost_job(self) -> bool:
+        """Whether a job of this label was cut off."""
+        return self.cut_off
+
+    @property
     def worked(self) -> timedelta | None:
         """How long a run had the machine; None if it never ran, or its record does not say since when."""
         since = records.read_time(self.record.updated_at)
@@ -104,8 +109,16 @@ class Retire(_OfMachine):
     @property
     def remarks(self) -> str:
         at = f" at {records.wire_time(self.reclaimed_at)}" if self.reclaimed_at else ""
-        lost = "; a job that ran on it was cut off" if self.reason is Reason.TAKEN_BACK else ""
+        lost = "; a job that ran on it was cut off" if self._taken_back else ""
         return "; ".join(filter(None, (f"{self.reason.value}{at}{lost}", super().remarks)))
+
+    @property
+    def lost_job(self) -> bool:
+        return super().lost_job or self._taken_back
+
+    @property
+    def _taken_back(self) -> bool:
+        return self.reason is Reason.TAKEN_BACK
 
 
 @frozen

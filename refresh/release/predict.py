@@ -49,5 +49,7 @@ def _written(change: GiveBack | Retire, state: str, threshold: str) -> Labelled:
         updated_at=moment,
         last_run_id=change.label,
         released_at=moment,
+        busy_seconds=lifecycle.busy_seconds(change.record, change.at),
+        cut_off=change.label if change.lost_job else change.record.cut_off,
     )
     return Labelled(label=change.label, record=record)

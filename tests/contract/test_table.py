@@ -16,6 +16,7 @@ from refresh.agent.user_data import StoredScript
 from refresh.desired import RunnerScope
 from refresh.pool import lifecycle, names, ownership, records, runs, transitions
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
+from refresh.pool.launch import Cause
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import InstanceRecord, wire_time
@@ -50,6 +51,7 @@ REQUEST = runs.RunRequest(
     link="",
     holder="process",
     deadline=NOW,
+    asked_at=NOW,
 )
 OLD = NOW - desired().max_instance_age - timedelta(seconds=1)
 THRESHOLDS = {
@@ -127,13 +129,16 @@ def test_the_page_has_every_attribute_of_records_and_history() -> None:
     attributes = [_quoted(row[0])[0] for row in rows]
     assert {*attributes} == {*records.INSTANCE_ATTRIBUTES} - COMMON
     assert {*ADOPTION["Put"]["Item"]} - COMMON <= {*attributes}
-    assert {row[1] for row in rows} == {"S"}
+    assert {row[0]: row[1] for row in rows if row[1] != "S"} == {"`busySeconds`": "N"}
     assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
     ours = [row for row in rows if row[2].startswith("optional: ")]
     assert [_quoted(row[0])[0] for row in ours] == [*records.DOOR_ATTRIBUTES]
-    assert {row[3] for row in ours} == {"our `provision`", "our `release`"}
+    assert all(row[3].startswith("our ") for row in ours)
     assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
-    history = records.history_item(evolve(RECORD, ended=tuple((name, "") for name in records.ENDED_ATTRIBUTES)), NOW)
+    ended = tuple((name, "") for name in records.ENDED_ATTRIBUTES)
+    optional = {"launched_at": wire_time(OLD), "template_version": "3", "cut_off": "7"}
+    history = records.history_item(evolve(RECORD, ended=ended, **optional), NOW)
+    assert {*history} == {*records.HISTORY_ATTRIBUTES, *COMMON, records.TIME_TO_LIVE_ATTRIBUTE}
     listed = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}
     assert listed == {name: _shape(value) for name, value in history.items() if name not in COMMON}
     assert f"for {records.HISTORY_LIFETIME.days} days" in PAGE
@@ -149,7 +154,13 @@ def test_the_page_has_the_condition_of_the_lease() -> None:
     read = {*re.findall(r"#(\w+)", lease["ConditionExpression"])} - {"value"}
     prose = PAGE.partition("The item is also a lease")[2].partition("\n## ")[0]
     assert read == {"attempt", "result", "deadline"} <= {*_quoted(prose)}
-    assert {runs.PROVIDED, runs.FAILED} <= {*_quoted(_rows("RUN")[-1][2])}
+    results = {_quoted(row[0])[0]: row[2] for row in _rows("RUN")}
+    assert {runs.PROVIDED, runs.FAILED} <= {*_quoted(results["result"])}
+
+
+def test_the_page_has_every_cause_for_which_a_launch_fails() -> None:
+    meanings = {_quoted(row[0])[0]: row[2] for row in _rows("RUN")}
+    assert _quoted(meanings[runs.FAILURES]) == [*(each.value for each in Cause), runs.NEVER_READY]
 
 
 def test_our_provision_writes_what_the_page_says_that_it_sets() -> None:
@@ -227,7 +238,7 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
     assert ADOPTION["Put"]["ConditionExpression"] == "attribute_not_exists(PK)"
     assert cleaned["ConditionExpression"] == "attribute_not_exists(PK) OR #state = :terminated"
     written = {name.strip("#") for name in expired["ExpressionAttributeNames"]}
-    assert written == {"state", "runId", "threshold", "updatedAt", *records.ENDED_ATTRIBUTES}
+    assert written == {"state", "runId", "threshold", "updatedAt", "busySeconds", *records.ENDED_ATTRIBUTES}
 
 
 Case = tuple[InstanceRecord, Ec2Instance, "dict[str, str]"]

@@ -125,8 +125,8 @@ def test_a_record_of_our_provision_has_what_the_original_writes_and_its_own_attr
     assert [type(each) for each in apply.write(TABLE, "3", sender, [change])] == [Done]
     found = pool.table.of(records.INSTANCE)
     known, written = found[theirs], found[ours]
-    assert written.keys() - known.keys() == {"templateVersion"} <= {*records.DOOR_ATTRIBUTES}
-    own = {"SK", "identifier", "updatedAt", "threshold", "templateVersion"}
+    assert written.keys() - known.keys() == {"templateVersion", "launchedAt"} <= {*records.DOOR_ATTRIBUTES}
+    own = {"SK", "identifier", "updatedAt", "threshold", *records.DOOR_ATTRIBUTES}
     assert {name: value for name, value in written.items() if name not in own} == {
         name: value for name, value in known.items() if name not in own
     }
@@ -153,7 +153,10 @@ def test_a_write_of_our_provision_sets_what_the_original_s_sets(kind: Any, befor
     write = apply.claim(TABLE, sender, [change]) if kind is Claim else apply.write(TABLE, "", sender, [change])
     known = dict(pool.table.of(records.INSTANCE)[identifier])
     assert [type(each) for each in write] == [Done]
-    assert pool.table.of(records.INSTANCE)[identifier] == {
+    written = pool.table.of(records.INSTANCE)[identifier]
+    added = written.keys() - known.keys()
+    assert added <= {*records.DOOR_ATTRIBUTES}
+    assert {name: value for name, value in written.items() if name not in added} == {
         **known,
         "state": {"S": after},
         "runId": {"S": pools.RUN},

@@ -321,6 +321,7 @@ def _leased(attempt: int = 1, result: str = "", seconds: float = 600) -> Callabl
             link="",
             holder="another",
             deadline=now + timedelta(seconds=seconds),
+            asked_at=now,
         )
         pool.dynamodb.put_item(**runs.lease(TABLE, request, now))
         if result:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
 
+from attrs import evolve
+
 from refresh.ec2.terminations import terminate
 from refresh.pool import lifecycle, records
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
@@ -86,15 +88,17 @@ def mark(table: str, run_url: str, change: Mark) -> Actions:
     it, even if this run dies before it reaches EC2.
     """
     record = change.record
-    written = {
+    written: dict[str, str | int] = {
         "state": lifecycle.TERMINATED,
         "runId": "",
         "threshold": records.wire_time(change.judged_at),
+        "busySeconds": lifecycle.busy_seconds(record, change.judged_at),
         "endedState": record.state,
         "endedRunId": record.run_id or "",
         "endedThreshold": record.threshold or "",
         "endedReason": change.reason.value,
         "endedBy": run_url,
+        **({} if record.launched_at else _launched(change.launched_at)),
     }
     threshold = lifecycle.Threshold.PAST if change.reason is Reason.EXPIRED else lifecycle.Threshold.ANY
     update = lifecycle.update(
@@ -114,16 +118,23 @@ def adopt(table: str, run_url: str, change: Adopt) -> Actions:
         "endedThreshold": "",
         "endedReason": Reason.UNRECORDED.value,
         "endedBy": run_url,
+        **_launched(change.launched_at),
     }
     return [{"Put": cast("PutTypeDef", lifecycle.put(table, change.id, written, change.judged_at))}]
 
 
 def clean(table: str, now: datetime, change: Clean) -> Actions:
     """Return the cleaning: delete record and artifacts and put a history item, if the record still is terminated."""
-    identifier = change.record.id
+    record, identifier = change.record, change.record.id
+    if not record.launched_at and change.launched_at:
+        record = evolve(record, launched_at=records.wire_time(change.launched_at))
     return [
         {"Delete": cast("DeleteTypeDef", lifecycle.delete(table, identifier))},
         {"Delete": {"TableName": table, "Key": records.key(records.HEARTBEAT, identifier)}},
         {"Delete": {"TableName": table, "Key": records.key(records.SIGNAL, identifier)}},
-        {"Put": {"TableName": table, "Item": records.history_item(change.record, now)}},
+        {"Put": {"TableName": table, "Item": records.history_item(record, now)}},
     ]
+
+
+def _launched(launched_at: datetime | None) -> dict[str, str]:
+    return {"launchedAt": records.wire_time(launched_at)} if launched_at else {}

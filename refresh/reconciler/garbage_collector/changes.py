@@ -36,6 +36,7 @@ class Mark(Change):
     reason: Reason
     judged_at: datetime = field(eq=False)
     launched_at: datetime | None = field(default=None, eq=False)
+    """By EC2; None if EC2 does not know the instance."""
     completed_at: datetime | None = field(default=None, eq=False)
     """When its run was completed, if it is for that."""
 
@@ -132,6 +133,8 @@ class Clean(Change):
     done: ClassVar[str] = "cleaned"
     sign: ClassVar[str] = "-"
     record: records.InstanceRecord
+    launched_at: datetime | None = field(default=None, eq=False)
+    """By EC2, for a record that does not say it; None if EC2 does not know the instance any more."""
 
     @property
     def subject(self) -> str:

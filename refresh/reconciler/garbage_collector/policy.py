@@ -96,9 +96,9 @@ def _judge_living(
     desired: DesiredState, record: records.InstanceRecord, instance: Ec2Instance, now: datetime
 ) -> Verdict:
     if expired(record, now):
-        return Mark(record, Reason.EXPIRED, now)
+        return Mark(record, Reason.EXPIRED, now, instance.launched_at)
     if instance.state is Ec2State.TERMINATED:
-        return Mark(record, Reason.VANISHED, now)
+        return Mark(record, Reason.VANISHED, now, instance.launched_at)
     old = instance.state.alive and aged(instance, now, desired.max_instance_age)
     if not record.threshold:
         alive = skip_reasons.ENDLESS if old else None
@@ -120,7 +120,7 @@ def _judge_unreadable(desired: DesiredState, record: records.Unreadable, actual:
 def _judge_marked(record: records.InstanceRecord, instance: Ec2Instance, now: datetime) -> Verdict:
     match instance.state:
         case Ec2State.TERMINATED:
-            return Clean(record)
+            return Clean(record, instance.launched_at)
         case Ec2State.SHUTTING_DOWN:
             # It still writes heartbeats, so its artifacts would come back.
             return None

@@ -83,7 +83,7 @@ def reconsidered(
         return mark
     match instance.state:
         case Ec2State.TERMINATED:
-            return Mark(mark.record, Reason.VANISHED, now)
+            return Mark(mark.record, Reason.VANISHED, now, instance.launched_at)
         case Ec2State.SHUTTING_DOWN:
             return None
         case Ec2State.UNKNOWN:

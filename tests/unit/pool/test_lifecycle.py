@@ -107,3 +107,30 @@ def test_only_a_marked_record_is_deleted(state: str) -> None:
     assert request["Key"] == records.key(records.INSTANCE, ID)
     assert _holds(request, _stored(evolve(RECORD, state=state))) is (state == lifecycle.TERMINATED)
     assert _holds(request, None)
+
+
+BUSY = evolve(RECORD, updated_at=wire_time(NOW - 5 * SECOND), threshold=wire_time(NOW + 9 * SECOND), busy_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds"),
+    [
+        ({}, 65),
+        ({"state": lifecycle.CREATED}, 65),
+        ({"threshold": "soon"}, 65),
+        ({"threshold": wire_time(NOW - 2 * SECOND)}, 63),
+        ({"threshold": wire_time(NOW - 9 * SECOND)}, 60),
+        ({"updated_at": wire_time(NOW + SECOND)}, 60),
+        ({"updated_at": "soon"}, 60),
+        ({"run_id": ""}, 60),
+        ({"run_id": None}, 60),
+        ({"state": lifecycle.TERMINATED}, 60),
+    ],
+)
+def test_a_machine_is_busy_while_a_run_has_it_until_the_threshold(changed: dict[str, Any], seconds: int) -> None:
+    assert lifecycle.busy_seconds(evolve(BUSY, **changed), NOW) == seconds
+
+
+def test_an_update_writes_numbers_as_numbers() -> None:
+    request = lifecycle.update(TABLE, RECORD, {"busySeconds": 65}, Threshold.ANY, NOW)
+    assert _updated(request, _stored(RECORD))["busySeconds"] == {"N": "65"}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +150,23 @@ def test_an_unreadable_record_is_named_with_its_problem(
     found = records.read_instance(records.item(records.INSTANCE, identifier, NOW, **attributes))
     assert isinstance(found, Unreadable)
     assert (found.id, problem in found.problem) == (identifier, True)
+
+
+def test_the_history_has_what_is_known_of_the_life_of_a_machine() -> None:
+    marked = InstanceRecord(id=ID, state="terminated", run_id="", threshold=None)
+    known: dict[str, Any] = {
+        "launched_at": "2026-01-31T08:00:00Z",
+        "template_version": "3",
+        "cut_off": "7",
+        "busy_seconds": 60,
+    }
+    written = records.history_item(evolve(marked, **known), NOW)
+    wire = {"launchedAt": {"S": known["launched_at"]}, "templateVersion": {"S": "3"}, "cutOff": {"S": "7"}}
+    assert written.items() >= {**wire, "busySeconds": {"N": "60"}}.items()
+    least = records.history_item(marked, NOW)
+    assert (wire.keys() & least.keys(), least["busySeconds"]) == (set(), {"N": "0"})
+
+
+@pytest.mark.parametrize(("digits", "count"), [("7", 7), ("-1", 0), ("x", 0), ("9" * 38, records.LARGEST_COUNT)])
+def test_a_count_is_never_negative_nor_too_large_to_compute_with(digits: str, count: int) -> None:
+    assert records.count({"a": {"N": digits}}, "a") == count

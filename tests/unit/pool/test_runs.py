@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from refresh.pool import records, runs
-from refresh.pool.runs import FAILED, PROVIDED, ProvisionedRun, RunRequest
+from refresh.pool.runs import FAILED, PROVIDED, Answer, ProvisionedRun, RunRequest
 from tests.fakes.memory import expressions
 from tests.fakes.serial import NOW
 
@@ -49,6 +49,7 @@ REQUEST = RunRequest(
     link="https://github.com/octo/widgets/actions/runs/4711",
     holder="this process",
     deadline=NOW + timedelta(minutes=11),
+    asked_at=NOW,
 )
 
 
@@ -95,7 +96,8 @@ def test_only_the_process_that_holds_the_label_writes_its_result() -> None:
 
 
 def test_what_was_asked_for_is_in_the_form_of_the_page() -> None:
-    item = runs.conclusion("table", REQUEST, PROVIDED, NOW)["Item"]
+    answer = Answer(held=1, launched=2, failures={"capacity": 3}, skew=timedelta(seconds=2))
+    item = runs.conclusion("table", REQUEST, PROVIDED, NOW + timedelta(minutes=1), answer)["Item"]
     assert item["value"] == {
         "M": {
             "resourceClass": {"S": "large"},
@@ -109,10 +111,17 @@ def test_what_was_asked_for_is_in_the_form_of_the_page() -> None:
             "holder": {"S": "this process"},
             "deadline": {"S": "2026-01-31T09:16:00Z"},
             "result": {"S": "provided"},
+            "askedAt": {"S": "2026-01-31T09:05:02Z"},
+            "answeredAt": {"S": "2026-01-31T09:06:00Z"},
+            "held": {"N": "1"},
+            "claimed": {"N": "0"},
+            "launched": {"N": "2"},
+            "failures": {"M": {"capacity": {"N": "3"}}},
+            "hosted": {"BOOL": False},
         }
     }
     assert list(item["value"]["M"]) == list(runs.VALUE)
-    assert item["expiresAt"] == {"N": str(int((NOW + records.RUN_LIFETIME).timestamp()))}
+    assert item["expiresAt"] == {"N": str(int((NOW + timedelta(minutes=1) + records.RUN_LIFETIME).timestamp()))}
 
 
 def test_the_doors_read_who_has_the_label() -> None:

@@ -78,6 +78,7 @@ def request(**changed: Any) -> RunRequest:
         link=RUN_URL,
         holder="holder",
         deadline=NOW + timedelta(minutes=11),
+        asked_at=NOW,
     )
     return evolve(asked, **changed)
 

@@ -61,12 +61,17 @@ def test_a_write_needs_a_threshold_ahead_and_everything_as_read(kind: Any) -> No
 
 
 @pytest.mark.parametrize(("version", "written"), [("", "3"), ("7", "7")])
-def test_the_first_record_has_what_the_original_reads_and_the_version_of_the_template(
-    version: str, written: str
+@pytest.mark.parametrize("ago", [None, 90])
+def test_the_first_record_has_what_the_original_reads_and_the_version_and_time_of_the_launch(
+    version: str, written: str, ago: float | None
 ) -> None:
     pool = world().pool
     now = pool.account.clock.now()
-    change = Record(RUN, "large", launched(0, template_version=version), now + timedelta(minutes=10), now)
+    at = now - timedelta(seconds=ago or 0)
+    found_again = {} if ago is None else {"launched_at": at}
+    change = Record(
+        RUN, "large", launched(0, template_version=version, **found_again), now + timedelta(minutes=10), now
+    )
     assert [type(each) for each in apply.write(TABLE, "3", _sender(pool), [change])] == [Done]
     found = attributes(pool, change.subject)
     assert found == {
@@ -81,6 +86,7 @@ def test_the_first_record_has_what_the_original_reads_and_the_version_of_the_tem
         "instanceType": "c7i.large",
         "usageClass": "on-demand",
         "templateVersion": written,
+        "launchedAt": records.wire_time(at),
         "updatedAt": records.wire_time(now),
     }
     assert [type(each) for each in apply.write(TABLE, "3", _sender(pool), [change])] == [Skipped]

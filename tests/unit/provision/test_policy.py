@@ -15,7 +15,7 @@ from refresh.pool import lifecycle
 from refresh.pool.launch import Cause
 from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
-from refresh.pool.runs import FAILED, PROVIDED
+from refresh.pool.runs import FAILED, PROVIDED, Answer
 from refresh.pool.usage import UsageClass
 from refresh.provision import findings, policy
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
@@ -38,6 +38,12 @@ def _plan(seen: Actual, seconds: float = 0, **wanted: Any) -> Step:
 
 def _kinds(step: Step) -> list[tuple[type, str]]:
     return [(type(each), each.subject) for each in step.changes]
+
+
+def _answer(step: Step) -> Answer:
+    """Give what the step keeps of the provision for the history."""
+    (concluded,) = (each for each in step.changes if isinstance(each, Conclude))
+    return concluded.answer
 
 
 def _waiting(number: int = 0, state: str = "claimed", **changed: Any) -> Any:
@@ -128,6 +134,7 @@ def test_with_the_last_machine_the_result_is_written_and_the_surplus_given_back(
     assert {each.why for each in step.changes if isinstance(each, GiveUp)} == {findings.SURPLUS}
     assert {each.back for each in step.changes if isinstance(each, GiveUp)} == {True}
     assert step.changes[-1] == Conclude(pools.request(), PROVIDED, NOW)
+    assert _answer(step) == Answer(held=2)
     assert step.problems == ()
 
 
@@ -139,8 +146,9 @@ def test_a_later_attempt_changes_nothing_that_is_right() -> None:
 
 
 def test_a_refusal_ends_it_before_anything_is_claimed() -> None:
-    step = _plan(pools.actual(record()), resource_class="gpu")
+    step = _plan(pools.actual(record()), resource_class="gpu", if_unavailable="ubuntu-latest")
     assert step.changes == (Conclude(pools.request(), FAILED, NOW),)
+    assert _answer(step) == Answer()
     assert len(step.problems) == 1
 
 
@@ -188,8 +196,9 @@ def test_missing_machines_are_looked_for_in_rounds() -> None:
 )
 def test_where_no_machine_can_come_any_more_it_answers(changed: dict[str, Any], seconds: float) -> None:
     """Quota or permission, no token, each machine replaced once, or its time over."""
-    step = _plan(pools.actual(**changed), seconds)
+    step = _plan(pools.actual(**changed), seconds, if_unavailable="ubuntu-latest")
     assert step.changes == (Conclude(pools.request(), FAILED, NOW),)
+    assert _answer(step) == Answer(hosted=True)
     assert [each.startswith("no machine is ready") for each in step.problems] == [True]
 
 

@@ -47,7 +47,13 @@ NOT_DONE: list[Callable[[Change], Outcome]] = [
 def test_a_write_that_was_acknowledged_is_known(change: Claim | Start | Renew, state: str, seconds: float) -> None:
     known = predict.after(pools.actual(change.record), [Done(change)])
     assert known.records[IDS[0]] == evolve(
-        change.record, state=state, run_id=RUN, threshold=wire_time(after(seconds)), updated_at=wire_time(after(1))
+        change.record,
+        state=state,
+        run_id=RUN,
+        threshold=wire_time(after(seconds)),
+        updated_at=wire_time(after(1)),
+        # Until now it registered, or worked.
+        busy_seconds=0 if change is CLAIM else 1,
     )
     assert known.claimed == ({IDS[0]} if change is CLAIM else set())
 
@@ -55,7 +61,12 @@ def test_a_write_that_was_acknowledged_is_known(change: Claim | Start | Renew, s
 def test_a_recorded_machine_is_known() -> None:
     known = predict.after(pools.actual(), [Done(RECORD)]).records[IDS[0]]
     assert known == record(
-        0, "created", threshold=wire_time(after(600)), updated_at=wire_time(after(1)), template_version=""
+        0,
+        "created",
+        threshold=wire_time(after(600)),
+        updated_at=wire_time(after(1)),
+        template_version="",
+        launched_at=wire_time(after(1)),
     )
 
 

@@ -63,6 +63,28 @@ def test_a_machine_that_ends_loses_label_and_time(state: str, left: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("change", "job"),
+    [
+        (_give_back(record()), None),
+        (evolve(_give_back(record()), cut_off=True), RUN),
+        (Retire(RUN, record(), NOW, Reason.TAKEN_BACK), RUN),
+        (Retire(RUN, record(), NOW, Reason.RECLAIMED), None),
+    ],
+)
+def test_the_record_keeps_for_how_long_runs_had_the_machine_and_whether_that_cut_off_a_job(
+    change: GiveBack | Retire, job: str | None
+) -> None:
+    """The machine worked for ten minutes, and two hours for others before."""
+    pool = pools.made()
+    _stored(pool, record(), busySeconds=7200)
+    change = evolve(change, record=record(busy_seconds=7200))
+    assert [type(each) for each in _apply(pool, change)] == [Done]
+    found = records.read_instance(pool.table.of(records.INSTANCE)[IDS[0]])
+    assert isinstance(found, InstanceRecord)
+    assert (found.busy_seconds, found.cut_off or None) == (7800, job)
+
+
+@pytest.mark.parametrize(
     "change", [_give_back(record()), Retire(RUN, record(), NOW, Reason.NOT_REUSED), Offer(record(), NOW)]
 )
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def test_predict_applies_every_kind_of_change_and_keeps_the_rest() -> None:
     now = wire_time(NOW)
     taken: dict[str, Any] = {"run_id": "", "last_run_id": RUN, "released_at": now, "updated_at": now}
     assert after == pools.actual(
-        evolve(working, state="idle", threshold=wire_time(NOW + pools.IDLE_TIME), **taken),
-        evolve(claimed, state="idle", threshold=PAST, **taken),
-        evolve(created, state="created", threshold=PAST, **taken),
+        evolve(working, state="idle", busy_seconds=600, threshold=wire_time(NOW + pools.IDLE_TIME), **taken),
+        evolve(claimed, state="idle", busy_seconds=600, threshold=PAST, **taken),
+        evolve(created, state="created", busy_seconds=600, threshold=PAST, **taken),
         evolve(idle, offered_for=AHEAD),
         unreadable,
         record(4),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +61,27 @@ def test_a_mark_is_written_as_provision_release_and_the_agent_expect() -> None:
         "endedReason": "expired",
         "endedBy": RUN_URL,
     }
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds", "launched_at"),
+    [
+        ({}, 3600, START - timedelta(hours=2)),
+        ({"updated_at": wire_time(START - timedelta(minutes=9))}, 3840, START - timedelta(hours=2)),
+        ({"run_id": "", "launched_at": PAST}, 3600, START - timedelta(minutes=5)),
+    ],
+)
+def test_a_mark_keeps_the_launch_and_the_time_that_runs_had_the_instance_up_to_its_threshold(
+    changed: dict[str, Any], seconds: int, launched_at: datetime
+) -> None:
+    pool = pools.made()
+    judged = evolve(RECORD, busy_seconds=3600, **changed)
+    written = {"launchedAt": judged.launched_at} if judged.launched_at else {}
+    pool.record(ID, state="running", runId=judged.run_id, artifacts=False, **written)
+    _apply(pool, Mark(judged, Reason.EXPIRED, START, START - timedelta(hours=2)))
+    found = records.read_instance(pool.table.of(records.INSTANCE)[ID])
+    assert isinstance(found, InstanceRecord)
+    assert (found.busy_seconds, found.launched_at) == (seconds, wire_time(launched_at))
 
 
 @pytest.mark.shows("A7")
@@ -129,6 +150,15 @@ def test_cleaning_replaces_record_heartbeat_and_signal_by_history_or_does_nothin
         history = pool.table.of(records.HISTORY)[ID]
         assert _attributes(history).items() >= {"endedReason": "expired", "resourceClass": "large"}.items()
         assert history["expiresAt"] == {"N": str(int((START + timedelta(days=30)).timestamp()))}
+
+
+@pytest.mark.parametrize(("recorded", "launched_at"), [("", wire_time(START - timedelta(hours=2))), (PAST, PAST)])
+def test_the_history_has_ec2_s_time_of_launch_if_the_record_has_none(recorded: str, launched_at: str) -> None:
+    pool = pools.made()
+    pool.record(ID, state="terminated", runId="")
+    record = evolve(RECORD, state="terminated", launched_at=recorded)
+    _apply(pool, Clean(record, START - timedelta(hours=2)))
+    assert _attributes(pool.table.of(records.HISTORY)[ID])["launchedAt"] == launched_at
 
 
 MARKS = [Mark(evolve(RECORD, id=_id(number)), Reason.EXPIRED, START) for number in range(101)]
