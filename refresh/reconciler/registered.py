@@ -19,6 +19,7 @@ from refresh.reconciler import (
     runner_registrations,
     runner_release,
     state_table,
+    warm_pool,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     registration_token.COMPONENT,
     door_settings.COMPONENT,
     garbage_collector.COMPONENT,
+    warm_pool.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,
 )
