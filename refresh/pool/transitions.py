@@ -37,6 +37,7 @@ _ALL_READ_AHEAD = f"{_ALL_READ}, `threshold` ahead"
 _NEW_RUNTIME = "`threshold`: in the maximum runtime"
 _RELEASED = "`lastRunId`: the run; `releasedAt`: now"
 _GIVEN_BACK = f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}"
+_REFRESH = "refresh, with `min-idle`"
 _CLAIMED = f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes"
 _ENDING = f"`runId`: empty; `threshold`: {lifecycle.EXPIRED_SINCE // _MINUTE} minutes ago; {_RELEASED}"
 
@@ -54,6 +55,21 @@ TRANSITIONS = (
         by=f"{_PROVIDES}, after the launch",
         condition="there is no record",
         sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`",
+    ),
+    Transition(
+        before=NO_RECORD,
+        after=CREATED,
+        by=f"{_REFRESH}, after the launch",
+        condition="there is no record",
+        sets=f"`runId`: empty; `threshold`: in {lifecycle.WARM_CREATED_FOR // _MINUTE} minutes; `templateVersion`; "
+        "`launchedAt`",
+    ),
+    Transition(
+        before=CREATED,
+        after=IDLE,
+        by=f"{_REFRESH}; one without a run, once it is ready",
+        condition=_ALL_READ_AHEAD,
+        sets=f"`threshold`: in {lifecycle.WAITS_FOR // _MINUTE} minutes; `freshFor`: the same",
     ),
     Transition(
         before=CREATED,
@@ -103,6 +119,14 @@ TRANSITIONS = (
         by=f"{_OURS}, after its message",
         condition=_ALL_READ,
         sets="`offeredFor`: its `threshold`",
+    ),
+    Transition(
+        before=IDLE,
+        after=SAME,
+        by=f"{_REFRESH}, with less than {lifecycle.EXTENDED_BELOW // _MINUTE} minutes left",
+        condition=_ALL_READ_AHEAD,
+        sets=f"`threshold`: in {lifecycle.WAITS_FOR // _MINUTE} minutes; `freshFor` and `offeredFor`, if they equaled "
+        "it; `updatedAt` stays",
     ),
     Transition(
         before=IDLE,

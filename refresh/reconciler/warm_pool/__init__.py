@@ -13,7 +13,7 @@ from attrs import field, frozen
 from refresh.engine.change import Done, Postponed, Skipped
 from refresh.engine.registration import Item, Registration
 from refresh.pool import names, warm_pool_item
-from refresh.pool.permissions import STATE_TABLE, Needs
+from refresh.pool.permissions import LAUNCHES, STATE_TABLE, Needs
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.launch_template import LaunchTemplate
 from refresh.reconciler.state_table import StateTable
@@ -142,6 +142,7 @@ COMPONENT: Registration[Dependencies] = Registration(
     keeps="with `min-idle`, that many instances of each class wait for a run; see [the warm pool](docs/warm-pool.md)",
     changes="launches what is missing, extends the time of those that wait",
     calls={
+        **LAUNCHES,
         "dynamodb:BatchGetItem": Needs(
             "what agents report, if an instance is missing, has booted or needs more time", STATE_TABLE, only_with=_ONLY
         ),
