@@ -24,8 +24,11 @@ CREATED_FOR = timedelta(minutes=10)
 """How long an instance may boot and register."""
 CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
-WAITS_FOR = timedelta(hours=1)
-"""How long a machine of the minimum may wait for a run before refresh has to extend its time."""
+WAITS_FOR = timedelta(minutes=59)
+"""How long a machine of the minimum may wait for a run before refresh has to extend its time.
+
+Its agent ends it a good minute after that: without refresh the last one is gone after an hour.
+"""
 EXTENDED_BELOW = timedelta(minutes=40)
 """With less time left than this, the time of such a machine is extended."""
 WARM_CREATED_FOR = timedelta(minutes=30)

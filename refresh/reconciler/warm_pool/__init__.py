@@ -97,20 +97,20 @@ class WarmPool:
     def apply(self, changes: Sequence[WarmChange]) -> Iterator[Outcome]:
         """Write the item and the records, then ask EC2 for what the item announces."""
         writes = [each for each in changes if not isinstance(each, Launch)]
-        announced = True
+        announced: Outcome | None = None
         version = str(self.template().version or "")
         for outcome in apply.write(self.desired, version, self.sender, writes):
             self._note(outcome)
             if isinstance(outcome.change, WriteState):
-                announced = isinstance(outcome, Done)
+                announced = outcome
             yield outcome
         for launch in (each for each in changes if isinstance(each, Launch)):
-            if self.sender.over():
-                yield Postponed(launch)
-            elif launch.again or announced:
-                yield self._launch(launch)
-            else:
+            if isinstance(announced, Skipped) and not launch.again:
                 yield Skipped(launch, _ANOTHER_RUN)
+            elif self.sender.over() or not (launch.again or isinstance(announced, Done)):
+                yield Postponed(launch)
+            else:
+                yield self._launch(launch)
 
     def _launch(self, change: Launch) -> Outcome:
         template_id = self.template().id

@@ -180,8 +180,15 @@ def in_doubt(actual: Actual) -> list[str]:
 
 def emptied(actual: Actual) -> bool:
     """Whether the table seems to have been emptied: it has no records, although several machines live."""
+    begun = {each.label for each in actual.state.pending.values()}
     ours = [each for each in actual.collected.instances.values() if _is_ours(actual, each)]
-    return not actual.collected.records and len(ours) > 1
+    return not actual.records and len([each for each in ours if each.tags.initial_run not in begun]) > 1
+
+
+def is_marked(actual: Actual, identifier: str) -> bool:
+    """Whether the record of a machine says that it is to end."""
+    record = actual.records.get(identifier)
+    return isinstance(record, InstanceRecord) and record.state == lifecycle.TERMINATED
 
 
 def _unknown_since(actual: Actual, instance: Ec2Instance, made_at: datetime) -> bool:

@@ -13,7 +13,6 @@ from attrs import evolve, frozen
 from refresh.engine.change import Plan
 from refresh.pool import launch, lifecycle, names
 from refresh.pool.warm_pool_item import Pending, Unready
-from refresh.reconciler.garbage_collector.policy import UNRECORDED_GRACE
 from refresh.reconciler.warm_pool import breaker, census, findings
 from refresh.reconciler.warm_pool.changes import Keep, Launch, Promote, Record, WriteState
 
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 
 ANOTHER_RUN_FOR = timedelta(minutes=2)
 """For how long another run may still be at a launch that it has begun; an older one was killed."""
-PENDING_FOR = UNRECORDED_GRACE
-"""For how long a launch is repeated; the collector ends machines without a record that are older."""
+PENDING_FOR = timedelta(minutes=50)
+"""For how long a launch is repeated: an agent without a record ends its machine after an hour."""
 MOST_AT_ONCE = 98
 """How many machines of a class a run launches at most: their records and the item fit into one transaction."""
 
@@ -93,7 +92,7 @@ def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[WarmChang
         *_recorded(actual, now),
         *_state_written(actual, known.state, begun),
         *begun,
-        *_resumed(counted, now),
+        *(() if doubts else _resumed(counted, now)),
     )
     missing = sum(each.launch for each in wanted.values())
     left = missing - sum(each.number for each in begun)
@@ -170,8 +169,6 @@ def _begun(
 
 def _resumed(actual: Actual, now: datetime) -> Iterator[Launch]:
     """Yield the launches of a run that was killed; EC2 answers with the machines that it has launched for the token."""
-    if actual.template.doubt or not actual.template.id:
-        return
     for name, each in actual.state.pending.items():
         if name not in actual.asked and now - each.at > ANOTHER_RUN_FOR:
             yield Launch(name, each.count, each.usage_class, each, again=True)
@@ -209,7 +206,11 @@ def _with_answers(actual: Actual, state: WarmState) -> WarmState:
         pending = state.pending.get(name)
         if pending is None or pending.token != asked.pending.token:
             continue
-        launched = {each.id: Unready(resource_class=name, at=pending.at) for each in asked.launched}
+        launched = {
+            each.id: Unready(resource_class=name, at=pending.at)
+            for each in asked.launched
+            if not census.is_marked(actual, each.id)
+        }
         state = evolve(state, unready={**state.unready, **launched})
         state = state if asked.lost else state.without(name)
     return state
