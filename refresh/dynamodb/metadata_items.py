@@ -92,6 +92,15 @@ class MetadataItems:
             raise
         self._settle((entity, identifier), item)
 
+    def written(self, identifier: str, item: records.Item | None) -> None:
+        """Note that a METADATA item was written in a transaction; None if it is not certain what it has now."""
+        key = records.METADATA, identifier
+        if item is not None:
+            self._settle(key, item)
+            return
+        with self._lock:
+            self._doubtful.add(key)
+
     def read_again(self) -> None:
         """Have every item read again when it is needed next: another process has changed some of them."""
         with self._lock:

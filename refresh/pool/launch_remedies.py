@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from refresh import errors
 from refresh.pool.launch import Cause
 from refresh.pool.usage import UsageClass
@@ -40,7 +42,48 @@ _QUOTAS: Mapping[str, str] = {
 _OF_FLEETS = re.compile(r"EC2 ?Fleet", re.IGNORECASE)
 
 
-def explained(answers: Sequence[FleetAnswer]) -> str:
+@frozen(kw_only=True)
+class Advice:
+    """What those who launch can do: the actions have different inputs."""
+
+    again: str
+    """What happens to what is missing."""
+    then: str
+    """What has to be done after a correction."""
+    policy: str
+    """Which policy of docs/iam the credentials need."""
+    fewer: str
+    subnets: str
+    sizes: str
+    """What decides whether a type fits."""
+    on_demand: str
+    """What helps against missing capacity of on-demand machines; "" for nothing else."""
+    spot: str
+
+
+PROVISION = Advice(
+    again="run the job again",
+    then="run the refresh workflow, whose report shows the launch template",
+    policy="docs/iam/provision.json",
+    fewer="provision fewer machines at once",
+    subnets="subnet-ids of refresh",
+    sizes="allowed-instance-types must have a type of this size",
+    on_demand="raise max-price-over-lowest (now {})",
+    spot="set fallback to on-demand",
+)
+REFRESH = Advice(
+    again="the next run tries again",
+    then="run refresh again",
+    policy="docs/iam/refresh.json",
+    fewer="lower min-idle",
+    subnets="subnet-ids",
+    sizes="resource-class-config must have a size that a type of c*, m* or r* has",
+    on_demand="",
+    spot="set min-idle-usage-class to on-demand",
+)
+
+
+def explained(answers: Sequence[FleetAnswer], advice: Advice = PROVISION) -> str:
     """Say what was tried and what is missing, with a sentence on each cause; "" if nothing is missing."""
     if not answers or not answers[-1].missing:
         return ""
@@ -51,7 +94,7 @@ def explained(answers: Sequence[FleetAnswer]) -> str:
             causes.setdefault(each.cause, []).append(each)
     # Causes that will not pass by waiting come first.
     found = sorted(causes, key=lambda cause: cause.passing)
-    return " ".join((_tried(answers), *(_REMEDIES[cause](causes[cause], answers) for cause in found)))
+    return " ".join((_tried(answers), *(_REMEDIES[cause](causes[cause], answers, advice) for cause in found)))
 
 
 def _tried(answers: Sequence[FleetAnswer]) -> str:
@@ -67,68 +110,65 @@ def _tried(answers: Sequence[FleetAnswer]) -> str:
     )
 
 
-def _capacity(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) -> str:
+def _capacity(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer], advice: Advice) -> str:
     usage_classes = {each.fleet.usage_class for each in answers}
-    remedies = [
-        "add types to allowed-instance-types",
-        "add subnets in other availability zones (subnet-ids of refresh)",
-    ]
-    if UsageClass.ON_DEMAND in usage_classes:
-        remedies.append(f"raise max-price-over-lowest (now {answers[-1].fleet.max_price_over_lowest})")
-    else:
-        remedies.append("set fallback to on-demand")
+    types = ["add types to allowed-instance-types"] if advice is PROVISION else []
+    more = advice.on_demand if UsageClass.ON_DEMAND in usage_classes else advice.spot
+    zones = f"add subnets in other availability zones ({advice.subnets})"
+    remedies = (*types, zones, more.format(answers[-1].fleet.max_price_over_lowest))
+    later = f"{advice.again} later" if advice is PROVISION else advice.again
     return (
-        f"It has no capacity for them there now ({_codes(shortfalls)}): run the job again later, or "
-        f"{', or '.join(remedies)}."
+        f"It has no capacity for them there now ({_codes(shortfalls)}): {later}, or "
+        f"{', or '.join(filter(None, remedies))}."
     )
 
 
-def _addresses(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) -> str:
+def _addresses(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer], advice: Advice) -> str:
     named = (each for shortfall in shortfalls for each in shortfall.where if each.startswith("subnet-"))
     subnets = enumerated(dict.fromkeys(named)) or enumerated(answers[-1].fleet.subnet_ids)
     return (
-        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets (subnet-ids of refresh), or "
+        f"No free IP address is left in {subnets} ({_codes(shortfalls)}): add subnets ({advice.subnets}), or "
         "lower max-instances."
     )
 
 
-def _throttled(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
+def _throttled(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer], advice: Advice) -> str:
     return (
-        f"It limits how many requests this account may make ({_codes(shortfalls)}): run the job again, and start fewer "
+        f"It limits how many requests this account may make ({_codes(shortfalls)}): {advice.again}, and start fewer "
         "launches at the same minute."
     )
 
 
-def _unanswered(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
+def _unanswered(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer], advice: Advice) -> str:
     return (
-        f"It gave no usable answer ({_codes(shortfalls)}{_words(shortfalls[0])}): run the job again; instances that it "
+        f"It gave no usable answer ({_codes(shortfalls)}{_words(shortfalls[0])}): {advice.again}; instances that it "
         "launched nonetheless are found by their tags."
     )
 
 
-def _quota(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
+def _quota(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer], advice: Advice) -> str:
     other = f"that the code names, at {_QUOTAS_PAGE}/ec2/quotas"
     quotas = dict.fromkeys(_QUOTAS.get(each.code, other) for each in shortfalls)
     return (
         f"A quota of this account is used up ({_codes(shortfalls)}{_words(shortfalls[0])}): raise the quota "
-        f"{' and '.join(quotas)}, or provision fewer machines at once."
+        f"{' and '.join(quotas)}, or {advice.fewer}."
     )
 
 
-def _permission(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
+def _permission(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer], advice: Advice) -> str:
     shown = f"The credentials may not launch ({_codes(shortfalls)}{_words(shortfalls[0])}):"
     action = next(filter(None, (errors.denied_action(each.message) for each in shortfalls)), "")
     if any("explicit deny" in each.message for each in shortfalls):
         return f"{shown} a policy explicitly denies {action or 'it'}; only the owner of that policy can change it."
     if action:
-        return f"{shown} allow {action} as docs/iam/provision.json does."
+        return f"{shown} allow {action} as {advice.policy} does."
     return (
-        f"{shown} compare their policy with docs/iam/provision.json. If AWS names no action, the event CreateFleet in "
+        f"{shown} compare their policy with {advice.policy}. If AWS names no action, the event CreateFleet in "
         "CloudTrail has an encoded message, which aws sts decode-authorization-message explains."
     )
 
 
-def _service_linked_role(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer]) -> str:
+def _service_linked_role(shortfalls: Sequence[Shortfall], answers: Sequence[FleetAnswer], _: Advice) -> str:
     named = [bool(_OF_FLEETS.search(each.message)) for each in shortfalls]
     spot = any(each.fleet.usage_class is UsageClass.SPOT for each in answers)
     roles = [("AWSServiceRoleForEC2Spot", "spot")] if spot and not all(named) else []
@@ -141,17 +181,14 @@ def _service_linked_role(shortfalls: Sequence[Shortfall], answers: Sequence[Flee
     )
 
 
-def _configuration(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer]) -> str:
+def _configuration(shortfalls: Sequence[Shortfall], _: Sequence[FleetAnswer], advice: Advice) -> str:
     if any(each.same_zone for each in shortfalls):
         return (
             f"Two subnets are in one availability zone, which EC2 refuses ({_codes(shortfalls)}): name one subnet of "
-            "each zone in subnet-ids of refresh, and run refresh."
+            f"each zone in {advice.subnets}, and run refresh."
         )
     refusals = "; ".join(dict.fromkeys(f"{each.code}{_words(each)}" for each in shortfalls))
-    return (
-        f"It refuses the request ({refusals}): correct what it names and run the refresh workflow, whose report shows "
-        "the launch template; allowed-instance-types must have a type of this size."
-    )
+    return f"It refuses the request ({refusals}): correct what it names and {advice.then}; {advice.sizes}."
 
 
 def _codes(shortfalls: Iterable[Shortfall]) -> str:
@@ -168,7 +205,7 @@ def _words(shortfall: Shortfall) -> str:
     return f": {shortfall.message.rstrip('.')}" if shortfall.message else ""
 
 
-_REMEDIES: Mapping[Cause, Callable[[Sequence[Shortfall], Sequence[FleetAnswer]], str]] = {
+_REMEDIES: Mapping[Cause, Callable[[Sequence[Shortfall], Sequence[FleetAnswer], Advice], str]] = {
     Cause.CAPACITY: _capacity,
     Cause.ADDRESSES: _addresses,
     Cause.THROTTLED: _throttled,

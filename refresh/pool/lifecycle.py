@@ -24,6 +24,18 @@ CREATED_FOR = timedelta(minutes=10)
 """How long an instance may boot and register."""
 CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
+WAITS_FOR = timedelta(minutes=59)
+"""How long a machine of the minimum may wait for a run before refresh has to extend its time.
+
+Its agent ends it a good minute after that: without refresh the last one is gone after an hour.
+"""
+EXTENDED_BELOW = timedelta(minutes=40)
+"""With less time left than this, the time of such a machine is extended."""
+WARM_CREATED_FOR = timedelta(minutes=30)
+"""How long a machine that refresh launches may take until a later run of refresh has seen that it is ready.
+
+Schedules of GitHub are late and drop runs, so this is longer than for a machine that somebody waits for.
+"""
 REGISTERS_WITHIN = timedelta(seconds=60)
 """How long a claimed instance may take until its runner is registered, before another takes its place."""
 BOOTS_WITHIN = timedelta(seconds=240)
@@ -76,7 +88,8 @@ def update(  # noqa: PLR0913 - what is written, and on what conditions
 ) -> dict[str, Any]:
     """Build the update of a record, on condition that state, run and threshold are as read.
 
-    `written` holds the new attributes by name; `updatedAt` is added. `now` is what `AHEAD` and `PAST` compare with.
+    `written` holds the new attributes by name; `updatedAt` is added, unless it is one of them. `now` is what `AHEAD`
+    and `PAST` compare with.
     `untouched` requires that nothing has written the record since it was read, not even the same values.
     """
     judged = {"state": record.state, "runId": record.run_id, "threshold": record.threshold}
@@ -90,7 +103,7 @@ def update(  # noqa: PLR0913 - what is written, and on what conditions
     if threshold is not Threshold.ANY:
         conditions.append(f"#threshold {'>' if threshold is Threshold.AHEAD else '<'} :now")
         values[":now"] = records.wire_time(now)
-    attributes = {**written, "updatedAt": records.wire_time(now)}
+    attributes = {**written, "updatedAt": written.get("updatedAt", records.wire_time(now))}
     return {
         "TableName": table,
         "Key": records.key(records.INSTANCE, record.id),
@@ -102,6 +115,19 @@ def update(  # noqa: PLR0913 - what is written, and on what conditions
             for name, value in {**{f":{name}": value for name, value in attributes.items()}, **values}.items()
         },
     }
+
+
+def extension(table: str, record: records.InstanceRecord, threshold: datetime, now: datetime) -> dict[str, Any]:
+    """Build the update that gives an idle machine more time.
+
+    State and run stay as they are, so `updatedAt` does too: readiness is judged by it. Attributes that equal the
+    threshold because something holds for it go on to do so.
+    """
+    until = records.wire_time(threshold)
+    followers = {"freshFor": record.fresh_for, "offeredFor": record.offered_for}
+    following = {name: until for name, each in followers.items() if each == record.threshold}
+    written = {"threshold": until, **following, "updatedAt": record.updated_at}
+    return update(table, record, written, Threshold.AHEAD, now)
 
 
 def put(table: str, identifier: str, written: Mapping[str, str | int], now: datetime) -> dict[str, Any]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 METADATA_IDENTIFIERS = (
     POOL_IDENTIFIER := "pool",
@@ -35,6 +39,9 @@ _QUEUE_NAME_LIMIT = 80
 _TEMPLATE_NAME_LIMIT = 128
 _HASH_LENGTH = 16
 _PLAIN_QUEUE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_QUEUE_NAME_LIMIT}}}")
+_LABEL_LIMIT = 64
+_NOT_A_DIGIT = re.compile(r"[^0-9]")
+_WARM_LABEL = re.compile(r"warm-([0-9]+)-")
 _NOT_IN_QUEUE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -87,6 +94,24 @@ def plain_queue(repository: Repository, resource_class: str) -> str:
 def label(run_id: str, name: str = "") -> str:
     """Return the label that a job of a run asks for in `runs-on`; it is the same in every attempt."""
     return f"{run_id}-{name}" if name else run_id
+
+
+def warm_label(run_id: str, resource_class: str) -> str:
+    """Return the label of machines that a refresh launches to wait for a run; `run_id` is that of the refresh.
+
+    Agents accept at most 64 characters; a longer label is cut and ends in a hash of the class.
+    """
+    label = f"warm-{_NOT_A_DIGIT.sub('', run_id) or '0'}-{resource_class}"
+    if len(label) <= _LABEL_LIMIT:
+        return label
+    ending = f"-{_digest(resource_class)}"
+    return label[: _LABEL_LIMIT - len(ending)] + ending
+
+
+def warm_class(label: str, resource_classes: Iterable[str]) -> str:
+    """Return for which of these resource classes a refresh has launched a machine with this label; "" for none."""
+    found = _WARM_LABEL.match(label)
+    return next((each for each in resource_classes if found and label == warm_label(found[1], each)), "")
 
 
 def stored_script(sha256: str) -> str:

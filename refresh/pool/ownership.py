@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from refresh.pool.ec2_instances import Ec2Instance
 
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
+VERSION_TAG = "aws:ec2launchtemplate:version"
 SELF_TERMINATION_TAG = "AllowSelfTermination"
 INITIAL_RUN_TAG = "InitialRunId"
 PROTECTION_TAG = "refresh-action:protect"
@@ -27,6 +28,8 @@ class InstanceTags:
 
     template_id: str | None = field(default=None, metadata={"tag": TEMPLATE_TAG})
     """Set by EC2: the launch template that the instance was launched from."""
+    template_version: str | None = field(default=None, metadata={"tag": VERSION_TAG})
+    """Set by EC2: the version of that template."""
     self_termination: str | None = field(default=None, metadata={"tag": SELF_TERMINATION_TAG})
     """Set by provision, `true`."""
     initial_run: str | None = field(default=None, metadata={"tag": INITIAL_RUN_TAG})

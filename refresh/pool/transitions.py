@@ -39,6 +39,7 @@ _BUSY = "`busySeconds`"
 _OUR_RUNTIME = f"{_NEW_RUNTIME}; {_BUSY}"
 _RELEASED = f"`lastRunId`: the run; `releasedAt`: now; {_BUSY}; `cutOff`: the run, if its job was cut off"
 _GIVEN_BACK = f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}"
+_REFRESH = "refresh, with `min-idle`"
 _CLAIMED = f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes"
 _ENDING = f"`runId`: empty; `threshold`: {lifecycle.EXPIRED_SINCE // _MINUTE} minutes ago; {_RELEASED}"
 
@@ -56,6 +57,21 @@ TRANSITIONS = (
         by=f"{_PROVIDES}, after the launch",
         condition="there is no record",
         sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`; `launchedAt`",
+    ),
+    Transition(
+        before=NO_RECORD,
+        after=CREATED,
+        by=f"{_REFRESH}, after the launch",
+        condition="there is no record",
+        sets=f"`runId`: empty; `threshold`: in {lifecycle.WARM_CREATED_FOR // _MINUTE} minutes; `templateVersion`; "
+        "`launchedAt`",
+    ),
+    Transition(
+        before=CREATED,
+        after=IDLE,
+        by=f"{_REFRESH}; one without a run, once it is ready",
+        condition=_ALL_READ_AHEAD,
+        sets=f"`threshold`: in {lifecycle.WAITS_FOR // _MINUTE} minutes; `freshFor`: the same",
     ),
     Transition(
         before=CREATED,
@@ -105,6 +121,14 @@ TRANSITIONS = (
         by=f"{_OURS}, after its message",
         condition=_ALL_READ,
         sets="`offeredFor`: its `threshold`",
+    ),
+    Transition(
+        before=IDLE,
+        after=SAME,
+        by=f"{_REFRESH}, with less than {lifecycle.EXTENDED_BELOW // _MINUTE} minutes left",
+        condition=_ALL_READ_AHEAD,
+        sets=f"`threshold`: in {lifecycle.WAITS_FOR // _MINUTE} minutes; `freshFor` and `offeredFor`, if they equaled "
+        "it; `updatedAt` stays",
     ),
     Transition(
         before=IDLE,

@@ -15,11 +15,14 @@ from refresh.engine.report import ComponentReport
 from refresh.pool.ec2_instances import Ec2State
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.garbage_collector.changes import Clean, Terminate
+from refresh.reconciler.launch_template import LaunchTemplate, observe
+from refresh.reconciler.launch_template.changes import RecordTemplate
 from refresh.reconciler.registration_token import RegistrationToken
 from refresh.reconciler.runner_release import RunnerRelease
 from refresh.reconciler.runner_release import policy as release_policy
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.state_table import policy as table_policy
+from refresh.reconciler.warm_pool.actual import Template
 
 if TYPE_CHECKING:
     from refresh.desired import DesiredState
@@ -126,6 +129,30 @@ class Dependencies:
         if not _cleaned(collected):
             return Unchecked("this run cleaned up no instance", due=False)
         return frozenset(record.id for record in collected.actual.records)
+
+    def collected(self) -> Collected:
+        """Wait for the instances as the garbage collector saw them last; raises if it saw none."""
+        found = self._converged(GarbageCollector)
+        if found.actual is None:
+            raise errors.Blocked(_COLLECTOR_BLIND.reason)
+        return found.actual
+
+    def template(self) -> Template:
+        """Wait for the launch template: in mode plan as it will be."""
+        found = self._converged(LaunchTemplate)
+        changes = (*found.report.planned, *found.report.following) if found.report.planning else ()
+        for change in changes:
+            if isinstance(change, RecordTemplate):
+                return Template(id=change.template_id, version=change.version)
+        doubt = "the launch template is not as desired (see its error above)" if found.report.failed else ""
+        try:
+            versions = self.prefetch.versions()
+        except errors.ApiError:
+            return Template(doubt=doubt or "EC2 did not describe the launch template")
+        listing = observe.listing(versions)
+        if listing.default is None:
+            return Template(doubt=doubt or "there is no launch template")
+        return Template(id=listing.template_id, version=listing.default.number, doubt=doubt)
 
     def _converged(self, component: type[Component[ActualT, Any]]) -> Converged[ActualT]:
         name: Any = component.name

@@ -20,6 +20,7 @@ from refresh.reconciler import (
     runner_registrations,
     runner_release,
     state_table,
+    warm_pool,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     door_settings.COMPONENT,
     garbage_collector.COMPONENT,
     abandoned_runs.COMPONENT,
+    warm_pool.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,
 )

@@ -14,12 +14,14 @@ from attrs import evolve
 from refresh.agent.table import Table
 from refresh.agent.user_data import StoredScript
 from refresh.desired import RunnerScope
-from refresh.pool import lifecycle, names, ownership, records, runs, transitions
+from refresh.pool import lifecycle, names, ownership, records, runs, transitions, warm_pool_item
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
 from refresh.pool.launch import Cause
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import InstanceRecord, wire_time
+from refresh.pool.usage import UsageClass
+from refresh.pool.warm_pool_item import Pending, Unready, WarmState
 from refresh.reconciler.garbage_collector import apply, policy
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason
 from refresh.reconciler.garbage_collector.skip_reasons import SkipReason
@@ -68,6 +70,12 @@ MARKED = {
 }
 """The time of a mark, by the words of the page."""
 
+WARM = WarmState(
+    unready={"i-00000001": Unready(resource_class="large", at=NOW)},
+    pending={"large": Pending(token="token", label="warm-77-large", count=1, usage_class=UsageClass.SPOT, at=NOW)},
+)
+"""The item of launches, with a member of each kind."""
+
 
 def _rows(title: str, number: int = 0) -> list[list[str]]:
     """Return the cells of a section's table, without its head."""
@@ -89,6 +97,8 @@ def _shape(wire: Mapping[str, Any]) -> str:
     members = {name: _shape(value) for name, value in wire["M"].items()}
     if "large" in members:
         members = {"<class>": members["large"]}
+    if any(name.startswith("i-") for name in members):
+        members = {"<instance>": next(iter(members.values()))}
     if any(name[0].isdigit() for name in members):
         members = {"<version>": next(iter(members.values()))}
     return f"M {{{', '.join(f'{name}: {shape}' for name, shape in members.items())}}}"
@@ -110,9 +120,11 @@ def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
     script = "#" * 2000
     refreshed.refresh(max_instances='{"large": 20}', pre_runner_script=script)
     rows = _rows("METADATA")
-    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS]
+    optional = [names.WARM_POOL_IDENTIFIER]
+    assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS, *optional]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
     stored[names.STORED_SCRIPTS] = stored.pop(StoredScript(script).identifier)
+    stored[names.WARM_POOL_IDENTIFIER] = warm_pool_item.to_wire(WARM)
     (settings,) = _rows("SETTINGS")
     assert [*map(_quoted, settings[:2])] == [["doors"], [_shape(stored.pop("doors"))]]
     assert {_quoted(row[0])[0]: _quoted(row[1])[0] for row in rows} == {

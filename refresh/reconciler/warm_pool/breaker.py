@@ -1,0 +1,65 @@
+"""How many machines may be launched of a template's version of which machines do not become ready; pure.
+
+Without this, a script that never ends well would cost machines in every run. A version is proven once a machine of it
+has become ready. Of one that is not, few machines are launched in all; and after several failures in a row none, until
+there is another version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from refresh.reconciler.warm_pool import census
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from refresh.pool.warm_pool_item import WarmState
+    from refresh.reconciler.warm_pool.actual import Actual
+
+MOST_FAILURES = 3
+"""After so many launches in a row that never became ready, none follows; and so many are launched of a new version."""
+_UNLIMITED = 1_000_000
+
+
+@frozen(kw_only=True)
+class Breaker:
+    """What is known of the template's current version."""
+
+    state: WarmState
+    """The item with what has been seen since it was written."""
+    proven: bool = False
+    """Whether a machine of the version has become ready, whoever has launched it."""
+    failed: tuple[str, ...] = ()
+    """Machines that were launched since the last one that became ready, and never did."""
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing is launched any more."""
+        return len(self.failed) >= MOST_FAILURES
+
+    @property
+    def allowance(self) -> int:
+        """How many machines may be launched now."""
+        if self.open:
+            return 0
+        if self.proven:
+            return _UNLIMITED
+        launched = len(self.state.unready) + sum(each.count for each in self.state.pending.values())
+        return max(0, MOST_FAILURES - launched)
+
+
+def judged(actual: Actual, now: datetime) -> Breaker:
+    """Judge the machines that were launched of the current version."""
+    state = actual.state.of(actual.template.key)
+    ready = [each for each in state.unready if census.became_ready(actual, each)]
+    failed = [each for each in state.unready if each not in ready and census.failed(actual, each, now)]
+    if ready:
+        latest = max(state.unready[each].at for each in ready)
+        forgotten = {*ready, *(each for each in failed if state.unready[each].at <= latest)}
+        left = {each: launch for each, launch in state.unready.items() if each not in forgotten}
+        state, failed = evolve(state, proven=True, unready=left), [each for each in failed if each in left]
+    proven = state.proven or census.proves_version(actual)
+    return Breaker(state=state, proven=proven, failed=tuple(failed))
