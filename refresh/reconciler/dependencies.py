@@ -130,12 +130,12 @@ class Dependencies:
             return Unchecked("this run cleaned up no instance", due=False)
         return frozenset(record.id for record in collected.actual.records)
 
-    def collected(self) -> Collected:
-        """Wait for the instances as the garbage collector saw them last; raises if it saw none."""
-        found = self._converged(GarbageCollector)
-        if found.actual is None:
+    def require_collected(self) -> Collected:
+        """Wait for the collector, and return what it observed last; raises `Blocked` if that is nothing."""
+        found = self._converged(GarbageCollector).actual
+        if found is None:
             raise errors.Blocked(_COLLECTOR_BLIND.reason)
-        return found.actual
+        return found
 
     def template(self) -> Template:
         """Wait for the launch template: in mode plan as it will be."""

@@ -134,7 +134,6 @@ def test_runners_that_github_does_not_list_end_nothing(
     refreshed: World, clients: Clients, held: list[str], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cannot be seen whether they are busy."""
-
     answer = refreshed.github.answer
     refusal = status, b'{"message": "no"}'
     monkeypatch.setattr(refreshed.github, "answer", lambda *of: refusal if LISTED in of[1] else answer(*of))

@@ -169,7 +169,7 @@ def test_a_rollout_never_goes_below_the_minimum_and_replaces_one_class_at_a_time
 def test_a_rollout_without_room_lets_one_machine_of_the_class_expire_at_a_time() -> None:
     made = ready(max_instances=(("large", 2),))
     made.pool.desired = world(image=OTHER_IMAGE, max_instances=(("large", 2),)).pool.desired
-    old = set(made.waiting())
+    found, old = made.waiting(), set(made.waiting())
     for _ in range(30):
         made.later()
         found = made.waiting()

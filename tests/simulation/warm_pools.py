@@ -57,7 +57,7 @@ class WarmWorld:
         return [each for each, found in instances.items() if found.tags["InitialRunId"].startswith("warm-")]
 
     def waiting(self) -> list[str]:
-        """The ids of living machines that are idle, and that no run had."""
+        """List the ids of living machines that are idle, and that no run had."""
         found = self.pool.table.of(records.INSTANCE)
         return [
             each
@@ -68,7 +68,7 @@ class WarmWorld:
         ]
 
     def untracked(self) -> list[str]:
-        """The ids of living machines without a record."""
+        """List the ids of living machines without a record."""
         return [each for each in self.pool.alive if each not in self.pool.table.of(records.INSTANCE)]
 
     def item(self) -> dict[str, Any]:

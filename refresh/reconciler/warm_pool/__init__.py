@@ -165,6 +165,6 @@ COMPONENT: Registration[Dependencies] = Registration(
     ),
     after=(StateTable.name, LaunchTemplate.name, GarbageCollector.name),
     build=lambda given: WarmPool(
-        given.desired, given.clients.ec2, given.sender, given.prefetch.metadata, given.collected, given.template
+        given.desired, given.clients.ec2, given.sender, given.prefetch.metadata, given.require_collected, given.template
     ),
 )
