@@ -21,8 +21,8 @@ locals {
 locals {
   texts = {
     for document in [
-      "refresh", "plan-only", "release", "provision", "instance-profile", "image-parameter",
-      "trust-policy", "doors-trust-policy", "instance-trust-policy",
+      "refresh", "refresh-launches", "refresh-metrics", "plan-only", "release", "provision", "instance-profile",
+      "image-parameter", "trust-policy", "doors-trust-policy", "instance-trust-policy",
     ] :
     document => replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
       file("${local.documents}/${document}.json"),
@@ -79,6 +79,74 @@ resource "aws_iam_role_policy" "refresh" {
   name   = "refresh"
   role   = aws_iam_role.refresh.id
   policy = local.policies["refresh"]
+}
+
+# What refresh needs with min-idle or rescue-stranded-jobs only.
+resource "aws_iam_role_policy" "refresh_launches" {
+  count = var.launches ? 1 : 0
+
+  name   = "refresh-launches"
+  role   = aws_iam_role.refresh.id
+  policy = local.texts["refresh-launches"]
+}
+
+# What refresh needs with metrics only.
+resource "aws_iam_role_policy" "refresh_metrics" {
+  count = var.metrics || var.alarm_topic != null ? 1 : 0
+
+  name   = "refresh-metrics"
+  role   = aws_iam_role.refresh.id
+  policy = local.texts["refresh-metrics"]
+}
+
+resource "aws_cloudwatch_metric_alarm" "no_refresh" {
+  count = var.alarm_topic == null ? 0 : 1
+
+  alarm_name          = "${local.name}-no-refresh"
+  alarm_description   = "No run of refresh has ended for an hour in ${var.owner}/${var.repository}. Look for the last run of its workflow."
+  namespace           = "RefreshAction"
+  metric_name         = "Runs"
+  dimensions          = { Pool = "${var.owner}/${var.repository}" }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = [var.alarm_topic]
+  ok_actions          = [var.alarm_topic]
+
+  lifecycle {
+    precondition {
+      condition     = local.region == data.aws_region.current.name
+      error_message = "Alarms have to be where the metrics are: use a provider of the pool's region, and its topic."
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "refresh_failed" {
+  count = var.alarm_topic == null ? 0 : 1
+
+  alarm_name          = "${local.name}-refresh-failed"
+  alarm_description   = "A run of refresh has failed in ${var.owner}/${var.repository}. Its summary says why."
+  namespace           = "RefreshAction"
+  metric_name         = "Failed"
+  dimensions          = { Pool = "${var.owner}/${var.repository}" }
+  statistic           = "Sum"
+  period              = 1800
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic]
+  ok_actions          = [var.alarm_topic]
+
+  lifecycle {
+    precondition {
+      condition     = local.region == data.aws_region.current.name
+      error_message = "Alarms have to be where the metrics are: use a provider of the pool's region, and its topic."
+    }
+  }
 }
 
 resource "aws_iam_role" "plan_only" {

@@ -80,13 +80,36 @@ variable "doors_job" {
 }
 
 variable "launch_template_id" {
-  description = "Id of the pool's launch template, the only one from which provision may launch: the output launch-template-id of refresh. It is not known before its first run; * until then."
+  description = "Id of the pool's launch template, the only one from which provision and refresh may launch: the output launch-template-id of refresh. It is not known before its first run; * until then."
   type        = string
   default     = "*"
 
   validation {
     condition     = can(regex("^(\\*|lt-[0-9a-f]{8,17})$", var.launch_template_id))
     error_message = "This is not the id of a launch template: lt- and up to 17 hexadecimal digits, or * before refresh has made it."
+  }
+}
+
+variable "launches" {
+  description = "Whether refresh may launch instances, which it needs with min-idle or rescue-stranded-jobs only; see docs/iam."
+  type        = bool
+  default     = false
+}
+
+variable "metrics" {
+  description = "Whether refresh may send metrics to CloudWatch, which it needs with the input metrics only."
+  type        = bool
+  default     = false
+}
+
+variable "alarm_topic" {
+  description = "ARN of an SNS topic in the pool's region for two alarms on the metrics, \"no refresh for an hour\" and \"a refresh failed\"; null for no alarms. With it refresh may send metrics; the input metrics must be true as well."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", coalesce(var.alarm_topic, "-")))
+    error_message = "This is not the ARN of an SNS topic: arn:aws:sns:REGION:ACCOUNT:NAME."
   }
 }
 

@@ -711,7 +711,10 @@ INPUTS = (
         parse=parsers.boolean,
         type="boolean",
         summary="send metrics to CloudWatch",
-        description="Whether each run sends metrics to CloudWatch, in one call, `true` or `false`.",
+        description=(
+            "Whether each run sends metrics to CloudWatch, in one call at its end, to the namespace `RefreshAction`: "
+            "`true` or `false`. The role needs `cloudwatch:PutMetricData`."
+        ),
     ),
     Input(
         name="max-instance-age",

@@ -8,7 +8,7 @@ import pkgutil
 import refresh.reconciler
 from refresh.dynamodb.metadata_items import SETTINGS
 from refresh.pool import names, records
-from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs
+from refresh.pool.permissions import QUEUES, STATE_TABLE, Needs, items
 from refresh.reconciler.registered import COMPONENTS
 from tools.generated.roles import Role, merged
 
@@ -25,11 +25,27 @@ def test_a_component_is_started_after_those_that_it_waits_for() -> None:
 
 
 def test_every_metadata_item_and_the_settings_are_kept_by_one_component() -> None:
-    kept = [(item.entity, item.identifier) for each in COMPONENTS for item in each.items]
+    kept = [(each.entity, each.identifier) for component in COMPONENTS for each in component.items]
     optional = [each for each in names.OPTIONAL_IDENTIFIERS if (records.METADATA, each) in kept]
     identifiers = (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS, *optional)
     metadata = [(records.METADATA, identifier) for identifier in identifiers]
     assert sorted(kept) == sorted([*metadata, SETTINGS])
+
+
+def test_a_policy_that_is_added_to_another_has_what_that_one_lacks() -> None:
+    """An action that is allowed on all items needs no statement for some of them."""
+    (own,) = merged([{"dynamodb:PutItem": Needs("a", STATE_TABLE)}]).values()
+    runs = items("WriteRuns", records.RUN)
+    more = merged([{"dynamodb:PutItem": Needs("b", runs), "sqs:TagQueue": Needs("c", QUEUES)}]).values()
+    role = Role("role", [own])
+    assert Role("more", more, added_to=role).statements() == [(QUEUES, ["sqs:TagQueue"])]
+    assert Role("more", [*more, own], added_to=role).statements() == [(QUEUES, ["sqs:TagQueue"])]
+    assert Role("more", more).statements() == [(runs, ["dynamodb:PutItem"]), (QUEUES, ["sqs:TagQueue"])]
+
+
+def test_two_parts_that_say_the_same_of_a_call_say_it_once() -> None:
+    (call,) = merged([{"sqs:TagQueue": Needs("a", QUEUES)}] * 2).values()
+    assert call.needs == (Needs("a", QUEUES),)
 
 
 def test_a_call_of_two_parts_has_the_actions_and_statements_of_both() -> None:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from refresh.engine.report import Report
+from refresh.output import metrics
+from tests.fakes.desired import ACCOUNT_ID, REGION, desired
 from tests.iam import policies
 
 if TYPE_CHECKING:
     from tests.fakes.aws_server import AwsServer
 
 
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:oncall"
+
+
 def roles(aws: AwsServer) -> dict[str, tuple[dict[str, Any], policies.Document]]:
-    """Read all roles and their one policy, by its name."""
+    """Read the policies of all roles, each with its role, by its name."""
     iam = policies.client(aws, "iam")
     found = {}
     for role in iam.list_roles()["Roles"]:
-        (policy,) = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
-        document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
-        if isinstance(document, str):
-            # moto writes what CloudFormation gives it as Python, with a None where AWS::NoValue leaves nothing.
-            document = ast.literal_eval(document)
-            document["Statement"] = [statement for statement in document["Statement"] if statement]
-        found[policy] = (role, document)
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+            if isinstance(document, str):
+                # moto writes what CloudFormation gives it as Python, with a None where AWS::NoValue leaves nothing.
+                document = ast.literal_eval(document)
+                document["Statement"] = [statement for statement in document["Statement"] if statement]
+            found[policy] = (role, document)
     return found
 
 
@@ -33,7 +39,7 @@ def require_roles(
     found = roles(aws)
     runner = found["instance-profile"][0]["RoleName"]
     expected = {
-        "refresh": policies.trust(),
+        **dict.fromkeys(("refresh", "refresh-launches", "refresh-metrics"), policies.trust()),
         "plan-only": policies.trust(job=plan_only_job),
         "release": policies.doors_trust(job=doors_job),
         "provision": policies.doors_trust(job=doors_job),
@@ -46,9 +52,34 @@ def require_roles(
     assert {found[name][0]["MaxSessionDuration"] for name in expected if name != "instance-profile"} == {
         longest_session
     }
+    assert {found[name][0]["RoleName"] for name in expected if name.startswith("refresh")} == {
+        found["refresh"][0]["RoleName"]
+    }
     iam = policies.client(aws, "iam")
     version = iam.get_policy_version(PolicyArn=image_parameter, VersionId="v1")["PolicyVersion"]
     assert version["Document"] == policies.filled("image-parameter")
     (profile,) = iam.list_instance_profiles()["InstanceProfiles"]
     assert [role["RoleName"] for role in profile["Roles"]] == [runner]
     return {"profile": profile["InstanceProfileName"], **{name: role["RoleName"] for name, (role, _) in found.items()}}
+
+
+def alarms(aws: AwsServer) -> list[dict[str, Any]]:
+    """Read all alarms."""
+    found: list[dict[str, Any]] = policies.client(aws, "cloudwatch").describe_alarms()["MetricAlarms"]
+    return found
+
+
+def require_alarms(aws: AwsServer) -> None:
+    """Compare the alarms with what a run sends: the same names and dimensions, or they would watch nothing."""
+    found = {each["MetricName"]: each for each in alarms(aws)}
+    sent = {each["MetricName"]: each for each in metrics.metric_data(Report((), desired=desired()))}
+    for each in found.values():
+        assert each["Namespace"] == metrics.NAMESPACE
+        assert each["Dimensions"] == sent[each["MetricName"]]["Dimensions"]
+        assert each["AlarmActions"] == each["OKActions"] == [TOPIC]
+        assert each["Statistic"] == "Sum"
+    judged = ("ComparisonOperator", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData")
+    assert {name: tuple(each[key] for key in judged) for name, each in found.items()} == {
+        "Runs": ("LessThanThreshold", 1, 3600, 1, "breaching"),
+        "Failed": ("GreaterThanOrEqualToThreshold", 1, 1800, 1, "notBreaching"),
+    }

@@ -75,6 +75,11 @@ def filled(
     return parsed
 
 
+def together(*documents: Document) -> Document:
+    """Return what a role with these policies may do, as one."""
+    return {**documents[0], "Statement": [each for document in documents for each in document["Statement"]]}
+
+
 def without_the_original(repository: names.Repository = REPOSITORY) -> Document:
     """Return the instances' policy as it can be once `original-modes` is false."""
     policy = filled("instance-profile", repository)
@@ -187,11 +192,12 @@ def _part(part: str, context: Context, *, wild: bool) -> str:
 def enforceable(policy: Document, without: Collection[str] = (), calls: Mapping[str, Call] = REFRESH) -> Document:
     """Return a policy, less some actions, as moto's IAM can enforce it.
 
-    moto knows neither resources nor conditions, and checks every operation by its own name, where IAM may check other
-    actions, as for TransactWriteItems: that name is allowed if all of these are. A policy without actions is none to
-    moto.
+    moto knows neither resources nor conditions, and checks every operation by its own name and by that with which its
+    service signs, where IAM may check other actions, as for TransactWriteItems: that name is allowed if all of these
+    are. A policy without actions is none to moto.
     """
     kept = {*actions(policy)} - set(without)
+    kept |= {action.replace("cloudwatch:", "monitoring:") for action in kept}
     for operation, call in calls.items():
         needed = {action for action, _ in call.actions()}
         if operation not in needed and needed <= kept:

@@ -49,6 +49,8 @@ def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
         DoorsJob="environment:ci",
         LaunchTemplateId=policies.TEMPLATE_ID,
         MaxSessionDuration="7200",
+        Launches="yes",
+        Metrics="yes",
     )
     made = applied.require_roles(
         aws,
@@ -77,11 +79,33 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     roles = applied.roles(aws)
     assert set(roles) == {"refresh", "instance-profile"}
     assert set(outputs) == {"RefreshRoleArn", "InstanceProfileName"}
+    assert applied.alarms(aws) == []
     document = policies.filled("refresh", repository, runner_role=roles["instance-profile"][0]["RoleName"])
     role, policy = roles["refresh"]
     assert policy["Statement"] == [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert role["AssumeRolePolicyDocument"] == policies.trust(repository, "ref:refs/heads/trunk", DATA_RESIDENCY)
     assert roles["instance-profile"][1] == policies.without_the_original(repository)
+
+
+def test_with_a_topic_the_stack_has_alarms_on_the_metrics_that_a_run_sends(aws: AwsServer) -> None:
+    template = cfn_yaml.loads(TEMPLATE.read_text())
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":  # moto knows none in stacks
+            assert resource["Condition"] == "WithAlarms"
+            resolved = json.dumps(_resolved(resource["Properties"], "aws"))
+            properties = json.loads(resolved.replace('{"Ref": "AlarmTopic"}', json.dumps(applied.TOPIC)))
+            policies.client(aws, "cloudwatch").put_metric_alarm(AlarmName=name, **properties)
+    applied.require_alarms(aws)
+    conditions = template["Conditions"]
+    assert conditions["WithAlarms"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}
+    assert {"Condition": "WithAlarms"} in conditions["WithMetrics"]["Fn::Or"]
+
+
+def test_metrics_can_be_sent_without_alarms(aws: AwsServer) -> None:
+    _create(aws, REPOSITORY, Metrics="yes")
+    assert applied.roles(aws)["refresh-metrics"][1] == policies.filled("refresh-metrics")
+    assert "refresh-launches" not in applied.roles(aws)
+    assert applied.alarms(aws) == []
 
 
 def test_provision_may_use_every_template_and_all_jobs_may_take_its_role_unless_narrowed(aws: AwsServer) -> None:
@@ -97,6 +121,8 @@ def _resolved(node: Any, partition: str) -> Any:
     match node:
         case {"Fn::If": ["InChina", there, elsewhere]}:
             return there if partition == "aws-cn" else elsewhere
+        case {"Fn::Sub": str(text)}:
+            return _resolved({"Fn::Sub": [text, {}]}, partition)
         case {"Fn::Sub": [text, values]}:
             given = {"Owner": REPOSITORY.owner, "Repository": REPOSITORY.name, **IDS, "OidcIssuer": policies.ISSUER}
             given |= {"Job": policies.JOB, "PlanOnlyJob": policies.JOB, "DoorsJob": "*", "AWS::AccountId": ACCOUNT_ID}

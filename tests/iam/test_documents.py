@@ -12,7 +12,7 @@ from tests import pages
 from tests.fakes import operations
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.iam import policies
-from tools.generated.roles import PROVISION, REFRESH, RELEASE, ROLES
+from tools.generated.roles import ADDITIONS, PROVISION, REFRESH, RELEASE, ROLES
 
 POOLS = (
     REPOSITORY,
@@ -31,6 +31,8 @@ TAG = "aws:ResourceTag/AllowSelfTermination"
 SERVICE = "iam:PassedToService"
 KEYS = "dynamodb:LeadingKeys"
 DECLARED = {"refresh": REFRESH, "release": RELEASE, "provision": PROVISION}
+ADDED = {"refresh": ("refresh", *ADDITIONS)}
+"""The files that have a role's policy; of the others one."""
 DOORS = ("release", "provision")
 """The roles that jobs of every branch may take."""
 
@@ -54,17 +56,42 @@ def test_every_statement_has_a_sid_and_limits_its_resources(name: str) -> None:
     statements = policies.document(name)["Statement"]
     assert all(re.fullmatch("[A-Za-z0-9]+", each["Sid"]) for each in statements)
     assert len({each["Sid"] for each in statements}) == len(statements)
-    unlimited = [each for each in statements if each["Resource"] == "*"]
+    unlimited = [each for each in statements if each["Resource"] == "*" and "Condition" not in each]
     assert all(action.startswith("ec2:Describe") for action in policies.actions({"Statement": unlimited}))
 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_policy_has_exactly_the_actions_of_the_declared_calls(name: str) -> None:
-    document = policies.document(name)
+    document = policies.together(*map(policies.document, ADDED.get(name, (name,))))
     declared = {action for call in DECLARED[name].values() for action, _ in call.actions()}
     assert {*policies.actions(document)} == declared
     assert not any("*" in action for action in declared)
     assert {each["Effect"] for each in document["Statement"]} == {"Allow"}
+
+
+def test_what_only_some_inputs_need_is_in_policies_of_its_own() -> None:
+    """A pool without these inputs gives its role no more than before; nothing stands in two policies."""
+    own = policies.document("refresh")
+    for name, given in ADDITIONS.items():
+        only = policies.actions(policies.document(name))
+        assert all(each not in own["Statement"] for each in policies.document(name)["Statement"])
+        needing = {
+            action
+            for call in REFRESH.values()
+            for needs in call.needs
+            if needs.only_with in given
+            for action, _ in needs.actions(call.operation)
+        }
+        assert {*only} <= needing <= {*only, *policies.actions(own)}
+    assert not {"cloudwatch:PutMetricData", "ec2:CreateFleet", "ec2:RunInstances"} & {*policies.actions(own)}
+
+
+def test_metrics_can_be_sent_to_the_namespace_of_the_action_only() -> None:
+    document = policies.filled("refresh-metrics")
+    for namespace, allowed in (("RefreshAction", True), ("AWS/EC2", False), ("RefreshActions", False)):
+        context = {"cloudwatch:namespace": namespace}
+        assert policies.allowed(document, "cloudwatch:PutMetricData", "*", context) is allowed
+    assert not policies.allowed(document, "cloudwatch:PutMetricData", "*")
 
 
 @pytest.mark.parametrize("repository", POOLS, ids=str)

@@ -83,7 +83,12 @@ def test_roles_of_every_branch_reach_only_their_kinds_of_items(name: str, expect
     assert not any(policies.allowed(document, action, TABLE) for action in tried)
 
 
+LAUNCHERS = {"provision": ("provision",), "refresh": ("refresh", "refresh-launches")}
+"""The actions that launch, with the policies that their roles need for it."""
+
+
 @pytest.mark.shows("A67")
+@pytest.mark.parametrize("action", LAUNCHERS)
 @pytest.mark.parametrize(
     ("arn", "context", "allowed"),
     [
@@ -105,17 +110,21 @@ def test_roles_of_every_branch_reach_only_their_kinds_of_items(name: str, expect
         (SUBNET, {**UNCHANGED, "ec2:IsLaunchTemplateResource": "false"}, True),
     ],
 )
-def test_provision_launches_only_tagged_instances_from_the_unchanged_template(
+def test_provision_and_refresh_launch_only_tagged_instances_from_the_unchanged_template(
     arn: str,
     context: dict[str, str],
     allowed: bool,  # noqa: FBT001 - an expected value
+    action: str,
 ) -> None:
-    assert policies.allowed(policies.filled("provision"), "ec2:RunInstances", arn, context) is allowed
+    document = policies.together(*map(policies.filled, LAUNCHERS[action]))
+    assert policies.allowed(document, "ec2:RunInstances", arn, context) is allowed
+    assert not policies.allowed(policies.filled("refresh"), "ec2:RunInstances", arn, context)
 
 
 @pytest.mark.shows("A68")
-def test_provision_tags_only_what_it_launches() -> None:
-    document = policies.filled("provision")
+@pytest.mark.parametrize("action", LAUNCHERS)
+def test_provision_and_refresh_tag_only_what_they_launch(action: str) -> None:
+    document = policies.together(*map(policies.filled, LAUNCHERS[action]))
     for arn in (NEW_INSTANCE, NEW_VOLUME, _arn("ec2", "fleet/*")):
         for creating in ("CreateFleet", "RunInstances"):
             assert policies.allowed(document, "ec2:CreateTags", arn, {"ec2:CreateAction": creating})

@@ -29,6 +29,7 @@ PARAMETER = "/ci/image"
 EVERYTHING = {"ami": f"resolve:ssm:{PARAMETER}", "root_volume_size": "20", "tags": "team=ci"}
 """Inputs with which a run also makes the calls that it makes on request only."""
 REFRESH, PLAN_ONLY = policies.document("refresh"), policies.document("plan-only")
+METRICS = policies.document("refresh-metrics")
 FIRST_RUN = ("CreateTable", "UpdateTimeToLive", "CreateLaunchTemplate", "CreateQueue", "GetQueueUrl")
 """Operations that only a run on an empty account makes."""
 UNCHECKED = {"iam:PassRole", "ec2:DescribeSecurityGroupVpcAssociations"}
@@ -124,6 +125,19 @@ def test_refresh_json_allows_everything_from_the_first_run_to_the_last_instance(
     code, printed = _again(asked, key, **EVERYTHING)
     assert code == 0, printed
     assert {"ssm:GetParameters", "ec2:DescribeImages", "ec2:CreateTags"} <= set(asked.aws.calls)
+
+
+def test_refresh_metrics_json_allows_the_metrics(asked: World) -> None:
+    code, printed = _process(asked, policies.together(REFRESH, METRICS), metrics="true")
+    assert code == 0, printed
+    assert "metrics.sent" in printed
+
+
+def test_without_refresh_metrics_json_a_run_with_metrics_only_warns(asked: World) -> None:
+    code, printed = _process(asked, REFRESH, metrics="true")
+    assert (code, asked.aws.calls.count("cloudwatch:PutMetricData")) == (0, 1), printed
+    assert policies.missing(printed, ["PermissionDenied", "cloudwatch:PutMetricData"]) == [], printed
+    assert "warning: metrics: " in printed
 
 
 @pytest.mark.parametrize("name", WORLDS)

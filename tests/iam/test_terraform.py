@@ -84,7 +84,7 @@ class Terraform:
             "secret_key": "testing",
             "skip_credentials_validation": True,
             "skip_metadata_api_check": True,
-            "endpoints": [{"iam": aws.url, "sts": aws.url}],
+            "endpoints": [dict.fromkeys(("cloudwatch", "iam", "sts"), aws.url)],
         }
         pool = {
             "source": os.path.relpath(MODULE, self.folder.resolve()),  # an absolute path would be copied
@@ -129,6 +129,8 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
         "doors_job": "environment:ci",
         "launch_template_id": policies.TEMPLATE_ID,
         "max_session_duration": 7200,
+        "launches": True,
+        "alarm_topic": applied.TOPIC,
     }
     terraform.use(aws, REPOSITORY, {"pool": REGION}, **variables)
     terraform("apply", "-auto-approve", "-input=false", "-no-color")
@@ -140,6 +142,7 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
         longest_session=7200,
         image_parameter=outputs.pop("image_parameter_policy_arn"),
     )
+    applied.require_alarms(aws)
     assert made["instance-profile"] == policies.RUNNER_ROLE
     assert outputs == {
         "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",
@@ -176,6 +179,20 @@ def test_the_module_makes_no_role_or_statement_that_was_not_asked_for(terraform:
     assert json.loads(made["role_policy.refresh"]["policy"])["Statement"] == kept
     assert json.loads(made["role.refresh"]["assume_role_policy"]) == policies.trust(repository, job, issuer)
     assert json.loads(made["role_policy.instance"]["policy"]) == policies.without_the_original(repository)
+
+
+def test_metrics_can_be_sent_without_alarms(terraform: Terraform, aws: AwsServer) -> None:
+    terraform.use(aws, REPOSITORY, {"pool": REGION}, metrics=True)
+    made = terraform.planned()
+    policy = made["module.pool.aws_iam_role_policy.refresh_metrics[0]"]["policy"]
+    assert json.loads(policy) == policies.filled("refresh-metrics")
+    assert not any("metric_alarm" in address or "launches" in address for address in made)
+
+
+def test_alarms_have_to_be_in_the_region_of_the_pool(terraform: Terraform, aws: AwsServer) -> None:
+    terraform.use(aws, REPOSITORY, {"pool": REGION}, region="us-east-1", alarm_topic=applied.TOPIC)
+    with pytest.raises(AssertionError, match="use a provider of the pool's region"):
+        terraform.planned()
 
 
 def test_the_module_trusts_the_action_in_other_partitions(terraform: Terraform, aws: AwsServer) -> None:

@@ -94,7 +94,8 @@ def merged(parts: Iterable[Calls]) -> Mapping[str, Call]:
     found: defaultdict[str, list[Needs]] = defaultdict(list)
     for part in parts:
         for operation, needs in part.items():
-            found[operation].append(needs)
+            if needs not in found[operation]:
+                found[operation].append(needs)
     return {operation: Call(operation, tuple(found[operation])) for operation in sorted(found)}
 
 
