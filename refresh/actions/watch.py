@@ -50,9 +50,15 @@ def run(command: Command, commands: Commands, out: RedactingStream, shutdown: Sh
 
 def _desired(command: Command) -> DesiredState:
     """Return a desired state that names the pool only."""
-    repository, region = inputs.load_pool(command.environ)
+    pool = inputs.load_pool(command.environ)
     return DesiredState(
-        repository=repository, region=region, image="", instance_profile="", security_group_ids=(), subnet_ids=()
+        repository=pool.repository,
+        region=pool.region,
+        prices=pool.prices,
+        image="",
+        instance_profile="",
+        security_group_ids=(),
+        subnet_ids=(),
     )
 
 
