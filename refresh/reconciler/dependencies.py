@@ -114,6 +114,11 @@ class Dependencies:
             if record.id in instances and instances[record.id].state is Ec2State.TERMINATED
         }
 
+    def collected(self) -> Collected | Unchecked:
+        """Wait for what the collector read last, before its last changes if it did not end well."""
+        found = self._converged(GarbageCollector).actual
+        return _COLLECTOR_BLIND if found is None else found
+
     def recorded(self) -> frozenset[str] | Unchecked:
         """Wait for the ids of all records, which are needed only if this run cleaned up an instance."""
         collected = self._converged(GarbageCollector)

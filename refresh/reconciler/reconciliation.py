@@ -19,6 +19,7 @@ from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import LazyRead
 from refresh.preflight import Preflight, image_lookup, profile_lookup
 from refresh.reconciler import prefetch
+from refresh.reconciler.daily_summary import DailySummary
 from refresh.reconciler.dependencies import Dependencies
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.launch_template import LaunchTemplate
@@ -72,6 +73,7 @@ class Reconciliation:
             finished(result.report)
         by_name = {name: converged[future] for name, future in self.started.items()}
         collected = by_name[GarbageCollector.name].report
+        shown = by_name[DailySummary.name].actual
         return Report(
             tuple(each.report for each in by_name.values()),
             desired=self.desired,
@@ -80,6 +82,7 @@ class Reconciliation:
             pool=pool_snapshot(*(by_name[component.name].actual for component in _SHOWN)),
             ended=ended(collected.done),
             touched=touched((*collected.planned, *collected.following) if collected.planning else collected.done),
+            history=shown.history if shown else None,
         )
 
 

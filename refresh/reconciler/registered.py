@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refresh.reconciler import (
+    daily_summary,
     door_settings,
     garbage_collector,
     launch_template,
@@ -36,4 +37,5 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     garbage_collector.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,
+    daily_summary.COMPONENT,
 )
