@@ -26,7 +26,8 @@ def test_a_component_is_started_after_those_that_it_waits_for() -> None:
 
 def test_every_metadata_item_and_the_settings_are_kept_by_one_component() -> None:
     kept = [(item.entity, item.identifier) for each in COMPONENTS for item in each.items]
-    identifiers = (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS)
+    optional = [each for each in names.OPTIONAL_IDENTIFIERS if (records.METADATA, each) in kept]
+    identifiers = (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS, *optional)
     metadata = [(records.METADATA, identifier) for identifier in identifiers]
     assert sorted(kept) == sorted([*metadata, SETTINGS])
 

@@ -19,13 +19,17 @@ _STATES = {*lifecycle.LIVING_STATES, lifecycle.TERMINATED}
 def pieces() -> Iterator[Piece]:
     """Write the items that components keep, and the transitions."""
     for section, entity, identifiers in (
-        ("metadata", records.METADATA, (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS)),
+        (
+            "metadata",
+            records.METADATA,
+            (*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS, *names.OPTIONAL_IDENTIFIERS),
+        ),
         ("settings", records.SETTINGS, (names.SETTINGS_IDENTIFIER,)),
     ):
         items = {item.identifier: item for each in COMPONENTS for item in each.items if item.entity == entity}
         rows = [
             (f"`{item.identifier}`", f"`{item.value}`", item.meaning, item.read_by)
-            for item in map(items.__getitem__, identifiers)
+            for item in (items[each] for each in identifiers if each in items)
         ]
         yield Section(PAGE, section, table(("identifier", "`value`", "is", "read by, and refused if"), rows))
     yield Section(
