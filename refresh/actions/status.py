@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.ports import Clients, Clock
 
+NO_POOL = "no pool: its state table does not exist; check the region, or run `refresh-action apply` to create it"
+
 
 @frozen
 class Look:
@@ -35,6 +37,43 @@ class Look:
     """None if the state table does not exist."""
     unlisted: str | None = None
     """The operation and the error code if EC2 refused to list the instances, otherwise None."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a pool."""
+        return self.pool is not None
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines for a person."""
+        yield f"{self.repository} in {self.region}, {records.wire_time(self.at)}"
+        if self.pool is None:
+            yield NO_POOL
+            return
+        yield f"{_template(self.pool)}; {_token(self.pool.token_expires_at, self.at)}"
+        if self.unlisted:
+            yield (
+                f"EC2 did not list the pool's instances ({self.unlisted}), as happens while a zone is disrupted: "
+                "instances without a record are missing here, and `unknown` means that EC2 gave no answer"
+            )
+        instances = self.pool.instances or ()
+        yield f"{len(instances)} instance{'s' * (len(instances) != 1)}"
+        if instances:
+            yield ""
+            yield from pool_table.aligned(pool_table.classes(instances, self.at))
+            yield ""
+            yield from pool_table.aligned(pool_table.each_instance(instances, self.at))
+
+    def as_json(self) -> str:
+        """Return one line for a program; the pool is as in the report, without the queues, which are not read."""
+        pool = json_report.pool(self.pool) if self.pool else None
+        fields: dict[str, Any] = {
+            "repository": self.repository,
+            "region": self.region,
+            "at": records.wire_time(self.at),
+            "unlisted": self.unlisted,
+            "pool": {name: value for name, value in pool.items() if name != "queues"} if pool else None,
+        }
+        return json.dumps(fields, default=list)
 
 
 def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Executor) -> Look:
@@ -57,40 +96,6 @@ def look(desired: DesiredState, clients: Clients, clock: Clock, executor: Execut
     return Look(repository, desired.region, at, pool, unlisted)
 
 
-def lines(found: Look) -> Iterator[str]:
-    """Yield the lines for a person."""
-    yield f"{found.repository} in {found.region}, {records.wire_time(found.at)}"
-    if found.pool is None:
-        yield "no pool: its state table does not exist; check the region, or run `refresh-action apply` to create it"
-        return
-    yield f"{_template(found.pool)}; {_token(found.pool.token_expires_at, found.at)}"
-    if found.unlisted:
-        yield (
-            f"EC2 did not list the pool's instances ({found.unlisted}), as happens while a zone is disrupted: "
-            "instances without a record are missing here, and `unknown` means that EC2 gave no answer"
-        )
-    instances = found.pool.instances or ()
-    yield f"{len(instances)} instance{'s' * (len(instances) != 1)}"
-    if instances:
-        yield ""
-        yield from _aligned(pool_table.classes(instances, found.at))
-        yield ""
-        yield from _aligned(pool_table.each_instance(instances, found.at))
-
-
-def as_json(found: Look) -> str:
-    """Return one line for a program; the pool is as in the report, without the queues, which are not read."""
-    pool = json_report.pool(found.pool) if found.pool else None
-    fields: dict[str, Any] = {
-        "repository": found.repository,
-        "region": found.region,
-        "at": records.wire_time(found.at),
-        "unlisted": found.unlisted,
-        "pool": {name: value for name, value in pool.items() if name != "queues"} if pool else None,
-    }
-    return json.dumps(fields, default=list)
-
-
 def _template(pool: PoolSnapshot) -> str:
     if not pool.template_id:
         return "no launch template"
@@ -103,15 +108,3 @@ def _token(expires_at: datetime | None, now: datetime) -> str:
     if expires_at <= now:
         return f"registration token expired {relative(expires_at, now)}"
     return f"registration token has {lasting(expires_at - now)} left"
-
-
-def _aligned(table: pool_table.Table) -> Iterator[str]:
-    """Align the cells of a table in columns."""
-    rows = (table.header, *table.rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.ljust(width) if number < table.numeric else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()

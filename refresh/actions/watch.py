@@ -1,4 +1,4 @@
-"""The command `status`: shows the pool once, or repeatedly with --watch."""
+"""The command `status`: shows the pool once, or repeatedly with --watch; with --since what it did."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from refresh import errors, inputs
-from refresh.actions import status
+from refresh.actions import history, status
 from refresh.actions.surroundings import SystemClock
 from refresh.clients import connect
 from refresh.clients.aws import CONCURRENCY
@@ -19,7 +19,7 @@ from refresh.desired import DesiredState
 from refresh.output import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from refresh.inputs.command_line import Command
     from refresh.workflow.commands import Commands
@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 _CLEAR = "\x1b[2J\x1b[H"
 _POLL_SECONDS = 0.2
 _ABOUT_THE_NEXT_RUN = re.compile(r" ?Nothing is lost: the next run continues\.")
+
+
+class Look(Protocol):
+    """A pool as it was read."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one."""
+        ...
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines for a person."""
+        ...
+
+    def as_json(self) -> str:
+        """Return the line for a program."""
+        ...
 
 
 def run(command: Command, commands: Commands, out: RedactingStream, shutdown: Shutdown) -> int:
@@ -42,17 +59,29 @@ def run(command: Command, commands: Commands, out: RedactingStream, shutdown: Sh
         publish.input_errors(commands, error)
         return 2
     executor = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="refresh")
+
+    def look() -> Look:
+        if command.since:
+            return history.look(desired, clients, clock, command.since)
+        return status.look(desired, clients, clock, executor)
+
     try:
-        return _watch(command, commands, out, shutdown, lambda: status.look(desired, clients, clock, executor))
+        return _watch(command, commands, out, shutdown, look)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _desired(command: Command) -> DesiredState:
     """Return a desired state that names the pool only."""
-    repository, region = inputs.load_pool(command.environ)
+    pool = inputs.load_pool(command.environ)
     return DesiredState(
-        repository=repository, region=region, image="", instance_profile="", security_group_ids=(), subnet_ids=()
+        repository=pool.repository,
+        region=pool.region,
+        prices=pool.prices,
+        image="",
+        instance_profile="",
+        security_group_ids=(),
+        subnet_ids=(),
     )
 
 
@@ -61,7 +90,7 @@ def _watch(
     commands: Commands,
     out: RedactingStream,
     shutdown: Shutdown,
-    look: Callable[[], status.Look],
+    look: Callable[[], Look],
 ) -> int:
     """Show the pool once, or repeatedly until Ctrl-C or until the reader ends."""
     first = True
@@ -92,7 +121,7 @@ def _stopped(command: Command, commands: Commands) -> int:
     return 1
 
 
-def _shown(found: status.Look | BaseException, commands: Commands, out: RedactingStream, *, same_screen: bool) -> int:
+def _shown(found: Look | BaseException, commands: Commands, out: RedactingStream, *, same_screen: bool) -> int:
     """Show the pool or an error; return 0, 1 for an error that may pass, or 2 for one that does not."""
     if isinstance(found, errors.RefreshError):
         commands.annotate("error", "status", _ABOUT_THE_NEXT_RUN.sub("", str(found)))
@@ -100,9 +129,9 @@ def _shown(found: status.Look | BaseException, commands: Commands, out: Redactin
     if isinstance(found, BaseException):
         raise found
     if commands.as_json:
-        out.write(f"{status.as_json(found)}\n")
-        return 0 if found.pool else 1
+        out.write(f"{found.as_json()}\n")
+        return 0 if found.exists else 1
     size = shutil.get_terminal_size()
-    for line in islice(status.lines(found), size.lines - 1 if same_screen else None):
+    for line in islice(found.lines(), size.lines - 1 if same_screen else None):
         out.write(f"{line[: size.columns] if same_screen else line}\n")
-    return 0 if found.pool else 1
+    return 0 if found.exists else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -11,6 +12,9 @@ from refresh.engine import status
 from refresh.engine.change import Change, Done, Failed, Outcome, Postponed, Unchecked
 from refresh.errors import Blocked, RefreshError
 from refresh.pool.snapshot import Ended, PoolSnapshot
+
+if TYPE_CHECKING:
+    from refresh.pool.history_summary import Summary
 
 
 @frozen(kw_only=True)
@@ -86,6 +90,8 @@ class Report:
     """Instances that this run ended, or found ended too early."""
     touched: tuple[Ended, ...] = field(default=(), kw_only=True)
     """Every instance with a change by the collector, including those only marked or cleaned up."""
+    history: Summary | None = field(default=None, kw_only=True)
+    """What the pool did in the last 24 hours, in the run that shows it."""
 
     @property
     def failed(self) -> tuple[ComponentReport, ...]:

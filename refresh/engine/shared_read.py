@@ -27,6 +27,11 @@ class LazyRead(Generic[T]):
             self._started = self._started or self._executor.submit(self._read)
             return self._started
 
+    @property
+    def begun(self) -> bool:
+        """Whether it was started."""
+        return self._started is not None
+
     def __call__(self) -> T:
         """Return the result."""
         return self.begin().result()

@@ -18,6 +18,7 @@ from refresh.inputs.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from refresh.pool.names import Repository
 
@@ -69,17 +70,27 @@ def load(environ: Mapping[str, str]) -> Inputs:
     return Inputs(desired, found, tuple(reader.warnings), tuple(reader.notices), as_json)
 
 
-def load_pool(environ: Mapping[str, str]) -> tuple[Repository, str]:
-    """Read the pool's repository and region: with AWS credentials, that is enough to look at it."""
+@frozen
+class Pool:
+    """What is needed to look at a pool, with AWS credentials."""
+
+    repository: Repository
+    region: str
+    prices: tuple[tuple[str, Decimal], ...] = ()
+    """By resource class, what a machine costs per hour."""
+
+
+def load_pool(environ: Mapping[str, str]) -> Pool:
+    """Read what is needed to look at a pool; raises `InputErrors` as `load` does."""
     reader = Reader(environ)
-    names = ("repository", "aws-region")
+    names = ("repository", "aws-region", "prices")
     secrets.refuse_misplaced(reader, (*names, *pool_access.VARIABLES))
     given = {each.name: reader.value(each) for each in _INPUTS if each.name in names}
     repository, region = workflow.repository(reader, given["repository"]), checks.region(reader, given["aws-region"])
     checks.credentials(reader)
     if reader.problems or repository is None or region is None:
         raise InputErrors(reader.problems)
-    return repository, region
+    return Pool(repository, region, given["prices"] or ())
 
 
 def log_as_json(environ: Mapping[str, str]) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from refresh.engine.change import INSTANCE, MARKED, TERMINATED
 from refresh.engine.status import AS_DESIRED
-from refresh.output import change_list, pool_table
+from refresh.output import change_list, history, pool_table
+from refresh.output.markdown import ROWS, bullets, cell, cut, number, table
 from refresh.output.problems import causes
 from refresh.pool.snapshot import ABANDONED, Ended
 from refresh.text import enumerated, lasting, relative
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
     from refresh.engine.change import Change
     from refresh.engine.report import ComponentReport, Report
 
-ROWS = 200
-"""How many rows of a table and lines of a list are shown."""
 CHANGE_LINES = 1000
 _UNFOLDED = 20
 """A table with more rows is folded."""
 _LABEL = re.compile(r"([0-9]{1,20})(-[A-Za-z0-9_.]{1,40})?")
-_HARMFUL = re.compile(r"[^\w .,;:()/=+'\"%?-]|_|:(?! )")
-_LONGEST_CELL = 1000
 
 
 def markdown(report: Report) -> str:
@@ -41,18 +38,12 @@ def markdown(report: Report) -> str:
         _touched(report),
         _components(report),
         _pool(report),
+        history.markdown(report.history) if report.history else (),
         _changes(report),
         _messages("Warnings", report, lambda component: component.warnings),
         _messages("Notes", report, lambda component: component.notes),
     )
     return "\n".join(line for section in sections for line in (*section, ""))
-
-
-def cell(value: str) -> str:
-    """Escape a text for a table or a list: no markup, no mentions, no line breaks, no columns."""
-    text = "".join(character if character.isprintable() else " " for character in " ".join(value.split()))
-    cut = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}..."
-    return _HARMFUL.sub(lambda found: f"&#{ord(found[0])};", cut)
 
 
 def _status(report: Report) -> Iterator[str]:
@@ -152,12 +143,6 @@ def _messages(title: str, report: Report, of: Callable[[ComponentReport], Sequen
         yield from bullets(listed)
 
 
-def bullets(listed: Sequence[str]) -> Iterator[str]:
-    """Yield a list; a long one is cut."""
-    yield from (f"- {each}" for each in listed[:ROWS])
-    yield from cut(len(listed) - ROWS)
-
-
 def _components(report: Report) -> Iterator[str]:
     yield "| component | status | seconds |"
     yield "| --- | --- | ---: |"
@@ -182,20 +167,13 @@ def _pool(report: Report) -> Iterator[str]:
     if not instances:
         return
     yield ""
-    yield from _table(pool_table.classes(instances, report.finished_at))
+    yield from table(pool_table.classes(instances, report.finished_at))
     yield ""
     yield "<details><summary>Each instance</summary>"
     yield ""
-    yield from _table(pool_table.each_instance(instances, report.finished_at))
+    yield from table(pool_table.each_instance(instances, report.finished_at))
     yield ""
     yield "</details>"
-
-
-def _table(table: pool_table.Table) -> Iterator[str]:
-    yield f"| {' | '.join(table.header)} |"
-    yield f"| {' | '.join('---' if number < table.numeric else '---:' for number, _ in enumerate(table.header))} |"
-    yield from (f"| {' | '.join(map(cell, row))} |" for row in table.rows[:ROWS])
-    yield from cut(len(table.rows) - ROWS)
 
 
 def _changes(report: Report) -> Iterator[str]:
@@ -226,15 +204,3 @@ def _lines(component: ComponentReport) -> Iterator[str]:
     if lines:
         yield f"# {component.name}"
         yield from lines
-
-
-def number(count: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def cut(left: int) -> Iterator[str]:
-    """Say how many rows or lines are left out, if any."""
-    if left > 0:
-        yield ""
-        yield f"*{left} more are in the report file.*"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
 from refresh.engine.change import Done, Failed, Postponed, Skipped
+from refresh.output import history_report
 from refresh.pool import records
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _document(report: Report) -> dict[str, Any]:
         "components": map(component, report.components),
         "pool": pool(report.pool),
         "ended": map(_ended, report.ended),
+        "history": history_report.history(report.history) if report.history else None,
     }
 
 

@@ -12,7 +12,7 @@ from refresh.pool.snapshot import UNRECORDED
 from refresh.text import lasting, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from refresh.pool.snapshot import InstanceSnapshot
@@ -55,6 +55,18 @@ def each_instance(instances: Sequence[InstanceSnapshot], now: datetime | None) -
     )
     header = ("instance", "state", "EC2", "class", "run", "launched", "threshold")
     return Table(header, tuple(_instance_row(each, now) for each in listed), len(header))
+
+
+def aligned(table: Table) -> Iterator[str]:
+    """Yield the lines of a table for a terminal, with its cells in columns."""
+    rows = (table.header, *table.rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if number < table.numeric else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
 
 
 def state_name(state: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from refresh.output import change_list
-from refresh.output.job_summary import ROWS, bullets, cell, cut
+from refresh.output.markdown import ROWS, bullets, cell, cut
 from refresh.output.problems import causes, problems
 from refresh.pool import records
 from refresh.pool.runs import CLAIMED, HELD, LAUNCHED

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from refresh.output.job_summary import ROWS, bullets, cell, cut, number
+from refresh.output.markdown import ROWS, bullets, cell, cut, number
 from refresh.output.problems import causes
 from refresh.text import lasting
 

@@ -70,6 +70,8 @@ class Hour:
     """How many asked in it."""
     warm: int
     """How many of these were served without a launch."""
+    cold: int
+    """How many of these were served with a launch."""
     launched: int
     """How many machines were launched for these."""
 
@@ -184,13 +186,17 @@ def _classes(period: Period, prices: Mapping[str, Decimal]) -> Iterable[ClassUse
 
 
 def _hours(period: Period, builds: list[Build]) -> Iterable[Hour]:
+    by_hour: dict[datetime, list[Build]] = {}
+    for build in builds:
+        by_hour.setdefault(_hour_of(build.asked_at), []).append(build)
     start = _hour_of(period.since)
     while start < period.until:
-        asked = [each for each in builds if _hour_of(each.asked_at) == start]
+        asked = by_hour.get(start, [])
         yield Hour(
             start=start,
             builds=len(asked),
             warm=sum(each.warm for each in asked),
+            cold=sum(each.counted and not each.warm for each in asked),
             launched=sum(each.launched for each in asked),
         )
         start += _HOUR

@@ -118,8 +118,9 @@ class Dependencies:
         }
 
     def collected(self) -> Collected | Unchecked:
-        """Wait for the collector, and return what it observed last."""
-        return self._converged(GarbageCollector).actual or _COLLECTOR_BLIND
+        """Wait for what the collector read last, before its last changes if it did not end well."""
+        found = self._converged(GarbageCollector).actual
+        return _COLLECTOR_BLIND if found is None else found
 
     def recorded(self) -> frozenset[str] | Unchecked:
         """Wait for the ids of all records, which are needed only if this run cleaned up an instance."""

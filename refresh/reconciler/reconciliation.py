@@ -20,6 +20,7 @@ from refresh.engine.shared_read import LazyRead
 from refresh.preflight import Preflight, image_lookup, profile_lookup
 from refresh.reconciler import prefetch
 from refresh.reconciler.abandoned_runs import AbandonedRuns
+from refresh.reconciler.daily_summary import DailySummary
 from refresh.reconciler.dependencies import Dependencies
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.launch_template import LaunchTemplate
@@ -78,6 +79,7 @@ class Reconciliation:
         marked, planning = by_name[AbandonedRuns.name].report.done, any(each.planning for each in ending)
         done = [change for each in ending for change in each.done]
         planned = [change for each in ending for change in (*each.planned, *each.following)]
+        shown = by_name[DailySummary.name].actual
         return Report(
             tuple(each.report for each in by_name.values()),
             desired=self.desired,
@@ -86,6 +88,7 @@ class Reconciliation:
             pool=pool_snapshot(*(by_name[component.name].actual for component in _SHOWN), marked=marked),
             ended=ended(done),
             touched=touched(planned if planning else done),
+            history=shown.history if shown else None,
         )
 
 

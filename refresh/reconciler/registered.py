@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from refresh.reconciler import (
     abandoned_runs,
+    daily_summary,
     door_settings,
     garbage_collector,
     launch_template,
@@ -40,4 +41,5 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     warm_pool.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,
+    daily_summary.COMPONENT,
 )

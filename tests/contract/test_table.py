@@ -118,9 +118,9 @@ def test_the_page_has_every_metadata_item_and_the_settings_as_a_run_writes_them(
     refreshed: World, clients: Clients
 ) -> None:
     script = "#" * 2000
-    refreshed.refresh(max_instances='{"large": 20}', pre_runner_script=script)
+    refreshed.refresh(max_instances='{"large": 20}', pre_runner_script=script, daily_summary="00:00")
     rows = _rows("METADATA")
-    optional = [names.WARM_POOL_IDENTIFIER]
+    optional = [names.WARM_POOL_IDENTIFIER, names.DAILY_SUMMARY_IDENTIFIER]
     assert [_quoted(row[0])[0] for row in rows] == [*names.METADATA_IDENTIFIERS, names.STORED_SCRIPTS, *optional]
     stored = {item["identifier"]["S"]: item["value"] for item in refreshed.items(clients).values()}
     stored[names.STORED_SCRIPTS] = stored.pop(StoredScript(script).identifier)

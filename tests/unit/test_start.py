@@ -84,8 +84,8 @@ def test_a_failed_start_has_its_exit_code_even_where_nothing_can_be_printed(
 def test_status_needs_a_repository_and_a_region_only() -> None:
     with pytest.raises(errors.InputErrors, match="aws-region"):
         inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets"})
-    repository, region = inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets", "AWS_REGION": "eu-west-1"})
-    assert (str(repository), region) == ("octo/widgets", "eu-west-1")
+    pool = inputs.load_pool({"GITHUB_REPOSITORY": "octo/widgets", "AWS_REGION": "eu-west-1"})
+    assert (str(pool.repository), pool.region) == ("octo/widgets", "eu-west-1")
     token = "ghp_" + "0123456789" * 4
     with pytest.raises(errors.InputErrors, match=r"repository: .*GH_TOKEN"):
         inputs.load_pool({"INPUT_REPOSITORY": f"octo/{token}", "AWS_REGION": "eu-west-1", "GH_TOKEN": token})

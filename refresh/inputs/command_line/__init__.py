@@ -12,7 +12,7 @@ from attrs import frozen
 
 from refresh.inputs import durations, table
 from refresh.inputs.command_line import config_file, options, version
-from refresh.inputs.parsers import Problem
+from refresh.inputs.parsers import Problem, cut
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_INTERVAL = timedelta(seconds=10)
 _INTERVAL = durations.parser(timedelta(seconds=2), timedelta(hours=1), bare_seconds=True)
+_SINCE = durations.parser(timedelta(hours=1), timedelta(days=30))
+"""Older items are deleted from the table."""
 _OF_A_STEP = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 """Variables of a workflow's step. A typed command writes no workflow commands, outputs or summary."""
 _MODES = ("plan", "apply")
@@ -39,6 +41,8 @@ class Command:
     """How the user named each input that is not given as an option."""
     interval: timedelta | None = None
     """The time between two looks of `status --watch`."""
+    since: timedelta | None = None
+    """How far `status` looks back; None for the pool as it is now."""
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
@@ -49,6 +53,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
         name = _without_command(arguments)
     parser = options.of_command(name)
     given = {key: value for key, value in vars(parser.parse_args(rest)).items() if value}
+    since = _since(parser, given) if name == "status" else None
     interval = _interval(parser, given) if name == "status" else None
     if given.pop("json", None):
         given["log_format"] = "json"
@@ -58,7 +63,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Command:
         given["mode"] = name
     action = options.action(name)
     environ, origins = _merged(given, environment, action)
-    return Command(name, action, environ, origins, interval)
+    return Command(name, action, environ, origins, interval, since)
 
 
 def help_text() -> str:
@@ -80,6 +85,18 @@ def _without_command(arguments: Sequence[str]) -> str:
             f"unknown command {arguments[0]!r}{hint} (the commands are plan, apply, provision, release and status)"
         )
     return "apply"
+
+
+def _since(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedelta | None:
+    text = given.pop("since", None)
+    if text and "watch" in given:
+        parser.error("--since shows what was, once; leave --watch out")
+    if "prices" in given and not text:
+        parser.error("--prices needs --since: only the history has costs")
+    try:
+        return _SINCE(text) if text else None
+    except Problem as problem:
+        parser.error(f"--since: {problem.problem}, not {cut(text or '')}; {problem.remedy}")
 
 
 def _interval(parser: argparse.ArgumentParser, given: dict[str, str]) -> timedelta | None:

@@ -26,10 +26,11 @@ _DIGITS = 20
 """More than any number of an input has."""
 _OF_REFRESH = tuple(each.name for each in of(REFRESH))
 _LISTS = {each.name for each in INPUTS if each.separator == "," and not each.ignored}
-_OBJECTS = {"resource-class-config", "max-instances"}
+_OBJECTS = {"resource-class-config", "max-instances", "min-idle", _PRICES := "prices"}
 """Inputs that are JSON objects, and mappings in the file."""
 _VERBATIM = {each.name for each in INPUTS if each.verbatim}
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
+_PRICE = re.compile(r"(0|[1-9][0-9]*)\.[0-9]+")
 _TYPE = "tag:yaml.org,2002:"
 _KINDS = {"int": "number", "float": "number", "bool": "boolean", "timestamp": "date"}
 _SECRET_REMEDIES = {
@@ -181,8 +182,15 @@ class _File:
         """Convert a mapping or one of its values to JSON, whole numbers to numbers."""
         if isinstance(node, self._yaml.MappingNode):
             return {key: self._object(value, within) for key, value in self._entries(node, within)}
+        if self._is_price(node, within):
+            return str(node.value)
         text = self._scalar(node)
         return int(text) if node.style is None and _WHOLE_NUMBER.fullmatch(text) and len(text) < _DIGITS else text
+
+    def _is_price(self, node: Any, within: str) -> bool:
+        """Whether it is a plain decimal number in `prices`, which is read exactly as it is written."""
+        plain = isinstance(node, self._yaml.ScalarNode) and node.style is None
+        return plain and within == f"{_PRICES}: " and bool(_PRICE.fullmatch(node.value))
 
     def _scalar(self, node: Any) -> str:
         """Return a value as it is written, unless YAML reads it as something else."""

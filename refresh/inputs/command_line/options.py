@@ -15,11 +15,11 @@ COMMANDS = {
     "apply": "create, repair and end what is due, once",
     "provision": "claim or launch machines for a workflow run, once",
     "release": "give the machines of a workflow run back to the pool, or end them, once",
-    "status": "show the pool: instances by class and state, thresholds, the token's remaining life; reads only",
+    "status": "show the pool as it is, or with --since what it did: machines, builds, waits, costs; reads only",
 }
 _ACTIONS = {"provision": table.PROVISION, "release": table.RELEASE}
 """The actions of commands; the others belong to refresh."""
-_OF_STATUS = ("repository", "aws-region", "log-format")
+_OF_STATUS = ("repository", "aws-region", "prices", "log-format")
 _TOKENS = """\
 GitHub's token is read from GH_TOKEN or GITHUB_TOKEN (GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN on a GitHub
 Enterprise Server), as gh does; never from an option, which would show in the list of processes."""
@@ -73,6 +73,8 @@ def of_command(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="YAML file of input names and values, such as pool.yml")
     parser.add_argument("--json", action="store_true", help="the same as --log-format json")
     if name == "status":
+        since = "show what the pool did in this time, 1h to 30d: builds, waits, machine hours, failures"
+        parser.add_argument("--since", metavar="DURATION", help=since)
         parser.add_argument("--watch", action="store_true", help="repeat until Ctrl-C")
         parser.add_argument("--interval", metavar="DURATION", help="time between repetitions, 2s to 1h [10s]")
     else:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from refresh.actions.status import Look, as_json, lines, look
+from refresh.actions.status import Look, look
 from refresh.pool.snapshot import InstanceSnapshot, PoolSnapshot
 from tests.fakes.serial import NOW, Serial
 from tests.simulation.worlds import build
@@ -33,10 +33,10 @@ INSTANCE = InstanceSnapshot(id="i-1", state="idle", ec2_state="running")
 )
 def test_template_token_and_number_of_instances_are_shown(pool: PoolSnapshot, what: list[str], count: str) -> None:
     found = Look("o/r", "eu-west-1", NOW, pool)
-    _, shown, number, *_ = lines(found)
+    _, shown, number, *_ = found.lines()
     assert [each for each in what if each not in shown] == []
     assert number == count
-    assert "queues" not in json.loads(as_json(found))["pool"]
+    assert "queues" not in json.loads(found.as_json())["pool"]
 
 
 def test_a_list_that_ec2_refused_is_reported_once() -> None:
@@ -49,7 +49,7 @@ def test_a_list_that_ec2_refused_is_reported_once() -> None:
         pool.account.state.disrupted.clear()
         pool.account.state.disrupted.update(disrupted)
         found = look(pool.desired, pool.clients, pool.account.clock, Serial())
-        assert [f"({refusal})" in line for line in lines(found)].count(True) == len(disrupted)
-        assert json.loads(as_json(found))["unlisted"] == (refusal if disrupted else None)
+        assert [f"({refusal})" in line for line in found.lines()].count(True) == len(disrupted)
+        assert json.loads(found.as_json())["unlisted"] == (refusal if disrupted else None)
         states = [each.ec2_state for each in (found.pool and found.pool.instances) or ()]
         assert states == ["running", "unknown" if disrupted else "running"]

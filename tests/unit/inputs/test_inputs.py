@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,8 +161,11 @@ def test_log_format_is_known_before_the_inputs_are_checked(value: str, *, as_jso
 
 
 def test_pool_of_status_needs_a_repository_and_a_region_alone() -> None:
-    assert inputs.load_pool({REPOSITORY: "o/r", "AWS_REGION": "eu-west-1"}) == (names.Repository("o", "r"), "eu-west-1")
+    given = {REPOSITORY: "o/r", "AWS_REGION": "eu-west-1"}
+    assert inputs.load_pool(given) == inputs.Pool(names.Repository("o", "r"), "eu-west-1")
+    priced = inputs.load_pool({**given, "INPUT_PRICES": '{"large": 0.096}'})
+    assert dict(priced.prices) == {"large": Decimal("0.096")}
     with pytest.raises(errors.InputErrors) as caught:
-        inputs.load_pool({"AWS_ACCESS_KEY_ID": "x"})
+        inputs.load_pool({"AWS_ACCESS_KEY_ID": "x", "INPUT_PRICES": "0.1"})
     named = {problem.partition(":")[0] for problem in caught.value.problems}
-    assert named == {REPOSITORY, "aws-region", "AWS_SECRET_ACCESS_KEY"}
+    assert named == {REPOSITORY, "aws-region", "prices", "AWS_SECRET_ACCESS_KEY"}

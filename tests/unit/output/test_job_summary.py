@@ -14,7 +14,7 @@ from refresh import errors
 from refresh.desired import Mode
 from refresh.engine.change import Done, Failed, Postponed, Unchecked
 from refresh.engine.report import ComponentReport, Report
-from refresh.output import job_summary
+from refresh.output import job_summary, markdown
 from refresh.pool.snapshot import Ended, InstanceSnapshot, PoolSnapshot
 from refresh.reconciler.garbage_collector.changes import Terminate
 from refresh.workflow.commands import SUMMARY_LIMIT
@@ -71,7 +71,7 @@ def test_a_component_is_a_row_with_how_it_ended() -> None:
         "| g | ❌ skipped: d is not ready | 0.0 |",
     ]
     assert text.startswith("### ❌ Runner pool refresh: failed: d; skipped: g; not checked: f\n")
-    assert f"- ❌ **d**: {job_summary.cell(str(REFUSAL))}" in text
+    assert f"- ❌ **d**: {markdown.cell(str(REFUSAL))}" in text
 
 
 def test_the_pool_is_shown_by_class_and_by_instance() -> None:
@@ -201,7 +201,7 @@ EVIL = st.lists(
 @pytest.mark.shows("A53")
 @given(EVIL)
 def test_nothing_from_outside_can_mark_up_a_cell(text: str) -> None:
-    cell = job_summary.cell(text)
+    cell = markdown.cell(text)
     assert not any(character in cell for character in "|`<>[]*_~@!$\\\n\r\u2028")
     assert "://" not in cell
     assert all(found.isdigit() for found in (each.partition(";")[0][1:] for each in cell.split("&")[1:]))
@@ -220,4 +220,4 @@ def test_nothing_from_outside_can_end_the_list_of_changes(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["octo/widgets", "it is 5 min, (ok); 10% + 3 = 'x' \"y\"?", "é", "is: so"])
 def test_plain_words_are_not_escaped(text: str) -> None:
-    assert job_summary.cell(text) == text
+    assert markdown.cell(text) == text

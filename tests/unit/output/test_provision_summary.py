@@ -9,7 +9,7 @@ import pytest
 
 from refresh.desired import Mode, Role
 from refresh.output import provision_summary
-from refresh.output.job_summary import ROWS
+from refresh.output.markdown import ROWS
 from refresh.output.provision_run import ProvisionRun
 from refresh.pool.runs import HELD, LAUNCHED
 from refresh.provision.changes import Launch

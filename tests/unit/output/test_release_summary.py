@@ -12,7 +12,7 @@ from attrs import evolve
 from refresh.desired import Mode, Role
 from refresh.engine.change import Failed
 from refresh.output import release_summary
-from refresh.output.job_summary import ROWS
+from refresh.output.markdown import ROWS
 from refresh.output.release_run import ReleaseRun
 from refresh.pool.records import wire_time
 from refresh.release.changes import Reason

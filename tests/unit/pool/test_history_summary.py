@@ -106,9 +106,9 @@ def test_hours_count_the_builds_that_asked_in_them() -> None:
     hours = _of(_build(), _build(54, launched=2), _build(55), _build(119)).hours
     start = NOW - 5 * MINUTE
     assert hours == (
-        Hour(start=start, builds=2, warm=1, launched=2),
-        Hour(start=start + HOUR, builds=1, warm=1, launched=0),
-        Hour(start=start + 2 * HOUR, builds=1, warm=1, launched=0),
+        Hour(start=start, builds=2, warm=1, cold=1, launched=2),
+        Hour(start=start + HOUR, builds=1, warm=1, cold=0, launched=0),
+        Hour(start=start + 2 * HOUR, builds=1, warm=1, cold=0, launched=0),
     )
 
 

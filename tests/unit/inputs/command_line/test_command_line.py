@@ -144,6 +144,12 @@ def test_status_is_shown_once_or_every_ten_seconds() -> None:
     assert command_line.read(["status", "--watch", "--interval", "1m"], {}).interval == timedelta(minutes=1)
 
 
+def test_history_is_asked_for_with_a_duration() -> None:
+    assert command_line.read(["status"], {}).since is None
+    found = command_line.read(["status", "--since", "24h", "--prices", '{"large": 0.096}'], {})
+    assert (found.since, found.environ["INPUT_PRICES"]) == (timedelta(days=1), '{"large": 0.096}')
+
+
 @pytest.mark.parametrize("name", ["plan", "apply", "release", "status"])
 def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -151,7 +157,7 @@ def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pyte
     printed = " ".join(capfd.readouterr().out.split())
     assert ended.value.code == 0
     inputs = options.of_action(options.action(name))
-    shown = ["repository", "aws-region", "log-format"] if name == "status" else inputs
+    shown = ["repository", "aws-region", "prices", "log-format"] if name == "status" else inputs
     assert all(f"--{option} {'|'.join(inputs[option].words) or 'VALUE'} " in printed for option in shown)
     assert "[text]" in printed
     assert ("GH_TOKEN" in printed) is (name != "status")
@@ -171,6 +177,12 @@ def test_help_has_every_option_with_its_words_and_default(name: str, capfd: pyte
         (["relaese"], "did you mean release?"),
         (["status", "--interval", "5s"], "--watch"),
         (["status", "--watch", "--interval", "1s"], "2s to 1h"),
+        (["status", "--since", "59m"], "--since: a duration of 1h to 30d expected, not '59m'; write 2h or 7d"),
+        (["status", "--since", "31d"], "--since: a duration of 1h to 30d expected"),
+        (["status", "--since", "24"], "not '24'"),
+        (["status", "--since", "24h", "--watch"], "leave --watch out"),
+        (["status", "--prices", '{"large": 1}'], "--prices needs --since"),
+        (["plan", "--since", "24h"], "--since 24h"),
     ],
 )
 def test_unknown_and_contradictory_options_are_refused(

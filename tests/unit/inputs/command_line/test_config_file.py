@@ -30,6 +30,8 @@ actions-runner-sha256: {x64: a, arm64: b}
 resource-class-config:
   large: {cpu: 2, mmem: 4096}
   odd: {cpu: "2", mmem: 99999999999999999999999}
+min-idle: {large: 2}
+prices: {large: 0.096, xlarge: 1.10, 2xlarge: 1}
 tags:
   team: build
   quoted: 'no'
@@ -69,6 +71,8 @@ def test_values_are_taken_as_people_write_them(write: Callable[[str | bytes], st
         "resource-class-config": (
             '{"large": {"cpu": 2, "mmem": 4096}, "odd": {"cpu": "2", "mmem": "99999999999999999999999"}}'
         ),
+        "min-idle": '{"large": 2}',
+        "prices": '{"large": "0.096", "xlarge": "1.10", "2xlarge": 1}',
         "tags": "team=build\nquoted=no",
         "pre-runner-script": "echo ${{ x }}\n",
         "mode": "plan",
@@ -114,6 +118,7 @@ TRAPS = {
     "=": ("ami: =", "ami: ", 'write it in quotes: "="'),
     "nothing": ("ami:", "ami: ", "no value"),
     "duplicate keys": ("ami: a\nami: b", "'ami': ", "lines 1 and 2"),
+    "a price in scientific notation": ("prices: {large: 9.6e-2}", "prices: ", 'write it in quotes: "9.6e-2"'),
     "duplicate classes": ("resource-class-config:\n  a: 1\n  a: 2", "resource-class-config: 'a': ", "lines 2 and 3"),
     "a key that is none": ("no: x", "line 1: ", 'false; write it in quotes: "no"'),
     "a list as a key": ("[a]: x", "line 1: ", "list"),
