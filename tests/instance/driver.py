@@ -74,12 +74,12 @@ class Driver:
 
     def promote(self) -> None:
         """Have it wait in the pool for its first run, as refresh does once it is ready: for an hour."""
-        threshold = self.in_minutes(60)
-        self._set(state="idle", threshold=threshold, freshFor=threshold, updatedAt=self.in_minutes(0))
+        self._set(state="idle", updatedAt=self.in_minutes(0))
+        self.keep()
 
-    def keep(self) -> None:
-        """Have it wait for another hour from now on, as refresh does: its state and its age stay."""
-        threshold = self.in_minutes(60)
+    def keep(self, minutes: float = 60) -> None:
+        """Have it wait from now on for so long, as refresh does: its state and its age stay."""
+        threshold = self.in_minutes(minutes)
         self._set(threshold=threshold, freshFor=threshold)
 
     def set(self, attribute: str, value: str) -> None:

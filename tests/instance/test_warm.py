@@ -8,9 +8,13 @@ import pytest
 
 from refresh.pool import lifecycle
 from tests.fakes.provisioning import TYPE
-from tests.instance.driver import CREATION_SECONDS, eventually
+from tests.instance.cloud import Cloud
+from tests.instance.driver import CREATION_SECONDS, Driver, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from refresh.ports import Clients
     from tests.fakes.provisioning import ProvisionWorld
     from tests.instance.conftest import Instance
@@ -30,6 +34,13 @@ def warm(instance: Instance, world: ProvisionWorld, clients: Clients) -> Instanc
     return instance
 
 
+@pytest.fixture
+def cloud(*, contained: bool, world: ProvisionWorld, clients: Clients, tmp_path: Path) -> Iterator[Cloud]:
+    """Give a region whose machines boot."""
+    with Cloud(world, clients, tmp_path / "machines", contained) as cloud:
+        yield cloud
+
+
 def boots(warm: Instance) -> None:
     """Boot it until it can be claimed, and record that."""
     warm.start()
@@ -38,23 +49,38 @@ def boots(warm: Instance) -> None:
     warm.driver.promote()
 
 
-def test_a_warm_machine_waits_while_it_is_kept_and_registers_for_its_first_run(
-    warm: Instance, world: ProvisionWorld, clients: Clients
+def test_refresh_launches_promotes_and_keeps_a_machine_that_provision_claims(
+    cloud: Cloud, world: ProvisionWorld, clients: Clients
 ) -> None:
-    """Nobody's label is ever registered before; provision claims it and launches nothing."""
-    boots(warm)
-    warm.driver.keep()
-    warm.driver.await_beat(lambda: warm.machine.log)
-    warm.driver.keep()
-    assert warm.driver.signalled_to_us == ("UD_OK", LABEL)
-    assert not [call for call in warm.machine.calls if "--labels" in call]
+    """It boots for no run, and registers for none before it is claimed; provision launches nothing."""
+    desired = {"min_idle": '{"large": 1}'}
+    assert world.refresh(**desired).exit_code == 0
+    ((identifier, record),) = world.records(clients).items()
+    assert (record.state, record.run_id) == (lifecycle.CREATED, "")
+    driver = Driver(world, clients, identifier)
+    eventually(lambda: identifier in cloud.machines, CREATION_SECONDS)
+    machine = cloud.machines[identifier]
+    driver.await_signal("UD_OK", LABEL, CREATION_SECONDS, lambda: machine.log)
+    driver.await_beat(lambda: machine.log)
+
+    assert world.refresh(**desired).exit_code == 0
+    record = world.records(clients)[identifier]
+    assert (record.state, record.run_id, record.fresh_for) == (lifecycle.IDLE, "", record.threshold)
+    for _ in range(2):
+        driver.keep(20)
+        assert world.refresh(**desired).exit_code == 0
+        record = world.records(clients)[identifier]
+        assert record.fresh_for == record.threshold
+        assert (record.threshold or "") > driver.in_minutes(50)
+    assert not [call for call in machine.calls if "--labels" in call]
+
     code, printed = world.provision(run_id="78")
     assert code == 0, printed
-    assert world.having(clients, "78") == {warm.driver.instance_id: lifecycle.RUNNING}
-    assert list(world.states(clients)) == [warm.driver.instance_id]
-    (registered,) = [call for call in warm.machine.calls if "--labels" in call]
+    assert world.having(clients, "78") == {identifier: lifecycle.RUNNING}
+    assert list(world.states(clients)) == [identifier]
+    (registered,) = [call for call in machine.calls if "--labels" in call]
     assert "--labels 78" in registered
-    assert f"--name {warm.driver.instance_id}-1" in registered
+    assert f"--name {identifier}-1" in registered
 
 
 def test_a_warm_machine_that_no_refresh_keeps_ends_itself(warm: Instance) -> None:
