@@ -36,7 +36,7 @@ class Build:
     launched: int = 0
     """How many EC2 launched for it."""
     failures: Mapping[str, int] = field(factory=dict)
-    """How many launches EC2 refused, by the value of `launch.Cause`."""
+    """How many launches EC2 refused, by the value of `launch_causes.Cause`."""
     hosted: bool = False
     """Whether its jobs went to hosted runners, by `if-unavailable`."""
     result: str = ""

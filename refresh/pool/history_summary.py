@@ -97,7 +97,7 @@ class Summary:
     classes: tuple[ClassUse, ...]
     """By name."""
     failures: tuple[tuple[str, int], ...]
-    """Launches that EC2 refused, by the value of `launch.Cause`; the most frequent first."""
+    """Launches that EC2 refused, by the value of `launch_causes.Cause`; the most frequent first."""
     cut_off: int
     """How many of the machines that ended in the period had cut off a job, by a restart or by their end."""
     runner_minutes: int

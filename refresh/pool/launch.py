@@ -1,7 +1,6 @@
-"""EC2: launches instances from the pool's template, and sorts the reasons for which EC2 launches fewer.
+"""EC2: launches instances from the pool's template; nothing else in the program does.
 
-Nothing else in the program launches. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html,
-error codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from refresh import errors
 from refresh.pool import ownership
+from refresh.pool.launch_causes import Cause, Shortfall, grouped, of_call, of_entry
 from refresh.pool.usage import UsageClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from types_boto3_ec2 import EC2Client
@@ -33,100 +32,14 @@ if TYPE_CHECKING:
 
 FLEET_PURPOSE = "RunnerPoolProvisioning"
 """The tag `Purpose` of a fleet, as the original sets it."""
-_OPERATION = "ec2:CreateFleet"
 _TOKEN_LENGTH = 64
 """EC2's limit, in ASCII characters: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html."""
-_LONGEST_MESSAGE = 600
-"""How many characters of EC2's message are kept: a denial ends with its reason, after two ARNs of up to 200."""
 _BURSTABLE = re.compile(r"t[0-9*]", re.IGNORECASE)
 """The families t2, t3, t3a, t4g, and `t*`; those with other letters, such as trn1, are not burstable."""
 _VERSION = re.compile(r"[0-9]+")
 _GENERAL_CODES = frozenset({"UnfulfillableCapacity"})
 """EC2 adds this one to others, for what it did not launch because of them."""
-
-
-class Cause(Enum):
-    """Why EC2 launches fewer instances than it was asked for; each has its own remedy."""
-
-    CAPACITY = "capacity"
-    """EC2 has no such machines in these zones at the moment, or at this price."""
-    ADDRESSES = "addresses"
-    """A subnet has no free IP addresses."""
-    THROTTLED = "throttled"
-    UNANSWERED = "unanswered"
-    """EC2 did not answer, or with an error of its own; it may have launched nonetheless."""
-    QUOTA = "quota"
-    PERMISSION = "permission"
-    SERVICE_LINKED_ROLE = "service-linked role"
-    CONFIGURATION = "configuration"
-    """Everything else: the template, the image, a subnet, the instance profile, or no type fits."""
-
-    @property
-    def passing(self) -> bool:
-        """Whether it can be over by the next round."""
-        return self in {Cause.CAPACITY, Cause.ADDRESSES, Cause.THROTTLED, Cause.UNANSWERED}
-
-    @property
-    def of_account(self) -> bool:
-        """Whether other types and subnets cannot help."""
-        return self in {Cause.QUOTA, Cause.PERMISSION, Cause.SERVICE_LINKED_ROLE}
-
-
-_CAUSES: Mapping[str, Cause] = {
-    **dict.fromkeys(
-        (
-            "InsufficientAddressCapacity",
-            "InsufficientCapacity",
-            "InsufficientHostCapacity",
-            "InsufficientInstanceCapacity",
-            "InsufficientVolumeCapacity",
-            "ReservationCapacityExceeded",
-            # The spot price is above the on-demand price.
-            "SpotMaxPriceTooLow",
-            "UnfulfillableCapacity",
-            # A type that a zone does not have, or not at the moment; other types and zones help, as with the others.
-            "Unsupported",
-        ),
-        Cause.CAPACITY,
-    ),
-    "InsufficientFreeAddressesInSubnet": Cause.ADDRESSES,
-    **dict.fromkeys(
-        (
-            "BandwidthLimitExceeded",
-            "EC2ThrottledException",
-            "RequestLimitExceeded",
-            "Throttling",
-            "ThrottlingException",
-        ),
-        Cause.THROTTLED,
-    ),
-    **dict.fromkeys(
-        (
-            "InternalError",
-            "InternalFailure",
-            "ServiceUnavailable",
-            "Unavailable",
-        ),
-        Cause.UNANSWERED,
-    ),
-    **dict.fromkeys(
-        (
-            "MaxFleetCountExceeded",
-            "MaxSpotFleetRequestCountExceeded",
-            "MaxSpotInstanceCountExceeded",
-            "VolumeIOPSLimit",
-        ),
-        Cause.QUOTA,
-    ),
-    **dict.fromkeys(
-        ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"), Cause.PERMISSION
-    ),
-    "AuthFailure.ServiceLinkedRoleCreationNotPermitted": Cause.SERVICE_LINKED_ROLE,
-}
-"""By EC2's codes, of an entry in `Errors` as of the whole call. InsufficientInstanceCapacity also comes as a 500."""
 _LOST = {Cause.THROTTLED, Cause.UNANSWERED}
-_QUOTA_ENDING = "LimitExceeded"
-"""VcpuLimitExceeded, InstanceLimitExceeded, VolumeLimitExceeded and so on, but for those of requests above."""
 
 
 @frozen(kw_only=True)
@@ -163,26 +76,6 @@ class LaunchedInstance:
     """"" if the answer does not say."""
     launched_at: datetime | None = None
     """None if it was launched just now."""
-
-
-@frozen(kw_only=True)
-class Shortfall:
-    """A reason for which instances are missing."""
-
-    cause: Cause
-    code: str
-    """AWS's; "" if it gave none."""
-    message: str
-    """AWS's, in one line, of the first of them."""
-    number: int = 1
-    """How often the answer has the code: EC2 lists the types and subnets that it has tried."""
-    where: tuple[str, ...] = ()
-    """The subnets and instance types that the answer names."""
-
-    @property
-    def same_zone(self) -> bool:
-        """Whether EC2 refused two subnets of the request because they are in one availability zone."""
-        return "duplicate instance pools" in self.message
 
 
 @frozen(kw_only=True)
@@ -265,11 +158,11 @@ def launch(ec2: EC2Client, fleet: Fleet) -> FleetAnswer:
     except errors.CredentialsExpired:
         raise
     except errors.ApiError as error:
-        shortfall = _of_call(error)
+        shortfall = of_call(error)
         return FleetAnswer(fleet=fleet, shortfalls=(shortfall,), lost=shortfall.cause in _LOST)
     # The types promise these lists; without trusting that, nothing that was launched can be lost.
     launched = {each.id: each for group in answer.get("Instances") or () for each in _launched(group, fleet)}
-    shortfalls = tuple(_grouped(map(_of_entry, answer.get("Errors") or ())))
+    shortfalls = tuple(grouped(map(of_entry, answer.get("Errors") or ())))
     if len(launched) < fleet.count and not shortfalls:
         shortfalls = (Shortfall(cause=Cause.CAPACITY, code="", message="EC2 gives no reason"),)
     return FleetAnswer(fleet=fleet, launched=tuple(launched.values()), shortfalls=shortfalls)
@@ -343,51 +236,3 @@ def _launched(group: Mapping[str, Any], fleet: Fleet) -> Iterator[LaunchedInstan
             # EC2 may repeat the request's `$Default`.
             template_version=version if _VERSION.fullmatch(version) else "",
         )
-
-
-def _of_call(error: errors.ApiError) -> Shortfall:
-    """Explain an error of the whole call by its code, otherwise by its type."""
-    cause = _cause(error.code, error.message)
-    if cause is Cause.CONFIGURATION:
-        if isinstance(error, errors.PermissionDenied):
-            cause = Cause.PERMISSION
-        elif isinstance(error, errors.Throttled):
-            cause = Cause.THROTTLED
-        elif isinstance(error, errors.Unavailable):
-            cause = Cause.UNANSWERED
-    # These two know more than AWS: a certificate, a proxy, a key.
-    own = isinstance(error, (errors.Unreachable, errors.KeyUnusable))
-    message = f"{error.message} {error.remedy}" if own else error.message
-    return Shortfall(cause=cause, code=error.code, message=_one_line(message))
-
-
-def _of_entry(entry: Mapping[str, Any]) -> Shortfall:
-    code, message = str(entry.get("ErrorCode") or ""), str(entry.get("ErrorMessage") or "")
-    overrides = (entry.get("LaunchTemplateAndOverrides") or {}).get("Overrides") or {}
-    where = tuple(str(overrides[name]) for name in ("SubnetId", "InstanceType") if overrides.get(name))
-    return Shortfall(cause=_cause(code, message), code=code, message=_one_line(message), where=where)
-
-
-def _cause(code: str, message: str) -> Cause:
-    if "CreateServiceLinkedRole" in message:
-        return Cause.SERVICE_LINKED_ROLE
-    return _CAUSES.get(code) or (Cause.QUOTA if code.endswith(_QUOTA_ENDING) else Cause.CONFIGURATION)
-
-
-def _grouped(shortfalls: Iterable[Shortfall]) -> Sequence[Shortfall]:
-    """Join those of one code, whose messages differ only in what `where` has."""
-    found: dict[tuple[Cause, str], Shortfall] = {}
-    for each in shortfalls:
-        key = each.cause, each.code
-        known = found.get(key)
-        found[key] = (
-            evolve(known, number=known.number + 1, where=tuple(dict.fromkeys((*known.where, *each.where))))
-            if known
-            else each
-        )
-    return list(found.values())
-
-
-def _one_line(message: str) -> str:
-    line = " ".join(errors.without_encoded(message).split())
-    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from refresh import errors
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.usage import UsageClass
 from refresh.text import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from refresh.pool.launch import FleetAnswer, Shortfall
+    from refresh.pool.launch import FleetAnswer
+    from refresh.pool.launch_causes import Shortfall
 
 _QUOTAS_PAGE = "https://console.aws.amazon.com/servicequotas/home/services"
 _ON_DEMAND_QUOTA = (

@@ -72,14 +72,27 @@ class Driver:
         """Have its threshold pass so long ago that it ends itself."""
         self.set("threshold", self.in_minutes(-2))
 
+    def promote(self) -> None:
+        """Have it wait in the pool for its first run, as refresh does once it is ready: for an hour."""
+        self._set(state="idle", updatedAt=self.in_minutes(0))
+        self.keep()
+
+    def keep(self, minutes: float = 60) -> None:
+        """Have it wait from now on for so long, as refresh does: its state and its age stay."""
+        threshold = self.in_minutes(minutes)
+        self._set(threshold=threshold, freshFor=threshold)
+
     def set(self, attribute: str, value: str) -> None:
         """Write an attribute of its record by hand."""
+        self._set(**{attribute: value})
+
+    def _set(self, **attributes: str) -> None:
         self.clients.dynamodb.update_item(
             TableName=self.world.table,
             Key=records.key(records.INSTANCE, self.instance_id),
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": attribute},
-            ExpressionAttributeValues={":value": {"S": value}},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in attributes},
+            ExpressionAttributeValues={f":{name}": {"S": value} for name, value in attributes.items()},
         )
 
     def item(self, entity: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from refresh import errors
 from refresh.pool import ownership
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
-from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall, client_token, launch, request
+from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance, client_token, launch, request
+from refresh.pool.launch_causes import Cause, Shortfall
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.usage import UsageClass
 from tests.unit.pool.fleets import ON_DEMAND, SPOT

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from refresh.pool.launch import Cause, Fleet, FleetAnswer, LaunchedInstance, Shortfall, launch
+from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance, launch
+from refresh.pool.launch_causes import Cause, Shortfall
 from refresh.pool.launch_remedies import explained
 from tests.unit.pool import fleets
 

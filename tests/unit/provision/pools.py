@@ -10,7 +10,8 @@ from attrs import evolve
 
 from refresh.desired import DesiredProvision
 from refresh.pool import records
-from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance, Shortfall
+from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance
+from refresh.pool.launch_causes import Shortfall
 from refresh.pool.records import InstanceRecord, wire_time
 from refresh.pool.runs import RunRequest
 from refresh.pool.settings import ClassSettings, Settings
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from refresh.pool.launch import Cause
+    from refresh.pool.launch_causes import Cause
     from refresh.ports import DoorClients
     from refresh.provision.component import Patience, Provided
     from tests.fakes.memory.account import Phase

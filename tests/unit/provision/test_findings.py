@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from refresh.pool import lifecycle
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.provision import findings

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh.pool import lifecycle
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.runs import FAILED, PROVIDED, Answer

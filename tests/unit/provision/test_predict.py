@@ -9,7 +9,7 @@ from attrs import evolve
 
 from refresh import errors
 from refresh.engine.change import Done, Failed, Postponed, Skipped
-from refresh.pool.launch import Cause, Shortfall
+from refresh.pool.launch_causes import Cause, Shortfall
 from refresh.pool.launches import Launches
 from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.runs import FAILED, PROVIDED
