@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from refresh import errors
-from refresh.clients import aws, ca_files, connection_errors
+from refresh.clients import aws, ca_files, connection_errors, workflow_runs
 from refresh.clients.botocore_events import ClockSkew
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import silence_loggers
@@ -39,7 +39,7 @@ def connect(desired: DesiredState, secrets: Secrets, hooks: ProcessHooks) -> Cli
         sqs=clients.sqs,
         on_demand=clients.on_demand,
         github=GitHub(desired, secrets.github, hooks),
-        runs=WorkflowRuns(desired.github_api_url, secrets.workflow, hooks),
+        runs=WorkflowRuns(desired.github_api_url, secrets.workflow, hooks, workflow_runs.REFRESH),
         skew=skew,
     )
 

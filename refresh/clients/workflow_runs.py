@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from refresh import errors
 from refresh.clients import github_get, github_policies
 from refresh.desired import RunnerScope
@@ -31,21 +33,40 @@ _UNAUTHENTICATED, _FORBIDDEN, _ABSENT, _TOO_MANY = 401, 403, 404, 429
 _FIRST_REFUSAL, _FIRST_SERVER_ERROR = 400, 500
 _LONGEST_ADDRESS, _LONGEST_MESSAGE = 200, 300
 _PERMISSION = (
-    "Give the job `permissions: actions: read` (a job that lists permissions has no others), and leave github-token "
-    "at its default"
+    "Give the job `permissions: actions: read` (a job that lists permissions has no others), and leave {token} at its "
+    "default"
 )
+_ABSENT_IF = {"jobs": "has no such run: check run-id", "runs": "does not exist"}
+_ABSENT_RUN = "has no such run: it was deleted, or is another repository's"
+"""Why GitHub does not find something, by the last part of its path."""
+
+
+@frozen
+class Requester:
+    """Which action asks, for the remedies."""
+
+    token_input: str
+    """The input that has the token."""
+    later: str
+    """What helps once GitHub answers again."""
+
+
+RELEASE = Requester("github-token", "Run the job again in some minutes")
+REFRESH = Requester("workflow-token", "The next run asks again")
 
 
 class WorkflowRuns:
     """GitHub's REST API for workflow runs.
 
     It sends requests with `requests`, and not with PyGithub, whose import takes 110 ms: a whole release takes a quarter
-    of a second. A rate limit is an error at once, since GitHub asks to wait for minutes.
+    of a second. A rate limit is an error at once, since GitHub asks to wait for minutes. A token that GitHub does not
+    know is a missing permission: the other credentials of the run are not affected.
     """
 
-    def __init__(self, api_url: str, token: Secret, hooks: ProcessHooks) -> None:
+    def __init__(self, api_url: str, token: Secret, hooks: ProcessHooks, requester: Requester = RELEASE) -> None:
         self._api_url = api_url
         self._token = token
+        self._requester = requester
         self._hooks = hooks
 
     def jobs(self, repository: names.Repository, run_id: str) -> Iterator[WorkflowJob]:
@@ -57,7 +78,10 @@ class WorkflowRuns:
     def run(self, repository: names.Repository, run_id: str) -> WorkflowRun:
         """Describe a run."""
         path = f"/repos/{repository}/actions/runs/{run_id}"
-        return _run(f"GitHub GET {path}", self._get(repository, path, {}))
+        found = _run(f"GitHub GET {path}", self._get(repository, path, {}))
+        if found.id != run_id:
+            raise _unexpected(f"GitHub GET {path}", "the answer describes another run")
+        return found
 
     def unfinished(self, repository: names.Repository) -> Iterator[WorkflowRun]:
         """List the runs that are queued or in progress, page by page."""
@@ -85,7 +109,7 @@ class WorkflowRuns:
         operation = f"GitHub GET {path}"
         if not self._token.reveal():
             problem = "there is no token for GitHub."
-            raise errors.PermissionDenied(operation, "NoToken", problem, remedy="Set github-token.")
+            raise errors.PermissionDenied(operation, "NoToken", problem, remedy=f"Set {self._requester.token_input}.")
         request = github_get.Request(
             operation=operation,
             url=f"{self._api_url}{path}",
@@ -98,7 +122,7 @@ class WorkflowRuns:
         )
         answer = github_get.get(request, self._hooks)
         if not answer.ok:
-            raise _refused(operation, repository, answer)
+            raise _refused(self._requester, operation, repository, answer)
         return answer.content
 
 
@@ -127,18 +151,21 @@ def _job(operation: str, job: Any) -> WorkflowJob:
     )
 
 
-def _refused(operation: str, repository: names.Repository, answer: Answer) -> errors.ApiError:
+def _refused(requester: Requester, operation: str, repository: names.Repository, answer: Answer) -> errors.ApiError:
     status, code, message = answer.status, str(answer.status), _message(answer)
     if status < _FIRST_REFUSAL:
         return _moved(operation, repository, answer)
     if status == _UNAUTHENTICATED:
-        remedy = "The github-token is wrong, revoked or expired; without this input it is the workflow's own."
-        return errors.CredentialsExpired(operation, code, message, remedy=remedy)
+        token = requester.token_input
+        remedy = f"The {token} is wrong, revoked or expired; without this input it is the workflow's own."
+        return errors.PermissionDenied(operation, code, message, remedy=remedy)
     if _is_limited(answer):
-        remedy = "Run the job again in some minutes; all workflows of a repository share one limit."
+        remedy = f"{requester.later}; all workflows of a repository share one limit."
         return errors.Throttled(operation, code, message, remedy=remedy)
     if status in (_FORBIDDEN, _ABSENT):
-        return errors.PermissionDenied(operation, code, message, remedy=_remedy(repository, answer))
+        return errors.PermissionDenied(
+            operation, code, message, remedy=_remedy(requester, operation, repository, answer)
+        )
     return (errors.Unavailable if status >= _FIRST_SERVER_ERROR else errors.Rejected)(operation, code, message)
 
 
@@ -153,14 +180,16 @@ def _is_limited(answer: Answer) -> bool:
     )
 
 
-def _remedy(repository: names.Repository, answer: Answer) -> str:
+def _remedy(requester: Requester, operation: str, repository: names.Repository, answer: Answer) -> str:
     """Return the remedy for a missing permission, or for a policy that forbids the request."""
+    permission = f"{_PERMISSION.format(token=requester.token_input)}."
     if answer.status == _ABSENT:
-        return f"{_PERMISSION}. GitHub gives the same answer if {repository} has no such run: check run-id."
+        why = _ABSENT_IF.get(operation.rpartition("/")[2], _ABSENT_RUN)
+        return f"{permission} GitHub gives the same answer if {repository} {why}."
     message = _message(answer)
     if policy := github_policies.remedy(RunnerScope.REPOSITORY, str(repository), message, answer.headers):
         return policy
-    return f"{_PERMISSION}." if message else github_policies.without_message(f"{_PERMISSION}.")
+    return permission if message else github_policies.without_message(permission)
 
 
 def _moved(operation: str, repository: names.Repository, answer: Answer) -> errors.Rejected:

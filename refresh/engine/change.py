@@ -17,6 +17,8 @@ INSTANCE = "instance"
 """The noun of every change of an instance."""
 MESSAGE = "message"
 """The noun of a message to the original's `provision`."""
+MARKED = "marked"
+"""What a change that marks an instance has done: its `done`."""
 TERMINATED = "terminated"
 """What a change that terminates an instance has done: its `done`."""
 

@@ -10,10 +10,11 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from refresh.engine.change import INSTANCE, TERMINATED
+from refresh.engine.change import INSTANCE, MARKED, TERMINATED
 from refresh.engine.status import AS_DESIRED
 from refresh.output import change_list, pool_table
 from refresh.output.problems import causes
+from refresh.pool.snapshot import ABANDONED, Ended
 from refresh.text import enumerated, lasting, relative
 
 if TYPE_CHECKING:
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
 
     from refresh.engine.change import Change
     from refresh.engine.report import ComponentReport, Report
-    from refresh.pool.snapshot import Ended
 
 ROWS = 200
 """How many rows of a table and lines of a list are shown."""
 CHANGE_LINES = 1000
 _UNFOLDED = 20
 """A table with more rows is folded."""
-_RUN_ID = re.compile(r"[0-9]{1,20}")
+_LABEL = re.compile(r"([0-9]{1,20})(-[A-Za-z0-9_.]{1,40})?")
 _HARMFUL = re.compile(r"[^\w .,;:()/=+'\"%?-]|_|:(?! )")
 _LONGEST_CELL = 1000
 
@@ -91,7 +91,7 @@ def _urgent(report: Report) -> Iterator[str]:
 
 
 def _to_be_ended(report: Report) -> list[Ended]:
-    return [each for each in report.touched if TERMINATED in each.steps]
+    return [each for each in report.touched if (MARKED if each.reason == ABANDONED else TERMINATED) in each.steps]
 
 
 def _remaining(component: ComponentReport) -> Iterator[str]:
@@ -138,11 +138,10 @@ def _facts(ended: Ended) -> Iterator[str]:
 
 
 def _run(ended: Ended, report: Report) -> str:
-    """Link to the run that the instance last worked for, if its record has a number."""
-    if not _RUN_ID.fullmatch(ended.run_id):
-        return cell(ended.run_id)
+    """Link to the run that the instance last worked for, if its record has the label of one."""
+    found, text = _LABEL.fullmatch(ended.run_id), cell(ended.run_id)
     prefix = report.desired.run_url.rpartition("/")[0] if report.desired else ""
-    return f"[{ended.run_id}]({prefix}/{ended.run_id})" if prefix else ended.run_id
+    return f"[{text}]({prefix}/{found[1]})" if found and prefix else text
 
 
 def _messages(title: str, report: Report, of: Callable[[ComponentReport], Sequence[str]]) -> Iterator[str]:

@@ -47,18 +47,23 @@ def retired(state: str) -> str:
     return state if state == CREATED else IDLE
 
 
-def update(
+def update(  # noqa: PLR0913 - what is written, and on what conditions
     table: str,
     record: records.InstanceRecord,
     written: Mapping[str, str],
     threshold: Threshold,
     now: datetime,
+    *,
+    untouched: bool = False,
 ) -> dict[str, Any]:
     """Build the update of a record, on condition that state, run and threshold are as read.
 
     `written` holds the new attributes by name; `updatedAt` is added. `now` is what `AHEAD` and `PAST` compare with.
+    `untouched` requires that nothing has written the record since it was read, not even the same values.
     """
     judged = {"state": record.state, "runId": record.run_id, "threshold": record.threshold}
+    if untouched:
+        judged["updatedAt"] = record.updated_at
     conditions = [
         f"attribute_not_exists(#{name})" if value is None else f"#{name} = :judged_{name}"
         for name, value in judged.items()

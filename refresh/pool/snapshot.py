@@ -8,6 +8,8 @@ from attrs import frozen
 
 from refresh.pool import lifecycle
 
+ABANDONED = "abandoned"
+"""The reason of an instance whose run was completed without releasing it."""
 UNRECORDED = "unrecorded"
 """The state shown for an instance without a record."""
 
@@ -44,8 +46,11 @@ class Ended:
 
     @property
     def cut_off(self) -> bool:
-        """Whether a run had it: its job was cut off, or ended without releasing the instance."""
-        return self.state == lifecycle.RUNNING
+        """Whether a run had it: its job was cut off, or ended without releasing the instance.
+
+        The run of an abandoned one was over.
+        """
+        return self.state == lifecycle.RUNNING and self.reason != ABANDONED
 
 
 @frozen(kw_only=True)

@@ -148,7 +148,7 @@ TRANSITIONS = (
         before=ANY_LIVING,
         after=TERMINATED,
         by="refresh, `Mark`",
-        condition=f"{_ALL_READ}; if it is for the `threshold`, that is past",
+        condition=f"{_ALL_READ}; if it is for the `threshold`, that is past; if its run is over, `updatedAt` as read",
         sets="`runId`: empty; `threshold`: now; the attributes `ended...`",
     ),
     Transition(

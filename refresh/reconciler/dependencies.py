@@ -114,6 +114,10 @@ class Dependencies:
             if record.id in instances and instances[record.id].state is Ec2State.TERMINATED
         }
 
+    def collected(self) -> Collected | Unchecked:
+        """Wait for the collector, and return what it observed last."""
+        return self._converged(GarbageCollector).actual or _COLLECTOR_BLIND
+
     def recorded(self) -> frozenset[str] | Unchecked:
         """Wait for the ids of all records, which are needed only if this run cleaned up an instance."""
         collected = self._converged(GarbageCollector)

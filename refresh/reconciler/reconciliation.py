@@ -19,6 +19,7 @@ from refresh.engine.report import ComponentReport, Report
 from refresh.engine.shared_read import LazyRead
 from refresh.preflight import Preflight, image_lookup, profile_lookup
 from refresh.reconciler import prefetch
+from refresh.reconciler.abandoned_runs import AbandonedRuns
 from refresh.reconciler.dependencies import Dependencies
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.launch_template import LaunchTemplate
@@ -43,6 +44,8 @@ _LOOK_SECONDS = 0.2
 """How often an interrupted wait is noticed."""
 _SHOWN = (LaunchTemplate, ResourcePools, RegistrationToken, GarbageCollector)
 """What the snapshot of the pool is made of."""
+_ENDING = (GarbageCollector, AbandonedRuns)
+"""The components that end instances."""
 
 
 @frozen(kw_only=True)
@@ -71,15 +74,18 @@ class Reconciliation:
             converged[future] = result
             finished(result.report)
         by_name = {name: converged[future] for name, future in self.started.items()}
-        collected = by_name[GarbageCollector.name].report
+        ending = [by_name[component.name].report for component in _ENDING]
+        marked, planning = by_name[AbandonedRuns.name].report.done, any(each.planning for each in ending)
+        done = [change for each in ending for change in each.done]
+        planned = [change for each in ending for change in (*each.planned, *each.following)]
         return Report(
             tuple(each.report for each in by_name.values()),
             desired=self.desired,
             started_at=self.started_at,
             finished_at=self.clock.now(),
-            pool=pool_snapshot(*(by_name[component.name].actual for component in _SHOWN)),
-            ended=ended(collected.done),
-            touched=touched((*collected.planned, *collected.following) if collected.planning else collected.done),
+            pool=pool_snapshot(*(by_name[component.name].actual for component in _SHOWN), marked=marked),
+            ended=ended(done),
+            touched=touched(planned if planning else done),
         )
 
 

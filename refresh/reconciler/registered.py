@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refresh.reconciler import (
+    abandoned_runs,
     door_settings,
     garbage_collector,
     launch_template,
@@ -34,6 +35,7 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     registration_token.COMPONENT,
     door_settings.COMPONENT,
     garbage_collector.COMPONENT,
+    abandoned_runs.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,
 )

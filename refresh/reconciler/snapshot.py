@@ -12,7 +12,7 @@ from refresh.pool.snapshot import UNRECORDED, Ended, InstanceSnapshot, PoolSnaps
 from refresh.reconciler.garbage_collector.changes import Adopt, Clean, Mark, Reason, Terminate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import timedelta
 
     from refresh.engine.change import Change
@@ -21,14 +21,22 @@ if TYPE_CHECKING:
     from refresh.reconciler.registration_token.actual import Actual as StoredToken
     from refresh.reconciler.resource_pools.actual import Actual as Pools
 
+_ENDED_BY_THEMSELVES = frozenset((Reason.VANISHED.value, Reason.ABANDONED.value))
+"""Why instances are marked that need no termination."""
+
 
 def pool_snapshot(
     template: Template | None,
     pools: Pools | None,
     token: StoredToken | None,
     collected: Collected | None,
+    *,
+    marked: Iterable[Change] = (),
 ) -> PoolSnapshot:
-    """Combine what was seen; None stands for a component that could not look."""
+    """Combine what was seen; None stands for a component that could not look.
+
+    `marked` holds the changes of instances that were marked after the collector's last look.
+    """
     listing = template.listing if template else None
     default = listing.default if listing else None
     return PoolSnapshot(
@@ -36,12 +44,12 @@ def pool_snapshot(
         template_version=default.number if default else None,
         queues=tuple((each.resource_class.name, each.url) for each in pools.pools if each.url) if pools else (),
         token_expires_at=records.read_time(token.expires_at) if token and token.present else None,
-        instances=tuple(_instances(collected)) if collected else None,
+        instances=tuple(_instances(collected, {each.subject for each in marked})) if collected else None,
     )
 
 
 def touched(changes: Iterable[Change]) -> tuple[Ended, ...]:
-    """Return the instances that the collector's changes concern, each once with every step; see `Ended`."""
+    """Return the instances that these changes concern, each once with every step; see `Ended`."""
     listed: dict[str, Ended] = {}
     for change in changes:
         if isinstance(change, Mark | Adopt | Terminate | Clean):
@@ -53,11 +61,14 @@ def touched(changes: Iterable[Change]) -> tuple[Ended, ...]:
 
 
 def ended(done: Iterable[Change]) -> tuple[Ended, ...]:
-    """Return the instances that the collector terminated, and those that it found terminated before their time."""
+    """Return the instances that were terminated, were found terminated before their time, or end themselves.
+
+    Each is in the report of one run: an abandoned one in that of the run that marked it.
+    """
     return tuple(
         each
         for each in touched(done)
-        if Terminate.done in each.steps or (Mark.done in each.steps and each.reason == Reason.VANISHED.value)
+        if (Mark.done if each.reason in _ENDED_BY_THEMSELVES else Terminate.done) in each.steps
     )
 
 
@@ -93,16 +104,17 @@ def _ended(record: records.InstanceRecord, reason: str, state: str, run_id: str,
     )
 
 
-def _instances(collected: Collected) -> Iterator[InstanceSnapshot]:
+def _instances(collected: Collected, marked: Collection[str]) -> Iterator[InstanceSnapshot]:
     for record in collected.records:
         if isinstance(record, records.InstanceRecord):
+            gone = record.id in marked
             instance = collected.instances.get(record.id, Ec2Instance(record.id, Ec2State.UNKNOWN))
             yield InstanceSnapshot(
                 id=record.id,
-                state=record.state,
+                state=records.TERMINATED if gone else record.state,
                 ec2_state=instance.state.value,
                 resource_class=record.resource_class,
-                run_id=record.run_id or "",
+                run_id="" if gone else record.run_id or "",
                 launched_at=instance.launched_at,
                 threshold=record.expires,
                 protected=instance.protected,

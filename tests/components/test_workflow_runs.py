@@ -91,7 +91,7 @@ def test_without_a_token_github_is_not_asked(github: GitHubServer) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "headers", "kind", "word"),
     [
-        (401, "Bad credentials", {}, errors.CredentialsExpired, "github-token"),
+        (401, "Bad credentials", {}, errors.PermissionDenied, "github-token"),
         (403, "API rate limit exceeded for installation", {}, errors.Throttled, "minutes"),
         (403, "You are too fast", {"Retry-After": "3600"}, errors.Throttled, "minutes"),
         (403, "", {"X-RateLimit-Remaining": "0"}, errors.Throttled, "minutes"),

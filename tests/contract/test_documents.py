@@ -52,7 +52,7 @@ def test_workflow_of_the_readme_is_safe_to_schedule() -> None:
     workflow = yaml.safe_load(pages.blocks(README, "yaml")[0])
     (job,) = workflow["jobs"].values()
     assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
-    assert (workflow["permissions"], job["permissions"]) == ({}, {"id-token": "write"})
+    assert (workflow["permissions"], job["permissions"]) == ({}, {"actions": "read", "id-token": "write"})
     assert job["timeout-minutes"] <= 10
     # YAML 1.1 reads the key `on` as true.
     minutes = workflow[True]["schedule"][0]["cron"].split()[0]

@@ -89,7 +89,8 @@ def test_new_workflows_are_valid_and_have_what_a_refresh_needs(workflow: Any, tm
     assert checked.returncode == 0, checked.stdout
     (job,) = workflow["jobs"].values()
     assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
-    assert {**workflow["permissions"], **job.get("permissions", {})} == {"contents": "read", "id-token": "write"}
+    permissions = {**workflow["permissions"], **job.get("permissions", {})}
+    assert permissions == {"actions": "read", "contents": "read", "id-token": "write"}
     assert job["timeout-minutes"] <= 10
     assert set(_given(workflow)) <= {*inputs.REQUIRED, *inputs.OPTIONAL}
     assert _load(_given(workflow)).warnings == ()

@@ -209,11 +209,13 @@ def test_the_page_has_every_transition_of_refresh_with_its_condition() -> None:
     states = {state for row in rows for cell in row[:2] for state in _quoted(cell)}
     assert states == {*records.LIVING_STATES, records.TERMINATED}
     ours = {_quoted(row[2])[0]: {*_quoted(row[3])} - {records.TERMINATED} for row in rows if "refresh" in row[2]}
-    expired, vanished = (
+    expired, vanished, abandoned = (
         apply.mark("table", "url", Mark(RECORD, reason, NOW))[0]["Update"]
-        for reason in (Reason.EXPIRED, Reason.VANISHED)
+        for reason in (Reason.EXPIRED, Reason.VANISHED, Reason.ABANDONED)
     )
-    assert {*re.findall(r"#(\w+)", expired["ConditionExpression"])} == ours["Mark"] == {"state", "runId", "threshold"}
+    judged = [{*re.findall(r"#(\w+)", each["ConditionExpression"])} for each in (expired, abandoned)]
+    assert judged == [ours["Mark"] - {"updatedAt"}, ours["Mark"]]
+    assert ours["Mark"] == {"state", "runId", "threshold", "updatedAt"}
     assert ("#threshold <" in expired["ConditionExpression"], "<" in vanished["ConditionExpression"]) == (True, False)
     assert (ours["Adopt"], ours["Clean"]) == (set(), {"state"})
     released = lifecycle.update("table", RECORD, {"state": lifecycle.IDLE}, lifecycle.Threshold.AHEAD, NOW)

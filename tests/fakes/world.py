@@ -18,7 +18,7 @@ from attrs import evolve
 
 from refresh import errors, inputs
 from refresh.agent import user_data
-from refresh.clients import aws, connect
+from refresh.clients import aws, connect, workflow_runs
 from refresh.clients.aws import CONCURRENCY
 from refresh.clients.github import GitHub
 from refresh.clients.process_hooks import ProcessHooks
@@ -140,7 +140,7 @@ class World:
     def _services(self, connect: Callable[..., Clients], **changed: str) -> Clients:
         given = inputs.load(self.environ(**changed))
         github = GitHub(given.desired, given.secrets.github, HOOKS)
-        runs = WorkflowRuns(given.desired.github_api_url, given.secrets.workflow, HOOKS)
+        runs = WorkflowRuns(given.desired.github_api_url, given.secrets.workflow, HOOKS, workflow_runs.REFRESH)
         return evolve(connect(self.aws.url, self.dynamodb_url), github=github, runs=runs)
 
     def _connected(self) -> Clients:

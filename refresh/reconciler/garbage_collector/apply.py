@@ -79,6 +79,9 @@ def begin(table: str, run_url: str, change: Mark | Adopt) -> Actions:
 def mark(table: str, run_url: str, change: Mark) -> Actions:
     """Return the mark, on condition that state, run and threshold are as judged, and that an expired one has passed.
 
+    That of an abandoned machine also requires that nothing has written the record: a later attempt of the run may have
+    renewed it.
+
     `threshold = now` and an empty `runId` are also signals to the instance: its runner deregisters and its agent ends
     it, even if this run dies before it reaches EC2.
     """
@@ -94,7 +97,10 @@ def mark(table: str, run_url: str, change: Mark) -> Actions:
         "endedBy": run_url,
     }
     threshold = lifecycle.Threshold.PAST if change.reason is Reason.EXPIRED else lifecycle.Threshold.ANY
-    return [{"Update": cast("UpdateTypeDef", lifecycle.update(table, record, written, threshold, change.judged_at))}]
+    update = lifecycle.update(
+        table, record, written, threshold, change.judged_at, untouched=change.reason is Reason.ABANDONED
+    )
+    return [{"Update": cast("UpdateTypeDef", update)}]
 
 
 def adopt(table: str, run_url: str, change: Adopt) -> Actions:

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from refresh.engine.change import INSTANCE, TERMINATED, Change, Difference
+from refresh.engine.change import INSTANCE, MARKED, TERMINATED, Change, Difference
 from refresh.pool import records
+from refresh.pool.snapshot import ABANDONED
 from refresh.text import lasting
 
 
@@ -20,6 +21,7 @@ class Reason(Enum):
     VANISHED = "vanished"
     AGED = "aged"
     UNRECORDED = "unrecorded"
+    ABANDONED = ABANDONED
 
 
 @frozen
@@ -28,12 +30,14 @@ class Mark(Change):
 
     noun: ClassVar[str] = INSTANCE
     verb: ClassVar[str] = "mark"
-    done: ClassVar[str] = "marked"
+    done: ClassVar[str] = MARKED
     sign: ClassVar[str] = "-"
     record: records.InstanceRecord
     reason: Reason
     judged_at: datetime = field(eq=False)
     launched_at: datetime | None = field(default=None, eq=False)
+    completed_at: datetime | None = field(default=None, eq=False)
+    """When its run was completed, if it is for that."""
 
     @property
     def subject(self) -> str:
@@ -52,6 +56,8 @@ class Mark(Change):
             return f"expired {lasting(self.judged_at - self.record.expires)} ago"
         if self.reason is Reason.AGED and self.launched_at:
             return f"aged, launched {lasting(self.judged_at - self.launched_at)} ago"
+        if self.reason is Reason.ABANDONED and self.completed_at:
+            return f"abandoned, its run was completed {lasting(self.judged_at - self.completed_at)} ago"
         return self.reason.value
 
     @property

@@ -128,6 +128,19 @@ def test_a_plan_begins_with_the_instances_that_would_be_ended() -> None:
     assert "```diff" not in text
 
 
+def test_an_abandoned_instance_ends_with_its_mark_and_nobody_s_job_is_cut_off() -> None:
+    """Its run is linked, whichever of the run's labels it has."""
+    abandoned = evolve(EXPIRED, reason="abandoned", run_id="42-gpu_x", overdue=None, steps=("marked",))
+    text = _page(ended=(abandoned,), touched=(abandoned,))
+    assert "- **1 instance ended**: 1 abandoned" in text
+    assert "cut off" not in text
+    link = "[42-gpu&#95;x](https://github.com/octo/widgets/actions/runs/42)"
+    assert f"| i-00000002 | abandoned | running |  | large | {link} | marked |" in text
+    planned = ComponentReport(name="abandoned runs", mode=Mode.PLAN, planned=(Terminate("i-00000002"),))
+    text = _page(planned, touched=(abandoned, evolve(abandoned, id="i-00000003", steps=("cleaned",))))
+    assert "- **1 instance would be ended**: 1 abandoned" in text
+
+
 def test_each_instance_has_one_row_those_with_a_cut_off_job_first() -> None:
     text = _page(touched=(AGED, EXPIRED, Ended(id="i-00000003", reason="unrecorded", state="", steps=("adopted",))))
     assert "<details open><summary>3 instances changed<" in text

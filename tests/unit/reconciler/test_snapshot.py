@@ -36,6 +36,9 @@ MARKED = evolve(RECORD, state=records.TERMINATED, updated_at=records.wire_time(N
 OF_MARK = (("endedState", "running"), ("endedRunId", "42"), ("endedThreshold", THRESHOLD))
 
 
+ABANDONED = evolve(MARKED, ended=(("endedReason", "abandoned"), *OF_MARK))
+
+
 def _instances(collected: Actual) -> tuple[InstanceSnapshot, ...] | None:
     return pool_snapshot(None, None, None, collected).instances
 
@@ -94,6 +97,7 @@ EXPIRED = Ended(
     [
         (Mark(RUNNING, Reason.EXPIRED, NOW), EXPIRED),
         (Mark(RUNNING, Reason.VANISHED, NOW), evolve(EXPIRED, reason="vanished", overdue=None)),
+        (Mark(RUNNING, Reason.ABANDONED, NOW), evolve(EXPIRED, reason="abandoned", overdue=None)),
         (
             Mark(evolve(RECORD, run_id=None), Reason.AGED, NOW),
             evolve(EXPIRED, reason="aged", state="idle", run_id="", overdue=None),
@@ -125,14 +129,25 @@ def test_an_instance_is_listed_once_with_every_step() -> None:
         (Terminate(ID), True),
         (Mark(RECORD, Reason.VANISHED, NOW), True),
         (Mark(RECORD, Reason.EXPIRED, NOW), False),
+        (Mark(RUNNING, Reason.ABANDONED, NOW), True),
+        (Terminate(ID, ABANDONED), False),
         (Adopt(ID, "8", NOW, NOW), False),
         (Clean(MARKED), False),
     ],
 )
-def test_only_terminated_and_vanished_instances_have_ended(change: Change, *, listed: bool) -> None:
+def test_only_terminated_vanished_and_abandoned_instances_have_ended(change: Change, *, listed: bool) -> None:
+    """An abandoned one is in the report of the run that marked it, also if a later one has to terminate it."""
     assert bool(ended((change,))) is listed
 
 
 def test_an_instance_that_was_running_was_cut_off() -> None:
     assert EXPIRED.cut_off
     assert not evolve(EXPIRED, state="idle").cut_off
+    assert not evolve(EXPIRED, reason="abandoned").cut_off
+
+
+def test_an_instance_that_was_marked_after_the_collector_had_looked_is_shown_as_marked() -> None:
+    collected = Actual({}, (RUNNING, evolve(RUNNING, id=OTHER)), TemplateIds("lt-1"))
+    pool = pool_snapshot(None, None, None, collected, marked=[Mark(RUNNING, Reason.ABANDONED, NOW)])
+    assert pool.instances is not None
+    assert [(each.state, each.run_id) for each in pool.instances] == [("terminated", ""), ("running", "42")]

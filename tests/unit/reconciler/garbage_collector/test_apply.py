@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ID = "i-00000001"
 NOW = wire_time(START)
 PAST = wire_time(START - timedelta(minutes=5))
-RECORD = InstanceRecord(id=ID, state="running", run_id="4711", threshold=PAST, updated_at=PAST, resource_class="large")
+RECORD = InstanceRecord(id=ID, state="running", run_id="4711", threshold=PAST, updated_at=NOW, resource_class="large")
 
 
 def _id(number: int) -> str:
@@ -91,6 +91,15 @@ def test_only_a_mark_for_the_threshold_needs_a_past_one(reason: Reason) -> None:
     pool.record(ID, state="running", runId="4711", threshold=NOW)
     (outcome,) = _apply(pool, Mark(evolve(RECORD, threshold=NOW), reason, START))
     assert type(outcome) is (Skipped if reason is Reason.EXPIRED else Done)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_mark_for_a_run_that_is_over_is_lost_if_the_record_was_written_with_the_same_values(reason: Reason) -> None:
+    """A later attempt of the run may have renewed it."""
+    pool = pools.made()
+    pool.record(ID, state="running", runId="4711", written=60, threshold=PAST)
+    (outcome,) = _apply(pool, Mark(RECORD, reason, START))
+    assert type(outcome) is (Skipped if reason is Reason.ABANDONED else Done)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
