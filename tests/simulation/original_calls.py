@@ -59,14 +59,21 @@ class OriginalCalls:
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """Read the records of a run: one page, and what an eventually consistent read shows."""
+        return self._records("runId", run_id)
+
+    def in_state(self, state: str) -> list[dict[str, Any]]:
+        """Read the records in a state, in the same way."""
+        return self._records("state", state)
+
+    def _records(self, name: str, value: str) -> list[dict[str, Any]]:
         answer = _quiet(
             self.pool.dynamodb,
             "query",
             TableName=TABLE,
             KeyConditionExpression="PK = :pk",
-            FilterExpression="#runId = :runId",
-            ExpressionAttributeNames={"#runId": "runId"},
-            ExpressionAttributeValues={":pk": {"S": "TYPE#INSTANCE"}, ":runId": {"S": run_id}},
+            FilterExpression="#name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":pk": {"S": "TYPE#INSTANCE"}, ":value": {"S": value}},
         )
         return cast("list[dict[str, Any]]", answer["Items"])
 
@@ -90,6 +97,23 @@ class OriginalCalls:
     def expire(self, identifier: str, state: str, run_id: str) -> bool:
         """Set its threshold into the past; state and run stay."""
         return self.change(identifier, state, run_id, threshold=self.time(EXPIRED))
+
+    def mark(self, identifier: str, was: str, whose: str) -> bool:
+        """Mark an expired record as terminated, if it is still as it was."""
+        return self._write(
+            "Update",
+            identifier,
+            UpdateExpression="SET #state = :terminated, #runId = :none, #threshold = :now, #updatedAt = :now",
+            ConditionExpression="#state = :is_state AND #runId = :is_run AND #threshold < :now",
+            ExpressionAttributeNames={f"#{each}": each for each in ("state", "runId", "threshold", "updatedAt")},
+            ExpressionAttributeValues={
+                ":terminated": {"S": records.TERMINATED},
+                ":none": {"S": ""},
+                ":now": {"S": self.time()},
+                ":is_state": {"S": was},
+                ":is_run": {"S": whose},
+            },
+        )
 
     def create(self, identifier: str, run_id: str, **attributes: str) -> bool:
         """Write the record of a new instance, if it has none."""

@@ -19,6 +19,7 @@ from tests.simulation.paces import USUAL, Pace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fakes.memory.ec2 import Instance
     from tests.simulation.pool import Pool
 
 
@@ -96,8 +97,8 @@ class Stage:
     sent: list[tuple[str, str]] = field(factory=list)
     """The machines that release has offered in a message, each with the threshold in it."""
 
-    seen: tuple[object, int] | None = None
-    """The table before the last write, of which each write leaves another, and the number of instances."""
+    seen: tuple[int, int] | None = None
+    """How often the table was written, and the number of instances."""
     looked_at: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -144,6 +145,10 @@ class Stage:
             clock.moment = max(clock.moment, process.due)
             self.catch_up()
 
+    def pace_of(self, instance: Instance) -> Pace:  # noqa: ARG002 - which machine it is matters to others
+        """Return the pace of a machine that is seen for the first time."""
+        return self.newcomers.pop(0) if self.newcomers else self.pace
+
     def _next(self, until: datetime) -> _Actor | None:
         due = [each for each in (*self.agents.values(), *self.others) if each.due is not None and each.due <= until]
         return min(due, key=lambda each: each.due or until, default=None)
@@ -151,15 +156,14 @@ class Stage:
     def _look(self) -> None:
         """Let all agents look, unless they have just looked and nothing was written since."""
         table, now = self.pool.table, self.pool.account.clock.now()
-        seen = table.stale, len(self.pool.account.state.instances)
+        seen = table.writes, len(self.pool.account.state.instances)
         recent = self.looked_at is not None and now - self.looked_at < _OFTEN
-        if recent and self.seen is not None and self.seen[0] is seen[0] and self.seen[1] == seen[1]:
+        if recent and self.seen == seen:
             return
         self.seen, self.looked_at = seen, now
         for identifier, instance in self.pool.account.state.instances.items():
             if identifier not in self.agents and TEMPLATE_TAG in instance.tags:
-                pace = self.newcomers.pop(0) if self.newcomers else self.pace
-                self.agents[identifier] = Agent(self.pool, identifier, pace)
+                self.agents[identifier] = Agent(self.pool, identifier, self.pace_of(instance))
         for identifier, item in self.pool.table.of(records.INSTANCE).items():
             if run := records.text(item, "runId"):
                 self.last_run[identifier] = run

@@ -75,28 +75,33 @@ class Together:
     spread: float = 0.05
     """Within how many seconds all processes begin."""
     processes: list[Process] = field(factory=list)
+    left: list[Process] = field(factory=list)
+    """Those that have not ended."""
+    threads: list[threading.Thread] = field(factory=list)
     current: Process | None = None
     over: threading.Event = field(factory=threading.Event)
     broken: bool = False
 
     def add(self, work: Callable[[Process], object]) -> Process:
-        """Add a process."""
+        """Add a process, also while others run."""
         process = Process(self, work)
         process.due = process.now() + timedelta(seconds=self.chance.uniform(0, self.spread))
         self.processes.append(process)
+        self.left.append(process)
+        if self.current is not None:
+            self._start(process)
         return process
 
     def run(self) -> list[Any]:
         """Let all processes run to their end; return their results."""
         account = self.stage.pool.account
         account.seam, account.look = self, self._look
-        threads = [threading.Thread(target=each.run, daemon=True) for each in self.processes]
-        for each in threads:
-            each.start()
+        for each in self.processes:
+            self._start(each)
         self.hand_over(None)
         self.over.wait()
-        for each in threads:
-            each.join()
+        for thread in self.threads:
+            thread.join()
         for problem in (each.problem for each in self.processes):
             if problem is not None and not isinstance(problem, _Abandoned):
                 raise problem
@@ -123,7 +128,7 @@ class Together:
 
     def hand_over(self, process: Process | None) -> None:
         """Give the turn to the process that is due first."""
-        left = [each for each in self.processes if not each.done]
+        self.left = left = [each for each in self.left if not each.done]
         if not left:
             self.over.set()
             return
@@ -142,6 +147,11 @@ class Together:
         clock = self.stage.pool.account.clock
         clock.moment = max(clock.moment, process.due)
         self.stage.catch_up()
+
+    def _start(self, process: Process) -> None:
+        thread = threading.Thread(target=process.run, daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def _look(self, operation: str, answer: Any) -> None:
         self._running.look(operation, answer)

@@ -28,7 +28,7 @@ _TTL_TAKES = timedelta(hours=1)
 
 @define
 class Table:
-    """A table and its items by key; `stale` is how an eventually consistent read may still see it."""
+    """A table and its items by key."""
 
     created_at: datetime
     keys: list[dict[str, str]]
@@ -37,20 +37,35 @@ class Table:
     time_to_live: tuple[str, datetime] | None = None
     """(attribute, since when)."""
     items: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
-    stale: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+    before: tuple[Key, dict[str, Any] | None] | None = None
+    """The key that was written last, and what it had before."""
+    writes: int = 0
+    """How often something was written."""
     tags: dict[str, str] = field(factory=dict)
     restored_to: datetime | None = None
     """The time of the backup that it was made from."""
 
+    @property
+    def stale(self) -> dict[Key, dict[str, Any]]:
+        """The items as an eventually consistent read may still see them: without the last write."""
+        if self.before is None:
+            return self.items
+        key, item = self.before
+        others = {each: known for each, known in self.items.items() if each != key}
+        return others if item is None else {**others, key: item}
+
     def put(self, item: Mapping[str, Any]) -> None:
         """Replace an item."""
-        self.stale = dict(self.items)
+        self._keep(_key(item))
         self.items[_key(item)] = dict(item)
 
     def delete(self, key: Key) -> None:
         """Delete an item, if there is one."""
-        self.stale = dict(self.items)
+        self._keep(key)
         self.items.pop(key, None)
+
+    def _keep(self, key: Key) -> None:
+        self.before, self.writes = (key, self.items.get(key)), self.writes + 1
 
     def of(self, entity: str) -> dict[str, dict[str, Any]]:
         """Give the items of an entity, by identifier."""
@@ -243,7 +258,7 @@ class DynamoDB:
         """Make a table anew from a backup of its items: its keys come back, its tags and settings do not."""
         before = self.account.state.tables[name]
         table = Table(self.account.clock.now(), before.keys, before.types, restored_to=to)
-        table.items = table.stale = dict(items)
+        table.items = dict(items)
         self.account.state.tables[name] = table
 
     def _usable(self, name: str, request: Mapping[str, Any]) -> Table:

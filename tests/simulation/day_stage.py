@@ -1,0 +1,109 @@
+"""The stage of a whole day: hundreds of machines, of which only those that live are looked at, every few seconds."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from refresh.ports import RunnerRegistration
+from tests.simulation.agents import Agent
+from tests.simulation.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fakes.memory.ec2 import Instance
+    from tests.simulation.day_plan import DayPlan
+    from tests.simulation.paces import Pace
+
+TICK = timedelta(seconds=5)
+"""How often all agents look; as often as they beat."""
+_FORGET = timedelta(minutes=10)
+
+
+@define
+class Ticker:
+    """Lets time pass in small steps while nothing else happens."""
+
+    due: datetime | None
+    often: timedelta
+    tick: Callable[[], object]
+
+    def act(self) -> None:
+        """Tick."""
+        assert self.due is not None
+        self.due += self.often
+        self.tick()
+
+
+@define
+class DayStage(Stage):
+    """A pool with the agents of its instances, each of which has a pace that the plan draws."""
+
+    plan: DayPlan = field(kw_only=True)
+    usage: Callable[[Instance], str] = field(kw_only=True)
+    """Returns the usage class of a machine as it is launched."""
+    machines: dict[str, Instance] = field(factory=dict)
+    """All that were ever launched."""
+    noticed: dict[str, object] = field(factory=dict)
+    """By machine, its record when its agent looked last."""
+    registered: dict[str, int] = field(factory=dict)
+    """By machine, the number of its runner on GitHub."""
+    numbers: Iterator[int] = field(factory=lambda: itertools.count(1))
+
+    def start(self) -> None:
+        """Let time pass in small steps from now on."""
+        now = self.pool.account.clock.now()
+        self.others += [Ticker(now, TICK, self._look_all), Ticker(now, _FORGET, self._forget)]
+
+    def pace_of(self, instance: Instance) -> Pace:
+        """Return what the plan has drawn."""
+        instance.lifecycle = self.usage(instance)
+        return self.plan.pace_of(len(self.machines), instance)
+
+    def list_runners(self, busy: set[str]) -> None:
+        """Bring GitHub's list of runners up to date; those on these machines have a job."""
+        listed = self.pool.account.state.runners
+        for identifier, agent in self.agents.items():
+            if agent.serves(agent.run):
+                number = self.registered.get(identifier) or next(self.numbers)
+                self.registered[identifier] = number
+                listed[number] = RunnerRegistration(number, f"{identifier}-1", offline=False, busy=identifier in busy)
+            elif (number := self.registered.pop(identifier, 0)) in listed:
+                del listed[number]
+
+    def _look(self) -> None:
+        """Let the agents of new machines and of changed records look."""
+        now, table = self.pool.account.clock.now(), self.pool.table
+        seen = table.writes, len(self.pool.account.state.instances)
+        if self.seen == seen:
+            return
+        self.seen, self.looked_at = seen, now
+        for identifier, instance in self.pool.account.state.instances.items():
+            if identifier not in self.agents:
+                pace = self.pace_of(instance)
+                self.machines[identifier] = instance
+                self.agents[identifier] = Agent(self.pool, identifier, pace)
+            record = table.items.get(("TYPE#INSTANCE", f"ID#{identifier}"))
+            if instance.ended_at is None and record is not self.noticed.get(identifier):
+                self.noticed[identifier] = record
+                self.agents[identifier].look(record or {})
+
+    def _look_all(self) -> None:
+        items = self.pool.table.items
+        for identifier, agent in self.agents.items():
+            if agent.alive:
+                record = items.get(("TYPE#INSTANCE", f"ID#{identifier}"))
+                self.noticed[identifier] = record
+                agent.look(record or {})
+
+    def _forget(self) -> None:
+        """Forget what EC2 has forgotten, and what has happened."""
+        known, now = self.pool.account.state.instances, self.pool.account.clock.now()
+        for identifier in [each for each, instance in known.items() if instance.state(now) is None]:
+            del known[identifier], self.agents[identifier]
+            self.noticed.pop(identifier, None)
+        self.others = [each for each in self.others if each.due is not None]
