@@ -16,7 +16,7 @@ from refresh.agent.user_data import StoredScript
 from refresh.desired import RunnerScope
 from refresh.pool import lifecycle, names, ownership, records, runs, transitions, warm_pool_item
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.names import Repository
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import InstanceRecord, wire_time

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.launches import Launches
 from refresh.pool.runs import Answer
 from refresh.provision import answers, findings
