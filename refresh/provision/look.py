@@ -74,6 +74,7 @@ def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executo
         holder=uuid.uuid4().hex,
         deadline=now + desired.timeout + _AFTER,
         asked_at=now,
+        rescues=desired.rescues,
     )
     # Nothing may be written into an account that its user did not list; STS has not been asked yet.
     at_once = desired.mode is Mode.APPLY and not desired.allowed_account_ids
@@ -148,8 +149,13 @@ def _take(clients: DoorClients, table: str, request: runs.RunRequest, now: datet
     clients.dynamodb.put_item(**runs.lease(table, request, now))
 
 
-def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Refused:
+def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Taken:
     newer = holder.attempt > desired.attempt
+    if holder.rescues and not newer:
+        return errors.Taken(
+            f"name: a refresh provides machines for the label {desired.label} at this moment, since jobs waited for it "
+            "and no job of this run had provided any. If they get none, run this job again."
+        )
     who = f"attempt {holder.attempt} of this run" if newer else "another job of this run"
     remedy = (
         "Nothing is left to do here."
@@ -157,4 +163,4 @@ def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Ref
         else "Give each provision of a run a name of its own, and let its jobs ask for that label."
     )
     at = f" ({holder.link})" if holder.link else ""
-    return errors.Refused(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")
+    return errors.Taken(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")
