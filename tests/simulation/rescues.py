@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
@@ -104,9 +104,7 @@ def refresh(stage: Stage, seam: Seam | None = None, **changed: Any) -> Report:
     account.seam = OnStage(stage, seam or Watch())
     account.requests.clear()
     account.calls.clear()
-    begun = reconciliation.begin(
-        evolve(stage.pool.desired, **changed), stage.pool.clients, StageClock(stage), Serial()
-    )
+    begun = reconciliation.begin(evolve(stage.pool.desired, **changed), stage.pool.clients, StageClock(stage), Serial())
     return begun.report()
 
 
@@ -126,12 +124,11 @@ def component(report: Report) -> ComponentReport:
 
 def serve(stage: Stage) -> None:
     """Let a job that waits begin on a machine that has registered under its label."""
-    for run, jobs in stage.pool.account.state.jobs.items():
+    for jobs in stage.pool.account.state.jobs.values():
         for number, job in enumerate(jobs):
             if job.queued_since and any(serving(stage, label) for label in job.labels):
                 now = stage.pool.account.clock.now()
                 jobs[number] = evolve(job, queued_since=None, started_at=now)
-    del run
 
 
 def serving(stage: Stage, label: str = RUN) -> list[str]:
@@ -172,3 +169,22 @@ def each_call(stage: Callable[[], Stage]) -> range:
     thrown_away = stage()
     refresh(thrown_away)
     return range(len(thrown_away.pool.account.calls))
+
+
+def pass_until(stage: Stage, moment: datetime) -> None:
+    """Let time pass, and jobs begin."""
+    account = stage.pool.account
+    account.seam = OnStage(stage)
+    while (now := account.clock.now()) < moment:
+        stage.pass_time(min(15, (moment - now).total_seconds()))
+        serve(stage)
+
+
+def aside(stage: Stage, act: Callable[[Stage], object]) -> None:
+    """Let another process act in the middle of one."""
+    account = stage.pool.account
+    seam, calls, requests = account.seam, list(account.calls), list(account.requests)
+    account.seam = OnStage(stage)
+    act(stage)
+    account.seam = seam
+    account.calls[:], account.requests[:] = calls, requests

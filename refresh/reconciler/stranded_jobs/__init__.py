@@ -18,6 +18,7 @@ from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.stranded_jobs import apply, observe, policy, predict
 from refresh.reconciler.stranded_jobs.actual import Actual
+from refresh.reconciler.stranded_jobs.calls import CALLS, INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from refresh.reconciler.stranded_jobs.apply import Means
     from refresh.reconciler.stranded_jobs.changes import Rescue
 
-INPUT = "rescue-stranded-jobs"
 _SWITCHED_OFF = Unchecked(f"{INPUT} is false", due=False)
 
 
@@ -83,7 +83,7 @@ COMPONENT: Registration[Dependencies] = Registration(
     keeps="with `rescue-stranded-jobs`: no job of a later attempt waits for machines that were given back",
     changes="provides machines again, as `provision` was asked to",
     checked="every run, by GitHub's unfinished runs",
-    calls={},
+    calls=CALLS,
     after=(StateTable.name, DoorSettings.name, GarbageCollector.name),
     build=lambda given: StrandedJobs(
         apply.Means(
@@ -93,6 +93,7 @@ COMPONENT: Registration[Dependencies] = Registration(
             executor=given.executor,
             deadline=given.prefetch.began_at + given.desired.timeout,
             over=given.over,
+            write_anyway=given.write_anyway,
         ),
         given.collected,
         given.reports,

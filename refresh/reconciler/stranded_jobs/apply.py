@@ -35,7 +35,7 @@ ACQUIRES_WITHIN = timedelta(minutes=2)
 """How long machines are claimed and launched at most: then the lease of a refresh that was killed is over before the
 next one comes, ten minutes later."""
 _SHORTEST = timedelta(seconds=30)
-_AT_LAST = timedelta(seconds=20)
+_AT_LAST = timedelta(seconds=30)
 """For the last writes, after the last machine has booted."""
 
 
@@ -51,6 +51,8 @@ class Means:
     """When the time of this run of refresh is over."""
     over: Callable[[], bool]
     """Whether nothing new may be started."""
+    write_anyway: Callable[[], object]
+    """Called before the records of launched machines are written although the run was asked to stop."""
 
 
 @frozen
@@ -73,10 +75,11 @@ def rescue(means: Means, change: Rescue) -> Rescued:
         )
     from refresh.provision.component import Patience, Provisioning  # noqa: PLC0415 - most runs rescue nothing
 
+    patience = Patience(means.over, write_anyway=means.write_anyway)
     asked = wanted(means.desired, change, min(left, ACQUIRES_WITHIN))
     clients = means.clients
     door = DoorClients(clients.dynamodb, clients.ec2, clients.sqs, clients.runs, clients.on_demand, skew=clients.skew)
-    return _result(change, Provisioning(asked, door, means.clock, means.executor, patience=Patience(means.over)).run())
+    return _result(change, Provisioning(asked, door, means.clock, means.executor, patience=patience).run())
 
 
 def wanted(desired: DesiredState, change: Rescue, timeout: timedelta) -> DesiredProvision:
