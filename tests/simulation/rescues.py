@@ -52,12 +52,17 @@ def asked(**changed: Any) -> runs.RunRequest:
     return evolve(request, **changed)
 
 
+def provided(result: str = runs.PROVIDED, **changed: Any) -> records.Item:
+    """Give the RUN item of the provision of attempt 1."""
+    item: records.Item = runs.conclusion(TABLE, asked(**changed), result, Account().clock.now())["Item"]
+    return item
+
+
 def build(machines: int = 0, pace: Pace = USUAL, result: str = runs.PROVIDED, **changed: Any) -> Stage:
     """Give a pool with machines that are ready, and a job of the second attempt that has waited for two minutes."""
     pool = Pool(Account.restore(_snapshot(machines)))
     pool.desired = evolve(pool.desired, rescue_stranded_jobs=True)
-    now = pool.account.clock.now()
-    pool.table.put(runs.conclusion(TABLE, asked(**changed), result, now)["Item"])
+    pool.table.put(provided(result, **changed))
     wait(pool, RUN)
     return Stage(pool, pace)
 
