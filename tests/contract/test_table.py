@@ -165,7 +165,7 @@ def test_the_page_has_the_condition_of_the_lease() -> None:
     lease = runs.lease("table", REQUEST, NOW)
     read = {*re.findall(r"#(\w+)", lease["ConditionExpression"])} - {"value"}
     prose = PAGE.partition("The item is also a lease")[2].partition("\n## ")[0]
-    assert read == {"attempt", "result", "deadline"} <= {*_quoted(prose)}
+    assert read == {"attempt", "result", "deadline", "rescues"} <= {*_quoted(prose)}
     results = {_quoted(row[0])[0]: row[2] for row in _rows("RUN")}
     assert {runs.PROVIDED, runs.FAILED} <= {*_quoted(results["result"])}
 

@@ -68,8 +68,9 @@ def test_a_stranded_job_has_its_machine_within_one_refresh(world: str) -> None:
     _all_given_back(stage)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.shows("F35s")
 @pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("phase", [pytest.param(each, id=f"F35s-{each}") for each in PHASES])
 def test_a_refresh_that_died_at_any_call_is_continued_by_the_next_one(world: str, phase: Phase) -> None:
     """Ten minutes later: at most one set of machines, whose jobs go on."""
     for number in _calls(world):
@@ -96,7 +97,8 @@ def test_two_refreshes_at_once_provide_one_set_of_machines(world: str) -> None:
         _all_given_back(stage)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.shows("F35t")
+@pytest.mark.parametrize("world", [pytest.param(each, id=f"F35t-{each}") for each in WORLDS])
 def test_a_late_provision_of_the_attempt_doubles_no_machine(world: str) -> None:
     """It runs at any call of the refresh: one of the two is refused, or it finds what there is."""
     for number in _calls(world):
@@ -147,9 +149,18 @@ def test_a_later_provision_of_the_attempt_takes_over_what_was_rescued() -> None:
     assert rescues.launches(stage) == 0
 
 
-def test_machines_that_never_boot_cost_three_rescues() -> None:
+@pytest.mark.shows("F35u")
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        pytest.param(Fault.SCRIPT_FAILS, "its pre-runner script failed", id="F35u-script"),
+        pytest.param(Fault.NEVER_BOOTS, "its agent never reported", id="F35u-boot"),
+        pytest.param(Fault.REGISTRATION_FAILS, "could not register on GitHub", id="F35u-registration"),
+    ],
+)
+def test_machines_that_never_become_ready_cost_three_rescues(fault: Fault, why: str) -> None:
     """Each launches one machine and replaces it once at most; then no more, and the warning says what to do."""
-    stage = rescues.build(pace=evolve(USUAL, fault=Fault.SCRIPT_FAILS))
+    stage = rescues.build(pace=evolve(USUAL, fault=fault))
     warnings = []
     for _ in range(6):
         began_at = stage.pool.account.clock.now()
@@ -158,7 +169,7 @@ def test_machines_that_never_boot_cost_three_rescues() -> None:
         warnings.append(rescues.component(report).warnings)
         assert not left_of(stage, LATE, settled=False)
         rescues.pass_until(stage, began_at + rescues.EVERY)
-    assert all("its pre-runner script failed" in " ".join(each) for each in warnings[:3])
+    assert all(why in " ".join(each) for each in warnings[:3])
     assert all("after 3 rescues" in " ".join(each) for each in warnings[3:])
     assert len(stage.pool.account.state.instances) <= 3 * 2
     assert not stage.pool.alive

@@ -18,7 +18,7 @@ from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.state_table import StateTable
 from refresh.reconciler.stranded_jobs import apply, observe, policy, predict
 from refresh.reconciler.stranded_jobs.actual import Actual
-from refresh.reconciler.stranded_jobs.calls import CALLS, INPUT
+from refresh.reconciler.stranded_jobs.calls import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.stranded_jobs.apply import Means
     from refresh.reconciler.stranded_jobs.changes import Rescue
 
-_SWITCHED_OFF = Unchecked(f"{INPUT} is false", due=False)
+_SWITCHED_OFF = Unchecked("rescue-stranded-jobs is false", due=False)
 
 
 @frozen

@@ -1,11 +1,10 @@
-"""The calls of a rescue that no other part of refresh makes; the others are declared by the parts that always run."""
+"""The calls of a rescue: those of provision, under the role of refresh."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refresh.pool.permissions import EC2, IMAGE_PARAMETER, QUEUES, RUNNER_ROLE, STATE_TABLE, TAGGED_INSTANCES, Needs
-from refresh.provision.calls import AT_LAUNCH, FLEETS
+from refresh.pool.permissions import EC2, FLEETS, ON_LAUNCH, QUEUES, STATE_TABLE, TAGGED_INSTANCES, Needs
 
 if TYPE_CHECKING:
     from refresh.pool.permissions import Calls
@@ -30,7 +29,7 @@ CALLS: Calls = {
     "ec2:CreateFleet": Needs(
         "machines are missing for stranded jobs",
         FLEETS,
-        also={"ec2:CreateTags": AT_LAUNCH, "iam:PassRole": RUNNER_ROLE, "ssm:GetParameters": IMAGE_PARAMETER},
+        also=ON_LAUNCH,
         only_with=INPUT,
         writes=True,
     ),

@@ -57,7 +57,7 @@ def plan(actual: Actual, now: datetime) -> Plan[Rescue]:
     if len(due) > room:
         listed = enumerated([each.label for each in due[room:]])
         found.notes.append(
-            f"jobs wait for {listed} too; one run provides for {RESCUED_PER_RUN} labels, the next goes on"
+            f"jobs wait for {listed} too, but one run rescues at most {RESCUED_PER_RUN} labels: the next one goes on."
         )
     return Plan(tuple(due[:room]), (*found.warnings, *tried), notes=tuple(found.notes), unchecked=actual.unchecked)
 
