@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from refresh.ports import Clients
     from tests.fakes.provisioning import ProvisionWorld
 
-INPUTS = {"rescue_stranded_jobs": "true"}
 NAMED = f"{RUN}-test"
 LINK = f"https://github.com/octo/widgets/actions/runs/{RUN}"
 RUNS = "GET /repos/octo/widgets/actions/runs"
@@ -43,6 +42,7 @@ def stranded(refreshed: ProvisionWorld, clients: Clients) -> ProvisionWorld:
             link=LINK,
             holder="the first attempt",
             deadline=now,
+            asked_at=now,
         )
         item = runs.conclusion(refreshed.table, request, runs.PROVIDED, now)["Item"]
         clients.dynamodb.put_item(TableName=refreshed.table, Item=item)
@@ -72,9 +72,9 @@ def test_a_job_that_was_run_again_has_its_machine_after_one_refresh(
         refreshed.github.jobs[RUN] = [_job(1, "build", RUN, status="completed")]
         assert refreshed.release()[0] == 0
         _run_again(refreshed, _job(2, "build", RUN))
-        environ = {"GITHUB_WORKSPACE": str(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+        files = {"GITHUB_WORKSPACE": str(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
         refreshed.forget_calls()
-        code, printed = refreshed.run(environ, **INPUTS)
+        code, printed = refreshed.run(files, rescue_stranded_jobs="true")
         assert code == 0, printed
         assert refreshed.having(clients) == {machine: lifecycle.RUNNING}
         assert "stranded_jobs.rescued" in printed
@@ -94,14 +94,14 @@ def test_what_no_machine_waits_for_is_launched(stranded: ProvisionWorld, clients
     """For two labels at once."""
     _run_again(stranded, _job(2, "build", RUN), _job(3, "test", NAMED))
     with stranded.agents(clients):
-        code, printed = stranded.run(**INPUTS)
+        code, printed = stranded.run(rescue_stranded_jobs="true")
     assert code == 0, printed
     assert [*stranded.having(clients).values()] == [lifecycle.RUNNING]
     assert [*stranded.having(clients, NAMED).values()] == [lifecycle.RUNNING]
 
 
 def test_a_plan_lists_the_rescue_and_writes_nothing(stranded: ProvisionWorld, tmp_path: Path) -> None:
-    code, printed = stranded.run({"GITHUB_WORKSPACE": str(tmp_path)}, mode="plan", **INPUTS)
+    code, printed = stranded.run({"GITHUB_WORKSPACE": str(tmp_path)}, mode="plan", rescue_stranded_jobs="true")
     assert code == 0, printed
     assert stranded.aws.writes == []
     report = json.loads((tmp_path / "refresh-report.json").read_text())
@@ -118,7 +118,7 @@ def test_without_the_input_github_is_not_asked(stranded: ProvisionWorld, clients
 def test_without_a_later_attempt_two_questions_are_asked(stranded: ProvisionWorld) -> None:
     """GitHub filters runs by one status at a time."""
     _run_again(stranded, attempt=1)
-    assert stranded.refresh(**INPUTS).exit_code == 0
+    assert stranded.refresh(rescue_stranded_jobs="true").exit_code == 0
     assert [call.partition("?")[0] for call in stranded.github.calls] == [RUNS] * 2
     assert (len(stranded.aws.calls), stranded.aws.writes) == (14, [])
 
@@ -151,7 +151,7 @@ def test_without_an_answer_of_github_nothing_is_rescued_and_nothing_fails(
 
     stranded.github.failure = None if after else answer
     stranded.github.after_call = fail
-    report = stranded.refresh(**INPUTS)
+    report = stranded.refresh(rescue_stranded_jobs="true")
     assert (report.exit_code, failed(report)) == (0, [])
     (component,) = (each for each in report.components if each.name == "stranded jobs")
     assert component.planned == ()

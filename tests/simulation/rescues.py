@@ -48,6 +48,7 @@ def asked(**changed: Any) -> runs.RunRequest:
         link="https://github.com/octo/widgets/actions/runs/77",
         holder="the first attempt",
         deadline=Account().clock.now(),
+        asked_at=Account().clock.now(),
     )
     return evolve(request, **changed)
 

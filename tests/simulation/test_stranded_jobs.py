@@ -91,7 +91,7 @@ def test_two_refreshes_at_once_provide_one_set_of_machines(world: str) -> None:
     """One of them is at any of its calls while the other one runs from begin to end."""
     for number in _calls(world):
         stage = WORLDS[world]()
-        rescues.refresh(stage, InterfereAt(number, lambda stage=stage: rescues.aside(stage, rescues.refresh)))
+        rescues.refresh(stage, InterfereAt(number, functools.partial(rescues.aside, stage, rescues.refresh)))
         stage.pass_time(60)
         rescues.require_rescued(stage, _wanted(world))
         _all_given_back(stage)
@@ -105,7 +105,7 @@ def test_a_late_provision_of_the_attempt_doubles_no_machine(world: str) -> None:
         stage = WORLDS[world]()
         wanted = evolve(LATE, count=_wanted(world))
         ended: list[Provided] = []
-        seam = InterfereAt(number, lambda stage=stage, wanted=wanted, ended=ended: _provide(stage, wanted, ended))
+        seam = InterfereAt(number, functools.partial(_provide, stage, wanted, ended))
         report = rescues.refresh(stage, seam)
         require(report.exit_code == 0, "the lease is no error", report)
         component = rescues.component(report)
@@ -127,7 +127,7 @@ def test_a_refresh_at_any_call_of_a_late_provision_doubles_no_machine(world: str
     provision(stage, wanted)
     for number in numbers(stage.pool.account.calls):
         stage = WORLDS[world]()
-        seam = InterfereAt(number, lambda stage=stage: rescues.aside(stage, rescues.refresh))
+        seam = InterfereAt(number, functools.partial(rescues.aside, stage, rescues.refresh))
         stage.pool.account.seam = rescues.OnStage(stage, seam)
         late = provision(stage, wanted)
         require(late.available or isinstance(late.report.error, errors.Taken), "refused by the lease", late)

@@ -27,6 +27,7 @@ REQUEST = RunRequest(
     link="https://github.com/octo/widgets/actions/runs/77",
     holder="the first attempt",
     deadline=NOW - timedelta(hours=1),
+    asked_at=NOW - timedelta(hours=1),
 )
 KNOWN = KnownRun(request=REQUEST, result=PROVIDED)
 JOB = WorkflowJob(name="build", labels=("77",), completed=False, queued_since=NOW - timedelta(minutes=5))
