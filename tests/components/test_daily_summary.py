@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -96,8 +97,9 @@ def test_a_plan_says_that_the_day_would_be_shown_and_shows_and_writes_nothing(re
 
 
 def test_history_that_cannot_be_read_is_a_warning_with_the_command_that_shows_it(refreshed: World, at: str) -> None:
-    denied = refusal(QUERY, "AccessDeniedException")
-    refreshed.aws.before_call = lambda call: denied if call == QUERY and PUT in refreshed.aws.calls else None
+    denied, queries = refusal(QUERY, "AccessDeniedException"), itertools.count()
+    # The first one is the collector's, for which the summary waits.
+    refreshed.aws.before_call = lambda call: denied if call == QUERY and next(queries) else None
     report = refreshed.refresh(daily_summary=at)
     (warning,) = component(report, NAME).warnings
     assert "`refresh-action status --since 24h`" in warning

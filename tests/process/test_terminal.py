@@ -220,7 +220,7 @@ def test_history_of_a_pool_that_does_not_exist_or_did_nothing_says_so(world: Wor
 def test_a_bad_time_or_price_is_refused_with_the_remedy_before_any_call(world: World) -> None:
     for given, words in (
         (("--since", "31d"), "--since: a duration of 1h to 30d expected, not '31d'; write 2h or 7d"),
-        (("--since", "24h", "--prices", "0.096"), "error: --prices: not a JSON object"),
+        (("--since", "24h", "--prices", "0.096"), "error: --prices: a JSON object expected; got '0.096'; write "),
         (("--since", "24h", "--prices", '{"large": "9 EUR"}'), "a price per hour expected"),
     ):
         code, printed = _run(world, *STATUS, *given)

@@ -28,8 +28,13 @@ def machine(resource_class: str = "large", **changed: Any) -> Machine:
     return Machine(id="i-0123456789abcdef0", resource_class=resource_class, **known)
 
 
-COLD = {"claimed": 0, "launched": 1, "waited": timedelta(seconds=95)}
-FAILED = {"claimed": 0, "waited": timedelta(minutes=5), "result": runs.FAILED, "failures": {"capacity": 3}}
+COLD: dict[str, Any] = {"claimed": 0, "launched": 1, "waited": timedelta(seconds=95)}
+FAILED: dict[str, Any] = {
+    "claimed": 0,
+    "waited": timedelta(minutes=5),
+    "result": runs.FAILED,
+    "failures": {"capacity": 3},
+}
 
 
 def summary(
@@ -42,7 +47,7 @@ def summary(
 
 BUSY = summary(
     build(),
-    build(NOW - 30 * HOUR / 2, held=1),
+    build(NOW - 15 * HOUR, held=1),
     build(**COLD),
     build(**FAILED),
     build(hosted=True, claimed=0, result=runs.FAILED, failures={"never ready": 1}),
