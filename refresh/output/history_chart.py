@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from refresh.output.history_figures import Bar
     from refresh.pool.history_summary import Hour
 
-_MARKS = 40
+_MARKS = 36
 """How long the longest bar is, and a mark for each kind more, since each is rounded up."""
 WARM, LAUNCHED, OTHERS = "#", "+", "!"
 

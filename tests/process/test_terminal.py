@@ -14,10 +14,12 @@ import time
 from threading import Event
 from typing import IO, TYPE_CHECKING, Any
 
+import jsonschema  # type: ignore[import-untyped] # its stubs are not among our packages
 import pytest
 
 from refresh.inputs import table
 from refresh.inputs.command_line import options
+from refresh.pool import records, runs
 from tests.fakes import canaries
 from tests.fakes.world import ROOT, in_minutes, inherited
 
@@ -180,6 +182,60 @@ def test_status_of_a_pool_that_does_not_exist_has_exit_code_1(world: World) -> N
     assert "no pool: " in printed
     code, printed = _run(world, *STATUS, "--json")
     assert (code, json.loads(printed)["pool"]) == (1, None)
+
+
+def test_status_since_shows_what_the_pool_did_in_four_calls_and_writes_nothing(pool: tuple[World, list[str]]) -> None:
+    """With a repository, a region and AWS credentials that may read the table alone."""
+    world, (running, *_) = pool
+    _asked(world, "4711", claimed=2)
+    world.record(world.clients(), running, state="idle", runId="", launchedAt=in_minutes(-90), busySeconds=2700)
+    world.forget_calls()
+    prices = ("--prices", '{"large": 0.096}')
+    code, printed = _run(world, *STATUS, "--since", "24h", *prices)
+    assert code == 0, printed
+    shown = dict(line.split("  ", 1) for line in printed.splitlines() if "  " in line)
+    assert shown["builds"].strip() == "1 (all provided)"
+    assert shown["served warm"].strip() == "1 of 1 (100 %)"
+    assert shown["machine hours"].strip() == "1.5, 50 % idle, cost 0.14"
+    assert "builds per hour, UTC" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert sorted(world.aws.calls) == ["dynamodb:DescribeTable", *["dynamodb:Query"] * 3]
+    assert (world.aws.writes, world.github.calls) == ([], [])
+    code, printed = _run(world, *STATUS, "--since", "24h", "--json", *prices)
+    found = json.loads(printed)
+    jsonschema.validate(found, json.loads((ROOT / "docs" / "history.schema.json").read_text()))
+    assert (code, found["history"]["builds"], found["history"]["warm_share"]) == (0, 1, 1)
+
+
+def test_history_of_a_pool_that_does_not_exist_or_did_nothing_says_so(world: World) -> None:
+    code, printed = _run(world, *STATUS, "--since", "1h")
+    assert code == 1
+    assert "no pool: " in printed
+    world.refresh()
+    code, printed = _run(world, *STATUS, "--since", "1h")
+    assert code == 0
+    assert "nothing: no build asked for a machine, and no machine lived" in printed
+
+
+def test_a_bad_time_or_price_is_refused_with_the_remedy_before_any_call(world: World) -> None:
+    for given, words in (
+        (("--since", "31d"), "--since: a duration of 1h to 30d expected, not '31d'; write 2h or 7d"),
+        (("--since", "24h", "--prices", "0.096"), "error: --prices: a JSON object expected; got '0.096'; write "),
+        (("--since", "24h", "--prices", '{"large": "9 EUR"}'), "a price per hour expected"),
+    ):
+        code, printed = _run(world, *STATUS, *given)
+        assert code == 2
+        assert words in printed
+    assert world.aws.calls == []
+
+
+def _asked(world: World, label: str, **known: object) -> None:
+    """Write what provision writes of a build that it served."""
+    at = records.read_time(in_minutes(-30))
+    assert at
+    value = {"result": runs.PROVIDED, "resourceClass": "large", "askedAt": records.wire_time(at), **known}
+    item = records.item(records.RUN, label, at, value=value)
+    world.clients().dynamodb.put_item(TableName=world.table, Item=item)
 
 
 def test_a_refusal_of_aws_ends_status_and_a_watch(pool: tuple[World, list[str]]) -> None:

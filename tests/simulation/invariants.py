@@ -298,7 +298,8 @@ def _check_result(pool: Pool) -> None:
     state, wanted = pool.account.state, pool.desired
     metadata = pool.table.of(records.METADATA)
     parameters = {each for each in metadata if not each.startswith("pre_runner_script_")}
-    require(parameters == set(names.METADATA_IDENTIFIERS), "L3", set(metadata))
+    optional = {names.DAILY_SUMMARY_IDENTIFIER} if wanted.daily_summary else set()
+    require(parameters == {*names.METADATA_IDENTIFIERS, *optional}, "L3", set(metadata))
     script = _check_script(pool, "L3")
     require(not script or script == wanted.pre_runner_script, "L3", script)
     require(script or wanted.pre_runner_script != LARGE_SCRIPT, "L3", "the script is not named")

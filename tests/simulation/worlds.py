@@ -11,7 +11,7 @@ from refresh.output.job_summary import markdown
 from refresh.pool import names, records
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE, UNRECORDED_GRACE
 from tests.fakes.desired import LARGE_QUEUE, OTHER_IMAGE, TABLE, TEMPLATE, desired
-from tests.fakes.memory.account import Account
+from tests.fakes.memory.account import START, Account
 from tests.simulation.pool import Pool
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ WORLDS: dict[str, Callable[[Pool], object]] = {
     "mixed instances": _mixed,
     "marked, not terminated": _marked,
     "terminated, not cleaned": _terminated,
+    "daily summary due": _marked,
 }
 _TAGS_AND_VOLUME = {"tags": (("cost-center", "42"), ("team", "ci")), "root_volume": RootVolume(50, "gp3")}
 _SCRIPT = {"pre_runner_script": LARGE_SCRIPT}
@@ -166,6 +167,7 @@ _WANTED: dict[str, dict[str, Any]] = {
     "deleted template": _SCRIPT,
     "large script wanted": _SCRIPT,
     "large script lost": _SCRIPT,
+    "daily summary due": {"daily_summary": (START - timedelta(hours=6)).time()},
 }
 """What the owner wants in a world, other than usual: all is made with tags, but for a table that others made; and a
 pool that was made without any gets them. A script that is stored is named by a new template and by a new version."""

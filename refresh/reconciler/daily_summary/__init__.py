@@ -52,8 +52,6 @@ class DailySummary:
             return actual
         try:
             return evolve(actual, history=self.history())
-        except errors.CredentialsExpired:
-            raise
         except errors.ApiError as error:
             return evolve(actual, unread=policy.unread(error))
 
