@@ -23,7 +23,7 @@ HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 """Where a run's machine came from: an earlier attempt of the run, the pool, or EC2; and how many, in the item."""
 FAILURES, HOSTED = "failures", "hosted"
 NEVER_READY = "never ready"
-"""A failure of a machine that EC2 has launched; the others are the values of `launch.Cause`."""
+"""A failure of a machine that EC2 has launched; the others are the values of `launch_causes.Cause`."""
 VALUE = {
     "resourceClass": "S",
     "usageClass": "S",
@@ -109,8 +109,8 @@ class Answer:
     launched: int = 0
     """How many EC2 launched for it."""
     failures: Mapping[str, int] = field(factory=dict)
-    """How many requests to EC2 fell short by the value of `launch.Cause`, and how many launched machines never got
-    ready, as `NEVER_READY`."""
+    """How many requests to EC2 fell short by the value of `launch_causes.Cause`, and how many launched machines never
+    got ready, as `NEVER_READY`."""
     hosted: bool = False
     """Whether a hosted runner takes the place of the machines."""
     skew: timedelta = timedelta()
