@@ -67,6 +67,7 @@ UNDOCUMENTED_TEXTS = {
     "#value.#": "a condition for DynamoDB",
     "(#value.#": "a condition for DynamoDB",
     "dict[QueueAttributeNameType": "a type",
+    "M {version:": "a value of docs/table.md",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
     "no wire form for": "a defect, which is only reported by its place",

@@ -219,7 +219,7 @@ def test_a_run_that_is_over_asks_for_nothing() -> None:
 
 def test_a_run_that_ends_between_two_requests_leaves_the_rest_to_the_next_one() -> None:
     pool = _pool(proven=True)
-    ends = []
+    ends: list[bool] = []
     component = _component(pool, lambda: bool(ends), subnet_ids=tuple(f"subnet-{each}" for each in range(1, 6)))
     pool.account.state.market.capacity(1)
     changes = component.plan(component.observe(), pool.account.clock.now()).changes
