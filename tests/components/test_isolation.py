@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refresh.engine.report import Report
     from refresh.ports import Clients
 
-FOLLOWERS = ["runner registrations", "orphaned artifacts"]
+FOLLOWERS = ["abandoned runs", "runner registrations", "orphaned artifacts"]
 
 
 def _refresh_denied(world: World, operation: str) -> Report:
