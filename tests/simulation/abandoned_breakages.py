@@ -11,6 +11,7 @@ from attrs import evolve
 
 from refresh.pool import lifecycle
 from refresh.reconciler.abandoned_runs import observe, policy
+from refresh.reconciler.abandoned_runs.actual import Actual
 from tests.simulation.breakages import wrapped
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def skip_the_second_look() -> AbstractContextManager[object]:
 
     def wrap(_: Any, __: Any, runs: Any, sender: Any, repository: Any, machines: Any) -> Any:
         first = observe._ask(runs, sender, repository, policy.runs_to_ask(machines))
-        return observe.Actual(machines, first.runs, frozenset(), first.runs)
+        return Actual(machines, first.runs, frozenset(), first.runs)
 
     return wrapped(observe, "observe", wrap)
 

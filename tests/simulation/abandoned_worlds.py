@@ -16,8 +16,7 @@ from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.doors import OTHER_RUN, RUN
 from tests.simulation.invariants import STRANGER
 from tests.simulation.pool import Pool
-from tests.simulation.provision_worlds import REGISTERED, machine, ready
-from tests.simulation.provision_worlds import _pool as pool_with_settings
+from tests.simulation.provision_worlds import REGISTERED, _pool, machine, ready
 from tests.simulation.stage import Stage
 
 if TYPE_CHECKING:
@@ -26,6 +25,11 @@ if TYPE_CHECKING:
 HOUR = 3600
 BUSY, UNKNOWN = "55", "99"
 """A run of which GitHub still lists a busy runner, and one that it does not know."""
+
+
+def pool_with_settings() -> Pool:
+    """Return a pool without machines, from which provision can launch."""
+    return _pool()
 
 
 def build(name: str) -> Stage:
