@@ -136,7 +136,7 @@ def test_the_page_has_every_attribute_of_records_and_history() -> None:
     assert all(row[3].startswith("our ") for row in ours)
     assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
     ended = tuple((name, "") for name in records.ENDED_ATTRIBUTES)
-    optional = {"launched_at": wire_time(OLD), "template_version": "3", "cut_off": "7"}
+    optional: dict[str, Any] = {"launched_at": wire_time(OLD), "template_version": "3", "cut_off": "7"}
     history = records.history_item(evolve(RECORD, ended=ended, **optional), NOW)
     assert {*history} == {*records.HISTORY_ATTRIBUTES, *COMMON, records.TIME_TO_LIVE_ATTRIBUTE}
     listed = {name: row[1] for row in _rows("HISTORY") for name in _quoted(row[0])}

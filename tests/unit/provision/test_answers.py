@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from refresh.pool.launch import Cause
+from refresh.pool.launches import Launches
 from refresh.pool.runs import Answer
 from refresh.provision import answers, findings
-from refresh.provision.actual import Launches
 from tests.unit.provision import pools
 from tests.unit.provision.pools import IDS, answer, desired, fleet, launched
 

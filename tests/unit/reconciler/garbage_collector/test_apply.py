@@ -76,7 +76,7 @@ def test_a_mark_keeps_the_launch_and_the_time_that_runs_had_the_instance_up_to_i
 ) -> None:
     pool = pools.made()
     judged = evolve(RECORD, busy_seconds=3600, **changed)
-    written = {"launchedAt": judged.launched_at} if judged.launched_at else {}
+    written: dict[str, Any] = {"launchedAt": judged.launched_at} if judged.launched_at else {}
     pool.record(ID, state="running", runId=judged.run_id, artifacts=False, **written)
     _apply(pool, Mark(judged, Reason.EXPIRED, START, START - timedelta(hours=2)))
     found = records.read_instance(pool.table.of(records.INSTANCE)[ID])
