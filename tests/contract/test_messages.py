@@ -217,7 +217,8 @@ def _documentation(tree: ast.AST) -> set[int]:
     """Return the docstrings, and what registrations say for the pages."""
     found = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS", "LAUNCHES", "ORIGINAL_CALLS"}:
+        names = {"COMPONENT", "CALLS", "LAUNCHES", "ORIGINAL_CALLS"}
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in names:
             found |= {id(each) for each in ast.walk(node)}
     return found
 

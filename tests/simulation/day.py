@@ -97,7 +97,7 @@ class Day:
         clock = pool.account.clock
         clock.moment = (clock.moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         self.ledger = Ledger(clock.moment)
-        self.stage = DayStage(pool, plan=self.plan, usage=lambda each: self.doors.usage(each))
+        self.stage = DayStage(pool, plan=self.plan, usage=lambda each: self.doors.usage(each))  # noqa: PLW0108 - `doors` comes later
         by_run = {each.run_id: each for each in self.plan.builds}
         self.doors = Archived(self.stage, by_run, self._ended) if self.archived else Ours(self.stage, self.wanted)
         self.order = Order(self.stage, random.Random(self.plan.seed), spread=0, day=self)  # noqa: S311 - no secret

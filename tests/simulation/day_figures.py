@@ -165,7 +165,10 @@ def _share(served: Sequence[Served]) -> float:
 def table(days: Sequence[Figures]) -> str:
     """Write the figures of days next to each other, in Markdown."""
     rows: list[tuple[str, list[str]]] = [
-        ("builds that got machines", [f"{len(each.ledger.served)} of {each.builds - each.ledger.cut_off}" for each in days]),
+        (
+            "builds that got machines",
+            [f"{len(each.ledger.served)} of {each.builds - each.ledger.cut_off}" for each in days],
+        ),
         ("served warm", [f"{each.warm:.0%}" for each in days]),
         ("served warm in the storm", [f"{each.warm_in_storm:.0%}" for each in days]),
         ("wait: median, p95, longest", [_seconds(each.waits) for each in days]),
