@@ -10,7 +10,8 @@ from attrs import evolve
 from refresh.desired import DesiredState
 from refresh.pool import warm_pool_item
 from refresh.pool.ec2_instances import Ec2Instance, Ec2State
-from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance, Shortfall
+from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance
+from refresh.pool.launch_causes import Shortfall
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.records import InstanceRecord, wire_time
 from refresh.pool.signals import BOOTED, Report, Signal

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from refresh import errors
 from refresh.engine.change import Plan
 from refresh.pool import lifecycle
-from refresh.pool.launch import Cause
+from refresh.pool.launch_causes import Cause
 from refresh.pool.ownership import TemplateIds
 from refresh.pool.usage import UsageClass
 from refresh.pool.warm_pool_item import WarmState
