@@ -73,7 +73,7 @@ def test_a_denied_collector_deletes_nothing_and_stops_no_other(
     report = _refresh_denied(refreshed, operation)
     assert failed(report) == ["garbage collector"]
     if operation != "ec2:TerminateInstances":
-        assert _unchecked(report) == FOLLOWERS
+        assert _unchecked(report) == ["abandoned runs", *FOLLOWERS]
     assert refreshed.states(clients) == {due: "running"}
     assert refreshed.left(clients, due) == ["HEARTBEAT", "INSTANCE", "WS"]
     refreshed.settle()

@@ -131,9 +131,13 @@ IDLE, PRICES, DAILY, USAGE = "min-idle", "prices", "daily-summary", "min-idle-us
 
 
 @pytest.mark.shows("B112")
-def test_a_minimum_of_zero_is_none() -> None:
+@pytest.mark.parametrize("given", ['{"large": 0}', '{"large": "0", "xlarge": 0}', "{}", ""], ids=lambda _: "B112")
+def test_a_minimum_of_zero_is_none(given: str) -> None:
+    assert load(min_idle=given).desired.min_idle == ()
+
+
+def test_a_minimum_may_be_all_that_is_allowed() -> None:
     assert load(min_idle='{"large": 2, "xlarge": "1", "2xlarge": 0}').desired.min_idle == (("large", 2), ("xlarge", 1))
-    assert load(min_idle="{}").desired.min_idle == load().desired.min_idle == ()
     assert load(min_idle='{"large": 2}', max_instances='{"large": 2}').desired.min_idle == (("large", 2),)
 
 

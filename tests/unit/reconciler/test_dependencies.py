@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from refresh import errors
 from refresh.desired import Mode
@@ -44,10 +44,8 @@ def _given(report: ComponentReport, versions: Any = VERSIONS, collected: Collect
         return versions
 
     prefetch = cast("Prefetch", _Prefetch(SharedRead(Serial(), read)))
-    nothing: dict[str, Any] = dict.fromkeys(
-        ("desired", "clients", "clock", "executor", "sender", "preflight", "image", "profile", "over", "progress")
-    )
-    return Dependencies(**nothing, prefetch=prefetch, started=started)
+    nothing: dict[str, Any] = dict.fromkeys(each.alias for each in fields(Dependencies))
+    return Dependencies(**{**nothing, "prefetch": prefetch, "started": started})
 
 
 class _Prefetch:
