@@ -149,6 +149,8 @@ class DesiredProvision(PoolAccess):
     run_id: str
     attempt: int = 1
     """The attempt of the run; a later one finds what an earlier one has left."""
+    rescues: int = 0
+    """The how manyth time refresh provides in this attempt, for jobs that wait for nothing; 0 for a job of the run."""
     name: str = ""
     """"" for the run's unnamed label."""
     count: int = 1

@@ -36,6 +36,10 @@ class Refused(RefreshError):
     """Continuing would touch a resource that is not the pool's, or cannot work."""
 
 
+class Taken(Refused):
+    """Another process provides for the label."""
+
+
 class Blocked(RefreshError):
     """A component that must come first failed; its own error says why."""
 

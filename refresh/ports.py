@@ -106,6 +106,8 @@ class WorkflowJob:
     url: str = ""
     queued_since: datetime | None = None
     """Since when it waits for a runner; None if it does not, or GitHub does not say."""
+    started_at: datetime | None = None
+    """Since when it runs; None if it does not, or GitHub does not say."""
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ while it answers.
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 from refresh import errors, inputs
@@ -27,18 +28,20 @@ if TYPE_CHECKING:
 
 def run(environ: Mapping[str, str], commands: Commands, shutdown: Shutdown) -> int:
     """Refresh once and return the exit code."""
-    clock = SystemClock(shutdown)
+    clock, writes_anyway = SystemClock(shutdown), Event()
     try:
         given = inputs.load(environ)
         for secret in given.secrets.all:
             commands.mask(secret.reveal())
-        clients = connect(
-            given.desired, given.secrets, surroundings.hooks(environ, commands, clock, shutdown.requested)
-        )
+        # Records of what EC2 has just launched are written even after a stop, so that none is left untracked.
+        stopped = lambda: shutdown.requested() and not writes_anyway.is_set()  # noqa: E731 - read with the line above
+        clients = connect(given.desired, given.secrets, surroundings.hooks(environ, commands, clock, stopped))
     except (errors.InputErrors, errors.Interrupted) as error:
         return surroundings.refused(commands, table.REFRESH, error)
     return surroundings.with_executor(
-        table.REFRESH, shutdown, lambda executor: _reconciled(given, clients, clock, executor, commands, shutdown)
+        table.REFRESH,
+        shutdown,
+        lambda executor: _reconciled(given, clients, clock, executor, commands, shutdown, writes_anyway),
     )
 
 
@@ -49,12 +52,20 @@ def _reconciled(  # noqa: PLR0913, PLR0917 - everything that a run needs
     executor: Executor,
     commands: Commands,
     shutdown: Shutdown,
+    writes_anyway: Event,
 ) -> int:
     first = prefetch.start(given.desired, clients, clock, executor)
     from refresh.reconciler import reconciliation  # noqa: PLC0415 - see the module's docstring
 
     under_way = reconciliation.begin(
-        given.desired, clients, clock, executor, first=first, stopped=shutdown.requested, progress=publish.progress
+        given.desired,
+        clients,
+        clock,
+        executor,
+        first=first,
+        stopped=shutdown.requested,
+        write_anyway=writes_anyway.set,
+        progress=publish.progress,
     )
     surroundings.collect_garbage_again()
     publish.beginning(commands, given)

@@ -147,6 +147,7 @@ def _job(operation: str, job: Any) -> WorkflowJob:
         labels=tuple(each for each in labels if isinstance(each, str)) if isinstance(labels, list) else (),
         completed=job.get("status") == "completed",
         queued_since=records.read_moment(job.get("created_at")) if job.get("status") == "queued" else None,
+        started_at=records.read_moment(job.get("started_at")) if job.get("status") == "in_progress" else None,
         url=url if isinstance(url, str) and url.startswith(("https://", "http://")) else "",
     )
 

@@ -24,6 +24,9 @@ CREATED_FOR = timedelta(minutes=10)
 """How long an instance may boot and register."""
 CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
+RESCUED_FOR = timedelta(minutes=25)
+"""Both for a machine that refresh provides: should it die, a job may have begun before the next refresh continues, even
+if GitHub drops one."""
 WAITS_FOR = timedelta(minutes=59)
 """How long a machine of the minimum may wait for a run before refresh has to extend its time.
 

@@ -1,11 +1,12 @@
 """The RUN item: what `provision` was asked for, by the label that it provides; it expires after 30 days.
 
-It is also a lease on the label: of two provisions in one attempt of a run, only one works. Written by `provision`, read
-by both doors; the form is that of docs/table.md.
+It is also a lease on the label: of two provisions in one attempt of a run, only one works. Written by `provision`, and
+by refresh where it provides for stranded jobs; read by both doors. The form is that of docs/table.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from attrs import field, frozen
 
 from refresh.pool import records
+from refresh.pool.settings import texts_in
+from refresh.pool.usage import UsageClass
 
 REUSE = "reuse"
 ASKED_AT, ANSWERED_AT = "askedAt", "answeredAt"
@@ -20,7 +23,7 @@ HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 """Where a run's machine came from: an earlier attempt of the run, the pool, or EC2; and how many, in the item."""
 FAILURES, HOSTED = "failures", "hosted"
 NEVER_READY = "never ready"
-"""A failure of a machine that EC2 has launched; the others are the values of `launch.Cause`."""
+"""A failure of a machine that EC2 has launched; the others are the values of `launch_causes.Cause`."""
 VALUE = {
     "resourceClass": "S",
     "usageClass": "S",
@@ -29,6 +32,7 @@ VALUE = {
     "maxRuntimeMin": "N",
     REUSE: "BOOL",
     "attempt": "N",
+    "rescues": "N",
     "link": "S",
     "holder": "S",
     "deadline": "S",
@@ -43,6 +47,13 @@ VALUE = {
 }
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
+ANY_USAGE = "any"
+"""The usage class of a request for whatever there is."""
+_USAGE_CLASSES = {ANY_USAGE, *(each.value for each in UsageClass)}
+_MOST_MACHINES, _MOST_PATTERNS = 100, 400
+_LONGEST_RUNTIME = 120 * 60
+"""In minutes, as the inputs allow it."""
+_PATTERN = re.compile(r"[a-z0-9.*-]{1,30}")
 _MINUTE = timedelta(minutes=1)
 
 
@@ -59,6 +70,7 @@ class ProvisionedRun:
     """Which process holds the lease."""
     attempt: int = 0
     result: str = ""
+    rescues: int = 0
 
 
 @frozen(kw_only=True)
@@ -82,6 +94,8 @@ class RunRequest:
     """When the lease ends, if the process was killed."""
     asked_at: datetime
     """By this machine's clock, as `deadline`."""
+    rescues: int = 0
+    """The how manyth time refresh provides in this attempt, for jobs that wait for nothing; 0 for a job of the run."""
 
 
 @frozen(kw_only=True)
@@ -95,12 +109,26 @@ class Answer:
     launched: int = 0
     """How many EC2 launched for it."""
     failures: Mapping[str, int] = field(factory=dict)
-    """How many requests to EC2 fell short by the value of `launch.Cause`, and how many launched machines never got
-    ready, as `NEVER_READY`."""
+    """How many requests to EC2 fell short by the value of `launch_causes.Cause`, and how many launched machines never
+    got ready, as `NEVER_READY`."""
     hosted: bool = False
     """Whether a hosted runner takes the place of the machines."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
+
+
+@frozen(kw_only=True)
+class KnownRun:
+    """A whole RUN item."""
+
+    request: RunRequest
+    result: str
+    """`PROVIDED`, `FAILED`, or "" while there is none."""
+
+    def free_for(self, attempt: int, now: datetime) -> bool:
+        """Whether a rescue in this attempt may take the label; the condition of `lease` decides."""
+        over = self.result == "" and self.request.deadline < now
+        return self.request.attempt < attempt or self.result == FAILED or over
 
 
 def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
@@ -113,25 +141,63 @@ def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
         holder=records.text(value, "holder") or "",
         attempt=records.number(value, "attempt") or 0,
         result=records.text(value, "result") or "",
+        rescues=records.number(value, "rescues") or 0,
     )
+
+
+def requested(item: Mapping[str, Any]) -> KnownRun | None:
+    """Read a RUN item whole; None if a member is missing or is none that `provision` writes."""
+    value = records.mapping(item, "value")
+    resource_class, usage_class = records.text(value, "resourceClass"), records.text(value, "usageClass")
+    types, deadline = texts_in(value.get("instanceTypes")), records.read_time(records.text(value, "deadline") or "")
+    count, attempt = records.number(value, "count") or 0, records.number(value, "attempt") or 0
+    minutes, result = records.number(value, "maxRuntimeMin"), records.text(value, "result")
+    typed = 1 <= len(types) <= _MOST_PATTERNS and all(map(_PATTERN.fullmatch, types))
+    counted = 1 <= count <= _MOST_MACHINES and attempt >= 1
+    if minutes is None or not 0 <= minutes <= _LONGEST_RUNTIME or deadline is None or not (typed and counted):
+        return None
+    if not resource_class or usage_class not in _USAGE_CLASSES or result not in {"", PROVIDED, FAILED}:
+        return None
+    request = RunRequest(
+        label=records.identifier_of(item),
+        resource_class=resource_class,
+        usage_class=usage_class,
+        count=count,
+        instance_types=types,
+        max_runtime=minutes * _MINUTE,
+        reuse=records.truth(value, REUSE) is not False,
+        attempt=attempt,
+        link=records.text(value, "link") or "",
+        holder=records.text(value, "holder") or "",
+        deadline=deadline,
+        asked_at=records.read_time(records.text(value, ASKED_AT) or "") or deadline,
+        rescues=max(records.number(value, "rescues") or 0, 0),
+    )
+    return KnownRun(request=request, result=result)
 
 
 def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
     """Build the put that takes the label.
 
-    The label is free if it has no item, or one of an earlier attempt or a failed provision, or one past its deadline.
+    The label is free if it has no item, or one of an earlier attempt or a failed provision, or one past its deadline. A
+    job of the run may also take over what refresh has provided in this attempt.
     """
-    free = (
+    free = [
         "attribute_not_exists(PK)",
         "#value.#attempt < :attempt",
         "#value.#result = :failed",
         "(#value.#result = :none AND #value.#deadline < :now)",
-    )
+    ]
+    names, values = _used("value", "attempt", "result", "deadline"), {}
+    if not request.rescues:
+        free.append("(#value.#result = :provided AND #value.#rescues > :never)")
+        names, values = {**names, **_used("rescues")}, {":provided": {"S": PROVIDED}, ":never": {"N": "0"}}
     return {
         **_put(table, request, now, {"result": "", ASKED_AT: records.wire_time(request.asked_at)}),
         "ConditionExpression": " OR ".join(free),
-        "ExpressionAttributeNames": _used("value", "attempt", "result", "deadline"),
+        "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": {
+            **values,
             ":attempt": {"N": str(request.attempt)},
             ":failed": {"S": FAILED},
             ":none": {"S": ""},
@@ -177,6 +243,7 @@ def _put(table: str, request: RunRequest, now: datetime, state: Mapping[str, obj
         "maxRuntimeMin": request.max_runtime // _MINUTE,
         REUSE: request.reuse,
         "attempt": request.attempt,
+        "rescues": request.rescues,
         "link": request.link,
         "holder": request.holder,
         "deadline": records.wire_time(request.deadline),

@@ -41,6 +41,8 @@ _RELEASED = f"`lastRunId`: the run; `releasedAt`: now; {_BUSY}; `cutOff`: the ru
 _GIVEN_BACK = f"`runId`: empty; `threshold`: in the idle time; {_RELEASED}"
 _REFRESH = "refresh, with `min-idle`"
 _CLAIMED = f"`runId`; `threshold`: in {lifecycle.CLAIMED_FOR // _MINUTE} minutes"
+_RESCUED = f", in {lifecycle.RESCUED_FOR // _MINUTE} by refresh for stranded jobs"
+_OUR_CLAIM = f"{_CLAIMED}{_RESCUED}"
 _ENDING = f"`runId`: empty; `threshold`: {lifecycle.EXPIRED_SINCE // _MINUTE} minutes ago; {_RELEASED}"
 
 TRANSITIONS = (
@@ -56,7 +58,7 @@ TRANSITIONS = (
         after=CREATED,
         by=f"{_PROVIDES}, after the launch",
         condition="there is no record",
-        sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes; `templateVersion`; `launchedAt`",
+        sets=f"`threshold`: in {lifecycle.CREATED_FOR // _MINUTE} minutes{_RESCUED}; `templateVersion`; `launchedAt`",
     ),
     Transition(
         before=NO_RECORD,
@@ -78,7 +80,7 @@ TRANSITIONS = (
         after=CLAIMED,
         by=f"{_PROVIDES}; one without a run",
         condition=_ALL_READ_AHEAD,
-        sets=_CLAIMED,
+        sets=_OUR_CLAIM,
     ),
     Transition(
         before=CREATED,
@@ -137,7 +139,7 @@ TRANSITIONS = (
         condition="`state` as read, `runId` empty, `threshold` ahead",
         sets=_CLAIMED,
     ),
-    Transition(before=IDLE, after=CLAIMED, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_CLAIMED),
+    Transition(before=IDLE, after=CLAIMED, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_OUR_CLAIM),
     Transition(before=CLAIMED, after=RUNNING, by="`provision`", condition=_RUN_READ, sets=_NEW_RUNTIME),
     Transition(before=CLAIMED, after=RUNNING, by=_PROVIDES, condition=_ALL_READ_AHEAD, sets=_OUR_RUNTIME),
     Transition(

@@ -159,7 +159,8 @@ class Provisioning:
         self._holder = calls.request.holder
         self._look(calls.reads, self._began_at)
         self._gate()
-        look.require_lease(self.desired, self._clients, self._clock, calls)
+        if look.require_lease(self.desired, self._clients, self._clock, calls):
+            self._look_again()
         while True:
             actual = self._collected()
             step = policy.plan(self.desired, calls.request, actual, self._now(), self._chance)

@@ -46,8 +46,8 @@ class First:
 
     reads: Reads
     request: runs.RunRequest
-    lease: Future[None] | None
-    """The write that takes the label; None if it is not sent yet."""
+    lease: Future[bool] | None
+    """The write that takes the label, and whether a refresh had it before; None if it is not sent yet."""
 
 
 @frozen(kw_only=True)
@@ -74,6 +74,7 @@ def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executo
         holder=uuid.uuid4().hex,
         deadline=now + desired.timeout + _AFTER,
         asked_at=now,
+        rescues=desired.rescues,
     )
     # Nothing may be written into an account that its user did not list; STS has not been asked yet.
     at_once = desired.mode is Mode.APPLY and not desired.allowed_account_ids
@@ -109,21 +110,24 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Records]:
     return settings, {records.identifier_of(each): records.read_instance(each) for each in reads.records.result()}
 
 
-def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> None:
-    """Take the label; raises `Refused` if another provision has it."""
+def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> bool:
+    """Take the label, and return whether the pool may have changed since it was read: a refresh had it before.
+
+    Raises `Taken` if another provision has the label.
+    """
     table = names.table(desired.repository)
     try:
         if calls.lease:
-            calls.lease.result()
-        elif desired.mode is Mode.APPLY:
-            _take(clients, table, calls.request, clock.now())
+            return calls.lease.result()
+        return desired.mode is Mode.APPLY and _take(clients, table, calls.request, clock.now())
     except errors.ConditionFailed:
         # The answer of a put that was repeated may be about itself.
         require_label(desired, clients, calls.request.holder)
+        return True
 
 
 def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) -> None:
-    """Raise `Refused` if another provision has the label: its machines are not this run's to give up."""
+    """Raise `Taken` if another provision has the label: its machines are not this run's to give up."""
     table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
     found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
     known = runs.from_item(dict(found.get("Item", {})))
@@ -144,12 +148,18 @@ def machines(
     )
 
 
-def _take(clients: DoorClients, table: str, request: runs.RunRequest, now: datetime) -> None:
-    clients.dynamodb.put_item(**runs.lease(table, request, now))
+def _take(clients: DoorClients, table: str, request: runs.RunRequest, now: datetime) -> bool:
+    answer = clients.dynamodb.put_item(**runs.lease(table, request, now), ReturnValues="ALL_OLD")
+    return runs.from_item(answer.get("Attributes", {})).rescues > 0
 
 
-def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Refused:
+def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Taken:
     newer = holder.attempt > desired.attempt
+    if holder.rescues and not newer:
+        return errors.Taken(
+            f"name: a refresh provides machines for the label {desired.label} at this moment, since jobs waited for it "
+            "and no job of this run had provided any. If they get none, run this job again."
+        )
     who = f"attempt {holder.attempt} of this run" if newer else "another job of this run"
     remedy = (
         "Nothing is left to do here."
@@ -157,4 +167,4 @@ def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Ref
         else "Give each provision of a run a name of its own, and let its jobs ask for that label."
     )
     at = f" ({holder.link})" if holder.link else ""
-    return errors.Refused(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")
+    return errors.Taken(f"name: {who} provides machines for the label {desired.label} already{at}. {remedy}")

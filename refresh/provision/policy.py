@@ -167,7 +167,9 @@ def recorded(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterat
     for answer in actual.launches.answers:
         for each in answer.launched:
             if each.id not in actual.records and each.id not in actual.lost:
-                yield Record(desired.label, desired.resource_class, each, now + lifecycle.CREATED_FOR, now)
+                yield Record(
+                    desired.label, desired.resource_class, each, _until(desired, now, lifecycle.CREATED_FOR), now
+                )
 
 
 def _acquired(
@@ -180,7 +182,7 @@ def _acquired(
     if findings.token_left(actual, now) >= findings.CLAIM_NEEDS:
         drawn = candidates.chosen(desired, actual, missing, now, chance)
         if drawn:
-            threshold = now + lifecycle.CLAIMED_FOR
+            threshold = _until(desired, now, lifecycle.CLAIMED_FOR)
             return [Claim(desired.label, each, threshold, now) for each in drawn]
     due = _next_attempt(desired, actual, now)
     if due is None or actual.launches.under_way:
@@ -270,6 +272,11 @@ def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, he
     back = [GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in every]
     failed = Conclude(request, FAILED, now, answers.failed(desired, actual))
     return Step(changes=(*back, failed), problems=problems)
+
+
+def _until(desired: DesiredProvision, now: datetime, usual: timedelta) -> datetime:
+    """Return the threshold of a machine that has yet to register."""
+    return now + (lifecycle.RESCUED_FOR if desired.rescues else usual)
 
 
 def _runtime(desired: DesiredProvision, actual: Actual) -> timedelta:

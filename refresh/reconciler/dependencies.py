@@ -59,6 +59,8 @@ class Dependencies:
     profile: LazyRead[Profile]
     over: Callable[[], bool]
     """Whether nothing new may be started."""
+    write_anyway: Callable[[], object]
+    """Called before records of launched machines are written although the run was asked to stop."""
     progress: Callable[[str, int, int], None]
     """Reports the progress of long work: "terminated", 300, 5000."""
     started: Mapping[str, Future[Converged[Any]]]

@@ -100,13 +100,15 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
     *,
     first: Prefetch | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    write_anyway: Callable[[], object] = lambda: None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Reconciliation:
     """Start every component without waiting; in mode plan they find out what they would change.
 
     `executor` needs more workers than there are components: these wait for each other and for their own parallel calls.
     `first` holds what AWS was asked before this module was loaded; left out, it is asked here.
-    Once `stopped`, nothing new is started. `progress` is called in other threads during long work.
+    Once `stopped`, nothing new is started; `write_anyway` is called before records of launched machines are written
+    nonetheless, so that the clients send them. `progress` is called in other threads during long work.
     """
     first = first or prefetch.start(desired, clients, clock, executor)
     run = Run(mode=desired.mode, clock=clock, deadline=first.began_at + desired.timeout, stopped=stopped)
@@ -127,6 +129,7 @@ def begin(  # noqa: PLR0913 - the four things a run is made of, and its hooks by
         image=image,
         profile=profile,
         over=run.over,
+        write_anyway=write_anyway,
         progress=progress,
         started=started,
     )

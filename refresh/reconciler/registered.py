@@ -21,6 +21,7 @@ from refresh.reconciler import (
     runner_registrations,
     runner_release,
     state_table,
+    stranded_jobs,
     warm_pool,
 )
 
@@ -38,6 +39,7 @@ COMPONENTS: tuple[Registration[Dependencies], ...] = (
     door_settings.COMPONENT,
     garbage_collector.COMPONENT,
     abandoned_runs.COMPONENT,
+    stranded_jobs.COMPONENT,
     warm_pool.COMPONENT,
     runner_registrations.COMPONENT,
     orphaned_artifacts.COMPONENT,

@@ -70,6 +70,7 @@ UNDOCUMENTED_TEXTS = {
     "#value.#": "a condition for DynamoDB",
     "(#value.#": "a condition for DynamoDB",
     "dict[QueueAttributeNameType": "a type",
+    "M {version:": "a value of docs/table.md",
     "set attributes of": "the beginning of a change's name",
     "a job without a name": "in place of a job's name",
     "no wire form for": "a defect, which is only reported by its place",
@@ -216,7 +217,7 @@ def _documentation(tree: ast.AST) -> set[int]:
     """Return the docstrings, and what registrations say for the pages."""
     found = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS", "ORIGINAL_CALLS"}:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"COMPONENT", "CALLS", "LAUNCHES", "ORIGINAL_CALLS"}:
             found |= {id(each) for each in ast.walk(node)}
     return found
 

@@ -145,7 +145,7 @@ def test_the_page_has_every_attribute_of_records_and_history() -> None:
     assert {*_quoted(rows[0][2])} == {*records.LIVING_STATES, records.TERMINATED}
     ours = [row for row in rows if row[2].startswith("optional: ")]
     assert [_quoted(row[0])[0] for row in ours] == [*records.DOOR_ATTRIBUTES]
-    assert all(row[3].startswith("our ") for row in ours)
+    assert all(row[3].startswith(("our ", "refresh")) for row in ours)
     assert _quoted(rows[attributes.index("endedReason")][2]) == [reason.value for reason in Reason]
     ended = tuple((name, "") for name in records.ENDED_ATTRIBUTES)
     optional: dict[str, Any] = {"launched_at": wire_time(OLD), "template_version": "3", "cut_off": "7"}
@@ -165,7 +165,7 @@ def test_the_page_has_the_condition_of_the_lease() -> None:
     lease = runs.lease("table", REQUEST, NOW)
     read = {*re.findall(r"#(\w+)", lease["ConditionExpression"])} - {"value"}
     prose = PAGE.partition("The item is also a lease")[2].partition("\n## ")[0]
-    assert read == {"attempt", "result", "deadline"} <= {*_quoted(prose)}
+    assert read == {"attempt", "result", "deadline", "rescues"} <= {*_quoted(prose)}
     results = {_quoted(row[0])[0]: row[2] for row in _rows("RUN")}
     assert {runs.PROVIDED, runs.FAILED} <= {*_quoted(results["result"])}
 

@@ -17,7 +17,7 @@ from refresh.pool import records
 from refresh.ports import Clients
 from refresh.reconciler import reconciliation
 from tests.fakes import operations
-from tests.fakes.desired import OTHER_IMAGE
+from tests.fakes.desired import ACCOUNT_ID, OTHER_IMAGE
 from tests.fakes.world import SleeplessClock, World, connected
 from tests.iam import policies
 from tests.simulation.servers import WORLDS, build
@@ -29,7 +29,10 @@ PARAMETER = "/ci/image"
 EVERYTHING = {"ami": f"resolve:ssm:{PARAMETER}", "root_volume_size": "20", "tags": "team=ci"}
 """Inputs with which a run also makes the calls that it makes on request only."""
 REFRESH, PLAN_ONLY = policies.document("refresh"), policies.document("plan-only")
-METRICS = policies.document("refresh-metrics")
+METRICS, LAUNCHES = policies.document("refresh-metrics"), policies.document("refresh-launches")
+WARM = {"min_idle": '{"large": 1}'}
+CHECKED_BY_EC2 = {"ec2:CreateTags", "ec2:RunInstances"}
+"""What EC2 asks of the caller of CreateFleet, and moto does not: the market refuses it as EC2 does."""
 FIRST_RUN = ("CreateTable", "UpdateTimeToLive", "CreateLaunchTemplate", "CreateQueue", "GetQueueUrl")
 """Operations that only a run on an empty account makes."""
 UNCHECKED = {"iam:PassRole", "ec2:DescribeSecurityGroupVpcAssociations"}
@@ -138,6 +141,26 @@ def test_without_refresh_metrics_json_a_run_with_metrics_only_warns(asked: World
     assert (code, asked.aws.calls.count("cloudwatch:PutMetricData")) == (0, 1), printed
     assert policies.missing(printed, ["PermissionDenied", "cloudwatch:PutMetricData"]) == [], printed
     assert "warning: metrics: " in printed
+
+
+def test_with_refresh_launches_json_a_run_keeps_the_minimum(asked: World) -> None:
+    code, printed = _process(asked, policies.together(REFRESH, LAUNCHES), **WARM)
+    assert code == 0, printed
+    assert asked.aws.calls.count("ec2:CreateFleet") == 1
+    assert [*asked.states(asked.clients()).values()] == ["running"]
+
+
+@pytest.mark.parametrize("action", sorted({*policies.actions(LAUNCHES)}))
+def test_an_action_that_is_missing_for_the_minimum_is_named_and_fails_the_run(asked: World, action: str) -> None:
+    """Everything else is done."""
+    key = policies.credentials(asked.aws, policies.enforceable(policies.together(REFRESH, LAUNCHES), without=(action,)))
+    if action in CHECKED_BY_EC2:
+        asked.aws.market.deny(f"User: arn:aws:iam::{ACCOUNT_ID}:user/refresh is not authorized to perform: {action}")
+    code, printed = _again(asked, key, **WARM)
+    assert code == 1, printed
+    assert policies.missing(printed, [action]) == [], printed
+    assert "failed: warm pool" in printed
+    assert asked.states(asked.clients()) == {}
 
 
 @pytest.mark.parametrize("name", WORLDS)

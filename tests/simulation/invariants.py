@@ -3,7 +3,9 @@
 S is for safety:
 S1  Only an instance that this process read as `terminated` is ended, and only while its record says so.
 S2  A record is marked only as this process judged it, for a reason that holds; one that is adopted is past its grace.
-    No living instance is marked by a record that comes from a backup.
+    No living instance is marked by a record that comes from a backup. One is marked as abandoned only after two looks
+    at its run, both of which showed the same attempt as long completed; its runner was seen in between, without a job,
+    and its record was not written since it was read.
 S3  An instance that is not the pool's, or not due, is not ended.
 S4  A write to a parameter leaves the others alone, and what a parameter names is there. The template's default version
     moves to none that names a script which is not stored.
@@ -11,7 +13,7 @@ S5  No heartbeat or signal is deleted while its instance has not ended.
 S6  The template's default version is there and complete. It moves to none that EC2 finds fault with, and no such
     template is recorded.
 S8  No secret is in a request, but for the token in its own item, and none is in a report.
-S11 A run that leaves a marked instance alive fails.
+S11 A run that leaves a marked instance alive fails, unless it marked it as abandoned: its agent ends it.
 
 L is for liveness, in runs without faults:
 L1  The first ends whatever was marked or had expired.
@@ -34,6 +36,7 @@ from attrs import define, field
 
 from refresh.output.job_summary import markdown
 from refresh.pool import names, records
+from refresh.pool.ownership import PROTECTION_TAG
 from refresh.reconciler.garbage_collector.policy import UNKNOWN_GRACE, UNRECORDED_GRACE
 from tests.fakes import canaries
 from tests.fakes.desired import REPOSITORY, TABLE, TEMPLATE
@@ -44,7 +47,7 @@ from tests.simulation.pool import Pool
 from tests.simulation.worlds import LARGE_SCRIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from refresh.engine.report import Report
 
@@ -97,6 +100,10 @@ class Guard:
     artifacts: set[str] = field(factory=set)
     written: dict[str, str] = field(factory=dict)
     """When each record was written last, by its own word."""
+    read: dict[str, str] = field(factory=dict)
+    """The same, as last read."""
+    looks: list[Any] = field(factory=list)
+    """What GitHub answered about runs, and the names of busy runners when it listed them."""
 
     def start(self) -> None:
         """Watch a process from its start."""
@@ -107,18 +114,29 @@ class Guard:
 
     def look(self, operation: str, answer: Any) -> None:
         """Remember what the process has read."""
+        if operation == "github:GetRun":
+            self.looks.append(answer)
+        if operation == "github:ListRunners":
+            self.looks.append([each.name for each in answer if each.busy])
+        if operation == "dynamodb:BatchGetItem":
+            found = (item for items in answer["Responses"].values() for item in items)
+            self._remember(each for each in found if records.entity_of(each) == records.INSTANCE)
         if operation == "dynamodb:Query":
-            for item in answer["Items"]:
-                identifier = (records.text(item, "SK") or "").removeprefix("ID#")
-                if records.text(item, "state"):
-                    self.judged[identifier] = _judged(item)
-                if records.text(item, "state") == records.TERMINATED:
-                    self.marked.add(identifier)
+            self._remember(answer["Items"])
         if operation == "ec2:DescribeInstances":
             for reservation in answer["Reservations"]:
                 for instance in reservation["Instances"]:
                     if instance["State"]["Name"] == "terminated":
                         self.ended.add(instance["InstanceId"])
+
+    def _remember(self, found: Iterable[Any]) -> None:
+        for item in found:
+            identifier = (records.text(item, "SK") or "").removeprefix("ID#")
+            if records.text(item, "state"):
+                self.judged[identifier] = _judged(item)
+                self.read[identifier] = records.text(item, "updatedAt") or ""
+            if records.text(item, "state") == records.TERMINATED:
+                self.marked.add(identifier)
 
     def before(self, number: int, operation: str) -> None:
         """Let the other seam act, and keep what is compared with after the effect."""
@@ -179,7 +197,7 @@ class Guard:
     def _check_reason(self, identifier: str, item: Any, before: tuple[str | None, ...], now: datetime) -> None:
         threshold = records.read_time(before[2] or "")
         reason = records.text(item, "endedReason")
-        if reason in {"expired", "aged"} and self.pool.ec2.state(identifier) in ALIVE:
+        if reason in {"expired", "aged", "abandoned"} and self.pool.ec2.state(identifier) in ALIVE:
             require(not self._from_a_backup(identifier), "S2", f"{identifier} lives, and its record is a restored one")
         match reason:
             case "expired":
@@ -189,8 +207,27 @@ class Guard:
             case "aged":
                 age = now - self.pool.account.state.instances[identifier].launched_at
                 require(before[0] == "idle" and age > timedelta(days=7), "S2", f"{identifier} was not aged: {before}")
+            case "abandoned":
+                self._check_abandoned(identifier, before, now)
             case _:
                 require(False, "S2", f"{identifier} ended for {reason}")
+
+    def _check_abandoned(self, identifier: str, before: tuple[str | None, ...], now: datetime) -> None:
+        instance = self.pool.account.state.instances[identifier]
+        require(PROTECTION_TAG not in instance.tags and STRANGER not in instance.tags, "S3", identifier)
+        require(self.written[identifier] == self.read.get(identifier), "S2", f"{identifier} was written meanwhile")
+        require(before[0] != "idle", "S2", f"{identifier} is held by no run")
+        run_id = (before[1] or "").partition("-")[0]
+        answers = [number for number, each in enumerate(self.looks) if getattr(each, "id", "") == run_id]
+        require(len(answers) > 1, "S2", f"{identifier}: run {run_id} was looked at {len(answers)} times")
+        first, second = (self.looks[number] for number in answers[-2:])
+        for look in (first, second):
+            ended = look.completed_at
+            require(ended and now - ended > timedelta(minutes=2), "S2", f"{identifier}: {look} was not over")
+        require(first.attempt == second.attempt, "S2", f"{identifier}: {second} is another attempt")
+        listed = [each for each in self.looks[answers[-2] : answers[-1]] if isinstance(each, list)]
+        require(listed, "S2", f"{identifier}: its runner was not looked at")
+        require(not any(identifier in name for name in listed[-1]), "S2", f"{identifier} had a job")
 
     def _from_a_backup(self, identifier: str) -> bool:
         table = self.pool.table
@@ -326,9 +363,15 @@ def watched(pool: Pool, seam: Seam, **changes: Any) -> Report:
 
 def failing(pool: Pool, seam: Seam) -> None:
     """Run while a call fails, which must be reported, then without faults until everything is right."""
+    before = _marked_and_alive(pool)
     report = watched(pool, seam)
-    require(report.exit_code == 1 or not _marked_and_alive(pool), "S11", lambda: markdown(report))
+    left = [each for each in _marked_and_alive(pool) if each in before or not _abandoned(pool, each)]
+    require(report.exit_code == 1 or not left, "S11", lambda: markdown(report))
     settle(pool)
+
+
+def _abandoned(pool: Pool, identifier: str) -> bool:
+    return records.text(pool.table.of(records.INSTANCE)[identifier], "endedReason") == "abandoned"
 
 
 def crashed(pool: Pool, seam: Seam) -> bool:

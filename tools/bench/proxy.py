@@ -24,7 +24,12 @@ from attrs import evolve
 
 from tools.bench.messages import LIMIT, Message, read
 
-_SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
+_SERVICES = {
+    "DynamoDB_20120810": "dynamodb",
+    "AmazonSQS": "sqs",
+    "AmazonSSM": "ssm",
+    "GraniteServiceVersion20100801": "cloudwatch",
+}
 _SCOPE = re.compile(r"Credential=[^/]*/[0-9]*/[^/]*/([a-z0-9]+)/")
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

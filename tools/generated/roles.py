@@ -14,7 +14,7 @@ import refresh.dynamodb.calls
 import refresh.provision.calls
 import refresh.release.calls
 from refresh import preflight
-from refresh.pool.permissions import IMAGE_PARAMETER, LAUNCHES, ORDER, STATE_TABLE, Needs, Statement
+from refresh.pool.permissions import IMAGE_PARAMETER, ORDER, STATE_TABLE, Needs, Statement
 from refresh.reconciler.registered import COMPONENTS
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ _REFRESH = (
     preflight.CALLS,
     refresh.clients.calls.CALLS,
     refresh.actions.calls.CALLS,
-    LAUNCHES,
 )
 REFRESH = merged(_REFRESH)
 """What a run of refresh can call."""

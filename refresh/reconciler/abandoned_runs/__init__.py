@@ -1,6 +1,7 @@
 """GitHub: ends the machines of runs that ended without release, such as after a forced cancel.
 
-This is phase one only: a mark makes the machine's agent end it at once, and the next run's collector ends what is left.
+This is phase one only: the mark makes the machine's agent end it within a minute, and the next run's collector ends
+what is left.
 """
 
 from __future__ import annotations

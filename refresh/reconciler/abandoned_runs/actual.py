@@ -24,8 +24,8 @@ class Actual:
     """The instances whose runner has a job, or may have one; None if the runners were not listed."""
     again: Mapping[str, WorkflowRun] = field(factory=dict)
     """By id: what GitHub answered about a completed run after its runners had been listed."""
-    absent: tuple[errors.ApiError, ...] = ()
-    """GitHub's refusals of runs that it does not know, or that the token may not read."""
+    absent: Mapping[str, errors.ApiError] = field(factory=dict)
+    """By id: GitHub's refusals of runs that it does not know, or that the token may not read."""
     silence: errors.ApiError | None = None
     """Why GitHub was not asked any further."""
     unasked: int = 0

@@ -38,7 +38,7 @@ class _Answers:
     """What GitHub answered about runs."""
 
     runs: Mapping[str, WorkflowRun]
-    absent: tuple[errors.ApiError, ...] = ()
+    absent: Mapping[str, errors.ApiError] = {}
     silence: errors.ApiError | None = None
     out_of_time: bool = False
 
@@ -81,20 +81,23 @@ def read_again(sender: Sender, table: str, actual: Actual) -> Actual:
 def _ask(runs: WorkflowRuns, sender: Sender, repository: names.Repository, ids: Iterable[str]) -> _Answers:
     """Ask about runs, some at once, and no further after the first failure that would meet all of them."""
     found: dict[str, WorkflowRun] = {}
-    absent: list[errors.ApiError] = []
+    absent: dict[str, errors.ApiError] = {}
     for some in batches(ids, AT_ONCE):
         if sender.over():
-            return _Answers(found, tuple(absent), out_of_time=True)
+            return _Answers(found, absent, out_of_time=True)
         asked = {each: sender.executor.submit(runs.run, repository, each) for each in some}
         failures: list[errors.ApiError] = []
         for each, future in asked.items():
-            if isinstance(answer := _answer(future), errors.ApiError):
-                (absent if answer.code == _ABSENT else failures).append(answer)
-            else:
+            answer = _answer(future)
+            if not isinstance(answer, errors.ApiError):
                 found[each] = answer
+            elif answer.code == _ABSENT:
+                absent[each] = answer
+            else:
+                failures.append(answer)
         if failures:
-            return _Answers(found, tuple(absent), failures[0])
-    return _Answers(found, tuple(absent))
+            return _Answers(found, absent, failures[0])
+    return _Answers(found, absent)
 
 
 def _answer(future: Future[T]) -> T | errors.ApiError:
@@ -107,7 +110,7 @@ def _answer(future: Future[T]) -> T | errors.ApiError:
 def _with(actual: Actual, answers: _Answers) -> Actual:
     return evolve(
         actual,
-        absent=(*actual.absent, *answers.absent),
+        absent={**actual.absent, **answers.absent},
         silence=answers.silence,
         unchecked=_OUT_OF_TIME if answers.out_of_time else None,
     )

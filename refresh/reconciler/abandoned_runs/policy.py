@@ -123,8 +123,8 @@ def _notes(actual: Actual) -> Iterator[str]:
             f"GitHub did not say which runs are over, so their machines stay until their time is over: {actual.silence}"
         )
     if actual.absent:
-        runs = enumerated(error.operation.rpartition("/")[2] for error in actual.absent)
-        yield f"run {runs}: unclear whether it is over, so its machines stay: {actual.absent[0]}"
+        first = next(iter(actual.absent.values()))
+        yield f"run {enumerated(actual.absent)}: unclear whether it is over, so its machines stay: {first}"
     if actual.unasked:
         yield f"{actual.unasked} more runs with machines were not asked about; the oldest {RUNS_ASKED} come first."
 

@@ -124,11 +124,10 @@ class WarmPool:
         if isinstance(change, WriteState):
             item = apply.state_item(self.sender, change) if done else None
             self.metadata.written(names.WARM_POOL_IDENTIFIER, item)
-        elif isinstance(change, Promote | Keep | Record):
-            if done:
-                self.progress.records[change.subject] = predict.written(change)
-            elif isinstance(outcome, Skipped):
-                self.progress.lost.add(change.subject)
+        elif done and isinstance(change, Promote | Keep | Record):
+            self.progress.records[change.subject] = predict.written(change)
+        elif isinstance(outcome, Skipped):
+            self.progress.lost.add(change.subject)
 
     def predict(self, actual: Actual, changes: Sequence[WarmChange], now: datetime) -> Actual:  # noqa: ARG002 - the protocol's shape
         """See `predict.predict`."""

@@ -184,12 +184,14 @@ class DynamoDB:
         return {"Item": dict(found)} if found else {}
 
     @operation("dynamodb:PutItem", writes=True)
-    def put_item(self, **request: Any) -> None:
-        """Replace an item, if its condition holds."""
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """Replace an item, if its condition holds; return the item before, if it is asked for."""
         table = self._usable("dynamodb:PutItem", request)
         if not _condition_holds(table, request, _key(request["Item"])):
             raise refused("dynamodb:PutItem", "ConditionalCheckFailedException", "The conditional request failed")
+        before = table.items.get(_key(request["Item"]))
         table.put(request["Item"])
+        return {"Attributes": dict(before)} if before and request.get("ReturnValues") == "ALL_OLD" else {}
 
     @operation("dynamodb:UpdateItem", writes=True)
     def update_item(self, **request: Any) -> None:

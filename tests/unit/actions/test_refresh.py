@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 from refresh.actions.main import main
 
 if TYPE_CHECKING:
-    import pytest
-
+    from refresh.engine.report import Report
     from refresh.workflow.shutdown import Shutdown
 
 
@@ -34,3 +36,15 @@ def test_a_defect_ends_the_components_that_have_begun(monkeypatch: pytest.Monkey
     monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", broken)
     assert main(shutdown=shutdown) == 1
     assert shutdown.requested()
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_a_run_sends_its_report_as_metrics_if_asked_for(
+    monkeypatch: pytest.MonkeyPatch, shutdown: Shutdown, *, asked_for: bool
+) -> None:
+    sent: list[Report] = []
+    monkeypatch.setattr("refresh.actions.metrics.send", lambda report, *_: sent.append(report))
+    monkeypatch.setitem(os.environ, "INPUT_METRICS", str(asked_for).lower())
+    shutdown.request()
+    assert main(shutdown=shutdown) == 1
+    assert [report.exit_code for report in sent] == [1] * asked_for

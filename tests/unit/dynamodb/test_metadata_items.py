@@ -62,6 +62,16 @@ def test_an_item_is_read_again_once_after_a_refused_or_unanswered_write(theirs: 
     assert items.calls == ["BatchGetItem", "PutItem", "PutItem", "GetItem", "PutItem"]
 
 
+def test_an_item_of_a_transaction_is_known_or_read_again() -> None:
+    items = Items({IDLE: {"N": "420"}})
+    found = metadata(items)
+    found.written(IDLE, {"value": {"N": "480"}})
+    assert found.read(IDLE) == {"value": {"N": "480"}}
+    found.written(IDLE, None)
+    assert found.read(IDLE) == items.items[IDLE]
+    assert items.calls == ["BatchGetItem", "GetItem"]
+
+
 def test_a_missing_table_holds_no_items_and_refuses_writes() -> None:
     """The state table's own component creates it."""
     found = metadata(_raising(ABSENT))

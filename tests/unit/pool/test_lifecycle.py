@@ -134,3 +134,18 @@ def test_a_machine_is_busy_while_a_run_has_it_until_the_threshold(changed: dict[
 def test_an_update_writes_numbers_as_numbers() -> None:
     request = lifecycle.update(TABLE, RECORD, {"busySeconds": 65}, Threshold.ANY, NOW)
     assert _updated(request, _stored(RECORD))["busySeconds"] == {"N": "65"}
+
+
+def test_an_extension_moves_the_threshold_and_what_equals_it_and_keeps_the_time_of_the_record() -> None:
+    until = wire_time(NOW + 600 * SECOND)
+    idle = evolve(RECORD, state="idle", run_id="", threshold=until, updated_at=wire_time(NOW - SECOND))
+    later = {"S": wire_time(NOW + 3540 * SECOND)}
+    for fresh, offered in ((until, ""), ("", until), (until, until), ("", "")):
+        record = evolve(idle, fresh_for=fresh, offered_for=offered)
+        request = lifecycle.extension(TABLE, record, NOW + 3540 * SECOND, NOW)
+        item = {**_stored(record), "freshFor": {"S": fresh}, "offeredFor": {"S": offered}}
+        assert _holds(request, item)
+        assert not _holds(request, {**item, "runId": {"S": "8"}})
+        moved = {name: later for name, each in (("freshFor", fresh), ("offeredFor", offered)) if each}
+        assert _updated(request, item) == {**item, "threshold": later, **moved}
+    assert not _holds(lifecycle.extension(TABLE, idle, NOW, NOW + 601 * SECOND), _stored(idle))

@@ -99,3 +99,15 @@ def test_a_label_is_the_run_and_the_name_and_one_that_the_agent_takes(run: str, 
     assert names.label(run) == names.label(run, "") == run
     assert names.label(run, name) == f"{run}-{name}"
     assert RUN.fullmatch(names.label(run, name))
+
+
+def test_the_label_of_a_waiting_machine_names_the_run_of_refresh_and_the_class() -> None:
+    classes = ["large", "a-b", "b", "x" * 80]
+    assert names.warm_label("77", "large") == "warm-77-large"
+    assert names.warm_label("", "large") == "warm-0-large"
+    for each in classes:
+        label = names.warm_label("1234567890123", each)
+        assert RUN.fullmatch(label)
+        assert names.warm_class(label, classes) == each
+    assert names.warm_class("77-large", classes) == ""
+    assert names.warm_class("warm-77-medium", classes) == ""

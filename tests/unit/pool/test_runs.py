@@ -88,6 +88,87 @@ def test_the_label_is_free_after_a_failure(result: str, *, free: bool) -> None:
     assert _holds(runs.lease("table", REQUEST, NOW), None)
 
 
+@pytest.mark.parametrize(
+    ("result", "before", "now", "free"),
+    [(PROVIDED, 1, 0, True), (PROVIDED, 1, 2, False), (PROVIDED, 0, 0, False), ("", 1, 0, False), ("", 0, 1, False)],
+)
+def test_a_job_of_the_run_takes_over_what_refresh_has_provided(
+    result: str, before: int, now: int, *, free: bool
+) -> None:
+    """Not while refresh provides, and refresh takes nothing over from anyone."""
+    item = runs.conclusion("table", evolve(REQUEST, holder="another", rescues=before), result, NOW)["Item"]
+    assert _holds(runs.lease("table", evolve(REQUEST, rescues=now), NOW), item) is free
+
+
+@pytest.mark.parametrize("result", ["", PROVIDED, FAILED])
+def test_a_whole_item_is_read_as_it_was_written(result: str) -> None:
+    request = evolve(REQUEST, rescues=2)
+    item = runs.conclusion("table", request, result, NOW)["Item"]
+    assert runs.requested(item) == runs.KnownRun(request=request, result=result)
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("resourceClass", None),
+        ("resourceClass", {"S": ""}),
+        ("usageClass", {"S": "reserved"}),
+        ("count", {"N": "0"}),
+        ("count", {"N": "101"}),
+        ("count", {"S": "1"}),
+        ("instanceTypes", {"L": []}),
+        ("instanceTypes", {"L": [{"S": "c*"}, {"N": "1"}]}),
+        ("instanceTypes", {"L": [{"S": "C*"}]}),
+        ("instanceTypes", {"L": [{"S": "c*"}] * 401}),
+        ("maxRuntimeMin", None),
+        ("maxRuntimeMin", {"N": "-1"}),
+        ("maxRuntimeMin", {"N": "7201"}),
+        ("attempt", {"N": "0"}),
+        ("deadline", {"S": "soon"}),
+        ("result", {"S": "perhaps"}),
+        ("result", None),
+    ],
+)
+def test_an_item_that_provision_never_writes_is_not_read(member: str, content: Any) -> None:
+    """Whoever may write to the table could make refresh launch whatever it says."""
+    item = runs.conclusion("table", REQUEST, PROVIDED, NOW)["Item"]
+    item["value"]["M"][member] = content or {"NULL": True}
+    assert runs.requested(item) is None
+
+
+@pytest.mark.parametrize("rescues", [None, {"N": "-3"}, {"S": "x"}])
+def test_an_older_item_was_never_rescued(rescues: Any) -> None:
+    item = runs.conclusion("table", REQUEST, PROVIDED, NOW)["Item"]
+    del item["value"]["M"]["rescues"]
+    item["value"]["M"] |= {"rescues": rescues} if rescues else {}
+    known = runs.requested(item)
+    assert known
+    assert known.request.rescues == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "result", "seconds"),
+    [
+        ({}, "", 0),
+        ({}, "", 661),
+        ({"attempt": 1}, "", 0),
+        ({"attempt": 1}, PROVIDED, 0),
+        ({"attempt": 3}, PROVIDED, 0),
+        ({"attempt": 3}, FAILED, 0),
+        ({}, PROVIDED, 0),
+        ({}, FAILED, 0),
+        ({"rescues": 1}, PROVIDED, 0),
+    ],
+)
+def test_a_label_seems_free_for_a_rescue_just_where_it_can_be_taken(
+    changed: dict[str, Any], result: str, seconds: float
+) -> None:
+    item = runs.conclusion("table", evolve(REQUEST, holder="another", **changed), result, NOW)["Item"]
+    now, known = NOW + timedelta(seconds=seconds), runs.requested(item)
+    assert known
+    assert known.free_for(2, now) is _holds(runs.lease("table", evolve(REQUEST, rescues=1), now), item)
+
+
 def test_only_the_process_that_holds_the_label_writes_its_result() -> None:
     conclusion = runs.conclusion("table", REQUEST, PROVIDED, NOW)
     assert _holds(conclusion, runs.lease("table", REQUEST, NOW)["Item"])
@@ -107,6 +188,7 @@ def test_what_was_asked_for_is_in_the_form_of_the_page() -> None:
             "maxRuntimeMin": {"N": "120"},
             "reuse": {"BOOL": False},
             "attempt": {"N": "2"},
+            "rescues": {"N": "0"},
             "link": {"S": "https://github.com/octo/widgets/actions/runs/4711"},
             "holder": {"S": "this process"},
             "deadline": {"S": "2026-01-31T09:16:00Z"},

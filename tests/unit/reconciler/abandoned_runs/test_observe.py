@@ -100,7 +100,7 @@ def test_fifty_runs_are_asked_about_and_the_others_are_counted() -> None:
 def test_a_run_that_github_does_not_know_stops_no_question() -> None:
     pool = _pool(over("101", completed_at=ENDED))
     actual = _observe(pool, *_machines(2))
-    assert [each.code for each in actual.absent] == ["404"]
+    assert [(run, each.code) for run, each in actual.absent.items()] == [("100", "404")]
     assert set(actual.again) == {"101"}
 
 
@@ -134,7 +134,7 @@ def test_a_second_look_that_fails_shows_nothing(error: errors.ApiError, number: 
     pool = _pool(over(completed_at=ENDED))
     pool.account.seam = _Fails(number, error)
     actual = _observe(pool, held())
-    known = actual.absent if number == 2 and error.code == "404" else (actual.silence,)
+    known = tuple(actual.absent.values()) if number == 2 and error.code == "404" else (actual.silence,)
     assert (known, actual.again) == ((error,), {})
 
 

@@ -197,11 +197,11 @@ def test_each_machine_of_a_run_is_judged_by_its_own_record() -> None:
         ),
         ({"silence": SILENT, "runs": {}}, "until their time is over: Unavailable: ", True),
         (
-            {"absent": (ABSENT,)},
+            {"absent": {"77": ABSENT}},
             "^run 77: unclear whether it is over, so its machines stay: PermissionDenied: .*Add",
             None,
         ),
-        ({"absent": (ABSENT, ABSENT)}, "^run 77, 77: unclear", None),
+        ({"absent": {"77": ABSENT, "78": ABSENT}}, "^run 77(, | and )78: unclear", None),
         ({"unasked": 3}, "^3 more runs with machines were not asked about; the oldest 50 come first", None),
     ],
 )

@@ -223,9 +223,9 @@ def test_a_claim_that_lost_its_condition_is_read_back(winner: str, *, ours: bool
     """The other repository of this table name keeps it; a repeated write of ours loses against itself."""
 
     class _Raced(_DynamoDB):
-        def put_item(self, **request: Any) -> None:
+        def put_item(self, **request: Any) -> dict[str, Any]:
             self.account.state.tables[TABLE].put({**request["Item"], "value": {"S": winner}})
-            super().put_item(**request)
+            return super().put_item(**request)
 
     converged = _converge(_Raced(_with().account))
     assert (isinstance(converged.report.error, errors.Refused), converged.report.failed) == (not ours, not ours)
