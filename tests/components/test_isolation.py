@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from refresh.engine.report import Report
     from refresh.ports import Clients
 
-CLEANERS = ["runner registrations", "orphaned artifacts"]
-FOLLOWERS = ["abandoned runs", *CLEANERS]
+FOLLOWERS = ["abandoned runs", "runner registrations", "orphaned artifacts"]
 
 
 def _refresh_denied(world: World, operation: str) -> Report:
@@ -73,7 +72,7 @@ def test_a_denied_collector_deletes_nothing_and_stops_no_other(
     report = _refresh_denied(refreshed, operation)
     assert failed(report) == ["garbage collector"]
     if operation != "ec2:TerminateInstances":
-        assert _unchecked(report) == ["abandoned runs", *FOLLOWERS]
+        assert _unchecked(report) == FOLLOWERS
     assert refreshed.states(clients) == {due: "running"}
     assert refreshed.left(clients, due) == ["HEARTBEAT", "INSTANCE", "WS"]
     refreshed.settle()

@@ -44,7 +44,7 @@ def _given(report: ComponentReport, versions: Any = VERSIONS, collected: Collect
         return versions
 
     prefetch = cast("Prefetch", _Prefetch(SharedRead(Serial(), read)))
-    nothing: dict[str, Any] = dict.fromkeys(each.alias for each in fields(Dependencies))
+    nothing: dict[str, Any] = dict.fromkeys(str(each.alias) for each in fields(Dependencies))
     return Dependencies(**{**nothing, "prefetch": prefetch, "started": started})
 
 
