@@ -154,4 +154,4 @@ def test_without_the_template_a_recorded_instance_is_proven_by_the_tags_of_provi
 def test_a_run_without_a_reason_to_look_everywhere_is_as_desired(refreshed: World) -> None:
     report = refreshed.refresh()
     assert (report.status, report.exit_code, _unchecked(report)) == ("as desired", 0, [])
-    assert {*CLEANERS} <= {each.name for each in report.components if each.reason}
+    assert {*FOLLOWERS[1:]} <= {each.name for each in report.components if each.reason}
