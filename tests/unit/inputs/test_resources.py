@@ -131,7 +131,9 @@ IDLE, PRICES, DAILY, USAGE = "min-idle", "prices", "daily-summary", "min-idle-us
 
 
 @pytest.mark.shows("B112")
-@pytest.mark.parametrize("given", ['{"large": 0}', '{"large": "0", "xlarge": 0}', "{}"], ids=["B112-zero", "B112-text", "B112-none"])
+@pytest.mark.parametrize(
+    "given", ['{"large": 0}', '{"large": "0", "xlarge": 0}', "{}"], ids=["B112-zero", "B112-text", "B112-none"]
+)
 def test_a_minimum_of_zero_is_none(given: str) -> None:
     assert load(min_idle=given).desired.min_idle == ()
 
