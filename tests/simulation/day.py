@@ -187,15 +187,17 @@ class Day:
                 mine[2] += len(request["InstanceIds"])
         if operation == "ec2:CreateFleet" and mine:
             mine[1] += int(request["TargetCapacitySpecification"]["TotalTargetCapacity"])
-            self.ledger.beyond += max(0, self._waiting() - sum(number for _, number in self.wanted["min_idle"]))
+            self.ledger.beyond += max(
+                0, self._waiting(process.began_at) - sum(number for _, number in self.wanted["min_idle"])
+            )
 
-    def _waiting(self) -> int:
-        """Count the machines that a run could have now or once they have booted, the ones just launched as well."""
+    def _waiting(self, since: datetime) -> int:
+        """Count the machines that a build could have since then or once they have booted; just launched ones too."""
         found = 0
         for identifier, machine in self.account.state.instances.items():
             agent = self.stage.agents.get(identifier)
             broken = agent and (agent.phase not in {WAITING, BOOTING} or agent.pace.fault is Fault.NEVER_BOOTS)
-            if machine.ended_at or broken:
+            if machine.ended_at or broken or (agent and agent.signal and (agent.signal.at or since) > since):
                 continue
             state, run, threshold = state_of(self.stage, identifier)
             ahead = threshold > self.stage.pool.in_time(0)
