@@ -13,63 +13,26 @@ from attrs import define, field
 
 from refresh.pool import records
 from refresh.ports import WorkflowJob, WorkflowRun
-from tests.fakes.memory.account import LATENCY, Account, Crash
+from tests.fakes.memory.account import Account, Crash
+from tests.simulation.agents import BOOTING, WAITING
 from tests.simulation.day_doors import Archived, Doors, Got, Ours, label, state_of
 from tests.simulation.day_figures import Figures, Ledger, Refreshed, Served
-from tests.simulation.day_plan import DAY, Build, DayPlan, Ending
-from tests.simulation.day_stage import DayStage
-from tests.simulation.together import Process, Together
+from tests.simulation.day_order import CutAt, Order
+from tests.simulation.day_plan import Build, DayPlan, Ending, draw
+from tests.simulation.day_stage import BEAT, DayStage
+from tests.simulation.paces import Fault
+from tests.simulation.together import Process
 from tests.simulation.worlds import build as build_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_SLOWEST = 0.08
-_AFTERWARDS = 61 * 60
-"""How long after the last refresh nothing may live."""
+    from tests.fakes.memory.ec2 import Instance
 
-
-@define(eq=False)
-class Order(Together):
-    """Lets each call take its time while those of others go on, and shows each one to the day."""
-
-    day: Day = field(kw_only=True)
-
-    def before(self, number: int, operation: str) -> None:  # noqa: ARG002 - each process counts its own calls
-        """Let others go on while the call is under way."""
-        clock, process = self.stage.pool.account.clock, self._running
-        clock.moment -= LATENCY
-        late = timedelta(seconds=self.chance.uniform(0, _SLOWEST))
-        self.wait(process, process.now() + LATENCY + late)
-        process.calls += 1
-        if operation == "github:ListRunners":
-            self.day.stage.list_runners(set(self.day.working))
-        process.seam.before(process.calls - 1, operation)
-
-    def after(self, number: int, operation: str) -> None:  # noqa: ARG002 - see above
-        """Write down what the call did."""
-        account, process = self.stage.pool.account, self._running
-        for name, request in account.requests:
-            self.day.saw(process, name, request)
-        account.requests.clear()
-        account.calls.clear()
-        process.seam.after(process.calls - 1, operation)
-
-
-@define
-class CutAt:
-    """A seam under which a process dies at its first call after a moment."""
-
-    process: Process
-    moment: datetime
-
-    def before(self, number: int, operation: str) -> None:
-        """Die, if it is time."""
-        if self.process.now() >= self.moment:
-            raise Crash(number, operation)
-
-    def after(self, number: int, operation: str) -> None:
-        """See what a call did."""
+_READY = ("idle", "created")
+_WARM = "warm-"
+_AFTERWARDS = timedelta(minutes=75)
+"""For how long the machines are watched after the last refresh."""
 
 
 @define(eq=False)
@@ -86,7 +49,6 @@ class Day:
     ledger: Ledger = field(init=False)
     working: dict[str, str] = field(factory=dict)
     """The run of the job that each machine has."""
-    writes: dict[int, int] = field(factory=dict)
     marks: set[str] = field(factory=set)
     refreshing: dict[int, list[int]] = field(factory=dict)
     """By process of refresh: what it has written, launched and ended."""
@@ -97,10 +59,16 @@ class Day:
         clock = pool.account.clock
         clock.moment = (clock.moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         self.ledger = Ledger(clock.moment)
-        self.stage = DayStage(pool, plan=self.plan, usage=lambda each: self.doors.usage(each))  # noqa: PLW0108 - `doors` comes later
+        self.stage = DayStage(pool, plan=self.plan, usage=self._usage)
+        if self.archived:
+            # Its calls pass no seam, so its agents must beat in time.
+            self.stage.often = BEAT
         by_run = {each.run_id: each for each in self.plan.builds}
         self.doors = Archived(self.stage, by_run, self._ended) if self.archived else Ours(self.stage, self.wanted)
         self.order = Order(self.stage, random.Random(self.plan.seed), spread=0, day=self)  # noqa: S311 - no secret
+
+    def _usage(self, machine: Instance) -> str:
+        return self.doors.usage(machine)
 
     @property
     def account(self) -> Account:
@@ -112,10 +80,12 @@ class Day:
         self.stage.start()
         self.order.add(self._arrivals)
         self.order.run()
-        end = self.ledger.began_at + timedelta(seconds=DAY + _AFTERWARDS)
-        self.stage.pass_time((end - self.account.clock.now()).total_seconds())
-        self.ledger.left = self.stage.pool.alive
-        return Figures.of(name, self.ledger, self.stage.machines.values(), end)
+        last = self.account.clock.now()
+        self.stage.pass_time(_AFTERWARDS.total_seconds())
+        machines = list(self.stage.machines.values())
+        self.ledger.left = [each.id for each in machines if each.ended_at is None]
+        self.ledger.drained = max([timedelta(), *(each.ended_at - last for each in machines if each.ended_at)])
+        return Figures.of(name, self.ledger, machines, self.account.clock.now())
 
     def _arrivals(self, process: Process) -> None:
         """Begin every build and every refresh in time."""
@@ -200,6 +170,11 @@ class Day:
         state.runs[build.run_id] = WorkflowRun(id=build.run_id, attempt=1, completed_at=over_at)
         state.jobs[build.run_id] = [WorkflowJob(name="build", labels=(label(build),), completed=True)]
 
+    @property
+    def busy(self) -> set[str]:
+        """The machines on which a job runs."""
+        return set(self.working)
+
     def saw(self, process: Process, operation: str, request: dict[str, Any]) -> None:
         """Write down what a call did."""
         mine = self.refreshing.get(id(process))
@@ -211,8 +186,24 @@ class Day:
             if mine:
                 mine[2] += len(request["InstanceIds"])
         if operation == "ec2:CreateFleet" and mine:
-            number = int(request["TargetCapacitySpecification"]["TotalTargetCapacity"])
-            mine[1] += number
+            mine[1] += int(request["TargetCapacitySpecification"]["TotalTargetCapacity"])
+            self.ledger.beyond += max(
+                0, self._waiting(process.began_at) - sum(number for _, number in self.wanted["min_idle"])
+            )
+
+    def _waiting(self, since: datetime) -> int:
+        """Count the machines that a build could have since then or once they have booted; just launched ones too."""
+        found = 0
+        for identifier, machine in self.account.state.instances.items():
+            agent = self.stage.agents.get(identifier)
+            broken = agent and (agent.phase not in {WAITING, BOOTING} or agent.pace.fault is Fault.NEVER_BOOTS)
+            if machine.ended_at or broken or (agent and agent.signal and (agent.signal.at or since) > since):
+                continue
+            state, run, threshold = state_of(self.stage, identifier)
+            ahead = threshold > self.stage.pool.in_time(0)
+            launched = not state and machine.tags["InitialRunId"].startswith(_WARM)
+            found += machine.lifecycle != "spot" and (launched or (ahead and not run and state in _READY))
+        return found
 
     def _ended(self, identifiers: list[str]) -> None:
         for each in identifiers:
@@ -231,3 +222,10 @@ class Day:
             ahead = (records.text(item, "endedThreshold") or "") > self.stage.pool.in_time(0)
             if was == "idle" and ahead and reason != "vanished":
                 self.ledger.replaced.append(f"{identifier}: {reason}")
+
+
+def simulated(builds: int, minimum: int = 0, *, archived: bool = False, seed: str = "day") -> Figures:
+    """Let a day with so many builds pass; the same seed gives the same builds, whoever provisions."""
+    wanted = {"min_idle": (("large", minimum),)} if minimum else {}
+    name = "archived action" if archived else f"`min-idle` {minimum}"
+    return Day(draw(builds, seed), wanted, archived=archived).run(name)

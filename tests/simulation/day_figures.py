@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tests.fakes.memory.ec2 import Instance
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+_PRECISE = 10
+"""From how many seconds on tenths do not matter."""
 QUIET = (1, 6)
 """From which hour to which hardly anything is built, so that refresh has nothing to do but to keep the minimum."""
 
@@ -75,7 +77,9 @@ class Ledger:
     """How many machines were launched although the minimum was there."""
     releases_failed: list[str] = field(factory=list)
     left: list[str] = field(factory=list)
-    """Machines that live an hour after the last refresh."""
+    """Machines that still live long after the last refresh."""
+    drained: timedelta = timedelta()
+    """How long after the last refresh or release the last machine ended."""
 
 
 @frozen(kw_only=True)
@@ -140,13 +144,13 @@ class Figures:
         return [each for each in inside if not each.launched and not each.ended]
 
     @property
-    def quiet_calls(self) -> float:
-        """The median number of calls of such a run."""
-        return statistics.median([each.calls for each in self.quiet] or [0])
+    def quiet_calls(self) -> int:
+        """The most calls of such a run that writes nothing."""
+        return max((each.calls for each in self.quiet if not each.writes), default=0)
 
     @property
     def quiet_writes(self) -> float:
-        """How many writes all of them make in an hour."""
+        """How many writes all of them make in an hour; a third of the runs renews the registration token."""
         return sum(each.writes for each in self.quiet) / (QUIET[1] - QUIET[0])
 
 
@@ -162,32 +166,40 @@ def _share(served: Sequence[Served]) -> float:
     return sum(each.warm for each in served) / len(served) if served else 0.0
 
 
+_ROWS: dict[str, Callable[[Figures], str]] = {
+    "builds that got machines": lambda day: f"{len(day.ledger.served)} of {day.builds - day.ledger.cut_off}",
+    "served warm": lambda day: f"{day.warm:.0%}",
+    "served warm in the storm": lambda day: f"{day.warm_in_storm:.0%}",
+    "wait: median, 95th percentile, longest": lambda day: _seconds(day.waits),
+    "the same in the storm": lambda day: _seconds(day.waits_in_storm),
+    "machines launched": lambda day: str(day.launched),
+    "machine hours": lambda day: f"{day.hours:.0f}",
+    "of these without a job": lambda day: f"{day.idle:.0%}",
+    "machines ended by two calls": lambda day: str(len(day.ended_twice)),
+    "minutes from the last refresh to the last machine's end": lambda day: f"{day.ledger.drained / MINUTE:.0f}",
+    "machines alive after that": lambda day: str(len(day.ledger.left)),
+    "idle machines with time left that refresh ended": lambda day: str(len(day.ledger.replaced)),
+    "machines launched beyond the minimum": lambda day: str(day.ledger.beyond),
+    "jobs whose machine ended, other than by EC2": lambda day: str(len(day.ledger.killed)),
+    "jobs whose spot machine EC2 reclaimed": lambda day: str(day.ledger.reclaimed),
+    "machines whose run ended without `release`": lambda day: str(day.ledger.marked["abandoned"] or "not noticed"),
+    "calls of a refresh at night that writes nothing": lambda day: str(day.quiet_calls or "not counted"),
+    "writes per hour at night, of those that launch and end nothing": lambda day: (
+        f"{day.quiet_writes:.1f}" if day.quiet_writes else "not counted"
+    ),
+}
+
+
 def table(days: Sequence[Figures]) -> str:
     """Write the figures of days next to each other, in Markdown."""
-    rows: list[tuple[str, list[str]]] = [
-        (
-            "builds that got machines",
-            [f"{len(each.ledger.served)} of {each.builds - each.ledger.cut_off}" for each in days],
-        ),
-        ("served warm", [f"{each.warm:.0%}" for each in days]),
-        ("served warm in the storm", [f"{each.warm_in_storm:.0%}" for each in days]),
-        ("wait: median, p95, longest", [_seconds(each.waits) for each in days]),
-        ("the same in the storm", [_seconds(each.waits_in_storm) for each in days]),
-        ("machines launched", [str(each.launched) for each in days]),
-        ("machine hours", [f"{each.hours:.0f}" for each in days]),
-        ("of these idle", [f"{each.idle:.0%}" for each in days]),
-        ("machines ended by two calls", [str(len(each.ended_twice)) for each in days]),
-        ("alive 61 minutes after the last refresh", [str(len(each.ledger.left)) for each in days]),
-        ("idle machines with time left that refresh ended", [str(len(each.ledger.replaced)) for each in days]),
-        ("jobs that lost their machine, but to EC2", [str(len(each.ledger.killed)) for each in days]),
-        ("jobs that EC2 took the spot machine from", [str(each.ledger.reclaimed) for each in days]),
-        ("machines given that no job can reach", [str(len(each.ledger.unreachable)) for each in days]),
-        ("calls of a refresh at night", [f"{each.quiet_calls:.0f}" for each in days]),
-        ("writes per hour of these", [f"{each.quiet_writes:.1f}" for each in days]),
-    ]
-    head = f"| | {' | '.join(each.name for each in days)} |\n| --- |{' ---: |' * len(days)}\n"
-    return head + "".join(f"| {name} | {' | '.join(cells)} |\n" for name, cells in rows)
+    lines = [["", *(day.name for day in days)], ["---", *["---:"] * len(days)]]
+    lines += [[name, *map(written, days)] for name, written in _ROWS.items()]
+    return "".join(f"| {' | '.join(each)} |\n" for each in lines)
 
 
 def _seconds(times: tuple[float, float, float]) -> str:
-    return ", ".join(f"{each:.0f} s" if each >= 10 else f"{each:.1f} s" for each in times)
+    return ", ".join(f"{each:.0f}" if each >= _PRECISE else f"{each:.1f}" for each in times) + " s"
+
+
+def _written(number: float) -> str:
+    return f"{number:.1f}" if number else "not counted"

@@ -19,8 +19,8 @@ STORM = (9 * HOUR, 9 * HOUR + 600)
 """When the storm begins and when it is over."""
 LAST = 22.5 * HOUR
 """No build begins later, so that all are over before the day is."""
-_SHARES = ((0, 6 * HOUR, 3), (6 * HOUR, 9 * HOUR, 10), (*STORM, 12), (STORM[1], 18 * HOUR, 60), (18 * HOUR, LAST, 15))
-"""From when to when, which part of a hundred builds begins."""
+_SHARES = ((0, STORM[0], 6), (*STORM, 12), (STORM[1], 18 * HOUR, 67), (18 * HOUR, LAST, 15))
+"""From when to when, which part of a hundred builds begins: a quiet night, the storm, working hours, the evening."""
 _JOB = (120.0, 1200.0)
 _MACHINES = (1,) * 16 + (2,) * 3 + (4,)
 _ENDS_EARLY = 0.06

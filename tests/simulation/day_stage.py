@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from tests.simulation.day_plan import DayPlan
     from tests.simulation.paces import Pace
 
-TICK = timedelta(seconds=5)
-"""How often all agents look; as often as they beat."""
+BEAT = timedelta(seconds=5)
+"""How old the last look of all agents may be when a process reads what they write."""
+_TICK = timedelta(seconds=15)
+"""How often all agents look at the time, whether anybody reads or not."""
 _FORGET = timedelta(minutes=10)
 
 
@@ -46,6 +48,10 @@ class DayStage(Stage):
     plan: DayPlan = field(kw_only=True)
     usage: Callable[[Instance], str] = field(kw_only=True)
     """Returns the usage class of a machine as it is launched."""
+    often: timedelta = _TICK
+    all_looked_at: datetime = field(init=False)
+    reached: datetime = field(init=False)
+    """Until when everybody has done what was due, and when the last process has written."""
     machines: dict[str, Instance] = field(factory=dict)
     """All that were ever launched."""
     noticed: dict[str, object] = field(factory=dict)
@@ -56,8 +62,22 @@ class DayStage(Stage):
 
     def start(self) -> None:
         """Let time pass in small steps from now on."""
-        now = self.pool.account.clock.now()
-        self.others += [Ticker(now, TICK, self._look_all), Ticker(now, _FORGET, self._forget)]
+        self.all_looked_at = self.reached = now = self.pool.account.clock.now()
+        self.others += [Ticker(now, self.often, self._look_all), Ticker(now, _FORGET, self._forget)]
+
+    def before_read(self) -> None:
+        """Let the agents write what they have not written yet."""
+        if self.pool.account.clock.now() - self.all_looked_at > BEAT:
+            self._look_all()
+
+    def catch_up(self) -> None:
+        """Let agents notice what was written at the moment when it was, then go on."""
+        clock = self.pool.account.clock
+        until, clock.moment = clock.moment, self.reached
+        self._look()
+        clock.moment = until
+        super().catch_up()
+        self.reached = until
 
     def pace_of(self, instance: Instance) -> Pace:
         """Return what the plan has drawn."""
@@ -93,6 +113,7 @@ class DayStage(Stage):
                 self.agents[identifier].look(record or {})
 
     def _look_all(self) -> None:
+        self.all_looked_at = self.pool.account.clock.now()
         items = self.pool.table.items
         for identifier, agent in self.agents.items():
             if agent.alive:
