@@ -33,6 +33,13 @@ def ready(
     return _has_left(record, report, looked_at, signals_expire=signals_expire)
 
 
+def leaving(record: InstanceRecord, report: Report, *, looked_at: datetime, seen_at: datetime) -> bool:
+    """Whether a free machine was released moments ago, and its agent is about to leave the run that had it."""
+    released = read_time(record.released_at)
+    recent = released is not None and looked_at - released <= SETTLED_AFTER
+    return recent and report.reclaimed_at is None and beating(report.beat, seen_at)
+
+
 def never_served(record: InstanceRecord) -> bool:
     """Whether no run has ever had the machine."""
     return record.state == lifecycle.CREATED or (bool(record.fresh_for) and record.fresh_for == record.threshold)

@@ -39,8 +39,8 @@ class Census:
     """Ready ones of the template's current version, those with the most time first."""
     outdated: tuple[InstanceRecord, ...] = ()
     """Ready ones of another version."""
-    booting: int = 0
-    """Those that are about to become ready."""
+    coming: int = 0
+    """Those that are about to become ready: they boot, or leave the run that had them."""
     living: int = 0
     """All machines of the class that live, also those that work."""
 
@@ -49,18 +49,18 @@ def of_class(desired: DesiredState, actual: Actual, resource_class: str, now: da
     """Count the machines of a class; without reports, idle machines count as ready."""
     current: list[InstanceRecord] = []
     outdated: list[InstanceRecord] = []
-    booting = 0
+    coming = 0
     for record in waiting(desired, actual, resource_class, now):
         if is_ready(actual, record):
             (current if is_current(actual, record.id) else outdated).append(record)
-        elif record.state == lifecycle.CREATED and not failed(actual, record.id, now):
-            booting += 1
-    booting += len(list(_unseen(actual, resource_class, now)))
-    booting += sum(each.count for name, each in actual.state.pending.items() if name == resource_class)
+        elif _is_coming(actual, record, now):
+            coming += 1
+    coming += len(list(_unseen(actual, resource_class, now)))
+    coming += sum(each.count for name, each in actual.state.pending.items() if name == resource_class)
     return Census(
         current=tuple(_longest_first(current)),
         outdated=tuple(_longest_first(outdated)),
-        booting=booting,
+        coming=coming,
         living=living(desired, actual, resource_class, now),
     )
 
@@ -99,6 +99,14 @@ def is_ready(actual: Actual, record: InstanceRecord) -> bool:
         seen_at=actual.reported_at,
         signals_expire=actual.signals_expire,
     )
+
+
+def _is_coming(actual: Actual, record: InstanceRecord, now: datetime) -> bool:
+    """Whether a machine that is not ready is about to become so."""
+    if record.state == lifecycle.CREATED:
+        return not failed(actual, record.id, now)
+    report = actual.report(record.id)
+    return readiness.leaving(record, report, looked_at=actual.looked_at, seen_at=actual.reported_at)
 
 
 def is_current(actual: Actual, identifier: str) -> bool:

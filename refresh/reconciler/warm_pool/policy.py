@@ -123,12 +123,12 @@ def _is_rolling(found: Census, number: int) -> bool:
 
 def _wanted(desired: DesiredState, found: Census, name: str, number: int, *, rolling: bool) -> _Wanted:
     cap = dict(desired.max_instances).get(name)
-    missing = max(0, number - len(found.current) - found.booting - len(found.outdated))
-    replaced = max(0, number - len(found.current) - found.booting) - missing if rolling else 0
+    missing = max(0, number - len(found.current) - found.coming - len(found.outdated))
+    replaced = max(0, number - len(found.current) - found.coming) - missing if rolling else 0
     due = missing + replaced
     room = due if cap is None else max(0, cap - found.living)
     stand_ins = max(0, number - len(found.current))
-    if replaced and not room and not found.booting:
+    if replaced and not room and not found.coming:
         # One expires, and makes room for the one that replaces it.
         stand_ins = max(0, min(stand_ins, len(found.outdated)) - 1)
     return _Wanted(

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from refresh.pool import names
 from refresh.pool.ec2_instances import Ec2State
-from refresh.pool.records import Unreadable
+from refresh.pool.records import Unreadable, wire_time
 from refresh.pool.signals import BOOTED, REGISTERED, Report, Signal
 from refresh.pool.warm_pool_item import Unready, WarmState
 from refresh.reconciler.garbage_collector.restores import Restore
@@ -110,11 +110,11 @@ def test_all_living_machines_of_a_class_count_for_its_limit() -> None:
 
 def test_a_launched_machine_counts_as_booting_until_it_is_late() -> None:
     state = WarmState(unready=unready(0, minutes=-3))
-    assert census.of_class(wanted(), actual(state=state), "large", NOW).booting == 1
-    assert census.of_class(wanted(), actual(state=state), "large", after(2)).booting == 0
+    assert census.of_class(wanted(), actual(state=state), "large", NOW).coming == 1
+    assert census.of_class(wanted(), actual(state=state), "large", after(2)).coming == 0
     # EC2's description came before its record was written.
     seen = actual(instances=[instance(0, minutes=-3)], state=state)
-    assert census.of_class(wanted(), seen, "large", NOW).booting == 1
+    assert census.of_class(wanted(), seen, "large", NOW).coming == 1
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,25 @@ def test_the_machines_with_the_most_time_come_first() -> None:
         IDS[2],
         IDS[0],
     ]
+
+
+@pytest.mark.parametrize(
+    ("released", "report", "coming"),
+    [
+        (0, {}, 1),
+        (-2, {}, 1),
+        (-2.1, {}, 0),
+        (0, {"beat": after(-1)}, 0),
+        (0, {"reclaimed_at": after(2)}, 0),
+    ],
+)
+def test_a_machine_that_leaves_its_run_is_about_to_become_ready(
+    released: float, report: dict[str, Any], coming: int
+) -> None:
+    """Otherwise another one would be launched, which nobody needs a moment later."""
+    at = wire_time(after(released))
+    working = Report(signal=Signal(REGISTERED, "88"), beat=NOW)
+    left = record(released_at=at, updated_at=at, last_run_id="88", fresh_for="")
+    seen = actual(left, reports={IDS[0]: evolve(working, **report)})
+    found = census.of_class(wanted(), seen, "large", NOW)
+    assert (found.current, found.coming) == ((), coming)
