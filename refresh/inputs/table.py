@@ -533,7 +533,7 @@ INPUTS = (
         summary='most instances of each resource class, `{"<class>": n}`',
         description=(
             'Most instances that the pool may have, by resource class, as JSON: `{"<class>": n}`, 0 to 10000 each. '
-            "The action `provision` launches none above it; the original's does not know it. A class that is "
+            "Refresh and the action `provision` launch none above it; the original's does not know it. A class that is "
             "left out has no limit."
         ),
     ),
@@ -645,11 +645,12 @@ INPUTS = (
         parse=resources.min_idle,
         readme=True,
         absent="none",
-        summary='instances of each resource class that wait for a run at least, `{"<class>": n}`',
+        summary='fewest instances of each resource class that wait for a run, `{"<class>": n}`',
         description=(
-            'Instances that wait for a run at least, by resource class, as JSON: `{"<class>": n}`, 0 to 1000 each. '
-            "Each run launches what is missing, within `max-instances`, and extends the time of those that wait. "
-            "Without a run they end within an hour. A class that is left out, or has 0, gets none."
+            'Fewest instances that wait for a run, by resource class, as JSON: `{"<class>": n}`, 0 to 1000 each. '
+            "Each run launches what is missing, within `max-instances`, and extends the time of those that wait. The "
+            "role needs the policy refresh-launches.json. Once refresh no longer runs, they end after about an hour. A "
+            "class that is left out, or has 0, gets none."
         ),
     ),
     Input(
@@ -668,7 +669,7 @@ INPUTS = (
         summary='what an instance of each resource class costs per hour, `{"<class>": 0.096}`',
         description=(
             'What an instance costs per hour, by resource class, as JSON: `{"<class>": 0.096}`, in your currency. '
-            "With it, plans show what launches cost, and the history what was spent."
+            "With it, plans show what launches for `min-idle` would cost, and the history what machines have cost."
         ),
     ),
     Input(
@@ -678,8 +679,9 @@ INPUTS = (
         type="boolean",
         summary="get machines for jobs that were re-run without their provision job",
         description=(
-            'Whether jobs get machines that were run again without their provision job, as "Re-run failed jobs" does, '
-            "`true` or `false`. Without it they wait for 24 hours. It needs `actions: read`."
+            'Whether refresh provides machines for jobs that were run again without their provision job, as by "Re-run '
+            'failed jobs": `true` or `false`. With `false` they wait until GitHub gives up, after 24 hours. It needs '
+            "`actions: read`, and the role needs the policy refresh-launches.json."
         ),
     ),
     Input(
@@ -702,7 +704,7 @@ INPUTS = (
         summary="time of the day, in UTC, after which a run shows what the pool did in 24 hours",
         description=(
             "Time of the day in UTC, such as `07:00`. The first run after it adds a section to its summary: what the "
-            "pool did in the last 24 hours. Without it, never."
+            "pool did in the last 24 hours. Without it, no run does."
         ),
     ),
     Input(
