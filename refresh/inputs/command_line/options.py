@@ -27,6 +27,7 @@ _AWS = """\
 AWS credentials are found as the AWS CLI finds them. Options override variables (INPUT_<NAME>), which override the file
 of --config."""
 _CODES = "Exit codes: 0 all is as desired, 1 something failed, 2 bad input, nothing was changed."
+_CODES_OF_STATUS = "Exit codes: 0 the result was shown, 1 there is no pool or AWS did not answer, 2 bad input."
 _OVERVIEW = f"""\
 commands:
   plan       {COMMANDS["plan"]}
@@ -66,7 +67,7 @@ def of_command(name: str) -> argparse.ArgumentParser:
     """Build a command's parser."""
     epilog = f"{_AWS} {_CODES}"
     if name == "status":
-        epilog = f"AWS credentials are found as the AWS CLI finds them. {_CODES}"
+        epilog = f"AWS credentials are found as the AWS CLI finds them. {_CODES_OF_STATUS}"
     elif any(each.name in table.SECRETS for each in table.of(action(name))):
         epilog = f"{_TOKENS} {epilog}"
     parser = _parser(f"refresh-action {name}", COMMANDS[name].capitalize() + ".", epilog)
