@@ -150,7 +150,7 @@ class DesiredProvision(PoolAccess):
     attempt: int = 1
     """The attempt of the run; a later one finds what an earlier one has left."""
     rescues: int = 0
-    """The how manyth time refresh provides in this attempt, for jobs that wait for nothing; 0 for a job of the run."""
+    """The number of this rescue by refresh in this attempt, from 1; 0 if a job of the run provides."""
     name: str = ""
     """"" for the run's unnamed label."""
     count: int = 1

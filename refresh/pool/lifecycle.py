@@ -25,19 +25,22 @@ CREATED_FOR = timedelta(minutes=10)
 CLAIMED_FOR = timedelta(minutes=5)
 """How long a claimed instance may take to register."""
 RESCUED_FOR = timedelta(minutes=25)
-"""Both for a machine that refresh provides: should it die, a job may have begun before the next refresh continues, even
-if GitHub drops one."""
+"""Replaces both for a machine that refresh provides.
+
+If that refresh is killed, a job may already run on the machine. The next refresh continues in time, even if GitHub
+drops one run.
+"""
 WAITS_FOR = timedelta(minutes=59)
 """How long a machine of the minimum may wait for a run before refresh has to extend its time.
 
-Its agent ends it a good minute after that: without refresh the last one is gone after an hour.
+Its agent ends it a minute later: without refresh the last one is gone after about an hour.
 """
 EXTENDED_BELOW = timedelta(minutes=40)
 """With less time left than this, the time of such a machine is extended."""
 WARM_CREATED_FOR = timedelta(minutes=30)
 """How long a machine that refresh launches may take until a later run of refresh has seen that it is ready.
 
-Schedules of GitHub are late and drop runs, so this is longer than for a machine that somebody waits for.
+Scheduled runs on GitHub are late or dropped, so this is longer than for a machine that `provision` waits for.
 """
 REGISTERS_WITHIN = timedelta(seconds=60)
 """How long a claimed instance may take until its runner is registered, before another takes its place."""

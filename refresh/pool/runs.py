@@ -95,7 +95,7 @@ class RunRequest:
     asked_at: datetime
     """By this machine's clock, as `deadline`."""
     rescues: int = 0
-    """The how manyth time refresh provides in this attempt, for jobs that wait for nothing; 0 for a job of the run."""
+    """The number of this rescue by refresh in this attempt, from 1; 0 if a job of the run provides."""
 
 
 @frozen(kw_only=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.garbage_collector.actual import Actual as Collected
 
 RUNS_ASKED = 50
-"""About how many runs GitHub is asked at most, those whose machines were written longest ago."""
+"""About how many runs GitHub is asked at most: first those whose machines' records have not changed for longest."""
 HELD_FOR = timedelta(minutes=3)
 """For how long a record must not have been written, before its run is asked about."""
 COMPLETED_FOR = timedelta(minutes=2)
@@ -45,7 +45,7 @@ def run_of(label: str | None) -> str:
 
 
 def held(collected: Collected, now: datetime) -> tuple[records.InstanceRecord, ...]:
-    """List the machines whose runs may be over, those that were written longest ago first.
+    """List the machines whose runs may be over; first those whose records have not changed for longest.
 
     Nothing is listed while the clock is wrong, and no record that comes from a backup.
     """
@@ -100,7 +100,7 @@ def _may_end(collected: Collected, record: records.InstanceRecord) -> bool:
 
 
 def _is_held(record: records.InstanceRecord, now: datetime) -> bool:
-    """Whether a run has had the machine for a while; one past its time is the collector's."""
+    """Whether a run has had the machine for a while. The collector handles machines whose time is over."""
     written = records.read_time(record.updated_at)
     return (
         record.state in _HELD

@@ -57,7 +57,7 @@ class Means:
 
 @frozen
 class Rescued:
-    """What came of a rescue, and what its owner should know."""
+    """The outcome of a rescue, and the warnings of it."""
 
     outcome: Outcome
     warnings: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ def rescue(means: Means, change: Rescue) -> Rescued:
 def wanted(desired: DesiredState, change: Rescue, timeout: timedelta) -> DesiredProvision:
     """Return what is provided: what was asked for, in the run's latest attempt.
 
-    The fewest machines, the fallback and the price limit are not recorded: they are those of an input that is left out.
+    The fewest machines, the fallback and the price limit are not recorded: the defaults of these inputs are used.
     The gates of this run have checked the account.
     """
     asked = change.asked

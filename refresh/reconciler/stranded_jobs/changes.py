@@ -13,7 +13,7 @@ from refresh.text import enumerated
 
 @frozen(kw_only=True)
 class Rescue(Change):
-    """Provide machines for the label of jobs that wait for nothing, as `provision` was asked to before."""
+    """Provide the machines of a label again, as `provision` was asked to, for jobs that wait for them."""
 
     noun: ClassVar[str] = "stranded_jobs"
     verb: ClassVar[str] = "rescue"
@@ -26,7 +26,7 @@ class Rescue(Change):
     asked: RunRequest = field(eq=False)
     """What `provision` was asked for."""
     rescues: int = field(eq=False)
-    """The how manyth rescue of the label in this attempt it is."""
+    """The number of this rescue: 1 for the first one of the label in this attempt."""
     jobs: tuple[str, ...] = field(eq=False)
     """The names of the jobs that wait; none if an earlier rescue is continued."""
     machines: tuple[str, ...] = field(default=(), eq=False)

@@ -1,6 +1,6 @@
 """GitHub and DynamoDB: unfinished runs in a later attempt, their jobs, and what was provided for their labels.
 
-GitHub is asked first: without such a run nothing else is read. What it does not answer stops nothing.
+GitHub is asked first: without such a run nothing else is read. If GitHub does not answer, the run continues.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.garbage_collector.actual import Actual as Collected
 
 ASKED_PER_RUN = 50
-"""How many workflow runs GitHub is asked about."""
+"""About how many workflow runs GitHub is asked at most."""
 _AT_ONCE = 8
 
 

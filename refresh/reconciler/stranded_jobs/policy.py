@@ -1,7 +1,7 @@
 """Which jobs are stranded, and what is provided for them; pure.
 
 GitHub runs failed jobs again without the provision job that they needed, if that succeeded: they wait for machines that
-a release has taken back. What may be is no reason: where another job of the run can still provide, that is waited for.
+a release has taken back. A label is left alone as long as another job of the run may still provide for it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 STRANDED_AFTER = timedelta(seconds=60)
 """How long a job waits before it counts as stranded."""
 PROVIDES_WITHIN = timedelta(minutes=3)
-"""How long after it was created or has started a job of the run may still be about to provide."""
+"""How long a job of the run may take, once it is queued or has started, until it provides."""
 RESCUES = 3
-"""How often refresh provides for a label in one attempt; each time a machine that fails is replaced once."""
+"""How often refresh provides for a label in one attempt; in each rescue a machine that fails is replaced once."""
 RESCUED_PER_RUN = 10
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,40}")
 _LONGEST_SHOWN = 60
@@ -114,18 +114,18 @@ class _Case:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a refresh has died while it provided: its machines would end under the jobs that they have now."""
+        """Whether a refresh was killed while it provided: if no other one continues, its machines end during jobs."""
         died = self.again and self.known.request.rescues > 0 and self.known.result == ""
         return died and any(map(_pending, self.machines))
 
     @property
     def served(self) -> bool:
-        """Whether machines work for the label; one that is still prepared was left by a process that has ended."""
+        """Whether machines work for the label, and none is being prepared (the process that prepared it has ended)."""
         return bool(self.machines) and not any(map(_pending, self.machines))
 
     @property
     def waiting(self) -> list[WorkflowJob]:
-        """The jobs that have waited for the label for long."""
+        """The jobs that have waited for the label for longer than `STRANDED_AFTER`."""
         return [each for each in self.jobs if self.label in each.labels and _waits(each, self.now)]
 
 
@@ -194,5 +194,5 @@ def _pending(record: InstanceRecord) -> bool:
 
 
 def _shown(name: str) -> str:
-    """Show the name of a job, which anyone can choose who may write workflows."""
+    """Shorten the name of a job: everyone who may write workflows chooses names."""
     return name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."

@@ -1,7 +1,7 @@
 """EC2 and DynamoDB: machines of each resource class that wait for a run.
 
-They are launched before anyone asks for them, and their time is extended as long as refresh runs. Nothing here ends a
-machine: those that are not kept end by themselves.
+They are launched in advance, and their time is extended as long as refresh runs. Nothing here ends a machine: those
+that are not kept expire, and their agents end them.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class WarmPool:
             return
         dynamodb, clock = self.sender.dynamodb, self.sender.clock
         asked = policy.questions(self.desired, actual, now)
-        self.progress.reports = observe.told(dynamodb, clock, self.sender.executor, table, role, asked)
+        self.progress.reports = observe.read_reports(dynamodb, clock, self.sender.executor, table, role, asked)
         self.progress.reported_at = now
         gone = [each for each in actual.state.unready if each not in actual.records]
         self.progress.history = observe.history(dynamodb, clock, table, gone)
@@ -119,7 +119,7 @@ class WarmPool:
         return Done(change) if asked.launched else Postponed(change)
 
     def _note(self, outcome: Outcome) -> None:
-        """Remember what is certain; what another process was faster with is left alone."""
+        """Remember what was written, and leave alone what another process has written first."""
         change, done = outcome.change, isinstance(outcome, Done)
         if isinstance(change, WriteState):
             item = apply.state_item(self.sender, change) if done else None

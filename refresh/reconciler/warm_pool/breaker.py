@@ -1,8 +1,8 @@
-"""How many machines may be launched of a template's version of which machines do not become ready; pure.
+"""How many machines may be launched from a template's version whose machines do not become ready; pure.
 
-Without this, a script that never ends well would cost machines in every run. A version is proven once a machine of it
-has become ready. Of one that is not, few machines are launched in all; and after several failures in a row none, until
-there is another version.
+Without this, a script that always fails would cost machines in every run. A version is proven once a machine of it has
+become ready. From a version that is not proven, only `MOST_FAILURES` machines are launched. After as many failures in a
+row no more are launched, until there is another version.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from refresh.reconciler.warm_pool.actual import Actual
 
 MOST_FAILURES = 3
-"""After so many launches in a row that never became ready, none follows; and so many are launched of a new version."""
+"""How many launches may fail in a row, and how many machines are launched from a version that is not proven."""
 _UNLIMITED = 1_000_000
 
 
@@ -52,7 +52,7 @@ class Breaker:
 
 
 def judged(actual: Actual, now: datetime) -> Breaker:
-    """Judge the machines that were launched of the current version."""
+    """Judge the machines that were launched from the current version."""
     state = actual.state.of(actual.template.key)
     ready = [each for each in state.unready if census.became_ready(actual, each)]
     failed = [each for each in state.unready if each not in ready and census.failed(actual, each, now)]

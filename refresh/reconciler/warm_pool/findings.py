@@ -57,7 +57,7 @@ def shortages(actual: Actual) -> Iterator[str]:
 
 
 def faults(actual: Actual) -> Iterator[str]:
-    """Yield which machines EC2 did not launch for a reason that somebody has to remove."""
+    """Yield which machines EC2 did not launch for a reason that a person has to fix."""
     yield from (_explained(each) for each in actual.asked.values() if each.short and _is_fault(each))
 
 

@@ -25,7 +25,7 @@ def role_id(metadata: MetadataItems) -> str:
     return known.runner_role_id if known else ""
 
 
-def told(  # noqa: PLR0913, PLR0917 - the clients, the table and the keys
+def read_reports(  # noqa: PLR0913, PLR0917 - the clients, the table and the keys
     dynamodb: DynamoDBClient, clock: Clock, executor: Executor, table: str, role: str, identifiers: Sequence[str]
 ) -> dict[str, Report]:
     """Read what the agents of these machines report."""
