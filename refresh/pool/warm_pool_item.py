@@ -64,6 +64,12 @@ class WarmState:
         """Return what is known of this version of the template; launches that are pending stay."""
         return self if version == self.version else evolve(self, version=version, proven=False, unready={})
 
+    def until(self, latest: datetime) -> WarmState:
+        """Return it without what was begun later, which no run can have written: it would never be over."""
+        unready = {name: each for name, each in self.unready.items() if each.at <= latest}
+        pending = {name: each for name, each in self.pending.items() if each.at <= latest}
+        return evolve(self, unready=unready, pending=pending)
+
     def without(self, *resource_classes: str) -> WarmState:
         """Return it without the pending launches of these classes."""
         left = {name: each for name, each in self.pending.items() if name not in resource_classes}

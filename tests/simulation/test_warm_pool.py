@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refresh.pool import records
+from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE
 from tests.fakes.memory.account import Watch
 from tests.simulation.actors import run_another
@@ -221,3 +221,46 @@ def test_protected_and_old_machines_do_not_count() -> None:
     made.pool.account.state.instances[second].launched_at -= timedelta(days=8)
     report = made.later(1)
     assert [each.subject for each in report.done if each.done == "asked_for"] == ["2 on-demand large"]
+
+
+_FOREIGN: dict[str, dict[str, object]] = {
+    "more than the minimum": {"count": 500},
+    "another class": {"label": "warm-5-xlarge"},
+    "the label of a run": {"label": "77"},
+    "a launch in the future": {"at": "2099-01-01T00:00:00Z"},
+}
+"""What no run of refresh writes into the item, but somebody who may write the table."""
+
+
+def _key(made: WarmWorld) -> str:
+    """Name the template and its version as the item does."""
+    ((identifier, template),) = made.pool.account.state.templates.items()
+    return f"{identifier}:{template.default}"
+
+
+@pytest.mark.shows("A73")
+@pytest.mark.parametrize("forged", [pytest.param(each, id=f"A73-{each}") for each in _FOREIGN])
+def test_an_item_that_no_run_has_written_launches_no_more_than_the_minimum(forged: str) -> None:
+    """And does not keep the next runs from launching it."""
+    made = world()
+    pool = made.pool
+    pending = {"token": "a", "label": "warm-5-large", "count": 2, "usageClass": "on-demand", "at": pool.in_time(-200)}
+    unready = {"i-0123456789abcdef0": {"resourceClass": "large", "at": "2099-01-01T00:00:00Z"}}
+    value = {
+        "version": _key(made),
+        "proven": True,
+        "unready": unready,
+        "pending": {"large": {**pending, **_FOREIGN[forged]}},
+    }
+    pool.table.put(records.item(records.METADATA, names.WARM_POOL_IDENTIFIER, pool.account.clock.now(), value=value))
+    for _ in range(2):
+        made.later()
+    _require_minimum(made, 2)
+
+
+def test_a_launch_of_a_killed_run_is_not_repeated_once_the_minimum_is_lower() -> None:
+    made = world(min_idle=(("large", 2), ("xlarge", 1)))
+    crashed(made.pool, CrashAt(_call("ec2:CreateFleet"), "before"))
+    made.later(min_idle=(("large", 1),))
+    made.later(min_idle=(("large", 1),))
+    _require_minimum(made, 1)

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from refresh.engine.change import Done, Postponed, Skipped
 from refresh.engine.registration import Item, Registration
-from refresh.pool import names, warm_pool_item
+from refresh.pool import lifecycle, names, warm_pool_item
 from refresh.pool.permissions import LAUNCHES, STATE_TABLE, Needs
 from refresh.reconciler.garbage_collector import GarbageCollector
 from refresh.reconciler.launch_template import LaunchTemplate
@@ -60,14 +60,14 @@ class WarmPool:
             return Actual()
         collected = self.collected()
         stored = self.metadata.read(names.WARM_POOL_IDENTIFIER).get("value")
-        role = observe.role_id(self.metadata)
+        role, now = observe.role_id(self.metadata), self._now(collected)
         actual = Actual(
             collected=collected,
             template=self.template(),
             stored=stored,
-            state=warm_pool_item.from_value(stored),
+            state=warm_pool_item.from_value(stored).until(now + lifecycle.LARGEST_SKEW),
             records={each.id: each for each in collected.records},
-            looked_at=self._now(collected),
+            looked_at=now,
             signals_expire=not role,
         )
         seen = self.progress.onto(actual)

@@ -186,8 +186,22 @@ def _recorded(actual: Actual, now: datetime) -> Iterator[Record]:
 def _without_old(desired: DesiredState, state: WarmState, now: datetime) -> WarmState:
     """Forget launches that are not repeated any more."""
     known = {each.name for each in desired.resource_classes}
-    old = [name for name, each in state.pending.items() if now - each.at > PENDING_FOR or name not in known]
+    old = [
+        name
+        for name, each in state.pending.items()
+        if name not in known
+        or now - each.at > PENDING_FOR
+        or (now - each.at > ANOTHER_RUN_FOR and not _may_be_repeated(desired, name, each))
+    ]
     return state.without(*old)
+
+
+def _may_be_repeated(desired: DesiredState, name: str, pending: Pending) -> bool:
+    """Whether a launch is one of a run that has died, and no larger than the minimum.
+
+    The minimum may be lower by now, and somebody may have written the item who is no run.
+    """
+    return pending.count <= dict(desired.min_idle).get(name, 0) and names.warm_class(pending.label, (name,)) == name
 
 
 def _state_written(actual: Actual, tidied: WarmState, begun: Iterable[Launch]) -> Iterator[WriteState]:

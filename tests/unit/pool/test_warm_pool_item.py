@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,3 +64,15 @@ def test_a_write_requires_what_was_read() -> None:
     assert "attribute_not_exists" in warm_pool_item.unchanged(None)["ConditionExpression"]
     wire = warm_pool_item.to_wire(STATE)
     assert warm_pool_item.unchanged(wire)["ExpressionAttributeValues"] == {":before": wire}
+
+
+@pytest.mark.parametrize(
+    ("latest", "left"),
+    [
+        (NOW, STATE),
+        (NOW - timedelta(minutes=1), evolve(STATE, pending={})),
+        (NOW - timedelta(minutes=6), evolve(STATE, unready={}, pending={})),
+    ],
+)
+def test_what_was_begun_later_is_left_out(latest: datetime, left: WarmState) -> None:
+    assert STATE.until(latest) == left
