@@ -82,6 +82,21 @@ def test_after_a_forced_cancel_one_refresh_ends_the_machine_by_its_own_agent() -
     settle(stage.pool)
 
 
+def test_a_provision_that_outlives_its_run_leaves_its_machine_for_less_than_the_maximum_runtime() -> None:
+    """The run was cancelled by force, which does not stop a refresh that rescues its jobs either."""
+    stage = Stage(worlds.pool_with_settings())
+    stage.pool.account.state.runs[RUN] = WorkflowRun(id=RUN, attempt=1)
+    end(stage.pool)
+    assert watched_provision(stage, evolve(PROVISION, max_runtime=timedelta(hours=6))).available
+    (machine,) = left(stage.pool)
+    for _ in range(4):
+        stage.pass_time(600)
+        watched(stage.pool, Watch())
+    stage.pass_time(90)
+    assert machine not in stage.pool.alive
+    settle(stage.pool)
+
+
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_crash_at_any_call_is_repaired_by_the_next_run(world: str, tally: Tally) -> None:
     """Before its effect and after it."""

@@ -32,8 +32,10 @@ COMPLETED_FOR = timedelta(minutes=2)
 WRITTEN_AFTER = timedelta(minutes=1)
 """How long after its run's completion a record may have been written: processes end later, and clocks differ.
 
-A record that was written later is held by something else than that run, such as a later attempt.
+A record that was written later may be held by something else than that run, such as a later attempt.
 """
+LATEST_SEEN_AFTER = timedelta(minutes=30)
+"""How long after that write GitHub shows any later attempt; if it shows none, a process of the ended run wrote."""
 _HELD = frozenset((lifecycle.RUNNING, lifecycle.CLAIMED, lifecycle.CREATED))
 _LABEL = re.compile(r"([1-9][0-9]{0,19})(?:-[A-Za-z0-9_.]{1,40})?")
 
@@ -83,7 +85,7 @@ def _marks(actual: Actual, now: datetime) -> Iterator[Mark]:
         first, second = actual.runs.get(run_id), actual.again.get(run_id)
         if not (first and second and first.attempt == second.attempt and is_over(first, now) and is_over(second, now)):
             continue
-        if record.id not in actual.busy and _is_held(record, now) and _written_before(record, second):
+        if record.id not in actual.busy and _is_held(record, now) and _written_for(record, second, now):
             yield Mark(record, Reason.ABANDONED, now, completed_at=second.completed_at)
 
 
@@ -111,10 +113,16 @@ def _is_held(record: records.InstanceRecord, now: datetime) -> bool:
     )
 
 
-def _written_before(record: records.InstanceRecord, run: WorkflowRun) -> bool:
-    """Whether nothing has written the record since its run ended, such as a provision of a later attempt."""
+def _written_for(record: records.InstanceRecord, run: WorkflowRun, now: datetime) -> bool:
+    """Whether the run wrote the record last, and no provision of a later attempt.
+
+    A run that is cancelled by force does not stop a provision, nor a refresh that rescues its jobs: these may write
+    minutes later.
+    """
     written = records.read_time(record.updated_at)
-    return written is not None and run.completed_at is not None and written - run.completed_at <= WRITTEN_AFTER
+    if written is None or run.completed_at is None:
+        return False
+    return written - run.completed_at <= WRITTEN_AFTER or now - written > LATEST_SEEN_AFTER
 
 
 def _notes(actual: Actual) -> Iterator[str]:
