@@ -41,8 +41,12 @@ def leaving(record: InstanceRecord, report: Report, *, looked_at: datetime, seen
 
 
 def never_served(record: InstanceRecord) -> bool:
-    """Whether no run has ever had the machine."""
-    return record.state == lifecycle.CREATED or (bool(record.fresh_for) and record.fresh_for == record.threshold)
+    """Whether no run has ever had the machine.
+
+    A release sets a time of its own, which may be the same second as that of before.
+    """
+    fresh = bool(record.fresh_for) and record.fresh_for == record.threshold and not record.last_run_id
+    return record.state == lifecycle.CREATED or fresh
 
 
 def _has_left(record: InstanceRecord, report: Report, looked_at: datetime, *, signals_expire: bool) -> bool:

@@ -68,3 +68,9 @@ def test_the_signal_of_before_the_record_counts_after_two_minutes() -> None:
     assert _ready(served, left, looked_at=NOW + timedelta(seconds=121))
     assert _ready(evolve(served, last_run_id="42"), left)
     assert _ready(evolve(served, updated_at=""), left)
+
+
+def test_a_release_in_the_second_that_a_new_machine_had_until_makes_it_no_new_one() -> None:
+    """Runs with `reuse: false` must not get it."""
+    assert readiness.never_served(WARM)
+    assert not readiness.never_served(evolve(WARM, last_run_id="42", released_at=wire_time(NOW)))

@@ -122,6 +122,7 @@ def test_what_others_took_or_this_run_gave_up_is_not_claimed_again() -> None:
         ({"state": "created"}, True),
         ({"fresh_for": AHEAD}, True),
         ({"fresh_for": wire_time(NOW)}, False),
+        ({"fresh_for": AHEAD, "last_run_id": "42"}, False),
         ({}, False),
     ],
 )
