@@ -13,6 +13,7 @@ from refresh import errors
 from refresh.pool import records
 from refresh.ports import WorkflowRun
 from tests.fakes.memory.account import Watch
+from tests.fakes.memory.github import GitHub
 from tests.simulation import abandoned_worlds as worlds
 from tests.simulation.abandoned_breakages import BREAKAGES
 from tests.simulation.abandoned_worlds import WORLDS, build, end, kept, left, run_again
@@ -39,6 +40,7 @@ from tests.simulation.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from refresh.pool.names import Repository
     from tests.simulation.pool import Pool
 
 KINDS = (errors.Unavailable, errors.Throttled, errors.PermissionDenied, errors.CredentialsExpired, errors.Rejected)
@@ -130,6 +132,21 @@ def test_a_github_that_fails_ends_nothing_and_fails_no_run(kind: type[errors.Api
     assert watched(pool, FailAlways(operation, "before", kind)).exit_code == 0
     assert kept(pool) == before
     _finish(pool)
+
+
+def test_an_answer_without_sense_about_one_run_keeps_no_other_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = GitHub.run
+
+    def answer(github: GitHub, repository: Repository, run_id: str) -> WorkflowRun:
+        if run_id == worlds.UNKNOWN:
+            raise errors.Unavailable("github:GetRun", "Unexpected", "a run in the answer has no id.")
+        return asked(github, repository, run_id)
+
+    monkeypatch.setattr(GitHub, "run", answer)
+    pool = build("next to others").pool
+    assert watched(pool, Watch()).exit_code == 0
+    assert not left(pool)
+    assert worlds.UNKNOWN in kept(pool).values()
 
 
 def _numbers(world: str) -> list[int]:

@@ -25,7 +25,7 @@ class Actual:
     again: Mapping[str, WorkflowRun] = field(factory=dict)
     """By id: what GitHub answered about a completed run after its runners had been listed."""
     absent: Mapping[str, errors.ApiError] = field(factory=dict)
-    """By id: GitHub's refusals of runs that it does not know, or that the token may not read."""
+    """By id: GitHub's answers about runs that it does not know, that the token may not read, or that make no sense."""
     silence: errors.ApiError | None = None
     """Why GitHub was not asked any further."""
     unasked: int = 0

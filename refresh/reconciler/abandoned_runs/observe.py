@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 AT_ONCE = 8
 """Questions under way at the same time."""
-_ABSENT = "404"
+_OF_ONE_RUN = frozenset(("404", "Unexpected"))
+"""The codes of answers that say nothing about other runs: GitHub does not know it, or describes it without sense."""
 _OUT_OF_TIME = Unchecked("the run's time was over before GitHub was asked about every run", wholly=False)
 
 
@@ -91,7 +92,7 @@ def _ask(runs: WorkflowRuns, sender: Sender, repository: names.Repository, ids: 
             answer = _answer(future)
             if not isinstance(answer, errors.ApiError):
                 found[each] = answer
-            elif answer.code == _ABSENT:
+            elif answer.code in _OF_ONE_RUN:
                 absent[each] = answer
             else:
                 failures.append(answer)
