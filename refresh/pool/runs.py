@@ -190,7 +190,7 @@ def lease(table: str, request: RunRequest, now: datetime) -> dict[str, Any]:
     ]
     names, values = _used("value", "attempt", "result", "deadline"), {}
     if not request.rescues:
-        free.append("(#value.#result = :provided AND #value.#rescues > :never)")
+        free.append("(#value.#result = :provided AND #value.#rescues > :never AND #value.#attempt = :attempt)")
         names, values = {**names, **_used("rescues")}, {":provided": {"S": PROVIDED}, ":never": {"N": "0"}}
     return {
         **_put(table, request, now, {"result": "", ASKED_AT: records.wire_time(request.asked_at)}),

@@ -17,7 +17,7 @@ from refresh.pool import records
 from refresh.pool.usage import UsageClass
 
 VALUE = (
-    "M {version: S, proven: BOOL, launches: N, unready: M {<instance>: M {resourceClass: S, at: S}}, "
+    "M {version: S, proven: BOOL, unproven: N, launches: N, unready: M {<instance>: M {resourceClass: S, at: S}}, "
     "pending: M {<class>: M {token: S, label: S, count: N, usageClass: S, at: S}}}"
 )
 """The types of its value, in DynamoDB's letters."""
@@ -53,6 +53,8 @@ class WarmState:
     """The template and its version that `proven` and `unready` are about."""
     proven: bool = False
     """Whether a machine of this version has become ready."""
+    unproven: int = 0
+    """How many versions in a row before this one were launched from without a machine that became ready."""
     launches: int = 0
     """How many launches there were; makes every value of the item another one."""
     unready: Mapping[str, Unready] = field(factory=dict)
@@ -62,7 +64,10 @@ class WarmState:
 
     def of(self, version: str) -> WarmState:
         """Return what is known of this version of the template; launches that are pending stay."""
-        return self if version == self.version else evolve(self, version=version, proven=False, unready={})
+        if version == self.version:
+            return self
+        unproven = 0 if self.proven else self.unproven + bool(self.unready)
+        return evolve(self, version=version, proven=False, unproven=unproven, unready={})
 
     def until(self, latest: datetime) -> WarmState:
         """Return it without what was begun later, which no run can have written: it would never be over."""
@@ -81,6 +86,7 @@ def to_value(state: WarmState) -> dict[str, object]:
     return {
         "version": state.version,
         "proven": state.proven,
+        "unproven": state.unproven,
         "launches": state.launches,
         "unready": {
             identifier: {"resourceClass": each.resource_class, "at": records.wire_time(each.at)}
@@ -113,6 +119,7 @@ def from_value(wire: Mapping[str, Any] | None) -> WarmState:
     return WarmState(
         version=records.text(value, "version") or "",
         proven=records.truth(value, "proven") is True,
+        unproven=max(records.number(value, "unproven") or 0, 0),
         launches=records.number(value, "launches") or 0,
         unready={
             identifier: each

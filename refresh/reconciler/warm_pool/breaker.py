@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_FAILURES = 3
 """How many launches may fail in a row, and how many machines are launched from a version that is not proven."""
+MOST_VERSIONS = 3
+"""After so many versions in a row that were not proven none is launched from: something keeps changing the template."""
 _UNLIMITED = 1_000_000
 
 
@@ -38,7 +40,12 @@ class Breaker:
     @property
     def open(self) -> bool:
         """Whether nothing is launched any more."""
-        return len(self.failed) >= MOST_FAILURES
+        return len(self.failed) >= MOST_FAILURES or self.changing
+
+    @property
+    def changing(self) -> bool:
+        """Whether the template changes before a machine of it can become ready."""
+        return not self.proven and self.state.unproven >= MOST_VERSIONS
 
     @property
     def allowance(self) -> int:
@@ -60,6 +67,6 @@ def judged(actual: Actual, now: datetime) -> Breaker:
         latest = max(state.unready[each].at for each in ready)
         forgotten = {*ready, *(each for each in failed if state.unready[each].at <= latest)}
         left = {each: launch for each, launch in state.unready.items() if each not in forgotten}
-        state, failed = evolve(state, proven=True, unready=left), [each for each in failed if each in left]
+        state, failed = evolve(state, proven=True, unproven=0, unready=left), [each for each in failed if each in left]
     proven = state.proven or census.proves_version(actual)
     return Breaker(state=state, proven=proven, failed=tuple(failed))

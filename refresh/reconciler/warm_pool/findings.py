@@ -62,13 +62,23 @@ def faults(actual: Actual) -> Iterator[str]:
 
 
 def broken(actual: Actual, known: Breaker) -> str:
-    """Say that no machine of this version becomes ready."""
+    """Say that no machine of this version becomes ready, or of any version before it."""
+    deletion = (
+        f"once you delete the item {names.WARM_POOL_IDENTIFIER} (key TYPE#METADATA, ID#{names.WARM_POOL_IDENTIFIER}) "
+        "from the table."
+    )
+    if known.changing:
+        return (
+            f"{known.state.unproven} versions of the launch template in a row were replaced before a machine of them "
+            "became ready, so no more are launched. If two workflows refresh this pool, give both the same inputs, and "
+            "keep what differs in each run out of pre-runner-script. Launches go on once a machine of the current "
+            f"version works for a run, or {deletion}"
+        )
     return (
         f"{enumerated(sorted(known.failed))}: launched from version {actual.template.version} of the launch template, "
         f"and none became ready within {lifecycle.BOOTS_WITHIN.seconds // 60} minutes, so no more are launched. Read "
         "their logs (aws ec2 get-console-output --latest --instance-id ...), and correct pre-runner-script, ami or the "
-        f"network. Launches go on with the next version of the template, or once you delete the item "
-        f"{names.WARM_POOL_IDENTIFIER} (key TYPE#METADATA, ID#{names.WARM_POOL_IDENTIFIER}) from the table."
+        f"network. Launches go on with the next version of the template, or {deletion}"
     )
 
 

@@ -76,3 +76,13 @@ def test_a_write_requires_what_was_read() -> None:
 )
 def test_what_was_begun_later_is_left_out(latest: datetime, left: WarmState) -> None:
     assert STATE.until(latest) == left
+
+
+def test_versions_in_a_row_that_no_machine_proved_are_counted() -> None:
+    first = evolve(STATE, proven=False)
+    second = first.of("lt-1:4")
+    assert (second.unproven, second.of("lt-1:5").unproven) == (1, 1)
+    third = evolve(second, unready=STATE.unready).of("lt-1:5")
+    assert third.unproven == 2
+    assert evolve(third, proven=True).of("lt-1:6").unproven == 0
+    assert warm_pool_item.from_value(warm_pool_item.to_wire(third)) == third

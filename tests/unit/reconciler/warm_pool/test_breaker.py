@@ -56,3 +56,13 @@ def test_machines_that_boot_have_not_failed() -> None:
 def test_a_machine_of_a_run_proves_the_version_without_a_word_in_the_item() -> None:
     known = breaker.judged(actual(record(0, "running", run_id="88")), NOW)
     assert (known.proven, known.state.proven) == (True, False)
+
+
+def test_a_template_that_changes_in_every_run_costs_three_versions_and_no_more() -> None:
+    """Each change would otherwise begin anew."""
+    state = WarmState(version="lt-ours:2", unproven=2, unready=unready(0))
+    stopped = breaker.judged(actual(state=state), NOW)
+    assert (stopped.changing, stopped.open, stopped.allowance) == (True, True, 0)
+    assert not breaker.judged(actual(state=evolve(state, unproven=1)), NOW).open
+    proven = actual(record(0, "running", run_id="88"), state=state)
+    assert not breaker.judged(proven, NOW).open
