@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 from refresh.pool import names, records
 from tests.fakes.desired import OTHER_IMAGE
@@ -111,6 +113,21 @@ def test_a_script_that_never_comes_up_costs_three_machines_and_then_none(fault: 
     assert all(each in message for each in made.launched)
     assert "version 1 of the launch template" in message
     assert made.pool.alive == []
+
+
+@pytest.mark.parametrize("fault", [Fault.SCRIPT_FAILS, None], ids=["script fails", "script works"])
+def test_a_template_that_changes_in_every_run_costs_the_machines_of_three_versions(fault: Fault | None) -> None:
+    """As two workflows with different inputs make it."""
+    made = world()
+    made.stage.pace = Pace(fault=fault)
+    made.refresh()
+    images = itertools.cycle([OTHER_IMAGE, made.pool.desired.image])
+    for _ in range(12):
+        made.pool.desired = evolve(made.pool.desired, image=next(images))
+        last = made.later()
+    assert len(made.launched) <= 6
+    if fault:
+        assert "3 versions of the launch template in a row" in " ".join(last.refusals)
 
 
 def test_another_version_of_the_template_is_tried_anew() -> None:
