@@ -96,8 +96,12 @@ def test_a_plan_says_that_the_day_would_be_shown_and_shows_and_writes_nothing(re
     assert (refreshed.aws.writes, len(refreshed.aws.calls)) == ([], NO_CHANGE)
 
 
-def test_history_that_cannot_be_read_is_a_warning_with_the_command_that_shows_it(refreshed: World, at: str) -> None:
-    denied, queries = refusal(QUERY, "AccessDeniedException"), itertools.count()
+@pytest.mark.shows("F35z")
+@pytest.mark.parametrize("code", ["AccessDeniedException"], ids=["F35z"])
+def test_history_that_cannot_be_read_is_a_warning_with_the_command_that_shows_it(
+    refreshed: World, at: str, code: str
+) -> None:
+    denied, queries = refusal(QUERY, code), itertools.count()
     # The first one is the collector's, for which the summary waits.
     refreshed.aws.before_call = lambda call: denied if call == QUERY and next(queries) else None
     report = refreshed.refresh(daily_summary=at)

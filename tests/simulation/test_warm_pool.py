@@ -55,7 +55,8 @@ def test_a_busy_run_launches_promotes_and_keeps() -> None:
     _require_minimum(made, 3)
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.shows("F35w")
+@pytest.mark.parametrize("name", [pytest.param(each, id=f"F35w-{each}") for each in WORLDS])
 def test_a_crash_at_any_call_leaks_nothing_and_launches_nothing_twice(name: str, tally: Tally) -> None:
     """Two runs later all is as without the crash: the first one repeats the launch of the one that died."""
     build, number = WORLDS[name]
@@ -71,7 +72,8 @@ def test_a_crash_at_any_call_leaks_nothing_and_launches_nothing_twice(name: str,
         tally.add("crashes of a run that launches waiting machines")
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.shows("F35x")
+@pytest.mark.parametrize("name", [pytest.param(each, id=f"F35x-{each}") for each in WORLDS])
 def test_two_runs_at_once_launch_the_minimum_once(name: str, tally: Tally) -> None:
     """The second one runs while the first one is at any of its calls."""
     build, number = WORLDS[name]
@@ -101,7 +103,8 @@ def test_a_crash_during_another_run_launches_nothing_twice(name: str, tally: Tal
         tally.add("crashes during a run that launches waiting machines")
 
 
-@pytest.mark.parametrize("fault", [Fault.SCRIPT_FAILS, Fault.NEVER_BOOTS])
+@pytest.mark.shows("F35y")
+@pytest.mark.parametrize("fault", [Fault.SCRIPT_FAILS, Fault.NEVER_BOOTS], ids=["F35y-script", "F35y-boot"])
 def test_a_script_that_never_comes_up_costs_three_machines_and_then_none(fault: Fault) -> None:
     made = world(min_idle=(("large", 2), ("xlarge", 5)))
     made.stage.pace = Pace(fault=fault)
@@ -121,13 +124,12 @@ def test_a_template_that_changes_in_every_run_costs_the_machines_of_three_versio
     made = world()
     made.stage.pace = Pace(fault=fault)
     made.refresh()
-    images = itertools.cycle([OTHER_IMAGE, made.pool.desired.image])
-    for _ in range(12):
-        made.pool.desired = evolve(made.pool.desired, image=next(images))
-        last = made.later()
+    refusals: tuple[str, ...] = ()
+    for image in itertools.islice(itertools.cycle([OTHER_IMAGE, made.pool.desired.image]), 12):
+        made.pool.desired = evolve(made.pool.desired, image=image)
+        refusals = made.later().refusals
     assert len(made.launched) <= 6
-    if fault:
-        assert "3 versions of the launch template in a row" in " ".join(last.refusals)
+    assert ("3 versions of the launch template in a row" in " ".join(refusals)) is bool(fault)
 
 
 def test_another_version_of_the_template_is_tried_anew() -> None:
