@@ -39,6 +39,7 @@ def test_an_expired_instance_ends_and_its_history_stays(refreshed: World, client
     assert abs(expires_in - 30 * 24 * 3600) < 60
     assert in_minutes(-1) < ended_at <= in_minutes(0)
     assert history.pop("updatedAt")["S"] >= ended_at
+    assert in_minutes(-5) < history.pop("launchedAt")["S"] <= ended_at
     assert history == {
         **records.key(records.HISTORY, instance_id),
         "entityType": {"S": "HISTORY"},
@@ -51,6 +52,7 @@ def test_an_expired_instance_ends_and_its_history_stays(refreshed: World, client
         "resourceClass": {"S": "large"},
         "instanceType": {"S": "t3.micro"},
         "usageClass": {"S": "on-demand"},
+        "busySeconds": {"N": "0"},
     }
 
 

@@ -127,10 +127,10 @@ def test_without_a_later_attempt_two_questions_are_asked(stranded: ProvisionWorl
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((401, b"{}"), "github-token is wrong, revoked or expired"),
+        ((401, b"{}"), "workflow-token is wrong, revoked or expired"),
         ((403, b'{"message": "Resource not accessible by integration"}'), "permissions: actions: read"),
         ((404, b'{"message": "Not Found"}'), "permissions: actions: read"),
-        ((429, b"{}"), "Run the job again in some minutes"),
+        ((429, b"{}"), "The next run asks again"),
         ((500, b"oops"), "Unavailable"),
         ((200, b"<html>"), "Unavailable"),
         ((200, b"[]"), "the answer has no list"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from refresh.inputs.table import SECRETS
 from tests import suites
 from tests.container import workflow
 from tests.fakes import canaries
@@ -38,7 +39,7 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
             "AWS_ENDPOINT_URL": world.aws.url,
             **world.github.offered,
         }
-        inputs = {name: value for name, value in world.inputs.items() if name != "github-token"} | changed
+        inputs = {name: value for name, value in world.inputs.items() if name not in SECRETS} | changed
         made = workflow.adapted(workflow.of_the_readme(), given, inputs)
         done = workflow.run(folder, made, str(world.repository), world.github.url)
         left = folder / "outputs.json"

@@ -60,6 +60,8 @@ def _fails(operation: str) -> list[str]:
 def _fails_in(pool: Pool, operation: str) -> list[str]:
     """Name the components that fail; the settings need the others if the table does not record them yet."""
     failing = _fails(operation)
+    if operation == "dynamodb:BatchGetItem" and pool.desired.daily_summary:
+        failing = [*failing, "daily summary"]
     recorded = TABLE in pool.account.state.tables and pool.table.of(records.SETTINGS)
     if recorded or operation in TAGS or DOORS in failing or {*failing}.isdisjoint(GATED[1:]):
         return failing

@@ -150,9 +150,9 @@ def test_with_refresh_launches_json_a_run_keeps_the_minimum(asked: World) -> Non
     assert [*asked.states(asked.clients()).values()] == ["running"]
 
 
-@pytest.mark.parametrize("action", sorted({*policies.actions(LAUNCHES)}))
+@pytest.mark.parametrize("action", sorted({*policies.actions(LAUNCHES)} - {"sqs:SendMessage"}))
 def test_an_action_that_is_missing_for_the_minimum_is_named_and_fails_the_run(asked: World, action: str) -> None:
-    """Everything else is done."""
+    """Everything else is done. Only a rescue of stranded jobs offers machines to the original action."""
     key = policies.credentials(asked.aws, policies.enforceable(policies.together(REFRESH, LAUNCHES), without=(action,)))
     if action in CHECKED_BY_EC2:
         asked.aws.market.deny(f"User: arn:aws:iam::{ACCOUNT_ID}:user/refresh is not authorized to perform: {action}")

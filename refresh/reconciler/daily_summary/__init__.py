@@ -46,7 +46,9 @@ class DailySummary:
     """Reads the history once this run has to show it."""
 
     def observe(self) -> Actual:
-        """Return the stored day; the history as well once this run has written the day."""
+        """Return the stored day; the history as well once this run has written the day. Without the input, nothing."""
+        if self.desired.daily_summary is None:
+            return Actual()
         actual = Actual(self.metadata.read(names.DAILY_SUMMARY_IDENTIFIER).get("value"))
         if not self.history.begun:
             return actual

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from refresh.engine.change import Plan
+from refresh.engine.change import Plan, Unchecked
 from refresh.pool import records
 from refresh.reconciler.daily_summary.changes import ShowSummary
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 SHOWN = timedelta(hours=24)
 """How far the summary looks back."""
 _DAY = timedelta(days=1)
+_SWITCHED_OFF = Unchecked("daily-summary is not set", due=False)
 
 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[ShowSummary]:
     """Plan to show the summary if its time has passed since it was shown last."""
     if desired.daily_summary is None:
-        return Plan()
+        return Plan(unchecked=_SWITCHED_OFF)
     day = due(desired.daily_summary, now)
     warnings = (actual.unread,) if actual.unread else ()
     changes = () if _was_shown(actual.stored, day) else (ShowSummary(day, actual.stored),)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from refresh.engine.change import Plan
+from refresh.engine.change import Plan, Unchecked
 from refresh.pool import launch, lifecycle, names
 from refresh.pool.warm_pool_item import Pending, Unready
 from refresh.reconciler.warm_pool import breaker, census, findings
@@ -34,6 +34,7 @@ PENDING_FOR = timedelta(minutes=50)
 """For how long a launch is repeated: an agent without a record ends its machine after an hour."""
 MOST_AT_ONCE = 98
 """How many machines of a class a run launches at most: their records and the item fit into one transaction."""
+_SWITCHED_OFF = Unchecked("min-idle is not set", due=False)
 
 
 @frozen(kw_only=True)
@@ -77,7 +78,7 @@ def _undecided(desired: DesiredState, actual: Actual, name: str, now: datetime) 
 def plan(desired: DesiredState, actual: Actual, now: datetime) -> Plan[WarmChange]:
     """Plan what is due; `now` is AWS's time."""
     if not desired.min_idle:
-        return Plan()
+        return Plan(unchecked=_SWITCHED_OFF)
     if findings.skewed(actual):
         return Plan(refusals=(findings.skew_message(actual),))
     known = breaker.judged(actual, now)

@@ -90,6 +90,15 @@ def test_a_label_whose_item_is_gone_again_is_still_that_of_another() -> None:
         look.require_lease(pools.desired(), clients_of(pool), pool.account.clock, known)
 
 
+def test_a_label_for_which_a_refresh_provides_at_this_moment_is_refused_with_what_to_do_then() -> None:
+    pool = world().pool
+    _first(pool)
+    item = pool.table.items[f"TYPE#{records.RUN}", "ID#77"]
+    item["value"]["M"]["rescues"] = {"N": "1"}
+    with pytest.raises(errors.Taken, match=r"a refresh provides .* If they get none, run this job again\."):
+        look.require_label(pools.desired(), clients_of(pool), "this job")
+
+
 def test_single_machines_are_read_as_they_are_now() -> None:
     pool = world().pool
     machine, silent = warm(pool), warm(pool)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refresh import errors
-from refresh.engine.change import Plan
+from refresh.engine.change import Plan, Unchecked
 from refresh.pool import lifecycle
 from refresh.pool.launch_causes import Cause
 from refresh.pool.ownership import TemplateIds
@@ -54,7 +54,7 @@ def _of(plan: Plan[WarmChange], *kinds: type[WarmChange]) -> list[str]:
 
 
 def test_without_a_minimum_nothing_is_planned() -> None:
-    assert _plan(actual(record()), min_idle=()) == Plan()
+    assert _plan(actual(record()), min_idle=()) == Plan(unchecked=Unchecked("min-idle is not set", due=False))
 
 
 def test_enough_machines_with_enough_time_need_nothing() -> None:

@@ -104,7 +104,7 @@ def test_without_a_minimum_it_waits_for_nothing_and_calls_nothing() -> None:
         WarmPool(made.desired, made.ec2, made.sender, made.metadata, never, never),
         Run(mode=Mode.APPLY, clock=pool.account.clock),
     ).report
-    assert (report.status, pool.account.calls) == ("as desired", [])
+    assert (report.status, pool.account.calls) == ("not checked", [])
 
 
 def test_a_satisfied_minimum_costs_no_call() -> None:
