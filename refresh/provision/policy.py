@@ -255,12 +255,21 @@ def _provided(
     for each in wanted:
         if each.state != lifecycle.RUNNING:
             yield Start(desired.label, each, now + runtime, now)
-        elif each.expires and each.expires < now + runtime - _RENEWED_AFTER:
+        elif _is_of_before(actual, each) or (each.expires and each.expires < now + runtime - _RENEWED_AFTER):
             yield Renew(desired.label, each, now + runtime, now)
     for each in (*held.ready, *held.registered, *held.waiting):
         if each not in wanted:
             yield GiveUp(each.id, back=True, why=findings.SURPLUS)
     yield Conclude(request, PROVIDED, now, answers.provided(actual, [each.id for each in wanted]))
+
+
+def _is_of_before(actual: Actual, record: InstanceRecord) -> bool:
+    """Whether a machine works since an earlier attempt.
+
+    A refresh may be about to end it, since the run was over. Of its mark and the renewal only one succeeds.
+    """
+    since = read_time(record.updated_at)
+    return since is None or since < actual.began_at.replace(microsecond=0)
 
 
 def _answered(desired: DesiredProvision, request: RunRequest, actual: Actual, held: _Held, now: datetime) -> Step:

@@ -336,3 +336,11 @@ def test_a_step_always_changes_something_waits_looks_or_is_the_last(  # noqa: PL
     concluded = [each for each in step.changes if isinstance(each, Conclude)]
     assert len(concluded) <= 1
     assert not (concluded and begun)
+
+
+@pytest.mark.parametrize(("seconds", "renewed"), [(-1, True), (0, False)])
+def test_a_machine_of_an_earlier_attempt_is_renewed_even_if_it_has_all_its_time(seconds: int, *, renewed: bool) -> None:
+    """A refresh may be about to end it, since the run was over: of its mark and the renewal only one succeeds."""
+    ready = record(0, "running", threshold=RENEWED, updated_at=wire_time(after(seconds)))
+    kinds = [(Renew, IDS[0])] * renewed
+    assert _kinds(_plan(pools.actual(ready))) == [*kinds, (Conclude, RUN)]
