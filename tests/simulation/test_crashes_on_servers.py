@@ -28,7 +28,12 @@ def test_a_crash_at_any_call_to_the_servers_is_repaired(name: str, servers: Worl
     for number, phase in tally.sampled(list(itertools.product(range(len(quiet.calls)), PHASES)), EVERY):
         world = build(servers, name)
         before = instances(world)
-        with pytest.raises(Crash):
-            run(world, Boundary(number, phase))
+        boundary = Boundary(number, phase)
+        try:
+            run(world, boundary)
+        except Crash:
+            tally.add("single crashes on servers")
+        else:
+            # The first run has repeated a call that a busy emulator did not answer in time.
+            assert number >= len(boundary.calls)
         settle(world, before)
-        tally.add("single crashes on servers")
