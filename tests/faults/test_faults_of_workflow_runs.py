@@ -81,15 +81,6 @@ def _settled(world: World, clients: Clients, held: list[str]) -> None:
         pytest.param(202, b"", {}, "no usable answer", id="F25a-202"),
         pytest.param(200, b"<html>log in</html>", {}, "no usable answer", id="F25a-html"),
         pytest.param(200, b"", {}, "no usable answer", id="F25a-empty"),
-        pytest.param(200, b"{}", {}, "no id or no attempt", id="F25a-nothing"),
-        pytest.param(200, b'[{"id": 4711}]', {}, "no id or no attempt", id="F25a-list"),
-        pytest.param(
-            200,
-            b'{"id": 5, "run_attempt": 1, "status": "completed", "updated_at": "2020-01-31T09:05:00Z"}',
-            {},
-            "describes another run",
-            id="F25a-another",
-        ),
     ],
 )
 @pytest.mark.usefixtures("slept")
@@ -110,6 +101,31 @@ def test_a_github_that_does_not_say_whether_runs_are_over_ends_nothing(  # noqa:
     assert canaries.PAT not in note
     tries = 3 if status in {500, 503} else 1
     assert len(refreshed.github.calls) == observe.AT_ONCE * tries
+    _settled(refreshed, clients, held)
+
+
+@pytest.mark.shows("F25a")
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b"{}", "no id or no attempt", id="F25a-nothing"),
+        pytest.param(b'[{"id": 4711}]', "no id or no attempt", id="F25a-list"),
+        pytest.param(
+            b'{"id": 5, "run_attempt": 1, "status": "completed", "updated_at": "2020-01-31T09:05:00Z"}',
+            "describes another run",
+            id="F25a-another",
+        ),
+    ],
+)
+def test_answers_that_make_no_sense_leave_the_machines_of_their_runs_alone(
+    refreshed: World, clients: Clients, held: list[str], body: bytes, words: str
+) -> None:
+    """The others are asked about all the same."""
+    refreshed.github.failure = 200, body
+    (note,) = _require_harmless(refreshed, clients, _refresh(refreshed))
+    assert note.startswith(f"run {FIRST}, ")
+    assert words in note
+    assert len(refreshed.github.calls) == MANY
     _settled(refreshed, clients, held)
 
 
