@@ -119,10 +119,12 @@ def _written_for(record: records.InstanceRecord, run: WorkflowRun, now: datetime
     A run that is cancelled by force does not stop a provision, nor a refresh that rescues its jobs: these may write
     minutes later.
     """
-    written = records.read_time(record.updated_at)
-    if written is None or run.completed_at is None:
-        return False
-    return written - run.completed_at <= WRITTEN_AFTER or now - written > LATEST_SEEN_AFTER
+    written, ended = records.read_time(record.updated_at), run.completed_at
+    return (
+        written is not None
+        and ended is not None
+        and (written - ended <= WRITTEN_AFTER or now - written > LATEST_SEEN_AFTER)
+    )
 
 
 def _notes(actual: Actual) -> Iterator[str]:

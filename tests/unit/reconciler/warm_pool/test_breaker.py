@@ -9,7 +9,7 @@ from attrs import evolve
 
 from refresh.pool.signals import Report, Signal
 from refresh.pool.warm_pool_item import WarmState
-from refresh.reconciler.warm_pool import breaker
+from refresh.reconciler.warm_pool import breaker, findings
 from tests.fakes.serial import NOW
 from tests.unit.reconciler.warm_pool.machines import IDS, KEY, READY, actual, instance, pending, record, unready
 
@@ -63,6 +63,9 @@ def test_a_template_that_changes_in_every_run_costs_three_versions_and_no_more()
     state = WarmState(version="lt-ours:2", unproven=2, unready=unready(0))
     stopped = breaker.judged(actual(state=state), NOW)
     assert (stopped.changing, stopped.open, stopped.allowance) == (True, True, 0)
+    message = findings.broken(actual(state=state), stopped)
+    assert message.startswith("3 versions of the launch template in a row were replaced")
+    assert "once you delete the item warm_pool" in message
     assert not breaker.judged(actual(state=evolve(state, unproven=1)), NOW).open
     proven = actual(record(0, "running", run_id="88"), state=state)
     assert not breaker.judged(proven, NOW).open
