@@ -33,7 +33,7 @@ class Breaker:
     state: WarmState
     """The item with what has been seen since it was written."""
     proven: bool = False
-    """Whether a machine of the version has become ready, whoever has launched it."""
+    """Whether a machine of the version has become ready; refresh need not have launched it."""
     failed: tuple[str, ...] = ()
     """Machines that were launched since the last one that became ready, and never did."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _BOOT_FAILURES = {SCRIPT_FAILED, REGISTRATION_FAILED}
 """An agent that cannot install the runner reports the latter."""
 _SERVING = {lifecycle.IDLE, lifecycle.CLAIMED, lifecycle.RUNNING}
-"""The states of machines that have been ready, whoever has written them."""
+"""The states of machines that have been ready."""
 
 
 @frozen(kw_only=True)
