@@ -1,4 +1,4 @@
-"""Pools with machines of runs: over and released by nobody, under way, run again, unknown to GitHub."""
+"""Pools with machines of runs: over but never released, under way, run again, unknown to GitHub."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class Day:
 
 
 def simulated(builds: int, minimum: int = 0, *, archived: bool = False, seed: str = "day") -> Figures:
-    """Let a day with so many builds pass; the same seed gives the same builds, whoever provisions."""
+    """Let a day with so many builds pass; the same seed gives the same builds, with our doors and the original's."""
     wanted = {"min_idle": (("large", minimum),)} if minimum else {}
     name = "archived action" if archived else f"`min-idle` {minimum}"
     return Day(draw(builds, seed), wanted, archived=archived).run(name)

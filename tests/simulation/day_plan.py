@@ -84,7 +84,7 @@ class Build:
 
 @frozen
 class DayPlan:
-    """What happens on a day, whoever provisions."""
+    """What happens on a day, with our doors or the original's."""
 
     builds: tuple[Build, ...]
     refreshes: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Jobs that wait for nothing get their machines within one refresh, whatever happens to it and whoever provides too."""
+"""Jobs that wait for nothing get machines within one refresh, even if it is killed or a job provides as well."""
 
 from __future__ import annotations
 

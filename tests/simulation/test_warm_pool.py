@@ -248,7 +248,7 @@ _FOREIGN: dict[str, dict[str, object]] = {
     "the label of a run": {"label": "77"},
     "a launch in the future": {"at": "2099-01-01T00:00:00Z"},
 }
-"""What no run of refresh writes into the item, but somebody who may write the table."""
+"""What no run of refresh writes into the item, but a job on a runner could."""
 
 
 def _key(made: WarmWorld) -> str:

@@ -87,7 +87,7 @@ def _look_at(run: WorkflowRun, actual: Actual, now: datetime, found: _Found) -> 
         known = actual.asked[label]
         if known is None:
             found.warnings.append(
-                f"jobs wait for {label}, but its item RUN in the table is unreadable, so nobody knows what they need: "
+                f"jobs wait for {label}, but its item RUN in the table is unreadable, so what they need is unknown: "
                 "run the provision job again."
             )
         elif known.free_for(run.attempt, now):

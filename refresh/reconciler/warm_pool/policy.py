@@ -200,7 +200,7 @@ def _without_old(desired: DesiredState, state: WarmState, now: datetime) -> Warm
 def _may_be_repeated(desired: DesiredState, name: str, pending: Pending) -> bool:
     """Whether a launch is one of a run that has died, and no larger than the minimum.
 
-    The minimum may be lower by now, and somebody may have written the item who is no run.
+    The minimum may be lower by now, and a job on a runner may have written the item.
     """
     return pending.count <= dict(desired.min_idle).get(name, 0) and names.warm_class(pending.label, (name,)) == name
 

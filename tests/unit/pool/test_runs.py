@@ -130,7 +130,7 @@ def test_a_whole_item_is_read_as_it_was_written(result: str) -> None:
     ],
 )
 def test_an_item_that_provision_never_writes_is_not_read(member: str, content: Any) -> None:
-    """Whoever may write to the table could make refresh launch whatever it says."""
+    """Otherwise anyone who can write to the table could choose what refresh launches."""
     item = runs.conclusion("table", REQUEST, PROVIDED, NOW)["Item"]
     item["value"]["M"][member] = content or {"NULL": True}
     assert runs.requested(item) is None

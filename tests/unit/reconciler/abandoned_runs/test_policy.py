@@ -175,7 +175,7 @@ def test_nothing_is_marked_whose_runner_is_busy_or_unknown(busy: frozenset[str] 
 
 @pytest.mark.parametrize(("minutes", "marked"), [(-50, True), (1, True), (29.9, True), (30, False), (50, False)])
 def test_nothing_is_marked_that_was_just_written_after_its_run_was_completed(minutes: float, *, marked: bool) -> None:
-    """Somebody may have provisioned for that label since; after half an hour GitHub would show the attempt."""
+    """A later attempt may have provisioned for that label since; after half an hour GitHub would show the attempt."""
     completed_at = NOW - timedelta(hours=1)
     run, record = over(completed_at=completed_at), held(updated_at=wire_time(completed_at + timedelta(minutes=minutes)))
     assert _marked(_actual(record, first=run, second=run)) == [ID] * marked
