@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refresh.pool import records
+
+if TYPE_CHECKING:
+    from refresh.pool.launch import LaunchedInstance
 
 CREATED = records.CREATED
 RUNNING = records.RUNNING
@@ -140,6 +143,34 @@ def put(table: str, identifier: str, written: Mapping[str, str | int], now: date
     """Build the first record of an instance, on condition that there still is none."""
     item = records.item(records.INSTANCE, identifier, now, **written)
     return {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
+
+
+def first_record(  # noqa: PLR0913 - the attributes of the record
+    table: str,
+    instance: LaunchedInstance,
+    run: str,
+    resource_class: str,
+    version: str,
+    *,
+    threshold: datetime,
+    launched_at: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Build the first record of an instance that was launched for a run, or to wait for one (`run` is empty then).
+
+    `version` is that of the launch template, for an instance of which EC2 did not report it.
+    """
+    written = {
+        "state": CREATED,
+        "runId": run,
+        "threshold": records.wire_time(threshold),
+        "resourceClass": resource_class,
+        "instanceType": instance.instance_type,
+        "usageClass": instance.usage_class,
+        "templateVersion": instance.template_version or version,
+        "launchedAt": records.wire_time(launched_at),
+    }
+    return put(table, instance.id, written, now)
 
 
 def delete(table: str, identifier: str) -> dict[str, Any]:

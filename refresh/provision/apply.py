@@ -109,14 +109,13 @@ def _update(table: str, change: Claim | Start | Renew) -> Any:
 
 
 def _put(table: str, version: str, change: Record) -> Any:
-    written = {
-        "state": lifecycle.CREATED,
-        "runId": change.label,
-        "threshold": records.wire_time(change.threshold),
-        "resourceClass": change.resource_class,
-        "instanceType": change.instance.instance_type,
-        "usageClass": change.instance.usage_class,
-        "templateVersion": change.instance.template_version or version,
-        "launchedAt": records.wire_time(change.launched_at),
-    }
-    return lifecycle.put(table, change.instance.id, written, change.at)
+    return lifecycle.first_record(
+        table,
+        change.instance,
+        change.label,
+        change.resource_class,
+        version,
+        threshold=change.threshold,
+        launched_at=change.launched_at,
+        now=change.at,
+    )

@@ -98,17 +98,16 @@ def _extension(table: str, change: Keep) -> Any:
 
 
 def _record(table: str, version: str, change: Record) -> Any:
-    written = {
-        "state": lifecycle.CREATED,
-        "runId": "",
-        "threshold": records.wire_time(change.threshold),
-        "resourceClass": change.resource_class,
-        "instanceType": change.instance.instance_type,
-        "usageClass": change.instance.usage_class,
-        "templateVersion": change.instance.template_version or version,
-        "launchedAt": records.wire_time(change.launched_at),
-    }
-    return lifecycle.put(table, change.instance.id, written, change.at)
+    return lifecycle.first_record(
+        table,
+        change.instance,
+        "",
+        change.resource_class,
+        version,
+        threshold=change.threshold,
+        launched_at=change.launched_at,
+        now=change.at,
+    )
 
 
 def _state(table: str, sender: Sender, change: WriteState) -> Any:
