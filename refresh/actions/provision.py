@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from refresh.output.provision_run import ProvisionRun
     from refresh.ports import DoorClients
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from refresh.workflow.commands import Commands
     from refresh.workflow.shutdown import Shutdown
 
@@ -60,10 +60,10 @@ def _provisioned(  # noqa: PLR0913, PLR0917 - everything that a run needs
     desired, began_at = given.desired, clock.now()
     first = look.first(desired, clients, clock, executor)
     from refresh.output import publish_provision  # noqa: PLC0415 - see the module's docstring
-    from refresh.provision import component  # noqa: PLC0415 - the same
+    from refresh.provision import component, result  # noqa: PLC0415 - the same
 
     provisioning = component.Provisioning(
-        desired, clients, clock, executor, first=first, patience=component.Patience(*patience)
+        desired, clients, clock, executor, first=first, patience=result.Patience(*patience)
     )
     working = executor.submit(provisioning.run)
     collect_garbage_again()

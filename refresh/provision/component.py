@@ -7,7 +7,7 @@ from concurrent.futures import wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from refresh import errors
 from refresh.desired import Mode
@@ -22,6 +22,7 @@ from refresh.pool.records import InstanceRecord
 from refresh.provision import apply, findings, giving_back, look, policy, predict
 from refresh.provision.actual import Actual
 from refresh.provision.changes import Claim, Conclude, GiveUp, Launch, Record, Renew, Start
+from refresh.provision.result import Machine, Patience, Provided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,41 +40,6 @@ NAME = "provision"
 _CONTINUED = "The release job of this run gives its machines back, otherwise refresh does once their time is over."
 _TRIES = 3
 """After how many failed batches of writes, or failed reads, in a row it ends; the client repeats each by itself."""
-
-
-@frozen(kw_only=True)
-class Machine:
-    """A machine that is ready for the label."""
-
-    record: InstanceRecord
-    origin: str
-    """`HELD`, `CLAIMED` or `LAUNCHED`."""
-
-    @property
-    def id(self) -> str:
-        """The instance's id."""
-        return self.record.id
-
-
-@frozen(kw_only=True)
-class Provided:
-    """What a provision has come to."""
-
-    report: ComponentReport
-    ready: tuple[Machine, ...] = ()
-    available: bool = False
-    """Whether the jobs can start on them."""
-
-
-@frozen
-class Patience:
-    """What a provision may still do once it was asked to stop."""
-
-    stopped: Callable[[], bool] = field(default=lambda: False)
-    out: Callable[[], bool] = field(default=lambda: False)
-    """Whether it no longer waits for the answer to a fleet."""
-    write_anyway: Callable[[], object] = field(default=lambda: None)
-    """Called before records are written in spite of it: those of a fleet that EC2 has launched."""
 
 
 class Provisioning:

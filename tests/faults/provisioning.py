@@ -13,7 +13,8 @@ from refresh.output.provision_run import ProvisionRun, ReadyMachine
 from refresh.pool import records, signals
 from refresh.pool.runs import CLAIMED, LAUNCHED
 from refresh.pool.usage import UsageClass
-from refresh.provision.component import Patience, Provisioning
+from refresh.provision.component import Provisioning
+from refresh.provision.result import Patience
 from tests.fakes import instance_items
 from tests.fakes.desired import REGION, REPOSITORY
 from tests.fakes.memory.account import Watch
@@ -28,7 +29,7 @@ from tests.simulation.worlds import build
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from tests.fakes.memory.account import Seam
 
 MINUTE = timedelta(minutes=1)

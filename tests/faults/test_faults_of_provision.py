@@ -37,7 +37,7 @@ from tests.simulation.paces import Pace
 from tests.simulation.schedules import CrashAt, FailAlways
 
 if TYPE_CHECKING:
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from tests.fakes.memory.account import Phase
     from tests.simulation.stage import Stage
 

@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from refresh.pool import names, records
 from refresh.pool.runs import LAUNCHED
 from refresh.pool.usage import UsageClass
-from refresh.provision.component import Patience
+from refresh.provision.result import Patience
 from refresh.reconciler import reconciliation
 from tests.fakes.serial import Serial
 from tests.simulation.doors import PROVISION, RELEASE, provision, release

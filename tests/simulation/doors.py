@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from refresh.ports import Clock
-    from refresh.provision.component import Patience, Provided
+    from refresh.provision.result import Patience, Provided
     from tests.simulation.pool import Pool
     from tests.simulation.stage import Stage
 

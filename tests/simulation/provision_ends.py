@@ -20,7 +20,7 @@ from tests.simulation.provision_invariants import ProvisionGuard, later, working
 
 if TYPE_CHECKING:
     from refresh.desired import DesiredProvision
-    from refresh.provision.component import Patience, Provided
+    from refresh.provision.result import Patience, Provided
     from tests.fakes.memory.account import Seam
     from tests.simulation.provision_worlds import World
     from tests.simulation.stage import Stage

@@ -8,7 +8,7 @@ import pytest
 from attrs import define
 
 from refresh import errors
-from refresh.provision.component import Patience
+from refresh.provision.result import Patience
 from tests.fakes.memory.account import Watch
 from tests.simulation.figures import TALLY, Tally
 from tests.simulation.paces import FAST, SLOW, USUAL, Pace

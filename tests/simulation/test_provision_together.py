@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refresh.desired import DesiredProvision
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from tests.simulation.figures import Tally
     from tests.simulation.stage import Stage
 

@@ -23,7 +23,7 @@ from tests.simulation.schedules import PHASES, CrashAt, InterfereAt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from tests.fakes.memory.account import Phase
     from tests.simulation.stage import Stage
 

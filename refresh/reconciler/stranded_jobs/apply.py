@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from refresh.desired import DesiredState
     from refresh.engine.change import Outcome
     from refresh.ports import Clients, Clock
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from refresh.reconciler.stranded_jobs.changes import Rescue
 
 ACQUIRES_WITHIN = timedelta(minutes=2)
@@ -73,7 +73,8 @@ def rescue(means: Means, change: Rescue) -> Rescued:
             f"the run has less than {needed} left, in which a machine may not become ready; the next run tries again. "
             "If it happens often, raise the input timeout",
         )
-    from refresh.provision.component import Patience, Provisioning  # noqa: PLC0415 - most runs rescue nothing
+    from refresh.provision.component import Provisioning  # noqa: PLC0415 - most runs rescue nothing
+    from refresh.provision.result import Patience  # noqa: PLC0415 - most runs rescue nothing
 
     patience = Patience(means.over, write_anyway=means.write_anyway)
     asked = wanted(means.desired, change, min(left, ACQUIRES_WITHIN))

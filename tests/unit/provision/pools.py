@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from refresh.pool.launch_causes import Cause
     from refresh.ports import DoorClients
-    from refresh.provision.component import Patience, Provided
+    from refresh.provision.result import Patience, Provided
     from tests.fakes.memory.account import Phase
     from tests.simulation.pool import Pool
 

@@ -20,7 +20,7 @@ from refresh.pool.signals import REGISTERED, SCRIPT_FAILED
 from refresh.pool.usage import UsageClass
 from refresh.provision import apply, component, findings, look
 from refresh.provision.changes import Claim, Launch
-from refresh.provision.component import Patience
+from refresh.provision.result import Patience
 from tests.fakes import instance_items
 from tests.fakes.desired import ACCOUNT_ID
 from tests.fakes.memory.account import refused
@@ -45,7 +45,7 @@ from tests.unit.provision.pools import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refresh.provision.component import Provided
+    from refresh.provision.result import Provided
     from tests.simulation.pool import Pool
     from tests.simulation.stage import Stage
 

@@ -15,7 +15,7 @@ from refresh.engine.report import ComponentReport
 from refresh.pool import names, runs
 from refresh.pool.usage import UsageClass
 from refresh.provision import component
-from refresh.provision.component import Machine, Patience, Provided
+from refresh.provision.result import Machine, Patience, Provided
 from refresh.reconciler.stranded_jobs import apply
 from refresh.reconciler.stranded_jobs.apply import Means, Rescued
 from tests.fakes.desired import desired
