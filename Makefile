@@ -46,13 +46,13 @@ else
 	@$(BIN)/python -m tests.suites
 endif
 
-# Instances mostly wait, so six of them run on two cores.
+# Instances mostly wait, so six of them run on two cores. FLAGS are pytest's.
 test-all: $(INSTALLED)
-	$(COVERED) --ignore=tests/instance
+	$(COVERED) --ignore=tests/instance $(FLAGS)
 	$(PYTEST) --numprocesses=6 tests/instance
 
 simulate: $(INSTALLED)
-	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --dist=worksteal --timeout=7200 tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
+	REFRESH_BUDGET=$(or $(BUDGET),push) $(PYTEST) --numprocesses=logical --dist=worksteal --timeout=7200 $(FLAGS) tests/simulation $(if $(filter nightly,$(BUDGET)),tests/scale)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m tools.bench
