@@ -46,5 +46,5 @@ def pieces() -> list[Column]:
     """Give the column of each page."""
     columns: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for number, tests in shown().items():
-        columns[PAGES[number[0]]][number] = ", ".join(f"`{test.partition('::')[2]}`" for test in tests)
+        columns[PAGES[number[0]]][number] = ", ".join(dict.fromkeys(f"`{test.partition('::')[2]}`" for test in tests))
     return [Column(path, cells) for path, cells in columns.items()]
