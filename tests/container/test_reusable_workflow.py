@@ -81,7 +81,7 @@ def test_the_script_runs_on_a_machine_with_variables_that_the_log_does_not_show(
 ) -> None:
     """In the repository, and the machine goes back to the pool."""
     script = f"""
-      test -f action.yml
+      test -f provision/action.yml
       test "${{#NPM_TOKEN}} $DATABASE_PASSWORD" = "{len(HIDDEN)} $NPM_TOKEN"
       echo "shown: $NPM_TOKEN"
     """
