@@ -66,6 +66,12 @@ def test_a_job_has_no_more_permissions_than_it_needs_and_the_script_no_token_of_
     }
 
 
+def test_the_script_runs_where_provision_says_also_on_a_hosted_runner() -> None:
+    labels = JOBS["provision"]["outputs"]["labels"]
+    assert labels == f"${{{{ steps.{JOBS['provision']['steps'][0]['id']}.outputs.labels }}}}"
+    assert JOBS["job"]["runs-on"] == "${{ fromJSON(needs.provision.outputs.labels) }}"
+
+
 def test_release_runs_after_any_result_for_the_same_name() -> None:
     release = JOBS["release"]
     assert (release["if"], set(release["needs"])) == ("always()", {"provision", "job"})
