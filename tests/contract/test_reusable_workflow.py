@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,11 @@ def test_a_name_that_controls_the_runner_or_the_shell_is_refused(tmp_path: Path,
     assert f"line 1: {name} is a variable of GitHub's runner or of the shell" in ran.printed
     assert HIDDEN not in ran.printed
     assert not (tmp_path / "reached").exists()
+
+
+def test_the_page_has_every_refused_name() -> None:
+    (patterns,) = re.findall(r"case \$name in\n(.*?)\)\n", STEP["run"], re.DOTALL)
+    refused = {each.removesuffix("*") for each in re.findall(r"\w+[*]?", patterns)}
+    page = (ROOT / "docs" / "reusable-workflow.md").read_text()
+    (paragraph,) = re.findall(r"^Names that control .*?(?=GitHub's CLI)", page, re.DOTALL | re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", paragraph)) == refused
