@@ -92,7 +92,7 @@ resource "aws_iam_role_policy" "refresh_launches" {
 
 # What refresh needs with metrics only.
 resource "aws_iam_role_policy" "refresh_metrics" {
-  count = var.metrics || var.alarm_topic != null ? 1 : 0
+  count = var.metrics || var.dashboard || var.alarm_topic != null ? 1 : 0
 
   name   = "refresh-metrics"
   role   = aws_iam_role.refresh.id
@@ -147,6 +147,16 @@ resource "aws_cloudwatch_metric_alarm" "refresh_failed" {
       error_message = "Alarms have to be where the metrics are: use a provider of the pool's region, and its topic."
     }
   }
+}
+
+resource "aws_cloudwatch_dashboard" "pool" {
+  count = var.dashboard ? 1 : 0
+
+  dashboard_name = replace(local.name, "/[^A-Za-z0-9_-]/", "_")
+  dashboard_body = replace(replace(file("${path.module}/dashboard.json"),
+    "REGION", local.region),
+    "OWNER/REPO", "${var.owner}/${var.repository}"
+  )
 }
 
 resource "aws_iam_role" "plan_only" {

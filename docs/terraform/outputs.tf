@@ -27,3 +27,8 @@ output "instance_profile_name" {
   description = "For the input iam-instance-profile."
   value       = aws_iam_instance_profile.instance.name
 }
+
+output "dashboard_name" {
+  description = "In CloudWatch, under Dashboards; null without one."
+  value       = one(aws_cloudwatch_dashboard.pool[*].dashboard_name)
+}

@@ -113,6 +113,12 @@ variable "alarm_topic" {
   }
 }
 
+variable "dashboard" {
+  description = "Whether to make a CloudWatch dashboard of the metrics, which costs $3 a month beyond an account's three free ones. With it refresh may send metrics; the input metrics must be true as well."
+  type        = bool
+  default     = false
+}
+
 variable "original_modes" {
   description = "Whether instances may write what the original action reads; false once original-modes is false and older instances have ended, see docs/iam."
   type        = bool

@@ -83,7 +83,7 @@ def unique() -> str:
 def commit(folder: Path, workflow: Mapping[Any, Any]) -> None:
     """Make a folder a repository that has this workflow."""
     written = folder / ".github" / "workflows" / "tested.yml"
-    written.parent.mkdir(parents=True)
+    written.parent.mkdir(parents=True, exist_ok=True)
     # YAML 1.1 reads the key `on` as a boolean, and writes it so.
     written.write_text(re.sub(r"^true:", "'on':", yaml.safe_dump(dict(workflow)), flags=re.MULTILINE))
     identity = ("-c", "user.name=octo", "-c", "user.email=octo@example.com")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from refresh.engine.report import Report
 from refresh.output import metrics
+from refresh.pool.snapshot import InstanceSnapshot, PoolSnapshot
 from tests.fakes.desired import ACCOUNT_ID, REGION, desired
+from tests.fakes.serial import NOW
 from tests.iam import policies
 
 if TYPE_CHECKING:
@@ -83,3 +87,35 @@ def require_alarms(aws: AwsServer) -> None:
         "Runs": ("LessThanThreshold", 1, 3600, 1, "breaching"),
         "Failed": ("GreaterThanOrEqualToThreshold", 1, 1800, 1, "notBreaching"),
     }
+
+
+def require_dashboard(body: str, region: str = REGION) -> None:
+    """Compare what a dashboard shows with what a run sends: metrics of other names or dimensions would stay empty."""
+    seen = InstanceSnapshot(id="i-1", state="idle", ec2_state="running", resource_class="large")
+    pool = PoolSnapshot(instances=(seen,), token_expires_at=NOW)
+    report = Report((), desired=desired(min_idle=(("large", 1),)), pool=pool, started_at=NOW, finished_at=NOW)
+    sent = {
+        (each["MetricName"], tuple(one["Name"] for one in each["Dimensions"])) for each in metrics.metric_data(report)
+    }
+    shown = set()
+    for widget in json.loads(body)["widgets"]:
+        assert widget["properties"]["region"] == region
+        for namespace, *named in map(_named, widget["properties"]["metrics"]):
+            assert (namespace, named.pop()) == (metrics.NAMESPACE, "octo/widgets")
+            shown.add((named[0], tuple(named[1:])))
+    assert shown <= sent
+    assert sent - shown == {("Changes", ("Pool",)), ("Instances", ("Pool",))}
+    assert not re.search("OWNER|REPO|REGION|[$]{(?!PROP)", body)
+
+
+def _named(metric: list[Any]) -> tuple[str, ...]:
+    """Return a metric's namespace, name, the names of its dimensions, and the pool."""
+    if isinstance(metric[0], str):
+        namespace, name, dimension, pool = metric[:4]
+        return namespace, name, dimension, pool
+    found = re.fullmatch(
+        r"""SEARCH\('{(\w+),([\w,]+)} MetricName="(\w+)" Pool="([^"]+)"', '(?:Average|Maximum)', \d+\)""",
+        metric[0]["expression"],
+    )
+    assert found, metric
+    return found[1], found[3], *found[2].split(","), found[4]

@@ -9,7 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from refresh.pool import names
-from tests.fakes.desired import ACCOUNT_ID, REPOSITORY
+from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
 from tests.fakes.world import ROOT
 from tests.iam import applied, policies
 
@@ -101,6 +101,19 @@ def test_with_a_topic_the_stack_has_alarms_on_the_metrics_that_a_run_sends(aws: 
     assert {"Condition": "WithAlarms"} in conditions["WithMetrics"]["Fn::Or"]
 
 
+def test_the_dashboard_shows_what_a_run_sends_and_is_the_one_of_terraform() -> None:
+    template = cfn_yaml.loads(TEMPLATE.read_text())
+    (made,) = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Dashboard"]
+    body = _resolved(made["Properties"]["DashboardBody"], "aws")
+    applied.require_dashboard(body)
+    terraform = (ROOT / "docs" / "terraform" / "dashboard.json").read_text()
+    assert body.strip() == terraform.strip().replace("REGION", REGION).replace("OWNER/REPO", str(REPOSITORY))
+    assert made["Condition"] == "WithDashboard"
+    assert template["Conditions"]["WithDashboard"] == {"Fn::Equals": [{"Ref": "Dashboard"}, "yes"]}
+    assert template["Parameters"]["Dashboard"]["Default"] == "no"
+    assert {"Condition": "WithDashboard"} in template["Conditions"]["WithMetrics"]["Fn::Or"]
+
+
 def test_metrics_can_be_sent_without_alarms(aws: AwsServer) -> None:
     _create(aws, REPOSITORY, Metrics="yes")
     assert applied.roles(aws)["refresh-metrics"][1] == policies.filled("refresh-metrics")
@@ -126,9 +139,10 @@ def _resolved(node: Any, partition: str) -> Any:
         case {"Fn::Sub": [text, values]}:
             given = {"Owner": REPOSITORY.owner, "Repository": REPOSITORY.name, **IDS, "OidcIssuer": policies.ISSUER}
             given |= {"Job": policies.JOB, "PlanOnlyJob": policies.JOB, "DoorsJob": "*", "AWS::AccountId": ACCOUNT_ID}
+            given["AWS::Region"] = REGION
             for name, value in {**given, **_resolved(values, partition), "AWS::Partition": partition}.items():
                 text = text.replace(f"${{{name}}}", value)
-            return text
+            return text.replace("${!", "${")
         case dict():
             return {name: _resolved(each, partition) for name, each in node.items()}
         case list():

@@ -131,6 +131,7 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
         "max_session_duration": 7200,
         "launches": True,
         "alarm_topic": applied.TOPIC,
+        "dashboard": True,
     }
     terraform.use(aws, REPOSITORY, {"pool": REGION}, **variables)
     terraform("apply", "-auto-approve", "-input=false", "-no-color")
@@ -143,6 +144,8 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
         image_parameter=outputs.pop("image_parameter_policy_arn"),
     )
     applied.require_alarms(aws)
+    dashboard = policies.client(aws, "cloudwatch").get_dashboard(DashboardName=outputs.pop("dashboard_name"))
+    applied.require_dashboard(dashboard["DashboardBody"])
     assert made["instance-profile"] == policies.RUNNER_ROLE
     assert outputs == {
         "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",

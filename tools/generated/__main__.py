@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.generated import agent, calls, components, evidence, inputs, policies, table
+from tools.generated import agent, calls, components, dashboard, evidence, inputs, policies, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +20,7 @@ WRITERS: tuple[Callable[[], Iterable[Piece]], ...] = (
     inputs.pieces,
     calls.pieces,
     policies.pieces,
+    dashboard.pieces,
     components.pieces,
     table.pieces,
     agent.pieces,
