@@ -31,7 +31,7 @@ def test_the_policy_has_exactly_the_actions_of_the_agent_s_calls() -> None:
     assert set(AGENT) - declared == {"sts:GetCallerIdentity"}
 
 
-@pytest.mark.shows("A1")
+@pytest.mark.shows("A1", "A74")
 @pytest.mark.parametrize("original", [True, False])
 def test_an_instance_can_read_and_write_only_its_kinds_of_items(*, original: bool) -> None:
     document = policies.filled("instance-profile") if original else policies.without_the_original()

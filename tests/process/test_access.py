@@ -63,7 +63,7 @@ def _sts(code: str, message: str) -> bytes:
     return f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>".encode()
 
 
-@pytest.mark.shows("A64")
+@pytest.mark.shows("A64", "A75")
 def test_an_app_takes_a_token_for_one_permission_and_one_repository(world: World) -> None:
     """A run that needs no token asks GitHub nothing."""
     code, printed = world.run(ON_GITHUB, **AS_APP)
@@ -80,6 +80,7 @@ def test_an_app_takes_a_token_for_one_permission_and_one_repository(world: World
     assert world.github.calls == []
 
 
+@pytest.mark.shows("A75")
 def test_an_app_for_an_organization_on_ghes_with_a_role(world: World, tmp_path: Path) -> None:
     """All in one run: token, downloads and runners are the organization's, and the report says who asked."""
     environ = {

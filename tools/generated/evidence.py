@@ -22,6 +22,8 @@ PAGES = {
     "W": "docs/provision.md",
 }
 """The page of each first letter of a row's number."""
+LINKED = "A"
+"""First letters of rows to which pages link: their cells begin with an anchor."""
 
 
 @functools.cache
@@ -46,5 +48,7 @@ def pieces() -> list[Column]:
     """Give the column of each page."""
     columns: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for number, tests in shown().items():
-        columns[PAGES[number[0]]][number] = ", ".join(dict.fromkeys(f"`{test.partition('::')[2]}`" for test in tests))
+        anchor = f'<a id="{number.lower()}"></a>' if number[0] in LINKED else ""
+        names = ", ".join(dict.fromkeys(f"`{test.partition('::')[2]}`" for test in tests))
+        columns[PAGES[number[0]]][number] = anchor + names
     return [Column(path, cells) for path, cells in columns.items()]
