@@ -9,7 +9,8 @@ from attrs import define, evolve, field, frozen
 
 from tests.simulation.day import Day
 from tests.simulation.day_doors import Archived, Got, Ours
-from tests.simulation.day_plan import DAY, EVERY, HOUR, LAST, Build, DayPlan, draw
+from tests.simulation.day_plan import DAY, EVERY, HOUR, LAST, Build, DayPlan, Ending, draw
+from tests.simulation.paces import USUAL, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,24 @@ class Calendar:
         return DayPlan(
             tuple(evolve(each, number=number) for number, each in enumerate(moments)), tuple(refreshes), "weeks"
         )
+
+
+@frozen
+class Steady(DayPlan):
+    """Three hours with a build every five minutes, in which all machines are healthy."""
+
+    def pace_of(self, number: int, machine: Instance) -> Pace:  # noqa: ARG002 - all are alike
+        """Return the usual pace."""
+        return USUAL
+
+
+def steady() -> Steady:
+    """Return the plan."""
+    usual = Build(
+        number=0, at=2 * EVERY, count=1, lasts=200, any_usage=False, ending=Ending.DONE, cut_after=DAY, pause=5
+    )
+    builds = (evolve(usual, number=each, at=usual.at + each * EVERY / 2) for each in range(36))
+    return Steady(tuple(builds), tuple(each * EVERY for each in range(22)), "steady")
 
 
 @define
