@@ -15,6 +15,7 @@ from tests.fakes.desired import TEMPLATE
 from tests.simulation.doors import PROVISION, RELEASE, RUN, provision, release
 from tests.simulation.original_provision import OriginalProvision
 from tests.simulation.original_release import OriginalRelease
+from tests.simulation.paces import FAST
 from tests.simulation.stage import Stage
 from tests.simulation.weeks import COMBINATIONS, NEW, OLD, Moved, half_moved, steady
 from tests.simulation.worlds import build
@@ -125,10 +126,29 @@ def test_with_a_name_ours_and_the_old_ones_work_in_one_run() -> None:
     assert _states(pool) == [("idle", "")] * 2
 
 
-def test_without_a_name_ours_takes_the_old_one_s_machine_for_its_own() -> None:
-    """Both have the run's id as their label, so the jobs of both have one machine."""
+@pytest.mark.parametrize(("size", "state"), [("large", ("running", RUN)), ("xlarge", ("idle", ""))])
+def test_without_a_name_ours_takes_the_old_one_s_machine_or_gives_it_back(size: str, state: tuple[str, str]) -> None:
+    """Both have the run's id as their label, so it looks like what an earlier attempt has left."""
     stage = Stage(pool := build("up to date"))
     stage.until(stage.begin(OriginalProvision(pool, RUN).steps()))
-    provided = provision(stage)
-    assert [each.origin for each in provided.ready] == ["held"]
-    assert _states(pool) == [("running", RUN)]
+    assert provision(stage, evolve(PROVISION, resource_class=size)).available
+    assert _states(pool)[0] == state
+    assert len(pool.alive) == (1 if size == "large" else 2)
+
+
+def test_the_old_release_waits_two_minutes_for_a_machine_that_ours_took_at_once() -> None:
+    """And ends it, if it is idle again by then."""
+    stage = Stage(pool := build("up to date"), FAST)
+    stage.until(stage.begin(OriginalProvision(pool, RUN).steps()))
+    began_at = pool.account.clock.now()
+    theirs = OriginalRelease(pool, RUN)
+    process = stage.begin(theirs.steps())
+    stage.pass_time(7)
+    other = evolve(PROVISION, run_id="88")
+    assert [each.origin for each in provision(stage, other).ready] == ["claimed"]
+    assert release(pool, evolve(RELEASE, run_id="88")).exit_code == 0
+    stage.until(process)
+    assert (pool.account.clock.now() - began_at).total_seconds() >= 120
+    assert (len(theirs.released), theirs.offered) == (1, [])
+    stage.pass_time(120)
+    assert pool.alive == []
