@@ -2,7 +2,7 @@
 
 `tests/components/test_takeover.py` takes over a pool and tests what is refused; `tests/contract/test_wire.py` tests
 that the original can read what is written; `tests/components/test_isolation.py` and `tests/faults` deny actions;
-`tests/simulation/test_half_moved.py` tests the combinations.
+`tests/simulation/test_half_moved.py` tests the combinations, and `test_migrating_builds.py` the changes of builds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from attrs import evolve
 
 from refresh import inputs
 from refresh.desired import DesiredState, Mode
-from refresh.inputs import provision, release
 from refresh.output import change_list
 from refresh.pool import records
 from refresh.reconciler.garbage_collector import skip_reasons
@@ -48,15 +47,9 @@ _ORIGINALS_POLICY = re.compile(
 _ENDED = f"i-{7:017x}"
 
 
-DIFF, RELEASE_DIFF, PROVISION_DIFF, SEVERAL_DIFF, SHORTEST_DIFF, LAST_DIFF = pages.blocks(PAGE, "diff")
+DIFF, *_, LAST_DIFF = pages.blocks(PAGE, "diff")
 (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(REFERENCE, each) for each in ("yaml", "text"))
 JOB = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
-DOOR = {"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **JOB}
-
-
-def _side(diff: str, sign: str) -> Any:
-    """Return the workflow before (-) or after (+) a diff."""
-    return yaml.safe_load("".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] in (" ", sign)))
 
 
 def _rows(page: str, heading: str) -> list[list[str]]:
@@ -75,7 +68,7 @@ def _load(given: dict[str, str]) -> inputs.Inputs:
     return inputs.load(good(**JOB, **{f"INPUT_{name.upper()}": value for name, value in given.items()}))
 
 
-BEFORE, AFTER, PLAN = _side(DIFF, "-"), _side(DIFF, "+"), yaml.safe_load(PLAN_WORKFLOW)
+BEFORE, AFTER, PLAN = pages.side(DIFF, "-"), pages.side(DIFF, "+"), yaml.safe_load(PLAN_WORKFLOW)
 INPUTS = {old.strip("`"): new.strip("`") for old, new, _ in _rows(REFERENCE, "Inputs of refresh")}
 
 
@@ -104,54 +97,8 @@ def test_inputs_of_the_old_step_mean_the_same_in_the_new_workflows() -> None:
     assert evolve(after.desired, mode=Mode.PLAN, role=plan.desired.role) == plan.desired
 
 
-def _of_a_door(given: dict[str, Any]) -> dict[str, str]:
-    """Return the environment of a step with these inputs."""
-    return DOOR | {f"INPUT_{name.upper()}": str(value) for name, value in given.items()}
-
-
-def test_new_release_job_is_valid_and_has_what_a_release_needs() -> None:
-    """An OIDC token, the right to read the run's jobs, and inputs that cause no warning."""
-    before, after = (_side(RELEASE_DIFF, sign)["release"] for sign in "-+")
-    assert (after["needs"], after["if"]) == (before["needs"], before["if"])
-    assert after["permissions"] == {**before["permissions"], "actions": "read"}
-    (step,) = after["steps"]
-    loaded = release.load(_of_a_door(step["with"]))
-    assert (loaded.desired.region, loaded.desired.labels, loaded.warnings) == ("eu-west-1", "77", ())
-
-
-def test_new_provision_job_is_valid_and_asks_for_the_same() -> None:
-    """Its inputs cause no warning; those of the original, which may stay, mean the same."""
-    before, after = (_side(PROVISION_DIFF, sign)["provision"]["steps"][-1]["with"] for sign in "-+")
-    given = (after, {**before, "role-to-assume": after["role-to-assume"]})
-    now, then = (provision.load(_of_a_door(each)) for each in given)
-    assert (now.desired, now.warnings) == (then.desired, ())
-
-
-def test_several_provisions_of_a_run_get_labels_of_their_own_which_one_release_gives_back() -> None:
-    """Each job asks for the label of one of them; before, all had the run's id."""
-    before, after = (_side(SEVERAL_DIFF, sign) for sign in "-+")
-    (step,), access = after["provision"]["steps"], {"aws-region": "eu-west-1"}
-    rows = after["provision"]["strategy"]["matrix"]["include"]
-    filled = [{name: row[re.sub(r"[ ${}]|matrix\.", "", text)] for name, text in step["with"].items()} for row in rows]
-    loaded = [provision.load(_of_a_door({**access, **each})) for each in filled]
-    labels = [each.desired.label for each in loaded]
-    assert (labels, [each.warnings for each in loaded]) == (["77-build", "77-test"], [(), ()])
-    assert before["test"]["runs-on"].replace("${{ github.run_id }}", "77") == "77"
-    assert after["test"]["runs-on"].replace("${{ github.run_id }}", "77") in labels
-    (step,) = after["release"]["steps"]
-    given = release.load(_of_a_door({**access, **step["with"]})).desired
-    assert all(given.has(each) for each in labels)
-
-
-def test_shortest_form_gives_the_reusable_workflow_what_it_needs() -> None:
-    job = _side(SHORTEST_DIFF, "+")["jobs"]["build"]
-    assert job["uses"] == "org/refresh-action/.github/workflows/job.yml@v1"
-    assert job["permissions"] == {"actions": "read", "contents": "read", "id-token": "write"}
-    assert {"run", "aws-region", "provision-role", "release-role"} == {*job["with"]}
-
-
 def test_last_step_is_an_input_of_refresh() -> None:
-    (step,) = _side(LAST_DIFF, "+")
+    (step,) = pages.side(LAST_DIFF, "+")
     assert not _load({**_given(AFTER), **step["with"], "original-modes": "false"}).desired.original_modes
     assert step["with"] == {"original-modes": False}
 
