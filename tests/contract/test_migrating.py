@@ -1,7 +1,8 @@
-"""docs/migrating.md is right about workflows, inputs, the quoted plan and IAM.
+"""docs/migrating.md and its reference are right about workflows, inputs, the quoted plan and IAM.
 
 `tests/components/test_takeover.py` takes over a pool and tests what is refused; `tests/contract/test_wire.py` tests
-that the original can read what is written; `tests/components/test_isolation.py` and `tests/faults` deny actions.
+that the original can read what is written; `tests/components/test_isolation.py` and `tests/faults` deny actions;
+`tests/simulation/test_half_moved.py` tests the combinations, and `test_migrating_builds.py` the changes of builds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from attrs import evolve
 
 from refresh import inputs
 from refresh.desired import DesiredState, Mode
-from refresh.inputs import provision, release
 from refresh.output import change_list
 from refresh.pool import records
 from refresh.reconciler.garbage_collector import skip_reasons
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.simulation.pool import Pool
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/migrating.md").read_text()
+PAGE, REFERENCE = (pages.page(f"docs/{name}.md") for name in ("migrating", "migrating-reference"))
 _ORIGINALS_POLICY = re.compile(
     r"ec2:(.*LaunchTemplate.*|Describe.*|CreateTags|TerminateInstances)|iam:PassRole|sqs:.*Queue.*|"
     r"dynamodb:(.*Item|Query|DescribeTable|CreateTable)"
@@ -47,19 +47,14 @@ _ORIGINALS_POLICY = re.compile(
 _ENDED = f"i-{7:017x}"
 
 
-(DIFF, RELEASE_DIFF, PROVISION_DIFF), (PLAN_WORKFLOW,), (PLAN_SHOWN,) = (
-    pages.blocks(PAGE, each) for each in ("diff", "yaml", "text")
-)
+DIFF, *_, LAST_DIFF = pages.blocks(PAGE, "diff")
+(PLAN_WORKFLOW,), (PLAN_SHOWN,) = (pages.blocks(REFERENCE, each) for each in ("yaml", "text"))
+JOB = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
 
 
-def _side(diff: str, sign: str) -> Any:
-    """Return the workflow before (-) or after (+) a diff."""
-    return yaml.safe_load("".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] in (" ", sign)))
-
-
-def _rows(heading: str) -> list[list[str]]:
+def _rows(page: str, heading: str) -> list[list[str]]:
     """Return the cells of the first table below a heading."""
-    table = re.findall(r"(?:^\|.*\n)+", PAGE[PAGE.index(f"\n## {heading}\n") :], re.MULTILINE)[0]
+    table = re.findall(r"(?:^\|.*\n)+", page[page.index(f"# {heading}\n") :], re.MULTILINE)[0]
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
@@ -70,12 +65,11 @@ def _given(workflow: Any) -> dict[str, str]:
 
 
 def _load(given: dict[str, str]) -> inputs.Inputs:
-    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
-    return inputs.load(good(**job, **{f"INPUT_{name.upper()}": value for name, value in given.items()}))
+    return inputs.load(good(**JOB, **{f"INPUT_{name.upper()}": value for name, value in given.items()}))
 
 
-BEFORE, AFTER, PLAN = _side(DIFF, "-"), _side(DIFF, "+"), yaml.safe_load(PLAN_WORKFLOW)
-INPUTS = {old.strip("`"): new.strip("`") for old, new, _ in _rows("The workflow")}
+BEFORE, AFTER, PLAN = pages.side(DIFF, "-"), pages.side(DIFF, "+"), yaml.safe_load(PLAN_WORKFLOW)
+INPUTS = {old.strip("`"): new.strip("`") for old, new, _ in _rows(REFERENCE, "Inputs of refresh")}
 
 
 @pytest.mark.parametrize("workflow", [AFTER, PLAN], ids=["after", "plan"])
@@ -103,30 +97,10 @@ def test_inputs_of_the_old_step_mean_the_same_in_the_new_workflows() -> None:
     assert evolve(after.desired, mode=Mode.PLAN, role=plan.desired.role) == plan.desired
 
 
-def test_new_release_job_is_valid_and_has_what_a_release_needs() -> None:
-    """An OIDC token, the right to read the run's jobs, and inputs that cause no warning."""
-    before, after = (_side(RELEASE_DIFF, sign)["release"] for sign in "-+")
-    assert (after["needs"], after["if"]) == (before["needs"], before["if"])
-    assert after["permissions"] == {**before["permissions"], "actions": "read"}
-    (step,) = after["steps"]
-    given = {f"INPUT_{name.upper()}": value for name, value in step["with"].items()}
-    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
-    loaded = release.load({"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **job, **given})
-    assert (loaded.desired.region, loaded.desired.labels, loaded.warnings) == ("eu-west-1", "77", ())
-
-
-def test_new_provision_job_is_valid_and_asks_for_the_same() -> None:
-    """Its inputs cause no warning; those of the original, which may stay, mean the same."""
-    before, after = (_side(PROVISION_DIFF, sign)["provision"]["steps"][-1]["with"] for sign in "-+")
-    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.example/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
-    now, then = (
-        provision.load(
-            {"GITHUB_REPOSITORY": "octo/widgets", "GITHUB_RUN_ID": "77", **job}
-            | {f"INPUT_{name.upper()}": str(value) for name, value in step.items()}
-        )
-        for step in (after, {**before, "role-to-assume": after["role-to-assume"]})
-    )
-    assert (now.desired, now.warnings) == (then.desired, ())
+def test_last_step_is_an_input_of_refresh() -> None:
+    (step,) = pages.side(LAST_DIFF, "+")
+    assert not _load({**_given(AFTER), **step["with"], "original-modes": "false"}).desired.original_modes
+    assert step["with"] == {"original-modes": False}
 
 
 def test_table_of_inputs_is_complete() -> None:
@@ -152,7 +126,11 @@ def test_input_of_the_original_is_accepted_as_the_table_says(old: str, new: str)
 
 def test_every_old_way_back_is_an_accepted_input() -> None:
     """The last column of what is different."""
-    ways = dict(re.findall(r"`([a-z-]+): ([^`]+)`", " ".join(row[-1] for row in _rows("What is different afterwards"))))
+    ways = dict(
+        re.findall(
+            r"`([a-z-]+): ([^`]+)`", " ".join(row[-1] for row in _rows(REFERENCE, "What is different afterwards"))
+        )
+    )
     assert len(ways) > 5
     assert _load({**_given(AFTER), **ways}).warnings == ()
 
@@ -238,4 +216,4 @@ def test_page_names_the_iam_actions_that_the_policy_of_the_original_lacks() -> N
     actions = {action: call for call in REFRESH.values() for action, _ in call.actions()}
     lacking = {action for action in actions if not _ORIGINALS_POLICY.fullmatch(action)}
     always = {action for action in lacking if any(not each.only_with for each in actions[action].needs)}
-    assert always <= set(re.findall(r"`(\w+:\w+)`", " ".join(row[0] for row in _rows("IAM")))) <= lacking
+    assert always <= set(re.findall(r"`(\w+:\w+)`", " ".join(row[0] for row in _rows(PAGE, "IAM")))) <= lacking

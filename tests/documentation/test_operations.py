@@ -48,7 +48,7 @@ def test_deleting_a_pool_deletes_all_of_it_and_nothing_else(refreshed: World, cl
 
 def test_command_for_migrating_enables_deletion_protection(refreshed: World, clients: Clients, shell: Any) -> None:
     clients.dynamodb.update_table(TableName=refreshed.table, DeletionProtectionEnabled=False)
-    shell(_shell("migrating", "In this order").replace("OWNER-REPO", "octo-widgets"))
+    shell(_shell("migrating", "Refresh").replace("OWNER-REPO", "octo-widgets"))
     table = clients.dynamodb.describe_table(TableName=refreshed.table)["Table"]
     assert table["DeletionProtectionEnabled"] is True
 

@@ -35,6 +35,18 @@ _AFTERWARDS = timedelta(minutes=75)
 """For how long the machines are watched after the last refresh."""
 
 
+def ours(day: Day) -> Doors:
+    """Let this program provision, release and refresh."""
+    return Ours(day.stage, day.wanted)
+
+
+def archived_action(day: Day) -> Doors:
+    """Let the archived action do so."""
+    # Its calls pass no seam, so its agents must beat in time.
+    day.stage.often = BEAT
+    return Archived(day.stage, day.builds, day.ended)
+
+
 @define(eq=False)
 class Day:
     """A day of the pool."""
@@ -42,7 +54,7 @@ class Day:
     plan: DayPlan
     wanted: Mapping[str, Any] = field(factory=dict)
     """What the owner wants of refresh, other than usual."""
-    archived: bool = False
+    choose: Callable[[Day], Doors] = ours
     stage: DayStage = field(init=False)
     doors: Doors = field(init=False)
     order: Order = field(init=False)
@@ -60,15 +72,16 @@ class Day:
         clock.moment = (clock.moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         self.ledger = Ledger(clock.moment)
         self.stage = DayStage(pool, plan=self.plan, usage=self._usage)
-        if self.archived:
-            # Its calls pass no seam, so its agents must beat in time.
-            self.stage.often = BEAT
-        by_run = {each.run_id: each for each in self.plan.builds}
-        self.doors = Archived(self.stage, by_run, self._ended) if self.archived else Ours(self.stage, self.wanted)
+        self.doors = self.choose(self)
         self.order = Order(self.stage, random.Random(self.plan.seed), spread=0, day=self)  # noqa: S311 - no secret
 
     def _usage(self, machine: Instance) -> str:
         return self.doors.usage(machine)
+
+    @property
+    def builds(self) -> dict[str, Build]:
+        """The builds by their runs."""
+        return {each.run_id: each for each in self.plan.builds}
 
     @property
     def account(self) -> Account:
@@ -140,7 +153,9 @@ class Day:
                 self.ledger.unserved.append(build.run_id)
             return {}
         waited = (process.now() - began_at).total_seconds()
-        self.ledger.served.append(Served(waited=waited, warm=all(got.values()), in_storm=build.in_storm))
+        self.ledger.served.append(
+            Served(run_id=build.run_id, waited=waited, warm=all(got.values()), in_storm=build.in_storm)
+        )
         return got
 
     def _jobs(self, build: Build, process: Process, got: Got, over_at: datetime) -> None:
@@ -182,7 +197,7 @@ class Day:
             mine[0] += 1
             self._look_for_marks()
         if operation == "ec2:TerminateInstances":
-            self._ended(request["InstanceIds"])
+            self.ended(request["InstanceIds"])
             if mine:
                 mine[2] += len(request["InstanceIds"])
         if operation == "ec2:CreateFleet" and mine:
@@ -205,7 +220,8 @@ class Day:
             found += machine.lifecycle != "spot" and (launched or (ahead and not run and state in _READY))
         return found
 
-    def _ended(self, identifiers: list[str]) -> None:
+    def ended(self, identifiers: list[str]) -> None:
+        """Count the machines that a call ends."""
         for each in identifiers:
             self.ledger.ended[each] += 1
             ended_at = self.stage.machines[each].ended_at
@@ -228,4 +244,4 @@ def simulated(builds: int, minimum: int = 0, *, archived: bool = False, seed: st
     """Let a day with so many builds pass; the same seed gives the same builds, with our doors and the original's."""
     wanted = {"min_idle": (("large", minimum),)} if minimum else {}
     name = "archived action" if archived else f"`min-idle` {minimum}"
-    return Day(draw(builds, seed), wanted, archived=archived).run(name)
+    return Day(draw(builds, seed), wanted, archived_action if archived else ours).run(name)

@@ -106,6 +106,10 @@ class Archived:
     stage: DayStage
     builds: Mapping[str, Build]
     ended: Callable[[list[str]], object]
+    takes_over: bool = False
+    """Whether its refresh writes a launch template of its own."""
+    unoffered: list[str] = field(factory=list)
+    """The machines that its release gave back and offered to nobody."""
 
     def usage(self, machine: Instance) -> str:
         """Return what the build wants that has launched it."""
@@ -121,12 +125,14 @@ class Archived:
 
     def release(self, build: Build, process: Process) -> str:
         """Release; nothing of it is ever reported."""
-        self._run(process, self.stage.begin(OriginalRelease(self.stage.pool, build.run_id).steps()))
+        theirs = OriginalRelease(self.stage.pool, build.run_id)
+        self._run(process, self.stage.begin(theirs.steps()))
+        self.unoffered.extend(set(theirs.released) - set(theirs.offered))
         return ""
 
     def refresh(self, process: Process) -> str:
         """Refresh; nothing of it is ever reported."""
-        self._run(process, self.stage.begin(OriginalRefresh(self._calls).steps()))
+        self._run(process, self.stage.begin(OriginalRefresh(self._calls, self.takes_over).steps()))
         return ""
 
     @property

@@ -25,6 +25,7 @@ QUIET = (1, 6)
 class Served:
     """A build that has got its machines."""
 
+    run_id: str
     waited: float
     """In seconds, from the begin of `provision` to its end."""
     warm: bool

@@ -6,10 +6,14 @@ import itertools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from refresh.pool.ownership import VERSION_TAG
 from refresh.ports import RunnerRegistration
+from tests.fakes.desired import TEMPLATE
 from tests.simulation.agents import Agent
+from tests.simulation.original_refresh import PROGRAM
+from tests.simulation.paces import Fault
 from tests.simulation.stage import Stage
 
 if TYPE_CHECKING:
@@ -80,9 +84,13 @@ class DayStage(Stage):
         self.reached = until
 
     def pace_of(self, instance: Instance) -> Pace:
-        """Return what the plan has drawn."""
+        """Return what the plan has drawn; with the original's program it reports only where the original reads."""
         instance.lifecycle = self.usage(instance)
-        return self.plan.pace_of(len(self.machines), instance)
+        pace = self.plan.pace_of(len(self.machines), instance)
+        template = self.pool.account.state.templates[TEMPLATE]
+        data = template.versions.get(int(instance.tags[VERSION_TAG]), {})
+        healthy = pace.fault in {None, Fault.TAKEN_BACK}
+        return evolve(pace, fault=Fault.OLD) if healthy and data.get("UserData") == PROGRAM else pace
 
     def list_runners(self, busy: set[str]) -> None:
         """Bring GitHub's list of runners up to date; those on these machines have a job."""
