@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,19 +14,23 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from tools.publishing import image, publication
+from tools.publishing import image, packages, publication
 from tools.publishing.commands import CommandFailed, Commands
 from tools.publishing.version import Version
 
 ROOT = Path(__file__).parents[2]
+MANIFESTS = ("action.yml", "composite/action.yml", "provision/action.yml", "release/action.yml")
+JOB, USED = ".github/workflows/job.yml", "Org/refresh-action/provision"
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 DOCKER = f"""\
 #!/bin/sh
 echo "docker $*" >>"$LOG"
 case "$*" in
 *--metadata-file=*) mkdir -p build; echo '{{"containerimage.digest": "{DIGEST}"}}' >build/image.json ;;
-'image inspect'*) echo {DIGEST} ;;
+'image inspect'*) echo {DIGEST} 60000000 ;;
 run*) exit "${{STARTED:-2}}" ;;
 manifest*) exit "${{PRIVATE:-0}}" ;;
 esac
@@ -37,6 +42,12 @@ case "$1" in api) echo "${IMMUTABLE:-true}" ;; esac
 """
 
 
+# It can be started only with the packages of the commit.
+PROGRAM = """\
+import sys
+import nacl, six
+sys.exit(2 if sys.argv[1:] else 1)
+"""
 OTHER_PACKAGES = f"sha256:{'fedcba9876543210' * 4}"
 Run = Callable[..., tuple[int, str]]
 
@@ -77,8 +88,12 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(
         ROOT / "tools" / "publishing", clone / "tools" / "publishing", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("action.yml", "Dockerfile"):
+    for name in ("composite", "provision", "release", ".github/workflows"):
+        (clone / name).mkdir(parents=True)
+    for name in (*MANIFESTS, "composite/launch.sh", "Dockerfile"):
         shutil.copy(ROOT / name, clone / name)
+    (clone / "entrypoint.py").write_text(PROGRAM)
+    (clone / JOB).write_text(f"jobs: {{job: {{steps: [\n  - uses: {USED}@v1.2.3\n]}}}}\n")
     # Packages of which each stands for a kind, and no models to reduce.
     locked = re.split(r"\n(?=[a-z])", (ROOT / "requirements" / "runtime.txt").read_text())
     _lay(
@@ -132,6 +147,12 @@ def packages_digest(run: Run, tmp_path: Path) -> str:
     return told.strip().partition(": ")[2]
 
 
+def _published(run: Run, packages: str, **variables: str) -> tuple[int, str]:
+    """Commit and publish, as the workflow does."""
+    code, told = run("commit", "1.2.3", DIGEST, packages, **variables)
+    return (code, told) if code else run("publish", "1.2.3", DIGEST, **variables)
+
+
 def _called(tmp_path: Path) -> list[str]:
     log = tmp_path / "log"
     return log.read_text().splitlines() if log.exists() else []
@@ -164,7 +185,7 @@ def test_a_release_is_a_tagged_commit_that_names_the_image_and_has_the_packages(
 ) -> None:
     """It stays a draft until it is complete. The floating tag moves last. By GitHub's schema it is an action."""
     assert run("check", "1.2.3") == (0, "")
-    code, told = run("publish", "1.2.3", DIGEST, packages_digest)
+    code, told = _published(run, packages_digest)
     assert code == 0, told
     named = f"docker://ghcr.io/org/refresh-action@{DIGEST}"
     assert _tags(tmp_path) == {"v1": named, "v1.2.3": named}
@@ -177,6 +198,7 @@ def test_a_release_is_a_tagged_commit_that_names_the_image_and_has_the_packages(
     looked, create, edit, asked = _called(tmp_path)
     assert looked == f"docker manifest inspect ghcr.io/org/refresh-action@{DIGEST}"
     assert create.startswith("gh release create v1.2.3 --repo=Org/refresh-action --verify-tag --draft")
+    assert create.endswith(" ".join(f"build/release/refresh-action-1.2.3.{each}" for each in ("cdx.json", "tar.gz")))
     assert edit == "gh release edit v1.2.3 --repo=Org/refresh-action --draft=false --latest=true"
     assert asked.startswith("gh api repos/Org/refresh-action/releases/tags/v1.2.3")
     notes = (tmp_path / "clone" / "build" / "notes.md").read_text()
@@ -202,7 +224,7 @@ def test_a_bad_release_fails_before_the_floating_tag_moves(
 ) -> None:
     """No workflow that names v1 gets it, and it is not published again until its tag is deleted."""
     tags, remedy = problem
-    code, told = run("publish", "1.2.3", DIGEST, packages_digest, **variables)
+    code, told = _published(run, packages_digest, **variables)
     assert (code, [*_tags(tmp_path)]) == (1, tags)
     assert remedy in told
     assert ("git push origin :v1.2.3" in run("check", "1.2.3")[1]) is bool(tags)
@@ -210,7 +232,7 @@ def test_a_bad_release_fails_before_the_floating_tag_moves(
 
 @pytest.mark.shows("A60")
 def test_packages_that_differ_on_another_machine_are_not_released(run: Run, tmp_path: Path) -> None:
-    code, told = run("publish", "1.2.3", DIGEST, OTHER_PACKAGES)
+    code, told = _published(run, OTHER_PACKAGES)
     assert (code, _tags(tmp_path)) == (1, {})
     assert "packages differ" in told
 
@@ -235,11 +257,16 @@ def test_a_package_with_another_hash_is_not_released(run: Run, checkout: Path) -
     assert (code, "THESE PACKAGES DO NOT MATCH THE HASHES" in told) == (1, True)
 
 
-@pytest.mark.parametrize("step", [("check", "1.2.3"), ("publish", "1.2.3", DIGEST, OTHER_PACKAGES)])
+@pytest.mark.parametrize(
+    "step", [("check", "1.2.3"), ("commit", "1.2.3", DIGEST, OTHER_PACKAGES), ("publish", "1.2.3", DIGEST)]
+)
 def test_only_the_newest_commit_of_the_default_branch_is_released(
     run: Run, checkout: Path, tmp_path: Path, step: tuple[str, ...]
 ) -> None:
     """The branch may move on while tests run and a reviewer decides."""
+    if step[0] == "publish":
+        _git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Release 1.2.3")
+        _git(checkout, "tag", "v1.2.3")
     newer = _git(checkout, "commit-tree", "HEAD^{tree}", "-m", "x")
     _git(checkout, "push", "--quiet", "origin", f"{newer}:main", "--force")
     code, told = run(*step)
@@ -247,13 +274,61 @@ def test_only_the_newest_commit_of_the_default_branch_is_released(
     assert "the default branch has moved on" in told
 
 
-def test_pages_that_name_another_repository_are_not_released(run: Run, checkout: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "uses: org/refresh-action@v1"),
+        ("x.yml", "url: https://org.github.io/refresh-action/messages/"),
+        (".github/CODEOWNERS", "* @org/refresh-action-maintainers"),
+    ],
+    ids=["a workflow of a page", "an address of the site", "the reviewers"],
+)
+def test_files_that_name_another_repository_are_not_released(run: Run, checkout: Path, name: str, text: str) -> None:
     """A workflow pasted from them would run the action of another owner."""
-    (checkout / "README.md").write_text("uses: org/refresh-action@v1\n")
-    _git(checkout, "add", "README.md")
+    (checkout / name).write_text(f"{text}\n{text.replace('org', 'my-org', 1)}\n")
+    _git(checkout, "add", name)
     code, told = run("check", "1.2.3")
-    assert (code, "org/refresh-action is in 1 files (README.md, ...)" in told) == (1, True)
-    assert run("check", "1.2.3", GITHUB_REPOSITORY="org/refresh-action")[0] == 0
+    assert (code, f"org/refresh-action is in 1 files ({name}, ...)" in told) == (1, True)
+    (checkout / name).write_text(text.replace("org", "my-org", 1))
+    assert run("check", "1.2.3") == (0, "")
+
+
+@pytest.mark.parametrize("used", ["Org/refresh-action/release@v1", "org/refresh-action@v1.2.2"])
+def test_a_workflow_that_is_pinned_pins_the_actions_that_it_uses(run: Run, checkout: Path, used: str) -> None:
+    """The commit of a release cannot change it, because GitHub lets no workflow's token push that."""
+    with (checkout / JOB).open("a") as file:
+        file.write(f"  - uses: {used} # v1.2.3\n")
+    code, told = run("check", "1.2.3")
+    assert code == 1
+    assert f"{JOB} uses Org/refresh-action at {used.partition('@')[2]}; change it to v1.2.3" in told
+
+
+def test_an_action_that_does_not_start_from_its_commit_is_not_released(
+    run: Run, checkout: Path, tmp_path: Path, packages_digest: str
+) -> None:
+    (checkout / "entrypoint.py").write_text("import attrs\n")
+    _git(checkout, "commit", "--quiet", "--all", "--message", "x")
+    _git(checkout, "push", "--quiet", "origin", "HEAD:main")
+    code, told = _published(run, packages_digest)
+    assert (code, "No module named 'attrs'" in told, _tags(tmp_path)) == (1, True, {})
+
+
+def test_the_files_of_a_release_are_its_commit_and_a_valid_bill_of_its_packages(
+    run: Run, checkout: Path, tmp_path: Path, packages_digest: str
+) -> None:
+    """The bill lists what the commit carries as required, and what only an App needs as optional."""
+    assert run("commit", "1.2.3", DIGEST, packages_digest)[0] == 0
+    folder = checkout / "build" / "release"
+    shutil.unpack_archive(folder / "refresh-action-1.2.3.tar.gz", tmp_path / "unpacked", filter="data")
+    unpacked = tmp_path / "unpacked" / "refresh-action-1.2.3"
+    assert f"docker://ghcr.io/org/refresh-action@{DIGEST}" in (unpacked / "action.yml").read_text()
+    assert packages.digest(unpacked / "composite" / "packages") == packages_digest
+    text = (folder / "refresh-action-1.2.3.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    listed = {each["purl"].partition("@")[0]: each for each in json.loads(text)["components"]}
+    scopes = {purl: each["scope"] for purl, each in listed.items()}
+    assert scopes == {"pkg:pypi/six": "required", "pkg:pypi/cffi": "optional"}
+    assert listed["pkg:pypi/six"]["licenses"] == [{"license": {"name": "MIT"}}]
 
 
 def test_the_floating_tag_stays_with_a_newer_version(
@@ -261,7 +336,7 @@ def test_the_floating_tag_stays_with_a_newer_version(
 ) -> None:
     for tag in ("v1.3.0", "v1"):
         _git(checkout, "push", "--quiet", "origin", f"HEAD:refs/tags/{tag}")
-    code, told = run("publish", "1.2.3", DIGEST, packages_digest)
+    code, told = _published(run, packages_digest)
     assert code == 0, told
     assert "v1 does not move" in told
     assert any(call.endswith("--draft=false --latest=false") for call in _called(tmp_path))
@@ -275,7 +350,9 @@ def test_a_dry_run_shows_every_step_and_publishes_nothing(run: Run, checkout: Pa
     assert code == 0, told
     for word in ("docker buildx build", "cosign sign", "gh release create", "gh release edit", "push --force"):
         assert re.search(rf"^not run: .*{word}", told, re.MULTILINE), word
-    assert "actions/attest-build-provenance" in told
+    for subject in (f"ghcr.io/org/refresh-action@{DIGEST}", "build/release/*"):
+        assert f"not run: the action actions/attest-build-provenance for {subject}" in told
+    assert told.count("started from the commit's packages") == 3
     assert not [call for call in _called(tmp_path) if re.search(r"^gh|buildx|push", call)]
     assert (_tags(tmp_path), _git(checkout, "status", "--short", "--branch")) == ({}, before)
     assert f"+  image: docker://ghcr.io/org/refresh-action@{DIGEST}" in told
@@ -283,13 +360,13 @@ def test_a_dry_run_shows_every_step_and_publishes_nothing(run: Run, checkout: Pa
 
 def test_a_dry_run_reports_refusals_and_goes_on(run: Run) -> None:
     code, told = run("dry-run", "1.2.4")
-    assert (code, told.count("THE RELEASE WOULD BE REFUSED: ")) == (0, 2)
+    assert (code, told.count("THE RELEASE WOULD BE REFUSED: ")) == (0, 3)
 
 
 def test_an_image_that_does_not_start_fails_the_dry_run(run: Run) -> None:
     """Without inputs the program ends with 2."""
     code, told = run("dry-run", "1.2.3", STARTED="0")
-    assert (code, "error: exit code 1" in told) == (1, True)
+    assert (code, "error: exit code 0: docker run" in told) == (1, True)
 
 
 def test_a_platform_that_this_machine_cannot_run_is_left_out(
@@ -310,13 +387,14 @@ def test_the_workflow_runs_the_steps_in_order() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
     steps = [step.get("run") or step["uses"].partition("@")[0] for step in jobs["release"]["steps"]]
     ours = [each.removeprefix("python3 -m tools.publishing ").partition(" ")[0] for each in steps]
-    order = ["check", "image", "cosign", "actions/attest-build-provenance", "publish"]
+    attest = "actions/attest-build-provenance"
+    order = ["check", "image", "cosign", attest, "commit", attest, "publish"]
     assert [each for each in ours if each in order] == order
     assert (jobs["test"]["needs"], jobs["release"]["needs"]) == ("check", ["test", "packages"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [((), 2), (("check",), 2), (("publish", "1.2.3", DIGEST), 2), (("check", "1.2"), 1)]
+    ("arguments", "code"), [((), 2), (("check",), 2), (("commit", "1.2.3", DIGEST), 2), (("check", "1.2"), 1)]
 )
 def test_unknown_steps_and_arguments_are_refused(run: Run, arguments: tuple[str, ...], code: int) -> None:
     assert run(*arguments)[0] == code
