@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PLACEHOLDER = "org/refresh-action"
-PUBLIC = ("*.md", "*.yml", "*.yaml", "refresh/*.py", ".github/CODEOWNERS")
-"""The files in which users read the repository's name."""
+_NAMES_IT = ("tools/publishing", "tests/publishing")
+"""Where the placeholder itself is meant."""
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", PLACEHOLDER)
 NAME = f"ghcr.io/{REPOSITORY.lower()}"
 
@@ -52,9 +52,12 @@ def _placeholders(commands: Commands) -> Iterator[str]:
         return
     owner, _, name = PLACEHOLDER.partition("/")
     placeholder = re.compile(rf"(?<![\w.-])(?:{PLACEHOLDER}|{owner}\.github\.io/{name})")
-    listed = commands.ask("git", "ls-files", *PUBLIC).splitlines()
-    if named := [path for path in listed if placeholder.search((ROOT / path).read_text())]:
-        yield f"{PLACEHOLDER} is in {len(named)} files ({', '.join(named[:3])}, ...); replace it by {REPOSITORY}"
+    listed = commands.ask("git", "ls-files", "--", ".", *(f":!{each}" for each in _NAMES_IT)).splitlines()
+    if named := [path for path in listed if placeholder.search((ROOT / path).read_text(errors="ignore"))]:
+        yield (
+            f"{PLACEHOLDER} is in {len(named)} files ({', '.join(named[:3])}, ...); replace it by {REPOSITORY} "
+            f"everywhere but in {' and '.join(_NAMES_IT)}"
+        )
 
 
 def build(wanted: Version) -> None:
