@@ -84,7 +84,9 @@ def notes(version: Version, root: Path, address: str) -> str:
     """
     changelog = (root / "CHANGELOG.md").read_text()
     told = section(changelog, str(version)) or section(changelog, _UNRELEASED)
-    return re.sub(r"\]\((?![a-z]+:|#)", f"]({address}/blob/{version.tag}/", told)
+    linked = re.sub(r"\]\((?![a-z]+:|#)", f"]({address}/blob/{version.tag}/", told)
+    # GitHub shows each end of a line in the notes.
+    return re.sub(r"(?<=\S)\n *(?=[^\s#*-])", " ", linked)
 
 
 def section(changelog: str, title: str) -> str:
