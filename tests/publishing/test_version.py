@@ -60,7 +60,7 @@ def test_only_the_newest_version_moves_the_floating_tag(tags: list[str], *, newe
 def test_a_prepared_version_is_released_with_the_notes_of_its_section(tmp_path: Path) -> None:
     root = _tree(tmp_path)
     assert list(version.problems(V, root, ["v1.2.2", "v1"])) == []
-    told = "- Ends more.\n  Much more, see [it](https://host/o/r/blob/v1.2.3/docs/instance.md)."
+    told = "- Ends more. Much more, see [it](https://host/o/r/blob/v1.2.3/docs/instance.md)."
     assert version.notes(V, root, "https://host/o/r") == told
 
 

@@ -3,13 +3,15 @@
 python -m tools.publishing check VERSION                   check that the version can be released
 python -m tools.publishing image VERSION                   build and push the image
 python -m tools.publishing packages FOLDER                 make the packages of a release, or compare an existing FOLDER
-python -m tools.publishing publish VERSION IMAGE PACKAGES  commit, tag and release; IMAGE and PACKAGES are digests
+python -m tools.publishing commit VERSION IMAGE PACKAGES   commit, tag, write the files; IMAGE and PACKAGES are digests
+python -m tools.publishing publish VERSION IMAGE           push the tag, and publish the release
 python -m tools.publishing dry-run VERSION                 do all of it on a clone, but only show the public steps
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PLACEHOLDER = "org/refresh-action"
+_NAMES_IT = ("tools/publishing", "tests/publishing")
+"""Where the placeholder itself is meant."""
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", PLACEHOLDER)
 NAME = f"ghcr.io/{REPOSITORY.lower()}"
 
@@ -34,6 +38,7 @@ def check(wanted: Version) -> None:
     commands = Commands(ROOT, dry=False)
     found = [
         *version.problems(wanted, ROOT, publication.tags(commands)),
+        *version.other_references(wanted, ROOT, REPOSITORY),
         *publication.moved(commands),
         *_placeholders(commands),
     ]
@@ -42,11 +47,17 @@ def check(wanted: Version) -> None:
 
 
 def _placeholders(commands: Commands) -> Iterator[str]:
-    """Report the files that still name the placeholder instead of this repository."""
-    if REPOSITORY != PLACEHOLDER:
-        listed = commands.ask("git", "ls-files", "*.md", "*.yml", "*.yaml").splitlines()
-        if named := [path for path in listed if PLACEHOLDER in (ROOT / path).read_text()]:
-            yield f"{PLACEHOLDER} is in {len(named)} files ({', '.join(named[:3])}, ...); replace it by {REPOSITORY}"
+    """Report the files that still name the placeholder instead of this repository, its team or its pages."""
+    if REPOSITORY == PLACEHOLDER:
+        return
+    owner, _, name = PLACEHOLDER.partition("/")
+    placeholder = re.compile(rf"(?<![\w.-])(?:{PLACEHOLDER}|{owner}\.github\.io/{name})")
+    listed = commands.ask("git", "ls-files", "--", ".", *(f":!{each}" for each in _NAMES_IT)).splitlines()
+    if named := [path for path in listed if placeholder.search((ROOT / path).read_text(errors="ignore"))]:
+        yield (
+            f"{PLACEHOLDER} is in {len(named)} files ({', '.join(named[:3])}, ...); replace it by {REPOSITORY} "
+            f"everywhere but in {' and '.join(_NAMES_IT)}"
+        )
 
 
 def build(wanted: Version) -> None:
@@ -66,13 +77,21 @@ def carry(folder: Path) -> None:
             outputs.write(f"digest={digest}\n")
 
 
-def publish(wanted: Version, digest: str, carried: str) -> None:
-    """Commit, tag and release."""
+def commit(wanted: Version, digest: str, carried: str) -> None:
+    """Commit and tag, and write the files of the release."""
     commands = Commands(ROOT, dry=False)
-    listed = publication.tags(commands)
     for problem in publication.moved(commands):
         raise CommandFailed(problem)
     publication.commit(commands, wanted, f"{NAME}@{digest}", carried)
+    publication.write_files(commands, REPOSITORY, wanted, carried)
+
+
+def publish(wanted: Version, digest: str) -> None:
+    """Push the tag of the commit, and publish the release."""
+    commands = Commands(ROOT, dry=False)
+    listed = publication.tags(commands)
+    for problem in publication.moved(commands, f"{wanted.tag}^"):
+        raise CommandFailed(problem)
     publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
 
 
@@ -85,7 +104,7 @@ def rehearse(wanted: Version) -> None:
             say("Uncommitted changes are left out.")
         commands = Commands(clone, dry=True)
         listed = publication.tags(commands)
-        for problem in version.problems(wanted, clone, listed):
+        for problem in (*version.problems(wanted, clone, listed), *version.other_references(wanted, clone, REPOSITORY)):
             say(f"THE RELEASE WOULD BE REFUSED: {problem}")
         say("\n== Image\n")
         digest = image.try_out(commands, NAME, wanted)
@@ -94,10 +113,13 @@ def rehearse(wanted: Version) -> None:
         say("\n== Packages, made twice\n")
         carried = packages.write(clone, Path(place) / "packages")
         say(f"{packages.CARRIED}: {carried}")
-        say("\n== Commit and tags, in a clone\n")
+        say("\n== Commit and tag, in a clone\n")
         publication.commit(commands, wanted, f"{NAME}@{digest}", carried)
         commands.run("git", "show", "--format=%h %s%d", "--unified=0", wanted.tag, "--", "action.yml")
         commands.run("git", "show", "--format=", "--shortstat", wanted.tag)
+        say("\n== Files of the release\n")
+        publication.write_files(commands, REPOSITORY, wanted, carried)
+        say(f"not run: the action actions/attest-build-provenance for {publication.FILES}/*")
         say("\n== Release\n")
         publication.publish(commands, REPOSITORY, wanted, f"{NAME}@{digest}", listed)
         say(f"\nNotes:\n\n{(clone / 'build' / 'notes.md').read_text()}")
@@ -121,8 +143,10 @@ def main(arguments: list[str]) -> int:
                 build(Version.parse(text))
             case ["packages", folder]:
                 carry(Path(folder))
-            case ["publish", text, digest, carried]:
-                publish(Version.parse(text), digest, carried)
+            case ["commit", text, digest, carried]:
+                commit(Version.parse(text), digest, carried)
+            case ["publish", text, digest]:
+                publish(Version.parse(text), digest)
             case ["dry-run", text]:
                 rehearse(Version.parse(text))
             case _:

@@ -23,10 +23,10 @@ class Commands:
     folder: Path
     dry: bool
 
-    def run(self, *words: str) -> None:
-        """Run a command and show its output."""
+    def run(self, *words: str, expected: int = 0) -> None:
+        """Run a command, show its output, and raise `CommandFailed` for another exit code than the expected one."""
         say(f"$ {shlex.join(words)}")
-        self._ended(words, subprocess.run(words, cwd=self.folder, check=False).returncode)  # noqa: S603 - ours
+        self._ended(words, subprocess.run(words, cwd=self.folder, check=False).returncode, expected)  # noqa: S603 - ours
 
     def ask(self, *words: str) -> str:
         """Run a command that changes nothing, and return its output."""
@@ -42,8 +42,8 @@ class Commands:
             self.run(*words)
 
     @staticmethod
-    def _ended(words: tuple[str, ...], code: int) -> None:
-        if code:
+    def _ended(words: tuple[str, ...], code: int, expected: int = 0) -> None:
+        if code != expected:
             raise CommandFailed(f"exit code {code}: {shlex.join(words)}")
 
 

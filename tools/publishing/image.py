@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform as machine
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ _EMULATORS = Path("/proc/sys/fs/binfmt_misc")
 _REPOSITORIES = {"linux/amd64": "amd64/", "linux/arm64": "arm64v8/"}
 """Where the base image of an emulated platform is, because old engines keep only one platform per name."""
 _METADATA = "build/image.json"
-_BAD_INPUT = 2
+BAD_INPUT = 2
+"""The exit code of a run without inputs."""
 
 
 def build_command(commands: Commands, name: str, version: Version) -> tuple[str, ...]:
@@ -83,6 +85,7 @@ def _is_own(platform: str) -> bool:
 
 
 def _tried(commands: Commands, platform: str, name: str, version: Version) -> str:
+    began = time.monotonic()
     tag = f"{name}:{version}-{platform.rpartition('/')[2]}"
     other = f"--build-arg=BASE_IMAGE={_REPOSITORIES[platform]}{base_image(commands.folder)}"
     commands.run(
@@ -91,8 +94,10 @@ def _tried(commands: Commands, platform: str, name: str, version: Version) -> st
         f"--tag={tag}",
         ".",
     )
+    seconds = time.monotonic() - began
     # Without inputs the program reports those that are missing, and makes no call.
-    started = ("docker", "run", "--rm", f"--platform={platform}", tag)
-    commands.run("sh", "-c", f'"$@"; test $? = {_BAD_INPUT}', "sh", *started)
-    say(f"{platform}: built, started, and refused to run without inputs")
-    return commands.ask("docker", "image", "inspect", "--format={{.Id}}", tag)
+    commands.run("docker", "run", "--rm", f"--platform={platform}", tag, expected=BAD_INPUT)
+    digest, size = commands.ask("docker", "image", "inspect", "--format={{.Id}} {{.Size}}", tag).split()
+    say(f"{platform}: started, and refused to run without inputs")
+    say(f"{platform}: {digest}, {int(size) / 1e6:.0f} MB, built in {seconds:.0f} s")
+    return digest

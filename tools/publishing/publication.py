@@ -1,11 +1,12 @@
-"""The commit of a release, which names the image and has the packages, its tags, and the release on GitHub."""
+"""The commit of a release, which names the image and has the packages, its files, tags and release on GitHub."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.publishing import packages
+from tools.publishing import actions, bill, packages
 from tools.publishing.commands import CommandFailed, say
 from tools.publishing.version import notes
 
@@ -20,6 +21,9 @@ _BOT = (
     *("-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"),
 )
 _AS_GH = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential")
+FILES = Path("build") / "release"
+"""The files of a release. The workflow attests them before they are published."""
+_NOTES = Path("build") / "notes.md"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -29,10 +33,10 @@ def tags(commands: Commands) -> list[str]:
     return [line.rpartition("refs/tags/")[2] for line in listed.splitlines()]
 
 
-def moved(commands: Commands) -> Iterator[str]:
+def moved(commands: Commands, released: str = "HEAD") -> Iterator[str]:
     """Report a default branch that has moved: GitHub refuses a tag whose workflow files are on no branch."""
     newest = commands.ask("git", *_AS_GH, "ls-remote", "origin", "HEAD").partition("\t")[0]
-    if newest != commands.ask("git", "rev-parse", "HEAD"):
+    if newest != commands.ask("git", "rev-parse", released):
         yield f"the default branch has moved on to {newest[:12]}: start the release again from that commit"
 
 
@@ -60,23 +64,36 @@ def commit(commands: Commands, version: Version, image: str, expected: str) -> N
     # .gitignore excludes the packages, because the branch does not have them.
     commands.run("git", "add", "--force", "action.yml", str(packages.CARRIED))
     commands.run("git", *_BOT, "commit", "--quiet", "--no-verify", "--message", f"Release {version}")
+    actions.start(commands)
     commands.run("git", *_BOT, "tag", version.tag)
+
+
+def write_files(commands: Commands, repository: str, version: Version, digest: str) -> None:
+    """Write the files of a release: its commit as an archive, and the bill of materials of the packages."""
+    folder, name = commands.folder / FILES, f"refresh-action-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = FILES / f"{name}.tar.gz"
+    commands.run("git", "archive", "--format=tar.gz", f"--prefix={name}/", f"--output={archive}", version.tag)
+    made = commands.ask("git", "show", "--no-patch", "--format=%cI", version.tag)
+    listed = bill.text(commands.folder / packages.CARRIED, repository, version, digest, made)
+    (folder / f"{name}.cdx.json").write_text(listed)
+    for each in sorted(folder.iterdir()):
+        say(f"{FILES / each.name}: {each.stat().st_size / 1e3:.0f} kB")
 
 
 def publish(commands: Commands, repository: str, version: Version, image: str, listed: list[str]) -> None:
     """Push the tag, publish the release, check that it is immutable, and only then move the floating tag."""
     address = f"https://github.com/{repository}"
-    told = commands.folder / "build" / "notes.md"
-    told.parent.mkdir(exist_ok=True)
     pinned = f"uses: {repository}@{commands.ask('git', 'rev-parse', version.tag)} # {version.tag}"
-    told.write_text(f"{notes(version, commands.folder, address)}\n\n```yaml\n- {pinned}\n```\n")
+    (commands.folder / _NOTES).write_text(f"{notes(version, commands.folder, address)}\n\n```yaml\n- {pinned}\n```\n")
     origin = f"{address}.git"
+    files = sorted(str(FILES / each.name) for each in (commands.folder / FILES).iterdir())
     _require_public(commands, image)
     commands.publish("git", *_AS_GH, "push", origin, f"refs/tags/{version.tag}")
-    # The draft is published in a separate step, because GitHub locks the release at that moment.
+    # The draft is published in a separate step, because GitHub locks the release and its files at that moment.
     commands.publish(
         *("gh", "release", "create", version.tag, f"--repo={repository}", "--verify-tag", "--draft"),
-        *(f"--title={version}", f"--notes-file={told}"),
+        *(f"--title={version}", f"--notes-file={_NOTES}", *files),
     )
     latest = f"--latest={str(version.is_newest(listed, of_all=True)).lower()}"
     commands.publish("gh", "release", "edit", version.tag, f"--repo={repository}", "--draft=false", latest)

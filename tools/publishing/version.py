@@ -64,6 +64,19 @@ def problems(version: Version, root: Path, tags: Iterable[str]) -> Iterator[str]
         yield f"CHANGELOG.md has entries under {_UNRELEASED}; move them to {version}, or to a later release"
 
 
+def other_references(version: Version, root: Path, repository: str) -> Iterator[str]:
+    """Report workflows that use these actions by another tag than the version's.
+
+    A caller that pins such a workflow by its commit must get the actions of that commit. The commit of a release cannot
+    change a workflow, because GitHub refuses it from a workflow's token.
+    """
+    used = re.compile(rf"^[ -]*uses: {re.escape(repository)}(?:/[\w./-]+)?@(\S+)", re.MULTILINE | re.IGNORECASE)
+    for path in sorted((root / ".github" / "workflows").glob("*.yml")):
+        if others := sorted({*used.findall(path.read_text())} - {version.tag}):
+            named = path.relative_to(root).as_posix()
+            yield f"{named} uses {repository} at {', '.join(others)}; change it to {version.tag}, in a pull request"
+
+
 def notes(version: Version, root: Path, address: str) -> str:
     """Return the release's notes, with links to the files of the tag.
 
@@ -71,7 +84,9 @@ def notes(version: Version, root: Path, address: str) -> str:
     """
     changelog = (root / "CHANGELOG.md").read_text()
     told = section(changelog, str(version)) or section(changelog, _UNRELEASED)
-    return re.sub(r"\]\((?![a-z]+:|#)", f"]({address}/blob/{version.tag}/", told)
+    linked = re.sub(r"\]\((?![a-z]+:|#)", f"]({address}/blob/{version.tag}/", told)
+    # GitHub shows each end of a line in the notes.
+    return re.sub(r"(?<=\S)\n *(?=[^\s#*-])", " ", linked)
 
 
 def section(changelog: str, title: str) -> str:
