@@ -24,7 +24,7 @@ help:
 	@echo 'make lint    check style, types, shell, workflows and import rules'
 	@echo 'make generated  write what repeats facts of the program: pages, policies, action.yml'
 	@echo 'make docs    build the documentation site, strictly, into build/site'
-	@echo 'make summary-image  take the picture of a job summary for the README (needs Chromium)'
+	@echo 'make summary-image  take the picture of a job summary for docs/how-it-works.md (needs Chromium)'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make release-dry-run  do all of a release except push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'

@@ -24,7 +24,7 @@ ActualT = TypeVar("ActualT")
 
 
 class Component(Protocol[ActualT, ChangeT]):
-    """A row of README's "What it keeps": resources in AWS or GitHub that are kept as desired.
+    """A row of "What it keeps" in docs/how-it-works.md: resources in AWS or GitHub that are kept as desired.
 
     A component is done when its plan is empty. A rerun after a crash is another pass; a dry run is observe and plan
     without apply.

@@ -35,7 +35,7 @@ class Item:
 
 @frozen(kw_only=True)
 class Registration(Generic[GivenT]):
-    """A component as it is started and documented; the texts are in Markdown, with links from the README's place."""
+    """A component as it is started and documented; the texts are in Markdown, with links from docs/."""
 
     name: str
     kept_in: str

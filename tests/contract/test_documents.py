@@ -47,9 +47,9 @@ def test_action_files_declare_the_inputs_of_the_table(path: str, action: str) ->
 
 
 @pytest.mark.shows("A29")
-def test_workflow_of_the_readme_is_safe_to_schedule() -> None:
+def test_workflow_of_the_quick_start_is_safe_to_schedule() -> None:
     """One run at a time, few permissions, a time-out, off the full hour, and valid inputs."""
-    workflow = yaml.safe_load(pages.blocks(README, "yaml")[0])
+    workflow = yaml.safe_load(pages.blocks(pages.page("docs/quick-start.md"), "yaml")[0])
     (job,) = workflow["jobs"].values()
     assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
     assert (workflow["permissions"], job["permissions"]) == ({}, {"actions": "read", "id-token": "write"})
@@ -58,6 +58,35 @@ def test_workflow_of_the_readme_is_safe_to_schedule() -> None:
     minutes = workflow[True]["schedule"][0]["cron"].split()[0]
     assert not minutes.startswith(("0", "*"))
     assert {*inputs.REQUIRED} <= {*job["steps"][-1]["with"]} <= {*inputs.REQUIRED, *inputs.OPTIONAL}
+
+
+def test_workflow_of_the_readme_is_short_and_gives_the_reusable_workflow_what_it_needs() -> None:
+    """Its inputs, the permissions of all its jobs, and none of them by default."""
+    (block,) = pages.blocks(README, "yaml")
+    assert len(block.splitlines()) <= 20
+    shown = yaml.safe_load(block)
+    (job,) = shown["jobs"].values()
+    path = job["uses"].removeprefix("org/refresh-action/").removesuffix("@v1")
+    workflow = yaml.safe_load((ROOT / path).read_text())
+    declared = workflow[True]["workflow_call"]["inputs"]
+    assert {name for name, each in declared.items() if each.get("required")} <= {*job["with"]} <= {*declared}
+    needed = [each["permissions"] for each in workflow["jobs"].values()]
+    assert job["permissions"] == {name: level for each in needed for name, level in each.items()}
+    assert shown["permissions"] == {}
+
+
+def test_figures_of_what_it_costs_in_the_readme_are_those_of_the_pages_it_links() -> None:
+    section = README.partition("\n## What it costs\n")[2].partition("\n## ")[0]
+    linked = "".join(map(pages.page, re.findall(r"\]\((docs/[^)#]+)", section)))
+    pattern = r"\$[\d.]*\d|\d+ cents|\d+,\d{3}|\d+ builds"
+    figures = re.findall(pattern, section)
+    assert len(figures) > 4
+    assert {*figures} <= {*re.findall(pattern, linked)}
+
+
+def test_home_of_the_site_shows_the_diagram_of_the_readme() -> None:
+    (shown,) = pages.blocks(README, "mermaid")
+    assert pages.blocks(pages.page("docs/index.md"), "mermaid") == [shown]
 
 
 def test_the_calls_in_the_code_are_those_that_it_declares() -> None:

@@ -1,4 +1,4 @@
-"""The picture of a job summary in the README can be taken again."""
+"""The picture of a job summary on the page of how it works can be taken again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ done
 
 
 def test_picture_shows_a_busy_run_in_full_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With ended instances, cut-off jobs and a failure, as the README describes it."""
+    """With ended instances, cut-off jobs and a failure, as the page describes it."""
     page = summary_image.rendered(summary_image.summary())
     for part in ("instances ended</strong>", "jobs cut off</strong>", "❌ <strong>resource pools", "<td>aged</td>"):
         assert part in page

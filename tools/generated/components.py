@@ -1,4 +1,4 @@
-"""What pages say of components: the tables of the README and of how it works."""
+"""What the page of how it works says of components, in two tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from tools.generated.pieces import Piece, Section
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_PAGE = "docs/how-it-works.md"
+
 
 def pieces() -> Iterator[Piece]:
     """Write the two tables."""
     yield Section(
-        "README.md",
+        _PAGE,
         "components",
         table(
             ("component", "in AWS", "kept as", "checked in"),
@@ -22,11 +24,11 @@ def pieces() -> Iterator[Piece]:
         ),
     )
     yield Section(
-        "docs/how-it-works.md",
-        "components",
+        _PAGE,
+        "reactions",
         table(
-            ("component", "in AWS", "on a difference, a run", "waits for"),
-            [(each.name, each.kept_in, each.changes, ", ".join(each.after)) for each in COMPONENTS],
+            ("component", "on a difference, a run", "waits for"),
+            [(each.name, each.changes, ", ".join(each.after)) for each in COMPONENTS],
         ),
     )
 

@@ -72,7 +72,6 @@ def pieces() -> Iterator[Piece]:
     yield Section("docs/inputs.md", "provision-outputs", _described_outputs(provision_outputs.OUTPUTS))
     yield Section("docs/inputs.md", "release-inputs", _described_door(_RELEASE))
     yield Section("docs/inputs.md", "release-outputs", _described_outputs(release_outputs.OUTPUTS))
-    yield Section("README.md", "inputs", _table(_REFRESH))
 
 
 def _declared_input(each: Input) -> str:

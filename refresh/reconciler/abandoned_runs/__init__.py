@@ -74,7 +74,7 @@ class AbandonedRuns:
 COMPONENT: Registration[Dependencies] = Registration(
     name=AbandonedRuns.name,
     kept_in="EC2 instances and their records",
-    keeps="no instance held by a workflow run that was completed without [releasing](docs/release.md) it",
+    keeps="no instance held by a workflow run that was completed without [releasing](release.md) it",
     changes="marks the instances, so that they end themselves",
     checked="a run that finds instances held for more than three minutes",
     calls={

@@ -82,7 +82,7 @@ class StateTable:
 COMPONENT: Registration[Dependencies] = Registration(
     name=StateTable.name,
     kept_in="DynamoDB `OWNER-REPO-ci-table`",
-    keeps="[its keys](docs/table.md#keys), on-demand, time-to-live on `expiresAt`, deletion protection if refresh "
+    keeps="[its keys](table.md#keys), on-demand, time-to-live on `expiresAt`, deletion protection if refresh "
     "created it; a table with other keys or of another repository is refused",
     changes="creates it, claims it, enables time to live",
     calls={

@@ -138,7 +138,7 @@ _ONLY = "min-idle"
 COMPONENT: Registration[Dependencies] = Registration(
     name=WarmPool.name,
     kept_in="EC2 instances and their records",
-    keeps="with `min-idle`, that many instances of each class wait for a run; see [the warm pool](docs/warm-pool.md)",
+    keeps="with `min-idle`, that many instances of each class wait for a run; see [the warm pool](warm-pool.md)",
     changes="launches what is missing, extends the time of those that wait",
     calls={
         **LAUNCHES,

@@ -1,4 +1,4 @@
-"""The README shows the real output of a run."""
+"""The page of how it works shows the real output of a plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from refresh.ports import Clients
     from tests.fakes.world import World
 
-README = pages.page("README.md")
+PAGE = pages.page("docs/how-it-works.md")
 QUEUE = "octo-widgets-large-ci-pool"
 _VARYING = re.compile(r"\b(i|lt)-[0-9a-f]{17}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\(\d+\.\d s\)")
 
@@ -22,14 +22,14 @@ def _steady(text: str) -> list[str]:
     return [_VARYING.sub("~", line) for line in text.splitlines()]
 
 
-def test_plan_in_the_readme_is_that_of_a_run(refreshed: World, clients: Clients) -> None:
+def test_plan_on_the_page_is_that_of_a_run(refreshed: World, clients: Clients) -> None:
     """In a pool with an expired instance and an edited queue, with a new image."""
     (instance,) = refreshed.launch(clients)
     refreshed.record(clients, instance)
     url = clients.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300"})
     code, printed = refreshed.run(mode="plan", ami=OTHER_IMAGE)
-    shown = _steady(pages.blocks(README, "text")[0])
+    shown = _steady(pages.blocks(PAGE, "text")[0])
     logged = _steady(printed)
     assert code == 0, printed
     # Components end in any order.
