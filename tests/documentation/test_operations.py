@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 _MADE = """\
-aws cloudformation create-stack --stack-name runner-pool --template-body '{"Resources": {"A": {"Type": "AWS::SNS::Topic"}}}'
-aws iam create-open-id-connect-provider --url https://token.actions.githubusercontent.com --client-id-list sts.amazonaws.com
+aws cloudformation create-stack --stack-name runner-pool \\
+  --template-body '{"Resources": {"A": {"Type": "AWS::SNS::Topic"}}}'
+aws iam create-open-id-connect-provider --url https://token.actions.githubusercontent.com
 """
 """What a reader of the quick start has made besides the pool."""
 
@@ -49,20 +50,24 @@ def test_cost_of_the_agents_follows_from_their_pauses() -> None:
 def test_figures_of_cost_are_what_their_computations_give() -> None:
     """And the sums are those of the column above them."""
     page = pages.page("docs/cost.md")
-    shown = re.findall(r"`([\d.,×÷+() ]+) = ([\d.]+)`", page)
-    computed = [eval(term.replace("×", "*").replace("÷", "/").replace(",", "")) for term, _ in shown]  # noqa: S307 - only arithmetic passes
-    assert [f"{each:.2f}" for each in computed] == [result for _, result in shown]
+    signs = {0xD7: "*", 0xF7: "/"}
+    shown = re.findall(r"`([^`=a-z]+) = ([\d.]+)`", page)
+    computed = [f"{eval(term.translate(signs)):.2f}" for term, _ in shown]  # noqa: S307 - without letters, only arithmetic
+    assert (computed, len(computed) > 15) == ([result for _, result in shown], True)
     rows = re.findall(r"= ([\d.]+)`(?:\*\*)? \| .*= ([\d.]+)`(?:\*\*)? \|", page)
     for *parts, total in zip(*rows, strict=True):
         assert f"`{' + '.join(parts)} = {total}`" in page
 
 
 def test_uninstalling_leaves_nothing_and_takes_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
-    template = {"LaunchTemplateName": names.launch_template(refreshed.repository)}
+    template = names.launch_template(refreshed.repository)
     kept, other = clients.ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1), "other-large-ci-pool"
-    clients.ec2.run_instances(LaunchTemplate=template, InstanceType="t3.micro", MinCount=2, MaxCount=2)
+    clients.ec2.run_instances(
+        LaunchTemplate={"LaunchTemplateName": template}, InstanceType="t3.micro", MinCount=2, MaxCount=2
+    )
     url = clients.sqs.create_queue(QueueName=other)["QueueUrl"]
-    assert len(refreshed.queues(clients)) > 1
+    for queue in clients.sqs.list_queues(QueueNamePrefix="octo-widgets-")["QueueUrls"][2:]:
+        clients.sqs.delete_queue(QueueUrl=queue)  # two show what the page does with many, in a third of the time
     page = pages.page("docs/uninstalling.md")
     *steps, checks = pages.blocks(page, "shell")
     clients.ec2.create_security_group(GroupName="runner-pool", Description="x")
