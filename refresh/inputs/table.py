@@ -249,7 +249,7 @@ INPUTS = (
         name="github-app-id",
         field="github_app_id",
         parse=access.app_id,
-        summary="id of the GitHub App that calls GitHub; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
+        summary="id of the GitHub App that calls GitHub; its key is read from `INPUT_GITHUB_APP_PRIVATE_KEY`",
         description=(
             "Id or client id of a GitHub App that is installed there with the same permission; replaces github-token."
         ),
