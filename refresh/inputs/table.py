@@ -1,6 +1,6 @@
 """Every input of every action, once: how it is read, its default, and what people read about it.
 
-`make generated` writes the rest from here: each action.yml and action-types.yml, docs/inputs.md and the README's table.
+`make generated` writes the rest from here: each action.yml and action-types.yml, docs/inputs.md.
 This module is loaded by every run, so it imports nothing that a run may not need.
 """
 
@@ -69,14 +69,12 @@ class Input:
     """The input that replaces it: this one is the original action's name for it."""
     ignored: bool = False
     """Whether it belongs to another mode of the original action."""
-    readme: bool = False
-    """Whether it is in the README's table."""
     default: str = ""
     """The default as the user would write it, where it is not the default of the field."""
     absent: str = ""
     """What applies when it is left out, in words, where that is not a value."""
     summary: str = ""
-    """A line for the help of the command line and the README."""
+    """A line for the help of the command line and the tables of docs/inputs.md."""
     description: str
     """The text in action.yml and docs/inputs.md; `{default}` stands for the default."""
 
@@ -141,7 +139,6 @@ INPUTS = (
         field="image",
         parse=parsers.image,
         required=True,
-        readme=True,
         summary="AMI id, or `resolve:ssm:<parameter>`, which new instances follow",
         description=(
             "Image of the runners: an AMI id, or `resolve:ssm:<parameter>`, which new instances follow (the role "
@@ -153,7 +150,6 @@ INPUTS = (
         field="instance_profile",
         parse=parsers.instance_profile,
         required=True,
-        readme=True,
         summary="name or ARN of the runners' instance profile",
         description="Name or ARN of the runners' instance profile.",
     ),
@@ -163,7 +159,6 @@ INPUTS = (
         parse=parsers.ids("security group", most=16),
         separator=",",
         required=True,
-        readme=True,
         summary="security groups of the runners, separated by white space or commas",
         description="Security groups of the runners, separated by white space or commas; at most 16.",
     ),
@@ -173,7 +168,6 @@ INPUTS = (
         parse=parsers.ids("subnet", most=50),
         separator=",",
         required=True,
-        readme=True,
         summary="subnets to launch in, separated by white space or commas",
         description="Subnets to launch runners in, separated by white space or commas; at most 50.",
     ),
@@ -181,7 +175,6 @@ INPUTS = (
         name="github-token",
         parse=parsers.github_token,
         secret=True,
-        readme=True,
         summary=(
             "token that can administer the runners; this or `github-app-id` with `github-app-private-key` is required"
         ),
@@ -256,7 +249,7 @@ INPUTS = (
         name="github-app-id",
         field="github_app_id",
         parse=access.app_id,
-        summary="id of the GitHub App that calls GitHub; its key is read from INPUT_GITHUB_APP_PRIVATE_KEY",
+        summary="id of the GitHub App that calls GitHub; its key is read from `INPUT_GITHUB_APP_PRIVATE_KEY`",
         description=(
             "Id or client id of a GitHub App that is installed there with the same permission; replaces github-token."
         ),
@@ -265,6 +258,7 @@ INPUTS = (
         name="github-app-private-key",
         parse=access.private_key,
         secret=True,
+        summary="private key of the App, the whole .pem file",
         description="Private key of the App, the whole .pem file.",
     ),
     Input(
@@ -451,7 +445,6 @@ INPUTS = (
         actions=_EVERY,
         field="role.arn",
         parse=access.role_arn,
-        readme=True,
         summary="AWS role to assume with GitHub's OIDC token; without it, AWS's standard chain of credentials is used",
         description=(
             "ARN of the AWS role to assume with GitHub's OIDC token (`permissions: id-token: write`); no "
@@ -494,7 +487,6 @@ INPUTS = (
         name="max-idle-time",
         field="max_idle_time",
         parse=durations.parser(timedelta(seconds=60), timedelta(hours=24), bare_seconds=True),
-        readme=True,
         summary="how long an idle runner stays in the pool",
         description=(
             "How long an idle runner stays in the pool, as 420 (seconds), 420s, 7m or 1h; 60s to 24h. "
@@ -505,7 +497,6 @@ INPUTS = (
         name="max-runtime",
         field="max_runtime",
         parse=_runtime,
-        readme=True,
         summary="longest time from claim to release",
         description=(
             "Longest time from claim to release, as 90s, 30m or 2h; 1m to 120h, stored in whole minutes, rounded "
@@ -516,7 +507,6 @@ INPUTS = (
         name="resource-class-config",
         field="resource_classes",
         parse=_resource_classes,
-        readme=True,
         absent="built-in classes",
         summary='sizes of runners, `{"<class>": {"cpu": n, "mmem": MiB}}`',
         description=(
@@ -528,7 +518,6 @@ INPUTS = (
         name="max-instances",
         field="max_instances",
         parse=resources.max_instances,
-        readme=True,
         absent="no limit",
         summary='most instances of each resource class, `{"<class>": n}`',
         description=(
@@ -542,7 +531,6 @@ INPUTS = (
         field="pre_runner_script",
         parse=scripts.script,
         verbatim=True,
-        readme=True,
         absent="none",
         summary="shell script that runs on the instance as root before the runner; never put a secret in it",
         description=(
@@ -643,7 +631,6 @@ INPUTS = (
         name="min-idle",
         field="min_idle",
         parse=resources.min_idle,
-        readme=True,
         absent="none",
         summary='fewest instances of each resource class that wait for a run, `{"<class>": n}`',
         description=(
@@ -776,7 +763,6 @@ INPUTS = (
         field="mode",
         parse=parsers.mode(REFRESH),
         choices=("apply", "plan"),
-        readme=True,
         summary="`apply` changes what differs, `plan` only shows it",
         description=(
             "`apply` changes what differs; `plan` only reads and shows what would change. `refresh` means `apply`."

@@ -1,4 +1,4 @@
-"""The metrics of a run for CloudWatch; pure. docs/operations.md describes them.
+"""The metrics of a run for CloudWatch; pure. docs/monitoring.md describes them.
 
 Values have no time of their own, so CloudWatch takes that of their arrival, whatever this machine's clock shows.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html

@@ -1,7 +1,8 @@
-"""The commands and figures of docs/operations.md are right."""
+"""The commands and figures of the pages for operators are right."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,19 @@ from refresh.agent.link import IDLE_SECONDS, TOKEN_SECONDS, WORKING_SECONDS
 from refresh.pool import names, records
 from tests import pages
 from tests.fakes import instance_items
+from tests.fakes.desired import IMAGE
 
 if TYPE_CHECKING:
     from refresh.ports import Clients
     from tests.fakes.world import World
+
+
+_MADE = """\
+aws cloudformation create-stack --stack-name runner-pool \\
+  --template-body '{"Resources": {"A": {"Type": "AWS::SNS::Topic"}}}'
+aws iam create-open-id-connect-provider --url https://token.actions.githubusercontent.com
+"""
+"""What a reader of the quick start has made besides the pool."""
 
 
 def _shell(page: str, heading: str) -> str:
@@ -22,7 +32,7 @@ def _shell(page: str, heading: str) -> str:
 
 
 def test_cost_of_the_agents_follows_from_their_pauses() -> None:
-    page = pages.page("docs/operations.md")
+    page = pages.page("docs/cost.md")
     idle, working = (round(3600 / each) for each in (IDLE_SECONDS, WORKING_SECONDS))
     beats, tokens = 2 * working, round(3600 / TOKEN_SECONDS)
     assert f"| 0.5 s, 5 s | {idle:,} | {working} |" in page
@@ -34,16 +44,47 @@ def test_cost_of_the_agents_follows_from_their_pauses() -> None:
         assert f"**${price:.4f}**" in page, heading
         month = f"{price * 730:.2f}"
         assert f"{heading} all month costs ${month}" in page or f"{heading} all month ${month}" in page, heading
-    assert f"about {round(3000 * IDLE_SECONDS):,}. Their records" in page
+    assert f"about {round(3000 * IDLE_SECONDS):,}. Their records" in pages.page("docs/operations.md")
 
 
-def test_deleting_a_pool_deletes_all_of_it_and_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
-    other = clients.sqs.create_queue(QueueName="other-large-ci-pool")["QueueUrl"]
-    assert len(refreshed.queues(clients)) > 1
-    shell(_shell("operations", "Deleting a pool"))
+def test_figures_of_cost_are_what_their_computations_give() -> None:
+    """And the sums are those of the column above them."""
+    page = pages.page("docs/cost.md")
+    signs = {0xD7: "*", 0xF7: "/"}
+    shown = re.findall(r"`([^`=a-z]+) = ([\d.]+)`", page)
+    computed = [f"{eval(term.translate(signs)):.2f}" for term, _ in shown]  # noqa: S307 - without letters, only arithmetic
+    assert (computed, len(computed) > 15) == ([result for _, result in shown], True)
+    rows = re.findall(r"= ([\d.]+)`(?:\*\*)? \| .*= ([\d.]+)`(?:\*\*)? \|", page)
+    for *parts, total in zip(*rows, strict=True):
+        assert f"`{' + '.join(parts)} = {total}`" in page
+
+
+def test_uninstalling_leaves_nothing_and_takes_nothing_else(refreshed: World, clients: Clients, shell: Any) -> None:
+    template = names.launch_template(refreshed.repository)
+    kept, other = clients.ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1), "other-large-ci-pool"
+    clients.ec2.run_instances(
+        LaunchTemplate={"LaunchTemplateName": template}, InstanceType="t3.micro", MinCount=2, MaxCount=2
+    )
+    url = clients.sqs.create_queue(QueueName=other)["QueueUrl"]
+    for queue in clients.sqs.list_queues(QueueNamePrefix="octo-widgets-")["QueueUrls"][2:]:
+        clients.sqs.delete_queue(QueueUrl=queue)  # two show what the page does with many, in a third of the time
+    page = pages.page("docs/uninstalling.md")
+    *steps, checks = pages.blocks(page, "shell")
+    clients.ec2.create_security_group(GroupName="runner-pool", Description="x")
+    shell(_MADE)
+    found = shell(f"machines() {{ echo i-1; }}\n{checks}").splitlines()
+    assert (len(found), all(found)) == (checks.count("aws ") + 1, True)  # each command finds what it looks for
+    printed = shell("\n".join([*steps, "echo; echo LEFT", checks]))
+    assert printed.partition("LEFT")[2].split() == []
     assert clients.dynamodb.list_tables()["TableNames"] == []
-    assert clients.ec2.describe_launch_templates()["LaunchTemplates"] == []
-    assert clients.sqs.list_queues()["QueueUrls"] == [other]
+    assert clients.sqs.list_queues()["QueueUrls"] == [url]
+    states = {
+        each["InstanceId"]: each["State"]["Name"]
+        for reservation in clients.ec2.describe_instances()["Reservations"]
+        for each in reservation["Instances"]
+    }
+    assert states.pop(kept["Instances"][0]["InstanceId"]) == "running"
+    assert [*states.values()] == ["terminated"] * 2
 
 
 def test_command_for_migrating_enables_deletion_protection(refreshed: World, clients: Clients, shell: Any) -> None:

@@ -62,6 +62,15 @@ def test_site_has_every_diagram_and_the_script_that_draws_it(built: Path) -> Non
         assert [(page.parent / script).is_file() for script in scripts] == [True] or page.name == "404.html", page
 
 
+def test_search_finds_the_list_of_decisions_and_no_single_one(built: Path) -> None:
+    """So that whoever looks for a guide finds it first; the list names and links each decision."""
+    found = {item["location"].partition("#")[0] for item in json.loads((built / "search.json").read_text())["items"]}
+    decisions = {page.parent.relative_to(built).as_posix() + "/" for page in built.glob("decisions/0*/index.html")}
+    assert (len(decisions) > 20, found & decisions, "decisions/" in found) == (True, set(), True)
+    listed = (built / "decisions" / "index.html").read_text()
+    assert [each for each in decisions if f'href="{each.removeprefix("decisions/")}"' not in listed] == []
+
+
 def test_site_loads_nothing_from_another_host(built: Path) -> None:
     """No script, style, font, image or frame; links for readers may lead anywhere. The theme's scripts would do it."""
     found = [

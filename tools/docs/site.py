@@ -26,7 +26,11 @@ CONFIGURATION = ROOT / "mkdocs.yml"
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages at the top, and their names in the site."""
 RENDERER = resources.files("diagram_renderer") / "renderers" / "static" / "js" / "mermaid.min.js"
-_NOT_IN_NAVIGATION = re.compile(r"decisions/0.*\.md")
+_DECISION = re.compile(r"decisions/0.*\.md")
+"""Pages that neither the navigation nor the search has: their list has both, and names each."""
+_MARKUP = re.compile(r"\[([^]]*)\]\([^)]*\)|[`*]")
+_DESCRIPTION = 160
+"""As many characters of a description as search engines show."""
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#]+)")
 _ELSEWHERE = re.compile(rb"https://(?:unpkg\.com|cdn\.jsdelivr\.net|api\.github\.com|gitlab\.com)/")
 """Hosts that the theme's script would call for unused libraries and for a repository's stars."""
@@ -65,7 +69,7 @@ def prepare(folder: Path) -> None:
     shutil.copy(CONFIGURATION, folder)
     for page in pages.rglob("*.md"):
         name = page.relative_to(pages).as_posix()
-        page.write_text(_site_links(page.read_text(), name))
+        page.write_text(_front_matter(page.read_text(), name) + _site_links(page.read_text(), name))
     for name, page_name in PAGES.items():
         (pages / page_name).write_text(_LINK.sub(lambda link: _from_the_top(link[1]), (ROOT / name).read_text()))
     (pages / "assets").mkdir()
@@ -79,7 +83,7 @@ def _require_whole(pages: Path) -> None:
     problems = []
     for page in sorted(pages.rglob("*.md")):
         name = page.relative_to(pages).as_posix()
-        if name not in listed and not _NOT_IN_NAVIGATION.fullmatch(name):
+        if name not in listed and not _DECISION.fullmatch(name):
             problems.append(f"{name}: not in the navigation of {CONFIGURATION.name}")
         problems += [
             f"{name}: absolute link {link[1]}" for link in _LINK.finditer(page.read_text()) if link[1][0] == "/"
@@ -105,6 +109,18 @@ def _listed(navigation: object) -> Iterator[str]:
         case dict():
             for each in navigation.values():
                 yield from _listed(each)
+
+
+def _front_matter(text: str, page: str) -> str:
+    """Describe the page to search engines by its first paragraph, and keep decisions out of the site's own search."""
+    paragraphs = (each for each in text.split("\n\n") if each[:1].isalpha())
+    description = " ".join(_MARKUP.sub(r"\1", next(paragraphs, "")).split())
+    if len(description) > _DESCRIPTION:
+        description = description[:_DESCRIPTION].rpartition(" ")[0] + " ..."
+    settings: dict[str, object] = {"description": description} if description else {}
+    if _DECISION.fullmatch(page):
+        settings["search"] = {"exclude": True}
+    return f"---\n{yaml.safe_dump(settings, width=1000)}---\n"
 
 
 def _site_links(text: str, page: str) -> str:

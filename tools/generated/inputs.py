@@ -38,6 +38,7 @@ class Action:
 
 
 _REFRESH, _RELEASE, _PROVISION = map(table.of, (table.REFRESH, table.RELEASE, table.PROVISION))
+_ON_THE_PAGE = tuple(dict.fromkeys((*_REFRESH, *_PROVISION, *_RELEASE)))
 _OF_REFRESH, _OF_RELEASE = "refresh/output/step_outputs.py", "refresh/output/release_outputs.py"
 _OF_PROVISION = "refresh/output/provision_outputs.py"
 ACTIONS = (
@@ -72,6 +73,8 @@ def pieces() -> Iterator[Piece]:
     yield Section("docs/inputs.md", "provision-outputs", _described_outputs(provision_outputs.OUTPUTS))
     yield Section("docs/inputs.md", "release-inputs", _described_door(_RELEASE))
     yield Section("docs/inputs.md", "release-outputs", _described_outputs(release_outputs.OUTPUTS))
+    for name in (table.REFRESH, table.PROVISION, table.RELEASE):
+        yield Section("docs/inputs.md", f"table-{name}", _table(name))
 
 
 def _declared_input(each: Input) -> str:
@@ -133,7 +136,7 @@ def _described_inputs(inputs: Iterable[Input]) -> str:
 def _described_door(inputs: Iterable[Input]) -> str:
     """Describe the inputs of provision or release; those that refresh has as well are described there."""
     inputs = tuple(inputs)
-    shared = ", ".join(f"[`{each.name}`](#{each.name})" for each in inputs if each in _REFRESH)
+    shared = ", ".join(f"[`{each.name}`](#{_anchor(each)})" for each in inputs if each in _REFRESH)
     own = "".join(_entry(each) for each in inputs if each not in _REFRESH)
     return f"{own}\nThe same as for refresh: {shared}.\n"
 
@@ -149,17 +152,39 @@ def _entry(each: Input) -> str:
     facts += [f"default `{_declared_default(each)}`"] if _declared_default(each) else []
     shown = "; ".join(filter(None, facts))
     text = f"{_description(each)} {_replacement(each)}".strip()
-    return f"\n### `{each.name}`\n\n{text}\n" + (f"\n*{shown}*\n" if shown else "")
+    return f"\n### {_heading(each)}\n\n{text}\n" + (f"\n*{shown}*\n" if shown else "")
 
 
-def _table(inputs: Iterable[Input]) -> str:
-    """Write the README's table, which has the inputs that most workflows give."""
-    rows = ["| input | default | meaning |", "| --- | --- | --- |"]
-    for each in inputs:
-        if each.readme:
-            default = f"`{each.default_text}`" if each.default_text else each.absent
-            rows.append(f"| `{each.name}` | {'required' if each.required else default} | {each.summary} |")
+def _table(action: str) -> str:
+    """List the inputs of an action in a line each; two columns are readable on a phone, a third one is not."""
+    rows = ["| input | meaning |", "| --- | --- |"]
+    rows += [f"| [`{each.name}`](#{_anchor(each)}) | {_meaning(each)} |" for each in table.of(action)]
     return "\n".join(rows)
+
+
+def _meaning(each: Input) -> str:
+    """Say in a few words what an input means, whether it is required, and its default."""
+    if each.ignored:
+        return "ignored"
+    if each.replaced_by:
+        return f"deprecated: use `{each.replaced_by}`"
+    default = f"`{each.default_text}`" if each.default_text else _cell(each.absent)
+    return f"{'**required**: ' * each.required}{_cell(each.summary)}{f'. Default: {default}' if default else ''}"
+
+
+def _cell(text: str) -> str:
+    """Write a text of the command line's help so that Markdown takes no part of it for a tag."""
+    return "`".join(part if code % 2 else part.replace("<", "&lt;") for code, part in enumerate(text.split("`")))
+
+
+def _heading(each: Input) -> str:
+    """Return the input's heading, which no other input has: GitHub and the site number equal ones differently."""
+    first = next(other for other in _ON_THE_PAGE if other.name == each.name)
+    return f"`{each.name}`" if each is first else f"`{each.name}` of {each.actions[0]}"
+
+
+def _anchor(each: Input) -> str:
+    return _heading(each).replace("`", "").replace(" ", "-")
 
 
 def _description(each: Input) -> str:

@@ -112,9 +112,9 @@ def test_the_largest_pool_fits_in_one_call() -> None:
     values = metric_data(report)
     assert len(values) == 7 + 1 + 50 + 51 * (len(STATES) + 1) <= MOST
     assert len({str((each["MetricName"], each["Dimensions"])) for each in values}) == len(values)
-    documented = re.findall(r"^\| `(\w+)` \| ([A-Z]\w+) \|", pages.page("docs/operations.md"), re.MULTILINE)
+    documented = re.findall(r"^\| `(\w+)` \| ([A-Z]\w+) \|", pages.page("docs/monitoring.md"), re.MULTILINE)
     assert {(each["MetricName"], each["Unit"]) for each in values} == set(documented)
-    page = " ".join(pages.page("docs/operations.md").split())
+    page = " ".join(pages.page("docs/monitoring.md").split())
     assert all(f"`{state}`" in page for state in STATES)
 
 
