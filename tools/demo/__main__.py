@@ -15,10 +15,12 @@ def main(chosen: list[str]) -> int:
         # Loading takes a second, in which Ctrl-C must work as well.
         from tools.demo import performance  # noqa: PLC0415
 
-        return performance.play(chosen)
+        code = performance.play(chosen)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done
     except KeyboardInterrupt:
         print("\nStopped. Nothing was left running.", flush=True)
         return 130
+    return code
 
 
 if __name__ == "__main__":

@@ -58,12 +58,12 @@ def _play(acts: Sequence[Act], stage: Stage, began: float) -> int:
 def _row(number: int, act: Act, ran: Sequence[Ran]) -> str:
     codes = " ".join("killed" if each.killed else str(each.code) for each in ran)
     seconds, calls, writes = sum(x.seconds for x in ran), sum(x.calls for x in ran), sum(x.writes for x in ran)
-    return f"{number:2}  {act.title:50} {codes:>6} {seconds:7.1f} {calls:5} {writes:6}"
+    return f"{number:2}  {act.title:48} {codes:>6} {seconds:7.1f} {calls:5} {writes:6}"
 
 
 def _sum_up(stage: Stage, rows: Sequence[str]) -> None:
     stage.screen.title("What happened, with the calls to AWS")
-    for row in (f"{'':2}  {'act':50} {'exit':>6} {'seconds':>7} {'calls':>5} {'writes':>6}", *rows):
+    for row in (f"{'':2}  {'act':48} {'exit':>6} {'seconds':>7} {'calls':>5} {'writes':>6}", *rows):
         stage.screen.row(row)
     states = Counter(stage.world.states(stage.clients).values())
     machines = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "no machine"

@@ -172,8 +172,8 @@ ACTS = (
     ),
     Act(
         "crash",
-        "A run is killed while it ends two expired machines",
-        "Both are marked in the table. The process is killed (SIGKILL) before EC2 ends them.",
+        "A run is killed while it ends expired machines",
+        "Two are marked in the table. The process is killed (SIGKILL) before EC2 ends them.",
         _crash,
     ),
     Act(
