@@ -68,6 +68,6 @@ def _sum_up(stage: Stage, rows: Sequence[str]) -> None:
     states = Counter(stage.world.states(stage.clients).values())
     machines = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "no machine"
     known = stage.world.records(stage.clients).values()
-    records = ", ".join(f"{each.id} {each.state} for run {each.run_id}" for each in known) or "of no machine"
+    records = ", ".join(f"{each.id}, {each.state}" for each in known) or "of no machine"
     stage.screen.row()
     stage.screen.sentence(f"Left in EC2: {machines}. Records in the table: {records}.")

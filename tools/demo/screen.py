@@ -14,6 +14,7 @@ LOG = "    "
 COMMAND = "  $ "
 _NARROWEST, _WIDEST = 80, 120
 _SHOWN_OF_A_KIND = 2
+_MOST_LINES = 3
 _QUIET = re.compile(r"[a-z ]+: (as desired|not checked)\b")
 _KIND = re.compile(r"  ([a-z_.]+) ")
 
@@ -63,7 +64,7 @@ class Screen:
             self.line(line)
 
     def line(self, text: str) -> None:
-        """Show a line of a log, on two lines if it is long."""
+        """Show a line of a log, on several lines if it is long."""
         for each in _wrapped(LOG + text, self.width):
             self._say(each)
 
@@ -91,14 +92,17 @@ class Screen:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Break a long line between two of its values; what does not fit on the second line is cut."""
-    if len(text) <= width:
-        return [text]
-    start = len(text) - len(text.lstrip())
-    at = text.rfind("  ", start, width)
-    if at < 0:
-        return [_cut(text, width)]
-    return [text[:at].rstrip(), _cut(" " * (start + 4) + text[at:].strip(), width)]
+    """Break a long line, between two of its values if possible; what does not fit on the last line is cut."""
+    inner = " " * (len(text) - len(text.lstrip()) + 4)
+    lines: list[str] = []
+    while len(text) > width and len(lines) < _MOST_LINES - 1:
+        start = len(text) - len(text.lstrip())
+        at = next((at for gap in ("  ", " ") if (at := text.rfind(gap, start, width)) > start), None)
+        if at is None:
+            break
+        lines.append(text[:at].rstrip())
+        text = inner + text[at:].strip()
+    return [*lines, _cut(text, width)]
 
 
 def _cut(text: str, width: int) -> str:
