@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -19,7 +20,8 @@ def main(chosen: list[str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done
     except KeyboardInterrupt:
         print("\nStopped. Nothing was left running.", flush=True)
-        return 130
+        # Python would end itself by the signal if that came while a module was loading.
+        os._exit(130)
     return code
 
 
