@@ -4,16 +4,19 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# The development environment has all that the demo needs; without it, a few packages are enough.
+DEMO := $(if $(wildcard $(INSTALLED)),.venv,.venv-demo)
+DEMO_INSTALLED := $(if $(wildcard $(INSTALLED)),,.venv-demo/installed)
 PYTEST := $(BIN)/python -m pytest
 COVERED := rm -f .coverage .coverage.*; \
 	$(PYTEST) --numprocesses=logical --dist=loadgroup --cov --cov-report=term-missing --cov-fail-under=100
 SHOWN := build/shown
 WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 
-.PHONY: help demo quick test test-all simulate bench mutants lint generated docs summary-image audit release-dry-run format lock clean lint-python
+.PHONY: help demo quick test test-all simulate bench mutants lint generated docs summary-image recording audit release-dry-run format lock clean lint-python
 
 help:
-	@echo 'make demo    run the action for real against embedded stand-ins for AWS and GitHub'
+	@echo 'make demo    run the actions for real against embedded stand-ins for AWS and GitHub'
 	@echo 'make quick   run the unit and contract tests, ruff, mypy and the import rules (a minute)'
 	@echo 'make test    run all tests that need only Python, with complete branch coverage (five minutes);'
 	@echo '             T=path runs one file, folder or test'
@@ -25,14 +28,15 @@ help:
 	@echo 'make generated  write what repeats facts of the program: pages, policies, action.yml'
 	@echo 'make docs    build the documentation site, strictly, into build/site'
 	@echo 'make summary-image  take the picture of a job summary for docs/how-it-works.md (needs Chromium)'
+	@echo 'make recording  record plan, apply and a build for the README (docs/images/recording.svg)'
 	@echo 'make audit   ask for known vulnerabilities of the pinned packages'
 	@echo 'make release-dry-run  do all of a release except push, signature and attestation (VERSION=1.2.3)'
 	@echo 'make format  format the code'
 	@echo 'make lock    resolve the dependencies of pyproject.toml again, with hashes'
 	@echo 'make clean   delete everything that these commands made'
 
-demo: $(INSTALLED)
-	@$(BIN)/python -m tools.demo
+demo: $(DEMO_INSTALLED)
+	@$(DEMO)/bin/python -m tools.demo
 
 # The contract tests include the import rules.
 quick: lint-python
@@ -100,6 +104,9 @@ docs: $(INSTALLED)
 summary-image: $(INSTALLED)
 	@$(BIN)/python -m tools.docs.summary_image
 
+recording: $(DEMO_INSTALLED)
+	@$(DEMO)/bin/python -m tools.docs.recording
+
 # Needs a Docker engine that has the base image or reaches a registry.
 release-dry-run: $(INSTALLED)
 	@test -n '$(VERSION)' || { echo 'Name the version: make release-dry-run VERSION=1.2.3' >&2; exit 2; }
@@ -123,16 +130,20 @@ lock: $(INSTALLED)
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$extra pyproject.toml -o requirements/$$each.txt || exit 1; \
 	done
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' --extra=demo --constraint requirements/development.txt pyproject.toml -o requirements/demo.txt
 
 # The lock is complete. Without --no-deps pip would look for newer versions of packages that are named with an extra.
 $(INSTALLED): requirements/development.txt
+.venv-demo/installed: requirements/demo.txt
+$(INSTALLED) .venv-demo/installed:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed and was not found' \
 		'(on Debian and Ubuntu: apt-get install python3 python3-venv; otherwise set PYTHON=/path/to/python3).' >&2; exit 1; }
-	@echo 'Installing the pinned packages into .venv (once) ...'
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< || { \
+	@echo 'Installing the pinned packages into $(@D) (once) ...'
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< || { \
 		echo 'The packages could not be installed: is the Python package registry reachable from here?' >&2; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv mutants .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-demo mutants .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -10,7 +10,7 @@ from typing import Any
 
 from refresh.text import enumerated
 
-LOCKS = ("requirements/runtime.txt", "requirements/development.txt", "requirements/build.txt")
+LOCKS = tuple(f"requirements/{each}.txt" for each in ("runtime", "development", "demo", "build"))
 _AUDIT = (
     *(str(Path(sys.executable).parent / "pip-audit"), "--require-hashes", "--disable-pip"),
     *("--format", "json", "--progress-spinner", "off", "--requirement"),

@@ -1,1 +1,1 @@
-"""The main job for real, on a machine that has neither AWS nor GitHub."""
+"""The life of a pool, played for real on a machine that has neither AWS nor GitHub."""
