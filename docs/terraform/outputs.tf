@@ -27,3 +27,18 @@ output "instance_profile_name" {
   description = "For the input iam-instance-profile."
   value       = aws_iam_instance_profile.instance.name
 }
+
+output "security_group_id" {
+  description = "For the input security-group-ids; null without vpc_id."
+  value       = one(aws_security_group.runners[*].id)
+}
+
+output "refresh_workflow" {
+  description = "The refresh workflow of the quick start with the values of this pool."
+  value       = local.workflows["refresh"]
+}
+
+output "build_workflow" {
+  description = "The build workflow of the quick start with the values of this pool."
+  value       = local.workflows["build"]
+}

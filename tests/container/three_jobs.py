@@ -1,4 +1,4 @@
-"""The README's workflow that uses a pool: provision, build and release, adapted to a machine without GitHub."""
+"""The quick start's workflow that uses a pool: provision, build and release, adapted to a machine without GitHub."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 BUILD = "build"
 
 
-def of_the_readme() -> dict[str, Any]:
-    """Read the three jobs that the README shows."""
-    (block,) = [each for each in pages.blocks(pages.page("README.md"), "yaml") if "refresh-action/provision@" in each]
-    jobs: dict[str, Any] = yaml.safe_load(block)
+def of_the_quick_start() -> dict[str, Any]:
+    """Read the three jobs that the quick start shows."""
+    block = pages.blocks(pages.page("docs/quick-start.md"), "yaml")[1]
+    jobs: dict[str, Any] = yaml.safe_load(block)["jobs"]
     return jobs
 
 

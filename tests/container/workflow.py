@@ -1,4 +1,4 @@
-"""The README's workflow, adapted to a machine without GitHub and without AWS; and its run by `act`."""
+"""The quick start's refresh workflow, adapted to a machine without GitHub and without AWS; and its run by `act`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ ACTION_FOLDERS = ("tools/image", "refresh", "requirements")
 BASE_IMAGE = re.findall(r"^FROM (\S+:\S+)@sha256:", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
-def of_the_readme() -> dict[Any, Any]:
-    """Read the workflow that the README shows."""
-    block = pages.blocks(pages.page("README.md"), "yaml")[0]
+def of_the_quick_start() -> dict[Any, Any]:
+    """Read the workflow of refresh that the quick start shows."""
+    block = pages.blocks(pages.page("docs/quick-start.md"), "yaml")[0]
     workflow: dict[Any, Any] = yaml.safe_load(block)
     return workflow
 

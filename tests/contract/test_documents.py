@@ -1,4 +1,4 @@
-"""The actions, the README and the pages agree with the code."""
+"""The actions and the pages agree with the code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from tests import pages
 from tests.fakes import operations
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -47,9 +46,9 @@ def test_action_files_declare_the_inputs_of_the_table(path: str, action: str) ->
 
 
 @pytest.mark.shows("A29")
-def test_workflow_of_the_readme_is_safe_to_schedule() -> None:
+def test_workflow_of_the_quick_start_is_safe_to_schedule() -> None:
     """One run at a time, few permissions, a time-out, off the full hour, and valid inputs."""
-    workflow = yaml.safe_load(pages.blocks(README, "yaml")[0])
+    workflow = yaml.safe_load(pages.blocks(pages.page("docs/quick-start.md"), "yaml")[0])
     (job,) = workflow["jobs"].values()
     assert workflow["concurrency"] == {"group": "refresh", "cancel-in-progress": False}
     assert (workflow["permissions"], job["permissions"]) == ({}, {"actions": "read", "id-token": "write"})
