@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from tests import pages
 from tests.container import workflow
 
 if TYPE_CHECKING:
@@ -17,8 +14,7 @@ BUILD = "build"
 
 def of_the_quick_start() -> dict[str, Any]:
     """Read the three jobs that the quick start shows."""
-    block = pages.blocks(pages.page("docs/quick-start.md"), "yaml")[1]
-    jobs: dict[str, Any] = yaml.safe_load(block)["jobs"]
+    jobs: dict[str, Any] = workflow.of_the_quick_start(1)["jobs"]
     return jobs
 
 
