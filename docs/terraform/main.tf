@@ -235,3 +235,36 @@ resource "aws_iam_instance_profile" "instance" {
   name = aws_iam_role.instance.name
   role = aws_iam_role.instance.name
 }
+
+# Runners poll GitHub for work, so nothing has to come in.
+resource "aws_security_group" "runners" {
+  count = var.vpc_id == null ? 0 : 1
+
+  name        = local.name
+  description = "Runners of ${var.owner}/${var.repository}, nothing comes in"
+  vpc_id      = var.vpc_id
+
+  egress {
+    from_port        = 0
+    to_port          = 0
+    protocol         = "-1"
+    cidr_blocks      = ["0.0.0.0/0"]
+    ipv6_cidr_blocks = ["::/0"]
+  }
+}
+
+# The workflows of the quick start, in which the outputs of the CloudFormation stack stand for their values.
+locals {
+  workflows = {
+    for name in ["refresh", "build"] : name => replace(replace(replace(replace(replace(replace(replace(
+      file("${path.module}/../examples/${name}.yml"),
+      "eu-west-1", local.region),
+      "RefreshRoleArn", aws_iam_role.refresh.arn),
+      "ProvisionRoleArn", try(aws_iam_role.provision[0].arn, "ProvisionRoleArn")),
+      "ReleaseRoleArn", try(aws_iam_role.release[0].arn, "ReleaseRoleArn")),
+      "InstanceProfileName", aws_iam_instance_profile.instance.name),
+      "SecurityGroupId", try(aws_security_group.runners[0].id, "SecurityGroupId")),
+      "SubnetIds", length(var.subnet_ids) > 0 ? join(",", var.subnet_ids) : "SubnetIds"
+    )
+  }
+}

@@ -32,3 +32,18 @@ output "dashboard_name" {
   description = "In CloudWatch, under Dashboards; null without one."
   value       = one(aws_cloudwatch_dashboard.pool[*].dashboard_name)
 }
+
+output "security_group_id" {
+  description = "For the input security-group-ids; null without vpc_id."
+  value       = one(aws_security_group.runners[*].id)
+}
+
+output "refresh_workflow" {
+  description = "The refresh workflow of the quick start with the values of this pool."
+  value       = local.workflows["refresh"]
+}
+
+output "build_workflow" {
+  description = "The build workflow of the quick start with the values of this pool."
+  value       = local.workflows["build"]
+}

@@ -148,6 +148,18 @@ variable "ami_parameter" {
   default     = null
 }
 
+variable "vpc_id" {
+  description = "VPC in which to make a security group for the runners, with nothing coming in; null for no group."
+  type        = string
+  default     = null
+}
+
+variable "subnet_ids" {
+  description = "Subnets of the runners, for the output refresh_workflow."
+  type        = list(string)
+  default     = []
+}
+
 variable "name" {
   description = "Prefix of the names of the roles and of the instance profile; null for runner-pool-OWNER-REPO, cut at 50 characters."
   type        = string

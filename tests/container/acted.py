@@ -81,7 +81,7 @@ class Acted:
         }
         command = [
             *("act", event.name, "--eventpath", str(payload), "--directory", str(self.folder), "--pull=false"),
-            *("--bind", "--rm", "-P", f"ubuntu-slim={self.image}", "-P", f"{RUN}={self.image}"),
+            *("--bind", "--rm", "-P", f"ubuntu-slim={self.image}", "-P", f"{run}={self.image}"),
             *("-s", f"GITHUB_TOKEN={JOB_TOKEN}"),
             *("--container-daemon-socket", "-", "--local-repository", f"{_SETUP_PYTHON}={unused}"),
             *(word for name, value in given.items() for word in ("--env", f"{name}={value}")),

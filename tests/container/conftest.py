@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import suites
+from tests import reader, suites
 from tests.container.hosted import Step
 from tests.container.stage import RemoteStage
 from tests.fakes.github_server import GitHubServer
@@ -19,6 +19,9 @@ from tests.instance import machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.fakes.aws_server import AwsServer
+    from tests.reader import Reader
 
 
 IMAGE = "refresh-action-under-test"
@@ -114,6 +117,12 @@ def checkout(engine: None, release: Path, tmp_path: Path) -> Callable[[], Path]:
         return shutil.copytree(release, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     return check_out
+
+
+@pytest.fixture
+def shell(aws: AwsServer, tmp_path_factory: pytest.TempPathFactory, no_stacks: None) -> Reader:  # noqa: ARG001 - the pages make one
+    """Return a function that runs shell as a reader of the pages does."""
+    return reader.sit_down(aws.url, tmp_path_factory.mktemp("reader"))
 
 
 @pytest.fixture

@@ -92,9 +92,9 @@ def run_again(world: ProvisionWorld) -> None:
     ]
 
 
-def test_the_jobs_of_the_second_attempt_are_those_of_the_readme() -> None:
+def test_the_jobs_of_the_second_attempt_are_those_of_the_quick_start() -> None:
     """But for provision, which leaves what it put out."""
-    jobs = three_jobs.of_the_readme()
+    jobs = three_jobs.of_the_quick_start()
     made = again(jobs)
     assert list(made) == list(jobs)
     assert {name for name in jobs if made[name] != jobs[name]} == {"provision"}
@@ -113,7 +113,7 @@ def test_a_build_that_is_run_again_alone_gets_a_machine_within_one_refresh(
     with Cloud(world, clients, tmp_path / "machines", contained=True) as cloud:
         assert world.refresh().exit_code == 0
         releasable(world)
-        first = acted(1, three_jobs.of_the_readme(), "exit 1")
+        first = acted(1, three_jobs.of_the_quick_start(), "exit 1")
         assert first == {"provision": "succeeded", "build": "failed", "release": "succeeded"}
         ((identifier, launched),) = cloud.machines.items()
         Driver(world, clients, identifier).await_signal(signals.LEFT, RUN, RELEASE_SECONDS, lambda: launched.log)
@@ -122,7 +122,7 @@ def test_a_build_that_is_run_again_alone_gets_a_machine_within_one_refresh(
         assert world.having(clients) == {identifier: lifecycle.RUNNING}, printed
         assert any(f"--labels {RUN}" in each and f"{identifier}-2" in each for each in launched.calls), launched.calls
         releasable(world)
-        second = acted(2, again(three_jobs.of_the_readme()), "true")
+        second = acted(2, again(three_jobs.of_the_quick_start()), "true")
         assert second == dict.fromkeys(("provision", "build", "release"), "succeeded")
     (record,) = world.records(clients).values()
     assert (record.state, record.run_id, record.last_run_id) == (lifecycle.IDLE, "", RUN)

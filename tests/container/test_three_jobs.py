@@ -1,14 +1,15 @@
-"""The README's three jobs, run by a client that is not ours: green, and cancelled in the middle of each job."""
+"""The quick start's three jobs, run by a client that is not ours: green, and cancelled in the middle of each job."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from refresh.pool import lifecycle
+from refresh.pool import lifecycle, signals
+from tests import quick_start
 from tests.container import three_jobs, workflow
 from tests.container.acted import Acted
 from tests.fakes import canaries
@@ -18,19 +19,22 @@ from tests.fakes.releasing import RUN
 from tests.fakes.world import in_minutes
 from tests.instance import machine
 from tests.instance.cloud import Cloud
-from tests.instance.driver import Driver, eventually
+from tests.instance.driver import RELEASE_SECONDS, Driver, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from refresh.ports import Clients
     from tests.fakes.agents import Agents
     from tests.fakes.provisioning import ProvisionWorld
+    from tests.reader import Reader
 
 pytestmark = [pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
 
 ENDED = {"shutting-down", "terminated"}
+SECOND = "78"
+"""The run after `RUN`."""
 STARTS_SECONDS = 300
 """More than a busy machine takes to start a job."""
 
@@ -38,14 +42,14 @@ STARTS_SECONDS = 300
 @pytest.fixture
 def acted(checkout: Callable[[], Path], world: ProvisionWorld) -> Callable[..., Acted]:
     """Give a way to start the jobs with a release of the actions; the argument names steps that the build gets."""
-    done = [("provision", "ubuntu-slim"), ("build", RUN)]
-    world.github.jobs[RUN] = [job(n, name, label, status="completed") for n, (name, label) in enumerate(done)]
-    world.github.jobs[RUN].append(job(2, "release", "ubuntu-slim", status="in_progress"))
 
-    def start(*steps: str) -> Acted:
+    def start(*steps: str, jobs: Mapping[str, Any] | None = None, run: str = RUN) -> Acted:
+        done = [("provision", "ubuntu-slim"), ("build", run)]
+        world.github.jobs[run] = [job(n, name, label, status="completed") for n, (name, label) in enumerate(done)]
+        world.github.jobs[run].append(job(2, "release", "ubuntu-slim", status="in_progress"))
         environ = {"AWS_ENDPOINT_URL": world.aws.url, **world.github.offered}
-        made = three_jobs.adapted(three_jobs.of_the_readme(), environ, steps)
-        return Acted(checkout(), machine.IMAGE, world).start(made)
+        made = three_jobs.adapted(jobs or three_jobs.of_the_quick_start(), environ, steps)
+        return Acted(checkout(), machine.IMAGE, world).start(made, run=run)
 
     return start
 
@@ -81,9 +85,9 @@ def hold(world: ProvisionWorld, operation: str) -> Iterator[None]:
     answered.set()
 
 
-def test_the_jobs_differ_from_the_readme_only_in_their_surroundings() -> None:
+def test_the_jobs_differ_from_the_quick_start_only_in_their_surroundings() -> None:
     """Where the actions come from, the surroundings, and what the build does."""
-    shown = three_jobs.of_the_readme()
+    shown = three_jobs.of_the_quick_start()
     assert list(shown) == ["provision", "build", "release"]
     made = three_jobs.adapted(shown, {"AWS_ENDPOINT_URL": "x"}, ("true",))["jobs"]
     for name, given in shown.items():
@@ -95,21 +99,28 @@ def test_the_jobs_differ_from_the_readme_only_in_their_surroundings() -> None:
     assert workflow.CHECKOUT in made["release"]["steps"]
 
 
-def test_act_runs_the_jobs_on_a_machine_whose_agent_registers(
-    acted: Callable[..., Acted], world: ProvisionWorld, clients: Clients, tmp_path: Path
+def test_a_reader_of_the_quick_start_gets_a_green_build_and_a_second_one_on_the_same_machine(
+    acted: Callable[..., Acted], shell: Reader, world: ProvisionWorld, clients: Clients, tmp_path: Path
 ) -> None:
-    """The real agent on a machine that provision launches; afterwards it is idle."""
+    """From the stack to the builds, with the workflows that the page's commands have filled in and the real agent."""
+    quick_start.follow(world, shell)
+    jobs = quick_start.workflow(shell, "build")["jobs"]
     with Cloud(world, clients, tmp_path / "machines", contained=True) as cloud:
-        assert world.refresh().exit_code == 0
-        run = acted()
-        assert run.finish() == 0, run.printed
-        assert run.jobs() == dict.fromkeys(("provision", "build", "release"), "succeeded"), run.printed
-        (launched,) = cloud.machines.values()
-        assert any(f"--labels {RUN}" in call for call in launched.calls), launched.calls
-    assert [(each.state, each.last_run_id) for each in world.records(clients).values()] == [(lifecycle.IDLE, RUN)]
-    for secret in (canaries.PAT, canaries.REGISTRATION, canaries.REQUEST, canaries.ID_TOKEN):
-        assert secret not in run.printed
-    require_nothing_left(world, clients)
+        code, log = quick_start.refresh(world, shell)
+        assert code == 0, log
+        for number, name in enumerate((RUN, SECOND), start=1):
+            run = acted(jobs=jobs, run=name)
+            assert run.finish() == 0, run.printed
+            assert run.jobs() == dict.fromkeys(("provision", "build", "release"), "succeeded"), run.printed
+            ((identifier, launched),) = cloud.machines.items()
+            registered = [each for each in launched.calls if f"--labels {name}" in each]
+            assert [f"--name {identifier}-{number}" in each for each in registered] == [True], launched.calls
+            for secret in (canaries.PAT, canaries.REGISTRATION, canaries.REQUEST, canaries.ID_TOKEN):
+                assert secret not in run.printed
+            assert launched.read("dnf") == "install -y git libicu\n"
+            agent = Driver(world, clients, identifier)
+            eventually(lambda: agent.signalled == (signals.LEFT, name), RELEASE_SECONDS, lambda: agent.signalled)  # noqa: B023 - called in this turn
+    assert [(each.state, each.last_run_id) for each in world.records(clients).values()] == [(lifecycle.IDLE, SECOND)]
 
 
 @pytest.mark.usefixtures("agents")

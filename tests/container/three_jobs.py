@@ -1,12 +1,9 @@
-"""The README's workflow that uses a pool: provision, build and release, adapted to a machine without GitHub."""
+"""The quick start's workflow that uses a pool: provision, build and release, adapted to a machine without GitHub."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from tests import pages
 from tests.container import workflow
 
 if TYPE_CHECKING:
@@ -15,10 +12,9 @@ if TYPE_CHECKING:
 BUILD = "build"
 
 
-def of_the_readme() -> dict[str, Any]:
-    """Read the three jobs that the README shows."""
-    (block,) = [each for each in pages.blocks(pages.page("README.md"), "yaml") if "refresh-action/provision@" in each]
-    jobs: dict[str, Any] = yaml.safe_load(block)
+def of_the_quick_start() -> dict[str, Any]:
+    """Read the three jobs that the quick start shows."""
+    jobs: dict[str, Any] = workflow.of_the_quick_start(1)["jobs"]
     return jobs
 
 

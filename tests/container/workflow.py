@@ -1,4 +1,4 @@
-"""The README's workflow, adapted to a machine without GitHub and without AWS; and its run by `act`."""
+"""The quick start's refresh workflow, adapted to a machine without GitHub and without AWS; and its run by `act`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = {"uses": "actions/checkout@v4"}
 """`act` copies the working folder in its place and fetches nothing."""
+ROLE = r"arn:aws:iam::123456789012:role/runner-pool-\1"
 NEXT_STEP = {
     "if": "${{ !cancelled() }}",
     "shell": "sh",
@@ -32,10 +33,10 @@ ACTION_FOLDERS = ("tools/image", "refresh", "requirements")
 BASE_IMAGE = re.findall(r"^FROM (\S+:\S+)@sha256:", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
 
 
-def of_the_readme() -> dict[Any, Any]:
-    """Read the workflow that the README shows."""
-    block = pages.blocks(pages.page("README.md"), "yaml")[0]
-    workflow: dict[Any, Any] = yaml.safe_load(block)
+def of_the_quick_start(number: int = 0) -> dict[Any, Any]:
+    """Read a workflow that the quick start shows, refresh or the build, with roles in place of the stack's outputs."""
+    block = pages.blocks(pages.page("docs/quick-start.md"), "yaml")[number]
+    workflow: dict[Any, Any] = yaml.safe_load(re.sub(r"(\w+)RoleArn$", ROLE, block, flags=re.MULTILINE))
     return workflow
 
 

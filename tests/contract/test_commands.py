@@ -56,7 +56,8 @@ def test_every_workflow_is_linted(tmp_path: Path) -> None:
     shown.write(tmp_path)
     linted = {path.name for path in (tmp_path / ".github" / "workflows").iterdir()}
     examples = {f"docs-examples-{path.name}" for path in (ROOT / "docs" / "examples").glob("*.yml")}
-    assert examples | {"README-0.yml", "docs-migrating-reference-0.yml", "docs-quick-start-0.yml"} <= linted
+    of_pages = ("README-0.yml", "docs-migrating-reference-0.yml", "docs-quick-start-0.yml", "docs-quick-start-1.yml")
+    assert {*examples, *of_pages} <= linted
     assert "WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml\n" in MAKEFILE
     steps = [path.name for path in (tmp_path / "steps").iterdir()]
     assert sorted(steps) == [

@@ -1,4 +1,4 @@
-"""The actions, the README and the pages agree with the code."""
+"""The actions and the pages agree with the code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from tests import pages
 from tests.fakes import operations
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

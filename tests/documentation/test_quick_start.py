@@ -1,76 +1,63 @@
-"""The quick start works: its commands with the AWS CLI and git, its workflow with the entrypoint."""
+"""The quick start works: its commands with the AWS CLI and git, its refresh workflow with the entrypoint.
+
+tests/container/test_three_jobs.py goes on from there to the green builds.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pytest
 import yaml
-from moto.backends import get_backend
-from moto.ec2.models.amis import Ami
 
-from tests import pages
-from tests.fakes.desired import ACCOUNT_ID, REGION
+from tests import pages, quick_start
+from tests.iam import policies
 
 if TYPE_CHECKING:
+    from tests.fakes.aws_server import AwsServer
     from tests.fakes.world import World
-
-PAGE = pages.page("docs/quick-start.md")
-
-
-def _with_outputs(operation: str) -> None:
-    """Let moto return the outputs of a stack made by a change set, which it does not by itself."""
-    if operation == "cloudformation:DescribeStacks":
-        for stack in get_backend("cloudformation")[ACCOUNT_ID][REGION].stacks.values():
-            if stack.status == "CREATE_COMPLETE":
-                stack.template_dict = stack.parse_template(str(stack.template))
-                stack.output_map = stack._create_output_map()
-
-
-def _share_image(world: World, parameter: str) -> None:
-    """Let moto know the image that AWS's own parameter names; by itself it knows only the parameter."""
-    image = world.parameter_store().get_parameter(Name=parameter)["Parameter"]["Value"]
-    ec2 = get_backend("ec2")[ACCOUNT_ID][REGION]
-    ec2.amis[image] = Ami(ec2, image, name=image)
+    from tests.reader import Reader
 
 
 def test_quick_start_leads_to_a_run_that_creates_everything_and_one_that_changes_nothing(
-    world: World, shell: Any
+    world: World, shell: Reader
 ) -> None:
-    roles, network, secret, start, limit = pages.blocks(PAGE, "shell")
-    world.aws.before_call = _with_outputs
-    # moto has no identity provider in stacks; the page says what to write if it exists already.
-    printed = shell(roles.replace("CreateOidcProvider=yes", "CreateOidcProvider=no"))
-    made = dict(line.split("\t") for line in printed.splitlines() if "\t" in line)
-    *subnets, group = shell(network).split()
-    shell(secret)
-    shell(start)
-    called = shell('cat "$GH_LOG"').splitlines()
-    assert [line.split()[0] for line in called] == ["api", "secret", "workflow", "run", "run"]
-    given = yaml.safe_load(pages.blocks(PAGE, "yaml")[0])["jobs"]["refresh"]["steps"][0]["with"]
-    filled_in = {
-        "role-to-assume": made["RefreshRoleArn"],
-        "iam-instance-profile": made["InstanceProfileName"],
-        "security-group-ids": group,
-        "subnet-ids": " ".join(subnets),
-        "github-token": world.inputs["github-token"],
-    }
-    assert set(filled_in) <= set(given)
-    world.inputs = {**given, **filled_in}
-    _share_image(world, given["ami"].removeprefix("resolve:ssm:"))
-    job = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", **world.github.offered}
+    quick_start.follow(world, shell)
+    given = [each for name in ("refresh", "build") for each in quick_start.inputs(quick_start.workflow(shell, name))]
+    roles = {each["Arn"]: each["Description"] for each in policies.client(world.aws, "iam").list_roles()["Roles"]}
+    assert [roles[each["role-to-assume"]].split()[0] for each in given] == ["Keeps", "Claims", "Gives"]
+    *_, start, first, second, limit = quick_start.SHELL
+    for each in (start, first, second):
+        shell(each)
+    called = [" ".join(line.split()[:3]) for line in shell.called() if not line.startswith("api ")]
+    runs = [f"workflow run {name}.yml" for name in ("refresh", "build", "build")]
+    watched = [words for run in runs for words in (run, "run list --workflow", "run watch --exit-status")]
+    assert called == ["secret set RUNNER_ADMIN_TOKEN", *watched]
     for changes in (r"[1-9]\d*", "0"):
-        code, log = world.run(job)
+        code, log = quick_start.refresh(world, shell)
         assert code == 0, log
         assert re.search(rf"refresh.finished +changes: {changes}  planned: 0  failed: none$", log, re.MULTILINE), log
     # moto cannot update the roles of a stack, so only the id is looked up.
-    (lookup,) = re.findall(r"aws ec2 .*--output text", limit, re.DOTALL)
-    assert shell(lookup).startswith("lt-")
+    (lookup,) = re.findall(r'LaunchTemplateId=("\$\(.*\)")', limit, re.DOTALL)
+    assert shell(f"echo {lookup}").startswith("lt-")
 
 
-def test_workflows_of_the_quick_start_and_the_readme_are_the_same_except_for_inputs() -> None:
-    (readme, *_) = pages.blocks(pages.page("README.md"), "yaml")
-    shown, here = yaml.safe_load(readme), yaml.safe_load(pages.blocks(PAGE, "yaml")[0])
-    for each in (shown, here):
-        each["jobs"]["refresh"]["steps"][0].pop("with")
-    assert here == shown
+def test_the_stack_makes_the_identity_provider_unless_the_account_has_it(shell: Reader, aws: AwsServer) -> None:
+    """An account can have only one; that of another service does not count."""
+    (lookup,) = re.findall(r'CreateOidcProvider=("\$\(.*?\)") \\\n', quick_start.SHELL[0], re.DOTALL)
+    iam = policies.client(aws, "iam")
+    for host, answer in (("oidc.example.com", "yes"), ("token.actions.githubusercontent.com", "no")):
+        iam.create_open_id_connect_provider(Url=f"https://{host}", ClientIDList=[], ThumbprintList=[])
+        assert shell(f"echo {lookup}").strip() == answer
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "refresh"), (1, "build")])
+def test_the_workflows_that_are_filled_in_are_those_on_the_page(number: int, name: str) -> None:
+    assert pages.page(f"docs/examples/{name}.yml") == pages.blocks(quick_start.PAGE, "yaml")[number]
+
+
+def test_the_role_of_refresh_may_read_the_parameter_of_the_image() -> None:
+    (parameter,) = re.findall(r"AmiParameter=(\S+)", quick_start.SHELL[0])
+    given = yaml.safe_load(pages.page("docs/examples/refresh.yml"))["jobs"]["refresh"]["steps"][0]["with"]
+    assert given["ami"] == f"resolve:ssm:/{parameter}"

@@ -225,9 +225,9 @@ class World:
         ):
             clients.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def role_id(self) -> str:
-        """Read the id of the role that the pool's instances have."""
-        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=PROFILE)
+    def role_id(self, profile: str = PROFILE) -> str:
+        """Read the id of the role that instances with this profile have."""
+        found = self._connected().on_demand.iam().get_instance_profile(InstanceProfileName=profile)
         return str(found["InstanceProfile"]["Roles"][0]["RoleId"])
 
     def write(self, clients: Clients, items: list[records.Item]) -> None:

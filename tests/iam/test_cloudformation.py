@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,8 @@ def _create(aws: AwsServer, repository: names.Repository, **parameters: str) -> 
 
 
 def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
+    ec2 = policies.client(aws, "ec2")
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
     outputs = _create(
         aws,
         REPOSITORY,
@@ -51,7 +54,12 @@ def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
         MaxSessionDuration="7200",
         Launches="yes",
         Metrics="yes",
+        VpcId=vpc["VpcId"],
+        SubnetIds="subnet-0123456789abcdef0,subnet-0fedcba9876543210",
     )
+    (group,) = ec2.describe_security_groups(GroupIds=[outputs["SecurityGroupId"]])["SecurityGroups"]
+    assert (group["VpcId"], group["IpPermissions"]) == (vpc["VpcId"], [])
+    assert group["IpPermissionsEgress"][0]["IpProtocol"] == "-1"
     made = applied.require_roles(
         aws,
         plan_only_job="environment:plan",
@@ -65,6 +73,8 @@ def test_the_stack_has_every_role_of_docs_iam(aws: AwsServer) -> None:
         "ProvisionRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['provision']}",
         "ReleaseRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['release']}",
         "InstanceProfileName": made["profile"],
+        "SecurityGroupId": group["GroupId"],
+        "SubnetIds": "subnet-0123456789abcdef0,subnet-0fedcba9876543210",
     }
 
 
@@ -85,6 +95,14 @@ def test_the_stack_has_no_role_or_statement_that_was_not_asked_for(
     assert policy["Statement"] == [each for each in document["Statement"] if each["Sid"] != "ImageParameter"]
     assert role["AssumeRolePolicyDocument"] == policies.trust(repository, "ref:refs/heads/trunk", DATA_RESIDENCY)
     assert roles["instance-profile"][1] == policies.without_the_original(repository)
+
+
+def test_a_region_without_a_default_vpc_is_refused_with_the_remedy() -> None:
+    """The AWS CLI prints None for a look-up that finds nothing."""
+    parameter = cfn_yaml.loads(TEMPLATE.read_text())["Parameters"]["VpcId"]
+    taken = [each for each in ("None", "", "vpc-0123456789abcdef0") if re.fullmatch(parameter["AllowedPattern"], each)]
+    assert taken == ["", "vpc-0123456789abcdef0"]
+    assert "aws ec2 create-default-vpc" in parameter["ConstraintDescription"]
 
 
 def test_with_a_topic_the_stack_has_alarms_on_the_metrics_that_a_run_sends(aws: AwsServer) -> None:

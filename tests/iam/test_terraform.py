@@ -3,126 +3,56 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import frozen
+import yaml
 
 from refresh.pool import names
-from tests import suites
-from tests.fakes import operations
+from tests import pages, quick_start, reader
 from tests.fakes.desired import ACCOUNT_ID, REGION, REPOSITORY
-from tests.fakes.world import ROOT
 from tests.iam import applied, policies
+from tests.iam.terraform import MODULE, Terraform, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.fakes.aws_server import AwsServer
+    from tests.reader import Reader
 
 pytestmark = pytest.mark.timeout(300)
 
-MODULE = ROOT / "docs" / "terraform"
-PROVIDER = Path("registry.terraform.io/hashicorp/aws")
-MIRRORS = (
-    os.environ.get("TF_PLUGIN_MIRROR", ""),
-    "/opt/tf-plugins",
-    "/usr/share/terraform/plugins",
-    "/usr/local/share/terraform/plugins",
-    "~/.terraform.d/plugins",
-)
-"""Where a filesystem mirror of providers may be."""
-
-
-@frozen
-class Terraform:
-    """Terraform in a folder of its own, with providers from a mirror and nothing from the network."""
-
-    program: str
-    mirror: Path
-    folder: Path
-
-    def __call__(self, *arguments: str) -> str:
-        """Run a command and return what it printed."""
-        configuration = self.folder / "terraform.rc"
-        configuration.write_text(
-            f'provider_installation {{\n  filesystem_mirror {{\n    path = "{self.mirror}"\n  }}\n}}\n'
-        )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
-        quiet = {
-            "TF_CLI_CONFIG_FILE": str(configuration),
-            "TF_IN_AUTOMATION": "1",
-            "TF_APPEND_USER_AGENT": "/".join(operations.MARK),
-            "CHECKPOINT_DISABLE": "1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
-        ran = subprocess.run(  # noqa: S603 - found on PATH, our own arguments
-            [self.program, *arguments],
-            cwd=self.folder,
-            env={**kept, **quiet},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout
-        return ran.stdout
-
-    def use(
-        self, aws: AwsServer, repository: names.Repository, regions: Mapping[str, str], **variables: object
-    ) -> None:
-        """Use the module, against a stand-in for AWS, once in each region by its name."""
-        provider = {
-            "access_key": "testing",
-            "secret_key": "testing",
-            "skip_credentials_validation": True,
-            "skip_metadata_api_check": True,
-            "endpoints": [dict.fromkeys(("cloudwatch", "iam", "sts"), aws.url)],
-        }
-        pool = {
-            "source": os.path.relpath(MODULE, self.folder.resolve()),  # an absolute path would be copied
-            "owner": repository.owner,
-            "repository": repository.name,
-            "owner_id": int(policies.OWNER_ID),
-            "repository_id": int(policies.REPOSITORY_ID),
-            **variables,
-        }
-        root = {
-            "provider": {"aws": [{**provider, "region": region, "alias": name} for name, region in regions.items()]},
-            "module": {name: {**pool, "providers": {"aws": f"aws.{name}"}} for name in regions},
-            "output": {name: {"value": f"${{module.{name}}}"} for name in regions},
-        }
-        (self.folder / "main.tf.json").write_text(json.dumps(root))
-        self("init", "-input=false", "-no-color")
-
-    def planned(self) -> dict[str, Any]:
-        """Plan, and return the values of every resource by its address."""
-        self("plan", "-out=plan", "-input=false", "-no-color")
-        modules = json.loads(self("show", "-json", "plan"))["planned_values"]["root_module"]["child_modules"]
-        return {each["address"]: each["values"] for module in modules for each in module["resources"]}
+PAGE = pages.page("docs/terraform/README.md")
 
 
 @pytest.fixture
 def terraform(tmp_path: Path) -> Terraform:
-    """Find Terraform and the provider; skip without them, unless every suite is asked for."""
-    program = shutil.which("terraform")
-    if program is None:
-        suites.leave_out("the Terraform module's tests need terraform")
-    mirrors = [Path(each).expanduser() for each in MIRRORS if each]
-    mirror = next((each for each in mirrors if (each / PROVIDER).is_dir()), None)
-    if mirror is None:
-        suites.leave_out(f"the Terraform module's tests need {PROVIDER} in a mirror, which TF_PLUGIN_MIRROR can name")
-    return Terraform(program, mirror, tmp_path)
+    """Find Terraform and the provider."""
+    return find(tmp_path)
 
 
-def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsServer) -> None:
+def _follow(shell: Reader, terraform: Terraform, variables: Mapping[str, object]) -> dict[str, Any]:
+    """Write and run what the page shows, with these variables as well; returns the module's outputs."""
+    folder = shell.folder / "terraform"
+    folder.mkdir()
+    (folder / "main.tf").write_text(pages.blocks(PAGE, "hcl")[0])
+    # Terraform merges it into the module above.
+    (folder / "override.tf.json").write_text(json.dumps({"module": {"runner_pool": variables}}))
+    (folder / "outputs.tf.json").write_text(json.dumps({"output": {"pool": {"value": "${module.runner_pool}"}}}))
+    given = {**terraform.environ(), "TF_CLI_ARGS_apply": "-auto-approve"}
+    shell("\n".join(f"export {name}={shlex.quote(value)}" for name, value in given.items()))
+    (commands,) = pages.blocks(PAGE, "shell")
+    outputs: dict[str, Any] = json.loads(shell(f"cd terraform\n{{\n{commands}\n}} >&2\nterraform output -json pool"))
+    return outputs
+
+
+def test_the_page_writes_the_workflows_of_a_pool_and_its_module_makes_every_role_of_docs_iam(
+    terraform: Terraform, aws: AwsServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The page's own root module and commands, with what can be asked for besides."""
+    shell = reader.sit_down(aws.url, tmp_path_factory.mktemp("reader"))
     variables = {
         "ami_parameter": "/ci/image",
         "plan_only_job": "environment:plan",
@@ -133,9 +63,7 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
         "alarm_topic": applied.TOPIC,
         "dashboard": True,
     }
-    terraform.use(aws, REPOSITORY, {"pool": REGION}, **variables)
-    terraform("apply", "-auto-approve", "-input=false", "-no-color")
-    outputs = json.loads(terraform("output", "-json", "pool"))
+    outputs = _follow(shell, terraform, variables)
     made = applied.require_roles(
         aws,
         plan_only_job="environment:plan",
@@ -147,12 +75,27 @@ def test_the_module_makes_every_role_of_docs_iam(terraform: Terraform, aws: AwsS
     dashboard = policies.client(aws, "cloudwatch").get_dashboard(DashboardName=outputs.pop("dashboard_name"))
     applied.require_dashboard(dashboard["DashboardBody"])
     assert made["instance-profile"] == policies.RUNNER_ROLE
+    written = {name: shell(f"cat .github/workflows/{name}.yml") for name in ("refresh", "build")}
+    refresh, *doors = (step for text in written.values() for step in quick_start.inputs(yaml.safe_load(text)))
+    assert [each["role-to-assume"] for each in (refresh, *doors)] == [
+        outputs[f"{name}_role_arn"] for name in ("refresh", "provision", "release")
+    ]
+    assert refresh["iam-instance-profile"] == made["profile"]
+    ec2 = policies.client(aws, "ec2")
+    (group,) = ec2.describe_security_groups(GroupIds=[refresh["security-group-ids"]])["SecurityGroups"]
+    assert group["IpPermissions"] == []
+    assert group["IpPermissionsEgress"][0]["IpProtocol"] == "-1"
+    subnets = ec2.describe_subnets(SubnetIds=refresh["subnet-ids"].split(","))["Subnets"]
+    assert {each["VpcId"] for each in subnets} == {group["VpcId"]}
     assert outputs == {
         "refresh_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['refresh']}",
         "plan_only_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['plan-only']}",
         "provision_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['provision']}",
         "release_role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/{made['release']}",
         "instance_profile_name": made["profile"],
+        "security_group_id": group["GroupId"],
+        "refresh_workflow": written["refresh"],
+        "build_workflow": written["build"],
     }
     (provider,) = policies.client(aws, "iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert policies.trust()["Statement"][0]["Principal"] == {"Federated": provider["Arn"]}

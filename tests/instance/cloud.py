@@ -94,6 +94,8 @@ class Cloud:
         identifier: str = instance["InstanceId"]
         own = self._open.enter_context(Surroundings(self.world.aws.sessions))
         own.metadata.instance_id = identifier
+        data = self.world.default_version(self.clients)["LaunchTemplateData"]
+        own.metadata.role_id = self.world.role_id(data["IamInstanceProfile"]["Name"])
         own.metadata.tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
         machine = Machine(self.folder / identifier, self.contained)
         boot(self.world, self.clients, own, machine, {})

@@ -31,6 +31,8 @@ class Metadata:
     instance_id: str = ""
     tags: dict[str, str] = field(factory=dict)
     life_cycle: str = "on-demand"
+    role_id: str = ROLE_ID
+    """The unique id of its role in IAM."""
     reclaimed_at: str = ""
     """When EC2 takes the spot instance back; empty while it has not said so."""
     mode: str = ANSWERS
@@ -64,7 +66,7 @@ class Metadata:
     @property
     def user_id(self) -> str:
         """What IAM calls `aws:userid` of the instance."""
-        return f"{ROLE_ID}:{self.instance_id}"
+        return f"{self.role_id}:{self.instance_id}"
 
     @property
     def access_key(self) -> str:

@@ -1,4 +1,4 @@
-"""The README's workflow, run by a client that is not ours."""
+"""The quick start's refresh workflow, run by a client that is not ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Acted = tuple[int, str, dict[str, str]]
 def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..., Acted]:  # noqa: ARG001 - must be there
     """Give a way to run the workflow: exit code, all that was printed, and the outputs as the next step sees them."""
     if not shutil.which("act"):
-        suites.leave_out("the README's workflow is run by act, and there is no act command")
+        suites.leave_out("the quick start's workflow is run by act, and there is no act command")
 
     def run(**changed: str) -> Acted:
         folder = tmp_path / f"checkout{len(list(tmp_path.iterdir()))}"
@@ -40,7 +40,7 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
             **world.github.offered,
         }
         inputs = {name: value for name, value in world.inputs.items() if name not in SECRETS} | changed
-        made = workflow.adapted(workflow.of_the_readme(), given, inputs)
+        made = workflow.adapted(workflow.of_the_quick_start(), given, inputs)
         done = workflow.run(folder, made, str(world.repository), world.github.url)
         left = folder / "outputs.json"
         return done.returncode, done.stdout + done.stderr, json.loads(left.read_text()) if left.exists() else {}
@@ -48,9 +48,9 @@ def acted(engine: None, image: str, world: World, tmp_path: Path) -> Callable[..
     return run
 
 
-def test_the_workflow_differs_from_the_readme_only_in_its_surroundings() -> None:
+def test_the_workflow_differs_from_the_quick_start_only_in_its_surroundings() -> None:
     """Trigger, where the action comes from, its surroundings and inputs, and a step that looks."""
-    shown = workflow.of_the_readme()
+    shown = workflow.of_the_quick_start()
     made = workflow.adapted(shown, {"AWS_ENDPOINT_URL": "x"}, {"ami": "ami-1"})
     assert {key for key in made if made[key] != shown[key]} == {True, "jobs"}
     job, shown_job = made["jobs"]["refresh"], shown["jobs"]["refresh"]
