@@ -21,7 +21,7 @@ REUSE = "reuse"
 ASKED_AT, ANSWERED_AT = "askedAt", "answeredAt"
 HELD, CLAIMED, LAUNCHED = "held", "claimed", "launched"
 """Where a run's machine came from: an earlier attempt of the run, the pool, or EC2; and how many, in the item."""
-FAILURES, HOSTED = "failures", "hosted"
+FAILURES, HOSTED, MACHINES = "failures", "hosted", "machines"
 NEVER_READY = "never ready"
 """A failure of a machine that EC2 has launched; the others are the values of `launch_causes.Cause`."""
 VALUE = {
@@ -44,6 +44,7 @@ VALUE = {
     LAUNCHED: "N",
     FAILURES: "M {<cause>: N}",
     HOSTED: "BOOL",
+    MACHINES: "BOOL",
 }
 """The members of its value, with their types as docs/table.md writes them."""
 PROVIDED, FAILED = "provided", "failed"
@@ -71,6 +72,13 @@ class ProvisionedRun:
     attempt: int = 0
     result: str = ""
     rescues: int = 0
+    machines: bool = True
+    """Whether it or an earlier one may have got machines for the label."""
+
+    @property
+    def may_leave_machines(self) -> bool:
+        """Whether machines with the label may be of this provision or an earlier one; false if there is no item."""
+        return self.attempt > 0 and self.machines
 
 
 @frozen(kw_only=True)
@@ -113,6 +121,8 @@ class Answer:
     got ready, as `NEVER_READY`."""
     hosted: bool = False
     """Whether a hosted runner takes the place of the machines."""
+    machines: bool = True
+    """Whether this provision or an earlier one may have got machines for the label."""
     skew: timedelta = timedelta()
     """How far AWS's clock is ahead of this machine's."""
 
@@ -132,16 +142,18 @@ class KnownRun:
 
 
 def from_item(item: Mapping[str, Any]) -> ProvisionedRun:
-    """Read a RUN item; machines may serve other runs unless it says that they may not."""
+    """Read a RUN item; machines may serve other runs unless it says that they may not, and has got any."""
     value = records.mapping(item, "value")
+    machines = records.truth(value, MACHINES) is not False
     return ProvisionedRun(
         label=records.identifier_of(item),
-        reuse=records.truth(value, REUSE) is not False,
+        reuse=records.truth(value, REUSE) is not False or not machines,
         link=records.text(value, "link") or "",
         holder=records.text(value, "holder") or "",
         attempt=records.number(value, "attempt") or 0,
         result=records.text(value, "result") or "",
         rescues=records.number(value, "rescues") or 0,
+        machines=machines,
     )
 
 
@@ -220,6 +232,7 @@ def conclusion(
         LAUNCHED: answer.launched,
         FAILURES: answer.failures,
         HOSTED: answer.hosted,
+        MACHINES: answer.machines,
     }
     return {
         **_put(table, request, now, answered),

@@ -28,6 +28,8 @@ class Actual:
     """When the whole pool was read last."""
     records: Mapping[str, InstanceRecord | Unreadable]
     """All records by id: those of this label as they are now, the others as they were at the last look."""
+    inherits: bool = True
+    """Whether an earlier provision may have left machines to the label; otherwise another program gave it to them."""
     reports: Mapping[str, Report] = field(factory=dict)
     """What agents report: those of the machines of this label, and of those that it could claim."""
     read_at: Mapping[str, datetime] = field(factory=dict)

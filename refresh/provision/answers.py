@@ -29,12 +29,18 @@ def provided(actual: Actual, identifiers: Collection[str]) -> runs.Answer:
 
 def failed(desired: DesiredProvision, actual: Actual) -> runs.Answer:
     """Describe a provision with too few machines: a hosted runner may take their place."""
-    return runs.Answer(failures=_failures(actual), hosted=bool(desired.if_unavailable), skew=actual.skew)
+    hosted = bool(desired.if_unavailable)
+    return runs.Answer(failures=_failures(actual), hosted=hosted, machines=_machines(actual), skew=actual.skew)
 
 
 def refused(actual: Actual) -> runs.Answer:
     """Describe a provision that was refused: what is wrong is to be corrected, so no hosted runner takes its place."""
-    return runs.Answer(failures=_failures(actual), skew=actual.skew)
+    return runs.Answer(failures=_failures(actual), machines=_machines(actual), skew=actual.skew)
+
+
+def _machines(actual: Actual) -> bool:
+    """Whether machines with the label may be this provision's or an earlier one's, also if an answer was lost."""
+    return actual.inherits or bool(actual.claimed or actual.lost or actual.launches.answers)
 
 
 def _failures(actual: Actual) -> dict[str, int]:

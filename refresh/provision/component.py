@@ -125,7 +125,9 @@ class Provisioning:
         self._holder = calls.request.holder
         self._look(calls.reads, self._began_at)
         self._gate()
-        if look.require_lease(self.desired, self._clients, self._clock, calls):
+        lease = look.require_lease(self.desired, self._clients, self._clock, calls)
+        actual = self._actual = evolve(self._known(), inherits=lease.inherits)
+        if lease.rescued or findings.of_others(actual, self._now()):
             self._look_again()
         while True:
             actual = self._collected()
@@ -247,7 +249,8 @@ class Provisioning:
     def _launch(self, fleet: Fleet) -> None:
         actual = self._known()
         first = not actual.launches.answers
-        recorded = frozenset(actual.records) if first else None
+        # Without an earlier provision, an unrecorded machine of the label is one that another program prepares.
+        recorded = frozenset(actual.records) if first and actual.inherits else None
         self._fleet = self._executor.submit(apply.launched, self._clients, fleet, recorded, actual.began_at)
         self._actual = evolve(actual, launches=evolve(actual.launches, under_way=fleet))
 

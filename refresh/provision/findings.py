@@ -26,6 +26,7 @@ SURPLUS = "enough other machines are ready"
 TOO_FEW = "too few machines became ready"
 CLAIM_NEEDS, LAUNCH_NEEDS = timedelta(minutes=1), timedelta(minutes=6)
 """How long the registration token has to be valid for a machine that is claimed, and for one that is launched."""
+_WORKING = {lifecycle.CREATED, lifecycle.CLAIMED, lifecycle.RUNNING}
 HARMLESS = {ASKED_OTHERWISE, SURPLUS, TOO_FEW}
 """Why a machine is given up that works."""
 _UNLIMITED = 10_000
@@ -63,12 +64,38 @@ def room(desired: DesiredProvision, actual: Actual, now: datetime) -> int:
     return _UNLIMITED if cap is None else max(0, cap - _living(desired, actual, now))
 
 
-def refusals(desired: DesiredProvision, actual: Actual) -> Iterator[str]:
+def of_others(actual: Actual, now: datetime) -> list[str]:
+    """List the machines that another program has given the label: the archived action's `provision` in this run.
+
+    If no earlier provision can have left machines, these are all that this one has not got itself. One whose time is
+    over serves no job.
+    """
+    if actual.inherits:
+        return []
+    known = actual.claimed | actual.launches.launched | actual.lost | actual.given_up.keys()
+    return [
+        each.id
+        for each in actual.records.values()
+        if isinstance(each, InstanceRecord)
+        and each.run_id == actual.label
+        and each.state in _WORKING
+        and each.id not in known
+        and (each.expires is None or each.expires > now)
+    ]
+
+
+def refusals(desired: DesiredProvision, actual: Actual, now: datetime) -> Iterator[str]:
     """Yield why provision cannot succeed, before anything is claimed."""
-    settings = actual.settings
+    settings, others = actual.settings, of_others(actual, now)
     if abs(actual.skew) > lifecycle.LARGEST_SKEW:
         seconds, side = int(abs(actual.skew).total_seconds()), "behind" if actual.skew > timedelta() else "ahead of"
         yield f"this machine's clock is {seconds} s {side} AWS's, so nothing was claimed. Set the runner's clock."
+    elif others:
+        yield (
+            f"name: {enumerated(others)} {'has' if len(others) == 1 else 'have'} the label {desired.label} already, "
+            "from the archived action's provision in this run. Nothing was taken from it. Give this provision a name "
+            "and let its jobs ask for that label, or move all provisions of the workflow to this action."
+        )
     elif desired.resource_class not in settings.classes:
         known = enumerated(settings.classes) or "none"
         yield (

@@ -46,8 +46,18 @@ class First:
 
     reads: Reads
     request: runs.RunRequest
-    lease: Future[bool] | None
-    """The write that takes the label, and whether a refresh had it before; None if it is not sent yet."""
+    lease: Future[runs.ProvisionedRun] | None
+    """The write that takes the label, and what its item was before; None if it is not sent yet."""
+
+
+@frozen(kw_only=True)
+class Lease:
+    """What the item of the label says of the time before this provision."""
+
+    rescued: bool = False
+    """Whether the pool may have changed since it was read, since a refresh had the label."""
+    inherits: bool
+    """Whether an earlier provision may have left machines to the label."""
 
 
 @frozen(kw_only=True)
@@ -60,7 +70,7 @@ class Machines:
 
 def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executor: Executor) -> First:
     """Start all first calls, without waiting."""
-    table, now = names.table(desired.repository), clock.now()
+    now = clock.now()
     request = runs.RunRequest(
         label=desired.label,
         resource_class=desired.resource_class,
@@ -81,7 +91,7 @@ def first(desired: DesiredProvision, clients: DoorClients, clock: Clock, executo
     return First(
         reads=start(desired, clients, executor),
         request=request,
-        lease=executor.submit(_take, clients, table, request, now) if at_once else None,
+        lease=executor.submit(_take, desired, clients, request, now) if at_once else None,
     )
 
 
@@ -110,27 +120,26 @@ def read(desired: DesiredProvision, reads: Reads) -> tuple[Settings, Records]:
     return settings, {records.identifier_of(each): records.read_instance(each) for each in reads.records.result()}
 
 
-def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> bool:
-    """Take the label, and return whether the pool may have changed since it was read: a refresh had it before.
+def require_lease(desired: DesiredProvision, clients: DoorClients, clock: Clock, calls: First) -> Lease:
+    """Take the label, unless this is a plan, and return what was known of it before.
 
     Raises `Taken` if another provision has the label.
     """
-    table = names.table(desired.repository)
+    if desired.mode is Mode.PLAN:
+        return Lease(inherits=_known(desired, clients).may_leave_machines)
     try:
-        if calls.lease:
-            return calls.lease.result()
-        return desired.mode is Mode.APPLY and _take(clients, table, calls.request, clock.now())
+        before = calls.lease.result() if calls.lease else _take(desired, clients, calls.request, clock.now())
     except errors.ConditionFailed:
-        # The answer of a put that was repeated may be about itself.
+        # The answer of a put that was repeated may be about itself. What was there before is lost then, but the first
+        # attempt has none before it.
         require_label(desired, clients, calls.request.holder)
-        return True
+        return Lease(rescued=True, inherits=desired.attempt > 1)
+    return Lease(rescued=before.rescues > 0, inherits=before.may_leave_machines)
 
 
 def require_label(desired: DesiredProvision, clients: DoorClients, holder: str) -> None:
     """Raise `Taken` if another provision has the label: its machines are not this run's to give up."""
-    table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
-    found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-    known = runs.from_item(dict(found.get("Item", {})))
+    known = _known(desired, clients)
     if known.holder != holder:
         raise _taken(desired, known)
 
@@ -148,9 +157,18 @@ def machines(
     )
 
 
-def _take(clients: DoorClients, table: str, request: runs.RunRequest, now: datetime) -> bool:
-    answer = clients.dynamodb.put_item(**runs.lease(table, request, now), ReturnValues="ALL_OLD")
-    return runs.from_item(answer.get("Attributes", {})).rescues > 0
+def _known(desired: DesiredProvision, clients: DoorClients) -> runs.ProvisionedRun:
+    table, key = names.table(desired.repository), records.key(records.RUN, desired.label)
+    found = clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+    return runs.from_item(dict(found.get("Item", {})))
+
+
+def _take(
+    desired: DesiredProvision, clients: DoorClients, request: runs.RunRequest, now: datetime
+) -> runs.ProvisionedRun:
+    lease = runs.lease(names.table(desired.repository), request, now)
+    answer = clients.dynamodb.put_item(**lease, ReturnValues="ALL_OLD")
+    return runs.from_item(answer.get("Attributes", {}))
 
 
 def _taken(desired: DesiredProvision, holder: runs.ProvisionedRun) -> errors.Taken:

@@ -75,7 +75,7 @@ def plan(desired: DesiredProvision, request: RunRequest, actual: Actual, now: da
     """Plan the next step; `now` is AWS's time. Nothing is left to do if neither changes nor a wait are planned."""
     if actual.result:
         return Step()
-    if problems := tuple(findings.refusals(desired, actual)):
+    if problems := tuple(findings.refusals(desired, actual, now)):
         mine = actual.claimed | actual.launches.launched
         back = [
             GiveUp(each.id, back=True, why=findings.TOO_FEW) for each in of_label(desired, actual) if each.id in mine

@@ -58,7 +58,7 @@ class ReleaseWorld(World):
 
     def put_run(self, clients: Clients, label: str = RUN, *, reuse: bool = True) -> None:
         """Write the item in which provision notes what a label was asked for."""
-        self._put(clients, records.RUN, label, {"reuse": reuse})
+        self._put(clients, records.RUN, label, {"reuse": reuse, "attempt": 1})
 
     def occupy(self, clients: Clients, label: str = RUN, number: int = 1, **changed: Any) -> list[str]:
         """Launch instances that work for a label, with record and reports; `changed` are attributes."""

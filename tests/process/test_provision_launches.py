@@ -135,6 +135,7 @@ def test_a_claimed_machine_of_an_earlier_attempt_that_never_registers_ends(
 ) -> None:
     """Its time is over already: the next attempt takes another one."""
     agents.fate = lambda _: NEVER
+    refreshed.put_run(clients)
     (late,) = refreshed.ready(clients, state="claimed", runId=RUN, threshold=in_minutes(2))
     clients.dynamodb.update_item(
         TableName=refreshed.table,

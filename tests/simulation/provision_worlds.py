@@ -103,6 +103,8 @@ def _snapshot(name: str) -> bytes:
     pool = _pool()
     machine(pool, "running", OTHER_RUN, signal=REGISTERED, signal_of=OTHER_RUN)
     WORLDS[name].make(pool)
+    if WORLDS[name].wanted.get("attempt") == 2 and not pool.table.of(records.RUN):
+        _put_item(pool, result=runs.PROVIDED)
     if not WORLDS[name].role_known:
         item = pool.table.of(records.SETTINGS)[names.SETTINGS_IDENTIFIER]
         known = {key: each for key, each in item["value"]["M"].items() if key != "runnerRoleId"}
@@ -308,27 +310,31 @@ def _leased(attempt: int = 1, result: str = "", seconds: float = 600) -> Callabl
     """Leave the item of a provision for the same label."""
 
     def make(pool: Pool) -> None:
-        now = pool.account.clock.now()
-        request = runs.RunRequest(
-            label=names.label(RUN),
-            resource_class="large",
-            usage_class="on-demand",
-            count=1,
-            instance_types=("c*",),
-            max_runtime=timedelta(minutes=30),
-            reuse=True,
-            attempt=attempt,
-            link="",
-            holder="another",
-            deadline=now + timedelta(seconds=seconds),
-            asked_at=now,
-        )
-        pool.dynamodb.put_item(**runs.lease(TABLE, request, now))
-        if result:
-            pool.dynamodb.put_item(**runs.conclusion(TABLE, request, result, now))
+        _put_item(pool, attempt, result, seconds)
         ready(pool)
 
     return make
+
+
+def _put_item(pool: Pool, attempt: int = 1, result: str = "", seconds: float = 600) -> None:
+    now = pool.account.clock.now()
+    request = runs.RunRequest(
+        label=names.label(RUN),
+        resource_class="large",
+        usage_class="on-demand",
+        count=1,
+        instance_types=("c*",),
+        max_runtime=timedelta(minutes=30),
+        reuse=True,
+        attempt=attempt,
+        link="",
+        holder="another",
+        deadline=now + timedelta(seconds=seconds),
+        asked_at=now,
+    )
+    pool.dynamodb.put_item(**runs.lease(TABLE, request, now))
+    if result:
+        pool.dynamodb.put_item(**runs.conclusion(TABLE, request, result, now))
 
 
 _BOTH = (UsageClass.ON_DEMAND, UsageClass.SPOT)

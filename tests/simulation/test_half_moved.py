@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+from refresh import errors
 from refresh.pool import records
 from tests import pages
 from tests.fakes.desired import TEMPLATE
 from tests.simulation.doors import PROVISION, RELEASE, RUN, provision, release
+from tests.simulation.original_calls import CALL
 from tests.simulation.original_provision import OriginalProvision
 from tests.simulation.original_release import OriginalRelease
 from tests.simulation.paces import FAST
@@ -126,14 +128,33 @@ def test_with_a_name_ours_and_the_old_ones_work_in_one_run() -> None:
     assert _states(pool) == [("idle", "")] * 2
 
 
-@pytest.mark.parametrize(("size", "state"), [("large", ("running", RUN)), ("xlarge", ("idle", ""))])
-def test_without_a_name_ours_takes_the_old_one_s_machine_or_gives_it_back(size: str, state: tuple[str, str]) -> None:
-    """Both have the run's id as their label, so it looks like what an earlier attempt has left."""
+@pytest.mark.parametrize("size", ["large", "xlarge"])
+def test_without_a_name_ours_leaves_the_old_one_s_machine_alone_and_is_refused(size: str) -> None:
+    """Also in later attempts, and our release gives back what the old provision got, whatever ours was asked for."""
     stage = Stage(pool := build("up to date"))
     stage.until(stage.begin(OriginalProvision(pool, RUN).steps()))
-    assert provision(stage, evolve(PROVISION, resource_class=size)).available
-    assert _states(pool)[0] == state
-    assert len(pool.alive) == (1 if size == "large" else 2)
+    for attempt in (1, 2):
+        wanted = evolve(PROVISION, resource_class=size, attempt=attempt, reuse=False, if_unavailable="ubuntu-latest")
+        refused = provision(stage, wanted)
+        assert isinstance(refused.report.error, errors.Refused)
+        assert "Give this provision a name" in str(refused.report.error)
+        assert (_states(pool), len(pool.alive)) == ([("running", RUN)], 1)
+    assert release(pool).exit_code == 0
+    assert _states(pool) == [("idle", "")]
+
+
+@pytest.mark.parametrize("calls", [*range(12), 100])
+def test_without_a_name_no_machine_is_given_to_both(calls: int) -> None:
+    """However many calls after the old one ours begins: it is refused, or has a machine of its own."""
+    stage = Stage(pool := build("up to date"))
+    theirs = OriginalProvision(pool, RUN)
+    process = stage.begin(theirs.steps())
+    stage.pass_time(calls * CALL)
+    ours = provision(stage)
+    stage.until(process)
+    assert theirs.outcome == "provided"
+    assert not {each.id for each in ours.ready} & {*theirs.provided}
+    assert (len(pool.alive), isinstance(ours.report.error, errors.Refused)) in {(2, False), (1, True)}
 
 
 def test_the_old_release_waits_two_minutes_for_a_machine_that_ours_took_at_once() -> None:

@@ -200,6 +200,7 @@ def test_what_was_asked_for_is_in_the_form_of_the_page() -> None:
             "launched": {"N": "2"},
             "failures": {"M": {"capacity": {"N": "3"}}},
             "hosted": {"BOOL": False},
+            "machines": {"BOOL": True},
         }
     }
     assert list(item["value"]["M"]) == list(runs.VALUE)
@@ -210,3 +211,12 @@ def test_the_doors_read_who_has_the_label() -> None:
     assert runs.from_item(_held()) == ProvisionedRun(
         label=LABEL, reuse=False, link=REQUEST.link, holder="another", attempt=2, result=""
     )
+
+
+@pytest.mark.parametrize("machines", [True, False])
+def test_an_item_tells_whether_the_label_may_have_machines_of_a_provision(*, machines: bool) -> None:
+    item = runs.conclusion("table", REQUEST, FAILED, NOW, Answer(machines=machines))["Item"]
+    known = runs.from_item(item)
+    assert (known.may_leave_machines, known.reuse) == (machines, not machines)
+    assert runs.from_item(_held()).may_leave_machines
+    assert not runs.from_item({}).may_leave_machines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from refresh.desired import DesiredProvision
-from refresh.pool import records
+from refresh.pool import records, runs
 from refresh.pool.launch import Fleet, FleetAnswer, LaunchedInstance
 from refresh.pool.launch_causes import Shortfall
 from refresh.pool.records import InstanceRecord, wire_time
@@ -19,7 +19,7 @@ from refresh.pool.signals import BOOTED, LEFT, REGISTERED, Report, Signal, agent
 from refresh.pool.usage import UsageClass
 from refresh.provision import component
 from refresh.provision.actual import Actual
-from tests.fakes.desired import REGION, REPOSITORY, RUN_URL, TEMPLATE
+from tests.fakes.desired import REGION, REPOSITORY, RUN_URL, TABLE, TEMPLATE
 from tests.fakes.memory import sqs
 from tests.fakes.memory.account import Watch
 from tests.fakes.runner_role import ROLE_ID
@@ -183,6 +183,13 @@ def world(ready: int = 0, **settings: Any) -> Stage:
     for _ in range(ready):
         warm(pool)
     return Stage(pool)
+
+
+def asked_before(pool: Pool, **answer: Any) -> None:
+    """Leave the item of an earlier provision for the label, which failed; `answer` is what it came to."""
+    now = pool.account.clock.now()
+    pool.dynamodb.put_item(**runs.lease(TABLE, request(), now))
+    pool.dynamodb.put_item(**runs.conclusion(TABLE, request(), runs.FAILED, now, runs.Answer(**answer)))
 
 
 def warm(pool: Pool, **changed: Any) -> str:

@@ -48,3 +48,21 @@ def test_a_hosted_runner_takes_the_place_after_a_shortage_and_not_after_a_refusa
     seen = pools.actual(skew=SKEW)
     assert answers.failed(desired(if_unavailable=hosted), seen) == Answer(hosted=bool(hosted), skew=SKEW)
     assert answers.refused(seen) == Answer(skew=SKEW)
+
+
+@pytest.mark.parametrize(
+    ("changed", "machines"),
+    [
+        ({}, False),
+        ({"inherits": True}, True),
+        ({"claimed": frozenset(IDS[:1])}, True),
+        ({"lost": frozenset(IDS[:1])}, True),
+        ({"launches": Launches(answers=(answer(),))}, True),
+    ],
+)
+def test_a_provision_that_has_failed_tells_whether_it_may_have_got_machines(
+    changed: dict[str, Any], *, machines: bool
+) -> None:
+    seen = pools.actual(**{"inherits": False, **changed})
+    assert answers.failed(desired(), seen).machines is machines
+    assert answers.refused(seen).machines is machines

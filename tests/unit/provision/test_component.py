@@ -71,6 +71,14 @@ def _running(pool: Pool) -> list[str]:
 
 def _held(stage: Stage, number: int = 1, run: str = pools.RUN) -> list[str]:
     """Add machines that work for the run since an earlier attempt."""
+    pools.asked_before(stage.pool)
+    made = _working(stage, number, run)
+    stage.catch_up()
+    return made
+
+
+def _working(stage: Stage, number: int = 1, run: str = pools.RUN) -> list[str]:
+    """Add machines that work for the run."""
     made = []
     for _ in range(number):
         launched = stage.pool.launch(tags={"InitialRunId": run})
@@ -81,8 +89,12 @@ def _held(stage: Stage, number: int = 1, run: str = pools.RUN) -> list[str]:
         now = stage.pool.account.clock.now()
         stage.pool.table.put(records.item(records.SIGNAL, launched.id, now, value=signal))
         made.append(launched.id)
-    stage.catch_up()
     return made
+
+
+def _gone(stage: Stage, identifier: str) -> None:
+    """Delete the record of a machine."""
+    del stage.pool.table.items[f"TYPE#{records.INSTANCE}", f"ID#{identifier}"]
 
 
 def _slow(stage: Stage, seconds: float) -> Stage:
@@ -139,6 +151,70 @@ def test_of_two_provisions_of_a_label_in_one_attempt_one_is_refused() -> None:
     assert "a name of its own" in str(second.report.error)
     assert (second.available, stage.pool.account.writes) == (False, [])
     assert provide(stage, name="gpu").available
+
+
+REFUSED = "has the label 77 already, from the archived action's provision in this run"
+
+
+@pytest.mark.parametrize("left", [{}, {"machines": False}], ids=["never asked", "asked and got nothing"])
+@pytest.mark.parametrize("mode", Mode)
+def test_machines_of_another_program_are_left_alone_in_every_attempt(mode: Mode, left: dict[str, Any]) -> None:
+    """The refusal itself is in the item, so it is no earlier provision to inherit from; a hosted runner hides none."""
+    stage = world(1)
+    theirs = _working(stage)
+    if left:
+        pools.asked_before(stage.pool, **left)
+    for attempt in (1, 2, 3):
+        before = dict(stage.pool.table.of(records.INSTANCE))
+        provided = provide(stage, count=2, mode=mode, attempt=attempt, if_unavailable="ubuntu-latest")
+        found = str(provided.report.error) if mode is Mode.APPLY else " ".join(provided.report.refusals)
+        assert found.startswith(f"name: {theirs[0]} {REFUSED}")
+        assert stage.pool.table.of(records.INSTANCE) == before
+        assert stage.pool.account.calls.count("ec2:CreateFleet") == 0
+        assert isinstance(provided.report.error, errors.Refused) is (mode is Mode.APPLY)
+        assert mode is Mode.PLAN or result(stage.pool) == "failed"
+    _gone(stage, theirs[0])
+    assert provide(stage, attempt=4, mode=mode).available is (mode is Mode.APPLY)
+
+
+def test_a_lost_answer_to_the_lease_hides_no_other_program() -> None:
+    stage = world()
+    _working(stage)
+    lost = refused("dynamodb:PutItem", "ConditionalCheckFailedException")
+    stage.pool.account.seam = At("dynamodb:PutItem", raising(lost), "after")
+    assert REFUSED in str(provide(stage).report.error)
+
+
+def test_machines_that_the_other_program_gives_back_meanwhile_are_no_reason_to_refuse() -> None:
+    stage = world()
+    (theirs,) = _working(stage)
+    stage.pool.account.seam = At("dynamodb:PutItem", lambda: _gone(stage, theirs))
+    assert provide(stage).available
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_machine_without_a_record_is_taken_only_after_an_earlier_provision(*, before: bool) -> None:
+    """Otherwise the other program has launched it, and is about to record it."""
+    stage = world()
+    theirs = stage.pool.launch(tags={"InitialRunId": pools.RUN})
+    theirs.launched_at -= timedelta(seconds=2)
+    if before:
+        pools.asked_before(stage.pool)
+    (machine,) = provide(stage).ready
+    assert (machine.origin, machine.id == theirs.id) == ("launched", before)
+
+
+def test_another_program_that_comes_later_is_refused_and_what_there_was_goes_back() -> None:
+    stage = world(1)
+    stage.pool.account.state.market.capacity(0)
+    stage.at(pools.after(20), lambda: _working(stage))
+    provided = provide(stage, count=2)
+    assert REFUSED in str(provided.report.error)
+    assert [records.text(each, "state") for each in stage.pool.table.of(records.INSTANCE).values()] == [
+        "idle",
+        "running",
+    ]
+    assert REFUSED not in str(provide(stage, attempt=2, count=2).report.error)
 
 
 def test_an_earlier_attempt_does_not_take_the_label_of_a_later_one() -> None:

@@ -78,8 +78,35 @@ def test_the_cap_counts_what_was_launched_and_is_not_recorded_yet() -> None:
 def test_what_makes_it_pointless_to_begin_is_refused(
     changed: dict[str, Any], wanted: dict[str, Any], beginning: str | None
 ) -> None:
-    texts = list(findings.refusals(desired(**wanted), pools.actual(**changed)))
+    texts = list(findings.refusals(desired(**wanted), pools.actual(**changed), NOW))
     assert [each.startswith(beginning or "") for each in texts] == [True] * (beginning is not None)
+
+
+def test_machines_of_the_label_are_another_program_s_if_no_earlier_provision_had_any() -> None:
+    """Neither this one's, nor one that is free, works for another run, or has no time left."""
+    found = (
+        record(0, "running"),
+        record(1, "claimed"),
+        record(2, "created", threshold=None),
+        record(3, "running"),
+        record(4, "claimed"),
+        record(5, "created"),
+        record(6, "claimed"),
+        record(7, "terminated"),
+        record(8, "running", "88"),
+        record(9, "running", threshold=wire_time(NOW)),
+        Unreadable("?", "its state is unknown"),
+    )
+    mine: dict[str, Any] = {
+        "claimed": frozenset({IDS[3]}),
+        "lost": frozenset({IDS[4]}),
+        "launches": Launches(answers=(answer(pools.launched(5)),)),
+        "given_up": {IDS[6]: findings.EXPIRED},
+    }
+    assert findings.of_others(pools.actual(*found, inherits=False, **mine), NOW) == IDS[:3]
+    assert findings.of_others(pools.actual(*found, **mine), NOW) == []
+    (text,) = findings.refusals(desired(), pools.actual(*found, inherits=False, **mine), NOW)
+    assert text.startswith(f"name: {', '.join(IDS[:3])} have the label 77 already")
 
 
 def _shortage(*found: Any, ready: int = 0, seconds: float = 0, **changed: Any) -> str:
