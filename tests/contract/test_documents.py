@@ -19,6 +19,7 @@ from tests import pages
 from tests.fakes import operations
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_the_page_writes_the_workflows_of_a_pool_and_its_module_makes_every_role
     shell = reader.sit_down(aws.url, tmp_path_factory.mktemp("reader"))
     variables = {
         "ami_parameter": "/ci/image",
+        "original_modes": True,
         "plan_only_job": "environment:plan",
         "doors_job": "environment:ci",
         "launch_template_id": policies.TEMPLATE_ID,
