@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from refresh.pool import lifecycle, signals
+from refresh.pool import lifecycle, names, records, settings, signals
 from tests import quick_start
 from tests.container import three_jobs, workflow
 from tests.container.acted import Acted
@@ -118,9 +119,17 @@ def test_a_reader_of_the_quick_start_gets_a_green_build_and_a_second_one_on_the_
             for secret in (canaries.PAT, canaries.REGISTRATION, canaries.REQUEST, canaries.ID_TOKEN):
                 assert secret not in run.printed
             assert launched.read("dnf") == "install -y git libicu\n"
-            agent = Driver(world, clients, identifier)
-            eventually(lambda: agent.signalled == (signals.LEFT, name), RELEASE_SECONDS, lambda: agent.signalled)  # noqa: B023 - called in this turn
+            known = settings.from_item(world.item(clients, records.SETTINGS, names.SETTINGS_IDENTIFIER))
+            assert known, "refresh has recorded the settings"
+            agent = Driver(world, clients, identifier, known.runner_role_id)
+            left = (signals.LEFT, name)
+            eventually(partial(_reports, agent, left), RELEASE_SECONDS)
     assert [(each.state, each.last_run_id) for each in world.records(clients).values()] == [(lifecycle.IDLE, SECOND)]
+
+
+def _reports(agent: Driver, signalled: tuple[str, str]) -> bool:
+    """Whether this is the last signal of an agent."""
+    return agent.signalled_to_us == signalled
 
 
 @pytest.mark.usefixtures("agents")

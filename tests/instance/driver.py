@@ -35,10 +35,11 @@ def eventually(met: Callable[[], Any], seconds: float, what: Callable[[], object
 class Driver:
     """One instance's life on the table."""
 
-    def __init__(self, world: World, clients: Clients, instance_id: str) -> None:
+    def __init__(self, world: World, clients: Clients, instance_id: str, role_id: str = ROLE_ID) -> None:
         self.world = world
         self.clients = clients
         self.instance_id = instance_id
+        self.role_id = role_id
 
     def in_minutes(self, minutes: float) -> str:
         """Write the time in some minutes, on AWS's clock, as the table holds it."""
@@ -102,7 +103,7 @@ class Driver:
     @property
     def report(self) -> dict[str, Any]:
         """Its report: the item that it alone may write."""
-        return self.item(signals.agent_entity(ROLE_ID, self.instance_id))
+        return self.item(signals.agent_entity(self.role_id, self.instance_id))
 
     def reported(self, name: str) -> str:
         """Read what it reports under this name; empty if there is nothing."""
