@@ -79,6 +79,7 @@ def test_release_runs_after_any_result_for_the_same_name() -> None:
     assert release["steps"][0]["with"]["name"] == JOBS["provision"]["steps"][0]["with"]["name"] == "${{ inputs.name }}"
 
 
+@pytest.mark.shows("A31")
 def test_no_input_or_secret_is_part_of_a_shell() -> None:
     steps = [step for each in JOBS.values() for step in each["steps"]]
     assert not [step for step in steps if "${{" in step.get("run", "")]
@@ -139,6 +140,16 @@ def test_a_name_that_controls_the_runner_or_the_shell_is_refused(tmp_path: Path,
     assert f"line 1: {name} is a variable of GitHub's runner or of the shell" in ran.printed
     assert HIDDEN not in ran.printed
     assert not (tmp_path / "reached").exists()
+
+
+def test_each_variable_of_bash_is_refused_or_arrives_as_it_is(tmp_path: Path) -> None:
+    """Some have a value of their own, and bash runs commands that stand in what others are given."""
+    bash = subprocess.run(["bash", "-c", "compgen -v"], env={}, capture_output=True, text=True, check=True)  # noqa: S607
+    given = "a[$(touch owned)]"
+    for name in {*bash.stdout.split(), "OPTIND", "RANDOM"}:
+        ran = run(tmp_path, "env -0 >variables", f"{name}={given}")
+        assert ran.code == 2 or ran.variables().get(name) == given, name
+        assert not (tmp_path / "owned").exists(), name
 
 
 def test_the_page_has_every_refused_name() -> None:

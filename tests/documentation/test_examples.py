@@ -29,7 +29,7 @@ GH = """\
 for last; do :; done
 case "$*" in
 'api --paginate repos/octo/widgets/issues/7/comments '*) jq --raw-output "$last" comments.json ;;
-'run list --repo octo/widgets --workflow refresh.yml --status completed --limit 4 '*) cat runs.json ;;
+'run list --repo octo/widgets --workflow refresh.yml --status completed --limit 100 '*) jq "$last" runs.json ;;
 *) echo "$*" >>calls ;;
 esac
 """
@@ -153,10 +153,10 @@ def test_text_from_aws_stays_in_its_block_of_code_and_below_the_limit_of_github(
     assert "@octo" not in before + after
 
 
-def results(*conclusions: str, ago: int = 5) -> list[dict[str, str]]:
+def results(*conclusions: str, ago: int = 5, event: str = "schedule") -> list[dict[str, str]]:
     """Give completed runs, the newest first, which ended so many minutes ago."""
     ended = (datetime.now(UTC) - timedelta(minutes=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    shown = {"displayTitle": HOSTILE, "updatedAt": ended, "url": "https://github.com/run"}
+    shown = {"displayTitle": HOSTILE, "event": event, "updatedAt": ended, "url": "https://github.com/run"}
     return [{"conclusion": each, **shown} for each in conclusions]
 
 
@@ -184,6 +184,11 @@ def notify(folder: Path, webhook: Webhook, chat: str, event: str, runs: list[dic
         (("schedule", results("success", ago=120)), "has not run for an hour"),
         (("schedule", []), "has not run for an hour"),
         (("schedule", THREE), ""),
+        # Runs of a pull request that has changed the workflow do not count.
+        (("workflow_run", results(*["success"] * 4, event="pull_request") + THREE), "has failed three times in a row"),
+        (("workflow_run", results(*["failure"] * 3, event="pull_request") + results("success")), ""),
+        (("schedule", results("success", event="pull_request")), "has not run for an hour"),
+        (("schedule", results("success", event="workflow_dispatch")), ""),
     ],
 )
 def test_a_chat_gets_one_message_for_a_problem_and_none_otherwise(

@@ -13,6 +13,7 @@ import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from tests import pages
 from tests.publishing.repository import DIGEST, OTHER_PACKAGES, ROOT, Run, called, git, published, tags
 from tools.publishing import packages, publication
 from tools.publishing.commands import CommandFailed, Commands
@@ -98,6 +99,45 @@ def test_the_files_of_a_release_are_its_commit_and_a_valid_bill_of_its_packages(
     scopes = {purl: each["scope"] for purl, each in listed.items()}
     assert scopes == {"pkg:pypi/six": "required", "pkg:pypi/cffi": "optional"}
     assert listed["pkg:pypi/six"]["licenses"] == [{"license": {"name": "MIT"}}]
+
+
+def test_a_file_that_lies_there_already_is_not_published(
+    run: Run, checkout: Path, tmp_path: Path, packages_digest: str
+) -> None:
+    """All files of that folder are attested and published."""
+    folder = checkout / "build" / "release"
+    folder.mkdir(parents=True)
+    (folder / "refresh-action-1.2.2.tar.gz").write_text("older")
+    code, told = published(run, packages_digest)
+    assert code == 0, told
+    (create,) = [call for call in called(tmp_path) if call.startswith("gh release create")]
+    assert "1.2.2" not in create
+
+
+def test_the_code_of_the_packages_gets_no_token_of_the_release(run: Run, checkout: Path, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    (checkout / "tools" / "image" / "reduced_models.py").write_text(
+        f"import os, pathlib\npathlib.Path({str(seen)!r}).write_text(str(dict(os.environ)))\n"
+    )
+    tokens = ("GH_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN")
+    code, told = run("packages", str(tmp_path / "made"), **dict.fromkeys(tokens, "secret-of-the-release"))
+    assert code == 0, told
+    assert "PATH" in seen.read_text()
+    assert "secret-of-the-release" not in seen.read_text()
+
+
+def test_a_reader_of_the_security_page_verifies_each_file_before_using_one(
+    run: Run, checkout: Path, tmp_path: Path, packages_digest: str
+) -> None:
+    assert run("commit", "1.2.3", DIGEST, packages_digest)[0] == 0
+    (block,) = pages.blocks(pages.page("SECURITY.md"), "shell")
+    environ = {"PATH": f"{tmp_path / 'tools'}:/usr/bin:/bin", "LOG": str(tmp_path / "log")}
+    command = ["bash", "-ec", block.replace("1.0.0", "1.2.3")]
+    subprocess.run(command, cwd=checkout / "build" / "release", env=environ, check=True)  # noqa: S603 - the page's
+    _, *verified, read = called(tmp_path)
+    files = [each.rpartition(" ")[2] for each in verified if each.startswith("gh attestation verify ")]
+    assert files == ["refresh-action-1.2.3.cdx.json", "refresh-action-1.2.3.tar.gz"]
+    assert f" ghcr.io/org/refresh-action@{DIGEST} " in read
 
 
 def test_the_floating_tag_stays_with_a_newer_version(

@@ -40,6 +40,7 @@ sys.path.insert(0, folder)
 del sys.argv[1:]
 runpy.run_path(script, run_name="__main__")
 """
+_HIDDEN = ("AWS_", "GH_", "GITHUB_", "ACTIONS_")
 _OF_PIP = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """Files that pip writes about the installation itself."""
 
@@ -101,8 +102,8 @@ def _install(requirements: str, folder: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    # The builder's own AWS configuration may have a profile or an endpoint.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # The builder's own AWS configuration may have a profile or an endpoint; tokens are not for the packages' code.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
     environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, check=False, env=environ, capture_output=True, text=True)  # noqa: S603 - our own
     if done.returncode:

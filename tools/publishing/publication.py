@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ def commit(commands: Commands, version: Version, image: str, expected: str) -> N
 def write_files(commands: Commands, repository: str, version: Version, digest: str) -> None:
     """Write the files of a release: its commit as an archive, and the bill of materials of the packages."""
     folder, name = commands.folder / FILES, f"refresh-action-{version}"
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     archive = FILES / f"{name}.tar.gz"
     commands.run("git", "archive", "--format=tar.gz", f"--prefix={name}/", f"--output={archive}", version.tag)
     made = commands.ask("git", "show", "--no-patch", "--format=%cI", version.tag)
