@@ -29,7 +29,7 @@ from tests.fakes import canaries
 from tests.fakes.desired import TABLE, TEMPLATE
 from tests.fakes.literals import good
 from tests.simulation.worlds import LATER, build
-from tools.generated.roles import REFRESH
+from tools.generated.roles import PROVISION, REFRESH, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PAGE, REFERENCE = (pages.page(f"docs/{name}.md") for name in ("migrating", "migrating-reference"))
 _ORIGINALS_POLICY = re.compile(
-    r"ec2:(.*LaunchTemplate.*|Describe.*|CreateTags|TerminateInstances)|iam:PassRole|sqs:.*Queue.*|"
-    r"dynamodb:(.*Item|Query|DescribeTable|CreateTable)"
+    r"ec2:(.*LaunchTemplate.*|Describe.*|CreateTags|TerminateInstances|CreateFleet|RunInstances)|iam:PassRole|"
+    r"sqs:(.*Queue.*|.*Message)|dynamodb:(.*Item|Query|DescribeTable|CreateTable)"
 )
-"""The actions that the original's documentation allows and that concern refresh."""
+"""The actions that the original's documentation allows its three modes."""
 _ENDED = f"i-{7:017x}"
 
 
@@ -217,3 +217,10 @@ def test_page_names_the_iam_actions_that_the_policy_of_the_original_lacks() -> N
     lacking = {action for action in actions if not _ORIGINALS_POLICY.fullmatch(action)}
     always = {action for action in lacking if any(not each.only_with for each in actions[action].needs)}
     assert always <= set(re.findall(r"`(\w+:\w+)`", " ".join(row[0] for row in _rows(PAGE, "IAM")))) <= lacking
+
+
+def test_policy_of_the_original_allows_what_release_and_provision_call() -> None:
+    """But for an image that a parameter names, which the page lists."""
+    calls = (call for doors in (RELEASE, PROVISION) for call in doors.values())
+    actions = {action for call in calls for action, _ in call.actions()}
+    assert {each for each in actions if not _ORIGINALS_POLICY.fullmatch(each)} == {"ssm:GetParameters"}

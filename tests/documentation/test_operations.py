@@ -87,9 +87,16 @@ def test_uninstalling_leaves_nothing_and_takes_nothing_else(refreshed: World, cl
     assert [*states.values()] == ["terminated"] * 2
 
 
-def test_command_for_migrating_enables_deletion_protection(refreshed: World, clients: Clients, shell: Any) -> None:
+def test_commands_for_migrating_list_reports_and_protect_the_table(
+    refreshed: World, clients: Clients, shell: Any
+) -> None:
     clients.dynamodb.update_table(TableName=refreshed.table, DeletionProtectionEnabled=False)
-    shell(_shell("migrating", "Refresh").replace("OWNER-REPO", "octo-widgets"))
+    now = datetime.now(UTC)
+    for item in instance_items.reports("i-1", now, "UD_OK", "77"):
+        clients.dynamodb.put_item(TableName=refreshed.table, Item=item)
+    printed = shell(_shell("migrating", "Refresh").replace("OWNER-REPO", "octo-widgets"))
+    assert printed.splitlines()[0].split() == ["i-1", records.wire_time(now)]
+    assert printed.count("i-1") == 1
     table = clients.dynamodb.describe_table(TableName=refreshed.table)["Table"]
     assert table["DeletionProtectionEnabled"] is True
 
