@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,9 @@ def workflow(shell: Reader, name: str) -> dict[Any, Any]:
 
 
 def inputs(workflow: Mapping[Any, Any]) -> list[dict[str, str]]:
-    """Give the inputs of all actions of a workflow, in its order."""
-    return [step["with"] for job in workflow["jobs"].values() for step in job["steps"] if "with" in step]
+    """Give the inputs of all actions of a workflow, in its order, as the text that GitHub makes of them."""
+    given = [step["with"] for job in workflow["jobs"].values() for step in job["steps"] if "with" in step]
+    return [{name: each if isinstance(each, str) else json.dumps(each) for name, each in one.items()} for one in given]
 
 
 def refresh(world: World, shell: Reader) -> tuple[int, str]:
