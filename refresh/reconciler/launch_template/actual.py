@@ -61,8 +61,16 @@ class Actual:
 
         A template is recorded only after that.
         """
-        recorded = records.text(records.mapping({"value": self.recorded}, "value"), "id")
-        return self.accepted is not None or recorded == self.listing.template_id
+        return self.accepted is not None or self._recorded_id == self.listing.template_id
+
+    @property
+    def of_the_original(self) -> bool:
+        """Whether the archived action has written the record, which names no id then."""
+        return self.recorded is not None and not self._recorded_id
+
+    @property
+    def _recorded_id(self) -> str | None:
+        return records.text(records.mapping({"value": self.recorded}, "value"), "id")
 
 
 @frozen

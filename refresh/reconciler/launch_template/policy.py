@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from refresh.reconciler.launch_template.actual import Actual, Listing
 
 VERSIONS_KEPT = 10
+TAKEN_OVER = (
+    "original-modes: false, but the archived action has kept this pool until now. Its provision and release fail on "
+    "instances that are launched from now on. Remove the input until all workflows have moved (docs/migrating.md)."
+)
 
 
 def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
@@ -43,7 +47,11 @@ def plan(desired: DesiredState, actual: Actual) -> Plan[TemplateChange]:
     resource = f"launch template {names.launch_template(desired.repository)}"
     tags = tagging.due(resource, actual.listing.template_id, desired.tags, actual.tags)
     faults = (actual.fault,) if actual.fault else ()
-    return Plan((*tags, *changes), refusals=(*faults, *tagging.refusals(resource, actual.tags)))
+    return Plan(
+        (*tags, *changes),
+        refusals=(*faults, *tagging.refusals(resource, actual.tags)),
+        warnings=() if desired.original_modes or not actual.of_the_original else (TAKEN_OVER,),
+    )
 
 
 def _next_step(desired: DesiredState, actual: Actual) -> tuple[TemplateChange, ...]:

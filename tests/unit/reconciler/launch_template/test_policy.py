@@ -134,6 +134,25 @@ def test_a_record_that_differs_is_written_and_keeps_former_ids(
     assert change.differences == (Difference("template", shown, f"{ID} version 1"),)
 
 
+OF_THE_ORIGINAL = records.to_wire({"name": TEMPLATE})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wanted", "warnings"),
+    [
+        (OF_THE_ORIGINAL, {"original_modes": False}, (policy.TAKEN_OVER,)),
+        (OF_THE_ORIGINAL, {"original_modes": True}, ()),
+        *((recorded, {"original_modes": False}, ()) for recorded in (None, RECORDED, _recorded("lt-old"))),
+    ],
+)
+def test_taking_over_a_pool_of_the_archived_action_without_its_modes_is_a_warning(
+    recorded: Any, wanted: dict[str, bool], warnings: tuple[str, ...]
+) -> None:
+    """Its record has no id. The workflows that still use its provision and release would break."""
+    planned = policy.plan(desired(**wanted), Actual(_listing(WRONG), recorded, RELEASE))
+    assert planned.warnings == warnings
+
+
 def test_versions_are_pruned_but_the_newest_ten_and_the_default() -> None:
     assert str(_change(_listing(RIGHT, *[WRONG] * 12))) == f"delete template versions 3 2 of {ID}"
     assert policy.plan(desired(), Actual(_listing(RIGHT, *[WRONG] * 10), RECORDED, RELEASE)) == Plan()
