@@ -74,8 +74,14 @@ def test_recording_in_the_readme_is_that_of_a_run(story: str) -> None:
 
 
 def test_an_act_that_is_not_as_its_title_says_is_reported() -> None:
-    """Nothing was killed before, so there is nothing to finish. The terminal shows ASCII only."""
-    demo = _start("create", "finish", PYTHONIOENCODING="ascii")
+    """Nothing was killed before, so there is nothing to finish. The user's surroundings do not matter."""
+    demo = _start(
+        *("create", "finish"),
+        PYTHONIOENCODING="ascii",
+        AWS_PROFILE="work",
+        AWS_CA_BUNDLE="/nowhere",
+        http_proxy="http://127.0.0.1:9",
+    )
     printed, _ = demo.communicate()
     assert (demo.returncode, printed.splitlines()[-1]) == (1, "FAILED: act finish: no run was killed before")
 

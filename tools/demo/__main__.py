@@ -14,6 +14,7 @@ from tools.demo import interrupts
 def main(chosen: list[str]) -> int:
     """Play the acts, and return the exit code."""
     interrupts.stop_once()
+    _forget_settings()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may have another encoding than UTF-8
     try:
@@ -31,6 +32,14 @@ def main(chosen: list[str]) -> int:
         # Nobody reads on, as with `| head`.
         os._exit(128 + signal.SIGPIPE)
     return code
+
+
+def _forget_settings() -> None:
+    """Forget the user's AWS, GitHub and proxies: the stand-ins are on this computer."""
+    for name in [*os.environ]:
+        if name.startswith(("AWS", "GITHUB", "INPUT")) or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 if __name__ == "__main__":
