@@ -40,7 +40,8 @@ def refused(actual: Actual) -> runs.Answer:
 
 def _machines(actual: Actual) -> bool:
     """Whether machines with the label may be this provision's or an earlier one's, also if an answer was lost."""
-    return actual.inherits or bool(actual.claimed or actual.lost or actual.launches.answers)
+    launches = actual.launches
+    return actual.inherits or bool(actual.claimed or actual.lost or launches.answers or launches.under_way)
 
 
 def _failures(actual: Actual) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""`make demo` and the recording of it: the story is true, a false act is reported, and Ctrl-C leaves nothing."""
+"""`make demo` and the recording of it: the story is true, a false act is reported, and a signal leaves nothing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _VARYING = re.compile(r"\b(i|lt)-[0-9a-f]{17}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|(?
 pytestmark = [pytest.mark.no_cover, pytest.mark.xdist_group("demo")]
 
 
-def _start(*acts: str, **variables: str) -> subprocess.Popen[str]:
+def _start(*acts: str, errors: int = subprocess.STDOUT, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "tools.demo", *acts],
         cwd=ROOT,
         env={**inherited(), "COLUMNS": str(COLUMNS), **variables},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         start_new_session=True,
     )
@@ -74,21 +74,43 @@ def test_recording_in_the_readme_is_that_of_a_run(story: str) -> None:
 
 
 def test_an_act_that_is_not_as_its_title_says_is_reported() -> None:
-    """Nothing was killed before, so there is nothing to finish."""
-    demo = _start("create", "finish")
+    """Nothing was killed before, so there is nothing to finish. The user's surroundings do not matter."""
+    demo = _start(
+        *("create", "finish"),
+        PYTHONIOENCODING="ascii",
+        AWS_PROFILE="work",
+        AWS_CA_BUNDLE="/nowhere",
+        http_proxy="http://127.0.0.1:9",
+    )
     printed, _ = demo.communicate()
     assert (demo.returncode, printed.splitlines()[-1]) == (1, "FAILED: act finish: no run was killed before")
 
 
-def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_a_signal_that_ends_the_demo_leaves_no_process_and_no_file(number: signal.Signals, tmp_path: Path) -> None:
     demo = _start("create", TMPDIR=str(tmp_path))
     assert demo.stdout
     for line in demo.stdout:
         if "refresh.started" in line:
             break
-    demo.send_signal(signal.SIGINT)  # only to the demo: a terminal would stop its child process as well
+    demo.send_signal(number)  # only to the demo: a terminal would stop its child process as well
     printed, _ = demo.communicate()
-    assert (demo.returncode, printed.splitlines()[-1]) == (130, "Stopped. Nothing was left running.")
+    assert (demo.returncode, printed.splitlines()[-1]) == (128 + number, "Stopped. Nothing was left running.")
+    _nothing_is_left(demo, tmp_path)
+
+
+def test_a_reader_that_has_seen_enough_ends_the_demo_without_an_error(tmp_path: Path) -> None:
+    demo = _start("create", errors=subprocess.PIPE, TMPDIR=str(tmp_path))
+    assert demo.stdout
+    assert demo.stderr
+    demo.stdout.readline()
+    demo.stdout.close()
+    with demo.stderr:
+        assert (demo.stderr.read(), demo.wait()) == ("", 128 + signal.SIGPIPE)
+    _nothing_is_left(demo, tmp_path)
+
+
+def _nothing_is_left(demo: subprocess.Popen[str], folder: Path) -> None:
     with pytest.raises(ProcessLookupError):
         os.killpg(demo.pid, 0)
-    assert not [*tmp_path.iterdir()]
+    assert not [*folder.iterdir()]

@@ -58,6 +58,7 @@ def test_a_hosted_runner_takes_the_place_after_a_shortage_and_not_after_a_refusa
         ({"claimed": frozenset(IDS[:1])}, True),
         ({"lost": frozenset(IDS[:1])}, True),
         ({"launches": Launches(answers=(answer(),))}, True),
+        ({"launches": Launches(under_way=fleet(1))}, True),
     ],
 )
 def test_a_provision_that_has_failed_tells_whether_it_may_have_got_machines(
