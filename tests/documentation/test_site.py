@@ -63,7 +63,7 @@ def test_site_has_every_diagram_and_the_script_that_draws_it(built: Path) -> Non
 
 
 def test_search_finds_the_list_of_decisions_and_no_single_one(built: Path) -> None:
-    """So that whoever looks for a guide finds it first; the list names and links each decision."""
+    """So that a reader who looks for a guide finds it first; the list names and links each decision."""
     found = {item["location"].partition("#")[0] for item in json.loads((built / "search.json").read_text())["items"]}
     decisions = {page.parent.relative_to(built).as_posix() + "/" for page in built.glob("decisions/0*/index.html")}
     assert (len(decisions) > 20, found & decisions, "decisions/" in found) == (True, set(), True)

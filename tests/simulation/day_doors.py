@@ -109,7 +109,7 @@ class Archived:
     takes_over: bool = False
     """Whether its refresh writes a launch template of its own."""
     unoffered: list[str] = field(factory=list)
-    """The machines that its release gave back and offered to nobody."""
+    """The machines that its release gave back and never offered."""
 
     def usage(self, machine: Instance) -> str:
         """Return what the build wants that has launched it."""

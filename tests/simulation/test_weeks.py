@@ -59,7 +59,7 @@ def _count(tally: Tally, calendar: Calendar, day: Day) -> None:
     counts["machines left alive by the archived refresh"] = len(day.ledger.left)
     assert isinstance(day.doors, HalfMoved)
     counts["machines that both kinds of workflows used"] = sum(len(each) > 1 for each in day.doors.users.values())
-    counts["machines that the archived release offered to nobody"] = len(day.doors.archived.unoffered)
+    counts["machines that the archived release never offered"] = len(day.doors.archived.unoffered)
     counts["machines, none ended under a job"] = len(day.stage.machines)
     for what, number in counts.items():
         tally.add(f"weeks half moved: {what}", number)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WORKFLOWS = 8
 _MORNING, _EVENING = 9 * HOUR, 15 * HOUR
 _NIGHTLY = 6
-"""Every how manyth refresh is simulated while nobody builds."""
+"""One in so many refreshes is simulated while there are no builds."""
 
 
 @frozen

@@ -29,7 +29,7 @@ def main(chosen: list[str]) -> int:
         # Python would end itself by the signal if that came while a module was loading.
         os._exit(stopped.code)
     except BrokenPipeError:
-        # Nobody reads on, as with `| head`.
+        # The reader has gone, as with `| head`.
         os._exit(128 + signal.SIGPIPE)
     return code
 
