@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from refresh.pool import records
+from refresh.pool import records, runs
 from refresh.pool.ownership import PROTECTION_TAG
 from refresh.ports import RunnerRegistration, WorkflowRun
 from tests.fakes.memory.account import Account
@@ -16,7 +16,7 @@ from tests.fakes.memory.ec2 import ALIVE
 from tests.simulation.doors import OTHER_RUN, RUN
 from tests.simulation.invariants import STRANGER
 from tests.simulation.pool import Pool
-from tests.simulation.provision_worlds import REGISTERED, _pool, machine, ready
+from tests.simulation.provision_worlds import REGISTERED, _pool, machine, ready, record_provision
 from tests.simulation.stage import Stage
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def _snapshot(name: str) -> bytes:
     state = pool.account.state
     hold(pool, OTHER_RUN)
     ready(pool)
+    record_provision(pool, result=runs.PROVIDED)
     WORLDS[name](pool)
     ended_at = pool.account.clock.now()
     for run in (RUN, BUSY):

@@ -104,7 +104,7 @@ def _snapshot(name: str) -> bytes:
     machine(pool, "running", OTHER_RUN, signal=REGISTERED, signal_of=OTHER_RUN)
     WORLDS[name].make(pool)
     if WORLDS[name].wanted.get("attempt") == 2 and not pool.table.of(records.RUN):
-        _put_item(pool, result=runs.PROVIDED)
+        record_provision(pool, result=runs.PROVIDED)
     if not WORLDS[name].role_known:
         item = pool.table.of(records.SETTINGS)[names.SETTINGS_IDENTIFIER]
         known = {key: each for key, each in item["value"]["M"].items() if key != "runnerRoleId"}
@@ -310,13 +310,14 @@ def _leased(attempt: int = 1, result: str = "", seconds: float = 600) -> Callabl
     """Leave the item of a provision for the same label."""
 
     def make(pool: Pool) -> None:
-        _put_item(pool, attempt, result, seconds)
+        record_provision(pool, attempt, result, seconds)
         ready(pool)
 
     return make
 
 
-def _put_item(pool: Pool, attempt: int = 1, result: str = "", seconds: float = 600) -> None:
+def record_provision(pool: Pool, attempt: int = 1, result: str = "", seconds: float = 600) -> None:
+    """Write what a provision of the run leaves in the table: without it, its machines are another program's."""
     now = pool.account.clock.now()
     request = runs.RunRequest(
         label=names.label(RUN),

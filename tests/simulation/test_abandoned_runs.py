@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from refresh import errors
-from refresh.pool import records
+from refresh.pool import records, runs
 from refresh.ports import WorkflowRun
 from tests.fakes.memory.account import Watch
 from tests.fakes.memory.github import GitHub
@@ -177,6 +177,8 @@ def test_a_provision_of_a_later_attempt_at_any_call_gets_machines_that_stay(numb
         provision_aside(stage, later(PROVISION))
 
     watched(stage.pool, InterfereAt(number, provide))
+    provided = records.mapping(stage.pool.table.of(records.RUN)[RUN], "value")
+    assert (records.number(provided, "attempt"), records.text(provided, "result")) == (2, runs.PROVIDED)
     held = [each for each, label in kept(stage.pool).items() if label == RUN]
     assert len(held) == 1
     watched(stage.pool, Watch())
