@@ -18,7 +18,7 @@ WORKFLOWS = .github/workflows/*.yml $(SHOWN)/.github/workflows/*.yml
 help:
 	@echo 'make demo    run the actions for real against embedded stand-ins for AWS and GitHub'
 	@echo 'make quick   run the unit and contract tests, ruff, mypy and the import rules (a minute)'
-	@echo 'make test    run all tests that need only Python, with complete branch coverage (five minutes);'
+	@echo 'make test    run all tests that need only Python, with complete branch coverage (less than ten minutes);'
 	@echo '             T=path runs one file, folder or test'
 	@echo 'make test-all  run the rest as well: containers, DynamoDB Local, act, the AWS CLI, the benchmark'
 	@echo 'make simulate  crash, fail and interfere at every call (BUDGET=nightly: all combinations)'

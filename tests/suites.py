@@ -20,7 +20,8 @@ LEFT_TO_TEST_ALL = {
     "tests/documentation/test_site.py": "builds the site, as `make docs` does",
     "tests/publishing": "downloads packages",
     "tests/scale": "needs Java and Maven for DynamoDB Local",
-    "tests/simulation/test_crashes_on_servers.py": "needs Java and Maven for DynamoDB Local",
+    "tests/process/test_provision_launches.py": "takes minutes",
+    "tests/simulation": "takes minutes; make simulate runs it with a larger budget",
 }
 """Folders and files, each with the reason. tests/conftest.py marks them `ci`; a test may carry the marker itself."""
 WITHOUT_COVERAGE = ("tests/simulation",)
